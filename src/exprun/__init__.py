@@ -1,0 +1,18 @@
+"""A config-driven experiment runner for image-classification CNNs."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["RunResult", "Session", "run"]
+
+if TYPE_CHECKING:
+    from exprun.runner import RunResult, Session, run
+
+
+def __getattr__(name: str) -> Any:
+    """Import the runner only when it is used, so that `--help` and errors stay fast."""
+    if name in __all__:
+        from exprun import runner
+
+        return getattr(runner, name)
+    raise AttributeError(f"module 'exprun' has no attribute '{name}'")

@@ -1,0 +1,163 @@
+"""What only several settings together can get wrong, checked before any data is read."""
+
+from dataclasses import dataclass
+
+from exprun.config.errors import ConfigError
+from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
+from exprun.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a set that ships or is downloaded: training and test images, and its classes."""
+
+    train: int
+    test: int
+    classes: tuple[str, ...]
+
+
+_DIGITS = tuple("0123456789")
+_FASHION = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+FACTS = {
+    "digits": Facts(1797, 0, _DIGITS),
+    "mnist": Facts(60_000, 10_000, _DIGITS),
+    "fashion_mnist": Facts(60_000, 10_000, _FASHION),
+    "cifar10": Facts(50_000, 10_000, _CIFAR10),
+    # The names of the hundred classes are in the set's own files.
+    "cifar100": Facts(50_000, 10_000, tuple(str(number) for number in range(100))),
+}
+
+
+def check(config: Config, overridden: set[str]) -> None:
+    """Refuse what cannot run, in one sentence.
+
+    Args:
+        config: typed and within its ranges.
+        overridden: the keys and groups that a person set.
+
+    Raises:
+        ConfigError: the first rule that the config breaks.
+    """
+    _check_model(config, overridden)
+    _check_data(config)
+    _check_batches(config)
+    _check_optimisation(config)
+    _check_run(config)
+
+
+def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
+    """Refuse a layer list that does not fit images of this size.
+
+    Raises:
+        ConfigError: too small an image, or layers that cannot follow each other.
+    """
+    if config.model.layers is None:
+        return
+    layers = parse(config.model.layers)
+    try:
+        shape = output_shape(layers, (*size, channels))
+    except TooSmall:
+        needed = smallest_image(layers, channels)
+        more = f"at least {needed}×{needed}" if needed else "larger ones"
+        raise ConfigError(
+            f"model={config.model.name} is too deep for images of {size[0]}×{size[1]} pixels: its pools and "
+            f"convolutions need {more}, for example data.size={max(needed or 0, 32)}."
+        ) from None
+    if len(shape) != 1:
+        raise ConfigError("model.layers must end in one row of features: add flatten or {global_pool: avg}.")
+
+
+def _check_model(config: Config, overridden: set[str]) -> None:
+    model = config.model
+    if (model.layers is None) == (model.builder is None):
+        if model.name == "python" or model.layers is None:
+            raise ConfigError("model=python needs model.builder=package.module:function.")
+        raise ConfigError("model.layers and model.builder exclude each other; model=python takes a builder.")
+    if model.builder is not None:
+        if not all(part.isidentifier() for part in model.builder.replace(":", ".", 1).split(".")) or ":" not in model.builder:
+            raise ConfigError(f"model.builder is '{model.builder}', but must be written package.module:function.")
+        unused = sorted(key for key in overridden if key.split(".")[0] in ("init", "norm"))
+        if unused:
+            raise ConfigError(f"model=python does not use {unused[0]}: a model from a builder has its own init and norm.")
+        return
+    assert model.layers is not None
+    parse(model.layers)
+    if config.data.size is not None:
+        check_shape(config, (config.data.size, config.data.size), config.data.channels or 3)
+
+
+def _check_data(config: Config) -> None:
+    data = config.data
+    if data.name in ("image_folder", "arrays") and data.root is None:
+        raise ConfigError(f"data={data.name} needs data.root=…, the place of your files.")
+    facts = FACTS.get(data.name)
+    classes = data.classes
+    if classes is not None:
+        if len(classes) < 2 or len({str(c) for c in classes}) < len(classes):
+            raise ConfigError("data.classes must name at least two classes, each once.")
+        if facts:
+            for name in classes:
+                known = range(len(facts.classes)) if isinstance(name, int) else facts.classes
+                if name not in known and data.name != "cifar100":
+                    raise ConfigError(f"data.classes names {name}, but data={data.name} has {', '.join(facts.classes)}.")
+                if isinstance(name, int) and name not in range(len(facts.classes)):
+                    raise ConfigError(f"data.classes names {name}, but data={data.name} has 0 to {len(facts.classes) - 1}.")
+    count = len(classes) if classes is not None else len(facts.classes) if facts else None
+    weights = data.class_weights
+    if isinstance(weights, list):
+        if count is not None and len(weights) != count:
+            raise ConfigError(f"data.class_weights has {len(weights)} weights for {count} classes.")
+        if min(weights, default=0.0) < 0 or not sum(weights) > 0:
+            raise ConfigError("data.class_weights must not be negative, and at least one must be above 0.")
+    if data.limit is not None and count is not None and data.limit < 2 * count:
+        raise ConfigError(f"data.limit={data.limit} leaves less than two images for each of the {count} classes.")
+    if data.val_fraction + data.test_fraction >= 1:
+        raise ConfigError(
+            f"data.val_fraction={data.val_fraction} and data.test_fraction={data.test_fraction} leave nothing to train on."
+        )
+    if data.validation == "train" and data.val_fraction == 0:
+        raise ConfigError("data.val_fraction=0 leaves nothing to validate on; set it above 0, or data.validation=test.")
+    no_test = data.name in ("digits",) and data.test_fraction == 0
+    if data.validation == "test" and no_test:
+        raise ConfigError("data.validation=test needs test images; set data.test_fraction above 0.")
+
+
+def _check_batches(config: Config) -> None:
+    trainer, data = config.trainer, config.data
+    if facts := FACTS.get(data.name):
+        images = float(facts.train)
+        if data.classes is not None:
+            images *= len(data.classes) / len(facts.classes)
+        images = min(images, data.limit or images)
+        if facts.test == 0:
+            images *= 1 - data.test_fraction - (data.val_fraction if data.validation == "train" else 0)
+        elif data.validation == "train":
+            images *= 1 - data.val_fraction
+        # The splits round class by class, so a batch just above the estimate is left to the loader.
+        if trainer.batch_size > images * 1.05 + 10:
+            raise ConfigError(f"trainer.batch_size={trainer.batch_size} is more than the about {round(images)} training images.")
+
+
+def _check_optimisation(config: Config) -> None:
+    optim, schedule, trainer = config.optim, config.schedule, config.trainer
+    if optim.decay == "decoupled" and optim.name not in ("adamw", "lion", "muon", "sgd", "sgd_momentum", "nesterov"):
+        raise ConfigError(f"optim={optim.name} has no decoupled decay; use optim.decay=l2, or optim=adamw.")
+    if sum(x is not None for x in (optim.clip_norm, optim.clip_global_norm, optim.clip_value)) > 1:
+        raise ConfigError("Only one of optim.clip_norm, optim.clip_global_norm and optim.clip_value can be set.")
+    if schedule.warmup_epochs and schedule.warmup_epochs >= trainer.epochs:
+        raise ConfigError(f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}.")
+    if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
+        raise ConfigError("schedule.rates must lie between 0 and 1000.")
+
+
+def _check_run(config: Config) -> None:
+    trainer = config.trainer
+    if trainer.resume and not trainer.checkpoint:
+        raise ConfigError("trainer.resume=true needs checkpoints: leave trainer.checkpoint=true.")
+    if config.tracking.model == "checkpoint" and not trainer.checkpoint:
+        raise ConfigError("tracking.model=checkpoint needs checkpoints: leave trainer.checkpoint=true.")
+    if "\0" in config.run_dir:
+        raise ConfigError("run_dir holds a character that no path can have.")

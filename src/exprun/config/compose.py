@@ -1,0 +1,272 @@
+"""From overrides to a checked config: search path, composition, and errors in one sentence.
+
+Composition is Hydra's. What is ours: the order of the search path (`--config-dir`, `./conf`, what
+ships), a check of every override before Hydra sees it, and the schema after it.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobRuntime, setup_globals
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
+from exprun.config.checks import check
+from exprun.config.errors import ConfigError, did_you_mean, one_line
+from exprun.config.schema import Config, defaults, known_keys, validate
+
+CONFIG_NAME = "config"
+MAX_YAML_BYTES = 256 * 1024
+_INTERNAL = ("adding node", "full_key", "object_type", "reference_type", "in '")
+
+
+def shipped_conf() -> Path:
+    """The folder of what ships: inside the installed package, or `conf/` of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parents[1] / "conf"
+
+
+def config_dirs(config_dir: str | None = None) -> list[Path]:
+    """The folders searched for config files, first hit wins.
+
+    Raises:
+        ConfigError: `config_dir` is given and is no folder.
+    """
+    shipped = shipped_conf()
+    found = []
+    if config_dir is not None:
+        found.append(Path(config_dir).resolve())
+        if not found[0].is_dir():
+            raise ConfigError(f"--config-dir {config_dir} is not a folder.")
+    own = Path.cwd() / "conf"
+    if own.is_dir() and not own.samefile(shipped):
+        found.append(own)
+    return [*found, shipped]
+
+
+def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
+    """Every group with its options, each with the line that describes it."""
+    found: dict[str, dict[str, str]] = {}
+    for folder in reversed(config_dirs(config_dir)):
+        for file in sorted(folder.glob("*/*.yaml")):
+            if file.parent.name == "hydra":
+                continue
+            with open(file, encoding="utf-8", errors="replace") as lines:
+                first = lines.readline().strip()
+            found.setdefault(file.parent.name, {})[file.stem] = first.lstrip("# ") if first.startswith("#") else ""
+    return {group: dict(sorted(found[group].items())) for group in sorted(found)}
+
+
+class Composer:
+    """Composes and checks configs from one search path.
+
+    Args:
+        config_dir: a folder searched before all others.
+        config_name: the root config.
+    """
+
+    def __init__(self, config_dir: str | None = None, config_name: str = CONFIG_NAME) -> None:
+        self.dirs = config_dirs(config_dir)
+        self.config_dir = config_dir
+        self.config_name = config_name
+        self._refuse_large_files()
+        Plugins.instance()  # registers Hydra's config sources
+        setup_globals()
+        OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+        ConfigStore.instance().store(name="defaults", node=defaults())
+        self.search_path = ConfigSearchPathImpl()
+        self.search_path.append("hydra", "pkg://hydra.conf")
+        for folder in self.dirs:
+            self.search_path.append("main", f"file://{folder}")
+        self.search_path.append("schema", "structured://")
+        self.loader = ConfigLoaderImpl(self.search_path)
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The composed config of one run, unchecked, without Hydra's own node."""
+        return self._without_hydra(self._load(list(overrides), RunMode.RUN))
+
+    def config(self, overrides: Sequence[str]) -> Config:
+        """The checked config of one run.
+
+        Raises:
+            ConfigError: in one sentence, whatever is wrong with it.
+        """
+        self.check_overrides(overrides)
+        return typed(self.compose(overrides), self.overridden(overrides))
+
+    def jobs(self, overrides: Sequence[str]) -> list[Config]:
+        """The checked configs of a multirun, where its sweeper tells them beforehand.
+
+        Raises:
+            ConfigError: one of the jobs is wrong, or two of them would share a folder.
+        """
+        self.check_overrides(overrides)
+        master = self._load(list(overrides), RunMode.MULTIRUN)
+        sweeper = master.hydra.sweeper
+        if not str(sweeper._target_).endswith("BasicSweeper"):
+            return []
+        task = [f"{key}={value}" for key, value in (sweeper.params or {}).items()] + list(master.hydra.overrides.task)
+        try:
+            [batch] = BasicSweeper.split_arguments(self._parse(task), None)
+            configs = []
+            for job in batch:
+                config = self._without_hydra(self.loader.load_sweep_config(master, job))
+                configs.append(typed(config, self.overridden(job)))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(self._explain(error, overrides)) from None
+        if "run_dir" in self.overridden(overrides) and len({config.run_dir for config in configs}) < len(configs):
+            raise ConfigError(
+                f"run_dir={configs[0].run_dir} would be shared by several runs; "
+                "leave it out, or set hydra.sweep.dir=… for the sweep's folder."
+            )
+        return configs
+
+    def check_overrides(self, overrides: Sequence[str]) -> None:
+        """Refuse what is no override, names no key or group, or picks an option that is not there.
+
+        Raises:
+            ConfigError: with the nearest valid names.
+        """
+        choices = None
+        for override in self._parse(overrides):
+            if override.is_hydra_override():
+                continue
+            if choices is None:
+                choices = options(self.config_dir)
+            key = override.key_or_group
+            if key in choices and override.package is None:
+                for option in _picked(override):
+                    if option not in choices[key]:
+                        raise ConfigError(f"{key}={option} is not known; {did_you_mean(option, choices[key])}")
+            elif not self._is_key(key):
+                known = [*known_keys(), *choices]
+                raise ConfigError(f"Unknown key {key}; {did_you_mean(key, known)}")
+
+    def overridden(self, overrides: Sequence[str]) -> set[str]:
+        """The keys and groups that the overrides name."""
+        return {override.key_or_group for override in self._parse(overrides)}
+
+    @staticmethod
+    def _is_key(key: str) -> bool:
+        """Whether `key` names a setting, a part of one, or a setting that holds it."""
+        if any(key == known or known.startswith(f"{key}.") for known in known_keys()):
+            return True
+        return key.startswith(("tracking.tags.", "model.layers.", "hydra."))
+
+    def _parse(self, overrides: Sequence[str]) -> list[Override]:
+        parser = OverridesParser.create()
+        parsed: list[Override] = []
+        for text in overrides:
+            if text.startswith("-"):
+                raise ConfigError(f"{text} is not an option of exprun; --help lists them.")
+            if "=" not in text and not text.startswith("~"):
+                raise ConfigError(f"'{one_line(text)[:60]}' is not an override; write key=value, for example model=vgg16.")
+            try:
+                parsed += parser.parse_overrides([text])
+            except HydraException:
+                raise ConfigError(
+                    f"'{one_line(text)[:60]}' cannot be read as key=value; quote values with spaces, commas or "
+                    "brackets, for example 'key=\"a, b\"'."
+                ) from None
+        return parsed
+
+    def _load(self, overrides: list[str], mode: RunMode) -> DictConfig:
+        JobRuntime.instance().set("name", "exprun")
+        try:
+            return self.loader.load_configuration(self.config_name, overrides, mode)
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise ConfigError(self._explain(error, overrides)) from None
+
+    @staticmethod
+    def _without_hydra(config: DictConfig) -> DictConfig:
+        OmegaConf.set_struct(config, False)
+        config.pop("hydra", None)
+        return config
+
+    def _explain(self, error: BaseException, overrides: Sequence[str]) -> str:
+        """Hydra's and OmegaConf's messages, which run over many lines, as one sentence."""
+        if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+            wanted = error.missing_cfg_file
+            group, _, option = wanted.rpartition("/")
+            if not group:
+                return f"The config {wanted}.yaml is in none of {', '.join(str(d) for d in self.dirs)}."
+            return f"{group}={option} is not known; {did_you_mean(option, options(self.config_dir).get(group, {}))}"
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            mark = error.problem_mark
+            return f"{mark.name}, line {mark.line + 1}: not valid YAML: {one_line(error.problem)}."
+        cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        if isinstance(cause, yaml.MarkedYAMLError):
+            return self._explain(cause, overrides)
+        lines = [line.strip() for line in f"{error}\n{cause if cause is not error else ''}".splitlines()]
+        said = [line for line in dict.fromkeys(lines) if line and not line.startswith(_INTERNAL)]
+        text = one_line(" ".join(said[:3])) or type(error).__name__
+        if "requires --multirun" in text or text.startswith("Ambiguous value"):
+            name = re.search(r"'([^']*)'", text)
+            return f"{name[1] if name else 'This override'} names several values: add -m to run each of them."
+        return text.rstrip(".") + "."
+
+    def _refuse_large_files(self) -> None:
+        for folder in self.dirs:
+            for file in folder.rglob("*.yaml"):
+                if file.is_file() and file.stat().st_size > MAX_YAML_BYTES:
+                    raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB, too large for a config file.")
+
+
+def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = None) -> Config:
+    """The checked, typed form of a composed config.
+
+    Args:
+        config: as composed; interpolations are resolved here.
+        overridden: the keys and groups that a person set, for what only they can get wrong.
+
+    Raises:
+        ConfigError: in one sentence, whatever is wrong with it.
+    """
+    try:
+        raw = OmegaConf.to_container(OmegaConf.create(config) if isinstance(config, dict) else config, resolve=True)
+    except (InterpolationResolutionError, OmegaConfBaseException, RecursionError) as error:
+        raise ConfigError(f"The config cannot be resolved: {one_line(str(error).splitlines()[0])}.") from None
+    if not isinstance(raw, dict):
+        raise ConfigError("The config is not a mapping.")
+    found = validate(_without_missing(raw))
+    check(found, overridden or set())
+    return found
+
+
+def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
+    """`raw` without the keys that are marked as still to be given (`???`)."""
+    return {
+        str(key): _without_missing(value) if isinstance(value, dict) else value
+        for key, value in raw.items()
+        if value != "???"
+    }
+
+
+def _picked(override: Override) -> Iterator[str]:
+    """The options that an override of a group picks, each of a sweep's."""
+    if override.is_delete():
+        return
+    if override.is_sweep_override():
+        if override.is_discrete_sweep():
+            yield from (str(value).strip("'\"") for value in override.sweep_string_iterator())
+        return
+    value = override.value()
+    if isinstance(value, str):
+        yield value.strip("'\"")
+    elif value is not None and not isinstance(value, list):
+        yield str(value)
+

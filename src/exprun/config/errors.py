@@ -1,0 +1,49 @@
+"""Errors that a user can cause, each one clear sentence, and the search for what was meant."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend; its text is one sentence that says what and how."""
+
+    exit_code = 1
+
+
+class ConfigError(UserError):
+    """The command line or the config is wrong: known before any data is read. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(UserError):
+    """The data is missing, damaged or does not fit the config. Exit code 1."""
+
+
+class RunError(UserError):
+    """A run could not start or go on for a reason that lies outside the config. Exit code 1."""
+
+
+def one_line(text: object) -> str:
+    """`text` with every run of white space folded into one space."""
+    return " ".join(str(text).split())
+
+
+def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
+    """A clause that names what `word` may have been meant to be, or lists `known` where nothing is near.
+
+    Args:
+        word: what was given.
+        known: the names that are valid there.
+        limit: how many near names are given at most.
+    """
+    names = sorted(set(known))
+    near = difflib.get_close_matches(word, names, n=limit, cutoff=0.5)
+    if not near:
+        # A long key may only be right in its last part: `learning_rate` for `optim.learning_rate`.
+        last = word.rsplit(".", 1)[-1]
+        near = [name for name in names if name.rsplit(".", 1)[-1] == last][:limit]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    shown = ", ".join(names[:20])
+    return f"known are: {shown}{', …' if len(names) > 20 else ''}."

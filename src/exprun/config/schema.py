@@ -1,0 +1,385 @@
+"""The table of all that can be set: one dataclass a group, with types, ranges and allowed values.
+
+A field that only some options of its group use says so with `only`; an option that does not use it
+refuses it, and an option that uses it needs it. Nothing here imports TensorFlow.
+"""
+
+import json
+import math
+from dataclasses import fields
+from typing import Any, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from exprun.config.errors import ConfigError, did_you_mean, one_line
+
+T = TypeVar("T")
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
+InitName = Literal[
+    "glorot_uniform",
+    "glorot_normal",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "orthogonal",
+    "gaussian",
+    "truncated_normal",
+]
+STDDEV_INITS = ("gaussian", "truncated_normal")
+MOMENTUM_OPTIMS = ("sgd_momentum", "nesterov", "rmsprop", "muon")
+ADAM_OPTIMS = ("adam", "adamw", "nadam", "muon")
+DECOUPLED_OPTIMS = ("adamw", "lion", "muon")
+EPSILON_OPTIMS = (*ADAM_OPTIMS, "rmsprop", "adagrad")
+MEAN_NORMS = ("batch", "layer", "group", "instance")
+
+
+def setting(doc: str, default: Any = ..., only: tuple[str, ...] = (), **limits: Any) -> Any:
+    """A field of the schema: its meaning, its default, its range, and the options that use it."""
+    if only and default is ...:
+        default = None
+    return Field(default, description=doc, json_schema_extra={"only": list(only)}, **limits)
+
+
+@dataclass(config=STRICT)
+class Model:
+    """The network: a list of layers, or a Python function that builds one."""
+
+    name: str = setting("A label for tables and runs.")
+    activation: Activation = setting("After each convolution and hidden dense layer that names no other.", "relu")
+    layers: list[str | dict[str, Any]] | None = setting("The layers in order; the classifier is added.", None)
+    builder: str | None = setting("`package.module:function(input_shape, classes)`, a Keras model of logits.", None)
+
+
+@dataclass(config=STRICT)
+class Data:
+    """The images, their splits, and what is kept of them."""
+
+    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "arrays"] = setting(
+        "Which set."
+    )
+    root: str | None = setting("Folder (or .npz file) with the set's files.", None)
+    cache: str = setting("Folder for decoded images.", "outputs/cache")
+    size: int | None = setting("Height and width in pixels; null keeps those of the files.", None, ge=1, le=4096)
+    channels: Literal[1, 3] | None = setting("1 grey, 3 colour; null keeps those of the files.", None)
+    classes: list[str | int] | None = setting("Keep these classes only, by name or number.", None)
+    limit: int | None = setting("At most so many images, of the test set too, drawn evenly by class.", None, ge=2)
+    split_seed: int = setting("Draws the splits; stays fixed while `seed` varies.", 0, ge=0, lt=2**32)
+    val_fraction: float = setting("Share of the training images held out for validation.", 0.1, ge=0.0, lt=1.0)
+    test_fraction: float = setting(
+        "Share held out for the test where the set has no test images of its own.", 0.1, ge=0.0, lt=1.0
+    )
+    validation: Literal["train", "test"] = setting("Validate on held-out training images, or on the test set.", "train")
+    class_weights: Literal["none", "balanced"] | list[float] = setting("Weight of each class in the loss.", "none")
+    corrupt: Literal["skip", "refuse"] | None = setting("What to do with files that do not decode.", only=("image_folder",))
+
+
+@dataclass(config=STRICT)
+class Input:
+    """How pixels are scaled before the network."""
+
+    name: Literal["raw", "unit", "symmetric", "standardize", "per_image"] = setting("Which scaling.")
+
+
+@dataclass(config=STRICT)
+class Augment:
+    """Random changes of the training images; each is off unless set."""
+
+    name: str = setting("A label for tables and runs.")
+    flip: bool = setting("Mirror left and right, half of the time.", False)
+    crop: int = setting("Shift by up to so many pixels; the border is mirrored.", 0, ge=0, le=512)
+    cutout: int = setting("Blank a square of so many pixels.", 0, ge=0, le=2048)
+    rotation: float = setting("Rotate by up to so many degrees.", 0.0, ge=0.0, le=180.0)
+    zoom: float = setting("Zoom by up to this fraction.", 0.0, ge=0.0, lt=1.0)
+    translation: float = setting("Move by up to this fraction of the width and height.", 0.0, ge=0.0, le=1.0)
+    brightness: float = setting("Add up to this fraction of the full scale.", 0.0, ge=0.0, le=1.0)
+    contrast: float = setting("Multiply the contrast by 1 ± this fraction.", 0.0, ge=0.0, lt=1.0)
+
+
+@dataclass(config=STRICT)
+class InitPart:
+    """The initialisation of one kind of layer, where it differs from the rest."""
+
+    name: InitName = setting("Which initialiser.")
+    stddev: float | None = setting("Standard deviation.", only=STDDEV_INITS, gt=0.0, le=1e3)
+    gain: float | None = setting("Factor on the orthogonal matrix.", only=("orthogonal",), gt=0.0, le=1e3)
+    bias: float = setting("Biases start at this.", 0.0, ge=-1e3, le=1e3)
+
+
+@dataclass(config=STRICT)
+class Init(InitPart):
+    """How weights start; `conv`, `dense` and `classifier` may differ from the rest."""
+
+    conv: InitPart | None = setting("Convolutions, where they differ.", None)
+    dense: InitPart | None = setting("Hidden dense layers, where they differ.", None)
+    classifier: InitPart | None = setting("The last layer, where it differs.", None)
+
+
+@dataclass(config=STRICT)
+class Norm:
+    """The normalisation layer after convolutions and hidden dense layers, before the activation."""
+
+    name: Literal["none", "batch", "layer", "group", "instance", "lrn"] = setting("Which layer.")
+    where: list[Literal["conv", "dense"]] | None = setting("After which layers.", only=(*MEAN_NORMS, "lrn"))
+    momentum: float | None = setting("Of the moving averages.", only=("batch",), ge=0.0, lt=1.0)
+    epsilon: float | None = setting("Added to the variance.", only=MEAN_NORMS, gt=0.0, le=1.0)
+    groups: int | None = setting("Groups of channels; the largest divisor of the channels below it.", only=("group",), ge=1)
+    depth_radius: int | None = setting("Channels to each side.", only=("lrn",), ge=1)
+    bias: float | None = setting("k of the formula.", only=("lrn",), gt=0.0)
+    alpha: float | None = setting("α of the formula, for each channel.", only=("lrn",), ge=0.0)
+    beta: float | None = setting("β of the formula.", only=("lrn",), ge=0.0)
+
+
+@dataclass(config=STRICT)
+class Optim:
+    """The optimiser, weight decay and gradient clipping."""
+
+    name: Literal[
+        "sgd", "sgd_momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion", "muon"
+    ] = setting("Which optimiser.")
+    learning_rate: float = setting("The rate that the schedule starts from.", gt=0.0, le=1e3)
+    momentum: float | None = setting("Share of the last update kept.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0)
+    rho: float | None = setting("Decay of the squared gradient's average.", only=("rmsprop",), ge=0.0, lt=1.0)
+    beta_1: float | None = setting("Decay of the gradient's average.", only=(*ADAM_OPTIMS, "lion"), ge=0.0, lt=1.0)
+    beta_2: float | None = setting("Decay of the second average.", only=(*ADAM_OPTIMS, "lion"), ge=0.0, lt=1.0)
+    epsilon: float | None = setting("Added to the denominator.", only=EPSILON_OPTIMS, gt=0.0, le=1.0)
+    initial_accumulator: float | None = setting("Where the sum of squares starts.", only=("adagrad",), ge=0.0)
+    weight_decay: float = setting("Weight decay.", 0.0, ge=0.0, le=1.0)
+    decay: Literal["l2", "decoupled"] = setting(
+        "Decay inside the gradient, or apart from it and times the rate.", "l2"
+    )
+    decay_exempt: list[Literal["norm", "bias"]] = setting("What weight decay leaves alone.", ["norm", "bias"])
+    clip_norm: float | None = setting("Cut each gradient to this norm.", None, gt=0.0)
+    clip_global_norm: float | None = setting("Cut all gradients together to this norm.", None, gt=0.0)
+    clip_value: float | None = setting("Cut each element to this size.", None, gt=0.0)
+
+
+@dataclass(config=STRICT)
+class Schedule:
+    """How the learning rate changes, described by epochs and applied at each step."""
+
+    name: Literal[
+        "constant", "step", "exponential", "inverse_time", "cosine", "one_cycle", "triangular", "plateau", "by_epoch"
+    ] = setting("Which schedule.")
+    warmup_epochs: float = setting("Epochs in which the rate rises from zero in a straight line.", 0.0, ge=0.0)
+    every_epochs: float | None = setting("Epochs between two steps.", only=("step",), gt=0.0)
+    factor: float | None = setting("What the rate is multiplied by.", only=("step", "exponential", "plateau"), gt=0.0, le=1.0)
+    decay_rate: float | None = setting("Decay per step.", only=("inverse_time",), ge=0.0)
+    start_fraction: float | None = setting("Of the rate, at the start.", only=("one_cycle", "triangular"), ge=0.0, le=1.0)
+    peak_at: float | None = setting("Share of the run before the peak.", only=("one_cycle", "triangular"), ge=0.0, lt=1.0)
+    final_fraction: float | None = setting(
+        "Of the rate, at the end.", only=("cosine", "one_cycle", "triangular"), ge=0.0, le=1.0
+    )
+    patience: int | None = setting("Evaluations without improvement.", only=("plateau",), ge=0)
+    min_delta: float | None = setting("What counts as an improvement of the loss.", only=("plateau",), ge=0.0)
+    rates: list[float] | None = setting("Learning rate of each epoch; replaces optim.learning_rate.", only=("by_epoch",), min_length=1)
+
+
+@dataclass(config=STRICT)
+class Trainer:
+    """The loop: how long, how precise, on what, and what is kept."""
+
+    epochs: int = setting("Passes over the training images.", ge=1, le=1_000_000)
+    batch_size: int = setting("Images in a step, over all devices.", ge=1, le=1_000_000)
+    eval_batch_size: int = setting("Images in a step of an evaluation.", 256, ge=1, le=1_000_000)
+    max_steps: int | None = setting("End after so many steps.", None, ge=1)
+    max_seconds: float | None = setting("End after so many seconds of training and evaluation.", None, gt=0.0)
+    patience: int | None = setting("End after so many evaluations without improvement.", None, ge=1)
+    select: Literal["val/accuracy", "val/loss"] = setting("Which validation figure chooses the best weights.", "val/accuracy")
+    label_smoothing: float = setting("Share of the target spread over all classes.", 0.0, ge=0.0, lt=1.0)
+    ema: float | None = setting("Decay of averaged weights, used for every evaluation.", None, gt=0.0, lt=1.0)
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
+        "Of the computation; weights stay float32.", "auto"
+    )
+    strategy: Literal["auto", "single", "mirrored", "multi_worker"] = setting("Devices to use.", "auto")
+    jit: bool | Literal["auto"] = setting("Compile with XLA; auto: on GPUs only.", "auto")
+    resident: bool | Literal["auto"] = setting("Keep the whole set on the device; auto: when it fits.", "auto")
+    deterministic: bool = setting("The same bits at each repetition on the same machine.", False)
+    checkpoint: bool = setting("Write last and best weights.", True)
+    resume: bool = setting("Go on from the checkpoint in run_dir.", False)
+    overfit_batch: bool = setting("Train on one batch only: a network that cannot learn it has a fault.", False)
+    dry_run: bool = setting("Build everything, one step and one evaluation batch, track nothing.", False)
+    log_every: int = setting("Steps between two logged training figures.", 10, ge=1)
+
+
+@dataclass(config=STRICT)
+class Tracking:
+    """Where the run is logged."""
+
+    name: Literal["mlflow", "none"] = setting("Which tracker.")
+    uri: str | None = setting("MLflow server or store; null: MLFLOW_TRACKING_URI, else outputs/mlflow.db.", None)
+    experiment: str | None = setting("MLflow experiment.", only=("mlflow",), min_length=1)
+    run_name: str | None = setting("Name of the run; null: made from model, data and seed.", None)
+    model: Literal["none", "keras", "checkpoint"] | None = setting("The model to log as an artifact.", only=("mlflow",))
+    tags: dict[str, str | int | float | bool] | None = setting("Further tags of the run.", only=("mlflow",))
+
+
+@dataclass(config=STRICT)
+class Config:
+    """A whole run."""
+
+    model: Model
+    data: Data
+    input: Input
+    augment: Augment
+    init: Init
+    norm: Norm
+    optim: Optim
+    schedule: Schedule
+    trainer: Trainer
+    tracking: Tracking
+    run_dir: str = setting("Folder of the run.", min_length=1)
+    seed: int = setting("Of weights, order of images, augmentation and dropout.", 0, ge=0, lt=2**32)
+    progress: Literal["auto", "rich", "plain", "quiet"] = setting("What the terminal shows.", "auto")
+
+
+GROUPS = {f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")}
+_ADAPTER = TypeAdapter(Config)
+
+
+def known_keys() -> list[str]:
+    """Every key of the schema, dotted: `optim.learning_rate`."""
+    keys = [f.name for f in fields(Config) if f.name not in GROUPS]
+    for group, kind in GROUPS.items():
+        for field in fields(kind):
+            keys.append(f"{group}.{field.name}")
+            if group == "init" and field.name in ("conv", "dense", "classifier"):
+                keys += [f"init.{field.name}.{part.name}" for part in fields(InitPart)]
+    return keys
+
+
+def defaults() -> dict[str, Any]:
+    """What holds where no option file says otherwise: the settings that every option of a group uses."""
+    found: dict[str, Any] = {}
+    for group, kind in GROUPS.items():
+        found[group] = {f.name: _default(f) for f in fields(kind) if _default(f) is not ... and not _only(f)}
+    return found
+
+
+def validate(raw: dict[str, Any]) -> Config:
+    """The typed config of a composed one.
+
+    Args:
+        raw: the composed config as plain dicts, interpolations resolved.
+
+    Raises:
+        ConfigError: for the first key that is unknown, missing, of the wrong type or out of range, or
+            that the chosen option does not use.
+    """
+    try:
+        config = strictly(_ADAPTER, raw)
+    except ValidationError as error:
+        raise ConfigError(first_sentence(error, "", known_keys())) from None
+    for group, kind in GROUPS.items():
+        _check_used(group, kind, raw[group], getattr(config, group))
+    for part in ("conv", "dense", "classifier"):
+        if raw["init"].get(part) is not None:
+            _check_used(f"init.{part}", InitPart, raw["init"][part], getattr(config.init, part))
+    return config
+
+
+def strictly(adapter: TypeAdapter[T], raw: Any) -> T:
+    """`raw` as the adapter's type, no value converted; by way of JSON, where strict types accept mappings."""
+    return adapter.validate_json(json.dumps(raw, default=str))
+
+
+def _check_used(group: str, kind: Any, raw: dict[str, Any], value: Any) -> None:
+    """Refuse keys that the option does not use, and name those that it needs."""
+    for field in fields(kind):
+        only = _only(field)
+        if not only:
+            continue
+        given = field.name in raw
+        if given and value.name not in only:
+            using = ", ".join(f"{group}={name}" for name in only)
+            raise ConfigError(f"{group}={value.name} does not use {group}.{field.name}; it belongs to {using}.")
+        if not given and value.name in only:
+            raise ConfigError(f"{group}={value.name} needs {group}.{field.name}: {_info(field).description}")
+
+
+def _info(field: Any) -> FieldInfo:
+    """Pydantic's record of a field: description, default, limits."""
+    info = field.default
+    assert isinstance(info, FieldInfo)
+    return info
+
+
+def _default(field: Any) -> Any:
+    """The default of a field, or `...` where it has to be given."""
+    info = _info(field)
+    return ... if info.is_required() else info.default
+
+
+def _only(field: Any) -> list[str]:
+    """The options that use a field; empty where all do."""
+    extra = _info(field).json_schema_extra
+    return list(extra["only"]) if isinstance(extra, dict) else []  # type: ignore[arg-type]
+
+
+def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
+    """One sentence for the first of pydantic's errors; unknown keys come before all else.
+
+    Args:
+        error: what pydantic found.
+        place: the key that holds what was checked, empty for the whole config.
+        known: the keys that are valid there.
+    """
+    errors = error.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "unexpected_keyword_argument"), errors[0])
+    path = [place, *(part for part in first["loc"] if not _is_branch(part))]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != "").lstrip(".")
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            return f"Unknown key {key}; {did_you_mean(key.removeprefix(place + '.') if place else key, known)}"
+        case "missing":
+            return f"{key} is missing; set it with {key}=…"
+    allowed = " or ".join(dict.fromkeys(_allowed(e) for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1] or e["input"] == first["input"]))
+    return f"{key} is {_shown(first['input'])}, but must be {allowed}."
+
+
+def _is_branch(part: object) -> bool:
+    """Whether a part of pydantic's location names a branch of a union, not a key."""
+    return isinstance(part, str) and (
+        part in ("int", "float", "str", "bool", "none", "InitPart") or part.startswith(("literal[", "list[", "dict[", "constrained"))
+    )
+
+
+def _allowed(error: ErrorDetails) -> str:
+    """What would have been valid, as a noun."""
+    limits = error.get("ctx", {})
+    kinds = {
+        "int_type": "a whole number",
+        "int_from_float": "a whole number",
+        "int_parsing": "a whole number",
+        "float_type": "a number",
+        "finite_number": "a finite number",
+        "bool_type": "true or false",
+        "string_type": "text",
+        "list_type": "a list",
+        "dict_type": "a mapping",
+        "dataclass_type": "a mapping",
+        "too_short": "a list that is not empty",
+        "string_too_short": "text that is not empty",
+    }
+    if error["type"] == "literal_error":
+        return "one of " + str(limits["expected"]).replace("'", "").replace(" or ", ", ")
+    for name, words in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most")):
+        if name in limits:
+            return f"{words} {limits[name]}"
+    return kinds.get(error["type"], one_line(error["msg"]).lower())
+
+
+def _shown(value: object) -> str:
+    """A value as it is shown in a sentence, shortened where it is long."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    text = one_line(value if not isinstance(value, str) else f"'{value}'")
+    return text if len(text) <= 60 else text[:57] + "…"
