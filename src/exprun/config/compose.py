@@ -7,10 +7,10 @@ ships), a check of every override before Hydra sees it, and the schema after it.
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -26,49 +26,12 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
+from exprun.config.options import config_dirs, options
 from exprun.config.schema import Config, defaults, known_keys, validate
 
 CONFIG_NAME = "config"
 MAX_YAML_BYTES = 256 * 1024
 _INTERNAL = ("adding node", "full_key", "object_type", "reference_type", "in '")
-
-
-def shipped_conf() -> Path:
-    """The folder of what ships: inside the installed package, or `conf/` of a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parents[1] / "conf"
-
-
-def config_dirs(config_dir: str | None = None) -> list[Path]:
-    """The folders searched for config files, first hit wins.
-
-    Raises:
-        ConfigError: `config_dir` is given and is no folder.
-    """
-    shipped = shipped_conf()
-    found = []
-    if config_dir is not None:
-        found.append(Path(config_dir).resolve())
-        if not found[0].is_dir():
-            raise ConfigError(f"--config-dir {config_dir} is not a folder.")
-    own = Path.cwd() / "conf"
-    if own.is_dir() and not own.samefile(shipped):
-        found.append(own)
-    return [*found, shipped]
-
-
-def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
-    """Every group with its options, each with the line that describes it."""
-    found: dict[str, dict[str, str]] = {}
-    for folder in reversed(config_dirs(config_dir)):
-        for file in sorted(folder.glob("*/*.yaml")):
-            if file.parent.name == "hydra":
-                continue
-            with open(file, encoding="utf-8", errors="replace") as lines:
-                first = lines.readline().strip()
-            found.setdefault(file.parent.name, {})[file.stem] = first.lstrip("# ") if first.startswith("#") else ""
-    return {group: dict(sorted(found[group].items())) for group in sorted(found)}
 
 
 class Composer:
@@ -84,6 +47,7 @@ class Composer:
         self.config_dir = config_dir
         self.config_name = config_name
         self._refuse_large_files()
+        version.setbase("1.3")
         Plugins.instance()  # registers Hydra's config sources
         setup_globals()
         OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -106,7 +70,7 @@ class Composer:
             ConfigError: in one sentence, whatever is wrong with it.
         """
         self.check_overrides(overrides)
-        return typed(self.compose(overrides), self.overridden(overrides))
+        return typed(self.compose(_forced(overrides)), self.overridden(overrides))
 
     def jobs(self, overrides: Sequence[str]) -> list[Config]:
         """The checked configs of a multirun, where its sweeper tells them beforehand.
@@ -115,7 +79,7 @@ class Composer:
             ConfigError: one of the jobs is wrong, or two of them would share a folder.
         """
         self.check_overrides(overrides)
-        master = self._load(list(overrides), RunMode.MULTIRUN)
+        master = self._load(_forced(overrides), RunMode.MULTIRUN)
         sweeper = master.hydra.sweeper
         if not str(sweeper._target_).endswith("BasicSweeper"):
             return []
@@ -254,6 +218,16 @@ def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
         for key, value in raw.items()
         if value != "???"
     }
+
+
+def _forced(overrides: Sequence[str]) -> list[str]:
+    """The overrides with `++` before each key of the schema.
+
+    Hydra refuses a key that the chosen option's file does not hold with a sentence about structs; forced
+    in, it reaches the schema, which knows which options use it.
+    """
+    known = set(known_keys())
+    return [f"++{text}" if text.split("=", 1)[0] in known else text for text in overrides]
 
 
 def _picked(override: Override) -> Iterator[str]:

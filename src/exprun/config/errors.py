@@ -38,12 +38,18 @@ def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
         limit: how many near names are given at most.
     """
     names = sorted(set(known))
-    near = difflib.get_close_matches(word, names, n=limit, cutoff=0.5)
-    if not near:
-        # A long key may only be right in its last part: `learning_rate` for `optim.learning_rate`.
-        last = word.rsplit(".", 1)[-1]
-        near = [name for name in names if name.rsplit(".", 1)[-1] == last][:limit]
+    last = word.rsplit(".", 1)[-1]
+    # Short for several words (`lr`), or the last part of a longer key (`learning_rate`), is meant more surely
+    # than what merely looks alike.
+    near = [name for name in names if last in (_initials(name), name.rsplit(".", 1)[-1]) and last != name]
+    near += [name for name in difflib.get_close_matches(word, names, n=limit, cutoff=0.6) if name not in near]
+    near = near[:limit]
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:20])
     return f"known are: {shown}{', …' if len(names) > 20 else ''}."
+
+
+def _initials(key: str) -> str:
+    """The first letters of the words of a key's last part: `lr` for `optim.learning_rate`."""
+    return "".join(word[:1] for word in key.rsplit(".", 1)[-1].split("_"))

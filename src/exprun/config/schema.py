@@ -163,11 +163,21 @@ class Schedule:
     """How the learning rate changes, described by epochs and applied at each step."""
 
     name: Literal[
-        "constant", "step", "exponential", "inverse_time", "cosine", "one_cycle", "triangular", "plateau", "by_epoch"
+        "constant",
+        "step",
+        "milestones",
+        "exponential",
+        "inverse_time",
+        "cosine",
+        "one_cycle",
+        "triangular",
+        "plateau",
+        "by_epoch",
     ] = setting("Which schedule.")
     warmup_epochs: float = setting("Epochs in which the rate rises from zero in a straight line.", 0.0, ge=0.0)
     every_epochs: float | None = setting("Epochs between two steps.", only=("step",), gt=0.0)
-    factor: float | None = setting("What the rate is multiplied by.", only=("step", "exponential", "plateau"), gt=0.0, le=1.0)
+    milestones: list[float] | None = setting("Epochs after which the rate steps down.", only=("milestones",), min_length=1)
+    factor: float | None = setting("What the rate is multiplied by.", only=("step", "milestones", "exponential", "plateau"), gt=0.0, le=1.0)
     decay_rate: float | None = setting("Decay per step.", only=("inverse_time",), ge=0.0)
     start_fraction: float | None = setting("Of the rate, at the start.", only=("one_cycle", "triangular"), ge=0.0, le=1.0)
     peak_at: float | None = setting("Share of the run before the peak.", only=("one_cycle", "triangular"), ge=0.0, lt=1.0)

@@ -1,0 +1,101 @@
+"""The augment room: random changes of training images, on the device, a function of seed and step.
+
+Which changes happen is part of the compiled graph; how strong they are is a number it is given.
+"""
+
+from dataclasses import asdict
+
+import tensorflow as tf
+
+from exprun.config.schema import Augment
+
+AFFINE = ("rotation", "zoom", "translation")
+
+
+def strengths(config: Augment) -> dict[str, float]:
+    """The changes that are on, each with its strength, in the units of the config."""
+    return {name: float(value) for name, value in asdict(config).items() if name != "name" and value}
+
+
+def augment(images: tf.Tensor, seed: tf.Tensor, strength: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Change each image by its own draw.
+
+    Args:
+        images: float32, (batch, height, width, channels), pixels of 0 to 255.
+        seed: int32, (2,); the same seed makes the same changes.
+        strength: as `strengths` names them, scalars.
+
+    Returns:
+        As `images`.
+    """
+    count = tf.shape(images)[0]
+
+    def uniform(salt: int, low: tf.Tensor | float, high: tf.Tensor | float) -> tf.Tensor:
+        drawn = tf.random.stateless_uniform([count], tf.random.experimental.stateless_fold_in(seed, salt))
+        return low + drawn * (high - low)
+
+    if any(name in strength for name in AFFINE):
+        angle = uniform(0, -1.0, 1.0) * strength.get("rotation", 0.0) * (3.141592653589793 / 180)
+        zoom = 1 + uniform(1, -1.0, 1.0) * strength.get("zoom", 0.0)
+        move = [uniform(salt, -1.0, 1.0) * strength.get("translation", 0.0) for salt in (2, 3)]
+        images = _affine(images, angle, zoom, move[0], move[1])
+    if "crop" in strength:
+        reach = strength["crop"]
+        shift = [tf.cast(tf.floor(uniform(salt, -reach, reach + 1.0)), tf.int32) for salt in (4, 5)]
+        images = _shift(_shift(images, shift[0], 1), shift[1], 2)
+    if "flip" in strength:
+        images = tf.where((uniform(6, 0.0, 1.0) < 0.5)[:, None, None, None], images[:, :, ::-1], images)
+    if "contrast" in strength:
+        factor = 1 + uniform(7, -1.0, 1.0) * strength["contrast"]
+        mean = tf.reduce_mean(images, [1, 2], keepdims=True)
+        images = (images - mean) * factor[:, None, None, None] + mean
+    if "brightness" in strength:
+        images += (uniform(8, -255.0, 255.0) * strength["brightness"])[:, None, None, None]
+    if "contrast" in strength or "brightness" in strength:
+        images = tf.clip_by_value(images, 0.0, 255.0)
+    if "cutout" in strength:
+        images = _cutout(images, strength["cutout"], uniform(9, 0.0, 1.0), uniform(10, 0.0, 1.0))
+    return images
+
+
+def _shift(images: tf.Tensor, shift: tf.Tensor, axis: int) -> tf.Tensor:
+    """Move each image by whole pixels along an axis; the border is mirrored."""
+    size = tf.shape(images)[axis]
+    source = tf.range(size)[None] + shift[:, None]
+    period = tf.maximum(2 * (size - 1), 1)
+    source = tf.math.floormod(source, period)
+    source = tf.minimum(source, period - source)
+    return tf.gather(images, source, axis=axis, batch_dims=1)
+
+
+def _affine(images: tf.Tensor, angle: tf.Tensor, zoom: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """Rotate and zoom each image about its centre, then move it by fractions of its size; border mirrored."""
+    height, width = (tf.cast(n, tf.float32) for n in (tf.shape(images)[1], tf.shape(images)[2]))
+    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
+    y, x = (height - 1) / 2, (width - 1) / 2
+    # Each output pixel (u, v) reads the input at (a·u + b·v + c, d·u + e·v + f).
+    u, v = x + right * width, y + down * height
+    zero = tf.zeros_like(cos)
+    rows = [cos, -sin, x - cos * u + sin * v, sin, cos, y - sin * u - cos * v, zero, zero]
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack(rows, axis=1),
+        output_shape=tf.shape(images)[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+    )
+
+
+def _cutout(images: tf.Tensor, size: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Blank a square to the mean of its image; (y, x) in 0 to 1 is its centre."""
+    height, width = tf.shape(images)[1], tf.shape(images)[2]
+
+    def inside(centre: tf.Tensor, extent: tf.Tensor) -> tf.Tensor:
+        middle = tf.floor(centre * tf.cast(extent, tf.float32))[:, None]
+        start = middle - tf.floor(size / 2)
+        place = tf.range(tf.cast(extent, tf.float32))[None]
+        return (place >= start) & (place < start + size)
+
+    hole = inside(y, height)[:, :, None] & inside(x, width)[:, None, :]
+    return tf.where(hole[..., None], tf.reduce_mean(images, [1, 2], keepdims=True), images)

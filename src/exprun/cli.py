@@ -1,0 +1,293 @@
+"""The commands. Nothing here imports TensorFlow or MLflow: help and errors come at once."""
+
+import argparse
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from exprun import __version__
+from exprun.config.errors import ConfigError, UserError, did_you_mean, one_line
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+EXAMPLES = (
+    ("python -m exprun", "a small network on embedded digits, in seconds"),
+    ("python -m exprun model=vgg16 optim=sgd_momentum", "VGG-16 with batch norm"),
+    ("python -m exprun -m model=vgg16 norm=none,batch seed=0,1,2", "six runs: with and without norm, three seeds"),
+    ("python -m exprun data=image_folder data.root=PICTURES data.size=64", "your own pictures, one folder a class"),
+    ("python -m exprun --cfg job model=resnet20", "show the whole config, run nothing"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code.
+
+    0 done, 1 the run failed, 2 the command line or config is wrong, 130 interrupted, 143 terminated.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in COMMANDS:
+            return COMMANDS[words[0]](words[1:])
+        return _train(words)
+    except UserError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"exprun: {_printable(one_line(sentence))}", file=sys.stderr)
+    return code
+
+
+def _printable(text: str) -> str:
+    """`text` without characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode())
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; --help shows what there is.")
+
+
+def _train(words: list[str]) -> int:
+    """Compose, check, and hand over to Hydra: one run, a multirun, or one of its ways to show things."""
+    args = _parse(words)
+    if args.help:
+        print(_help(args.config_dir), end="")
+        return 0
+    if not args.shell_completion and not args.hydra_help:
+        _check_command_word(args.overrides)
+
+    from exprun.config.compose import Composer
+
+    composer = Composer(args.config_dir, (args.config_name or "config").removesuffix(".yaml"))
+    from hydra._internal.hydra import Hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    hydra = Hydra.create_main_hydra2("exprun", composer.search_path)
+    try:
+        if args.hydra_help:
+            hydra.hydra_help(composer.config_name, _hydra_parser(), args)
+        elif args.shell_completion:
+            hydra.shell_completion(composer.config_name, args.overrides)
+        elif args.cfg or args.info is not None:
+            _show(args, composer, hydra)
+        else:
+            return _launch(args, composer, hydra)
+        return 0
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _hydra_parser() -> argparse.ArgumentParser:
+    from hydra._internal.utils import get_args_parser
+
+    parser: argparse.ArgumentParser = get_args_parser()
+    return parser
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    """Hydra's own options, read by Hydra's own parser."""
+    parser = _hydra_parser()
+    parser.__class__ = _Parser
+    for action in parser._actions:
+        if action.dest == "version":
+            action.version = f"exprun {__version__}"  # type: ignore[attr-defined]
+    args = parser.parse_intermixed_args(words)
+    chosen = [name for name in ("run", "multirun", "shell_completion") if getattr(args, name)]
+    chosen += [name for name in ("cfg", "info") if getattr(args, name) is not None]
+    if len(chosen) > 1:
+        raise ConfigError("Only one of --run, --multirun, --cfg, --info and --shell-completion can be given.")
+    if args.resolve and not args.cfg:
+        raise ConfigError("--resolve goes with --cfg: python -m exprun --cfg job --resolve.")
+    if args.config_path is not None:
+        raise ConfigError("--config-path would hide what ships; --config-dir adds a folder that is searched first.")
+    return args
+
+
+def _check_command_word(overrides: list[str]) -> None:
+    """Refuse a first word that looks like a command and is none."""
+    first = overrides[0] if overrides else ""
+    if first.isidentifier():
+        raise ConfigError(f"'{first}' is no command and no override (key=value); commands: {did_you_mean(first, COMMANDS)}")
+
+
+def _show(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
+    """`--cfg` and `--info`, which show a config that has been checked."""
+    composer.config(args.overrides)
+    if args.info is not None:
+        hydra.show_info(args.info, composer.config_name, args.overrides)
+        return
+    config = hydra.compose_config(composer.config_name, list(args.overrides), _run_mode(False), with_log_configuration=False)
+    from omegaconf import OmegaConf
+
+    if args.package and args.package != "_global_" and OmegaConf.select(config, args.package) is None:
+        raise ConfigError(f"--package {args.package} is not in the config.")
+    hydra.show_cfg(composer.config_name, list(args.overrides), args.cfg, args.package, args.resolve)
+
+
+def _run_mode(multirun: bool) -> Any:
+    from hydra.types import RunMode
+
+    return RunMode.MULTIRUN if multirun else RunMode.RUN
+
+
+def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
+    """Check every job, then run them the way Hydra does."""
+    multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    if multirun:
+        composer.jobs(args.overrides)
+    else:
+        config = composer.config(args.overrides)
+        from exprun.runner import _folder, _result_before
+
+        _result_before(config, _folder(config))
+    overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
+    mode = f"hydra.mode={_run_mode(multirun).name}"
+    os.environ["EXPRUN_CONFIG_DIR"] = args.config_dir or ""
+    from hydra.errors import HydraException
+
+    from exprun.signals import Killed
+
+    try:
+        returned = (hydra.multirun if multirun else hydra.run)(composer.config_name, job, [*overrides, mode])
+    except Killed as killed:
+        return _fail(f"stopped by {killed.name}.", killed.exit_code)
+    except HydraException as error:
+        raise ConfigError(str(error)) from None
+    return 1 if any(not score.finished for score in _scores(returned)) else 0
+
+
+class Score(float):
+    """The figure that a sweeper optimises, and whether the run that gave it came to its end."""
+
+    finished = True
+
+
+def _scores(returned: Any) -> Iterator[Score]:
+    """What the jobs returned, from Hydra's nested lists; a sweeper that keeps it to itself gives nothing."""
+    if isinstance(returned, list | tuple):
+        for inner in returned:
+            yield from _scores(inner)
+    elif returned is not None:
+        yield returned.return_value
+
+
+def job(config: "DictConfig") -> Score:
+    """One run of Hydra's; returns the figure that `trainer.select` names."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf, open_dict
+
+    from exprun.config.compose import typed
+    from exprun.runner import run
+    from exprun.signals import Killed
+
+    hydra = HydraConfig.get()
+    overrides = list(hydra.overrides.task)
+    if hydra.mode.name == "MULTIRUN" and not any(o.startswith("run_dir=") for o in overrides):
+        with open_dict(config):
+            config.run_dir = hydra.runtime.output_dir
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    plain.pop("hydra", None)
+    typed_config = typed({str(key): value for key, value in plain.items()}, {o.split("=")[0] for o in overrides})
+    folder = os.environ.get("EXPRUN_CONFIG_DIR")
+    words = ["python", "-m", "exprun", *(["--config-dir", folder] if folder else []), *overrides]
+    failed = Score("nan")
+    failed.finished = False
+    try:
+        result = run(typed_config, _session(), shlex.join(words))
+    except UserError as error:
+        _fail(str(error), error.exit_code)
+        return failed
+    except Exception as error:
+        _fail(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''} (traceback: {typed_config.run_dir}/run.log)", 1)
+        return failed
+    if result.status == "KILLED":
+        raise Killed(result.reason.rsplit(" ", 1)[-1])
+    if result.reason == "complete already":
+        print(f"exprun: the run in {result.run_dir} is complete already.")
+    if result.status != "FINISHED":
+        _fail(result.reason, 1)
+        return failed
+    best = "val/best_accuracy" if typed_config.trainer.select == "val/accuracy" else "val/best_loss"
+    return Score(result.metrics.get(best, float("nan")))
+
+
+_SESSIONS: list[Any] = []
+
+
+def _session() -> Any:
+    """What the runs of this process share."""
+    from exprun.runner import Session
+
+    if not _SESSIONS:
+        _SESSIONS.append(Session())
+    return _SESSIONS[0]
+
+
+def _help(config_dir: str | None) -> str:
+    """Groups, options and examples; read from the files, without composing anything."""
+    from exprun.config.options import options
+
+    lines = [
+        "exprun trains an image-classification CNN that a config describes, and logs the run to MLflow.",
+        "",
+        "  python -m exprun [group=option] [key=value] …     train",
+        "  python -m exprun -m group=option,option …         train every combination",
+        "  python -m exprun ui                               open the runs in MLflow",
+        "",
+        "Groups and their options:",
+    ]
+    found = options(config_dir)
+    width = max(len(option) for group in found.values() for option in group)
+    for group, choices in found.items():
+        lines += ["", f"  {group}="]
+        lines += [f"    {option:<{width}}  {text}" for option, text in choices.items()]
+    lines += ["", "Examples:", ""]
+    lines += [f"  {command}\n      {text}" for command, text in EXAMPLES]
+    lines += ["", "Every key and its value: --cfg job. Also: --resolve, --config-dir DIR, --info, --hydra-help,"]
+    lines += ["--version, and tab completion: eval \"$(python -m exprun -sc install=bash)\"", ""]
+    return "\n".join(lines)
+
+
+def _ui(words: list[str]) -> int:
+    """Serve MLflow's UI of the store on this machine's loopback interface."""
+    from pathlib import Path
+
+    from exprun.tracking.store import artifact_root, tracking_uri, without_password
+
+    parser = _Parser(prog="python -m exprun ui", description="Serve MLflow's UI of the runs logged here.")
+    parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: 5000)")
+    parser.add_argument("--uri", default=None, help="another store than outputs/mlflow.db")
+    args = parser.parse_args(words)
+    if not 0 < args.port < 65536:
+        raise ConfigError(f"--port is {args.port}, but must be from 1 to 65535.")
+    uri = tracking_uri(args.uri)
+    if uri.startswith(("http:", "https:")):
+        raise ConfigError(f"{without_password(uri)} is a server of its own: open it in a browser.")
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise ConfigError(f"There is no store at {uri.removeprefix('sqlite:///')} yet: train first, in this folder.")
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    if root := artifact_root(uri):
+        command += ["--default-artifact-root", root]
+    print(f"MLflow's UI of {without_password(uri)}: http://127.0.0.1:{args.port} (Ctrl-C ends it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        import subprocess
+
+        return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(args.port), "--workers", "1"])
+    return 130
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"ui": _ui}

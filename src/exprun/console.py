@@ -1,0 +1,158 @@
+"""What a person sees while a run goes on, and the table at its end."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from exprun.config.schema import Config
+from exprun.trainer.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
+
+PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
+
+
+class Console:
+    """Shows the events of a run: a bar on a terminal, plain lines elsewhere, errors only when quiet.
+
+    Args:
+        config: of the run.
+        name: of the run.
+        folder: of the run.
+    """
+
+    def __init__(self, config: Config, name: str, folder: Path) -> None:
+        self.config, self.name, self.folder = config, name, folder
+        # The streams as they are now: later, native libraries' messages go to the log file.
+        self.out = RichConsole(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.mode = config.progress
+        if self.mode == "auto":
+            self.mode = "rich" if self.out.is_terminal else "plain"
+        self.progress: Progress | None = None
+        self.task: Any = None
+        self.last_line = 0.0
+        self.last_speed = 0.0
+        self.epoch: EpochDone | None = None
+        self.total = 0
+
+    def say(self, text: str) -> None:
+        """One line, unless quiet; `text` is shown as it is."""
+        if self.mode != "quiet":
+            (self.progress.console if self.progress else self.out).print(escape(text), markup=True)
+
+    def warn(self, text: str) -> None:
+        """One line that is shown even when quiet."""
+        (self.progress.console if self.progress else self.out).print(escape(text))
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case RunStarted():
+                self._started(event)
+            case StepsDone():
+                self._steps(event)
+            case EpochDone():
+                self.epoch = event
+            case Evaluated(split="val"):
+                self._evaluated(event)
+            case RunEnded():
+                self.close()
+
+    def close(self) -> None:
+        """Take the bar down."""
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+    def _started(self, event: RunStarted) -> None:
+        self.total = event.total_steps
+        data = self.config.data.name
+        self.say(
+            f"{self.name}: {event.parameters:,} parameters, {event.train_images:,} training images of {data}, "
+            f"{event.steps_per_epoch} steps an epoch; {event.precision} on {event.device}"
+        )
+        if self.mode == "rich":
+            self.progress = Progress(
+                TextColumn("epoch {task.fields[epoch]}"),
+                BarColumn(bar_width=None),
+                TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  rate {task.fields[rate]}"),
+                TextColumn("{task.fields[speed]} images/s"),
+                TimeRemainingColumn(compact=True),
+                console=self.out,
+                expand=True,
+            )
+            self.progress.start()
+            empty = {"loss": "–", "accuracy": "–", "rate": "–", "speed": "–"}
+            self.task = self.progress.add_task("", total=event.total_steps, completed=event.first_step, epoch="0", **empty)
+
+    def _steps(self, event: StepsDone) -> None:
+        self.last_speed = event.images_per_second or self.last_speed
+        shown = {
+            "epoch": f"{event.epoch:.1f}/{self.config.trainer.epochs}",
+            "loss": f"{event.losses.mean():.4f}",
+            "accuracy": f"{event.accuracies.mean():.3f}",
+            "rate": f"{event.rates[-1]:.3g}",
+            "speed": f"{self.last_speed:,.0f}" if self.last_speed else "–",
+        }
+        if self.progress is not None:
+            self.progress.update(self.task, completed=event.step, **shown)
+        elif self.mode == "plain" and time.monotonic() - self.last_line > PLAIN_SECONDS:
+            self.last_line = time.monotonic()
+            self.say(
+                f"epoch {shown['epoch']}  step {event.step}/{self.total}  loss {shown['loss']}  "
+                f"accuracy {shown['accuracy']}  rate {shown['rate']}  {shown['speed']} images/s"
+            )
+
+    def _evaluated(self, event: Evaluated) -> None:
+        epoch = self.epoch
+        train = f"training loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}   " if epoch else ""
+        best = "  best so far" if event.best else ""
+        self.last_line = time.monotonic()
+        self.say(
+            f"epoch {event.epoch:g}/{self.config.trainer.epochs}   {train}"
+            f"validation loss {event.loss:.4f}  accuracy {event.accuracy:.3f}{best}"
+        )
+
+    def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
+        """The table at the end of a run.
+
+        Args:
+            status: `FINISHED`, `FAILED` or `KILLED`.
+            reason: why it ended, or empty.
+            metrics: the final figures.
+            hints: further rows: where things are and what to type.
+        """
+        if self.mode == "quiet":
+            return
+        table = Table(title=escape(f"{self.name}: {status.lower()}{': ' + reason if reason else ''}"), title_justify="left")
+        table.add_column("")
+        table.add_column("loss", justify="right")
+        table.add_column("accuracy", justify="right")
+
+        def row(label: str, prefix: str) -> None:
+            if f"{prefix}loss" in metrics:
+                table.add_row(label, f"{metrics[prefix + 'loss']:.4f}", f"{metrics[prefix + 'accuracy']:.2%}")
+
+        row("training, last epoch", "train/")
+        row("validation, last epoch", "val/")
+        row(f"validation, best (epoch {metrics.get('val/best_epoch', 0):g})", "val/best_")
+        row("test, at the best validation", "test/")
+        self.out.print(table)
+        seconds, speed = metrics.get("time/seconds"), metrics.get("time/images_per_second")
+        lines = []
+        if seconds is not None:
+            lines.append(("time", f"{_duration(seconds)} of training and evaluation" + (f", {speed:,.0f} images/s" if speed else "")))
+        for label, text in [*lines, *hints]:
+            self.out.print(f"{label:>8}  {escape(text)}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,139 @@
+"""Decoded images on disk, memory-mapped, keyed by the content they came from.
+
+A cache entry is a folder that appears whole or not at all: it is built beside its place and renamed
+into it, so that two processes may build it at once and a killed one leaves nothing half-made in use.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LAYOUT = 1  # of the entries; another number leaves the old ones unused
+
+
+@dataclass
+class Pool:
+    """All images of a set, before splits.
+
+    Args:
+        images: uint8, (images, height, width, channels).
+        labels: int32, (images,), numbers of `classes`.
+        classes: names, in the order of their numbers.
+        parts: for each image 0 training, 1 validation, 2 test, by the set's own division; uint8.
+        skipped: files that could not be read, with the reason.
+        fingerprint: SHA-256 of images, labels and parts, in hex.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: list[str]
+    parts: np.ndarray
+    skipped: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+
+
+def file_key(paths: Sequence[Path], index: Path) -> str:
+    """A key for the content of files.
+
+    Reading every file at each start would cost minutes on a large folder, so the hash of the content is
+    looked up by path, size and time of change, and computed only where these are new.
+
+    Args:
+        paths: the files.
+        index: folder that remembers the content hash of a listing.
+    """
+    listing = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        listing.update(f"{path.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    known = index / f"{listing.hexdigest()[:32]}.txt"
+    with contextlib.suppress(OSError):
+        key = known.read_text().strip()
+        if len(key) == 64:
+            return key
+    content = hashlib.sha256()
+    for path in paths:
+        # The last folders decide class and split, so they belong to the content.
+        content.update("/".join(path.parts[-3:]).encode(errors="surrogateescape"))
+        with open(path, "rb") as file:
+            content.update(hashlib.file_digest(file, "sha256").digest())
+    with contextlib.suppress(OSError):
+        index.mkdir(parents=True, exist_ok=True)
+        _write_whole(known, content.hexdigest().encode())
+    return content.hexdigest()
+
+
+def cached(folder: Path, key: dict[str, Any], read: Callable[[], Pool]) -> Pool:
+    """The pool that `read` makes, from the cache where it is there.
+
+    Args:
+        folder: of the cache.
+        key: all that the pool depends on.
+        read: makes the pool; called where the entry is missing or damaged.
+    """
+    name = hashlib.sha256(json.dumps([LAYOUT, key], sort_keys=True, default=str).encode()).hexdigest()[:24]
+    entry = folder / f"{key['name']}-{name}"
+    found = _open(entry)
+    if found is not None:
+        return found
+    pool = read()
+    pool.fingerprint = _fingerprint(pool)
+    try:
+        _store(entry, pool)
+    except OSError:
+        return pool  # a cache that cannot be written costs time, not the run
+    return _open(entry) or pool
+
+
+def _store(entry: Path, pool: Pool) -> None:
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    try:
+        for name in ("images", "labels", "parts"):
+            np.save(building / f"{name}.npy", getattr(pool, name))
+        meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint}
+        (building / "meta.json").write_text(json.dumps(meta))
+        shutil.rmtree(entry, ignore_errors=True)  # only a damaged entry gets here
+        with contextlib.suppress(OSError):  # another process was first
+            os.rename(building, entry)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _open(entry: Path) -> Pool | None:
+    """The entry, or None where it is missing or does not hold together."""
+    try:
+        meta = json.loads((entry / "meta.json").read_text())
+        images = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(entry / "labels.npy", allow_pickle=False)
+        parts = np.load(entry / "parts.npy", allow_pickle=False)
+        if images.dtype != np.uint8 or not len(images) == len(labels) == len(parts):
+            return None
+        return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"])
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
+def _fingerprint(pool: Pool) -> str:
+    digest = hashlib.sha256()
+    for array in (pool.images, pool.labels, pool.parts):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a small file so that it is there whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(name, path)

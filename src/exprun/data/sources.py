@@ -1,0 +1,358 @@
+"""The sets that ship, are on the machine, or are downloaded: where their files are and what is in them.
+
+Each is looked for in `data.root`, in Keras' cache and where Debian's packages put it, and then
+downloaded with a checksum. Nothing of what is read can execute code: pickles go through a reader that
+knows arrays and plain values only, arrays are loaded without pickles.
+"""
+
+import gzip
+import importlib.util
+import io
+import os
+import pickle
+import re
+import struct
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exprun.config.checks import FACTS
+from exprun.config.errors import DataError, one_line
+from exprun.config.schema import Data
+from exprun.data.cache import Pool
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+
+class Remote(NamedTuple):
+    """A file that can be downloaded."""
+
+    url: str
+    checksum: str  # as pooch writes it: "sha256:…" or "md5:…"
+
+
+# Checksums: Keras' dataset loaders for MNIST and CIFAR (sha256), the Fashion-MNIST authors' page (md5).
+_FASHION_URL = "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+REMOTES = {
+    "mnist.npz": Remote(
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+        "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    ),
+    "cifar-10-python.tar.gz": Remote(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    ),
+    "cifar-100-python.tar.gz": Remote(
+        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+    ),
+    "train-images-idx3-ubyte.gz": Remote(
+        _FASHION_URL + "train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"
+    ),
+    "train-labels-idx1-ubyte.gz": Remote(
+        _FASHION_URL + "train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe"
+    ),
+    "t10k-images-idx3-ubyte.gz": Remote(
+        _FASHION_URL + "t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79"
+    ),
+    "t10k-labels-idx1-ubyte.gz": Remote(
+        _FASHION_URL + "t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310"
+    ),
+}
+IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+class Source(NamedTuple):
+    """The files of a set, and what reads them."""
+
+    files: list[Path]
+    read: Callable[[], Pool]
+
+
+def locate(data: Data) -> Source:
+    """The files of the set and their reader; downloads what is nowhere on the machine.
+
+    Raises:
+        DataError: the files are not there and cannot be downloaded; says which to put where.
+    """
+    match data.name:
+        case "digits":
+            return _digits()
+        case "mnist":
+            return _mnist(data)
+        case "fashion_mnist":
+            files = _find_idx(_folders(data, "fashion-mnist")) or _download_idx(data)
+            return Source(files, lambda: _read_idx(files, data.name))
+        case "cifar10" | "cifar100":
+            return _cifar(data)
+        case "image_folder":
+            from exprun.data.folder import locate_folder
+
+            return locate_folder(data)
+    return _arrays(data)
+
+
+def _folders(data: Data, *names: str) -> list[Path]:
+    """Where files of a set may lie: the user's folder, Keras' cache, Debian's place."""
+    if data.root is not None:
+        root = Path(data.root).expanduser()
+        if not root.exists():
+            raise DataError(f"data.root={data.root} does not exist.")
+        return [root, *(root / name for name in names)]
+    keras = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+    system = Path("/usr/share/datasets")
+    return [keras, *(keras / name for name in names), *(system / name for name in names), _downloads(data)]
+
+
+def _downloads(data: Data) -> Path:
+    return Path(data.cache) / "downloads" / data.name
+
+
+def _download(data: Data, name: str) -> Path:
+    """The file `name`, downloaded with checksum and progress."""
+    import pooch
+
+    folder, remote = _downloads(data), REMOTES[name]
+    where = f"put {name} into {data.root or '~/.keras/datasets'}, or set data.root to its folder"
+    if data.root is not None:
+        raise DataError(f"data.root={data.root} has no files of {data.name}: {where}.")
+    try:
+        return Path(pooch.retrieve(remote.url, remote.checksum, name, folder, progressbar=True))
+    except ValueError as error:  # pooch deletes a file whose checksum differs
+        raise DataError(f"The download of {data.name} is damaged ({one_line(error)[:120]}); try again, or {where}.") from None
+    except Exception as error:
+        reason = one_line(error).split("(Caused")[0][:80]
+        raise DataError(f"{data.name} is not on this machine and cannot be downloaded ({reason.strip()}): {where}.") from None
+
+
+def _digits() -> Source:
+    """The 8×8 digits of scikit-learn (Alpaydin & Kaynak 1998), read without importing it: that takes seconds."""
+    spec = importlib.util.find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise DataError("data=digits needs scikit-learn, which carries the images: pip install scikit-learn.")
+    file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+
+    def read() -> Pool:
+        rows = np.loadtxt(file, delimiter=",")
+        images = np.rint(rows[:, :-1].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+        return _pool("digits", images, rows[:, -1], np.zeros(len(rows)))
+
+    return Source([file], read)
+
+
+def _mnist(data: Data) -> Source:
+    folders = _folders(data, "mnist", "MNIST/raw")
+    if files := _find_idx(folders):
+        return Source(files, lambda: _read_idx(files, "mnist"))
+    file = next((f / "mnist.npz" for f in folders if (f / "mnist.npz").is_file()), None) or _download(data, "mnist.npz")
+
+    def read() -> Pool:
+        with _load_npz(file) as arrays:
+            images = np.concatenate([arrays["x_train"], arrays["x_test"]])[..., None]
+            labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
+            parts = np.repeat([TRAIN, TEST], [len(arrays["x_train"]), len(arrays["x_test"])])
+        return _pool("mnist", images, labels, parts)
+
+    return Source([file], read)
+
+
+def _find_idx(folders: list[Path]) -> list[Path] | None:
+    """The four idx files, packed or not, where a folder has them all."""
+    for folder in folders:
+        files = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None) for name in IDX]
+        if all(files):
+            return [file for file in files if file is not None]
+    return None
+
+
+def _download_idx(data: Data) -> list[Path]:
+    return [_download(data, f"{name}.gz") for name in IDX]
+
+
+def _read_idx(files: list[Path], name: str) -> Pool:
+    arrays = [_idx(file) for file in files]
+    images = np.concatenate([arrays[0], arrays[2]])[..., None]
+    labels = np.concatenate([arrays[1], arrays[3]])
+    return _pool(name, images, labels, np.repeat([TRAIN, TEST], [len(arrays[0]), len(arrays[2])]))
+
+
+def _idx(file: Path) -> np.ndarray:
+    """An array in the idx format of MNIST: two zero bytes, type, rank, sizes, values (uint8 only)."""
+    try:
+        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        zero, kind, rank = struct.unpack_from(">HBB", raw)
+        shape = struct.unpack_from(f">{rank}I", raw, 4)
+        if zero or kind != 8:
+            raise ValueError("not an idx file of bytes")
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    except (OSError, EOFError, ValueError, struct.error) as error:
+        raise DataError(f"{file} is damaged: {one_line(error)}.") from None
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads CIFAR's pickles: plain values and arrays, nothing that could run."""
+
+    _allowed = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy._core.numeric", "_frombuffer"),
+            ("numpy.core.numeric", "_frombuffer"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class of an array; everything else is refused."""
+        if (module, name) not in self._allowed:
+            raise pickle.UnpicklingError(f"it wants {module}.{name}, which no image file needs")
+        return super().find_class(module, name)
+
+
+def _unpickle(content: bytes, file: str) -> dict[bytes, Any]:
+    try:
+        found = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+        if not isinstance(found, dict):
+            raise ValueError("no dictionary in it")
+        return {key.encode() if isinstance(key, str) else key: value for key, value in found.items()}
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        raise DataError(f"{file} is damaged or not a CIFAR file: {one_line(error)[:160]}.") from None
+
+
+def _cifar(data: Data) -> Source:
+    hundred = data.name == "cifar100"
+    folder_name = "cifar-100-python" if hundred else "cifar-10-batches-py"
+    archive_name = "cifar-100-python.tar.gz" if hundred else "cifar-10-python.tar.gz"
+    train = ["train"] if hundred else [f"data_batch_{i}" for i in range(1, 6)]
+    names = [*train, "test" if hundred else "test_batch", "meta" if hundred else "batches.meta"]
+    label_key, names_key = (b"fine_labels", b"fine_label_names") if hundred else (b"labels", b"label_names")
+    folders = _folders(data, folder_name)
+    folder = next((f for f in folders if all((f / name).is_file() for name in names)), None)
+    if folder is not None:
+        files = [folder / name for name in names]
+    else:
+        archives = [f / archive_name for f in folders] + [f / f"{folder_name}.tar.gz" for f in folders]
+        files = [next((a for a in archives if a.is_file()), None) or _download(data, archive_name)]
+
+    def read() -> Pool:
+        content = _members(files[0], names) if folder is None else {n: (folder / n).read_bytes() for n in names}
+        batches = [_unpickle(content[name], name) for name in names]
+        try:
+            pixels = np.concatenate([np.asarray(batch[b"data"], np.uint8) for batch in batches[:-1]])
+            images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+            labels = np.concatenate([np.asarray(batch[label_key]) for batch in batches[:-1]])
+            sizes = [sum(len(batch[b"data"]) for batch in batches[:-2]), len(batches[-2][b"data"])]
+            classes = [name.decode() for name in batches[-1][names_key]]
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
+            raise DataError(f"{files[0].parent} does not hold {data.name} as published: {one_line(error)}.") from None
+        return _pool(data.name, images, labels, np.repeat([TRAIN, TEST], sizes), classes)
+
+    return Source(files, read)
+
+
+def _members(archive: Path, names: list[str]) -> dict[str, bytes]:
+    """The named files of an archive, read without unpacking anything to disk."""
+    found = {}
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = member.name.rsplit("/", 1)[-1]
+                if member.isfile() and name in names and member.size < 2**28:
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    found[name] = file.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise DataError(f"{archive} is damaged: {one_line(error)}.") from None
+    if missing := [name for name in names if name not in found]:
+        raise DataError(f"{archive} lacks {', '.join(missing)}.")
+    return found
+
+
+def _load_npz(file: Path) -> Any:
+    try:
+        return np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{file} is no .npz file that can be read: {one_line(error)[:120]}.") from None
+
+
+def _arrays(data: Data) -> Source:
+    """`x_train`, `y_train`, and where there are any `x_val`, `y_val`, `x_test`, `y_test` and `classes`."""
+    assert data.root is not None
+    root = Path(data.root).expanduser()
+    if not root.exists():
+        raise DataError(f"data.root={data.root} does not exist.")
+    files = [root] if root.is_file() else sorted(root.glob("*.npy"))
+
+    def read() -> Pool:
+        try:
+            if root.is_file():
+                with _load_npz(root) as npz:
+                    arrays = {name: npz[name] for name in npz.files}
+            else:
+                arrays = {file.stem: np.load(file, allow_pickle=False) for file in files}
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"{root} cannot be read: {one_line(error)[:160]}.") from None
+        return _pool_of_arrays(arrays, root)
+
+    if not files or (root.is_file() and root.suffix != ".npz"):
+        raise DataError(f"data.root={data.root} is no .npz file and holds no .npy files.")
+    return Source(files, read)
+
+
+def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
+    images, labels, parts = [], [], []
+    for part, name in ((TRAIN, "train"), (VALIDATION, "val"), (TEST, "test")):
+        x, y = arrays.get(f"x_{name}"), arrays.get(f"y_{name}")
+        if x is None and y is None:
+            continue
+        if x is None or y is None or len(x) != len(y) or x.ndim not in (3, 4):
+            raise DataError(
+                f"{root}: x_{name} must be (images, height, width[, channels]) and y_{name} have one label an image."
+            )
+        if x.dtype != np.uint8:
+            raise DataError(f"{root}: x_{name} is {x.dtype}, but must be uint8, pixels from 0 to 255.")
+        images.append(x[..., None] if x.ndim == 3 else x)
+        labels.append(_class_numbers(y, f"{root}: y_{name}"))
+        parts.append(np.full(len(x), part))
+    if not images or parts[0][0] != TRAIN:
+        raise DataError(f"{root} holds no x_train and y_train; it has {', '.join(sorted(arrays)) or 'nothing'}.")
+    if len({x.shape[1:] for x in images}) > 1:
+        raise DataError(f"{root}: the splits differ in the shape of their images.")
+    count = int(max(y.max() for y in labels)) + 1
+    classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
+    if len(classes) < count:
+        raise DataError(f"{root}: labels reach {count - 1}, but there are {len(classes)} classes.")
+    return _pool("arrays", np.concatenate(images), np.concatenate(labels), np.concatenate(parts), classes)
+
+
+def _class_numbers(y: np.ndarray, place: str) -> np.ndarray:
+    """Labels as class numbers, of integers (images,), (images, 1) or one-hot (images, classes)."""
+    if y.ndim == 2 and y.shape[1] > 1:
+        if not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
+            raise DataError(f"{place} has two axes but is not one-hot.")
+        return y.argmax(axis=1)
+    y = y.reshape(-1) if y.size == len(y) else y
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or (len(y) and y.min() < 0):
+        raise DataError(f"{place} must be class numbers from 0 up, or one-hot.")
+    return y
+
+
+def _pool(
+    name: str, images: np.ndarray, labels: np.ndarray, parts: np.ndarray, classes: list[str] | None = None
+) -> Pool:
+    """A pool with checked labels."""
+    names = classes if classes is not None else list(FACTS[name].classes)
+    numbers = np.asarray(labels, np.int32)
+    if len(numbers) != len(images) or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names)):
+        raise DataError(f"{name}: labels do not fit the images, or lie outside of 0 to {len(names) - 1}.")
+    return Pool(np.ascontiguousarray(images), numbers, [_plain(n) for n in names], np.asarray(parts, np.uint8))
+
+
+def _plain(name: str) -> str:
+    """A class name without control characters, for terminals and file names."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "�", name)

@@ -1,0 +1,88 @@
+"""The input room: how pixels are scaled before the network, fitted on the training images alone."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exprun.config.schema import Input
+from exprun.data import Split
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """`pixels * scale + offset`, and then each image by itself where `per_image`.
+
+    Args:
+        scale: float32, (channels,).
+        offset: float32, (channels,).
+        per_image: whether each image is brought to mean 0 and standard deviation 1.
+    """
+
+    scale: np.ndarray
+    offset: np.ndarray
+    per_image: bool = False
+
+    def __call__(self, images: "tf.Tensor") -> "tf.Tensor":
+        """Scale float32 images of 0 to 255, (batch, height, width, channels)."""
+        import tensorflow as tf
+
+        scaled = images * tf.constant(self.scale) + tf.constant(self.offset)
+        if not self.per_image:
+            return scaled
+        mean, variance = tf.nn.moments(scaled, [1, 2, 3], keepdims=True)
+        # The floor keeps a blank image finite; it is that of `tf.image.per_image_standardization`.
+        count = tf.cast(tf.reduce_prod(tf.shape(images)[1:]), tf.float32)
+        return (scaled - mean) / tf.maximum(tf.sqrt(variance), tf.math.rsqrt(count))
+
+    def as_layers(self) -> list[Any]:
+        """The same as Keras layers, for a model that takes pixels."""
+        import keras
+
+        layers = [keras.layers.Rescaling(self.scale.tolist(), self.offset.tolist(), name="input_scaling")]
+        if self.per_image:
+            norm = keras.layers.LayerNormalization((1, 2, 3), epsilon=0.0, center=False, scale=False, name="per_image")
+            layers.append(norm)
+        return layers
+
+
+def fit(config: Input, train: Split) -> Scaling:
+    """The scaling that the config names.
+
+    Args:
+        config: the `input` group.
+        train: the training images; only `standardize` looks at them.
+    """
+    channels = train.images.shape[3]
+    one, zero = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    match config.name:
+        case "unit":
+            return Scaling(one / 255, zero)
+        case "symmetric":
+            return Scaling(one / 127.5, zero - 1)
+        case "standardize":
+            mean, std = channel_moments(train)
+            return Scaling((1 / std).astype(np.float32), (-mean / std).astype(np.float32))
+        case "per_image":
+            return Scaling(one, zero, per_image=True)
+    return Scaling(one, zero)
+
+
+def channel_moments(split: Split, chunk: int = 1024) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel over a split, (channels,) each, in pixel values.
+
+    Exact: sums of whole numbers. A channel that never changes gets the standard deviation 1.
+    """
+    channels = split.images.shape[3]
+    total, squares, count = np.zeros(channels), np.zeros(channels), 0
+    for start in range(0, len(split), chunk):
+        images = split.images[split.rows[start : start + chunk]].reshape(-1, channels)
+        total += images.sum(axis=0, dtype=np.int64)
+        squares += np.multiply(images, images, dtype=np.uint16).sum(axis=0, dtype=np.int64)
+        count += len(images)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return mean, np.where(std > 0, std, 1.0)

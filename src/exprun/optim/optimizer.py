@@ -1,0 +1,95 @@
+"""Builds the Keras optimiser of a config."""
+
+from typing import Any
+
+import keras
+
+from exprun.config.schema import Optim
+from exprun.optim.muon import Muon
+
+_DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"}
+
+
+def make_optimizer(optim: Optim, model: Any, rates: dict[str, float], loss_scaling: bool = False) -> Any:
+    """The optimiser, built on the model's variables.
+
+    Args:
+        optim: the `optim` group.
+        model: the Keras model it will train.
+        rates: learning-rate multiplier by the path of a variable, where it is not 1.
+        loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
+    """
+    optimizer = _plain(optim, model, rates)
+    if optim.decay == "decoupled":
+        optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if _exempt(v, optim)])
+    if loss_scaling:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def l2_factors(optim: Optim, model: Any) -> list[float]:
+    """For each trainable variable, what its value times this adds to its gradient."""
+    if optim.decay != "l2":
+        return [0.0] * len(model.trainable_variables)
+    return [0.0 if _exempt(v, optim) else optim.weight_decay for v in model.trainable_variables]
+
+
+def _exempt(variable: Any, optim: Optim) -> bool:
+    """Whether weight decay leaves a variable alone, by the name Keras gives it."""
+    return _DECAY_KINDS.get(variable.path.rsplit("/", 1)[-1]) in optim.decay_exempt
+
+
+def _plain(optim: Optim, model: Any, rates: dict[str, float]) -> Any:
+    settings: dict[str, Any] = {
+        "learning_rate": optim.learning_rate,
+        "clipnorm": optim.clip_norm,
+        "global_clipnorm": optim.clip_global_norm,
+        "clipvalue": optim.clip_value,
+    }
+    decay = optim.weight_decay if optim.decay == "decoupled" else None
+    if optim.name != "adamw" or decay:  # AdamW refuses None
+        settings["weight_decay"] = decay
+    betas = {"beta_1": optim.beta_1, "beta_2": optim.beta_2}
+    kinds = keras.optimizers
+    match optim.name:
+        case "sgd" | "sgd_momentum" | "nesterov":
+            kind, own = kinds.SGD, {"momentum": optim.momentum or 0.0, "nesterov": optim.name == "nesterov"}
+        case "rmsprop":
+            kind, own = kinds.RMSprop, {"rho": optim.rho, "momentum": optim.momentum, "epsilon": optim.epsilon}
+        case "adam":
+            kind, own = kinds.Adam, {**betas, "epsilon": optim.epsilon}
+        case "adamw":
+            kind, own = (kinds.AdamW if decay else kinds.Adam), {**betas, "epsilon": optim.epsilon}
+        case "nadam":
+            kind, own = kinds.Nadam, {**betas, "epsilon": optim.epsilon}
+        case "adagrad":
+            start = optim.initial_accumulator
+            kind, own = kinds.Adagrad, {"initial_accumulator_value": start, "epsilon": optim.epsilon}
+        case "lion":
+            kind, own = kinds.Lion, betas
+        case _:
+            kind = Muon
+            own = {
+                "momentum": optim.momentum,
+                "adam_beta_1": optim.beta_1,
+                "adam_beta_2": optim.beta_2,
+                "epsilon": optim.epsilon,
+                "adam_weight_decay": decay,
+                "exclude_layers": ["^classifier/"],
+            }
+    if rates:
+        kind = _with_rates(kind, [rates.get(v.path, 1.0) for v in model.trainable_variables])
+    return kind(**settings, **own)
+
+
+def _with_rates(kind: Any, multipliers: list[float]) -> Any:
+    """An optimiser whose learning rate is multiplied for each variable, in the order it is built on."""
+
+    class WithRates(kind):  # type: ignore[misc]
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            factor = multipliers[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, learning_rate * factor)
+
+    WithRates.__name__ = kind.__name__
+    return WithRates

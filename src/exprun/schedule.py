@@ -1,0 +1,80 @@
+"""The schedule room: the learning rate at each step, as a function of the config and nothing else."""
+
+import math
+
+import numpy as np
+
+from exprun.config.schema import Schedule
+
+
+def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: int, total_steps: int) -> np.ndarray:
+    """The learning rate of steps.
+
+    Args:
+        schedule: the `schedule` group.
+        base: `optim.learning_rate`.
+        step: numbers of steps, from 0, any shape.
+        steps_per_epoch: steps in an epoch.
+        total_steps: of the whole run.
+
+    Returns:
+        float32, shape of `step`. For `plateau` the rate before any reduction: those are the loop's.
+    """
+    step = np.asarray(step, np.float64)
+    warmup = schedule.warmup_epochs * steps_per_epoch
+    # Behind the warm-up: share of the run that is done, and epochs that are done.
+    done = np.clip((step - warmup) / max(total_steps - warmup, 1), 0.0, 1.0)
+    epoch = np.maximum(step - warmup, 0) / steps_per_epoch
+    rate = base * _factor(schedule, done, epoch, step)
+    if schedule.rates is not None:
+        whole = np.minimum((step // steps_per_epoch).astype(int), len(schedule.rates) - 1)
+        rate = np.asarray(schedule.rates, float)[whole]
+    rising = np.minimum((step + 1) / warmup, 1.0) if warmup else 1.0
+    return np.asarray(rate * rising, np.float32)
+
+
+def _factor(schedule: Schedule, done: np.ndarray, epoch: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """What the base rate is multiplied by."""
+    s = schedule
+    match s.name:
+        case "step":
+            return np.power(_set(s.factor), np.floor(epoch / _set(s.every_epochs) + 1e-9))
+        case "milestones":
+            assert s.milestones is not None
+            passed = sum((epoch >= milestone - 1e-9).astype(float) for milestone in s.milestones)
+            return np.power(_set(s.factor), passed)
+        case "exponential":
+            return np.power(_set(s.factor), epoch)
+        case "inverse_time":
+            return 1.0 / (1.0 + _set(s.decay_rate) * step)
+        case "cosine":
+            final = _set(s.final_fraction)
+            return final + (1 - final) * 0.5 * (1 + np.cos(math.pi * done))
+        case "one_cycle":
+            rise = 0.5 * (1 - np.cos(math.pi * _rise(s, done)))
+            fall = 0.5 * (1 + np.cos(math.pi * _fall(s, done)))
+            return _up_and_down(s, done, rise, fall)
+        case "triangular":
+            return _up_and_down(s, done, _rise(s, done), 1 - _fall(s, done))
+    return np.ones_like(done)
+
+
+def _rise(s: Schedule, done: np.ndarray) -> np.ndarray:
+    """0 at the start, 1 at the peak."""
+    return np.clip(done / max(_set(s.peak_at), 1e-12), 0, 1)
+
+
+def _fall(s: Schedule, done: np.ndarray) -> np.ndarray:
+    """0 at the peak, 1 at the end."""
+    return np.clip((done - _set(s.peak_at)) / (1 - _set(s.peak_at)), 0, 1)
+
+
+def _up_and_down(s: Schedule, done: np.ndarray, rise: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    start, final = _set(s.start_fraction), _set(s.final_fraction)
+    return np.where(done < _set(s.peak_at), start + (1 - start) * rise, final + (1 - final) * fall)
+
+
+def _set(value: float | None) -> float:
+    """A setting that the schema guarantees for this schedule."""
+    assert value is not None
+    return value

@@ -1,0 +1,1 @@
+"""The tracking room: what is kept of a run, on disk and in MLflow."""

@@ -1,0 +1,93 @@
+"""Pictures of a finished run: curves, confusion matrix, the images it got wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from exprun.data import Split
+from exprun.tracking.journal import read
+
+WRONG_SHOWN = 25
+NAMES_SHOWN = 30  # more classes than this are not labelled
+
+
+def write_curves(folder: Path) -> None:
+    """Draw loss and accuracy of training and validation from the journal into `curves.png`."""
+    figures: dict[str, list[tuple[int, float]]] = {}
+    for row in read(folder / "metrics.jsonl"):
+        for key, value in row["metrics"].items():
+            figures.setdefault(key, []).append((row["step"], value))
+    figure, axes = _figure(1, 2, (10, 4))
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        for split, label in (("train", "training, running mean"), ("val", "validation")):
+            points = sorted(figures.get(f"{split}/{name}", []))
+            if points:
+                axis.plot(*zip(*points, strict=True), label=label, marker="o" if split == "val" else None, markersize=3)
+        axis.set(xlabel="step", ylabel=name)
+        axis.grid(alpha=0.3)
+    if axes[0].has_data():
+        axes[0].legend()
+    _save(figure, folder / "curves.png")
+
+
+def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predictions: np.ndarray) -> None:
+    """Write how often each class was taken for which: `confusion.json` and `confusion.png`.
+
+    Args:
+        folder: of the run.
+        classes: names.
+        labels: true classes, (images,).
+        predictions: predicted classes, (images,).
+    """
+    count = len(classes)
+    matrix = np.bincount(labels * count + predictions, minlength=count * count).reshape(count, count)
+    note = {"classes": classes, "rows": "true class", "columns": "predicted class", "matrix": matrix.tolist()}
+    (folder / "confusion.json").write_text(json.dumps(note), encoding="utf-8")
+    size = min(4 + 0.35 * count, 14)
+    figure, axes = _figure(1, 1, (size, size))
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes[0].imshow(share, cmap="Blues", vmin=0, vmax=1)
+    if count <= NAMES_SHOWN:
+        axes[0].set_xticks(range(count), _plain(classes), rotation=90)
+        axes[0].set_yticks(range(count), _plain(classes))
+        for y, x in np.argwhere(matrix > 0):
+            colour = "white" if share[y, x] > 0.5 else "black"
+            axes[0].text(x, y, str(matrix[y, x]), ha="center", va="center", fontsize=8, color=colour)
+    axes[0].set(xlabel="predicted", ylabel="true")
+    _save(figure, folder / "confusion.png")
+
+
+def write_misclassified(folder: Path, classes: list[str], split: Split, predictions: np.ndarray) -> None:
+    """Show images that were classified wrong, with both names, in `misclassified.png`."""
+    labels = split.row_labels
+    wrong = np.flatnonzero(labels != predictions)[:WRONG_SHOWN]
+    if not len(wrong):
+        return
+    names = _plain(classes)
+    side = int(np.ceil(np.sqrt(len(wrong))))
+    figure, axes = _figure(side, side, (1.7 * side, 1.9 * side))
+    for axis in axes:
+        axis.axis("off")
+    for axis, index in zip(axes, wrong, strict=False):
+        image = split.images[split.rows[index]]
+        axis.imshow(image[..., 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
+        axis.set_title(f"{names[predictions[index]][:14]}\nis {names[labels[index]][:14]}", fontsize=7)
+    _save(figure, folder / "misclassified.png")
+
+
+def _plain(classes: list[str]) -> list[str]:
+    """Names that matplotlib does not take for formulas."""
+    return [name.replace("$", r"\$") for name in classes]
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[object, list]:  # type: ignore[type-arg]
+    # A figure of its own, not pyplot's: no window system, no state that runs share.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).reshape(-1))
+
+
+def _save(figure: object, path: Path) -> None:
+    figure.savefig(path, dpi=110)  # type: ignore[attr-defined]

@@ -1,0 +1,91 @@
+"""The run's own record, `metrics.jsonl`: one line for each set of figures, in order.
+
+It is written first; what a tracking server gets is read from it, so nothing is lost where a server is.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exprun.trainer.events import EpochDone, Evaluated, Event, StepsDone
+
+
+class Journal:
+    """Writes the figures of events as lines of JSON: `step`, `time` (ms since 1970) and `metrics`.
+
+    Args:
+        path: the file; lines that it holds already are not written a second time.
+        log_every: steps whose mean is one line.
+    """
+
+    def __init__(self, path: Path, log_every: int) -> None:
+        self.path, self.log_every = path, log_every
+        self._waiting: list[np.ndarray] = []
+        # A resumed run repeats the steps behind its checkpoint; what they gave is here already.
+        self._seen = {_key(row) for row in read(path)}
+        self._file = open(path, "a", encoding="utf-8")
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case StepsDone():
+                self._steps(event)
+            case EpochDone():
+                self._waiting = []
+                self._write(
+                    event.step,
+                    {
+                        "epoch": event.epoch,
+                        "train/epoch_loss": event.loss,
+                        "train/epoch_accuracy": event.accuracy,
+                        "time/images_per_second": event.images_per_second,
+                        "time/seconds": event.seconds,
+                    },
+                )
+            case Evaluated():
+                figures = {f"{event.split}/loss": event.loss, f"{event.split}/accuracy": event.accuracy}
+                self._write(event.step, figures)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _steps(self, event: StepsDone) -> None:
+        """Means over windows of `log_every` steps, wherever the calls of the loop cut them."""
+        first = event.step - len(event.losses) + 1
+        for offset, values in enumerate(zip(event.losses, event.accuracies, event.rates, strict=True)):
+            self._waiting.append(np.asarray(values, np.float64))
+            step = first + offset
+            if step % self.log_every == 0:
+                loss, accuracy, _ = np.mean(self._waiting, axis=0)
+                self._waiting = []
+                rate = float(values[2])
+                self._write(step, {"train/loss": loss, "train/accuracy": accuracy, "optim/learning_rate": rate})
+
+    def _write(self, step: int, metrics: dict[str, float]) -> None:
+        row = {"step": step, "time": int(time.time() * 1000), "metrics": {k: float(v) for k, v in metrics.items()}}
+        if _key(row) not in self._seen:
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["step"], *sorted(row["metrics"])
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a journal; a last line that a crash cut short is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            _key(row)
+        except (ValueError, KeyError, TypeError):
+            continue
+        rows.append(row)
+    return rows

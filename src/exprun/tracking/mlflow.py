@@ -1,0 +1,200 @@
+"""Logs a run to MLflow from a thread of its own, so that training never waits for a server."""
+
+import json
+import logging
+import os
+import platform
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from exprun import __version__
+from exprun.config.errors import one_line
+from exprun.config.schema import Config
+from exprun.tracking.journal import read
+from exprun.tracking.source import git_state
+from exprun.tracking.store import artifact_root, tracking_uri
+from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
+
+log = logging.getLogger(__name__)
+BATCH = 1000  # metrics in one call: the most MLflow takes
+PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
+ARTIFACTS = ("config.yaml", "model.txt", "run.log", "curves.png", "confusion.png", "confusion.json", "misclassified.png")
+
+
+class MlflowTracker:
+    """Delivers the journal of a run to MLflow.
+
+    Importing MLflow takes seconds, so it happens in the thread, behind the first training step.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        name: of the run.
+        command: repeats the run.
+    """
+
+    def __init__(self, config: Config, folder: Path, name: str, command: str) -> None:
+        self.config, self.folder, self.name, self.command = config, folder, name, command
+        self.uri = tracking_uri(config.tracking.uri)
+        self.problem: str | None = None
+        self._started: RunStarted | None = None
+        self._ended: RunEnded | None = None
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case RunStarted():
+                self._started = event
+            case StepsDone() if self._thread is None:
+                self._start()
+            case RunEnded():
+                self._ended = event
+                if self._thread is None:
+                    self._start()
+                self._wake.set()
+
+    def wait(self, seconds: float) -> str | None:
+        """Wait for the delivery after the end; returns what kept it from arriving, or None."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                return f"it did not answer for {seconds:g} seconds"
+        return self.problem
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._deliver, name="mlflow", daemon=True)
+        self._thread.start()
+
+    def _deliver(self) -> None:
+        try:
+            client, run_id = self._open()
+            sent = 0
+            while True:
+                self._wake.wait(2.0)
+                ended = self._ended
+                rows = read(self.folder / "metrics.jsonl")
+                self._send(client, run_id, rows[sent:])
+                sent = len(rows)
+                if ended is not None:
+                    self._close(client, run_id, ended)
+                    return
+        except Exception as error:  # whatever a server, a disk or a network does, training goes on
+            self.problem = one_line(error)[:200]
+            log.exception("MLflow did not take the run")
+
+    def _open(self) -> tuple[Any, str]:
+        """The client and the run, a new one or that of an earlier start."""
+        if self.uri.startswith("sqlite:///"):
+            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        import mlflow
+        from mlflow.entities import RunStatus
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        client = mlflow.MlflowClient(tracking_uri=self.uri)
+        note = self.folder / "tracking.json"
+        if note.exists():
+            run_id = json.loads(note.read_text())["run_id"]
+            client.update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
+            # Params cannot change, so a tag tells how far the resumed run goes.
+            client.set_tag(run_id, "exprun.resumed_to_epochs", str(self.config.trainer.epochs))
+            return client, run_id
+        experiment = self._experiment(client)
+        run = client.create_run(experiment, tags=self._tags(), run_name=self.name)
+        run_id = run.info.run_id
+        note.write_text(json.dumps({"run_id": run_id, "experiment_id": experiment}))
+        self._log_inputs(client, run_id)
+        client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in flat(asdict(self.config)).items()])
+        return client, run_id
+
+    def _experiment(self, client: Any) -> str:
+        from mlflow.exceptions import MlflowException
+
+        name = self.config.tracking.experiment
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(client.create_experiment(name, artifact_location=artifact_root(self.uri)))
+            except MlflowException:  # another process made it in the meantime
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
+
+    def _tags(self) -> dict[str, str]:
+        tags = {
+            "mlflow.user": os.environ.get("USER", ""),
+            "mlflow.source.name": "exprun",
+            "exprun.version": __version__,
+            "exprun.command": self.command,
+            "exprun.run_dir": str(self.folder),
+            "exprun.python": platform.python_version(),
+        }
+        for name in ("tensorflow", "keras", "numpy", "mlflow"):
+            tags[f"exprun.{name}"] = str(getattr(sys.modules.get(name), "__version__", ""))
+        commit, dirty = git_state()
+        if commit:
+            tags |= {"mlflow.source.git.commit": commit, "exprun.git_dirty": str(dirty).lower()}
+        if self._started is not None:
+            tags |= {
+                "exprun.device": self._started.device,
+                "exprun.precision": self._started.precision,
+                "exprun.data_fingerprint": self._started.data_fingerprint,
+                "exprun.parameters": str(self._started.parameters),
+            }
+        tags |= {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
+        return {key: value for key, value in tags.items() if value}
+
+    def _log_inputs(self, client: Any, run_id: str) -> None:
+        """The data set as MLflow's own kind of entry."""
+        if self._started is None:
+            return
+        from mlflow.entities import Dataset, DatasetInput
+
+        data = self.config.data
+        source = json.dumps({"root": data.root, "split_seed": data.split_seed})
+        digest = self._started.data_fingerprint[:36]
+        entry = Dataset(name=data.name, digest=digest, source_type="local", source=source)
+        client.log_inputs(run_id, datasets=[DatasetInput(dataset=entry, tags=[])])
+
+    @staticmethod
+    def _send(client: Any, run_id: str, rows: list[dict[str, Any]]) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [
+            Metric(key, value, row["time"], row["step"]) for row in rows for key, value in row["metrics"].items()
+        ]
+        for start in range(0, len(metrics), BATCH):
+            client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+
+    def _close(self, client: Any, run_id: str, ended: RunEnded) -> None:
+        if ended.reason:
+            client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
+        for name in ARTIFACTS:
+            if (self.folder / name).exists():
+                client.log_artifact(run_id, str(self.folder / name))
+        extra: dict[str | None, Callable[[], list[Path]]] = {
+            "keras": lambda: [self.folder / "model.keras"],
+            "checkpoint": lambda: sorted((self.folder / "checkpoints").glob("*.npz")),
+        }
+        for path in extra.get(self.config.tracking.model, list)():
+            if path.exists():
+                client.log_artifact(run_id, str(path), "model")
+        client.set_terminated(run_id, status=ended.status)
+
+
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested config as dotted keys and text, for MLflow's params; settings that are off are left out."""
+    found: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            found[f"{prefix}{key}"] = str(value)[:PARAM_LIMIT]
+    return found

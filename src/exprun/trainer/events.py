@@ -1,0 +1,96 @@
+"""What the loop tells those who listen. Plain values only: no tensor, no variable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """Everything is built; the first step comes next."""
+
+    device: str
+    precision: str
+    parameters: int
+    train_images: int
+    steps_per_epoch: int
+    total_steps: int
+    first_step: int
+    model_summary: str
+    data_fingerprint: str
+
+
+@dataclass(frozen=True)
+class StepsDone:
+    """Some steps are done.
+
+    Args:
+        step: the optimiser's step after them.
+        epoch: epochs done, with fraction.
+        losses: training loss of each step, float32, (steps,).
+        accuracies: share of the batch classified right, float32, (steps,).
+        rates: learning rate of each step, float32, (steps,).
+        images_per_second: over these steps; None while the first call compiles.
+    """
+
+    step: int
+    epoch: float
+    losses: np.ndarray
+    accuracies: np.ndarray
+    rates: np.ndarray
+    images_per_second: float | None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A split was measured.
+
+    Args:
+        split: `val` or `test`.
+        step: the optimiser's step.
+        epoch: epochs done.
+        loss: mean cross-entropy over the split.
+        accuracy: share classified right.
+        best: whether the selection rates these weights best so far.
+        predictions: class of each image, (images,), for the final measurement only.
+    """
+
+    split: str
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    best: bool = False
+    predictions: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch of training is done: exact means over its steps."""
+
+    step: int
+    epoch: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The run is over.
+
+    Args:
+        status: `FINISHED`, `FAILED` or `KILLED`.
+        reason: why it ended where it did, empty where all epochs were done.
+        metrics: final figures by the names they have in MLflow.
+    """
+
+    status: str
+    reason: str
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+Event = RunStarted | StepsDone | Evaluated | EpochDone | RunEnded
+Emit = Callable[[Event], None]

@@ -1,0 +1,312 @@
+"""The training loop, from the first step to the test set, for a person to read top to bottom."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from exprun.config.errors import RunError
+from exprun.config.schema import Config
+from exprun.data import Dataset
+from exprun.schedule import rate_at
+from exprun.trainer.checkpoint import Checkpoints, State
+from exprun.trainer.events import Emit, EpochDone, Evaluated, StepsDone
+from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
+from exprun.trainer.step import EvalResult, Step
+
+SECONDS_PER_CALL = 0.5  # of several steps: long enough to hide the call, short enough to show progress
+
+
+@dataclass
+class Outcome:
+    """How training ended.
+
+    Args:
+        status: `FINISHED`, `FAILED` or `KILLED`.
+        reason: empty where all epochs were done.
+        metrics: final figures by the names they have in MLflow.
+        history: figures of each epoch.
+    """
+
+    status: str
+    reason: str
+    metrics: dict[str, float]
+    history: list[dict[str, float]]
+
+
+class Loop:
+    """One run.
+
+    Args:
+        config: of the run.
+        dataset: its images.
+        step: its compiled step.
+        checkpoints: where its state is kept.
+        emit: called with each event.
+        stop: tells whether a signal asked to end, and which.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: Dataset,
+        step: Step,
+        checkpoints: Checkpoints,
+        emit: Emit,
+        stop: Callable[[], str | None],
+    ) -> None:
+        trainer = config.trainer
+        self.config, self.dataset, self.step = config, dataset, step
+        self.checkpoints, self.emit, self.stop = checkpoints, emit, stop
+        self.state = State()
+        self.train_feed, self.val_feed = self._feed(dataset.train), self._feed(dataset.val)
+        self.steps_per_epoch = 1 if trainer.dry_run else len(self.train_feed) // trainer.batch_size
+        if self.steps_per_epoch == 0:
+            raise RunError(f"trainer.batch_size={trainer.batch_size} is more than the {len(self.train_feed)} training images.")
+        self.epochs = 1 if trainer.dry_run else trainer.epochs
+        self.total_steps = self.epochs * self.steps_per_epoch
+        if trainer.max_steps is not None:
+            self.total_steps = min(self.total_steps, trainer.max_steps)
+        self.seconds_per_step: float | None = None
+        self._timed = (0, 0.0)  # steps and seconds without the first call, which compiles
+        self._failing: tuple[Any, np.ndarray] | None = None
+        self._test: dict[str, float] = {}
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint."""
+        self.state = self.checkpoints.restore("last", self.step.variables)
+
+    def train(self) -> Outcome:
+        """Train, evaluate, select; then measure the test set once, at the selected weights."""
+        state = self.state
+        status, reason = "FINISHED", ""
+        while state.epoch < self.epochs and not reason:
+            reason = self._train_epoch()
+            if reason.startswith("not finite"):
+                return Outcome("FAILED", self._blame(reason), self._metrics(), state.history)
+            if state.epoch_steps == self.steps_per_epoch:
+                self._end_epoch()
+                reason = reason or self._early_stop()
+            if reason in ("SIGINT", "SIGTERM"):
+                status = "KILLED"
+            self._save()
+        if status == "KILLED":
+            self.checkpoints.wait()
+            return Outcome(status, f"stopped by {reason}", self._metrics(), state.history)
+        return Outcome(status, reason, self._final(), state.history)
+
+    def _train_epoch(self) -> str:
+        """Steps of one epoch, from where the state stands; returns why training ends here, if it does."""
+        config, state = self.config, self.state
+        seed = config.seed
+        epoch = 0 if config.trainer.overfit_batch else state.epoch
+        order = epoch_order(len(self.train_feed), config.trainer.batch_size, seed, epoch)[: self.steps_per_epoch]
+        if config.trainer.overfit_batch:
+            order = np.repeat(order[:1], len(order), axis=0)
+        left = min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps)
+        order = order[state.epoch_steps : state.epoch_steps + left]
+        for images, labels, indices in self.train_feed.chunks(order, self._steps_per_call):
+            numbers = np.arange(state.step, state.step + len(indices))
+            rates = rate_at(config.schedule, config.optim.learning_rate, numbers, self.steps_per_epoch, self.total_steps)
+            rates = rates * np.float32(state.plateau[0])
+            started = time.perf_counter()
+            done = self.step.train(images, labels, indices, rates, state.step)
+            self._count(done.losses, done.accuracies, rates, time.perf_counter() - started)
+            if not done.finite:
+                self._failing = (images, indices[len(done.losses) - 1])
+                return f"not finite: the loss at step {state.step} is {done.losses[-1]}"
+            if signal := self.stop():
+                return signal
+            limit = config.trainer.max_seconds
+            if limit is not None and state.seconds >= limit:
+                return f"trainer.max_seconds={limit:g} is over"
+        if state.step >= self.total_steps and config.trainer.max_steps == state.step:
+            return f"trainer.max_steps={config.trainer.max_steps} is reached"
+        return ""
+
+    def _steps_per_call(self) -> int:
+        if self.seconds_per_step is None:
+            return 1
+        return max(1, int(SECONDS_PER_CALL / self.seconds_per_step))
+
+    def _count(self, losses: np.ndarray, accuracies: np.ndarray, rates: np.ndarray, seconds: float) -> None:
+        """Enter finished steps into the state and tell the listeners."""
+        state, count = self.state, len(losses)
+        first_call = self.seconds_per_step is None
+        self.seconds_per_step = seconds / count
+        if first_call:
+            # The first call traces and compiles; it says little about the speed, so the second is one step too.
+            self.seconds_per_step = SECONDS_PER_CALL
+        state.step += count
+        state.epoch_steps += count
+        state.seconds += seconds
+        state.epoch_sums[0] += float(losses.sum(dtype=np.float64))
+        state.epoch_sums[1] += float(accuracies.sum(dtype=np.float64))
+        speed = None if first_call else count * self.config.trainer.batch_size / seconds
+        if not first_call:
+            self._timed = (self._timed[0] + count, self._timed[1] + seconds)
+        epoch = state.epoch + state.epoch_steps / self.steps_per_epoch
+        self.emit(StepsDone(state.step, epoch, losses, accuracies, rates[:count], speed))
+
+    def _end_epoch(self) -> None:
+        """Means of the epoch, validation, selection."""
+        state = self.state
+        count = state.epoch_steps
+        loss, accuracy = (total / count for total in state.epoch_sums)
+        state.epoch += 1
+        state.epoch_steps, state.epoch_sums = 0, [0.0, 0.0]
+        self.emit(EpochDone(state.step, state.epoch, loss, accuracy, self.images_per_second, state.seconds))
+        val_loss, val_accuracy = self._evaluate_val()
+        row = {"epoch": float(state.epoch), "step": float(state.step), "train/loss": loss, "train/accuracy": accuracy}
+        state.history.append({**row, "val/loss": val_loss, "val/accuracy": val_accuracy})
+
+    def _evaluate_val(self) -> tuple[float, float]:
+        """Measure the validation images with the weights as they are (or their averages), and select."""
+        state, trainer = self.state, self.config.trainer
+        started = time.perf_counter()
+        self.step.swap_averages()
+        found = self.measure(self.val_feed)
+        loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)
+        best = self._is_best(loss, accuracy)
+        if best:
+            state.best = {"loss": loss, "accuracy": accuracy, "step": float(state.step), "epoch": float(state.epoch)}
+            state.waited = 0
+            if not trainer.dry_run:
+                self.checkpoints.save("best", self._weights, state)
+        else:
+            state.waited += 1
+        self.step.swap_averages()
+        self._plateau(loss)
+        state.seconds += time.perf_counter() - started
+        self.emit(Evaluated("val", state.step, state.epoch, loss, accuracy, best))
+        return loss, accuracy
+
+    def _is_best(self, loss: float, accuracy: float) -> bool:
+        """Whether the selection prefers these figures; equal accuracies are told apart by the loss."""
+        best = self.state.best
+        if best is None:
+            return True
+        if self.config.trainer.select == "val/loss":
+            return loss < best["loss"]
+        return (accuracy, -loss) > (best["accuracy"], -best["loss"])
+
+    def _plateau(self, loss: float) -> None:
+        """Reduce the rate where the schedule is `plateau` and the loss has not improved for long enough."""
+        schedule, plateau = self.config.schedule, self.state.plateau
+        if schedule.name != "plateau":
+            return
+        assert schedule.factor is not None
+        assert schedule.patience is not None
+        if loss < plateau[1] - (schedule.min_delta or 0.0):
+            plateau[1], plateau[2] = loss, 0.0
+            return
+        plateau[2] += 1
+        if plateau[2] > schedule.patience:
+            plateau[0], plateau[2] = plateau[0] * schedule.factor, 0.0
+
+    def _early_stop(self) -> str:
+        patience = self.config.trainer.patience
+        if patience is not None and self.state.waited >= patience:
+            return f"no better {self.config.trainer.select} for {patience} evaluations (trainer.patience)"
+        return ""
+
+    def _save(self) -> None:
+        trainer = self.config.trainer
+        if trainer.checkpoint and not trainer.dry_run:
+            self.checkpoints.save("last", self.step.variables, self.state)
+
+    def measure(self, feed: Feed) -> EvalResult:
+        """Losses and predictions of every image of a split, in order."""
+        order = whole_order(len(feed), min(self.config.trainer.eval_batch_size, len(feed)))
+        if self.config.trainer.dry_run:
+            order = order[:1]
+        parts = [self.step.evaluate(*chunk) for chunk in feed.chunks(order, lambda: 16)]
+        return EvalResult(np.concatenate([p.losses for p in parts]), np.concatenate([p.predictions for p in parts]))
+
+    @staticmethod
+    def _accuracy(found: EvalResult, feed: Feed) -> float:
+        return float((found.predictions == feed.labels[: len(found.predictions)]).mean())
+
+    def _final(self) -> dict[str, float]:
+        """Measure the test set once, at the weights that validation chose."""
+        state, trainer = self.state, self.config.trainer
+        if state.epoch_steps:  # ended within an epoch: these weights have not been measured yet
+            self._evaluate_val()
+            self._save()
+        test = self.dataset.test
+        if test is not None and state.best is not None and not trainer.dry_run:
+            self.checkpoints.restore("best", self._weights)
+            feed = self.val_feed if self.config.data.validation == "test" else self._feed(test)
+            found = self.measure(feed)
+            loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, feed)
+            step, epoch = int(state.best["step"]), state.best["epoch"]
+            self.emit(Evaluated("test", step, epoch, loss, accuracy, True, found.predictions))
+            self._test = {"test/loss": loss, "test/accuracy": accuracy}
+        self.checkpoints.wait()
+        return self._metrics()
+
+    @property
+    def _weights(self) -> dict[str, Any]:
+        """The model's own variables, without the optimiser's."""
+        return {key: v for key, v in self.step.variables.items() if key.startswith("model/")}
+
+    def _metrics(self) -> dict[str, float]:
+        """The final figures of the run."""
+        state = self.state
+        found = dict(state.history[-1]) if state.history else {}
+        found = {key: value for key, value in found.items() if "/" in key}
+        if state.best is not None:
+            found |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
+            found["val/best_epoch"] = state.best["epoch"]
+        found |= self._test
+        return found | {"time/seconds": state.seconds, "time/images_per_second": self.images_per_second}
+
+    @property
+    def images_per_second(self) -> float:
+        """Of training, without the first call, which compiles; 0 where there was only that."""
+        steps, seconds = self._timed
+        return steps * self.config.trainer.batch_size / seconds if seconds else 0.0
+
+    def _feed(self, split: Any) -> Feed:
+        resident = self.config.trainer.resident
+        return Feed(split, fits(split, self.step.device.gpu) if resident == "auto" else resident)
+
+    def _blame(self, reason: str) -> str:
+        """The reason, and the first tensor that is not finite: a weight, or the output of a layer."""
+        bad = [v.path for v in self.step.model.variables if not _finite(v.value)]
+        if bad:
+            return f"{reason}; the first tensor that is not finite is the weight {bad[0]}"
+        if self.step.device.strategy is not None or self._failing is None:
+            return reason
+        images, index = self._failing
+        inputs = self.step.batch_inputs(images, tf.constant(index), tf.constant(self.state.step - 1))
+        if not _finite(inputs):
+            return f"{reason}; the first tensor that is not finite is the network's input"
+        name = first_bad_layer(self.step.model, inputs)
+        return f"{reason}; the first tensor that is not finite is the output of layer {name}" if name else reason
+
+
+def first_bad_layer(model: Any, inputs: tf.Tensor) -> str | None:
+    """The first layer, in the order of the model, whose output is not finite in training mode.
+
+    Args:
+        model: a Keras model; one without a graph of layers gives None.
+        inputs: a batch, as the model takes it.
+    """
+    import keras
+
+    try:
+        layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+        outputs = keras.Model(model.inputs, [layer.output for layer in layers])(inputs, training=True)
+    except (AttributeError, ValueError):
+        return None
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    return next((layer.name for layer, out in zip(layers, outputs, strict=True) if not _finite(out)), None)
+
+
+def _finite(tensor: Any) -> bool:
+    tensor = tf.convert_to_tensor(tensor)
+    return not tensor.dtype.is_floating or bool(tf.reduce_all(tf.math.is_finite(tensor)))
