@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("python -m exprun", "a small network on embedded digits, in seconds"),
     ("python -m exprun model=vgg16 optim=sgd_momentum", "VGG-16 with batch norm"),
-    ("python -m exprun -m model=vgg16 norm=none,batch seed=0,1,2", "six runs: with and without norm, three seeds"),
-    ("python -m exprun data=image_folder data.root=PICTURES data.size=64", "your own pictures, one folder a class"),
+    (
+        "python -m exprun -m model=vgg16 norm=none,batch seed=0,1,2",
+        "six runs: with and without norm, three seeds",
+    ),
+    (
+        "python -m exprun data=image_folder data.root=PICTURES data.size=64",
+        "your own pictures, one folder a class",
+    ),
     ("python -m exprun --cfg job model=resnet20", "show the whole config, run nothing"),
 )
 
@@ -120,7 +126,9 @@ def _check_command_word(overrides: list[str]) -> None:
     """Refuse a first word that looks like a command and is none."""
     first = overrides[0] if overrides else ""
     if first.isidentifier():
-        raise ConfigError(f"'{first}' is no command and no override (key=value); commands: {did_you_mean(first, COMMANDS)}")
+        raise ConfigError(
+            f"'{first}' is no command and no override (key=value); commands: {did_you_mean(first, COMMANDS)}"
+        )
 
 
 def _show(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
@@ -129,7 +137,9 @@ def _show(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
     if args.info is not None:
         hydra.show_info(args.info, composer.config_name, args.overrides)
         return
-    config = hydra.compose_config(composer.config_name, list(args.overrides), _run_mode(False), with_log_configuration=False)
+    config = hydra.compose_config(
+        composer.config_name, list(args.overrides), _run_mode(False), with_log_configuration=False
+    )
     from omegaconf import OmegaConf
 
     if args.package and args.package != "_global_" and OmegaConf.select(config, args.package) is None:
@@ -150,9 +160,9 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
         composer.jobs(args.overrides)
     else:
         config = composer.config(args.overrides)
-        from exprun.runner import _folder, _result_before
+        from exprun.runner import result_before, run_folder
 
-        _result_before(config, _folder(config))
+        result_before(config, run_folder(config))
     overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
     mode = f"hydra.mode={_run_mode(multirun).name}"
     os.environ["EXPRUN_CONFIG_DIR"] = args.config_dir or ""
@@ -212,7 +222,10 @@ def job(config: "DictConfig") -> Score:
         _fail(str(error), error.exit_code)
         return failed
     except Exception as error:
-        _fail(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''} (traceback: {typed_config.run_dir}/run.log)", 1)
+        _fail(
+            f"{type(error).__name__}: {one_line(error)[:200]} (the whole of it is in {typed_config.run_dir}/run.log)",
+            1,
+        )
         return failed
     if result.status == "KILLED":
         raise Killed(result.reason.rsplit(" ", 1)[-1])
@@ -257,8 +270,11 @@ def _help(config_dir: str | None) -> str:
         lines += [f"    {option:<{width}}  {text}" for option, text in choices.items()]
     lines += ["", "Examples:", ""]
     lines += [f"  {command}\n      {text}" for command, text in EXAMPLES]
-    lines += ["", "Every key and its value: --cfg job. Also: --resolve, --config-dir DIR, --info, --hydra-help,"]
-    lines += ["--version, and tab completion: eval \"$(python -m exprun -sc install=bash)\"", ""]
+    lines += [
+        "",
+        "Every key and its value: --cfg job. Also: --resolve, --config-dir DIR, --info, --hydra-help,",
+    ]
+    lines += ['--version, and tab completion: eval "$(python -m exprun -sc install=bash)"', ""]
     return "\n".join(lines)
 
 

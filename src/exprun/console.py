@@ -86,12 +86,14 @@ class Console:
                 expand=True,
             )
             self.progress.start()
-            empty = {"loss": "–", "accuracy": "–", "rate": "–", "speed": "–"}
-            self.task = self.progress.add_task("", total=event.total_steps, completed=event.first_step, epoch="0", **empty)
+            empty: dict[str, Any] = {"loss": "–", "accuracy": "–", "rate": "–", "speed": "–"}
+            self.task = self.progress.add_task(
+                "", total=event.total_steps, completed=event.first_step, epoch="0", **empty
+            )
 
     def _steps(self, event: StepsDone) -> None:
         self.last_speed = event.images_per_second or self.last_speed
-        shown = {
+        shown: dict[str, Any] = {
             "epoch": f"{event.epoch:.1f}/{self.config.trainer.epochs}",
             "loss": f"{event.losses.mean():.4f}",
             "accuracy": f"{event.accuracies.mean():.3f}",
@@ -128,7 +130,10 @@ class Console:
         """
         if self.mode == "quiet":
             return
-        table = Table(title=escape(f"{self.name}: {status.lower()}{': ' + reason if reason else ''}"), title_justify="left")
+        table = Table(
+            title=escape(f"{self.name}: {status.lower()}{': ' + reason if reason else ''}"),
+            title_justify="left",
+        )
         table.add_column("")
         table.add_column("loss", justify="right")
         table.add_column("accuracy", justify="right")
@@ -145,7 +150,12 @@ class Console:
         seconds, speed = metrics.get("time/seconds"), metrics.get("time/images_per_second")
         lines = []
         if seconds is not None:
-            lines.append(("time", f"{_duration(seconds)} of training and evaluation" + (f", {speed:,.0f} images/s" if speed else "")))
+            lines.append(
+                (
+                    "time",
+                    f"{_duration(seconds)} of training and evaluation" + (f", {speed:,.0f} images/s" if speed else ""),
+                )
+            )
         for label, text in [*lines, *hints]:
             self.out.print(f"{label:>8}  {escape(text)}")
 

@@ -96,14 +96,19 @@ def run(
         RunError: the run could not start or go on.
         Killed: a signal came before training began.
     """
-    config = _checked(config)
-    folder = _folder(config)
-    before = _result_before(config, folder)
+    config, overrides = _checked(config)
+    folder = run_folder(config)
+    before = result_before(config, folder)
     if before is not None:
         return before
     folder.mkdir(parents=True, exist_ok=True)
-    name = config.tracking.run_name or f"{config.model.name}-{config.data.name}-{config.norm.name}-{config.optim.name}-{config.seed}"
-    command = command or _command(config)
+    name = (
+        config.tracking.run_name
+        or f"{config.model.name}-{config.data.name}-{config.norm.name}-{config.optim.name}-{config.seed}"
+    )
+    if command is None:
+        words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
+        command = shlex.join(["python", "-m", "exprun", *words])
     (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
 
     from exprun.console import Console
@@ -117,9 +122,7 @@ def run(
 class _Story:
     """The steps of one run, and who listens to them."""
 
-    def __init__(
-        self, config: Config, folder: Path, name: str, command: str, console: Any, session: Session
-    ) -> None:
+    def __init__(self, config: Config, folder: Path, name: str, command: str, console: Any, session: Session) -> None:
         self.config, self.folder, self.name, self.command = config, folder, name, command
         self.console, self.session = console, session
         self.listeners: list[Callable[[Event], None]] = [console]
@@ -264,32 +267,42 @@ class _Story:
         self.console.summary(status, reason, metrics, hints)
         return result
 
-    def _write_result(self, status: str, reason: str, metrics: dict[str, float], history: list[dict[str, float]]) -> RunResult:
+    def _write_result(
+        self, status: str, reason: str, metrics: dict[str, float], history: list[dict[str, float]]
+    ) -> RunResult:
         result = RunResult(status, reason, metrics, history, self.folder)
-        note = {"status": status, "reason": reason, "epochs": self.config.trainer.epochs, "metrics": metrics, "history": history}
+        note = {
+            "status": status,
+            "reason": reason,
+            "epochs": self.config.trainer.epochs,
+            "metrics": metrics,
+            "history": history,
+        }
         beside = self.folder / ".result.json"
         beside.write_text(json.dumps(note, indent=1))
         beside.replace(self.folder / "result.json")
         return result
 
 
-def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> Config:
-    """The config in its typed form, whichever way it was given."""
+def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tuple[Config, list[str]]:
+    """The config in its typed form, whichever way it was given, and the overrides where these were given."""
     if isinstance(config, Config):
-        return config
+        return config, []
     from exprun.config.compose import Composer, typed
 
     if isinstance(config, DictConfig | dict):
-        return typed(config)
-    return Composer().config(config)
+        return typed(config), []
+    return Composer().config(config), list(config)
 
 
-def _folder(config: Config) -> Path:
+def run_folder(config: Config) -> Path:
     """The run's folder, absolute; a worker other than the first has one of its own inside it."""
     folder = Path(config.run_dir).expanduser().absolute()
     if config.trainer.strategy == "multi_worker":
         if "TF_CONFIG" not in os.environ:
-            raise ConfigError("trainer.strategy=multi_worker needs TF_CONFIG, which names the workers, in the environment.")
+            raise ConfigError(
+                "trainer.strategy=multi_worker needs TF_CONFIG, which names the workers, in the environment."
+            )
         index = json.loads(os.environ["TF_CONFIG"]).get("task", {}).get("index", 0)
         if index:
             folder = folder / f"worker-{index}"
@@ -298,7 +311,7 @@ def _folder(config: Config) -> Path:
     return folder
 
 
-def _result_before(config: Config, folder: Path) -> RunResult | None:
+def result_before(config: Config, folder: Path) -> RunResult | None:
     """What the folder holds of an earlier start: None to train, or the result where nothing is left to do.
 
     Raises:
@@ -307,15 +320,22 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
     if not (folder / "config.yaml").exists():
         return None
     if not config.trainer.resume:
-        raise ConfigError(f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another.")
+        raise ConfigError(
+            f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another."
+        )
     try:
         before = yaml.safe_load((folder / "config.yaml").read_text())
         result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}.") from None
+        raise ConfigError(
+            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}."
+        ) from None
     if (folder / "checkpoints" / "last.npz").exists():
         for key, old, new in _differences(before, asdict(config)):
-            raise ConfigError(f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; only a run of the same config goes on.")
+            raise ConfigError(
+                f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
+                "only a run of the same config goes on."
+            )
     if result.get("status") == "FINISHED" and result["epochs"] >= config.trainer.epochs and not result["reason"]:
         return RunResult("FINISHED", "complete already", result["metrics"], result["history"], folder)
     return None
@@ -330,11 +350,6 @@ def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tup
             yield from _differences(old.get(key), new.get(key), (*path, key))
     elif old != new:
         yield ".".join(path), old, new
-
-
-def _command(config: Config) -> str:
-    """A command that repeats the run from its record."""
-    return shlex.join(["python", "-m", "exprun", "--config-dir", config.run_dir])
 
 
 def _prepare_process(config: Config) -> None:
@@ -408,4 +423,3 @@ def _native_stderr_to(file: Any) -> Iterator[None]:
             kept.flush()
             os.dup2(kept.fileno(), 2)
             sys.stderr = before
-

@@ -77,11 +77,16 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             raise ConfigError("model=python needs model.builder=package.module:function.")
         raise ConfigError("model.layers and model.builder exclude each other; model=python takes a builder.")
     if model.builder is not None:
-        if not all(part.isidentifier() for part in model.builder.replace(":", ".", 1).split(".")) or ":" not in model.builder:
+        if (
+            not all(part.isidentifier() for part in model.builder.replace(":", ".", 1).split("."))
+            or ":" not in model.builder
+        ):
             raise ConfigError(f"model.builder is '{model.builder}', but must be written package.module:function.")
         unused = sorted(key for key in overridden if key.split(".")[0] in ("init", "norm"))
         if unused:
-            raise ConfigError(f"model=python does not use {unused[0]}: a model from a builder has its own init and norm.")
+            raise ConfigError(
+                f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
+            )
         return
     assert model.layers is not None
     parse(model.layers)
@@ -102,9 +107,13 @@ def _check_data(config: Config) -> None:
             for name in classes:
                 known = range(len(facts.classes)) if isinstance(name, int) else facts.classes
                 if name not in known and data.name != "cifar100":
-                    raise ConfigError(f"data.classes names {name}, but data={data.name} has {', '.join(facts.classes)}.")
+                    raise ConfigError(
+                        f"data.classes names {name}, but data={data.name} has {', '.join(facts.classes)}."
+                    )
                 if isinstance(name, int) and name not in range(len(facts.classes)):
-                    raise ConfigError(f"data.classes names {name}, but data={data.name} has 0 to {len(facts.classes) - 1}.")
+                    raise ConfigError(
+                        f"data.classes names {name}, but data={data.name} has 0 to {len(facts.classes) - 1}."
+                    )
     count = len(classes) if classes is not None else len(facts.classes) if facts else None
     weights = data.class_weights
     if isinstance(weights, list):
@@ -116,7 +125,8 @@ def _check_data(config: Config) -> None:
         raise ConfigError(f"data.limit={data.limit} leaves less than two images for each of the {count} classes.")
     if data.val_fraction + data.test_fraction >= 1:
         raise ConfigError(
-            f"data.val_fraction={data.val_fraction} and data.test_fraction={data.test_fraction} leave nothing to train on."
+            f"data.val_fraction={data.val_fraction} and data.test_fraction={data.test_fraction} "
+            "leave nothing to train on."
         )
     if data.validation == "train" and data.val_fraction == 0:
         raise ConfigError("data.val_fraction=0 leaves nothing to validate on; set it above 0, or data.validation=test.")
@@ -138,17 +148,28 @@ def _check_batches(config: Config) -> None:
             images *= 1 - data.val_fraction
         # The splits round class by class, so a batch just above the estimate is left to the loader.
         if trainer.batch_size > images * 1.05 + 10:
-            raise ConfigError(f"trainer.batch_size={trainer.batch_size} is more than the about {round(images)} training images.")
+            raise ConfigError(
+                f"trainer.batch_size={trainer.batch_size} is more than the about {round(images)} training images."
+            )
 
 
 def _check_optimisation(config: Config) -> None:
     optim, schedule, trainer = config.optim, config.schedule, config.trainer
-    if optim.decay == "decoupled" and optim.name not in ("adamw", "lion", "muon", "sgd", "sgd_momentum", "nesterov"):
+    if optim.decay == "decoupled" and optim.name not in (
+        "adamw",
+        "lion",
+        "muon",
+        "sgd",
+        "sgd_momentum",
+        "nesterov",
+    ):
         raise ConfigError(f"optim={optim.name} has no decoupled decay; use optim.decay=l2, or optim=adamw.")
     if sum(x is not None for x in (optim.clip_norm, optim.clip_global_norm, optim.clip_value)) > 1:
         raise ConfigError("Only one of optim.clip_norm, optim.clip_global_norm and optim.clip_value can be set.")
     if schedule.warmup_epochs and schedule.warmup_epochs >= trainer.epochs:
-        raise ConfigError(f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}.")
+        raise ConfigError(
+            f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}."
+        )
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")
 

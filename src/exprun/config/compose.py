@@ -138,7 +138,9 @@ class Composer:
             if text.startswith("-"):
                 raise ConfigError(f"{text} is not an option of exprun; --help lists them.")
             if "=" not in text and not text.startswith("~"):
-                raise ConfigError(f"'{one_line(text)[:60]}' is not an override; write key=value, for example model=vgg16.")
+                raise ConfigError(
+                    f"'{one_line(text)[:60]}' is not an override; write key=value, for example model=vgg16."
+                )
             try:
                 parsed += parser.parse_overrides([text])
             except HydraException:
@@ -152,7 +154,13 @@ class Composer:
         JobRuntime.instance().set("name", "exprun")
         try:
             return self.loader.load_configuration(self.config_name, overrides, mode)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        except (
+            HydraException,
+            OmegaConfBaseException,
+            yaml.YAMLError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
             raise ConfigError(self._explain(error, overrides)) from None
 
     @staticmethod
@@ -187,7 +195,9 @@ class Composer:
         for folder in self.dirs:
             for file in folder.rglob("*.yaml"):
                 if file.is_file() and file.stat().st_size > MAX_YAML_BYTES:
-                    raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB, too large for a config file.")
+                    raise ConfigError(
+                        f"{file} is larger than {MAX_YAML_BYTES // 1024} kB, too large for a config file."
+                    )
 
 
 def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = None) -> Config:
@@ -243,4 +253,3 @@ def _picked(override: Override) -> Iterator[str]:
         yield value.strip("'\"")
     elif value is not None and not isinstance(value, list):
         yield str(value)
-

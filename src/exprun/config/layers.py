@@ -124,7 +124,7 @@ _KINDS: dict[str, type] = {
     "residual": Residual,
 }
 # `dropout` and `norm` are layers of their own only where no other kind is in the mapping.
-_ADAPTERS = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 Shape = tuple[int, ...]
 
 
@@ -144,7 +144,9 @@ def _parse_one(layer: str | dict[str, Any], place: str) -> Layer:
     if len(main) != 1:
         names = ", ".join(str(key) for key in body)
         if not main:
-            raise ConfigError(f"{place} has no known kind in ({names}); {did_you_mean(next(iter(map(str, body)), ''), _KINDS)}")
+            raise ConfigError(
+                f"{place} has no known kind in ({names}); {did_you_mean(next(iter(map(str, body)), ''), _KINDS)}"
+            )
         raise ConfigError(f"{place} names several kinds ({', '.join(main)}); one layer has one kind.")
     try:
         found: Layer = strictly(_ADAPTERS[main[0]], body)
@@ -187,7 +189,8 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
         case Conv():
             if shape[2] % layer.groups or layer.conv % layer.groups:
                 raise ConfigError(
-                    f"{place}: groups: {layer.groups} must divide the {shape[2]} channels it sees and its {layer.conv} filters."
+                    f"{place}: groups: {layer.groups} must divide the {shape[2]} channels it sees "
+                    f"and its {layer.conv} filters."
                 )
             return (*_spatial(shape, layer.kernel, layer.stride, layer.padding, place), layer.conv)
         case Pool():
@@ -211,7 +214,9 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
                     "use shortcut: projection or pad."
                 )
             if layer.shortcut == "pad" and after[2] < shape[2]:
-                raise ConfigError(f"{place} has fewer channels after it than before: shortcut: pad cannot remove channels.")
+                raise ConfigError(
+                    f"{place} has fewer channels after it than before: shortcut: pad cannot remove channels."
+                )
             return after
     return shape
 
@@ -220,7 +225,9 @@ def _spatial(shape: Shape, kernel: int, stride: int, padding: str, place: str) -
     """Height and width behind a window that slides over them."""
     after = [(n - kernel) // stride + 1 if padding == "valid" else -(-n // stride) for n in shape[:2]]
     if min(after) < 1:
-        raise TooSmall(f"{place} sees an image of {shape[0]}×{shape[1]} pixels, smaller than its window of {kernel}×{kernel}.")
+        raise TooSmall(
+            f"{place} sees an image of {shape[0]}×{shape[1]} pixels, smaller than its window of {kernel}×{kernel}."
+        )
     return after[0], after[1]
 
 

@@ -75,7 +75,9 @@ class Data:
     )
     validation: Literal["train", "test"] = setting("Validate on held-out training images, or on the test set.", "train")
     class_weights: Literal["none", "balanced"] | list[float] = setting("Weight of each class in the loss.", "none")
-    corrupt: Literal["skip", "refuse"] | None = setting("What to do with files that do not decode.", only=("image_folder",))
+    corrupt: Literal["skip", "refuse"] | None = setting(
+        "What to do with files that do not decode.", only=("image_folder",)
+    )
 
 
 @dataclass(config=STRICT)
@@ -127,7 +129,9 @@ class Norm:
     where: list[Literal["conv", "dense"]] | None = setting("After which layers.", only=(*MEAN_NORMS, "lrn"))
     momentum: float | None = setting("Of the moving averages.", only=("batch",), ge=0.0, lt=1.0)
     epsilon: float | None = setting("Added to the variance.", only=MEAN_NORMS, gt=0.0, le=1.0)
-    groups: int | None = setting("Groups of channels; the largest divisor of the channels below it.", only=("group",), ge=1)
+    groups: int | None = setting(
+        "Groups of channels; the largest divisor of the channels below it.", only=("group",), ge=1
+    )
     depth_radius: int | None = setting("Channels to each side.", only=("lrn",), ge=1)
     bias: float | None = setting("k of the formula.", only=("lrn",), gt=0.0)
     alpha: float | None = setting("α of the formula, for each channel.", only=("lrn",), ge=0.0)
@@ -138,9 +142,9 @@ class Norm:
 class Optim:
     """The optimiser, weight decay and gradient clipping."""
 
-    name: Literal[
-        "sgd", "sgd_momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion", "muon"
-    ] = setting("Which optimiser.")
+    name: Literal["sgd", "sgd_momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion", "muon"] = (
+        setting("Which optimiser.")
+    )
     learning_rate: float = setting("The rate that the schedule starts from.", gt=0.0, le=1e3)
     momentum: float | None = setting("Share of the last update kept.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0)
     rho: float | None = setting("Decay of the squared gradient's average.", only=("rmsprop",), ge=0.0, lt=1.0)
@@ -149,9 +153,7 @@ class Optim:
     epsilon: float | None = setting("Added to the denominator.", only=EPSILON_OPTIMS, gt=0.0, le=1.0)
     initial_accumulator: float | None = setting("Where the sum of squares starts.", only=("adagrad",), ge=0.0)
     weight_decay: float = setting("Weight decay.", 0.0, ge=0.0, le=1.0)
-    decay: Literal["l2", "decoupled"] = setting(
-        "Decay inside the gradient, or apart from it and times the rate.", "l2"
-    )
+    decay: Literal["l2", "decoupled"] = setting("Decay inside the gradient, or apart from it and times the rate.", "l2")
     decay_exempt: list[Literal["norm", "bias"]] = setting("What weight decay leaves alone.", ["norm", "bias"])
     clip_norm: float | None = setting("Cut each gradient to this norm.", None, gt=0.0)
     clip_global_norm: float | None = setting("Cut all gradients together to this norm.", None, gt=0.0)
@@ -176,17 +178,30 @@ class Schedule:
     ] = setting("Which schedule.")
     warmup_epochs: float = setting("Epochs in which the rate rises from zero in a straight line.", 0.0, ge=0.0)
     every_epochs: float | None = setting("Epochs between two steps.", only=("step",), gt=0.0)
-    milestones: list[float] | None = setting("Epochs after which the rate steps down.", only=("milestones",), min_length=1)
-    factor: float | None = setting("What the rate is multiplied by.", only=("step", "milestones", "exponential", "plateau"), gt=0.0, le=1.0)
+    milestones: list[float] | None = setting(
+        "Epochs after which the rate steps down.", only=("milestones",), min_length=1
+    )
+    factor: float | None = setting(
+        "What the rate is multiplied by.",
+        only=("step", "milestones", "exponential", "plateau"),
+        gt=0.0,
+        le=1.0,
+    )
     decay_rate: float | None = setting("Decay per step.", only=("inverse_time",), ge=0.0)
-    start_fraction: float | None = setting("Of the rate, at the start.", only=("one_cycle", "triangular"), ge=0.0, le=1.0)
-    peak_at: float | None = setting("Share of the run before the peak.", only=("one_cycle", "triangular"), ge=0.0, lt=1.0)
+    start_fraction: float | None = setting(
+        "Of the rate, at the start.", only=("one_cycle", "triangular"), ge=0.0, le=1.0
+    )
+    peak_at: float | None = setting(
+        "Share of the run before the peak.", only=("one_cycle", "triangular"), ge=0.0, lt=1.0
+    )
     final_fraction: float | None = setting(
         "Of the rate, at the end.", only=("cosine", "one_cycle", "triangular"), ge=0.0, le=1.0
     )
     patience: int | None = setting("Evaluations without improvement.", only=("plateau",), ge=0)
     min_delta: float | None = setting("What counts as an improvement of the loss.", only=("plateau",), ge=0.0)
-    rates: list[float] | None = setting("Learning rate of each epoch; replaces optim.learning_rate.", only=("by_epoch",), min_length=1)
+    rates: list[float] | None = setting(
+        "Learning rate of each epoch; replaces optim.learning_rate.", only=("by_epoch",), min_length=1
+    )
 
 
 @dataclass(config=STRICT)
@@ -199,7 +214,9 @@ class Trainer:
     max_steps: int | None = setting("End after so many steps.", None, ge=1)
     max_seconds: float | None = setting("End after so many seconds of training and evaluation.", None, gt=0.0)
     patience: int | None = setting("End after so many evaluations without improvement.", None, ge=1)
-    select: Literal["val/accuracy", "val/loss"] = setting("Which validation figure chooses the best weights.", "val/accuracy")
+    select: Literal["val/accuracy", "val/loss"] = setting(
+        "Which validation figure chooses the best weights.", "val/accuracy"
+    )
     label_smoothing: float = setting("Share of the target spread over all classes.", 0.0, ge=0.0, lt=1.0)
     ema: float | None = setting("Decay of averaged weights, used for every evaluation.", None, gt=0.0, lt=1.0)
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
@@ -247,7 +264,9 @@ class Config:
     progress: Literal["auto", "rich", "plain", "quiet"] = setting("What the terminal shows.", "auto")
 
 
-GROUPS = {f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")}
+GROUPS = {
+    f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")
+}
 _ADAPTER = TypeAdapter(Config)
 
 
@@ -347,14 +366,21 @@ def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
             return f"Unknown key {key}; {did_you_mean(key.removeprefix(place + '.') if place else key, known)}"
         case "missing":
             return f"{key} is missing; set it with {key}=…"
-    allowed = " or ".join(dict.fromkeys(_allowed(e) for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1] or e["input"] == first["input"]))
+    allowed = " or ".join(
+        dict.fromkeys(
+            _allowed(e)
+            for e in errors
+            if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1] or e["input"] == first["input"]
+        )
+    )
     return f"{key} is {_shown(first['input'])}, but must be {allowed}."
 
 
 def _is_branch(part: object) -> bool:
     """Whether a part of pydantic's location names a branch of a union, not a key."""
     return isinstance(part, str) and (
-        part in ("int", "float", "str", "bool", "none", "InitPart") or part.startswith(("literal[", "list[", "dict[", "constrained"))
+        part in ("int", "float", "str", "bool", "none", "InitPart")
+        or part.startswith(("literal[", "list[", "dict[", "constrained"))
     )
 
 

@@ -16,7 +16,14 @@ from exprun.data.sources import TEST, TRAIN, VALIDATION, Source, _plain
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 # Formats that decode in Pillow alone; EPS, for one, would start another program.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "MPO")
-SPLITS = {"train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
+SPLITS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+    "test": TEST,
+}
 MAX_PIXELS = 100_000_000
 
 
@@ -37,7 +44,9 @@ def locate_folder(data: Data) -> Source:
     places = [(part, root / name) for name, part in splits.items()] if splits else [(TRAIN, root)]
     found: list[tuple[Path, str, int]] = []
     for part, place in places:
-        for name in sorted(entry.name for entry in os.scandir(place) if entry.is_dir() and not entry.name.startswith(".")):
+        for name in sorted(
+            entry.name for entry in os.scandir(place) if entry.is_dir() and not entry.name.startswith(".")
+        ):
             files = sorted(
                 Path(folder, file)
                 for folder, _, names in os.walk(place / name)
@@ -48,8 +57,8 @@ def locate_folder(data: Data) -> Source:
     classes = sorted({name for _, name, part in found if part == TRAIN})
     if len(classes) < 2:
         raise DataError(
-            f"{root} has pictures of {len(classes)} {'class' if len(classes) == 1 else 'classes'}: put those of each class "
-            "into a folder of its own, at least two of them."
+            f"{root} has pictures of {len(classes)} {'class' if len(classes) == 1 else 'classes'}: "
+            "put those of each class into a folder of its own, at least two of them."
         )
     if strange := sorted({name for _, name, _ in found} - set(classes)):
         raise DataError(f"{root}: class {strange[0]} has no training pictures.")
@@ -73,7 +82,10 @@ def _read(found: list[tuple[Path, str, int]], classes: list[str], data: Data) ->
         list(threads.map(decode, range(len(found)), chunksize=64))
     if skipped and data.corrupt == "refuse":
         first = skipped[min(skipped)]
-        raise DataError(f"{len(skipped)} of {len(found)} pictures cannot be read, the first is {first}; data.corrupt=skip leaves them out.")
+        raise DataError(
+            f"{len(skipped)} of {len(found)} pictures cannot be read, the first is {first}; "
+            "data.corrupt=skip leaves them out."
+        )
     keep = np.array([index not in skipped for index in range(len(found))], bool)
     if len(skipped):
         images = images[keep]
@@ -89,11 +101,13 @@ def _common_size(files: list[Path]) -> tuple[int, int]:
         try:
             with Image.open(file, formats=FORMATS) as picture:
                 sizes.add(picture.size)
-        except Exception:  # named when it is decoded  # noqa: S112
+        except Exception:  # named when it is decoded
             continue
         if len(sizes) > 1:
             a, b = sorted(sizes)
-            raise DataError(f"The pictures differ in size ({a[0]}×{a[1]}, {b[0]}×{b[1]}); choose one, for example data.size=64.")
+            raise DataError(
+                f"The pictures differ in size ({a[0]}×{a[1]}, {b[0]}×{b[1]}); choose one, for example data.size=64."
+            )
     if not sizes:
         raise DataError(f"None of the {len(files)} pictures can be read, the first is {files[0]}.")
     return sizes.pop()

@@ -62,7 +62,12 @@ REMOTES = {
         _FASHION_URL + "t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310"
     ),
 }
-IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+IDX = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 class Source(NamedTuple):
@@ -122,10 +127,14 @@ def _download(data: Data, name: str) -> Path:
     try:
         return Path(pooch.retrieve(remote.url, remote.checksum, name, folder, progressbar=True))
     except ValueError as error:  # pooch deletes a file whose checksum differs
-        raise DataError(f"The download of {data.name} is damaged ({one_line(error)[:120]}); try again, or {where}.") from None
+        raise DataError(
+            f"The download of {data.name} is damaged ({one_line(error)[:120]}); try again, or {where}."
+        ) from None
     except Exception as error:
         reason = one_line(error).split("(Caused")[0][:80]
-        raise DataError(f"{data.name} is not on this machine and cannot be downloaded ({reason.strip()}): {where}.") from None
+        raise DataError(
+            f"{data.name} is not on this machine and cannot be downloaded ({reason.strip()}): {where}."
+        ) from None
 
 
 def _digits() -> Source:

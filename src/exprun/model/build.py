@@ -126,9 +126,7 @@ class _Builder:
             "name": name,
         }
         if isinstance(layer, grammar.Conv):
-            made = keras.layers.Conv2D(
-                units, layer.kernel, layer.stride, layer.padding, groups=layer.groups, **common
-            )
+            made = keras.layers.Conv2D(units, layer.kernel, layer.stride, layer.padding, groups=layer.groups, **common)
         else:
             made = keras.layers.Dense(units, **common)
         x = made(x)
@@ -194,7 +192,9 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
     except Exception as error:
         raise RunError(f"model.builder={builder} failed: {type(error).__name__}: {one_line(error)[:200]}.") from error
     if not isinstance(model, keras.Model) or len(model.inputs) != 1:
-        raise RunError(f"model.builder={builder} must return a built Keras model of one input, not {type(model).__name__}.")
+        raise RunError(
+            f"model.builder={builder} must return a built Keras model of one input, not {type(model).__name__}."
+        )
     if tuple(model.output_shape) != (None, classes):
         raise RunError(f"model.builder={builder} yields {model.output_shape}, but {classes} logits are needed.")
     last = model.layers[-1]

@@ -52,11 +52,16 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float]) -> Any:
         settings["weight_decay"] = decay
     betas = {"beta_1": optim.beta_1, "beta_2": optim.beta_2}
     kinds = keras.optimizers
+    kind: Any
+    own: dict[str, Any]
     match optim.name:
         case "sgd" | "sgd_momentum" | "nesterov":
             kind, own = kinds.SGD, {"momentum": optim.momentum or 0.0, "nesterov": optim.name == "nesterov"}
         case "rmsprop":
-            kind, own = kinds.RMSprop, {"rho": optim.rho, "momentum": optim.momentum, "epsilon": optim.epsilon}
+            kind, own = (
+                kinds.RMSprop,
+                {"rho": optim.rho, "momentum": optim.momentum, "epsilon": optim.epsilon},
+            )
         case "adam":
             kind, own = kinds.Adam, {**betas, "epsilon": optim.epsilon}
         case "adamw":
@@ -86,7 +91,7 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float]) -> Any:
 def _with_rates(kind: Any, multipliers: list[float]) -> Any:
     """An optimiser whose learning rate is multiplied for each variable, in the order it is built on."""
 
-    class WithRates(kind):  # type: ignore[misc]
+    class WithRates(kind):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             factor = multipliers[self._get_variable_index(variable)]
             super().update_step(gradient, variable, learning_rate * factor)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,12 @@ def write_curves(folder: Path) -> None:
         for split, label in (("train", "training, running mean"), ("val", "validation")):
             points = sorted(figures.get(f"{split}/{name}", []))
             if points:
-                axis.plot(*zip(*points, strict=True), label=label, marker="o" if split == "val" else None, markersize=3)
+                axis.plot(
+                    *zip(*points, strict=True),
+                    label=label,
+                    marker="o" if split == "val" else None,
+                    markersize=3,
+                )
         axis.set(xlabel="step", ylabel=name)
         axis.grid(alpha=0.3)
     if axes[0].has_data():
@@ -81,7 +87,7 @@ def _plain(classes: list[str]) -> list[str]:
     return [name.replace("$", r"\$") for name in classes]
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[object, list]:  # type: ignore[type-arg]
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
     # A figure of its own, not pyplot's: no window system, no state that runs share.
     from matplotlib.figure import Figure
 
@@ -89,5 +95,5 @@ def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[object,
     return figure, list(np.atleast_1d(figure.subplots(rows, columns)).reshape(-1))
 
 
-def _save(figure: object, path: Path) -> None:
-    figure.savefig(path, dpi=110)  # type: ignore[attr-defined]
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, dpi=110)

@@ -26,7 +26,6 @@ class Journal:
         self._waiting: list[np.ndarray] = []
         # A resumed run repeats the steps behind its checkpoint; what they gave is here already.
         self._seen = {_key(row) for row in read(path)}
-        self._file = open(path, "a", encoding="utf-8")
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -49,10 +48,6 @@ class Journal:
                 figures = {f"{event.split}/loss": event.loss, f"{event.split}/accuracy": event.accuracy}
                 self._write(event.step, figures)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
     def _steps(self, event: StepsDone) -> None:
         """Means over windows of `log_every` steps, wherever the calls of the loop cut them."""
         first = event.step - len(event.losses) + 1
@@ -66,10 +61,14 @@ class Journal:
                 self._write(step, {"train/loss": loss, "train/accuracy": accuracy, "optim/learning_rate": rate})
 
     def _write(self, step: int, metrics: dict[str, float]) -> None:
-        row = {"step": step, "time": int(time.time() * 1000), "metrics": {k: float(v) for k, v in metrics.items()}}
+        row = {
+            "step": step,
+            "time": int(time.time() * 1000),
+            "metrics": {k: float(v) for k, v in metrics.items()},
+        }
         if _key(row) not in self._seen:
-            self._file.write(json.dumps(row) + "\n")
-            self._file.flush()
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

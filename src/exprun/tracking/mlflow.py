@@ -22,7 +22,15 @@ from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
 PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
-ARTIFACTS = ("config.yaml", "model.txt", "run.log", "curves.png", "confusion.png", "confusion.json", "misclassified.png")
+ARTIFACTS = (
+    "config.yaml",
+    "model.txt",
+    "run.log",
+    "curves.png",
+    "confusion.png",
+    "confusion.json",
+    "misclassified.png",
+)
 
 
 class MlflowTracker:

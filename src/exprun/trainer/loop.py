@@ -65,7 +65,9 @@ class Loop:
         self.train_feed, self.val_feed = self._feed(dataset.train), self._feed(dataset.val)
         self.steps_per_epoch = 1 if trainer.dry_run else len(self.train_feed) // trainer.batch_size
         if self.steps_per_epoch == 0:
-            raise RunError(f"trainer.batch_size={trainer.batch_size} is more than the {len(self.train_feed)} training images.")
+            raise RunError(
+                f"trainer.batch_size={trainer.batch_size} is more than the {len(self.train_feed)} training images."
+            )
         self.epochs = 1 if trainer.dry_run else trainer.epochs
         self.total_steps = self.epochs * self.steps_per_epoch
         if trainer.max_steps is not None:
@@ -110,7 +112,9 @@ class Loop:
         order = order[state.epoch_steps : state.epoch_steps + left]
         for images, labels, indices in self.train_feed.chunks(order, self._steps_per_call):
             numbers = np.arange(state.step, state.step + len(indices))
-            rates = rate_at(config.schedule, config.optim.learning_rate, numbers, self.steps_per_epoch, self.total_steps)
+            rates = rate_at(
+                config.schedule, config.optim.learning_rate, numbers, self.steps_per_epoch, self.total_steps
+            )
             rates = rates * np.float32(state.plateau[0])
             started = time.perf_counter()
             done = self.step.train(images, labels, indices, rates, state.step)
@@ -160,7 +164,12 @@ class Loop:
         state.epoch_steps, state.epoch_sums = 0, [0.0, 0.0]
         self.emit(EpochDone(state.step, state.epoch, loss, accuracy, self.images_per_second, state.seconds))
         val_loss, val_accuracy = self._evaluate_val()
-        row = {"epoch": float(state.epoch), "step": float(state.step), "train/loss": loss, "train/accuracy": accuracy}
+        row = {
+            "epoch": float(state.epoch),
+            "step": float(state.step),
+            "train/loss": loss,
+            "train/accuracy": accuracy,
+        }
         state.history.append({**row, "val/loss": val_loss, "val/accuracy": val_accuracy})
 
     def _evaluate_val(self) -> tuple[float, float]:
@@ -172,7 +181,12 @@ class Loop:
         loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)
         best = self._is_best(loss, accuracy)
         if best:
-            state.best = {"loss": loss, "accuracy": accuracy, "step": float(state.step), "epoch": float(state.epoch)}
+            state.best = {
+                "loss": loss,
+                "accuracy": accuracy,
+                "step": float(state.step),
+                "epoch": float(state.epoch),
+            }
             state.waited = 0
             if not trainer.dry_run:
                 self.checkpoints.save("best", self._weights, state)

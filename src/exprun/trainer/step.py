@@ -80,7 +80,11 @@ class Step:
         one = self._replica_step
         self._one_step = tf.function(one, jit_compile=True, autograph=False) if device.jit else one
         shape = [None, *model.input_shape[1:]]
-        data = [tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, None], tf.int32)]
+        data = [
+            tf.TensorSpec(shape, tf.uint8),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, None], tf.int32),
+        ]
         signature = [*data, tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32)]
         self._train = tf.function(self._train_graph, input_signature=signature, autograph=False)
         self._evaluate = tf.function(self._evaluate_graph, input_signature=data, autograph=False)
@@ -109,7 +113,9 @@ class Step:
             rates: learning rates, float32, (steps,).
             first: number of the first of these steps, from 0.
         """
-        losses, accuracies, done = self._train(images, labels, tf.constant(indices), tf.constant(rates), tf.constant(first))
+        losses, accuracies, done = self._train(
+            images, labels, tf.constant(indices), tf.constant(rates), tf.constant(first)
+        )
         count = int(done)
         found = losses.numpy()[:count]
         return StepResult(found, accuracies.numpy()[:count], bool(np.isfinite(found).all()))
@@ -169,7 +175,12 @@ class Step:
         return strategy.reduce(total, loss, axis=None), strategy.reduce(total, accuracy, axis=None)
 
     def _replica_step(
-        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor, replica: int | tf.Tensor
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        index: tf.Tensor,
+        step: tf.Tensor,
+        replica: int | tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One step on this replica's share of the batch; loss and accuracy add up over the replicas."""
         inputs = self.batch_inputs(images, index, step, replica)
