@@ -1,5 +1,6 @@
 """Where a run computes and how precisely, decided by the config and what the machine has."""
 
+import functools
 import json
 import os
 import platform
@@ -50,19 +51,32 @@ def choose(config: Trainer) -> Device:
     replicas = strategy.num_replicas_in_sync if strategy else 1
     if config.batch_size % replicas:
         raise RunError(f"trainer.batch_size={config.batch_size} cannot be shared evenly by {replicas} devices.")
-    jit = bool(gpus) if config.jit == "auto" else config.jit
+    # XLA has no deterministic gradient of max pooling.
+    jit = bool(gpus) and not config.deterministic if config.jit == "auto" else config.jit
     precision = _native_precision(gpus) if config.precision == "auto" else config.precision
     return Device(strategy, replicas, precision, jit, _describe(gpus, replicas), bool(gpus))
 
 
 def _strategy(name: str, gpus: int) -> Any | None:
     if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return _multi_worker()
     if name == "mirrored" or (name == "auto" and gpus > 1):
-        if gpus:
-            return tf.distribute.MirroredStrategy()
-        return tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices("CPU")])
+        return _mirrored(gpus)
     return None
+
+
+# One strategy a process: a second one would number its collective operations from the start again, and
+# TensorFlow would take them for those of the first.
+@functools.cache
+def _mirrored(gpus: int) -> Any:
+    if gpus:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices("CPU")])
+
+
+@functools.cache
+def _multi_worker() -> Any:
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def worker_index() -> int:

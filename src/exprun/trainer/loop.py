@@ -163,17 +163,16 @@ class Loop:
         state.epoch += 1
         state.epoch_steps, state.epoch_sums = 0, [0.0, 0.0]
         self.emit(EpochDone(state.step, state.epoch, loss, accuracy, self.images_per_second, state.seconds))
-        val_loss, val_accuracy = self._evaluate_val()
-        row = {
-            "epoch": float(state.epoch),
-            "step": float(state.step),
-            "train/loss": loss,
-            "train/accuracy": accuracy,
-        }
-        state.history.append({**row, "val/loss": val_loss, "val/accuracy": val_accuracy})
+        self._validate(float(state.epoch), loss, accuracy)
 
-    def _evaluate_val(self) -> tuple[float, float]:
-        """Measure the validation images with the weights as they are (or their averages), and select."""
+    def _validate(self, epoch: float, train_loss: float, train_accuracy: float) -> None:
+        """Measure the validation images with the weights as they are (or their averages), and select.
+
+        Args:
+            epoch: epochs done, with fraction.
+            train_loss: mean over the steps of this epoch, for the history.
+            train_accuracy: likewise.
+        """
         state, trainer = self.state, self.config.trainer
         started = time.perf_counter()
         self.step.swap_averages()
@@ -181,12 +180,7 @@ class Loop:
         loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)
         best = self._is_best(loss, accuracy)
         if best:
-            state.best = {
-                "loss": loss,
-                "accuracy": accuracy,
-                "step": float(state.step),
-                "epoch": float(state.epoch),
-            }
+            state.best = {"loss": loss, "accuracy": accuracy, "step": float(state.step), "epoch": epoch}
             state.waited = 0
             if not trainer.dry_run:
                 self.checkpoints.save("best", self._weights, state)
@@ -195,8 +189,9 @@ class Loop:
         self.step.swap_averages()
         self._plateau(loss)
         state.seconds += time.perf_counter() - started
-        self.emit(Evaluated("val", state.step, state.epoch, loss, accuracy, best))
-        return loss, accuracy
+        row = {"epoch": epoch, "step": float(state.step), "train/loss": train_loss, "train/accuracy": train_accuracy}
+        state.history.append({**row, "val/loss": loss, "val/accuracy": accuracy})
+        self.emit(Evaluated("val", state.step, epoch, loss, accuracy, best))
 
     def _is_best(self, loss: float, accuracy: float) -> bool:
         """Whether the selection prefers these figures; equal accuracies are told apart by the loss."""
@@ -248,7 +243,8 @@ class Loop:
         """Measure the test set once, at the weights that validation chose."""
         state, trainer = self.state, self.config.trainer
         if state.epoch_steps:  # ended within an epoch: these weights have not been measured yet
-            self._evaluate_val()
+            count = state.epoch_steps
+            self._validate(state.epoch + count / self.steps_per_epoch, *(total / count for total in state.epoch_sums))
             self._save()
         test = self.dataset.test
         if test is not None and state.best is not None and not trainer.dry_run:

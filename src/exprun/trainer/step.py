@@ -77,8 +77,8 @@ class Step:
         self.class_weights = None if class_weights is None else tf.constant(class_weights)
         self.ema_decay = config.trainer.ema
         self.averages = [tf.Variable(v.value, trainable=False) for v in self._averaged] if self.ema_decay else []
-        one = self._replica_step
-        self._one_step = tf.function(one, jit_compile=True, autograph=False) if device.jit else one
+        compiled = self._gradients
+        self._gradients_of = tf.function(compiled, jit_compile=True, autograph=False) if device.jit else compiled
         shape = [None, *model.input_shape[1:]]
         data = [
             tf.TensorSpec(shape, tf.uint8),
@@ -162,13 +162,13 @@ class Step:
     def _all_replicas(self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
         strategy = self.device.strategy
         if strategy is None:
-            return self._one_step(images, labels, tf.ensure_shape(index, [self.batch]), step, 0)
+            return self._replica_step(images, labels, tf.ensure_shape(index, [self.batch]), step, 0)
         share = self.batch // self.device.replicas
 
         def on_replica() -> tuple[Any, Any]:
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             mine = tf.ensure_shape(index[number * share : (number + 1) * share], [share])
-            return self._one_step(images, labels, mine, step, number)
+            return self._replica_step(images, labels, mine, step, number)
 
         loss, accuracy = strategy.run(on_replica)
         total = tf.distribute.ReduceOp.SUM
@@ -183,6 +183,18 @@ class Step:
         replica: int | tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One step on this replica's share of the batch; loss and accuracy add up over the replicas."""
+        loss, accuracy, gradients = self._gradients_of(images, labels, index, step, replica)
+        if self.device.strategy is None:
+            # A step whose loss is not finite changes nothing, so what made it so can still be found.
+            tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients), lambda: tf.constant(False))
+        else:
+            self._apply(gradients)
+        return loss, accuracy
+
+    def _gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor, replica: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
+        """Loss, accuracy and gradients of a share of the batch: all that XLA may compile."""
         inputs = self.batch_inputs(images, index, step, replica)
         targets = tf.gather(labels, index)
         variables = self.model.trainable_variables
@@ -199,13 +211,8 @@ class Step:
             g + v * (l2 * factor) if l2 and g is not None else g
             for g, v, l2 in zip(gradients, variables, self.l2, strict=True)
         ]
-        if self.device.strategy is None:
-            # A step whose loss is not finite changes nothing, so what made it so can still be found.
-            tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients), lambda: tf.constant(False))
-        else:
-            self._apply(gradients)
         right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets, tf.float32)
-        return loss, tf.reduce_sum(right) / self.batch
+        return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _apply(self, gradients: list[Any]) -> tf.Tensor:
         self.optimizer.apply(gradients, self.model.trainable_variables)
