@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from exprun import __version__
-from exprun.config.errors import ConfigError, UserError, did_you_mean, one_line
+from exprun.config.errors import ConfigError, UserError, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -75,8 +75,9 @@ def _train(words: list[str]) -> int:
     if not args.shell_completion and not args.hydra_help:
         _check_command_word(args.overrides)
 
-    from exprun.config.compose import Composer
+    from exprun.config.compose import Composer, passed
 
+    args.overrides = passed(args.overrides)
     composer = Composer(args.config_dir, (args.config_name or "config").removesuffix(".yaml"))
     from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
@@ -127,7 +128,7 @@ def _check_command_word(overrides: list[str]) -> None:
     first = overrides[0] if overrides else ""
     if first.isidentifier():
         raise ConfigError(
-            f"'{first}' is no command and no override (key=value); commands: {did_you_mean(first, COMMANDS)}"
+            f"'{first}' is neither a command ({', '.join(COMMANDS)}) nor an override, which has the form key=value."
         )
 
 
@@ -200,7 +201,7 @@ def job(config: "DictConfig") -> Score:
     from omegaconf import OmegaConf, open_dict
 
     from exprun.config.compose import typed
-    from exprun.runner import run
+    from exprun.runner import COMPLETE, run
     from exprun.signals import Killed
 
     hydra = HydraConfig.get()
@@ -229,7 +230,7 @@ def job(config: "DictConfig") -> Score:
         return failed
     if result.status == "KILLED":
         raise Killed(result.reason.rsplit(" ", 1)[-1])
-    if result.reason == "complete already":
+    if result.reason == COMPLETE:
         print(f"exprun: the run in {result.run_dir} is complete already.")
     if result.status != "FINISHED":
         _fail(result.reason, 1)
@@ -274,7 +275,7 @@ def _help(config_dir: str | None) -> str:
         "",
         "Every key and its value: --cfg job. Also: --resolve, --config-dir DIR, --info, --hydra-help,",
     ]
-    lines += ['--version, and tab completion: eval "$(python -m exprun -sc install=bash)"', ""]
+    lines += ['--version, and tab completion: eval "$(exprun -sc install=bash)"', ""]
     return "\n".join(lines)
 
 

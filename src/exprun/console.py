@@ -111,7 +111,8 @@ class Console:
 
     def _evaluated(self, event: Evaluated) -> None:
         epoch = self.epoch
-        train = f"training loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}   " if epoch else ""
+        whole = epoch is not None and epoch.step == event.step
+        train = f"training loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}   " if epoch and whole else ""
         best = "  best so far" if event.best else ""
         self.last_line = time.monotonic()
         self.say(

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, UserError, one_line
-from exprun.config.schema import Config
+from exprun.config.schema import Config, settings
 from exprun.data import Dataset, load
 from exprun.input import Scaling, fit
 from exprun.signals import Killed, Signals
@@ -28,15 +28,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 DELIVERY_SECONDS = 60.0  # that the end of a run waits for a tracking server
+COMPLETE = "complete already"  # the reason of a run that had nothing left to do
+LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 # What a resumed run may do otherwise than before.
 FREE_ON_RESUME = {
+    *(("trainer", key) for key in LIMITS),
     ("run_dir",),
     ("progress",),
     ("trainer", "resume"),
-    ("trainer", "epochs"),
-    ("trainer", "max_steps"),
-    ("trainer", "max_seconds"),
-    ("trainer", "patience"),
     ("trainer", "log_every"),
     ("tracking",),
     ("data", "cache"),
@@ -102,14 +101,11 @@ def run(
     if before is not None:
         return before
     folder.mkdir(parents=True, exist_ok=True)
-    name = (
-        config.tracking.run_name
-        or f"{config.model.name}-{config.data.name}-{config.norm.name}-{config.optim.name}-{config.seed}"
-    )
+    name = config.tracking.run_name or _name(config)
     if command is None:
         words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
         command = shlex.join(["python", "-m", "exprun", *words])
-    (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings(config), sort_keys=False, allow_unicode=True))
 
     from exprun.console import Console
 
@@ -214,7 +210,7 @@ class _Story:
         signals.training = True
         outcome = loop.train()
         signals.training = False
-        if config.tracking.model == "keras" and outcome.status == "FINISHED":
+        if config.tracking.model == "keras" and outcome.status == "FINISHED" and not config.trainer.dry_run:
             _save_keras(self.folder / "model.keras", built.model, scaling)
         return outcome
 
@@ -257,6 +253,9 @@ class _Story:
         result = self._write_result(status, reason, metrics, history)
         self._emit(RunEnded(status, reason, metrics))
         hints = [("folder", str(self.folder))]
+        if status == "KILLED" and (self.folder / "checkpoints" / "last.npz").exists():
+            words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
+            hints.append(("resume", shlex.join([*words, f"run_dir={self.folder}", "trainer.resume=true"])))
         if self.tracker is not None:
             problem = self.tracker.wait(DELIVERY_SECONDS)
             if problem:
@@ -295,6 +294,12 @@ def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tu
     return Composer().config(config), list(config)
 
 
+def _name(config: Config) -> str:
+    """A name that tells the runs of a sweep apart at a glance."""
+    norm = [] if config.model.builder else [config.norm.name]
+    return "-".join([config.model.name, config.data.name, *norm, config.optim.name, str(config.seed)])
+
+
 def run_folder(config: Config) -> Path:
     """The run's folder, absolute; a worker other than the first has one of its own inside it."""
     folder = Path(config.run_dir).expanduser().absolute()
@@ -319,25 +324,33 @@ def result_before(config: Config, folder: Path) -> RunResult | None:
     """
     if not (folder / "config.yaml").exists():
         return None
+    try:
+        before = yaml.safe_load((folder / "config.yaml").read_text())
+        dry = before["trainer"]["dry_run"]
+        result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}."
+        ) from None
+    if dry:
+        return None
     if not config.trainer.resume:
         raise ConfigError(
             f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another."
         )
-    try:
-        before = yaml.safe_load((folder / "config.yaml").read_text())
-        result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}."
-        ) from None
+    now = settings(config)
     if (folder / "checkpoints" / "last.npz").exists():
-        for key, old, new in _differences(before, asdict(config)):
+        for key, old, new in _differences(before, now):
             raise ConfigError(
                 f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
                 "only a run of the same config goes on."
             )
-    if result.get("status") == "FINISHED" and result["epochs"] >= config.trainer.epochs and not result["reason"]:
-        return RunResult("FINISHED", "complete already", result["metrics"], result["history"], folder)
+    if result.get("status") != "FINISHED":
+        return None
+    # A run that a limit ended goes on under another limit; one that did all its epochs, with more of them.
+    same_limits = all(before["trainer"].get(key) == now["trainer"][key] for key in LIMITS)
+    if same_limits or (not result["reason"] and before["trainer"]["epochs"] >= config.trainer.epochs):
+        return RunResult("FINISHED", COMPLETE, result["metrics"], result["history"], folder)
     return None
 
 
@@ -357,11 +370,14 @@ def _prepare_process(config: Config) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     import keras
     import tensorflow as tf
+    from tensorflow.python.framework.config import disable_op_determinism
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(config.seed)
     if config.trainer.deterministic:
         tf.config.experimental.enable_op_determinism()
+    else:
+        disable_op_determinism()  # an earlier run of this process may have switched it on
 
 
 def _set_precision(precision: str) -> None:

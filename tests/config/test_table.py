@@ -25,8 +25,8 @@ def test_a_row_names_type_default_range_and_options() -> None:
 
 
 def test_rewriting_keeps_the_rest_of_the_page() -> None:
-    page = with_table(f"before\n\n{START}\nold\n{END}\nafter\n")
+    page = with_table(f"before\n\n{START}\nstale row\n{END}\nafter\n")
     assert page.startswith("before\n\n")
     assert page.endswith(f"{END}\nafter\n")
-    assert "old" not in page
+    assert "stale row" not in page
     assert with_table(page) == page

@@ -177,7 +177,9 @@ def _check_optimisation(config: Config) -> None:
 def _check_run(config: Config) -> None:
     trainer = config.trainer
     if trainer.deterministic and trainer.jit is True:
-        raise ConfigError("trainer.jit=true excludes trainer.deterministic=true: XLA's max pooling has no such gradient.")
+        raise ConfigError(
+            "trainer.jit=true excludes trainer.deterministic=true: XLA's max pooling has no such gradient."
+        )
     if trainer.resume and not trainer.checkpoint:
         raise ConfigError("trainer.resume=true needs checkpoints: leave trainer.checkpoint=true.")
     if config.tracking.model == "checkpoint" and not trainer.checkpoint:

@@ -176,7 +176,8 @@ class Composer:
             group, _, option = wanted.rpartition("/")
             if not group:
                 return f"The config {wanted}.yaml is in none of {', '.join(str(d) for d in self.dirs)}."
-            return f"{group}={option} is not known; {did_you_mean(option, options(self.config_dir).get(group, {}))}"
+            known = options(self.config_dir).get(group) or error.options or []
+            return f"{group}={option} is not known; {did_you_mean(option, known)}"
         if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
             mark = error.problem_mark
             return f"{mark.name}, line {mark.line + 1}: not valid YAML: {one_line(error.problem)}."
@@ -188,7 +189,9 @@ class Composer:
         text = one_line(" ".join(said[:3])) or type(error).__name__
         if "requires --multirun" in text or text.startswith("Ambiguous value"):
             name = re.search(r"'([^']*)'", text)
-            return f"{name[1] if name else 'This override'} names several values: add -m to run each of them."
+            return (
+                f"{name[1].lstrip('+') if name else 'This override'} names several values: add -m to run each of them."
+            )
         return text.rstrip(".") + "."
 
     def _refuse_large_files(self) -> None:
@@ -237,7 +240,14 @@ def _forced(overrides: Sequence[str]) -> list[str]:
     in, it reaches the schema, which knows which options use it.
     """
     known = set(known_keys())
-    return [f"++{text}" if text.split("=", 1)[0] in known else text for text in overrides]
+    return [f"++{text}" if text.split("=", 1)[0] in known else text for text in passed(overrides)]
+
+
+def passed(overrides: Sequence[str]) -> list[str]:
+    """The overrides as Hydra takes them: `++` before keys inside a setting that is a mapping of its own."""
+    inside = {key for key in known_keys() if key.count(".") > 1}
+    texts = ((text, text.split("=", 1)[0]) for text in overrides)
+    return [f"++{text}" if key in inside or key.startswith("tracking.tags.") else text for text, key in texts]
 
 
 def _picked(override: Override) -> Iterator[str]:

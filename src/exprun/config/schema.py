@@ -6,7 +6,7 @@ refuses it, and an option that uses it needs it. Nothing here imports TensorFlow
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -67,7 +67,9 @@ class Data:
     size: int | None = setting("Height and width in pixels; null keeps those of the files.", None, ge=1, le=4096)
     channels: Literal[1, 3] | None = setting("1 grey, 3 colour; null keeps those of the files.", None)
     classes: list[str | int] | None = setting("Keep these classes only, by name or number.", None)
-    limit: int | None = setting("At most so many images, of the test set too, drawn evenly by class.", None, ge=2)
+    limit: int | None = setting(
+        "Keep so many training images, before the splits, and test images at most; drawn evenly by class.", None, ge=2
+    )
     split_seed: int = setting("Draws the splits; stays fixed while `seed` varies.", 0, ge=0, lt=2**32)
     val_fraction: float = setting("Share of the training images held out for validation.", 0.1, ge=0.0, lt=1.0)
     test_fraction: float = setting(
@@ -309,6 +311,22 @@ def validate(raw: dict[str, Any]) -> Config:
         if raw["init"].get(part) is not None:
             _check_used(f"init.{part}", InitPart, raw["init"][part], getattr(config.init, part))
     return config
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """A config as plain values, without the settings that its options do not use: what can be composed again."""
+    found = asdict(config)
+    for group, kind in GROUPS.items():
+        found[group] = _used(found[group], kind)
+    for part in ("conv", "dense", "classifier"):
+        if found["init"][part] is not None:
+            found["init"][part] = _used(found["init"][part], InitPart)
+    return found
+
+
+def _used(values: dict[str, Any], kind: Any) -> dict[str, Any]:
+    only = {field.name: _only(field) for field in fields(kind)}
+    return {key: value for key, value in values.items() if not only[key] or values["name"] in only[key]}
 
 
 def strictly(adapter: TypeAdapter[T], raw: Any) -> T:

@@ -24,7 +24,7 @@ SPLITS = {
     "validation": VALIDATION,
     "test": TEST,
 }
-MAX_PIXELS = 100_000_000
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 def locate_folder(data: Data) -> Source:
@@ -100,7 +100,8 @@ def _common_size(files: list[Path]) -> tuple[int, int]:
     for file in files:
         try:
             with Image.open(file, formats=FORMATS) as picture:
-                sizes.add(picture.size)
+                turned = picture.getexif().get(0x0112) in SIDEWAYS
+                sizes.add(picture.size[::-1] if turned else picture.size)
         except Exception:  # named when it is decoded
             continue
         if len(sizes) > 1:
@@ -118,8 +119,6 @@ def _decode(file: Path, size: tuple[int, int], mode: str) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(file, formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(f"{picture.width}×{picture.height} pixels are too many")
             picture.draft(mode, (size[0] * 2, size[1] * 2))  # JPEG decodes straight to a smaller size
             upright = ImageOps.exif_transpose(picture).convert(mode)
             if upright.size != size:

@@ -6,14 +6,14 @@ import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from exprun import __version__
 from exprun.config.errors import one_line
-from exprun.config.schema import Config
+from exprun.config.schema import Config, settings
 from exprun.tracking.journal import read
 from exprun.tracking.source import git_state
 from exprun.tracking.store import artifact_root, tracking_uri
@@ -51,6 +51,7 @@ class MlflowTracker:
         self.problem: str | None = None
         self._started: RunStarted | None = None
         self._ended: RunEnded | None = None
+        self._start_time = self._end_time = _now()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -58,11 +59,11 @@ class MlflowTracker:
         """Take an event."""
         match event:
             case RunStarted():
-                self._started = event
+                self._started, self._start_time = event, _now()
             case StepsDone() if self._thread is None:
                 self._start()
             case RunEnded():
-                self._ended = event
+                self._ended, self._end_time = event, _now()
                 if self._thread is None:
                     self._start()
                 self._wake.set()
@@ -114,12 +115,17 @@ class MlflowTracker:
             client.set_tag(run_id, "exprun.resumed_to_epochs", str(self.config.trainer.epochs))
             return client, run_id
         experiment = self._experiment(client)
-        run = client.create_run(experiment, tags=self._tags(), run_name=self.name)
+        run = client.create_run(experiment, self._start_time, self._tags(), self.name)
         run_id = run.info.run_id
         note.write_text(json.dumps({"run_id": run_id, "experiment_id": experiment}))
         self._log_inputs(client, run_id)
-        client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in flat(asdict(self.config)).items()])
+        client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
         return client, run_id
+
+    def _params(self) -> dict[str, str]:
+        params = flat(settings(self.config))
+        unused = ("init.", "norm.") if self.config.model.builder else ()
+        return {key: value for key, value in params.items() if not key.startswith(unused)}
 
     def _experiment(self, client: Any) -> str:
         from mlflow.exceptions import MlflowException
@@ -167,7 +173,7 @@ class MlflowTracker:
 
         data = self.config.data
         source = json.dumps({"root": data.root, "split_seed": data.split_seed})
-        digest = self._started.data_fingerprint[:36]
+        digest = self._started.data_fingerprint[:12]
         entry = Dataset(name=data.name, digest=digest, source_type="local", source=source)
         client.log_inputs(run_id, datasets=[DatasetInput(dataset=entry, tags=[])])
 
@@ -194,7 +200,12 @@ class MlflowTracker:
         for path in extra.get(self.config.tracking.model, list)():
             if path.exists():
                 client.log_artifact(run_id, str(path), "model")
-        client.set_terminated(run_id, status=ended.status)
+        client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
+
+
+def _now() -> int:
+    """Milliseconds since 1970, as MLflow counts."""
+    return int(time.time() * 1000)
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -178,14 +178,12 @@ class Loop:
         self.step.swap_averages()
         found = self.measure(self.val_feed)
         loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)
-        best = self._is_best(loss, accuracy)
+        best, better = self._is_best(loss, accuracy)
+        state.waited = 0 if better else state.waited + 1
         if best:
             state.best = {"loss": loss, "accuracy": accuracy, "step": float(state.step), "epoch": epoch}
-            state.waited = 0
             if not trainer.dry_run:
                 self.checkpoints.save("best", self._weights, state)
-        else:
-            state.waited += 1
         self.step.swap_averages()
         self._plateau(loss)
         state.seconds += time.perf_counter() - started
@@ -193,14 +191,19 @@ class Loop:
         state.history.append({**row, "val/loss": loss, "val/accuracy": accuracy})
         self.emit(Evaluated("val", state.step, epoch, loss, accuracy, best))
 
-    def _is_best(self, loss: float, accuracy: float) -> bool:
-        """Whether the selection prefers these figures; equal accuracies are told apart by the loss."""
+    def _is_best(self, loss: float, accuracy: float) -> tuple[bool, bool]:
+        """Whether these weights are preferred, and whether the figure of the selection itself is better.
+
+        Equal accuracies are told apart by the loss, but that is not what patience waits for.
+        """
         best = self.state.best
         if best is None:
-            return True
+            return True, True
+        lower_loss = loss < best["loss"]
         if self.config.trainer.select == "val/loss":
-            return loss < best["loss"]
-        return (accuracy, -loss) > (best["accuracy"], -best["loss"])
+            return lower_loss, lower_loss
+        better = accuracy > best["accuracy"]
+        return better or (accuracy == best["accuracy"] and lower_loss), better
 
     def _plateau(self, loss: float) -> None:
         """Reduce the rate where the schedule is `plateau` and the loss has not improved for long enough."""
@@ -246,16 +249,17 @@ class Loop:
             count = state.epoch_steps
             self._validate(state.epoch + count / self.steps_per_epoch, *(total / count for total in state.epoch_sums))
             self._save()
+        if trainer.dry_run:
+            return self._metrics()
+        self.checkpoints.restore("best", self._weights)
         test = self.dataset.test
-        if test is not None and state.best is not None and not trainer.dry_run:
-            self.checkpoints.restore("best", self._weights)
+        if test is not None and state.best is not None:
             feed = self.val_feed if self.config.data.validation == "test" else self._feed(test)
             found = self.measure(feed)
             loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, feed)
             step, epoch = int(state.best["step"]), state.best["epoch"]
             self.emit(Evaluated("test", step, epoch, loss, accuracy, True, found.predictions))
             self._test = {"test/loss": loss, "test/accuracy": accuracy}
-        self.checkpoints.wait()
         return self._metrics()
 
     @property

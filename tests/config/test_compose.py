@@ -1,0 +1,474 @@
+"""From overrides to a checked config: what is allowed, where files are found, and what each error says."""
+
+import re
+from dataclasses import asdict, fields
+from functools import cache
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from exprun.config.checks import check_shape
+from exprun.config.compose import Composer, typed
+from exprun.config.errors import ConfigError
+from exprun.config.options import options, shipped_conf
+from exprun.config.schema import GROUPS, _only
+
+NEEDED = {
+    "data=image_folder": ["data.root=pictures"],
+    "data=arrays": ["data.root=arrays.npz"],
+    "model=python": ["model.builder=package.module:function"],
+    "model=alexnet": ["data.size=67"],
+    "schedule=by_epoch": ["schedule.rates=[0.1]"],
+    "schedule=milestones": ["schedule.milestones=[1.0]"],
+}
+SHIPPED = {group: found for group, found in options().items() if group != "experiment"}
+CHOICES = [f"{group}={option}" for group, found in SHIPPED.items() for option in found]
+PRESETS = list(options()["experiment"])
+
+
+def refused(overrides, composer=None):
+    """The sentence with which the overrides are refused."""
+    with pytest.raises(ConfigError) as caught:
+        (composer or Composer()).config(overrides.split(" ") if isinstance(overrides, str) else overrides)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@cache
+def composed(*overrides):
+    """The composed groups as plain values; shared by tests that do not change them."""
+    return OmegaConf.to_container(Composer().compose(list(overrides)), resolve=True)
+
+
+# What is composed
+
+
+def test_defaults(composer):
+    config = composer.config([])
+    names = (config.data.name, config.input.name, config.norm.name, config.init.name, config.model.name)
+    assert names == ("digits", "standardize", "batch", "he_normal", "cnn")
+    assert (config.seed, config.progress, config.tracking.name) == (0, "auto", "mlflow")
+    assert config.run_dir.startswith("outputs/runs/")
+
+
+def test_each_run_has_a_folder_of_its_own():
+    assert Composer().config([]).run_dir != Composer().config([]).run_dir
+
+
+def test_overrides_are_taken(composer):
+    config = composer.config(["model=vgg16", "optim=adam", "optim.learning_rate=0.5", "seed=7", "data.root=${run_dir}"])
+    assert (config.model.name, config.optim.name, config.optim.learning_rate, config.seed) == ("vgg16", "adam", 0.5, 7)
+    assert config.data.root == config.run_dir
+
+
+def test_a_key_that_the_options_file_leaves_out_can_be_set(composer):
+    assert composer.config(["optim.weight_decay=0.01", "data.limit=100"]).optim.weight_decay == 0.01
+
+
+def test_tags_can_be_added(composer):
+    assert composer.config(["+tracking.tags.paper=vgg"]).tracking.tags == {"paper": "vgg"}
+
+
+def test_null_deselects_an_experiment(composer):
+    assert composer.config(["experiment=null"]).model.name == "cnn"
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_shipped_option_composes_and_validates(choice):
+    config = typed(composed(choice, *NEEDED.get(choice, [])), {choice.split("=")[0]})
+    assert asdict(config)[choice.split("=")[0]]["name" if not choice.startswith("trainer") else "epochs"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_composes_and_validates(composer, preset):
+    composer.config([f"experiment={preset}"])
+
+
+@pytest.mark.parametrize("group", SHIPPED)
+def test_every_option_says_what_it_is(group):
+    assert all(len(line) > 10 for line in SHIPPED[group].values())
+
+
+# What a preset leaves behind
+
+
+def body(preset):
+    """The keys that a preset sets itself, by group."""
+    text = yaml.safe_load((shipped_conf() / "experiment" / f"{preset}.yaml").read_text())
+    return {group: set(keys) for group, keys in text.items() if group in GROUPS}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_sets_only_what_belongs_to_no_option(preset):
+    for group, keys in body(preset).items():
+        belonging = {field.name for field in fields(GROUPS[group]) if _only(field)}
+        assert not keys & belonging
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_nothing_of_a_presets_own_option_stays_when_another_is_picked(preset, choice):
+    group = choice.split("=")[0]
+    words = [choice, *(word for word in NEEDED.get(choice, []) if word.startswith(f"{group}."))]
+    alone, switched = composed(*words)[group], composed(f"experiment={preset}", *words)[group]
+    generic = body(preset).get(group, set())
+    assert {k: v for k, v in switched.items() if k not in generic} == {
+        k: v for k, v in alone.items() if k not in generic
+    }
+
+
+# Keys and options that are not there
+
+
+@pytest.mark.parametrize("key", ["foo", "optim.foo", "data.sizes", "model.layer", "optim.learning_rate.x"])
+@pytest.mark.parametrize("prefix", ["", "+", "++", "~"])
+def test_a_key_outside_the_schema_is_refused(key, prefix):
+    assert refused(f"{prefix}{key}" if prefix == "~" else f"{prefix}{key}=1").startswith(f"Unknown key {key};")
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+@pytest.mark.parametrize(
+    ("overrides", "using"),
+    [
+        ("init=he_normal {}init.stddev=1", "init=gaussian"),
+        ("optim=sgd {}optim.momentum=0.9", "optim=nesterov"),
+        ("norm=none {}norm.momentum=0.9", "norm=batch"),
+        ("tracking=none {}tracking.experiment=x", "tracking=mlflow"),
+        ("schedule=cosine {}schedule.rates=[0.1]", "schedule=by_epoch"),
+        ("data=digits {}data.corrupt=skip", "data=image_folder"),
+    ],
+)
+def test_a_key_that_the_option_does_not_use_is_refused(overrides, using, prefix):
+    sentence = refused(overrides.format(prefix))
+    assert f"{overrides.split()[0]} does not use {overrides.split('}')[1].split('=')[0]};" in sentence
+    assert using in sentence
+
+
+def test_a_part_of_init_refuses_what_its_initialiser_does_not_use():
+    sentence = refused(["init.classifier={name: he_normal, stddev: 1.0}"])
+    assert "init.classifier=he_normal does not use init.classifier.stddev" in sentence
+
+
+def test_a_part_of_init_can_be_set_key_by_key(composer):
+    """The way a person types it, and the way Hydra gets it in a run."""
+    words = ["init.classifier.name=gaussian", "init.classifier.stddev=0.1"]
+    assert composer.config(words).init.classifier.stddev == 0.1
+    assert composer.compose(words).init.classifier.stddev == 0.1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        ("schedule=by_epoch", "schedule.rates"),
+        ("schedule=milestones", "schedule.milestones"),
+        ("init.name=gaussian", "init.stddev"),
+        ("~optim.momentum", "optim.momentum"),
+        ("~trainer.epochs", "trainer.epochs"),
+        ("trainer.epochs=???", "trainer.epochs"),
+        ("~norm", "norm.name"),
+    ],
+)
+def test_a_missing_key_is_named(overrides, key):
+    assert re.search(rf"needs {key}|{key} is missing", refused(overrides))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("optim.lr=1", "optim.learning_rate"),
+        ("optim.learning_rat=1", "optim.learning_rate"),
+        ("learning_rate=1", "optim.learning_rate"),
+        ("epochs=3", "trainer.epochs"),
+        ("trainer.epoch=3", "trainer.epochs"),
+        ("mode=vgg16", "model"),
+        ("model=vgg61", "vgg16"),
+        ("model=resnet10", "resnet20"),
+        ("optim=sgd_momentun", "sgd_momentum"),
+        ("data=cifar", "cifar10"),
+        ("experiment=smok", "smoke"),
+    ],
+)
+def test_the_nearest_names_are_given(given, meant):
+    said = refused(given).split("did you mean ")[1].rstrip("?")
+    assert meant in said.split(" or ")
+
+
+def test_what_resembles_nothing_gets_a_list():
+    assert "known are: alexnet, cnn" in refused("model=zzzzz")
+
+
+@pytest.mark.parametrize("group", ["model", "norm", "optim"])
+def test_a_group_without_an_option_is_refused(group):
+    assert group in refused(f"{group}=null")
+
+
+@pytest.mark.parametrize(
+    "text", ["seed", "a b", "model==cnn", "seed=[1", "seed='1", "--x", "=1", "data.root=${run_dir", ""]
+)
+def test_what_is_no_override_is_refused(text):
+    refused([text])
+
+
+@pytest.mark.parametrize("text", ["model=cnn,vgg16", "seed=1,2", "trainer.epochs=1,2", "experiment=smoke,smoke"])
+def test_several_values_need_multirun(text):
+    sentence = refused(text)
+    assert sentence.startswith(text)
+    assert "add -m" in sentence
+
+
+@pytest.mark.parametrize("text", ["data.root=${nope}", "seed=${seed}", "data.root=${oc.env:NOT_THERE_AT_ALL}"])
+def test_an_interpolation_that_leads_nowhere_is_refused(text):
+    assert "cannot be resolved" in refused(text)
+
+
+def test_an_unknown_launcher_is_refused_with_those_there_are():
+    assert "basic" in refused("hydra/launcher=nope")
+
+
+# Types, ranges, allowed values
+
+
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [
+        ("trainer.epochs=2.5", "a whole number"),
+        ("trainer.epochs=true", "a whole number"),
+        ("trainer.epochs='3'", "a whole number"),
+        ("trainer.epochs=null", "a whole number"),
+        ("trainer.epochs=0", "at least 1"),
+        ("seed=-1", "at least 0"),
+        ("seed=4294967296", "below 4294967296"),
+        ("seed=1.0", "a whole number"),
+        ("optim.learning_rate=fast", "a number"),
+        ("optim.learning_rate=0", "above 0"),
+        ("optim.learning_rate=1001", "at most 1000"),
+        ("optim.learning_rate=nan", "a finite number"),
+        ("optim.learning_rate=-inf", "a finite number"),
+        ("optim.momentum=1.0", "below 1"),
+        ("norm.momentum=-0.1", "at least 0"),
+        ("trainer.resume=1", "true or false"),
+        ("trainer.resume='true'", "true or false"),
+        ("trainer.precision=float16", "one of auto, float32, mixed_bfloat16, mixed_float16"),
+        ("trainer.jit=maybe", "auto"),
+        ("data.channels=2", "one of 1, 3"),
+        ("data.class_weights=equal", "balanced"),
+        ("data.size=5000", "at most 4096"),
+        ("data.classes=[true,false]", "text or a whole number"),
+        ("norm.where=[convs]", "one of conv, dense"),
+        ("optim.decay_exempt=bias", "a list"),
+        ("run_dir=null", "text"),
+        ("run_dir=''", "text that is not empty"),
+        ("model.layers=vgg", "a list"),
+        ("data=digits data.name=shapes", "one of digits"),
+        ("schedule=by_epoch schedule.rates=[]", "a list that is not empty"),
+        ("progress=loud", "one of auto, rich, plain, quiet"),
+    ],
+)
+def test_wrong_values_are_refused_with_what_is_allowed(given, allowed):
+    key = given.split()[-1].split("=")[0]
+    sentence = refused(given)
+    assert re.match(rf"{re.escape(key)}(\[0\])? is .*, but must be .*{re.escape(allowed)}", sentence), sentence
+
+
+def test_a_long_value_is_shortened():
+    assert len(refused(f"trainer.precision={'x' * 5000}")) < 300
+
+
+def test_whole_numbers_serve_as_numbers(composer):
+    assert composer.config(["optim.learning_rate=1"]).optim.learning_rate == 1.0
+
+
+# Rules between several settings
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("model=python", "model=python needs model.builder="),
+        ("model.builder=a:b", "exclude each other"),
+        ("model=python model.builder=a:b model.layers=[flatten]", "exclude each other"),
+        ("model=python model.builder=a.b", "must be written package.module:function"),
+        ("model=python model.builder=a:b:c", "must be written package.module:function"),
+        ("model=python model.builder=a.py:b-c", "must be written package.module:function"),
+        ("model=python model.builder=a:b init=gaussian", "does not use init"),
+        ("model=python model.builder=a:b norm.momentum=0.5", "does not use norm.momentum"),
+        ("model=vgg16 data.size=31", "at least 32×32"),
+        ("model=vgg16 data=mnist", "too deep for images of 28×28"),
+        ("model.layers=[conv:3]", "model.layers[0]"),
+        ("model.layers=[]", "add flatten"),
+        ("data=image_folder", "data=image_folder needs data.root="),
+        ("data=arrays", "data=arrays needs data.root="),
+        ("data.classes=[1]", "at least two classes"),
+        ("data.classes=[1,1]", "each once"),
+        ("data.classes=[1,10]", "data.classes names 10"),
+        ("data.classes=[cat,1]", "data.classes names cat"),
+        ("data=cifar10 data.classes=[cat,dgo]", "data.classes names dgo"),
+        ("data=cifar100 data.classes=[1,100]", "data.classes names 100"),
+        ("data.class_weights=[1,2]", "2 weights for 10 classes"),
+        ("data.classes=[0,1] data.class_weights=[1,2,3]", "3 weights for 2 classes"),
+        ("data.classes=[0,1] data.class_weights=[1,-2]", "must not be negative"),
+        ("data.classes=[0,1] data.class_weights=[0,0]", "at least one must be above 0"),
+        ("data.limit=19", "less than two images for each of the 10 classes"),
+        ("data.classes=[0,1] data.limit=3", "less than two images for each of the 2 classes"),
+        ("data.val_fraction=0.5 data.test_fraction=0.5", "leave nothing to train on"),
+        ("data.val_fraction=0", "nothing to validate on"),
+        ("data.validation=test data.test_fraction=0", "needs test images"),
+        ("trainer.batch_size=1797", "more than the about 14"),
+        ("data.limit=100 trainer.batch_size=100", "more than the about 80 training"),
+        ("data=cifar10 trainer.batch_size=50000", "more than the about 45000 training"),
+        ("data=cifar10 data.classes=[cat,dog] trainer.batch_size=10000", "more than the about 9000 training"),
+        ("optim=adam optim.decay=decoupled", "optim=adam has no decoupled decay"),
+        ("optim.clip_norm=1 optim.clip_value=1", "Only one of optim.clip_norm"),
+        ("optim.clip_norm=1 optim.clip_global_norm=1", "Only one of optim.clip_norm"),
+        ("schedule.warmup_epochs=8", "not below trainer.epochs=8"),
+        ("schedule=by_epoch schedule.rates=[0.1,-0.1]", "schedule.rates must lie between 0 and 1000"),
+        ("trainer.resume=true trainer.checkpoint=false", "trainer.resume=true needs checkpoints"),
+        ("tracking.model=checkpoint trainer.checkpoint=false", "tracking.model=checkpoint needs checkpoints"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(overrides, message):
+    assert message in refused(overrides)
+
+
+def test_a_path_that_no_file_can_have_is_refused(composer):
+    raw = OmegaConf.to_container(composer.compose([]), resolve=True)
+    with pytest.raises(ConfigError, match="run_dir holds a character"):
+        typed({**raw, "run_dir": "a\0b"})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "model=vgg16 data.size=32",
+        "data=cifar10 data.classes=[cat,9]",
+        "data=cifar100 data.classes=[apple,bear]",
+        "data.classes=[0,1] data.class_weights=[1,0]",
+        "data.limit=20 trainer.batch_size=16",
+        "data=cifar10 data.validation=test data.val_fraction=0",
+        "data=cifar10 data.validation=test trainer.batch_size=50000",
+        "optim=adamw optim.decay=l2",
+        "optim=nesterov optim.decay=decoupled",
+        "schedule.warmup_epochs=7.5",
+        "trainer.resume=true",
+        "tracking.model=checkpoint",
+        "model=python model.builder=package.module:function data.size=1",
+    ],
+)
+def test_settings_that_go_together_are_accepted(composer, overrides):
+    composer.config(overrides.split())
+
+
+def test_a_size_known_only_from_the_files_is_checked_then(composer):
+    config = composer.config(["data=image_folder", "data.root=x", "model=vgg16"])
+    check_shape(config, (32, 40), 3)
+    with pytest.raises(ConfigError, match="images of 40×31"):
+        check_shape(config, (40, 31), 3)
+
+
+# Where config files are found
+
+
+def test_a_config_dir_comes_before_conf_before_what_ships(tmp_path):
+    assert Composer().config(["optim=sgd"]).optim.learning_rate == 0.05
+    write(tmp_path / "conf/optim/sgd.yaml", "name: sgd\nlearning_rate: 0.2\n")
+    write(tmp_path / "mine/optim/sgd.yaml", "name: sgd\nlearning_rate: 0.3\n")
+    assert Composer().config(["optim=sgd"]).optim.learning_rate == 0.2
+    assert Composer("mine").config(["optim=sgd"]).optim.learning_rate == 0.3
+    assert Composer("mine").config(["optim=adam"]).optim.name == "adam"
+
+
+def test_an_option_of_ones_own_gets_the_generic_keys(tmp_path):
+    write(tmp_path / "conf/optim/slow.yaml", "# Slow.\nname: sgd\nlearning_rate: 1.0e-6\n")
+    optim = Composer().config(["optim=slow"]).optim
+    assert (optim.learning_rate, optim.weight_decay, optim.decay_exempt) == (1e-6, 0.0, ["norm", "bias"])
+    assert "slow" in refused("optim=slwo")
+    assert options()["optim"]["slow"] == "Slow."
+
+
+def test_an_option_of_ones_own_is_checked_too(tmp_path):
+    write(tmp_path / "conf/optim/wrong.yaml", "name: sgd\nlearning_rate: 1.0\nlearning_rat: 2.0\n")
+    assert "did you mean optim.learning_rate" in refused("optim=wrong")
+
+
+def test_a_preset_of_ones_own_works(tmp_path):
+    text = "# @package _global_\ndefaults:\n  - override /model: vgg11\ntrainer:\n  epochs: 3\n"
+    write(tmp_path / "conf/experiment/mine.yaml", text)
+    config = Composer().config(["experiment=mine"])
+    assert (config.model.name, config.trainer.epochs, config.trainer.batch_size) == ("vgg11", 3, 64)
+
+
+def test_a_config_dir_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match="--config-dir nowhere is not a folder"):
+        Composer("nowhere")
+
+
+def test_a_yaml_file_over_256_kb_is_refused(tmp_path):
+    file = write(tmp_path / "conf/model/big.yaml", "#" * (256 * 1024))
+    Composer()
+    write(file, "#" * (256 * 1024 + 1))
+    with pytest.raises(ConfigError, match=r"big.yaml is larger than 256 kB"):
+        Composer()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name: sgd\nlearning_rate: [0.1\n", "name: sgd\n\tlearning_rate: 1\n", "name: sgd\nname: : x\n", "a: 1\n- 2\n"],
+)
+def test_a_broken_yaml_file_is_named_with_its_line(tmp_path, text):
+    write(tmp_path / "conf/optim/broken.yaml", text)
+    assert re.search(r"optim/broken\.yaml, line [23]", refused("optim=broken"))
+
+
+@pytest.mark.parametrize("text", [b"name: \xff\xfe\n", b"name: a\x00b\n", b"- 1\n- 2\n", b"3\n"])
+def test_a_file_that_is_no_mapping_of_text_is_named(tmp_path, text):
+    write(tmp_path / "conf/optim/strange.yaml", "").write_bytes(text)
+    assert "strange" in refused("optim=strange")
+
+
+# Multirun
+
+
+def test_jobs_are_the_product_of_the_values(composer):
+    jobs = composer.jobs(["norm=none,batch", "seed=range(3)", "trainer.epochs=1"])
+    assert [(job.norm.name, job.seed) for job in jobs] == [(n, s) for n in ("none", "batch") for s in range(3)]
+    assert all(job.trainer.epochs == 1 for job in jobs)
+
+
+def test_a_preset_can_be_swept(composer):
+    assert len(composer.jobs(["experiment=smoke,cifar10_resnet20"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("model=cnn,vgg61", "model=vgg61 is not known"),
+        ("model=cnn,vgg16 data.size=16", "model=vgg16 is too deep"),
+        ("trainer.epochs=1,0", "trainer.epochs is 0"),
+        ("init=gaussian,he_normal init.stddev=0.1", "init=he_normal does not use init.stddev"),
+        ("schedule=cosine,by_epoch", "schedule=by_epoch needs schedule.rates"),
+        ("seed=0,1 +foo=1", "Unknown key foo"),
+        ("seed=0,1 run_dir=here", "run_dir=here would be shared"),
+        ("seed=0,1 norm=none,batch run_dir=run-${seed}", "run_dir=run-0 would be shared"),
+    ],
+)
+def test_every_job_is_checked_before_the_first_runs(composer, overrides, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        composer.jobs(overrides.split())
+
+
+def test_folders_of_their_own_are_accepted(composer):
+    assert [job.run_dir for job in composer.jobs(["seed=0,1", "run_dir=run-${seed}"])] == ["run-0", "run-1"]
+    assert len(composer.jobs(["seed=0,1", "hydra.sweep.dir=here"])) == 2
+
+
+def test_options_can_be_picked_by_a_pattern(composer):
+    names = [job.model.name for job in composer.jobs(["model=glob(vgg*)"])]
+    assert names == ["vgg11", "vgg13", "vgg16", "vgg19"]

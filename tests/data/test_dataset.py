@@ -1,0 +1,315 @@
+"""The splits of a run, what decides them, and the cache of decoded images."""
+
+import multiprocessing
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exprun.config.errors import DataError
+from exprun.config.schema import Data
+from exprun.data import cache as cache_module
+from exprun.data import load
+from exprun.data.cache import Pool, cached
+from exprun.data.dataset import split
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """The config of digits as shipped, with a cache that the tests of this file share."""
+    return Data(name="digits", size=32, channels=3, cache=str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """200 small images of 4 classes with 80, 60, 40 and 20 images, all training."""
+    labels = np.repeat([0, 1, 2, 3], [80, 60, 40, 20]).astype(np.int32)
+    images = np.random.default_rng(1).integers(0, 256, (200, 4, 4, 1), np.uint8)
+    return Pool(images, labels, ["a", "b", "c", "d"], np.zeros(200, np.uint8), fingerprint="f")
+
+
+DATA = Data(name="arrays", root="-", val_fraction=0.1, test_fraction=0.2)
+
+
+def counts(part, classes=4):
+    return np.bincount(part.row_labels, minlength=classes).tolist()
+
+
+def rows(dataset):
+    return [part.rows.tolist() for part in (dataset.train, dataset.val, dataset.test)]
+
+
+# Digits
+
+
+def test_digits_are_1797_images_of_10_classes(digits):
+    data = load(digits)
+    assert data.image_shape == (32, 32, 3)
+    assert data.classes == list("0123456789")
+    assert (len(data.train), len(data.val), len(data.test)) == (1437, 180, 180)
+    assert sorted(row for part in rows(data) for row in part) == list(range(1797))
+    assert (data.train.images.dtype, data.train.labels.dtype) == (np.uint8, np.int32)
+    assert (data.train.images.min(), data.train.images.max()) == (0, 255)
+    assert (data.class_weights, data.skipped) == (None, [])
+
+
+def test_digits_agree_with_scikit_learn(digits):
+    datasets = pytest.importorskip("sklearn.datasets")
+    published = datasets.load_digits()
+    data = load(replace(digits, size=None, channels=None))
+    assert data.image_shape == (8, 8, 1)
+    np.testing.assert_array_equal(data.train.labels, published.target)
+    np.testing.assert_array_equal(data.train.images[..., 0], np.rint(published.images * 255 / 16))
+
+
+def test_size_and_channels(digits):
+    assert load(replace(digits, size=16, channels=1)).image_shape == (16, 16, 1)
+
+
+# Splits
+
+
+def test_splits_are_stratified(pool):
+    data = split(pool, DATA)
+    assert (counts(data.train), counts(data.val), counts(data.test)) == ([56, 42, 28, 14], [8, 6, 4, 2], [16, 12, 8, 4])
+
+
+def test_digits_are_stratified(digits):
+    shares = [np.bincount(part.row_labels) / len(part) for part in (load(digits).val, load(digits).test)]
+    assert np.abs(np.array(shares) - 0.1).max() < 0.01
+
+
+def test_the_split_seed_draws_the_splits_and_the_runs_seed_does_not(pool, composer):
+    assert rows(split(pool, DATA)) == rows(split(pool, DATA))
+    assert rows(split(pool, DATA)) != rows(split(pool, replace(DATA, split_seed=1)))
+    assert composer.config(["seed=0"]).data == composer.config(["seed=1"]).data
+
+
+def test_limit_draws_evenly_by_class(pool):
+    data = split(pool, replace(DATA, limit=100))
+    assert len(data.train) + len(data.val) + len(data.test) == 100
+    assert (np.array(counts(data.train)) + counts(data.val) + counts(data.test)).tolist() == [40, 30, 20, 10]
+
+
+def test_limit_holds_for_an_official_test_set_too(pool):
+    parts = np.zeros(200, np.uint8)
+    parts[::2] = TEST
+    data = split(replace(pool, parts=parts), replace(DATA, limit=40))
+    assert (len(data.train) + len(data.val), len(data.test)) == (40, 40)
+
+
+def test_a_limit_above_the_images_changes_nothing(pool):
+    assert rows(split(pool, replace(DATA, limit=10_000))) == rows(split(pool, DATA))
+
+
+def test_official_parts_are_kept(pool):
+    parts = np.random.default_rng(0).integers(0, 3, 200).astype(np.uint8)
+    data = split(replace(pool, parts=parts), DATA)
+    assert rows(data) == [np.flatnonzero(parts == part).tolist() for part in (TRAIN, VALIDATION, TEST)]
+
+
+def test_validating_on_the_test_set_trains_on_all_the_rest(pool):
+    parts = np.repeat([TRAIN, TEST], 100).astype(np.uint8)
+    data = split(replace(pool, parts=parts), replace(DATA, validation="test"))
+    assert data.val.rows.tolist() == data.test.rows.tolist() == list(range(100, 200))
+    assert data.train.rows.tolist() == list(range(100))
+
+
+def test_without_a_test_fraction_there_is_no_test_set(pool):
+    data = split(pool, replace(DATA, test_fraction=0.0))
+    assert data.test is None
+    assert (len(data.train), len(data.val)) == (180, 20)
+
+
+def test_classes_are_kept_and_numbered_in_the_order_given(pool):
+    data = split(pool, replace(DATA, classes=["d", 1]))
+    assert data.classes == ["d", "b"]
+    assert counts(data.train, 2) == [14, 42]
+    kept = np.concatenate([data.train.rows, data.val.rows, data.test.rows])
+    assert set(pool.labels[kept]) == {1, 3}
+    assert (data.train.row_labels == np.where(pool.labels[data.train.rows] == 3, 0, 1)).all()
+
+
+@pytest.mark.parametrize("classes", [["a", "e"], ["a", 4], ["a", -1], ["a", 0]])
+def test_classes_that_are_not_there_or_twice_are_refused(pool, classes):
+    with pytest.raises(DataError, match=r"data\.classes names"):
+        split(pool, replace(DATA, classes=classes))
+
+
+def test_a_split_without_images_is_refused(pool):
+    with pytest.raises(DataError, match="No images are left for validation"):
+        split(pool, replace(DATA, val_fraction=0.001))
+
+
+# Weights of classes
+
+
+def test_balanced_weights_give_each_class_the_same_sum(pool):
+    data = split(pool, replace(DATA, class_weights="balanced"))
+    sums = data.class_weights * counts(data.train)
+    np.testing.assert_allclose(sums, sums[0], rtol=1e-6)
+    assert data.class_weights[data.train.row_labels].mean() == pytest.approx(1)
+    assert data.class_weights.dtype == np.float32
+
+
+def test_weights_from_a_list_keep_their_ratios_and_get_the_mean_1(pool):
+    data = split(pool, replace(DATA, class_weights=[1.0, 2.0, 4.0, 0.0]))
+    np.testing.assert_allclose(data.class_weights / data.class_weights[0], [1, 2, 4, 0])
+    assert data.class_weights[data.train.row_labels].mean() == pytest.approx(1)
+
+
+def test_weights_that_do_not_fit_are_refused(pool):
+    with pytest.raises(DataError, match="3 weights for 4 classes"):
+        split(pool, replace(DATA, class_weights=[1.0, 2.0, 3.0]))
+
+
+# Fingerprints
+
+
+def test_fingerprints_repeat_and_differ_with_the_split_the_classes_and_the_pixels(pool, digits):
+    first = split(pool, DATA).fingerprint
+    assert first == split(pool, DATA).fingerprint
+    others = [replace(DATA, split_seed=1), replace(DATA, limit=100), replace(DATA, classes=["a", "b"])]
+    assert len({first, *(split(pool, other).fingerprint for other in others)}) == 4
+    assert load(digits).fingerprint == load(replace(digits, cache="another")).fingerprint
+    assert load(digits).fingerprint != load(replace(digits, channels=1)).fingerprint
+
+
+def test_moving_rows_between_splits_changes_the_fingerprint(pool):
+    parts = np.random.default_rng(0).integers(0, 3, 200).astype(np.uint8)
+    swapped = np.where(parts == 0, 0, 3 - parts).astype(np.uint8)
+    assert split(replace(pool, parts=parts), DATA).fingerprint != split(replace(pool, parts=swapped), DATA).fingerprint
+
+
+# The cache
+
+
+@pytest.fixture
+def reads():
+    """Counts how often a pool is made."""
+
+    def read():
+        read.count += 1
+        return Pool(
+            np.full((6, 2, 2, 1), 7, np.uint8), np.arange(6, dtype=np.int32) % 2, ["a", "b"], np.zeros(6, np.uint8)
+        )
+
+    read.count = 0
+    return read
+
+
+KEY = {"name": "arrays", "content": "c"}
+
+
+def test_an_entry_is_read_once_and_memory_mapped(tmp_path, reads):
+    first, second = cached(tmp_path, KEY, reads), cached(tmp_path, KEY, reads)
+    assert reads.count == 1
+    assert isinstance(second.images, np.memmap)
+    assert first.fingerprint == second.fingerprint != ""
+    np.testing.assert_array_equal(second.labels, [0, 1, 0, 1, 0, 1])
+    cached(tmp_path, {**KEY, "size": 3}, reads)
+    assert reads.count == 2
+
+
+@pytest.mark.parametrize("file", ["images.npy", "labels.npy", "parts.npy", "meta.json"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "empty", "nonsense"])
+def test_a_damaged_entry_is_built_again(tmp_path, reads, file, damage):
+    cached(tmp_path, KEY, reads)
+    (path,) = tmp_path.glob(f"*/{file}")
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes({"cut": content[:-3], "empty": b"", "nonsense": b"[1, 2]"}[damage])
+    pool = cached(tmp_path, KEY, reads)
+    assert reads.count == 2
+    assert pool.images.shape == (6, 2, 2, 1)
+    cached(tmp_path, KEY, reads)
+    assert reads.count == 2
+
+
+def test_another_process_may_finish_first(tmp_path, reads):
+    def slow():
+        cached(tmp_path, KEY, reads)
+        return reads()
+
+    assert cached(tmp_path, KEY, slow).images.shape == (6, 2, 2, 1)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_killed_build_leaves_nothing_in_use(tmp_path, reads, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache_module.os, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        cached(tmp_path, KEY, reads)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, reads):
+    (tmp_path / "file").write_text("in the way")
+    assert cached(tmp_path / "file", KEY, reads).fingerprint
+
+
+def fingerprint(data):
+    return load(data).fingerprint
+
+
+def test_two_processes_may_build_an_entry_at_once(tmp_path, digits):
+    data = replace(digits, size=8, cache=str(tmp_path / "cache"))
+    with multiprocessing.get_context("spawn").Pool(2) as workers:
+        first, second = workers.map(fingerprint, [data, data], chunksize=1)
+    assert first == second == fingerprint(data)
+    assert len(list((tmp_path / "cache").glob("digits-*"))) == 1
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of 12 pictures of two classes."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for index in range(6):
+            Image.new("RGB", (8, 8), (index, 40, 50 if name == "cat" else 90)).save(
+                tmp_path / "pictures" / name / f"{index}.png"
+            )
+    return Data(name="image_folder", root="pictures", channels=3, corrupt="skip", val_fraction=0.2, test_fraction=0.2)
+
+
+def entries(data):
+    return sorted(path.name for path in cache_module.Path(data.cache).glob("image_folder-*"))
+
+
+def test_files_that_were_only_touched_reuse_the_entry(folder):
+    before = load(folder)
+    for file in cache_module.Path("pictures").rglob("*.png"):
+        os.utime(file, (1, 1))
+    assert load(folder).fingerprint == before.fingerprint
+    assert len(entries(folder)) == 1
+
+
+def test_content_that_changed_does_not(folder):
+    before = load(folder)
+    Image.new("RGB", (8, 8), "white").save("pictures/cat/0.png")
+    assert load(folder).fingerprint != before.fingerprint
+    assert len(entries(folder)) == 2
+
+
+def test_a_picture_that_moved_to_another_class_changes_the_set(folder):
+    before = load(folder)
+    os.rename("pictures/cat/0.png", "pictures/dog/9.png")
+    assert load(folder).fingerprint != before.fingerprint
+
+
+def test_the_parts_of_classes_with_folders_in_them_belong_to_the_content(folder):
+    """`cat/a/b/0.png` and `dog/a/b/0.png` differ in nothing but the class, which stands far to the left."""
+    os.makedirs("pictures/cat/a/b")
+    Image.new("RGB", (8, 8), "white").save("pictures/cat/a/b/0.png")
+    before = load(folder)
+    os.makedirs("pictures/dog/a/b")
+    os.rename("pictures/cat/a/b/0.png", "pictures/dog/a/b/0.png")
+    assert load(folder).fingerprint != before.fingerprint

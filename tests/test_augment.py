@@ -1,0 +1,110 @@
+"""Augmentation: each change does what it says, and nothing else."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from exprun.augment import _affine, augment, strengths
+from exprun.config.schema import Augment
+from exprun.input import Scaling
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.float32)
+
+
+def changed(seed=(0, 0), **settings):
+    numbers = {name: tf.constant(value) for name, value in strengths(Augment(name="test", **settings)).items()}
+    return augment(tf.constant(IMAGES), tf.constant(seed), numbers).numpy()
+
+
+def test_nothing_is_on_by_default():
+    assert strengths(Augment(name="none")) == {}
+    np.testing.assert_array_equal(changed(), IMAGES)
+
+
+def test_the_same_seed_makes_the_same_changes_and_another_step_others():
+    settings = {"flip": True, "crop": 3, "rotation": 10.0, "brightness": 0.2, "cutout": 4}
+    np.testing.assert_array_equal(changed(**settings), changed(**settings))
+    assert not np.array_equal(changed(**settings), changed(seed=(0, 1), **settings))
+
+
+def test_flip_mirrors_about_half_of_the_images():
+    out = changed(flip=True)
+    mirrored = [np.array_equal(a, b[:, ::-1]) for a, b in zip(out, IMAGES, strict=True)]
+    kept = [np.array_equal(a, b) for a, b in zip(out, IMAGES, strict=True)]
+    assert all(m or k for m, k in zip(mirrored, kept, strict=True))
+    assert 16 < sum(mirrored) < 48
+
+
+def test_crop_moves_by_whole_pixels_and_mirrors_the_border():
+    out = changed(crop=2)
+    shifts = set()
+    for a, b in zip(out, IMAGES, strict=True):
+        padded = np.pad(b, [(2, 2), (2, 2), (0, 0)], mode="reflect")
+        found = [(y, x) for y in range(5) for x in range(5) if np.array_equal(a, padded[y : y + 12, x : x + 12])]
+        assert len(found) == 1
+        shifts.update(found)
+    assert len(shifts) > 15  # of the 25 possible ones
+
+
+def test_cutout_blanks_a_square_to_the_mean():
+    out = changed(cutout=4)
+    sizes = {int((a != b).any(axis=2).sum()) for a, b in zip(out, IMAGES, strict=True)}
+    assert max(sizes) == 16
+    assert min(sizes) >= 4  # a corner of it stays inside
+    a, b = out[0], IMAGES[0]
+    hole = (a != b).any(axis=2)
+    np.testing.assert_allclose(a[hole], np.tile(b.mean(axis=(0, 1)), (hole.sum(), 1)), rtol=1e-5)
+
+
+def test_brightness_and_contrast_stay_in_range():
+    out = changed(brightness=0.5, contrast=0.5)
+    assert out.min() >= 0
+    assert out.max() <= 255
+    assert not np.array_equal(out, IMAGES)
+    calm = np.full_like(IMAGES, 128.0)
+    moved = augment(tf.constant(calm), tf.constant((0, 0)), {"brightness": tf.constant(0.1)}).numpy() - calm
+    assert np.abs(moved).max() <= 25.5
+    assert np.ptp(moved[0]) == 0
+
+
+def ones(value):
+    return tf.fill([len(IMAGES)], float(value))
+
+
+def test_a_quarter_turn_is_exact():
+    out = _affine(tf.constant(IMAGES), ones(math.pi / 2), ones(1), ones(0), ones(0)).numpy()
+    turned = [np.rot90(IMAGES, k, axes=(1, 2)) for k in (1, 3)]
+    assert any(np.allclose(out, t, atol=0.05) for t in turned)
+
+
+def test_a_translation_moves_down_and_right():
+    out = _affine(tf.constant(IMAGES), ones(0), ones(1), ones(0.25), ones(0.5)).numpy()
+    np.testing.assert_allclose(out[:, 3:, 6:], IMAGES[:, :-3, :-6], atol=0.01)
+
+
+def test_zoom_keeps_the_middle():
+    image = np.zeros((1, 11, 11, 1), np.float32)
+    image[0, 5, 5] = 255
+    out = _affine(
+        tf.constant(image), tf.constant([0.0]), tf.constant([2.0]), tf.constant([0.0]), tf.constant([0.0])
+    ).numpy()
+    assert out[0, 5, 5] == 255
+    assert out.sum() > image.sum()  # larger, so more of it
+
+
+@pytest.mark.parametrize("per_image", [False, True])
+def test_scaling_and_its_layers_agree(per_image):
+    import keras
+
+    scaling = Scaling(np.array([0.1, 0.2, 0.3], np.float32), np.array([-1, 0, 1], np.float32), per_image)
+    found = scaling(tf.constant(IMAGES)).numpy()
+    layers = keras.Sequential([keras.Input(IMAGES.shape[1:]), *scaling.as_layers()])
+    np.testing.assert_allclose(layers(IMAGES).numpy(), found, atol=1e-4)
+
+
+def test_per_image_is_that_of_tensorflow():
+    scaling = Scaling(np.ones(3, np.float32), np.zeros(3, np.float32), True)
+    images = np.concatenate([IMAGES[:3], np.full_like(IMAGES[:1], 7.0)])
+    np.testing.assert_allclose(scaling(tf.constant(images)), tf.image.per_image_standardization(images), atol=1e-4)

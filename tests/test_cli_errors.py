@@ -1,0 +1,199 @@
+"""Wrong command lines as a person types them: one sentence, exit code 2, nothing heavy loaded, nothing written."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from exprun.cli import EXAMPLES
+from exprun.config.options import options
+
+# Refuses the heavy packages, and tells on stdout which of them a command asked for.
+HEAVY = """
+import atexit, sys
+
+asked = []
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("tensorflow", "keras", "mlflow"):
+            asked.append(name)
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refuse())
+atexit.register(lambda: print("loaded:", asked))
+from exprun.cli import main
+sys.exit(main())
+"""
+
+
+def exprun(*words, **environment):
+    command = [sys.executable, "-m", "exprun", *words]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def refusal(tmp_path, words):
+    """The sentence of a command line that is refused."""
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run([sys.executable, "-c", HEAVY, *words], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr, done.stderr[-500:]
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("exprun: ")
+    assert done.stdout == "loaded: []\n"
+    assert sorted(tmp_path.rglob("*")) == before
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["foo"], "'foo' is no command"),
+        (["a b"], "'a b' is not an override"),
+        ([""], "is not an override"),
+        (["=1"], "key=value"),
+        (["--bogus"], "--bogus"),
+        (["-z"], "-z"),
+        (["--cfg"], "--cfg"),
+        (["--cfg", "everything"], "choose from"),
+        (["--info", "everything"], "choose from"),
+        (["--resolve"], "--resolve goes with --cfg"),
+        (["--package", "model"], "--package"),
+        (["--cfg", "job", "--package", "nope"], "--package nope"),
+        (["--experimental-rerun", "run.pickle"], "--experimental-rerun"),
+        (["--run", "--multirun"], "Only one of"),
+        (["--config-dir", "nowhere"], "--config-dir nowhere is not a folder"),
+        (["--config-name", "nowhere"], "nowhere.yaml"),
+        (["--config-path", "nowhere"], "--config-dir"),
+        (["-sc", "foo"], "install"),
+        (["model=vgg61"], "vgg16"),
+        (["model=null"], "model"),
+        (["model=vgg16,cnn"], "model=vgg16,cnn names several values: add -m"),
+        (["optim.lr=0.1"], "did you mean optim.learning_rate"),
+        (["+optim.foo=1"], "Unknown key optim.foo"),
+        (["++foo=1"], "Unknown key foo"),
+        (["~foo"], "Unknown key foo"),
+        (["init.stddev=1"], "init=he_normal does not use init.stddev"),
+        (["++norm.groups=1"], "norm=batch does not use norm.groups"),
+        (["schedule=by_epoch"], "needs schedule.rates"),
+        (["trainer.epochs=2.5"], "a whole number"),
+        (["trainer.epochs=0"], "at least 1"),
+        (["trainer.precision=half"], "mixed_bfloat16"),
+        (["seed=\x1b[31m"], "cannot be read"),
+        (["data=image_folder"], "needs data.root"),
+        (["model=vgg16", "data.size=8"], "at least 32×32"),
+        (["model=python"], "model.builder"),
+        (["data.root=${nope}"], "cannot be resolved"),
+        (["hydra.mode=FOO"], "MULTIRUN"),
+        (["hydra/launcher=nope"], "nope"),
+        (["-m", "seed=0,1", "run_dir=here"], "would be shared"),
+        (["-m", "model=cnn,vgg61"], "model=vgg61 is not known"),
+        (["-m", "seed=interval(0,1)"], "INTERVAL"),
+        (["-m", "model=glob(vgg*)", "data.size=8"], "too deep"),
+        (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params"),
+        (["--cfg", "job", "optim.lr=0.1"], "optim.learning_rate"),
+        (["ui", "--port", "99999"], "1 to 65535"),
+        (["ui", "--port", "x"], "--port"),
+        (["ui", "foo"], "foo"),
+        (["ui"], "no store"),
+    ],
+    ids=lambda value: " ".join(value).encode("unicode_escape").decode() if isinstance(value, list) else "",
+)
+def test_a_wrong_command_line_is_one_sentence(tmp_path, words, said):
+    assert said in refusal(tmp_path, words)
+
+
+def test_broken_files_of_ones_own_are_one_sentence(tmp_path):
+    (tmp_path / "conf/optim").mkdir(parents=True)
+    file = tmp_path / "conf/optim/mine.yaml"
+    file.write_text("name: [sgd\n")
+    assert "optim/mine.yaml, line" in refusal(tmp_path, ["optim=mine"])
+    file.write_text("#" * 300_000)
+    assert "larger than 256 kB" in refusal(tmp_path, [])
+
+
+def test_no_character_reaches_the_terminal_that_it_would_obey(tmp_path):
+    assert "\x1b" not in refusal(tmp_path, ["model=\x1b[31mred"])
+
+
+def test_help_names_every_option_and_five_examples():
+    done = subprocess.run([sys.executable, "-c", HEAVY, "--help"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("loaded: []\n")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    for group, found in options().items():
+        assert f"{group}=" in lines
+        assert all(any(re.fullmatch(rf"{o} +{re.escape(text)}", line) for line in lines) for o, text in found.items())
+    assert len(EXAMPLES) == 5
+    assert all(command in lines and text in lines for command, text in EXAMPLES)
+
+
+def test_help_names_the_options_of_ones_own(tmp_path):
+    (tmp_path / "mine/model").mkdir(parents=True)
+    (tmp_path / "mine/model/tiny.yaml").write_text("# Very small.\nname: tiny\n")
+    assert re.search(r"tiny +Very small\.", exprun("--config-dir", "mine", "--help").stdout)
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
+
+
+def test_every_example_of_the_help_is_accepted(composer):
+    import shlex
+
+    for command, _ in EXAMPLES:
+        words = [w for w in shlex.split(command.removeprefix("python -m exprun")) if w not in ("-m", "--cfg", "job")]
+        assert (composer.jobs if " -m model" in command else composer.config)(words)
+
+
+def test_version():
+    from exprun import __version__
+
+    done = exprun("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"exprun {__version__}\n", "")
+
+
+def test_cfg_job_is_yaml_with_all_groups(tmp_path):
+    done = exprun("--cfg", "job", "model=vgg16")
+    config = yaml.safe_load(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {*options()} - {"experiment"} <= set(config)
+    assert config["model"]["name"] == "vgg16"
+    assert "hydra" not in config
+    assert not list(tmp_path.iterdir())
+
+
+def test_cfg_job_resolved_has_no_interpolation():
+    words = ["--cfg", "job", "tracking.experiment=${model.name}"]
+    assert yaml.safe_load(exprun(*words).stdout)["tracking"]["experiment"] == "${model.name}"
+    assert yaml.safe_load(exprun(*words, "--resolve").stdout)["tracking"]["experiment"] == "cnn"
+
+
+def test_cfg_shows_what_a_run_would_take():
+    done = exprun("--cfg", "job", "init.classifier.name=gaussian", "init.classifier.stddev=0.1")
+    assert done.stderr == ""
+    assert yaml.safe_load(done.stdout)["init"]["classifier"] == {"name": "gaussian", "stddev": 0.1}
+
+
+def test_cfg_of_a_package():
+    assert yaml.safe_load(exprun("--cfg", "job", "--package", "norm").stdout)["name"] == "batch"
+
+
+def test_info_shows_the_search_path(tmp_path):
+    (tmp_path / "conf").mkdir()
+    done = exprun("--info", "searchpath")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(tmp_path / "conf") in done.stdout
+
+
+@pytest.mark.parametrize("line", ["exprun model=vg", "python -m exprun model=vg", "python3 -m exprun seed=1 model=vg"])
+def test_tab_completes_options(line):
+    done = exprun("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["model=vgg11", "model=vgg13", "model=vgg16", "model=vgg19"]
+
+
+def test_tab_completion_can_be_installed():
+    done = exprun("-sc", "install=bash")
+    assert done.returncode == 0
+    assert "complete " in done.stdout

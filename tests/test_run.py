@@ -1,0 +1,251 @@
+"""Whole runs of a tiny network on real digits."""
+
+import json
+
+import numpy as np
+import pytest
+
+from exprun import RunResult, run
+from exprun.config.errors import ConfigError, DataError, RunError
+from exprun.tracking.journal import read
+from tiny import checkpoint, same, tiny
+
+EXACT = ["trainer.deterministic=true", "augment=cifar", "schedule=constant"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """Three epochs without interruption, everything random switched on."""
+    return tiny(*EXACT, "trainer.epochs=3", f"run_dir={tmp_path_factory.mktemp('whole')}/run")
+
+
+def test_a_run_learns_and_reports_what_it_measured():
+    result = tiny("trainer.epochs=4", "run_dir=out")
+    assert result.status == "FINISHED"
+    assert result.reason == ""
+    assert result.metrics["val/accuracy"] > 0.6
+    assert result.metrics["test/accuracy"] > 0.6
+    assert [row["epoch"] for row in result.history] == [1, 2, 3, 4]
+    best = max(result.history, key=lambda row: (row["val/accuracy"], -row["val/loss"]))
+    assert result.metrics["val/best_accuracy"] == best["val/accuracy"]
+    assert result.metrics["val/best_epoch"] == best["epoch"]
+    for name in ("config.yaml", "model.txt", "run.log", "curves.png", "confusion.png", "confusion.json", "result.json"):
+        assert (result.run_dir / name).stat().st_size > 0, name
+
+
+def test_the_confusion_matrix_adds_up_to_the_test_accuracy():
+    result = tiny("run_dir=out")
+    matrix = np.array(json.loads((result.run_dir / "confusion.json").read_text())["matrix"])
+    assert matrix.trace() / matrix.sum() == pytest.approx(result.metrics["test/accuracy"])
+
+
+def test_the_test_set_is_measured_at_the_weights_that_validation_chose():
+    result = tiny("run_dir=out", "trainer.epochs=3", "optim.learning_rate=0.03")
+    again = tiny("run_dir=again", "trainer.epochs=3", "optim.learning_rate=0.03", "trainer.select=val/loss")
+    for run_ in (result, again):
+        rows = [row for row in read(run_.run_dir / "metrics.jsonl") if "test/loss" in row["metrics"]]
+        assert len(rows) == 1
+        best_step = next(r["step"] for r in run_.history if r["epoch"] == run_.metrics["val/best_epoch"])
+        assert rows[0]["step"] == best_step
+
+
+def test_the_same_config_gives_the_same_bits(whole):
+    again = tiny(*EXACT, "trainer.epochs=3", "run_dir=again")
+    assert same(checkpoint(again), checkpoint(whole))
+    assert again.history == whole.history
+
+
+def test_another_seed_gives_other_weights(whole):
+    other = tiny(*EXACT, "trainer.epochs=3", "seed=1", "run_dir=other")
+    assert not same(checkpoint(other), checkpoint(whole))
+
+
+def test_a_run_resumed_with_more_epochs_equals_the_uninterrupted_one(whole):
+    tiny(*EXACT, "trainer.epochs=2", "run_dir=part")
+    resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true")
+    assert same(checkpoint(resumed), checkpoint(whole))
+    assert resumed.history == whole.history
+
+
+def test_a_run_stopped_within_an_epoch_resumes_there(whole):
+    part = tiny(*EXACT, "trainer.epochs=3", "trainer.max_steps=15", "run_dir=part")
+    assert part.history[-1]["epoch"] == 1.5
+    resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true")
+    assert same(checkpoint(resumed), checkpoint(whole))
+
+
+def test_resuming_repeats_no_line_of_the_journal(whole):
+    tiny(*EXACT, "trainer.epochs=2", "run_dir=part", "trainer.log_every=1")
+    resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true", "trainer.log_every=1")
+    steps = [row["step"] for row in read(resumed.run_dir / "metrics.jsonl") if "train/loss" in row["metrics"]]
+    assert steps == list(range(1, 31))
+
+
+def test_a_complete_run_ends_at_once_and_starts_fresh_where_there_is_none():
+    first = tiny("run_dir=out", "trainer.resume=true")
+    again = tiny("run_dir=out", "trainer.resume=true")
+    assert again.reason == "complete already"
+    assert again.metrics == first.metrics
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten():
+    tiny("run_dir=out", "trainer.dry_run=true")
+    with pytest.raises(ConfigError, match="holds a run already"):
+        tiny("run_dir=out")
+
+
+def test_only_a_run_of_the_same_config_goes_on():
+    tiny("run_dir=out", "trainer.epochs=1")
+    with pytest.raises(ConfigError, match=r"optim\.learning_rate=0\.01, not 0\.5"):
+        tiny("run_dir=out", "trainer.resume=true", "optim.learning_rate=0.5")
+
+
+def test_a_damaged_checkpoint_is_refused():
+    result = tiny("run_dir=out", "trainer.epochs=1")
+    path = result.run_dir / "checkpoints" / "last.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(RunError, match="damaged"):
+        tiny("run_dir=out", "trainer.epochs=2", "trainer.resume=true")
+
+
+def test_streamed_and_resident_images_give_the_same_bits(whole, monkeypatch):
+    monkeypatch.setattr("exprun.trainer.feed.STREAM_CHUNK", 300_000)  # several chunks an epoch
+    streamed = tiny(*EXACT, "trainer.epochs=3", "run_dir=streamed", "trainer.resident=false")
+    assert same(checkpoint(streamed), checkpoint(whole))
+    assert streamed.history == whole.history
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_trains_and_keeps_float32_weights(precision):
+    result = tiny(f"trainer.precision={precision}", "run_dir=out", "trainer.epochs=4")
+    assert result.metrics["val/accuracy"] > 0.6
+    assert {str(v.dtype) for k, v in checkpoint(result).items() if k.endswith("kernel")} == {"float32"}
+
+
+def test_xla_trains():
+    assert tiny("trainer.jit=true", "run_dir=out").metrics["val/accuracy"] > 0.5
+
+
+@pytest.mark.parametrize("optim", ["sgd", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion", "muon"])
+def test_every_optimiser_lowers_the_loss(optim):
+    result = tiny(f"optim={optim}", "run_dir=out", "trainer.epochs=3", "schedule=constant")
+    losses = [row["train/loss"] for row in result.history]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("norm", ["none", "layer", "group", "instance", "lrn"])
+def test_every_norm_trains(norm):
+    result = tiny(f"norm={norm}", "run_dir=out", "optim=adam", "trainer.epochs=3")
+    assert result.history[-1]["train/loss"] < result.history[0]["train/loss"]
+
+
+def test_one_batch_can_be_learned_by_heart():
+    result = tiny(
+        "trainer.overfit_batch=true", "augment=cifar", "trainer.epochs=20", "run_dir=out", LAYERS_WITHOUT_DROPOUT
+    )
+    assert result.history[-1]["train/loss"] < 0.05
+
+
+LAYERS_WITHOUT_DROPOUT = "model.layers=[{conv: 8},{pool: max},flatten,{dense: 32}]"
+
+
+def test_a_dry_run_does_one_step_and_tracks_nothing():
+    result = tiny("trainer.dry_run=true", "run_dir=out", "tracking=mlflow")
+    assert result.history[-1]["step"] == 1
+    assert "test/accuracy" not in result.metrics
+    assert sorted(p.name for p in result.run_dir.iterdir()) == ["config.yaml", "model.txt", "result.json", "run.log"]
+
+
+def test_early_stopping_says_why():
+    result = tiny("trainer.patience=1", "trainer.epochs=30", "optim.learning_rate=1e-9", "norm=none", "run_dir=out")
+    assert "trainer.patience" in result.reason
+    assert len(result.history) < 30
+
+
+def test_budgets_end_a_run_and_are_named():
+    result = tiny("trainer.max_steps=7", "run_dir=steps")
+    assert (result.history[-1]["step"], result.reason) == (7, "trainer.max_steps=7 is reached")
+    result = tiny("trainer.max_seconds=0.001", "run_dir=seconds")
+    assert "trainer.max_seconds" in result.reason
+    assert "val/accuracy" in result.metrics
+
+
+def test_a_plateau_reduces_the_rate():
+    result = tiny(
+        "schedule=plateau", "schedule.patience=0", "schedule.min_delta=100.0", "trainer.epochs=3", "run_dir=out",
+        "trainer.log_every=10",
+    )  # fmt: skip
+    rows = [row["metrics"] for row in read(result.run_dir / "metrics.jsonl")]
+    rates = [row["optim/learning_rate"] for row in rows if "optim/learning_rate" in row]
+    assert rates == pytest.approx([0.01, 0.01, 0.001])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_names_step_and_tensor():
+    result = tiny("optim.learning_rate=1000", "norm=none", "input=raw", "run_dir=out")
+    assert result.status == "FAILED"
+    assert "the loss at step" in result.reason
+    assert "the first tensor that is not finite is the" in result.reason
+    assert json.loads((result.run_dir / "result.json").read_text())["status"] == "FAILED"
+
+
+def test_averaged_weights_are_what_is_evaluated_and_kept():
+    result = tiny("trainer.ema=0.9", "run_dir=out", "trainer.epochs=4")
+    last, best = checkpoint(result), checkpoint(result, "best")
+    kernel = next(key for key in best if key.endswith("conv1/kernel"))
+    averages = [value for key, value in last.items() if key.startswith("ema/") and value.shape == best[kernel].shape]
+    if result.metrics["val/best_epoch"] == 4:
+        assert any(np.array_equal(average, best[kernel]) for average in averages)
+    assert not np.array_equal(last[kernel], best[kernel])
+
+
+def test_validation_on_the_test_set_measures_the_same_images():
+    result = tiny("data.validation=test", "run_dir=out")
+    assert result.metrics["test/accuracy"] == result.metrics["val/best_accuracy"]
+    assert result.metrics["test/loss"] == pytest.approx(result.metrics["val/best_loss"])
+
+
+def test_without_checkpoints_the_best_weights_are_kept_in_memory():
+    kept = tiny("run_dir=kept", "trainer.deterministic=true")
+    unkept = tiny("run_dir=unkept", "trainer.deterministic=true", "trainer.checkpoint=false")
+    assert not (unkept.run_dir / "checkpoints").exists()
+    assert {k: v for k, v in kept.metrics.items() if "time" not in k} == {
+        k: v for k, v in unkept.metrics.items() if "time" not in k
+    }
+
+
+def test_a_model_from_python(tmp_path):
+    (tmp_path / "mymodel.py").write_text(
+        "import keras\n"
+        "def build(shape, classes):\n"
+        "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)])\n"
+        "def soft(shape, classes):\n"
+        "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes, 'softmax')])\n"
+        "def wrong(shape, classes):\n"
+        "    return 3\n"
+    )
+    python = ["data.limit=400", "tracking=none", "progress=quiet", "model=python", "trainer.epochs=2"]
+    assert run([*python, "model.builder=mymodel:build", "run_dir=ok"]).metrics["val/accuracy"] > 0.5
+    for builder, said in [("soft", "softmax"), ("wrong", "must return"), ("none", "cannot be imported")]:
+        with pytest.raises(RunError, match=said):
+            run([*python, f"model.builder=mymodel:{builder}", f"run_dir={builder}"])
+
+
+def test_a_composed_config_is_as_good_as_overrides():
+    from exprun.config.compose import Composer
+
+    composed = Composer().compose(["experiment=smoke", "tracking=none", "progress=quiet", "run_dir=out"])
+    assert run(composed).status == "FINISHED"
+
+
+def test_data_that_is_not_there_is_an_error_of_its_own():
+    with pytest.raises(DataError, match="does not exist"):
+        tiny("data=cifar10", "data.root=nowhere", "run_dir=out", "data.size=32")
+
+
+def test_a_set_too_small_for_the_batch_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "few.npz", x_train=rng.integers(0, 255, (40, 8, 8, 1), np.uint8), y_train=np.arange(40) % 2)
+    with pytest.raises(RunError, match="more than the"):
+        tiny("data=arrays", f"data.root={tmp_path}/few.npz", "data.limit=null", "trainer.batch_size=64", "run_dir=out")

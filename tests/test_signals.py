@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM on a real process."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORDS = [sys.executable, "-m", "exprun", "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400"]
+
+
+def started() -> subprocess.Popen[str]:
+    """A run behind its first epoch."""
+    process = subprocess.Popen(WORDS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 2/"):
+            return process
+    raise AssertionError(process.stderr.read() if process.stderr else "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_well_and_it_can_be_resumed(number, code):
+    process = started()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert err.strip().splitlines()[-1] == f"exprun: stopped by {number.name}."
+    assert "Traceback" not in err
+    result = json.loads(Path("out/result.json").read_text())
+    assert result["status"] == "KILLED"
+    with sqlite3.connect("outputs/mlflow.db") as store:
+        assert store.execute("select status from runs").fetchall() == [("KILLED",)]
+    done = len(result["history"])
+    words = [*WORDS, f"trainer.epochs={done + 2}", "trainer.resume=true"]
+    again = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert again.returncode == 0, again.stderr
+    assert f"epoch {done + 2}/{done + 2}" in again.stdout
+    assert "epoch 1/" not in again.stdout
+    with sqlite3.connect("outputs/mlflow.db") as store:
+        assert store.execute("select status from runs").fetchall() == [("FINISHED",)]

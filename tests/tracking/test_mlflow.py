@@ -1,0 +1,113 @@
+"""Runs in a real SQLite store."""
+
+import pytest
+
+from exprun.tracking.journal import read
+from exprun.tracking.mlflow import flat
+from exprun.tracking.store import tracking_uri, without_password
+from tiny import tiny
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory):
+    """A finished run, the same one resumed, and one that failed, in one store."""
+    import mlflow
+
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        tracked = ["tracking=mlflow", "trainer.log_every=3"]
+        done = tiny(*tracked, "run_dir=done", "+tracking.tags.purpose=test", "tracking.model=keras", "trainer.epochs=1")
+        resumed = tiny(
+            *tracked, "run_dir=done", "+tracking.tags.purpose=test", "tracking.model=keras", "trainer.resume=true",
+            "schedule=cosine",
+        )  # fmt: skip
+        tiny(*tracked, "run_dir=failed", "optim.learning_rate=1000", "norm=none", "input=raw")
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/outputs/mlflow.db")
+    experiment = client.get_experiment_by_name("exprun")
+    runs = {
+        run.data.tags["exprun.run_dir"].rsplit("/", 1)[-1]: run
+        for run in client.search_runs([experiment.experiment_id])
+    }
+    assert done.status == resumed.status == "FINISHED"
+    return client, runs, resumed
+
+
+def test_every_line_of_the_journal_arrives_once(store):
+    client, runs, result = store
+    wanted: dict[str, list[tuple[int, float]]] = {}
+    for row in read(result.run_dir / "metrics.jsonl"):
+        for key, value in row["metrics"].items():
+            wanted.setdefault(key, []).append((row["step"], value))
+    assert {"train/loss", "val/accuracy", "test/loss", "epoch", "time/images_per_second", "optim/learning_rate"} <= set(
+        wanted
+    )
+    for key, points in wanted.items():
+        history = client.get_metric_history(runs["done"].info.run_id, key)
+        assert sorted((m.step, m.value) for m in history) == sorted(points), key
+
+
+def test_params_are_the_flattened_config(store):
+    _, runs, _ = store
+    params = runs["done"].data.params
+    assert params["optim.learning_rate"] == "0.01"
+    assert params["norm.name"] == "batch"
+    assert params["trainer.epochs"] == "1"  # params cannot change; the tag tells
+    assert runs["done"].data.tags["exprun.resumed_to_epochs"] == "2"
+
+
+def test_tags_say_what_ran_where(store):
+    _, runs, _ = store
+    tags = runs["done"].data.tags
+    assert tags["purpose"] == "test"
+    assert tags["exprun.command"].startswith("python -m exprun ")
+    assert tags["exprun.precision"] == "float32"
+    assert len(tags["exprun.data_fingerprint"]) == 64
+    assert tags["exprun.tensorflow"].count(".") == 2
+    assert runs["done"].info.run_name == "cnn-digits-batch-sgd_momentum-0"
+    assert runs["done"].inputs.dataset_inputs[0].dataset.name == "digits"
+
+
+def test_status_and_reason_of_a_run_that_failed(store):
+    _, runs, _ = store
+    assert runs["done"].info.status == "FINISHED"
+    assert runs["failed"].info.status == "FAILED"
+    assert "not finite" in runs["failed"].data.tags["exprun.reason"]
+
+
+def test_artifacts_lie_under_outputs_and_the_model_takes_pixels(store, tmp_path):
+    import keras
+    import numpy as np
+
+    client, runs, result = store
+    names = {item.path for item in client.list_artifacts(runs["done"].info.run_id)}
+    assert {"config.yaml", "curves.png", "confusion.png", "model.txt", "run.log", "model"} <= names
+    assert "/outputs/mlartifacts/" in runs["done"].info.artifact_uri
+    model = keras.saving.load_model(result.run_dir / "model.keras")
+    assert model(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 10)
+
+
+def test_a_server_that_is_not_there_costs_the_log_not_the_run(monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = tiny(
+        "tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "run_dir=out", "progress=plain", "trainer.epochs=1"
+    )
+    assert result.status == "FINISHED"
+    assert "MLflow has not taken the run" in capsys.readouterr().out
+
+
+def test_the_store_is_under_outputs_unless_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri(None) == f"sqlite:///{tmp_path}/outputs/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:1")
+    assert tracking_uri(None) == "http://localhost:1"
+    assert tracking_uri("sqlite:///x.db") == "sqlite:///x.db"
+
+
+def test_passwords_are_not_shown():
+    assert without_password("https://me:secret@host:5000/path") == "https://***@host:5000/path"
+    assert without_password("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
+
+
+def test_flat_leaves_out_what_is_off():
+    assert flat({"a": {"b": 1, "c": None}, "d": [1, 2]}) == {"a.b": "1", "d": "[1, 2]"}

@@ -1,0 +1,74 @@
+"""Several devices, as virtual ones on the CPU and as two processes on loopback."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TESTS = Path(__file__).parents[1]
+LAYERS = "model.layers=[{conv: 8},{pool: max},{conv: 16},{pool: max},flatten,{dense: 32}]"
+
+VIRTUAL = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tiny import tiny
+plain = ["norm=none", "trainer.epochs=1", {LAYERS!r}]
+tiny(*plain, "run_dir=one")
+tiny(*plain, "run_dir=two", "trainer.strategy=mirrored")
+full = ["augment=cifar", "optim.weight_decay=0.01", "trainer.ema=0.9", "trainer.epochs=1"]
+for name, extra in [("batch", ()), ("half", ("trainer.precision=mixed_float16",)), ("xla", ("trainer.jit=true",))]:
+    assert tiny(*full, *extra, f"run_dir={{name}}", "trainer.strategy=mirrored").status == "FINISHED"
+try:
+    tiny("trainer.batch_size=33", "trainer.strategy=mirrored", "run_dir=odd")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def python(code: list[str], **environment: str) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, *code], stdout=pipe, stderr=pipe, text=True, env={**os.environ, **environment}
+    )
+
+
+def test_two_virtual_devices_train_as_one_does(tmp_path):
+    process = python(["-c", VIRTUAL])
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err[-2000:]
+    assert "RunError trainer.batch_size=33 cannot be shared evenly by 2 devices." in out
+    with np.load("one/checkpoints/last.npz") as one, np.load("two/checkpoints/last.npz") as two:
+        kernels = [key for key in one.files if key.startswith("model/") and key.endswith(("kernel", "bias"))]
+        assert len(kernels) == 8
+        for key in kernels:
+            np.testing.assert_allclose(one[key], two[key], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_workers_on_loopback_train_together(tmp_path):
+    ports = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    workers = [f"127.0.0.1:{port}" for port in ports]
+    words = ["-m", "exprun", "experiment=smoke", "trainer.strategy=multi_worker", "tracking=none", "run_dir=both"]
+    processes = [
+        python(
+            words, TF_CONFIG=json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+        )
+        for index in range(2)
+    ]
+    for process in processes:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err[-2000:]
+    results = [json.loads(Path(folder, "result.json").read_text()) for folder in ("both", "both/worker-1")]
+    assert results[0]["metrics"]["val/loss"] == pytest.approx(results[1]["metrics"]["val/loss"])

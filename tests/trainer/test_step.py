@@ -1,0 +1,174 @@
+"""The compiled step against the same sums in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from exprun.input import Scaling
+from exprun.optim import make_optimizer
+from exprun.trainer.device import Device
+from exprun.trainer.step import Step
+from tiny import config
+
+SHAPE, CLASSES, BATCH = (4, 4, 1), 3, 8
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (20, *SHAPE)).astype(np.uint8)
+LABELS = RNG.integers(0, CLASSES, 20).astype(np.int32)
+SCALING = Scaling(np.full(1, 1 / 255, np.float32), np.zeros(1, np.float32))
+DEVICE = Device(None, 1, "float32", False, "CPU", False)
+
+
+def linear_step(*overrides: str, class_weights=None, rates=None) -> Step:
+    """A softmax regression, so that NumPy can follow."""
+    settings = config("trainer.batch_size=8", *overrides)
+    model = keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(CLASSES, name="classifier")]
+    )
+    optimizer = make_optimizer(settings.optim, model, {model.variables[i].path: r for i, r in (rates or {}).items()})
+    return Step(settings, model, optimizer, SCALING, DEVICE, class_weights)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def numpy_gradient(w, b, index, smoothing=0.0, weights=None):
+    """Loss and gradients of the softmax regression on a batch."""
+    x, y = IMAGES[index].reshape(len(index), -1) / 255.0, LABELS[index]
+    p = softmax(x @ w + b)
+    target = np.eye(CLASSES)[y] * (1 - smoothing) + smoothing / CLASSES
+    scale = np.ones(len(index)) if weights is None else weights[y]
+    loss = -(target * np.log(p)).sum(axis=1) @ scale / len(index)
+    d = (p - target) * scale[:, None] / len(index)
+    return loss, x.T @ d, d.sum(axis=0)
+
+
+def follow(step: Step, rates, gradient_of, update):
+    """Take steps with exprun and with NumPy from the same weights; compare losses and weights."""
+    w, b = (v.numpy().astype(np.float64) for v in step.model.variables)
+    order = np.stack([RNG.permutation(20)[:BATCH] for _ in rates]).astype(np.int32)
+    result = step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.asarray(rates, np.float32), 0)
+    state: dict[str, np.ndarray] = {}
+    losses = []
+    for index, rate in zip(order, rates, strict=True):
+        loss, dw, db = gradient_of(w, b, index)
+        losses.append(loss)
+        w, b = update("w", w, dw, rate, state), update("b", b, db, rate, state)
+    np.testing.assert_allclose(result.losses, losses, rtol=1e-5)
+    np.testing.assert_allclose(step.model.variables[0].numpy(), w, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(step.model.variables[1].numpy(), b, rtol=1e-4, atol=1e-6)
+
+
+def momentum_update(name, value, gradient, rate, state, momentum=0.9):
+    state[name] = momentum * state.get(name, 0.0) - rate * gradient
+    return value + state[name]
+
+
+def test_momentum_across_changes_of_rate():
+    follow(linear_step(), [0.5, 0.5, 0.05, 0.2], numpy_gradient, momentum_update)
+
+
+def test_l2_is_in_the_gradient_and_spares_biases():
+    def gradient(w, b, index):
+        loss, dw, db = numpy_gradient(w, b, index)
+        return loss, dw + 0.1 * w, db
+
+    follow(linear_step("optim.weight_decay=0.1"), [0.5, 0.1, 0.5], gradient, momentum_update)
+
+
+def test_l2_reaches_biases_where_nothing_is_exempt():
+    def gradient(w, b, index):
+        loss, dw, db = numpy_gradient(w, b, index)
+        return loss, dw + 0.1 * w, db + 0.1 * b
+
+    step = linear_step("optim.weight_decay=0.1", "optim.decay_exempt=[]")
+    follow(step, [0.5, 0.1, 0.5], gradient, momentum_update)
+
+
+def test_decoupled_decay_is_apart_from_the_gradient():
+    def update(name, value, gradient, rate, state):
+        shrunk = value * (1 - rate * 0.1) if name == "w" else value
+        return momentum_update(name, shrunk, gradient, rate, state)
+
+    step = linear_step("optim.weight_decay=0.1", "optim.decay=decoupled")
+    follow(step, [0.5, 0.1, 0.5], numpy_gradient, update)
+
+
+def test_biases_can_learn_at_twice_the_rate():
+    def update(name, value, gradient, rate, state):
+        return momentum_update(name, value, gradient, rate * (2 if name == "b" else 1), state)
+
+    follow(linear_step(rates={1: 2.0}), [0.5, 0.1], numpy_gradient, update)
+
+
+def test_label_smoothing():
+    step = linear_step("trainer.label_smoothing=0.2")
+    follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, smoothing=0.2), momentum_update)
+
+
+def test_class_weights():
+    weights = np.array([0.5, 1.0, 2.5], np.float32)
+    step = linear_step(class_weights=weights)
+    follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, weights=weights), momentum_update)
+
+
+def test_clipping_by_the_global_norm():
+    def update(name, value, gradient, rate, state):
+        return momentum_update(name, value, gradient, rate, state)
+
+    def gradient(w, b, index):
+        loss, dw, db = numpy_gradient(w, b, index)
+        norm = np.sqrt((dw**2).sum() + (db**2).sum())
+        factor = min(1.0, 0.01 / norm)
+        return loss, dw * factor, db * factor
+
+    follow(linear_step("optim.clip_global_norm=0.01"), [0.5, 0.5], gradient, update)
+
+
+@pytest.mark.parametrize("batch", [7, 20, 32])
+def test_evaluation_is_exact_over_uneven_batches(batch):
+    from exprun.trainer.feed import whole_order
+
+    step = linear_step()
+    found = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), whole_order(20, batch))
+    w, b = (v.numpy() for v in step.model.variables)
+    p = softmax(IMAGES.reshape(20, -1) / 255.0 @ w + b)
+    np.testing.assert_allclose(found.losses, -np.log(p[np.arange(20), LABELS]), rtol=1e-4)
+    np.testing.assert_array_equal(found.predictions, p.argmax(axis=1))
+
+
+def test_averages_follow_their_formula():
+    step = linear_step("trainer.ema=0.9")
+    average = step.model.variables[0].numpy()
+    order = np.arange(BATCH, dtype=np.int32)[None]
+    for number in range(3):
+        step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.array([0.5], np.float32), number)
+        decay = min(0.9, (1 + number) / (10 + number))
+        average = decay * average + (1 - decay) * step.model.variables[0].numpy()
+    np.testing.assert_allclose(step.averages[0].numpy(), average, rtol=1e-5)
+    before = step.model.variables[0].numpy()
+    step.swap_averages()
+    np.testing.assert_allclose(step.model.variables[0].numpy(), average, rtol=1e-5)
+    step.swap_averages()
+    np.testing.assert_array_equal(step.model.variables[0].numpy(), before)
+
+
+def test_a_step_whose_loss_is_not_finite_changes_nothing_and_ends_the_call():
+    step = linear_step()
+    step.model.variables[0].assign(np.full((16, CLASSES), np.nan))
+    bias = step.model.variables[1].numpy()
+    order = np.tile(np.arange(BATCH, dtype=np.int32), (5, 1))
+    result = step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.full(5, 0.1, np.float32), 0)
+    assert len(result.losses) == 1
+    assert not result.finite
+    np.testing.assert_array_equal(step.model.variables[1].numpy(), bias)
+
+
+def test_many_steps_are_traced_once():
+    step = linear_step()
+    for steps in (1, 3, 5):
+        order = np.tile(np.arange(BATCH, dtype=np.int32), (steps, 1))
+        step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.full(steps, 0.1, np.float32), 0)
+    assert step._train.experimental_get_tracing_count() == 1
