@@ -51,7 +51,7 @@ def refusal(tmp_path, words):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["foo"], "'foo' is no command"),
+        (["foo"], "'foo' is neither a command"),
         (["a b"], "'a b' is not an override"),
         ([""], "is not an override"),
         (["=1"], "key=value"),

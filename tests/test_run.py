@@ -221,13 +221,20 @@ def test_a_model_from_python(tmp_path):
         "def build(shape, classes):\n"
         "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)])\n"
         "def soft(shape, classes):\n"
-        "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes, 'softmax')])\n"
+        "    return keras.Sequential([*build(shape, classes).layers[:-1], keras.layers.Dense(classes, 'softmax')])\n"
+        "def softer(shape, classes):\n"
+        "    return keras.Sequential([*build(shape, classes).layers, keras.layers.Softmax()])\n"
         "def wrong(shape, classes):\n"
         "    return 3\n"
     )
     python = ["data.limit=400", "tracking=none", "progress=quiet", "model=python", "trainer.epochs=2"]
     assert run([*python, "model.builder=mymodel:build", "run_dir=ok"]).metrics["val/accuracy"] > 0.5
-    for builder, said in [("soft", "softmax"), ("wrong", "must return"), ("none", "cannot be imported")]:
+    for builder, said in [
+        ("soft", "softmax"),
+        ("softer", "softmax"),
+        ("wrong", "must return"),
+        ("none", "cannot be imported"),
+    ]:
         with pytest.raises(RunError, match=said):
             run([*python, f"model.builder=mymodel:{builder}", f"run_dir={builder}"])
 

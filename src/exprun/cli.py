@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -87,7 +88,7 @@ def _train(words: list[str]) -> int:
         if args.hydra_help:
             hydra.hydra_help(composer.config_name, _hydra_parser(), args)
         elif args.shell_completion:
-            hydra.shell_completion(composer.config_name, args.overrides)
+            _complete(args, composer, hydra)
         elif args.cfg or args.info is not None:
             _show(args, composer, hydra)
         else:
@@ -95,6 +96,21 @@ def _train(words: list[str]) -> int:
         return 0
     finally:
         GlobalHydra.instance().clear()
+
+
+def _complete(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
+    """Install tab completion, or answer the shell's question."""
+    if not args.overrides or args.overrides[0].split("=")[0] not in ("install", "uninstall", "query"):
+        raise ConfigError(
+            "--shell-completion takes install=SHELL, uninstall=SHELL or query=SHELL, for example install=bash."
+        )
+    # Hydra knows `python script.py` and `exprun` as starts of a line, but not `python -m`.
+    line = os.environ.get("COMP_LINE", "")
+    os.environ["COMP_LINE"] = re.sub(r"^\S*python\S*\s+-m\s+exprun", "exprun", line)
+    try:
+        hydra.shell_completion(composer.config_name, args.overrides)
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"Tab completion: {one_line(error)}") from None
 
 
 def _hydra_parser() -> argparse.ArgumentParser:
@@ -118,6 +134,12 @@ def _parse(words: list[str]) -> argparse.Namespace:
         raise ConfigError("Only one of --run, --multirun, --cfg, --info and --shell-completion can be given.")
     if args.resolve and not args.cfg:
         raise ConfigError("--resolve goes with --cfg: python -m exprun --cfg job --resolve.")
+    if args.package is not None and not args.cfg:
+        raise ConfigError("--package goes with --cfg: python -m exprun --cfg job --package optim.")
+    if args.experimental_rerun is not None:
+        raise ConfigError(
+            "--experimental-rerun would unpickle a file, which can execute anything; run the command again."
+        )
     if args.config_path is not None:
         raise ConfigError("--config-path would hide what ships; --config-dir adds a folder that is searched first.")
     return args

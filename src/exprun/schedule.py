@@ -22,9 +22,9 @@ def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: 
     """
     step = np.asarray(step, np.float64)
     warmup = schedule.warmup_epochs * steps_per_epoch
-    # Behind the warm-up: share of the run that is done, and epochs that are done.
+    # The curves run from the end of the warm-up to that of the run; epochs count from the start of the run.
     done = np.clip((step - warmup) / max(total_steps - warmup, 1), 0.0, 1.0)
-    epoch = np.maximum(step - warmup, 0) / steps_per_epoch
+    epoch = step / steps_per_epoch
     rate = base * _factor(schedule, done, epoch, step)
     if schedule.rates is not None:
         whole = np.minimum((step // steps_per_epoch).astype(int), len(schedule.rates) - 1)

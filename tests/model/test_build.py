@@ -130,8 +130,13 @@ def test_residual_shortcuts(shortcut):
 def test_shapes_agree_with_those_that_the_config_check_infers():
     from exprun.config.layers import output_shape, parse
 
-    layers = [{"conv": 6, "kernel": 5, "stride": 2, "padding": "valid"}, {"pool": "avg", "size": 3, "stride": 1, "padding": "same"},
-              {"conv": 4, "stride": 3}, {"pool": "max", "size": 2}, {"lrn": 2}]  # fmt: skip
+    layers = [
+        {"conv": 6, "kernel": 5, "stride": 2, "padding": "valid"},
+        {"pool": "avg", "size": 3, "stride": 1, "padding": "same"},
+        {"conv": 4, "stride": 3},
+        {"pool": "max", "size": 2},
+        {"lrn": 2},
+    ]
     text = str(layers).replace("'", "")
     model = model_of(f"model.layers={text[:-1]},flatten]", size=31)
     before_flatten = next(layer for layer in model.layers if layer.name.startswith("flatten")).input.shape[1:]

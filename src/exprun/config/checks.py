@@ -73,7 +73,7 @@ def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
 def _check_model(config: Config, overridden: set[str]) -> None:
     model = config.model
     if (model.layers is None) == (model.builder is None):
-        if model.name == "python" or model.layers is None:
+        if model.layers is None:
             raise ConfigError("model=python needs model.builder=package.module:function.")
         raise ConfigError("model.layers and model.builder exclude each other; model=python takes a builder.")
     if model.builder is not None:

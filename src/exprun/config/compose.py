@@ -26,11 +26,12 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
-from exprun.config.options import config_dirs, options
+from exprun.config.options import config_dirs, options, shipped_conf
 from exprun.config.schema import Config, defaults, known_keys, validate
 
 CONFIG_NAME = "config"
 MAX_YAML_BYTES = 256 * 1024
+_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where there is one
 _INTERNAL = ("adding node", "full_key", "object_type", "reference_type", "in '")
 
 
@@ -46,7 +47,7 @@ class Composer:
         self.dirs = config_dirs(config_dir)
         self.config_dir = config_dir
         self.config_name = config_name
-        self._refuse_large_files()
+        self._refuse_files()
         version.setbase("1.3")
         Plugins.instance()  # registers Hydra's config sources
         setup_globals()
@@ -61,7 +62,7 @@ class Composer:
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The composed config of one run, unchecked, without Hydra's own node."""
-        return self._without_hydra(self._load(list(overrides), RunMode.RUN))
+        return self._without_hydra(self._load(passed(overrides), RunMode.RUN))
 
     def config(self, overrides: Sequence[str]) -> Config:
         """The checked config of one run.
@@ -83,7 +84,10 @@ class Composer:
         sweeper = master.hydra.sweeper
         if not str(sweeper._target_).endswith("BasicSweeper"):
             return []
-        task = [f"{key}={value}" for key, value in (sweeper.params or {}).items()] + list(master.hydra.overrides.task)
+        # Unresolved: each job resolves what it interpolates by itself.
+        given = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+        assert isinstance(given, list)
+        task = [f"{key}={value}" for key, value in (sweeper.params or {}).items()] + [str(text) for text in given]
         try:
             [batch] = BasicSweeper.split_arguments(self._parse(task), None)
             configs = []
@@ -113,6 +117,8 @@ class Composer:
                 choices = options(self.config_dir)
             key = override.key_or_group
             if key in choices and override.package is None:
+                if not override.is_delete() and isinstance(override.value(), list):
+                    raise ConfigError(f"{key} takes one option; to run several, write {key}=a,b and add -m.")
                 for option in _picked(override):
                     if option not in choices[key]:
                         raise ConfigError(f"{key}={option} is not known; {did_you_mean(option, choices[key])}")
@@ -132,12 +138,12 @@ class Composer:
         return key.startswith(("tracking.tags.", "model.layers.", "hydra."))
 
     def _parse(self, overrides: Sequence[str]) -> list[Override]:
-        parser = OverridesParser.create()
+        parser = OverridesParser.create(self.loader)
         parsed: list[Override] = []
         for text in overrides:
             if text.startswith("-"):
                 raise ConfigError(f"{text} is not an option of exprun; --help lists them.")
-            if "=" not in text and not text.startswith("~"):
+            if text.startswith("=") or ("=" not in text and not text.startswith("~")):
                 raise ConfigError(
                     f"'{one_line(text)[:60]}' is not an override; write key=value, for example model=vgg16."
                 )
@@ -152,6 +158,8 @@ class Composer:
 
     def _load(self, overrides: list[str], mode: RunMode) -> DictConfig:
         JobRuntime.instance().set("name", "exprun")
+        # What is null by default needs no word, and Hydra has none for it.
+        overrides = [text for text in overrides if text not in ("experiment=null", "experiment=none")]
         try:
             return self.loader.load_configuration(self.config_name, overrides, mode)
         except (
@@ -160,6 +168,8 @@ class Composer:
             yaml.YAMLError,
             UnicodeDecodeError,
             RecursionError,
+            ValueError,
+            OSError,
         ) as error:
             raise ConfigError(self._explain(error, overrides)) from None
 
@@ -194,13 +204,28 @@ class Composer:
             )
         return text.rstrip(".") + "."
 
-    def _refuse_large_files(self) -> None:
+    def _refuse_files(self) -> None:
+        """Refuse config files that are too large, or no text.
+
+        Raises:
+            ConfigError: names the file.
+        """
         for folder in self.dirs:
+            if folder == shipped_conf():
+                continue
             for file in folder.rglob("*.yaml"):
-                if file.is_file() and file.stat().st_size > MAX_YAML_BYTES:
-                    raise ConfigError(
-                        f"{file} is larger than {MAX_YAML_BYTES // 1024} kB, too large for a config file."
-                    )
+                if not file.is_file():
+                    continue
+                if file.stat().st_size > MAX_YAML_BYTES:
+                    raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
+                try:
+                    content = yaml.load(file.read_text(encoding="utf-8"), _SafeLoader)
+                except yaml.MarkedYAMLError:
+                    continue  # Hydra names the line, if the file is used at all
+                except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError):
+                    raise ConfigError(f"{file} is not text that YAML can hold.") from None
+                if not isinstance(content, dict | None):
+                    raise ConfigError(f"{file} must hold a mapping of keys to values.")
 
 
 def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = None) -> Config:
@@ -259,7 +284,9 @@ def _picked(override: Override) -> Iterator[str]:
             yield from (str(value).strip("'\"") for value in override.sweep_string_iterator())
         return
     value = override.value()
-    if isinstance(value, str):
+    if value is None and override.key_or_group != "experiment":
+        yield "null"
+    elif isinstance(value, str):
         yield value.strip("'\"")
-    elif value is not None and not isinstance(value, list):
+    elif value is not None:
         yield str(value)

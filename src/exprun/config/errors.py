@@ -37,13 +37,13 @@ def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
         known: the names that are valid there.
         limit: how many near names are given at most.
     """
-    names = sorted(set(known))
+    names, word = sorted(set(known)), word[:100]
     last = word.rsplit(".", 1)[-1]
     # Short for several words (`lr`), or the last part of a longer key (`learning_rate`), is meant more surely
     # than what merely looks alike.
     near = [name for name in names if last in (_initials(name), name.rsplit(".", 1)[-1]) and last != name]
     near += [name for name in difflib.get_close_matches(word, names, n=limit, cutoff=0.6) if name not in near]
-    near = near[:limit]
+    near = sorted(near, key=lambda name: sorted(name) != sorted(word))[:limit]  # swapped letters first
     if near:
         return f"did you mean {' or '.join(near)}?"
     shown = ", ".join(names[:20])

@@ -208,6 +208,14 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
             return (layer.dense,)
         case Residual():
             after = output_shape(parse(layer.residual), shape, f"{place}.residual")
+            if len(after) != 3:
+                raise ConfigError(f"{place} must yield an image: flatten and global_pool stand behind it, not in it.")
+            stride = -(-shape[0] // after[0])
+            if any(-(-before // stride) != now for before, now in zip(shape[:2], after[:2], strict=True)):
+                raise ConfigError(
+                    f"{place} makes {_text(after)} of {_text(shape)}, which no stride of its shortcut can follow; "
+                    "use padding: same in it."
+                )
             if layer.shortcut == "identity" and after != shape:
                 raise ConfigError(
                     f"{place} makes {_text(after)} of {_text(shape)}: with shortcut: identity they must agree; "

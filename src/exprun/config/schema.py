@@ -383,7 +383,7 @@ def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
         case "unexpected_keyword_argument":
             return f"Unknown key {key}; {did_you_mean(key.removeprefix(place + '.') if place else key, known)}"
         case "missing":
-            return f"{key} is missing; set it with {key}=…"
+            return f"{key} is missing; set it with {key.removesuffix('.name')}=…"
     allowed = " or ".join(
         dict.fromkeys(
             _allowed(e)

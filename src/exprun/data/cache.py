@@ -119,7 +119,7 @@ def _open(entry: Path) -> Pool | None:
         if images.dtype != np.uint8 or not len(images) == len(labels) == len(parts):
             return None
         return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"])
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError):
         return None
 
 

@@ -1,7 +1,6 @@
 """A folder of pictures: one folder a class, with or without folders for the splits."""
 
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,11 +85,15 @@ def _read(found: list[tuple[Path, str, int]], classes: list[str], data: Data) ->
             f"{len(skipped)} of {len(found)} pictures cannot be read, the first is {first}; "
             "data.corrupt=skip leaves them out."
         )
+    if len(skipped) == len(found):
+        raise DataError(f"None of the {len(found)} pictures can be read, the first is {skipped[0]}.")
     keep = np.array([index not in skipped for index in range(len(found))], bool)
     if len(skipped):
         images = images[keep]
     labels = np.array([classes.index(name) for _, name, _ in found], np.int32)[keep]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
+    if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
+        raise DataError(f"None of the training pictures of class {classes[min(empty)]} can be read.")
     return Pool(images, labels, [_plain(name) for name in classes], parts, [skipped[i] for i in sorted(skipped)])
 
 
@@ -116,12 +119,19 @@ def _common_size(files: list[Path]) -> tuple[int, int]:
 
 def _decode(file: Path, size: tuple[int, int], mode: str) -> np.ndarray:
     """One picture, cropped to the shape in its middle and scaled; (height, width, channels), uint8."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file, formats=FORMATS) as picture:
-            picture.draft(mode, (size[0] * 2, size[1] * 2))  # JPEG decodes straight to a smaller size
-            upright = ImageOps.exif_transpose(picture).convert(mode)
-            if upright.size != size:
-                upright = ImageOps.fit(upright, size, Image.Resampling.BILINEAR)
-            pixels = np.asarray(upright)
+    with Image.open(file, formats=FORMATS) as picture:
+        if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or 0):
+            raise ValueError(f"{picture.width}×{picture.height} pixels are too many")
+        picture.draft(mode, (size[0] * 2, size[1] * 2))  # JPEG decodes straight to a smaller size
+        upright = _eight_bits(ImageOps.exif_transpose(picture)).convert(mode)
+        if upright.size != size:
+            upright = ImageOps.fit(upright, size, Image.Resampling.BILINEAR)
+        pixels = np.asarray(upright)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """A picture of 16 bits a pixel scaled to 8, which Pillow's own conversion would cut off at 255."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return Image.fromarray(np.clip(np.asarray(picture, np.float64) / 257, 0, 255).round().astype(np.uint8))

@@ -13,6 +13,8 @@ import pickle
 import re
 import struct
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +27,7 @@ from exprun.config.schema import Data
 from exprun.data.cache import Pool
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
+MAX_CLASSES = 100_000
 
 
 class Remote(NamedTuple):
@@ -107,9 +110,13 @@ def _folders(data: Data, *names: str) -> list[Path]:
         if not root.exists():
             raise DataError(f"data.root={data.root} does not exist.")
         return [root, *(root / name for name in names)]
-    keras = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+    keras = _keras_folder()
     system = Path("/usr/share/datasets")
     return [keras, *(keras / name for name in names), *(system / name for name in names), _downloads(data)]
+
+
+def _keras_folder() -> Path:
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
 
 
 def _downloads(data: Data) -> Path:
@@ -121,7 +128,7 @@ def _download(data: Data, name: str) -> Path:
     import pooch
 
     folder, remote = _downloads(data), REMOTES[name]
-    where = f"put {name} into {data.root or '~/.keras/datasets'}, or set data.root to its folder"
+    where = f"put {name} into {data.root or _keras_folder()}, or set data.root to its folder"
     if data.root is not None:
         raise DataError(f"data.root={data.root} has no files of {data.name}: {where}.")
     try:
@@ -159,11 +166,12 @@ def _mnist(data: Data) -> Source:
     file = next((f / "mnist.npz" for f in folders if (f / "mnist.npz").is_file()), None) or _download(data, "mnist.npz")
 
     def read() -> Pool:
-        with _load_npz(file) as arrays:
-            images = np.concatenate([arrays["x_train"], arrays["x_test"]])[..., None]
-            labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
-            parts = np.repeat([TRAIN, TEST], [len(arrays["x_train"]), len(arrays["x_test"])])
-        return _pool("mnist", images, labels, parts)
+        arrays = _load_npz(file)
+        if missing := [name for name in ("x_train", "y_train", "x_test", "y_test") if name not in arrays]:
+            raise DataError(f"{file} lacks {', '.join(missing)}.")
+        images = np.concatenate([arrays["x_train"], arrays["x_test"]])[..., None]
+        labels = np.concatenate([arrays["y_train"], arrays["y_test"]])
+        return _pool("mnist", images, labels, np.repeat([TRAIN, TEST], [len(arrays["x_train"]), len(arrays["x_test"])]))
 
     return Source([file], read)
 
@@ -183,6 +191,9 @@ def _download_idx(data: Data) -> list[Path]:
 
 def _read_idx(files: list[Path], name: str) -> Pool:
     arrays = [_idx(file) for file in files]
+    for file, array, rank in zip(files, arrays, (3, 1, 3, 1), strict=True):
+        if array.ndim != rank:
+            raise DataError(f"{file} holds an array of {array.ndim} axes in place of {rank}.")
     images = np.concatenate([arrays[0], arrays[2]])[..., None]
     labels = np.concatenate([arrays[1], arrays[3]])
     return _pool(name, images, labels, np.repeat([TRAIN, TEST], [len(arrays[0]), len(arrays[2])]))
@@ -240,7 +251,8 @@ def _cifar(data: Data) -> Source:
     train = ["train"] if hundred else [f"data_batch_{i}" for i in range(1, 6)]
     names = [*train, "test" if hundred else "test_batch", "meta" if hundred else "batches.meta"]
     label_key, names_key = (b"fine_labels", b"fine_label_names") if hundred else (b"labels", b"label_names")
-    folders = _folders(data, folder_name)
+    # Keras unpacks its download into a folder named for the archive.
+    folders = _folders(data, folder_name, f"{folder_name}-target/{folder_name}")
     folder = next((f for f in folders if all((f / name).is_file() for name in names)), None)
     if folder is not None:
         files = [folder / name for name in names]
@@ -282,11 +294,16 @@ def _members(archive: Path, names: list[str]) -> dict[str, bytes]:
     return found
 
 
-def _load_npz(file: Path) -> Any:
+def _load_npz(file: Path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file, by name; one .npy file is the array of its name."""
     try:
-        return np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} is no .npz file that can be read: {one_line(error)[:120]}.") from None
+        found = np.load(file, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return {file.stem: found}
+        with found as npz:
+            return {name: npz[name] for name in npz.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{file} cannot be read: {one_line(error)[:120]}.") from None
 
 
 def _arrays(data: Data) -> Source:
@@ -298,14 +315,9 @@ def _arrays(data: Data) -> Source:
     files = [root] if root.is_file() else sorted(root.glob("*.npy"))
 
     def read() -> Pool:
-        try:
-            if root.is_file():
-                with _load_npz(root) as npz:
-                    arrays = {name: npz[name] for name in npz.files}
-            else:
-                arrays = {file.stem: np.load(file, allow_pickle=False) for file in files}
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"{root} cannot be read: {one_line(error)[:160]}.") from None
+        arrays: dict[str, np.ndarray] = {}
+        for file in files:
+            arrays |= _load_npz(file)
         return _pool_of_arrays(arrays, root)
 
     if not files or (root.is_file() and root.suffix != ".npz"):
@@ -319,7 +331,7 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
         x, y = arrays.get(f"x_{name}"), arrays.get(f"y_{name}")
         if x is None and y is None:
             continue
-        if x is None or y is None or len(x) != len(y) or x.ndim not in (3, 4):
+        if x is None or y is None or x.ndim not in (3, 4) or y.ndim < 1 or len(x) != len(y) or not len(x):
             raise DataError(
                 f"{root}: x_{name} must be (images, height, width[, channels]) and y_{name} have one label an image."
             )
@@ -333,6 +345,8 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
     if len({x.shape[1:] for x in images}) > 1:
         raise DataError(f"{root}: the splits differ in the shape of their images.")
     count = int(max(y.max() for y in labels)) + 1
+    if not 2 <= count <= MAX_CLASSES:
+        raise DataError(f"{root}: labels must number 2 to {MAX_CLASSES} classes from 0 up, and reach {count - 1}.")
     classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
     if len(classes) < count:
         raise DataError(f"{root}: labels reach {count - 1}, but there are {len(classes)} classes.")

@@ -198,8 +198,8 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
     if tuple(model.output_shape) != (None, classes):
         raise RunError(f"model.builder={builder} yields {model.output_shape}, but {classes} logits are needed.")
     last = model.layers[-1]
-    if getattr(getattr(last, "activation", None), "__name__", "") in ("softmax", "sigmoid"):
-        raise RunError(
-            f"model.builder={builder} ends in {last.activation.__name__}; the loss takes logits, so leave it out."
-        )
+    ending = "softmax" if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)
+    ending = getattr(ending, "__name__", ending)
+    if ending in ("softmax", "sigmoid"):
+        raise RunError(f"model.builder={builder} ends in {ending}; the loss takes logits, so leave it out.")
     return model

@@ -24,6 +24,7 @@ class Journal:
     def __init__(self, path: Path, log_every: int) -> None:
         self.path, self.log_every = path, log_every
         self._waiting: list[np.ndarray] = []
+        _cut_fragment(path)
         # A resumed run repeats the steps behind its checkpoint; what they gave is here already.
         self._seen = {_key(row) for row in read(path)}
 
@@ -69,6 +70,13 @@ class Journal:
         if _key(row) not in self._seen:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+
+
+def _cut_fragment(path: Path) -> None:
+    """Remove a last line that a crash cut short: the next one would be joined to it."""
+    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
+        with open(path, "r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:

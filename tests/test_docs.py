@@ -1,0 +1,79 @@
+"""Every command that the documentation prints."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exprun import __version__, cli
+from exprun.config.compose import Composer
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+STARTS = ("python -m exprun", "exprun ", "scripts/run")
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of its shell blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def words(command: str) -> list[str] | None:
+    """The arguments of exprun in a printed command, None for one of another program."""
+    start = next((s for s in STARTS if command.startswith(s)), None)
+    if start is None or command.startswith("python -m exprun."):
+        return None
+    return shlex.split(command.removeprefix(start))
+
+
+PRINTED = [(page.name, command) for page in PAGES for command in commands(page)]
+EXAMPLES = [("--help", command) for command, _ in cli.EXAMPLES]
+
+
+def test_the_documentation_prints_commands():
+    assert len(PRINTED) > 30
+    known = (*STARTS, "scripts/test", "pip install", "python -m exprun.config.table")
+    assert [command for _, command in PRINTED if not command.startswith(known)] == []
+
+
+@pytest.mark.parametrize(("page", "command"), [*PRINTED, *EXAMPLES])
+def test_every_printed_command_composes(page, command):
+    given = words(command)
+    if given is None or given[:1] == ["ui"] or {"--help", "-sc"} & set(given):
+        return
+    args = cli._parse(given)
+    composer = Composer(args.config_dir)
+    if args.multirun:
+        assert len(composer.jobs(args.overrides)) > 1
+    else:
+        composer.config(args.overrides)
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_changelog_knows_this_version():
+    assert __version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_printed_command_runs(page, tmp_path):
+    """In one folder a page, in the order of the page; those that need a person's own files are left out."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands(page):
+        given = words(command)
+        if given is None or given[:1] == ["ui"] or any(word in command for word in ("PICTURES", "example.org")):
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "exprun", *given], capture_output=True, text=True, env=environment, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
