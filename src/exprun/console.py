@@ -70,10 +70,9 @@ class Console:
 
     def _started(self, event: RunStarted) -> None:
         self.total = event.total_steps
-        data = self.config.data.name
         self.say(
-            f"{self.name}: {event.parameters:,} parameters, {event.train_images:,} training images of {data}, "
-            f"{event.steps_per_epoch} steps an epoch; {event.precision} on {event.device}"
+            f"{self.name}: {event.parameters:,} parameters, {event.steps_per_epoch} steps an epoch, "
+            f"{event.precision} on {event.device}"
         )
         if self.mode == "rich":
             self.progress = Progress(
@@ -116,7 +115,7 @@ class Console:
         best = "  best so far" if event.best else ""
         self.last_line = time.monotonic()
         self.say(
-            f"epoch {event.epoch:g}/{self.config.trainer.epochs}   {train}"
+            f"epoch {event.epoch:.4g}/{self.config.trainer.epochs}   {train}"
             f"validation loss {event.loss:.4f}  accuracy {event.accuracy:.3f}{best}"
         )
 
@@ -145,7 +144,7 @@ class Console:
 
         row("training, last epoch", "train/")
         row("validation, last epoch", "val/")
-        row(f"validation, best (epoch {metrics.get('val/best_epoch', 0):g})", "val/best_")
+        row(f"validation, best (epoch {metrics.get('val/best_epoch', 0):.4g})", "val/best_")
         row("test, at the best validation", "test/")
         self.out.print(table)
         seconds, speed = metrics.get("time/seconds"), metrics.get("time/images_per_second")

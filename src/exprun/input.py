@@ -74,15 +74,15 @@ def fit(config: Input, train: Split) -> Scaling:
 def channel_moments(split: Split, chunk: int = 1024) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each channel over a split, (channels,) each, in pixel values.
 
-    Exact: sums of whole numbers. A channel that never changes gets the standard deviation 1.
+    Exact, from counts of each of the 256 values. A channel that never changes gets the standard deviation 1.
     """
     channels = split.images.shape[3]
-    total, squares, count = np.zeros(channels), np.zeros(channels), 0
+    counts = np.zeros((channels, 256), np.int64)
     for start in range(0, len(split), chunk):
-        images = split.images[split.rows[start : start + chunk]].reshape(-1, channels)
-        total += images.sum(axis=0, dtype=np.int64)
-        squares += np.multiply(images, images, dtype=np.uint16).sum(axis=0, dtype=np.int64)
-        count += len(images)
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        pixels = split.images[split.rows[start : start + chunk]].reshape(-1, channels)
+        for channel in range(channels):
+            counts[channel] += np.bincount(np.ascontiguousarray(pixels[:, channel]), minlength=256)
+    values, total = np.arange(256), counts[0].sum()
+    mean = counts @ values / total
+    std = np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0))
     return mean, np.where(std > 0, std, 1.0)

@@ -6,6 +6,7 @@ import logging
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -128,9 +129,8 @@ class _Story:
     def tell(self, signals: Signals) -> RunResult:
         """Load, build, train, record; whatever ends it is recorded too."""
         try:
-            self.console.say(f"{self.name}: loading data={self.config.data.name}")
-            dataset = self._load()
-            outcome = self._train(dataset, signals)
+            dataset, scaling = self._load()
+            outcome = self._train(dataset, scaling, signals)
         except DataError as error:
             self._write_result("FAILED", str(error), {}, [])
             raise
@@ -146,7 +146,10 @@ class _Story:
             self._write_artifacts(dataset)
         return self._end(outcome.status, outcome.reason, outcome.metrics, outcome.history)
 
-    def _load(self) -> Dataset:
+    def _load(self) -> tuple[Dataset, Scaling]:
+        """The images, and the scaling fitted on those to train on."""
+        started = time.perf_counter()
+        self.console.say(f"{self.name}: loading data={self.config.data.name}")
         dataset = self.session.dataset(self.config)
         height, width, channels = dataset.image_shape
         try:
@@ -159,11 +162,17 @@ class _Story:
             self.console.warn(f"skipped {len(dataset.skipped) - 5} more files, all named in run.log")
         for line in dataset.skipped:
             log.warning("skipped %s", line)
-        return dataset
+        scaling = fit(self.config.input, dataset.train)
+        parts = [(dataset.train, "training"), (dataset.val, "validation"), (dataset.test, "test")]
+        counts = ", ".join(f"{len(split):,} {name}" for split, name in parts if split is not None)
+        self.console.say(
+            f"{self.name}: {counts} images of {height}×{width}×{channels}, {len(dataset.classes)} classes, "
+            f"ready in {time.perf_counter() - started:.1f} s"
+        )
+        return dataset, scaling
 
-    def _train(self, dataset: Dataset, signals: Signals) -> "Outcome":
+    def _train(self, dataset: Dataset, scaling: Scaling, signals: Signals) -> "Outcome":
         config = self.config
-        scaling = fit(config.input, dataset.train)
         _prepare_process(config)
 
         from exprun.model import build

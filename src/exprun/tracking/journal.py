@@ -85,14 +85,23 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of a journal; a last line that a crash cut short is left out."""
+    return tail(path, 0)[0]
+
+
+def tail(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines of a journal from a byte on, and where the next one will start."""
     if not path.exists():
-        return []
+        return [], offset
+    with open(path, "rb") as file:
+        file.seek(offset)
+        content = file.read()
+    whole = content[: content.rfind(b"\n") + 1]
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in whole.splitlines():
         try:
             row = json.loads(line)
             _key(row)
         except (ValueError, KeyError, TypeError):
             continue
         rows.append(row)
-    return rows
+    return rows, offset + len(whole)

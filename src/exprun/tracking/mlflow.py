@@ -14,7 +14,7 @@ from typing import Any
 from exprun import __version__
 from exprun.config.errors import one_line
 from exprun.config.schema import Config, settings
-from exprun.tracking.journal import read
+from exprun.tracking.journal import tail
 from exprun.tracking.source import git_state
 from exprun.tracking.store import artifact_root, tracking_uri
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
@@ -83,13 +83,12 @@ class MlflowTracker:
     def _deliver(self) -> None:
         try:
             client, run_id = self._open()
-            sent = 0
+            offset = 0
             while True:
                 self._wake.wait(2.0)
                 ended = self._ended
-                rows = read(self.folder / "metrics.jsonl")
-                self._send(client, run_id, rows[sent:])
-                sent = len(rows)
+                rows, offset = tail(self.folder / "metrics.jsonl", offset)
+                self._send(client, run_id, rows)
                 if ended is not None:
                     self._close(client, run_id, ended)
                     return
