@@ -89,9 +89,10 @@ def test_a_complete_run_ends_at_once_and_starts_fresh_where_there_is_none():
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten():
-    tiny("run_dir=out", "trainer.dry_run=true")
+    tiny("run_dir=out", "trainer.dry_run=true")  # leaves nothing to lose
+    tiny("run_dir=out", "trainer.epochs=1")
     with pytest.raises(ConfigError, match="holds a run already"):
-        tiny("run_dir=out")
+        tiny("run_dir=out", "trainer.epochs=1")
 
 
 def test_only_a_run_of_the_same_config_goes_on():
@@ -221,9 +222,11 @@ def test_a_model_from_python(tmp_path):
         "def build(shape, classes):\n"
         "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)])\n"
         "def soft(shape, classes):\n"
-        "    return keras.Sequential([*build(shape, classes).layers[:-1], keras.layers.Dense(classes, 'softmax')])\n"
+        "    return keras.Sequential([build(shape, classes), keras.layers.Dense(classes, 'softmax')])\n"
         "def softer(shape, classes):\n"
-        "    return keras.Sequential([*build(shape, classes).layers, keras.layers.Softmax()])\n"
+        "    return keras.Sequential([build(shape, classes), keras.layers.Softmax()])\n"
+        "def unbuilt(shape, classes):\n"
+        "    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(classes)])\n"
         "def wrong(shape, classes):\n"
         "    return 3\n"
     )
@@ -233,6 +236,7 @@ def test_a_model_from_python(tmp_path):
         ("soft", "softmax"),
         ("softer", "softmax"),
         ("wrong", "must return"),
+        ("unbuilt", "must return"),
         ("none", "cannot be imported"),
     ]:
         with pytest.raises(RunError, match=said):

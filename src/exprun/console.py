@@ -1,5 +1,6 @@
 """What a person sees while a run goes on, and the table at its end."""
 
+import logging
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.table import Table
 from exprun.config.schema import Config
 from exprun.trainer.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
 
+log = logging.getLogger(__name__)
 PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
 
 
@@ -40,12 +42,14 @@ class Console:
         self.total = 0
 
     def say(self, text: str) -> None:
-        """One line, unless quiet; `text` is shown as it is."""
+        """One line, in the log too; `text` is shown as it is, unless quiet."""
+        log.info("%s", text)
         if self.mode != "quiet":
             (self.progress.console if self.progress else self.out).print(escape(text), markup=True)
 
     def warn(self, text: str) -> None:
-        """One line that is shown even when quiet."""
+        """One line that is shown even when quiet, and logged."""
+        log.warning("%s", text)
         (self.progress.console if self.progress else self.out).print(escape(text))
 
     def __call__(self, event: Event) -> None:

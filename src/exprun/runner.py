@@ -224,9 +224,7 @@ class _Story:
         return outcome
 
     def _add_tracker(self) -> None:
-        from exprun.trainer.device import worker_index
-
-        if self.config.tracking.name == "mlflow" and worker_index() == 0:
+        if self.config.tracking.name == "mlflow" and worker_index(self.config) == 0:
             from exprun.tracking.mlflow import MlflowTracker
 
             self.tracker = MlflowTracker(self.config, self.folder, self.name, self.command)
@@ -312,17 +310,27 @@ def _name(config: Config) -> str:
 def run_folder(config: Config) -> Path:
     """The run's folder, absolute; a worker other than the first has one of its own inside it."""
     folder = Path(config.run_dir).expanduser().absolute()
-    if config.trainer.strategy == "multi_worker":
-        if "TF_CONFIG" not in os.environ:
-            raise ConfigError(
-                "trainer.strategy=multi_worker needs TF_CONFIG, which names the workers, in the environment."
-            )
-        index = json.loads(os.environ["TF_CONFIG"]).get("task", {}).get("index", 0)
-        if index:
-            folder = folder / f"worker-{index}"
+    if index := worker_index(config):
+        folder = folder / f"worker-{index}"
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"run_dir={config.run_dir} is a file, not a folder.")
     return folder
+
+
+def worker_index(config: Config) -> int:
+    """This process' number among the workers of `trainer.strategy=multi_worker`; 0 without them.
+
+    Raises:
+        ConfigError: TF_CONFIG, which names the workers, is missing or cannot be read.
+    """
+    if config.trainer.strategy != "multi_worker":
+        return 0
+    try:
+        return int(json.loads(os.environ["TF_CONFIG"])["task"]["index"])
+    except (KeyError, ValueError, TypeError):
+        raise ConfigError(
+            "trainer.strategy=multi_worker needs TF_CONFIG in the environment: JSON with cluster.worker and task.index."
+        ) from None
 
 
 def result_before(config: Config, folder: Path) -> RunResult | None:

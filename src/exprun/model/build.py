@@ -191,9 +191,14 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
         model = function(shape, classes)
     except Exception as error:
         raise RunError(f"model.builder={builder} failed: {type(error).__name__}: {one_line(error)[:200]}.") from error
-    if not isinstance(model, keras.Model) or len(model.inputs) != 1:
+    try:
+        inputs = len(model.inputs) if isinstance(model, keras.Model) and model.built else 0
+    except (AttributeError, ValueError):
+        inputs = 0
+    if inputs != 1:
         raise RunError(
-            f"model.builder={builder} must return a built Keras model of one input, not {type(model).__name__}."
+            f"model.builder={builder} must return a built Keras model of one input (a keras.Input tells its shape), "
+            f"not {'one without' if isinstance(model, keras.Model) else type(model).__name__}."
         )
     if tuple(model.output_shape) != (None, classes):
         raise RunError(f"model.builder={builder} yields {model.output_shape}, but {classes} logits are needed.")

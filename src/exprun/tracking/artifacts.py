@@ -71,14 +71,15 @@ def write_misclassified(folder: Path, classes: list[str], split: Split, predicti
     if not len(wrong):
         return
     names = _plain(classes)
-    side = int(np.ceil(np.sqrt(len(wrong))))
-    figure, axes = _figure(side, side, (1.7 * side, 1.9 * side))
+    columns = int(np.ceil(np.sqrt(len(wrong))))
+    rows = -(-len(wrong) // columns)
+    figure, axes = _figure(rows, columns, (1.7 * columns, 1.9 * rows))
     for axis in axes:
         axis.axis("off")
     for axis, index in zip(axes, wrong, strict=False):
         image = split.images[split.rows[index]]
         axis.imshow(image[..., 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{names[predictions[index]][:14]}\nis {names[labels[index]][:14]}", fontsize=7)
+        axis.set_title(f"taken for {names[predictions[index]][:14]}\nis {names[labels[index]][:14]}", fontsize=7)
     _save(figure, folder / "misclassified.png")
 
 

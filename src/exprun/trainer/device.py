@@ -1,7 +1,6 @@
 """Where a run computes and how precisely, decided by the config and what the machine has."""
 
 import functools
-import json
 import os
 import platform
 from dataclasses import dataclass
@@ -77,14 +76,6 @@ def _mirrored(gpus: int) -> Any:
 @functools.cache
 def _multi_worker() -> Any:
     return tf.distribute.MultiWorkerMirroredStrategy()
-
-
-def worker_index() -> int:
-    """This process' number among the workers of `trainer.strategy=multi_worker`, from TF_CONFIG."""
-    try:
-        return int(json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {}).get("index", 0))
-    except (ValueError, AttributeError, TypeError):
-        return 0
 
 
 def _native_precision(gpus: list[Any]) -> str:
