@@ -97,6 +97,10 @@ WRONG = [
     (["ui", "--port", "x"], "--port"),
     (["ui", "foo"], "foo"),
     (["ui"], "no store"),
+    (["ui", "--uri", "nonsense://x"], "must be a database"),
+    (["data=arrays", "data.root=nowhere"], "data.root=nowhere does not exist"),
+    (["run_dir=/dev/null/x"], "is a file"),
+    (["run_dir=/"], "holds other files and no run"),
 ]
 
 
@@ -115,7 +119,9 @@ def test_broken_files_of_ones_own_are_one_sentence(tmp_path):
     file.write_text("name: [sgd\n")
     assert "optim/mine.yaml, line" in refusal(tmp_path, ["optim=mine"])
     file.write_text("#" * 300_000)
-    assert "larger than 256 kB" in refusal(tmp_path, [])
+    assert "larger than 256 kB" in refusal(tmp_path, ["optim=mine"])
+    file.write_text("learning_rate: 0.1\n")
+    assert "has no name" in refusal(tmp_path, ["optim=mine"])
 
 
 def test_no_character_reaches_the_terminal_that_it_would_obey(tmp_path):

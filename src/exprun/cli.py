@@ -1,7 +1,7 @@
 """The commands. Nothing here imports TensorFlow or MLflow: help and errors come at once."""
 
 import argparse
-import contextlib
+import io
 import os
 import re
 import shlex
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from exprun import __version__
-from exprun.config.errors import ConfigError, UserError, one_line
+from exprun.config.errors import ConfigError, RunError, UserError, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the run failed, 2 the command line or config is wrong, 130 interrupted, 143 terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets ? for what it cannot show
+            stream.reconfigure(errors="replace")
     try:
         if words and words[0] in COMMANDS:
             return COMMANDS[words[0]](words[1:])
@@ -179,13 +182,11 @@ def _run_mode(multirun: bool) -> Any:
 def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     """Check every job, then run them the way Hydra does."""
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
-    if multirun:
-        composer.jobs(args.overrides)
-    else:
-        config = composer.config(args.overrides)
-        from exprun.runner import result_before, run_folder
+    configs = composer.jobs(args.overrides) if multirun else [composer.config(args.overrides)]
+    from exprun.runner import preflight
 
-        result_before(config, run_folder(config))
+    for config in configs:
+        preflight(config)
     overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
     mode = f"hydra.mode={_run_mode(multirun).name}"
     os.environ["EXPRUN_CONFIG_DIR"] = args.config_dir or ""
@@ -199,7 +200,13 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
         return _fail(f"stopped by {killed.name}.", killed.exit_code)
     except HydraException as error:
         raise ConfigError(str(error)) from None
-    return 1 if any(not score.finished for score in _scores(returned)) else 0
+    except OSError as error:
+        raise RunError(f"{error.filename or 'A folder'} cannot be written: {error.strerror}.") from None
+    scores = list(_scores(returned))
+    failed = sum(not score.finished for score in scores)
+    if multirun and failed:
+        _fail(f"{failed} of {len(scores)} runs failed.", 1)
+    return 1 if failed else 0
 
 
 class Score(float):
@@ -227,36 +234,42 @@ def job(config: "DictConfig") -> Score:
     from exprun.signals import Killed
 
     hydra = HydraConfig.get()
-    overrides = list(hydra.overrides.task)
-    if hydra.mode.name == "MULTIRUN" and not any(o.startswith("run_dir=") for o in overrides):
+    overrides = [str(text) for text in hydra.overrides.task]
+    sweeping = hydra.mode.name == "MULTIRUN"
+    if sweeping and not any(o.startswith("run_dir=") for o in overrides):
         with open_dict(config):
             config.run_dir = hydra.runtime.output_dir
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     plain.pop("hydra", None)
     typed_config = typed({str(key): value for key, value in plain.items()}, {o.split("=")[0] for o in overrides})
+    label = f"run {hydra.job.num} ({' '.join(overrides)})" if sweeping else ""
+    if sweeping and typed_config.progress != "quiet":
+        print(f"{label}:", flush=True)
+    if sweeping and typed_config.tracking.run_name is None:
+        typed_config.tracking.run_name = f"{hydra.job.num} {' '.join(overrides)}"[:200]
     folder = os.environ.get("EXPRUN_CONFIG_DIR")
     words = ["python", "-m", "exprun", *(["--config-dir", folder] if folder else []), *overrides]
-    failed = Score("nan")
-    failed.finished = False
+
+    def failed(reason: str, code: int) -> Score:
+        _fail(f"{label} failed: {reason}" if sweeping else reason, code)
+        score = Score("nan")
+        score.finished = False
+        return score
+
     try:
         result = run(typed_config, _session(), shlex.join(words))
     except UserError as error:
-        _fail(str(error), error.exit_code)
-        return failed
+        return failed(str(error), error.exit_code)
     except Exception as error:
-        _fail(
-            f"{type(error).__name__}: {one_line(error)[:200]} (the whole of it is in {typed_config.run_dir}/run.log)",
-            1,
-        )
-        return failed
+        known = f"{type(error).__name__}: {one_line(error)[:200]}"
+        return failed(f"{known} (the whole of it is in {typed_config.run_dir}/run.log)", 1)
     if result.status == "KILLED":
         raise Killed(result.reason.rsplit(" ", 1)[-1])
     if result.reason == COMPLETE:
         print(f"exprun: the run in {result.run_dir} is complete already.")
     if result.status != "FINISHED":
-        _fail(result.reason, 1)
-        return failed
+        return failed(result.reason, 1)
     best = "val/best_accuracy" if typed_config.trainer.select == "val/accuracy" else "val/best_loss"
     return Score(result.metrics.get(best, float("nan")))
 
@@ -303,9 +316,12 @@ def _help(config_dir: str | None) -> str:
 
 def _ui(words: list[str]) -> int:
     """Serve MLflow's UI of the store on this machine's loopback interface."""
+    import signal
+    import socket
+    import subprocess
     from pathlib import Path
 
-    from exprun.tracking.store import artifact_root, tracking_uri, without_password
+    from exprun.tracking.store import OUTPUTS, artifact_root, tracking_uri, without_password
 
     parser = _Parser(prog="python -m exprun ui", description="Serve MLflow's UI of the runs logged here.")
     parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: 5000)")
@@ -316,17 +332,40 @@ def _ui(words: list[str]) -> int:
     uri = tracking_uri(args.uri)
     if uri.startswith(("http:", "https:")):
         raise ConfigError(f"{without_password(uri)} is a server of its own: open it in a browser.")
+    if not re.match(r"(sqlite:///|postgresql|mysql|mssql)", uri):
+        raise ConfigError(
+            f"--uri is {without_password(uri)}, but must be a database, for example sqlite:///outputs/mlflow.db."
+        )
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise ConfigError(f"There is no store at {uri.removeprefix('sqlite:///')} yet: train first, in this folder.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", args.port))
+        except OSError:
+            raise RunError(
+                f"Port {args.port} is in use; choose another: python -m exprun ui --port {args.port + 1}."
+            ) from None
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     if root := artifact_root(uri):
         command += ["--default-artifact-root", root]
-    print(f"MLflow's UI of {without_password(uri)}: http://127.0.0.1:{args.port} (Ctrl-C ends it)", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        import subprocess
-
-        return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(args.port), "--workers", "1"])
-    return 130
+    command += ["--host", "127.0.0.1", "--port", str(args.port), "--workers", "1"]
+    OUTPUTS.mkdir(exist_ok=True)
+    log = OUTPUTS / "ui.log"
+    print(
+        f"MLflow's UI of {without_password(uri)}: http://127.0.0.1:{args.port} (Ctrl-C ends it; its log: {log})",
+        flush=True,
+    )
+    with open(log, "w") as file:
+        # In a session of its own, so that Ctrl-C reaches only this process, which ends the server in one piece.
+        server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+            return 130
+    raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {"ui": _ui}

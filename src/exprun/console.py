@@ -1,6 +1,7 @@
 """What a person sees while a run goes on, and the table at its end."""
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,15 @@ log = logging.getLogger(__name__)
 PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
 
 
+class _Out(RichConsole):
+    """A console that falls silent when whoever reads it goes away: training goes on without it."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more, where rich would end the process."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Console:
     """Shows the events of a run: a bar on a terminal, plain lines elsewhere, errors only when quiet.
 
@@ -30,7 +40,7 @@ class Console:
     def __init__(self, config: Config, name: str, folder: Path) -> None:
         self.config, self.name, self.folder = config, name, folder
         # The streams as they are now: later, native libraries' messages go to the log file.
-        self.out = RichConsole(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.out = _Out(file=sys.stdout, highlight=False, soft_wrap=True)
         self.mode = config.progress
         if self.mode == "auto":
             self.mode = "rich" if self.out.is_terminal else "plain"
@@ -75,7 +85,7 @@ class Console:
     def _started(self, event: RunStarted) -> None:
         self.total = event.total_steps
         self.say(
-            f"{self.name}: {event.parameters:,} parameters, {event.steps_per_epoch} steps an epoch, "
+            f"{self.name}: {event.parameters:,} parameters, {event.steps_per_epoch} steps in an epoch, "
             f"{event.precision} on {event.device}"
         )
         if self.mode == "rich":
@@ -109,7 +119,8 @@ class Console:
             self.last_line = time.monotonic()
             self.say(
                 f"epoch {shown['epoch']}  step {event.step}/{self.total}  loss {shown['loss']}  "
-                f"accuracy {shown['accuracy']}  rate {shown['rate']}  {shown['speed']} images/s"
+                f"accuracy {shown['accuracy']}  rate {shown['rate']}"
+                + (f"  {shown['speed']} images/s" if self.last_speed else "")
             )
 
     def _evaluated(self, event: Evaluated) -> None:
@@ -150,7 +161,10 @@ class Console:
         row("validation, last epoch", "val/")
         row(f"validation, best (epoch {metrics.get('val/best_epoch', 0):.4g})", "val/best_")
         row("test, at the best validation", "test/")
-        self.out.print(table)
+        if table.row_count:
+            self.out.print(table)
+        else:
+            self.out.print(table.title)
         seconds, speed = metrics.get("time/seconds"), metrics.get("time/images_per_second")
         lines = []
         if seconds is not None:

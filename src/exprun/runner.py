@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 DELIVERY_SECONDS = 60.0  # that the end of a run waits for a tracking server
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
+OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".hydra"})  # what makes a folder a run's
 LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 # What a resumed run may do otherwise than before.
 FREE_ON_RESUME = {
@@ -97,10 +98,10 @@ def run(
         Killed: a signal came before training began.
     """
     config, overrides = _checked(config)
-    folder = run_folder(config)
-    before = result_before(config, folder)
+    before = preflight(config)
     if before is not None:
         return before
+    folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     name = config.tracking.run_name or _name(config)
     if command is None:
@@ -216,9 +217,8 @@ class _Story:
                 data_fingerprint=dataset.fingerprint,
             )
         )
-        signals.training = True
+        signals.training = True  # and beyond: what is trained is also recorded
         outcome = loop.train()
-        signals.training = False
         if config.tracking.model == "keras" and outcome.status == "FINISHED" and not config.trainer.dry_run:
             _save_keras(self.folder / "model.keras", built.model, scaling)
         return outcome
@@ -312,8 +312,6 @@ def run_folder(config: Config) -> Path:
     folder = Path(config.run_dir).expanduser().absolute()
     if index := worker_index(config):
         folder = folder / f"worker-{index}"
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"run_dir={config.run_dir} is a file, not a folder.")
     return folder
 
 
@@ -333,7 +331,30 @@ def worker_index(config: Config) -> int:
         ) from None
 
 
-def result_before(config: Config, folder: Path) -> RunResult | None:
+def preflight(config: Config) -> RunResult | None:
+    """Check what the config names on disk, before anything is written or TensorFlow imported.
+
+    Returns:
+        None to train, or the result of a run that has nothing left to do.
+
+    Raises:
+        ConfigError: a folder or file cannot be used.
+    """
+    root = config.data.root
+    if root is not None and not Path(root).expanduser().exists():
+        raise ConfigError(f"data.root={root} does not exist.")
+    folder = run_folder(config)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {there} is a file.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"run_dir={config.run_dir} cannot be written: no right to write in {there}.")
+    if there == folder and not OWN_FILES.intersection(names := os.listdir(folder)) and names:
+        raise ConfigError(f"run_dir={config.run_dir} holds other files and no run; name a new or empty folder.")
+    return _result_before(config, folder)
+
+
+def _result_before(config: Config, folder: Path) -> RunResult | None:
     """What the folder holds of an earlier start: None to train, or the result where nothing is left to do.
 
     Raises:
@@ -349,8 +370,8 @@ def result_before(config: Config, folder: Path) -> RunResult | None:
         raise ConfigError(
             f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}."
         ) from None
-    if dry:
-        return None
+    if dry or not ((folder / "metrics.jsonl").exists() or (folder / "checkpoints").exists()):
+        return None  # nothing in it that could be lost
     if not config.trainer.resume:
         raise ConfigError(
             f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another."

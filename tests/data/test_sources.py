@@ -331,9 +331,9 @@ def test_arrays_may_name_the_classes(tmp_path):
     [
         ({"x_train": X / 255, "y_train": Y}, "x_train is float64, but must be uint8"),
         ({"x_train": X.astype(np.int64), "y_train": Y}, "x_train is int64, but must be uint8"),
-        ({"x_train": X, "y_train": Y[:5]}, "one label an image"),
+        ({"x_train": X, "y_train": Y[:5]}, "has 20 images, but y_train has 5 labels"),
         ({"x_train": X, "y_train": Y[0]}, "y_train"),
-        ({"x_train": X[0, 0], "y_train": Y[:5]}, "x_train must be (images, height, width"),
+        ({"x_train": X[0, 0], "y_train": Y[:5]}, "but must be images × height × width"),
         ({"x_train": X}, "y_train"),
         ({"x_test": X, "y_test": Y}, "no x_train"),
         ({"X": X}, "it has X"),

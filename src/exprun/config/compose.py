@@ -7,31 +7,36 @@ ships), a check of every override before Hydra sees it, and the schema after it.
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime, setup_globals
 from hydra.errors import HydraException, MissingConfigException
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
-from exprun.config.options import config_dirs, options, shipped_conf
-from exprun.config.schema import Config, defaults, known_keys, validate
+from exprun.config.options import config_dirs, options
+from exprun.config.schema import GROUPS, Config, defaults, known_keys, validate
 
 CONFIG_NAME = "config"
 MAX_YAML_BYTES = 256 * 1024
-_SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where there is one
+_GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters of Hydra's override grammar: text with them is left alone
+_ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # what needs no quotes there
 _INTERNAL = ("adding node", "full_key", "object_type", "reference_type", "in '")
 
 
@@ -47,7 +52,6 @@ class Composer:
         self.dirs = config_dirs(config_dir)
         self.config_dir = config_dir
         self.config_name = config_name
-        self._refuse_files()
         version.setbase("1.3")
         Plugins.instance()  # registers Hydra's config sources
         setup_globals()
@@ -59,6 +63,7 @@ class Composer:
             self.search_path.append("main", f"file://{folder}")
         self.search_path.append("schema", "structured://")
         self.loader = ConfigLoaderImpl(self.search_path)
+        self.loader.repository = _Repository(self.search_path, self.dirs)
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The composed config of one run, unchecked, without Hydra's own node."""
@@ -122,6 +127,9 @@ class Composer:
                 for option in _picked(override):
                     if option not in choices[key]:
                         raise ConfigError(f"{key}={option} is not known; {did_you_mean(option, choices[key])}")
+            elif key.endswith(".name") and key.removesuffix(".name") in GROUPS:
+                group = key.removesuffix(".name")
+                raise ConfigError(f"{key} says what an option file describes; to choose another, write {group}=….")
             elif not self._is_key(key):
                 known = [*known_keys(), *choices]
                 raise ConfigError(f"Unknown key {key}; {did_you_mean(key, known)}")
@@ -140,7 +148,11 @@ class Composer:
     def _parse(self, overrides: Sequence[str]) -> list[Override]:
         parser = OverridesParser.create(self.loader)
         parsed: list[Override] = []
-        for text in overrides:
+        if isinstance(overrides, str):
+            raise ConfigError(
+                f'\'{one_line(overrides)[:60]}\' is text; overrides come as a list: ["model=vgg16", "seed=3"].'
+            )
+        for text in passed(overrides):
             if text.startswith("-"):
                 raise ConfigError(f"{text} is not an option of exprun; --help lists them.")
             if text.startswith("=") or ("=" not in text and not text.startswith("~")):
@@ -158,19 +170,9 @@ class Composer:
 
     def _load(self, overrides: list[str], mode: RunMode) -> DictConfig:
         JobRuntime.instance().set("name", "exprun")
-        # What is null by default needs no word, and Hydra has none for it.
-        overrides = [text for text in overrides if text not in ("experiment=null", "experiment=none")]
         try:
             return self.loader.load_configuration(self.config_name, overrides, mode)
-        except (
-            HydraException,
-            OmegaConfBaseException,
-            yaml.YAMLError,
-            UnicodeDecodeError,
-            RecursionError,
-            ValueError,
-            OSError,
-        ) as error:
+        except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
             raise ConfigError(self._explain(error, overrides)) from None
 
     @staticmethod
@@ -185,15 +187,10 @@ class Composer:
             wanted = error.missing_cfg_file
             group, _, option = wanted.rpartition("/")
             if not group:
-                return f"The config {wanted}.yaml is in none of {', '.join(str(d) for d in self.dirs)}."
+                return f"The config {wanted}.yaml is not in {' or '.join(str(d) for d in self.dirs)}."
             known = options(self.config_dir).get(group) or error.options or []
             return f"{group}={option} is not known; {did_you_mean(option, known)}"
-        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-            mark = error.problem_mark
-            return f"{mark.name}, line {mark.line + 1}: not valid YAML: {one_line(error.problem)}."
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-        if isinstance(cause, yaml.MarkedYAMLError):
-            return self._explain(cause, overrides)
         lines = [line.strip() for line in f"{error}\n{cause if cause is not error else ''}".splitlines()]
         said = [line for line in dict.fromkeys(lines) if line and not line.startswith(_INTERNAL)]
         text = one_line(" ".join(said[:3])) or type(error).__name__
@@ -202,30 +199,53 @@ class Composer:
             return (
                 f"{name[1].lstrip('+') if name else 'This override'} names several values: add -m to run each of them."
             )
-        return text.rstrip(".") + "."
+        if "_global_" not in text and "@experiment." in text:
+            text = f"{text.rstrip('.?')}; a preset begins with the line `# @package _global_`"
+        return text.rstrip(".") + ("" if text.endswith("?") else ".")
 
-    def _refuse_files(self) -> None:
-        """Refuse config files that are too large, or no text.
+
+class _Repository(ConfigRepository):
+    """Hydra's reader of config files, whose errors name the file.
+
+    Args:
+        search_path: where config files are looked for.
+        dirs: the folders in it that are ours to read.
+    """
+
+    def __init__(self, search_path: ConfigSearchPath, dirs: list[Path]) -> None:
+        super().__init__(search_path)
+        self.dirs = dirs
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """The content of a config file, by its path without suffix.
 
         Raises:
-            ConfigError: names the file.
+            ConfigError: it is too large, no text, no YAML or no mapping, or an option without a name.
         """
-        for folder in self.dirs:
-            if folder == shipped_conf():
-                continue
-            for file in folder.rglob("*.yaml"):
-                if not file.is_file():
-                    continue
-                if file.stat().st_size > MAX_YAML_BYTES:
-                    raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
-                try:
-                    content = yaml.load(file.read_text(encoding="utf-8"), _SafeLoader)
-                except yaml.MarkedYAMLError:
-                    continue  # Hydra names the line, if the file is used at all
-                except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError):
-                    raise ConfigError(f"{file} is not text that YAML can hold.") from None
-                if not isinstance(content, dict | None):
-                    raise ConfigError(f"{file} must hold a mapping of keys to values.")
+        name = config_path.removesuffix(".yaml")
+        file = next((f for f in (folder / f"{name}.yaml" for folder in self.dirs) if f.exists()), None)
+        if file is None:
+            return super().load_config(config_path)
+        if not file.is_file():
+            raise ConfigError(f"{file} is a folder, where a config file should be.")
+        if file.stat().st_size > MAX_YAML_BYTES:
+            raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
+        try:
+            found = super().load_config(config_path)
+        except yaml.MarkedYAMLError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+            raise ConfigError(f"{file}{line}: not valid YAML: {one_line(error.problem)}.") from None
+        except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
+            raise ConfigError(f"{file} is not text that YAML can hold.") from None
+        except (ValueError, OSError, OmegaConfBaseException) as error:
+            raise ConfigError(f"{file} cannot be read as a mapping of keys to values: {one_line(error)}.") from None
+        if found is not None and not OmegaConf.is_dict(found.config):
+            raise ConfigError(f"{file} must hold a mapping of keys to values.")
+        group, _, option = name.partition("/")
+        nameless = found is not None and "name" not in found.config and not found.defaults_list
+        if option and nameless and f"{group}.name" in known_keys():
+            raise ConfigError(f"{file} has no name: an option says what it is, for example name: {option}.")
+        return found
 
 
 def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = None) -> Config:
@@ -269,10 +289,29 @@ def _forced(overrides: Sequence[str]) -> list[str]:
 
 
 def passed(overrides: Sequence[str]) -> list[str]:
-    """The overrides as Hydra takes them: `++` before keys inside a setting that is a mapping of its own."""
+    """The overrides as Hydra takes them.
+
+    `++` before keys inside a setting that is a mapping of its own; quotes around plain text that its grammar
+    does not know, such as letters beyond ASCII; without what is null by default, for which it has no word.
+    """
     inside = {key for key in known_keys() if key.count(".") > 1}
-    texts = ((text, text.split("=", 1)[0]) for text in overrides)
-    return [f"++{text}" if key in inside or key.startswith("tracking.tags.") else text for text, key in texts]
+    found = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if text in ("experiment=null", "experiment=none"):
+            continue
+        if _needs_quotes(value):
+            value = f'"{value}"'
+        plus = "++" if key in inside or key.startswith("tracking.tags.") else ""
+        found.append(f"{plus}{key}{equals}{value}")
+    return found
+
+
+def _needs_quotes(value: str) -> bool:
+    """Whether a value is plain text, but with characters that Hydra's grammar takes in quotes only."""
+    if not value.isprintable() or value.startswith("'") or _GRAMMAR.intersection(value):
+        return False
+    return not _ASCII.fullmatch(value)
 
 
 def _picked(override: Override) -> Iterator[str]:

@@ -42,12 +42,15 @@ def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
     # Short for several words (`lr`), or the last part of a longer key (`learning_rate`), is meant more surely
     # than what merely looks alike.
     near = [name for name in names if last in (_initials(name), name.rsplit(".", 1)[-1]) and last != name]
-    near += [name for name in difflib.get_close_matches(word, names, n=limit, cutoff=0.6) if name not in near]
-    near = sorted(near, key=lambda name: sorted(name) != sorted(word))[:limit]  # swapped letters first
+    if not near:
+        alike = difflib.get_close_matches(word, names, n=limit, cutoff=0.6)
+        near = sorted(alike, key=lambda name: sorted(name) != sorted(word))  # swapped letters first
+        near = near or [name for name in names if len(word) > 2 and name.startswith(word)]
     if near:
-        return f"did you mean {' or '.join(near)}?"
-    shown = ", ".join(names[:20])
-    return f"known are: {shown}{', …' if len(names) > 20 else ''}."
+        return f"did you mean {' or '.join(near[:limit])}?"
+    top = [name for name in names if "." not in name]
+    shown = ", ".join((top or names)[:20])
+    return f"known are: {shown}{', …' if len(top or names) > 20 else ''}."
 
 
 def _initials(key: str) -> str:

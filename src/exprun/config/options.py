@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from exprun.config.errors import ConfigError
+from exprun.config.schema import GROUPS
 
 
 def shipped_conf() -> Path:
@@ -25,7 +26,7 @@ def config_dirs(config_dir: str | None = None) -> list[Path]:
         if not found[0].is_dir():
             raise ConfigError(f"--config-dir {config_dir} is not a folder.")
     own = Path.cwd() / "conf"
-    if own.is_dir() and not own.samefile(shipped):
+    if own.is_dir() and not own.samefile(shipped) and not _is_foreign(own):
         found.append(own)
     return [*found, shipped]
 
@@ -35,7 +36,7 @@ def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for folder in reversed(config_dirs(config_dir)):
         for file in sorted(folder.glob("*/*.yaml")):
-            if file.parent.name == "hydra":
+            if file.parent.name not in GROUPS and file.parent.name != "experiment":
                 continue
             found.setdefault(file.parent.name, {})[file.stem] = _description(file)
     return {group: dict(sorted(found[group].items())) for group in sorted(found)}
@@ -50,3 +51,12 @@ def _description(file: Path) -> str:
             if not line.startswith("# @"):
                 return line.lstrip("# ").strip()
     return ""
+
+
+def _is_foreign(conf: Path) -> bool:
+    """Whether a `conf/` is that of another program that uses Hydra: its root config is not made from ours."""
+    root = conf / "config.yaml"
+    if not root.is_file():
+        return False
+    with open(root, encoding="utf-8", errors="replace") as lines:
+        return not any(line.strip() == "- defaults" for line in lines)

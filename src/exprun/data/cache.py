@@ -53,8 +53,12 @@ def file_key(paths: Sequence[Path], index: Path) -> str:
     """
     listing = hashlib.sha256()
     for path in paths:
-        stat = path.stat()
-        listing.update(f"{path.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        try:
+            stat = path.stat()
+            state = f"{stat.st_size}\0{stat.st_mtime_ns}"
+        except OSError:  # a link to nothing; who reads the file will say so
+            state = "missing"
+        listing.update(f"{path.absolute()}\0{state}\n".encode(errors="surrogateescape"))
     known = index / f"{listing.hexdigest()[:32]}.txt"
     with contextlib.suppress(OSError):
         key = known.read_text().strip()
@@ -64,7 +68,7 @@ def file_key(paths: Sequence[Path], index: Path) -> str:
     for path in paths:
         # The last folders decide class and split, so they belong to the content.
         content.update("/".join(path.parts[-3:]).encode(errors="surrogateescape"))
-        with open(path, "rb") as file:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
             content.update(hashlib.file_digest(file, "sha256").digest())
     with contextlib.suppress(OSError):
         index.mkdir(parents=True, exist_ok=True)

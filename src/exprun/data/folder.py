@@ -50,7 +50,7 @@ def locate_folder(data: Data) -> Source:
                 Path(folder, file)
                 for folder, _, names in os.walk(place / name)
                 for file in names
-                if Path(file).suffix.lower() in SUFFIXES
+                if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
             )
             found += [(file, name, part) for file in files]
     classes = sorted({name for _, name, part in found if part == TRAIN})
@@ -74,9 +74,14 @@ def _read(found: list[tuple[Path, str, int]], classes: list[str], data: Data) ->
         try:
             images[index] = _decode(found[index][0], size, mode)
         except Exception as error:  # Pillow raises nearly anything on a damaged file
-            reason = "not a picture" if isinstance(error, UnidentifiedImageError) else one_line(error)[:120]
+            known: dict[type[Exception], str] = {
+                UnidentifiedImageError: "not a picture",
+                FileNotFoundError: "a link to nothing",
+            }
+            reason = known.get(type(error)) or one_line(error)[:120]
             skipped[index] = f"{found[index][0]}: {reason}"
 
+    Image.init()  # not thread-safe, so before the threads
     with ThreadPoolExecutor() as threads:
         list(threads.map(decode, range(len(found)), chunksize=64))
     if skipped and data.corrupt == "refuse":

@@ -138,10 +138,9 @@ def _download(data: Data, name: str) -> Path:
             f"The download of {data.name} is damaged ({one_line(error)[:120]}); try again, or {where}."
         ) from None
     except Exception as error:
-        reason = one_line(error).split("(Caused")[0][:80]
-        raise DataError(
-            f"{data.name} is not on this machine and cannot be downloaded ({reason.strip()}): {where}."
-        ) from None
+        host = remote.url.split("/")[2]
+        reason = f"{host} cannot be reached" if "Connection" in type(error).__name__ else one_line(error)[:80]
+        raise DataError(f"{data.name} is not on this machine and cannot be downloaded ({reason}): {where}.") from None
 
 
 def _digits() -> Source:
@@ -331,10 +330,15 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
         x, y = arrays.get(f"x_{name}"), arrays.get(f"y_{name}")
         if x is None and y is None:
             continue
-        if x is None or y is None or x.ndim not in (3, 4) or y.ndim < 1 or len(x) != len(y) or not len(x):
+        if x is None or y is None:
+            raise DataError(f"{root}: x_{name} and y_{name} belong together, and one of them is missing.")
+        if x.ndim not in (3, 4) or not len(x) or (x.ndim == 4 and x.shape[3] not in (1, 3)):
+            shape = "×".join(map(str, x.shape))
             raise DataError(
-                f"{root}: x_{name} must be (images, height, width[, channels]) and y_{name} have one label an image."
+                f"{root}: x_{name} is {shape}, but must be images × height × width, or that × 1 or 3 channels."
             )
+        if y.ndim < 1 or len(y) != len(x):
+            raise DataError(f"{root}: x_{name} has {len(x)} images, but y_{name} has {len(y) if y.ndim else 0} labels.")
         if x.dtype != np.uint8:
             raise DataError(f"{root}: x_{name} is {x.dtype}, but must be uint8, pixels from 0 to 255.")
         images.append(x[..., None] if x.ndim == 3 else x)
@@ -345,6 +349,8 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
     if len({x.shape[1:] for x in images}) > 1:
         raise DataError(f"{root}: the splits differ in the shape of their images.")
     count = int(max(y.max() for y in labels)) + 1
+    if missing := sorted(set(range(min(count, MAX_CLASSES))) - set(np.unique(labels[0]).tolist())):
+        raise DataError(f"{root}: class {missing[0]} has no training image; number the classes without gaps.")
     if not 2 <= count <= MAX_CLASSES:
         raise DataError(f"{root}: labels must number 2 to {MAX_CLASSES} classes from 0 up, and reach {count - 1}.")
     classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
@@ -361,7 +367,7 @@ def _class_numbers(y: np.ndarray, place: str) -> np.ndarray:
         return y.argmax(axis=1)
     y = y.reshape(-1) if y.size == len(y) else y
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or (len(y) and y.min() < 0):
-        raise DataError(f"{place} must be class numbers from 0 up, or one-hot.")
+        raise DataError(f"{place} is {y.dtype}, but must be whole class numbers from 0 up, or one-hot.")
     return y
 
 

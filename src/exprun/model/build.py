@@ -200,6 +200,9 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
             f"model.builder={builder} must return a built Keras model of one input (a keras.Input tells its shape), "
             f"not {'one without' if isinstance(model, keras.Model) else type(model).__name__}."
         )
+    taken = tuple(model.input_shape[1:])
+    if len(taken) != 3 or any(own not in (None, axis) for own, axis in zip(taken, shape, strict=True)):
+        raise RunError(f"model.builder={builder} takes images of {taken}, but these are {shape}.")
     if tuple(model.output_shape) != (None, classes):
         raise RunError(f"model.builder={builder} yields {model.output_shape}, but {classes} logits are needed.")
     last = model.layers[-1]

@@ -63,7 +63,9 @@ class Loop:
         self.checkpoints, self.emit, self.stop = checkpoints, emit, stop
         self.state = State()
         self.train_feed, self.val_feed = self._feed(dataset.train), self._feed(dataset.val)
-        self.steps_per_epoch = 1 if trainer.dry_run else len(self.train_feed) // trainer.batch_size
+        self.steps_per_epoch = len(self.train_feed) // trainer.batch_size
+        if trainer.dry_run:
+            self.steps_per_epoch = min(self.steps_per_epoch, 1)
         if self.steps_per_epoch == 0:
             raise RunError(
                 f"trainer.batch_size={trainer.batch_size} is more than the {len(self.train_feed)} training images."
@@ -276,7 +278,8 @@ class Loop:
             found |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
             found["val/best_epoch"] = state.best["epoch"]
         found |= self._test
-        return found | {"time/seconds": state.seconds, "time/images_per_second": self.images_per_second}
+        speed = {"time/images_per_second": self.images_per_second} if self.images_per_second else {}
+        return found | {"time/seconds": state.seconds} | speed
 
     @property
     def images_per_second(self) -> float:
