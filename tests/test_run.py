@@ -260,3 +260,83 @@ def test_a_set_too_small_for_the_batch_is_refused(tmp_path):
     np.savez(tmp_path / "few.npz", x_train=rng.integers(0, 255, (40, 8, 8, 1), np.uint8), y_train=np.arange(40) % 2)
     with pytest.raises(RunError, match="more than the"):
         tiny("data=arrays", f"data.root={tmp_path}/few.npz", "data.limit=null", "trainer.batch_size=64", "run_dir=out")
+
+
+def test_a_run_extended_and_killed_is_not_taken_for_complete(monkeypatch):
+    tiny("run_dir=out", "trainer.epochs=1")
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("exprun.runner._Story.tell", die)
+        with pytest.raises(KeyboardInterrupt):
+            tiny("run_dir=out", "trainer.epochs=3", "trainer.resume=true")
+    resumed = tiny("run_dir=out", "trainer.epochs=3", "trainer.resume=true")
+    assert [row["epoch"] for row in resumed.history] == [1, 2, 3]
+
+
+def test_fewer_steps_than_done_end_at_once():
+    tiny("run_dir=out", "trainer.max_steps=15")
+    resumed = tiny("run_dir=out", "trainer.max_steps=12", "trainer.resume=true")
+    assert resumed.reason == "trainer.max_steps=12 is reached"
+    assert [row["step"] for row in resumed.history] == [10, 15]
+
+
+def test_without_a_checkpoint_resuming_starts_afresh():
+    failed = tiny("run_dir=out", "optim.learning_rate=1000", "norm=none", "input=raw", "trainer.log_every=1")
+    assert failed.status == "FAILED"
+    again = tiny("run_dir=out", "trainer.resume=true", "trainer.log_every=1")
+    rows = [row["metrics"] for row in read(again.run_dir / "metrics.jsonl")]
+    assert max(row["train/loss"] for row in rows if "train/loss" in row) < 100
+
+
+def test_a_run_that_was_to_stop_early_stops_when_it_is_resumed(monkeypatch):
+    plain = ["run_dir=out", "trainer.patience=1", "trainer.epochs=30", "optim.learning_rate=1e-9", "norm=none"]
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("exprun.trainer.loop.Loop._final", die)
+        with pytest.raises(KeyboardInterrupt):
+            tiny(*plain)
+    resumed = tiny(*plain, "trainer.resume=true")
+    assert "trainer.patience" in resumed.reason
+    assert len(resumed.history) == 2
+
+
+def test_the_layer_is_blamed_and_not_the_statistics_that_it_spoiled(monkeypatch):
+    from exprun.trainer.step import Step
+
+    before = Step.train
+
+    def spoil(self, *arguments):
+        kernel = self.model.get_layer("conv2").kernel
+        kernel.assign(kernel * 1e38)
+        return before(self, *arguments)
+
+    monkeypatch.setattr(Step, "train", spoil)
+    assert tiny("run_dir=out").reason.endswith("is the output of layer conv2")
+
+
+def test_every_augmentation_goes_with_xla():
+    assert tiny("trainer.jit=true", "augment=affine", "augment.crop=2", "augment.cutout=4", "run_dir=out").history
+
+
+def test_a_layer_of_rate_zero_stays_as_it_was():
+    layers = "model.layers=[{conv: 8, rate: [0, 0]},{pool: max},flatten]"
+    result = tiny(layers, "optim=adamw", "optim.weight_decay=0.9", "norm=none", "run_dir=out")
+    first = tiny(layers, "optim=adamw", "optim.weight_decay=0.9", "norm=none", "run_dir=one", "trainer.max_steps=1")
+    kernel = "model/conv1/kernel"
+    assert np.array_equal(checkpoint(result)[kernel], checkpoint(first)[kernel])
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    import fcntl
+
+    (tmp_path / "out").mkdir()
+    with open(tmp_path / "out" / ".lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match="Another process is training"):
+            tiny("run_dir=out")

@@ -189,7 +189,9 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
         preflight(config)
     overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
     mode = f"hydra.mode={_run_mode(multirun).name}"
-    os.environ["EXPRUN_CONFIG_DIR"] = args.config_dir or ""
+    options = {"--config-dir": args.config_dir, "--config-name": args.config_name}
+    given = [word for option, value in options.items() if value for word in (option, value)]
+    os.environ["EXPRUN_OPTIONS"] = shlex.join(given)  # for the jobs, which may run in processes of their own
     from hydra.errors import HydraException
 
     from exprun.signals import Killed
@@ -231,7 +233,6 @@ def job(config: "DictConfig") -> Score:
 
     from exprun.config.compose import typed
     from exprun.runner import COMPLETE, run
-    from exprun.signals import Killed
 
     hydra = HydraConfig.get()
     overrides = [str(text) for text in hydra.overrides.task]
@@ -248,8 +249,7 @@ def job(config: "DictConfig") -> Score:
         print(f"{label}:", flush=True)
     if sweeping and typed_config.tracking.run_name is None:
         typed_config.tracking.run_name = f"{hydra.job.num} {' '.join(overrides)}"[:200]
-    folder = os.environ.get("EXPRUN_CONFIG_DIR")
-    words = ["python", "-m", "exprun", *(["--config-dir", folder] if folder else []), *overrides]
+    words = ["python", "-m", "exprun", *shlex.split(os.environ.get("EXPRUN_OPTIONS", "")), *overrides]
 
     def failed(reason: str, code: int) -> Score:
         _fail(f"{label} failed: {reason}" if sweeping else reason, code)
@@ -264,8 +264,6 @@ def job(config: "DictConfig") -> Score:
     except Exception as error:
         known = f"{type(error).__name__}: {one_line(error)[:200]}"
         return failed(f"{known} (the whole of it is in {typed_config.run_dir}/run.log)", 1)
-    if result.status == "KILLED":
-        raise Killed(result.reason.rsplit(" ", 1)[-1])
     if result.reason == COMPLETE:
         print(f"exprun: the run in {result.run_dir} is complete already.")
     if result.status != "FINISHED":

@@ -38,15 +38,17 @@ class Scaling:
         count = tf.cast(tf.reduce_prod(tf.shape(images)[1:]), tf.float32)
         return (scaled - mean) / tf.maximum(tf.sqrt(variance), tf.math.rsqrt(count))
 
-    def as_layers(self) -> list[Any]:
-        """The same as Keras layers, for a model that takes pixels."""
+    def on_graph(self, pixels: Any) -> Any:
+        """The same on a Keras graph, in float32 and in Keras' own operations, for a model that takes pixels."""
         import keras
 
-        layers = [keras.layers.Rescaling(self.scale.tolist(), self.offset.tolist(), name="input_scaling")]
-        if self.per_image:
-            norm = keras.layers.LayerNormalization((1, 2, 3), epsilon=0.0, center=False, scale=False, name="per_image")
-            layers.append(norm)
-        return layers
+        ops = keras.ops
+        scaled = keras.layers.Rescaling(self.scale.tolist(), self.offset.tolist(), dtype="float32")(pixels)
+        if not self.per_image:
+            return scaled
+        floor = float(np.prod(pixels.shape[1:])) ** -0.5
+        mean = ops.mean(scaled, axis=(1, 2, 3), keepdims=True)
+        return (scaled - mean) / ops.maximum(ops.std(scaled, axis=(1, 2, 3), keepdims=True), floor)
 
 
 def fit(config: Input, train: Split) -> Scaling:

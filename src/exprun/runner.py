@@ -17,20 +17,26 @@ import yaml
 from omegaconf import DictConfig
 
 from exprun.config.checks import check_shape
-from exprun.config.errors import ConfigError, DataError, UserError, one_line
+from exprun.config.errors import ConfigError, DataError, RunError, UserError, one_line
 from exprun.config.schema import Config, settings
 from exprun.data import Dataset, load
 from exprun.input import Scaling, fit
 from exprun.signals import Killed, Signals
+from exprun.tracking.store import tracking_uri, without_password
 
 if TYPE_CHECKING:
     from exprun.trainer.events import Event
     from exprun.trainer.loop import Outcome
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
 log = logging.getLogger(__name__)
 DELIVERY_SECONDS = 60.0  # that the end of a run waits for a tracking server
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
-OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".hydra"})  # what makes a folder a run's
+OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".hydra", ".lock"})  # what makes a folder a run's
 LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 # What a resumed run may do otherwise than before.
 FREE_ON_RESUME = {
@@ -95,7 +101,7 @@ def run(
         ConfigError: the config is wrong; nothing has been written.
         DataError: the data is missing, damaged or does not fit.
         RunError: the run could not start or go on.
-        Killed: a signal came before training began.
+        Killed: a signal ended it; what was done is recorded.
     """
     config, overrides = _checked(config)
     before = preflight(config)
@@ -107,14 +113,44 @@ def run(
     if command is None:
         words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
         command = shlex.join(["python", "-m", "exprun", *words])
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings(config), sort_keys=False, allow_unicode=True))
 
     from exprun.console import Console
 
-    console = Console(config, name, folder)
-    story = _Story(config, folder, name, command, console, session or Session())
-    with _logging_to(folder / "run.log"), Signals() as signals:
-        return story.tell(signals)
+    with _locked(folder):
+        _clear(folder)
+        _write_config(config, folder)
+        story = _Story(config, folder, name, command, Console(config, name, folder), session or Session())
+        with _logging_to(folder / "run.log"), Signals() as signals:
+            return story.tell(signals)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in the same folder; the system lets go of it whatever happens."""
+    with open(folder / ".lock", "w") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(f"Another process is training in {folder}.") from None
+        yield
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier start has left: its result, and without a checkpoint its figures too."""
+    stale = ["result.json"]
+    if not (folder / "checkpoints" / "last.npz").exists():
+        stale += ["metrics.jsonl", "tracking.json"]
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write_config(config: Config, folder: Path) -> None:
+    """Write `config.yaml`: what can be composed again, without passwords."""
+    found = settings(config)
+    if config.tracking.uri is not None:
+        found["tracking"]["uri"] = without_password(config.tracking.uri)
+    (folder / "config.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 
 class _Story:
@@ -125,27 +161,33 @@ class _Story:
         self.console, self.session = console, session
         self.listeners: list[Callable[[Event], None]] = [console]
         self.tracker: Any = None
+        self.metrics: dict[str, float] = {}
+        self.history: list[dict[str, float]] = []
         self.predictions: np.ndarray | None = None
 
     def tell(self, signals: Signals) -> RunResult:
         """Load, build, train, record; whatever ends it is recorded too."""
+        if not self.config.trainer.dry_run:
+            self._add_tracker()
         try:
             dataset, scaling = self._load()
             outcome = self._train(dataset, scaling, signals)
-        except DataError as error:
-            self._write_result("FAILED", str(error), {}, [])
-            raise
         except Killed as killed:
-            self._end("KILLED", f"stopped by {killed.name}", {}, [])
+            self._write_result("KILLED", f"stopped by {killed.name}")
             raise
         except Exception as error:
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)[:300]}"
             log.exception("The run failed")
-            self._end("FAILED", reason, {}, [])
+            signals.training = True  # the record of the failure is not to be cut short either
+            self._end(signals, "FAILED", reason)
             raise
+        self.metrics, self.history = outcome.metrics, outcome.history
         if outcome.status != "KILLED" and not self.config.trainer.dry_run:
             self._write_artifacts(dataset)
-        return self._end(outcome.status, outcome.reason, outcome.metrics, outcome.history)
+        result = self._end(signals, outcome.status, outcome.reason)
+        if name := signals.seen():
+            raise Killed(name)
+        return result
 
     def _load(self) -> tuple[Dataset, Scaling]:
         """The images, and the scaling fitted on those to train on."""
@@ -190,17 +232,17 @@ class _Story:
         with device.strategy.scope() if device.strategy else contextlib.nullcontext():
             built = build(config, dataset.image_shape, len(dataset.classes))
             scaled = device.precision == "mixed_float16"
-            optimizer = make_optimizer(config.optim, built.model, built.rates, loss_scaling=scaled)
+            optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
             step = Step(config, built.model, optimizer, scaling, device, dataset.class_weights)
         keep = config.trainer.checkpoint and not config.trainer.dry_run
         checkpoints = Checkpoints(self.folder / "checkpoints" if keep else None)
         if not config.trainer.dry_run:
-            self.listeners.append(Journal(self.folder / "metrics.jsonl", config.trainer.log_every))
-            self._add_tracker()
+            self.listeners.insert(0, Journal(self.folder / "metrics.jsonl", config.trainer.log_every))
         self.listeners.append(self._keep_predictions)
         loop = Loop(config, dataset, step, checkpoints, self._emit, signals.seen)
         if config.trainer.resume and (self.folder / "checkpoints" / "last.npz").exists():
             loop.resume()
+            self.history = loop.state.history
             self.console.say(f"{self.name}: goes on behind step {loop.state.step}")
         summary = _summary(built.model)
         (self.folder / "model.txt").write_text(summary, encoding="utf-8")
@@ -252,38 +294,28 @@ class _Story:
             log.exception("A picture could not be written")
             self.console.warn(f"A picture of the run could not be written: {one_line(error)[:160]}")
 
-    def _end(self, status: str, reason: str, metrics: dict[str, float], history: list[dict[str, float]]) -> RunResult:
+    def _end(self, signals: Signals, status: str, reason: str) -> RunResult:
         """Record the end everywhere, and show it."""
-        from exprun.tracking.store import tracking_uri, without_password
         from exprun.trainer.events import RunEnded
 
-        result = self._write_result(status, reason, metrics, history)
-        self._emit(RunEnded(status, reason, metrics))
+        result = self._write_result(status, reason)
+        self._emit(RunEnded(status, reason, self.metrics))
         hints = [("folder", str(self.folder))]
         if status == "KILLED" and (self.folder / "checkpoints" / "last.npz").exists():
             words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
             hints.append(("resume", shlex.join([*words, f"run_dir={self.folder}", "trainer.resume=true"])))
         if self.tracker is not None:
-            problem = self.tracker.wait(DELIVERY_SECONDS)
-            if problem:
-                self.console.warn(f"MLflow has not taken the run ({problem}); it is complete in {self.folder}.")
             uri = tracking_uri(self.config.tracking.uri)
             local = self.config.tracking.uri is None and "MLFLOW_TRACKING_URI" not in os.environ
             hints.append(("MLflow", "python -m exprun ui" if local else without_password(uri)))
-        self.console.summary(status, reason, metrics, hints)
+        self.console.summary(status, reason, self.metrics, hints)
+        if self.tracker is not None and (problem := self.tracker.wait(DELIVERY_SECONDS, signals.seen)):
+            self.console.warn(f"MLflow has not taken the run ({problem}); it is complete in {self.folder}.")
         return result
 
-    def _write_result(
-        self, status: str, reason: str, metrics: dict[str, float], history: list[dict[str, float]]
-    ) -> RunResult:
-        result = RunResult(status, reason, metrics, history, self.folder)
-        note = {
-            "status": status,
-            "reason": reason,
-            "epochs": self.config.trainer.epochs,
-            "metrics": metrics,
-            "history": history,
-        }
+    def _write_result(self, status: str, reason: str) -> RunResult:
+        result = RunResult(status, reason, self.metrics, self.history, self.folder)
+        note = {"status": status, "reason": reason, "metrics": self.metrics, "history": self.history}
         beside = self.folder / ".result.json"
         beside.write_text(json.dumps(note, indent=1))
         beside.replace(self.folder / "result.json")
@@ -434,8 +466,8 @@ def _save_keras(path: Path, model: Any, scaling: Scaling) -> None:
     """Write the model with its input scaling inside: it takes pixels of 0 to 255 and yields logits."""
     import keras
 
-    whole = keras.Sequential([keras.Input(model.input_shape[1:]), *scaling.as_layers(), model])
-    whole.save(path)
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    keras.Model(pixels, model(scaling.on_graph(pixels)), name=model.name).save(path)
 
 
 @contextlib.contextmanager

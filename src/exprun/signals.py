@@ -9,7 +9,7 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     """A signal ended the run; not an Exception, so that nothing takes it for a failure.
 
     Args:

@@ -12,7 +12,7 @@ from exprun.config.checks import check_shape
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError
 from exprun.config.options import options, shipped_conf
-from exprun.config.schema import GROUPS, _only
+from exprun.config.schema import GROUPS, only_for
 
 NEEDED = {
     "data=image_folder": ["data.root=pictures"],
@@ -109,7 +109,7 @@ def body(preset):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_only_what_belongs_to_no_option(preset):
     for group, keys in body(preset).items():
-        belonging = {field.name for field in fields(GROUPS[group]) if _only(field)}
+        belonging = {field.name for field in fields(GROUPS[group]) if only_for(field)}
         assert not keys & belonging
 
 
@@ -486,3 +486,8 @@ def test_folders_of_their_own_are_accepted(composer):
 def test_options_can_be_picked_by_a_pattern(composer):
     names = [job.model.name for job in composer.jobs(["model=glob(vgg*)"])]
     assert names == ["vgg11", "vgg13", "vgg16", "vgg19"]
+
+
+@pytest.mark.parametrize("override", ["norm=group norm.groups=null", "optim.momentum=null", "tracking.experiment=null"])
+def test_null_is_no_value_for_what_an_option_needs(override):
+    assert "needs" in refused(override)

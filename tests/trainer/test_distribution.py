@@ -23,6 +23,10 @@ from tiny import tiny
 plain = ["norm=none", "trainer.epochs=1", {LAYERS!r}]
 tiny(*plain, "run_dir=one")
 tiny(*plain, "run_dir=two", "trainer.strategy=mirrored")
+for clip in ("clip_norm", "clip_global_norm", "clip_value"):
+    clipped = [*plain, f"optim.{{clip}}=0.001"]
+    tiny(*clipped, f"run_dir=one_{{clip}}")
+    tiny(*clipped, f"run_dir=two_{{clip}}", "trainer.strategy=mirrored")
 full = ["augment=cifar", "optim.weight_decay=0.01", "trainer.ema=0.9", "trainer.epochs=1"]
 for name, extra in [("batch", ()), ("half", ("trainer.precision=mixed_float16",)), ("xla", ("trainer.jit=true",))]:
     assert tiny(*full, *extra, f"run_dir={{name}}", "trainer.strategy=mirrored").status == "FINISHED"
@@ -45,11 +49,12 @@ def test_two_virtual_devices_train_as_one_does(tmp_path):
     out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err[-2000:]
     assert "RunError trainer.batch_size=33 cannot be shared evenly by 2 devices." in out
-    with np.load("one/checkpoints/last.npz") as one, np.load("two/checkpoints/last.npz") as two:
-        kernels = [key for key in one.files if key.startswith("model/") and key.endswith(("kernel", "bias"))]
-        assert len(kernels) == 8
-        for key in kernels:
-            np.testing.assert_allclose(one[key], two[key], atol=1e-5)
+    for case in ("", "_clip_norm", "_clip_global_norm", "_clip_value"):
+        with np.load(f"one{case}/checkpoints/last.npz") as one, np.load(f"two{case}/checkpoints/last.npz") as two:
+            weights = [key for key in one.files if key.startswith("model/") and key.endswith(("kernel", "bias"))]
+            assert len(weights) == 8
+            for key in weights:
+                np.testing.assert_allclose(one[key], two[key], atol=1e-5, err_msg=f"{case} {key}")
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from exprun.config.errors import ConfigError
 from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
-from exprun.config.schema import Config
+from exprun.config.schema import DECOUPLED_OPTIMS, Config
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,7 @@ def _check_batches(config: Config) -> None:
 
 def _check_optimisation(config: Config) -> None:
     optim, schedule, trainer = config.optim, config.schedule, config.trainer
-    if optim.decay == "decoupled" and optim.name not in (
-        "adamw",
-        "lion",
-        "muon",
-        "sgd",
-        "sgd_momentum",
-        "nesterov",
-    ):
+    if optim.decay == "decoupled" and optim.name not in DECOUPLED_OPTIMS:
         raise ConfigError(f"optim={optim.name} has no decoupled decay; use optim.decay=l2, or optim=adamw.")
     if sum(x is not None for x in (optim.clip_norm, optim.clip_global_norm, optim.clip_value)) > 1:
         raise ConfigError("Only one of optim.clip_norm, optim.clip_global_norm and optim.clip_value can be set.")

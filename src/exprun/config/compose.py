@@ -5,7 +5,6 @@ ships), a check of every override before Hydra sees it, and the schema after it.
 """
 
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,6 @@ class Composer:
         version.setbase("1.3")
         Plugins.instance()  # registers Hydra's config sources
         setup_globals()
-        OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
         ConfigStore.instance().store(name="defaults", node=defaults())
         self.search_path = ConfigSearchPathImpl()
         self.search_path.append("hydra", "pkg://hydra.conf")

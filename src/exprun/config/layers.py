@@ -123,7 +123,7 @@ _KINDS: dict[str, type] = {
     "flatten": Flatten,
     "residual": Residual,
 }
-# `dropout` and `norm` are layers of their own only where no other kind is in the mapping.
+# `dropout` is a layer of its own only where no other kind is in the mapping.
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 Shape = tuple[int, ...]
 

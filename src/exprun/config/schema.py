@@ -33,7 +33,7 @@ InitName = Literal[
 STDDEV_INITS = ("gaussian", "truncated_normal")
 MOMENTUM_OPTIMS = ("sgd_momentum", "nesterov", "rmsprop", "muon")
 ADAM_OPTIMS = ("adam", "adamw", "nadam", "muon")
-DECOUPLED_OPTIMS = ("adamw", "lion", "muon")
+DECOUPLED_OPTIMS = ("adamw", "lion", "muon", "sgd", "sgd_momentum", "nesterov")
 EPSILON_OPTIMS = (*ADAM_OPTIMS, "rmsprop", "adagrad")
 MEAN_NORMS = ("batch", "layer", "group", "instance")
 
@@ -287,7 +287,7 @@ def defaults() -> dict[str, Any]:
     """What holds where no option file says otherwise: the settings that every option of a group uses."""
     found: dict[str, Any] = {}
     for group, kind in GROUPS.items():
-        found[group] = {f.name: _default(f) for f in fields(kind) if _default(f) is not ... and not _only(f)}
+        found[group] = {f.name: default_of(f) for f in fields(kind) if default_of(f) is not ... and not only_for(f)}
     return found
 
 
@@ -325,7 +325,7 @@ def settings(config: Config) -> dict[str, Any]:
 
 
 def _used(values: dict[str, Any], kind: Any) -> dict[str, Any]:
-    only = {field.name: _only(field) for field in fields(kind)}
+    only = {field.name: only_for(field) for field in fields(kind)}
     return {key: value for key, value in values.items() if not only[key] or values["name"] in only[key]}
 
 
@@ -337,33 +337,33 @@ def strictly(adapter: TypeAdapter[T], raw: Any) -> T:
 def _check_used(group: str, kind: Any, raw: dict[str, Any], value: Any) -> None:
     """Refuse keys that the option does not use, and name those that it needs."""
     for field in fields(kind):
-        only = _only(field)
+        only = only_for(field)
         if not only:
             continue
         given = field.name in raw
         if given and value.name not in only:
             using = ", ".join(f"{group}={name}" for name in only)
             raise ConfigError(f"{group}={value.name} does not use {group}.{field.name}; it belongs to {using}.")
-        if not given and value.name in only:
-            raise ConfigError(f"{group}={value.name} needs {group}.{field.name}: {_info(field).description}")
+        if value.name in only and getattr(value, field.name) is None:
+            raise ConfigError(f"{group}={value.name} needs {group}.{field.name}: {field_info(field).description}")
 
 
-def _info(field: Any) -> FieldInfo:
+def field_info(field: Any) -> FieldInfo:
     """Pydantic's record of a field: description, default, limits."""
     info = field.default
     assert isinstance(info, FieldInfo)
     return info
 
 
-def _default(field: Any) -> Any:
+def default_of(field: Any) -> Any:
     """The default of a field, or `...` where it has to be given."""
-    info = _info(field)
+    info = field_info(field)
     return ... if info.is_required() else info.default
 
 
-def _only(field: Any) -> list[str]:
+def only_for(field: Any) -> list[str]:
     """The options that use a field; empty where all do."""
-    extra = _info(field).json_schema_extra
+    extra = field_info(field).json_schema_extra
     return list(extra["only"]) if isinstance(extra, dict) else []  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from exprun.config.options import shipped_conf
-from exprun.config.schema import GROUPS, Config, _default, _info, _only
+from exprun.config.schema import GROUPS, Config, default_of, field_info, only_for
 
 START, END = "<!-- keys -->", "<!-- /keys -->"
 PAGE = shipped_conf().parent / "docs" / "configuration.md"
@@ -32,7 +32,7 @@ def with_table(page: str) -> str:
 
 
 def _row(key: str, field: Any) -> str:
-    info, only, default = _info(field), _only(field), _default(field)
+    info, only, default = field_info(field), only_for(field), default_of(field)
     # What only some options use is None in the others, which no person can type.
     kind = _kind(field.type).removesuffix(" or null" if only else "")
     shown = "in YAML" if only or default is ... else f"`{json.dumps(default)}`".replace('"', "")

@@ -64,12 +64,16 @@ def file_key(paths: Sequence[Path], index: Path) -> str:
         key = known.read_text().strip()
         if len(key) == 64:
             return key
-    content = hashlib.sha256()
+    content, unread = hashlib.sha256(), False
     for path in paths:
-        # The last folders decide class and split, so they belong to the content.
-        content.update("/".join(path.parts[-3:]).encode(errors="surrogateescape"))
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            content.update(hashlib.file_digest(file, "sha256").digest())
+        content.update(f"{path.name}\0".encode(errors="surrogateescape"))
+        try:
+            with open(path, "rb") as file:
+                content.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            unread = True
+    if unread:
+        return content.hexdigest()  # not remembered: the next start looks again
     with contextlib.suppress(OSError):
         index.mkdir(parents=True, exist_ok=True)
         _write_whole(known, content.hexdigest().encode())
@@ -106,7 +110,8 @@ def _store(entry: Path, pool: Pool) -> None:
             np.save(building / f"{name}.npy", getattr(pool, name))
         meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint}
         (building / "meta.json").write_text(json.dumps(meta))
-        shutil.rmtree(entry, ignore_errors=True)  # only a damaged entry gets here
+        if _open(entry) is None:
+            shutil.rmtree(entry, ignore_errors=True)  # damaged
         with contextlib.suppress(OSError):  # another process was first
             os.rename(building, entry)
     finally:

@@ -75,6 +75,7 @@ def load(data: Data) -> Dataset:
     key = {
         "name": data.name,
         "content": file_key(source.files, folder / "listings"),
+        "labelling": source.labelling,
         "size": data.size,
         "channels": data.channels,
         "corrupt": data.corrupt,
@@ -114,7 +115,7 @@ def split(pool: Pool, data: Data) -> Dataset:
     """The splits of a pool: stratified by class, drawn with `data.split_seed` alone.
 
     Raises:
-        DataError: a class or a split is left without images.
+        DataError: a split is left without images, or a class that is wanted is not there.
     """
     rows, labels, classes = _keep_classes(pool, data.classes)
     parts = {part: rows[pool.parts[rows] == part] for part in (TRAIN, VALIDATION, TEST)}

@@ -1,5 +1,6 @@
 """A folder of pictures: one folder a class, with or without folders for the splits."""
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,7 +62,9 @@ def locate_folder(data: Data) -> Source:
         )
     if strange := sorted({name for _, name, _ in found} - set(classes)):
         raise DataError(f"{root}: class {strange[0]} has no training pictures.")
-    return Source([file for file, _, _ in found], lambda: _read(found, classes, data))
+    labelling = "\n".join(f"{file.relative_to(root)}\0{name}\0{part}" for file, name, part in found)
+    key = hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest()
+    return Source([file for file, _, _ in found], lambda: _read(found, classes, data), key)
 
 
 def _read(found: list[tuple[Path, str, int]], classes: list[str], data: Data) -> Pool:

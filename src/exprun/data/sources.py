@@ -78,6 +78,7 @@ class Source(NamedTuple):
 
     files: list[Path]
     read: Callable[[], Pool]
+    labelling: str = ""  # what the places of the files say beyond their content
 
 
 def locate(data: Data) -> Source:

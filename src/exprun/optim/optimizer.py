@@ -1,5 +1,6 @@
 """Builds the Keras optimiser of a config."""
 
+import re
 from typing import Any
 
 import keras
@@ -10,7 +11,9 @@ from exprun.optim.muon import Muon
 _DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"}
 
 
-def make_optimizer(optim: Optim, model: Any, rates: dict[str, float], loss_scaling: bool = False) -> Any:
+def make_optimizer(
+    optim: Optim, model: Any, rates: dict[str, float], loss_scaling: bool = False, replicas: int = 1
+) -> Any:
     """The optimiser, built on the model's variables.
 
     Args:
@@ -18,10 +21,13 @@ def make_optimizer(optim: Optim, model: Any, rates: dict[str, float], loss_scali
         model: the Keras model it will train.
         rates: learning-rate multiplier by the path of a variable, where it is not 1.
         loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
+        replicas: devices that each hand it their share of the gradient.
     """
-    optimizer = _plain(optim, model, rates)
+    optimizer = _plain(optim, model, rates, replicas)
     if optim.decay == "decoupled":
-        optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if _exempt(v, optim)])
+        # Decay goes by the plain learning rate; a layer whose own is 0 is to stay as it is.
+        spared = [v for v in model.trainable_variables if _exempt(v, optim) or rates.get(v.path) == 0.0]
+        optimizer.exclude_from_weight_decay(spared)
     if loss_scaling:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)
@@ -40,12 +46,12 @@ def _exempt(variable: Any, optim: Optim) -> bool:
     return _DECAY_KINDS.get(variable.path.rsplit("/", 1)[-1]) in optim.decay_exempt
 
 
-def _plain(optim: Optim, model: Any, rates: dict[str, float]) -> Any:
+def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> Any:
     settings: dict[str, Any] = {
         "learning_rate": optim.learning_rate,
-        "clipnorm": optim.clip_norm,
-        "global_clipnorm": optim.clip_global_norm,
-        "clipvalue": optim.clip_value,
+        "clipnorm": optim.clip_norm and optim.clip_norm / replicas,
+        "global_clipnorm": optim.clip_global_norm and optim.clip_global_norm / replicas,
+        "clipvalue": optim.clip_value and optim.clip_value / replicas,
     }
     decay = optim.weight_decay if optim.decay == "decoupled" else None
     if optim.name != "adamw" or decay:  # AdamW refuses None
@@ -75,13 +81,15 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float]) -> Any:
             kind, own = kinds.Lion, betas
         case _:
             kind = Muon
+            # The last matrix is the classifier's, which Muon leaves to AdamW.
+            matrices = [v.path for v in model.trainable_variables if len(v.shape) == 2]
             own = {
                 "momentum": optim.momentum,
                 "adam_beta_1": optim.beta_1,
                 "adam_beta_2": optim.beta_2,
                 "epsilon": optim.epsilon,
                 "adam_weight_decay": decay,
-                "exclude_layers": ["^classifier/"],
+                "exclude_layers": [f"^{re.escape(matrices[-1])}$"] if matrices else [],
             }
     if rates:
         kind = _with_rates(kind, [rates.get(v.path, 1.0) for v in model.trainable_variables])

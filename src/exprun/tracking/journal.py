@@ -50,7 +50,7 @@ class Journal:
                 self._write(event.step, figures)
 
     def _steps(self, event: StepsDone) -> None:
-        """Means over windows of `log_every` steps, wherever the calls of the loop cut them."""
+        """Means over `log_every` steps, wherever the calls of the loop cut them; the rest of an epoch is in its own."""
         first = event.step - len(event.losses) + 1
         for offset, values in enumerate(zip(event.losses, event.accuracies, event.rates, strict=True)):
             self._waiting.append(np.asarray(values, np.float64))

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import platform
+import re
 import sys
 import threading
 import time
@@ -16,11 +17,13 @@ from exprun.config.errors import one_line
 from exprun.config.schema import Config, settings
 from exprun.tracking.journal import tail
 from exprun.tracking.source import git_state
-from exprun.tracking.store import artifact_root, tracking_uri
+from exprun.tracking.store import artifact_root, tracking_uri, without_password
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
+HURRY_SECONDS = 5.0  # that the delivery gets after a signal
+TRIES_AFTER_END = 3  # of the delivery
 PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
 ARTIFACTS = (
     "config.yaml",
@@ -68,12 +71,20 @@ class MlflowTracker:
                     self._start()
                 self._wake.set()
 
-    def wait(self, seconds: float) -> str | None:
-        """Wait for the delivery after the end; returns what kept it from arriving, or None."""
-        if self._thread is not None:
-            self._thread.join(seconds)
-            if self._thread.is_alive():
-                return f"it did not answer for {seconds:g} seconds"
+    def wait(self, seconds: float, stop: Callable[[], str | None]) -> str | None:
+        """Wait for the delivery after the end; returns what kept it from arriving, or None.
+
+        Args:
+            seconds: at most.
+            stop: tells whether a signal asked to end; then it gets `HURRY_SECONDS` more.
+        """
+        give_up, hurried = time.monotonic() + seconds, False
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(0.2)
+            if stop() and not hurried:
+                give_up, hurried = min(give_up, time.monotonic() + HURRY_SECONDS), True
+            if time.monotonic() > give_up:
+                return self.problem or "it did not answer in time"
         return self.problem
 
     def _start(self) -> None:
@@ -81,48 +92,81 @@ class MlflowTracker:
         self._thread.start()
 
     def _deliver(self) -> None:
-        try:
-            client, run_id = self._open()
-            offset = 0
-            while True:
-                self._wake.wait(2.0)
-                ended = self._ended
-                rows, offset = tail(self.folder / "metrics.jsonl", offset)
-                self._send(client, run_id, rows)
-                if ended is not None:
-                    self._close(client, run_id, ended)
-                    return
-        except Exception as error:  # whatever a server, a disk or a network does, training goes on
-            self.problem = one_line(error)[:200]
-            log.exception("MLflow did not take the run")
+        """Deliver until the end; after a failure begin again, for what arrives twice counts once."""
+        pause, tries_after_end = 1.0, 0
+        while tries_after_end < TRIES_AFTER_END:
+            try:
+                self._deliver_all()
+                self.problem = None
+                return
+            except Exception as error:  # whatever a server, a disk or a network does, training goes on
+                self.problem = one_line(error)[:200]
+                log.exception("MLflow did not take the run")
+            tries_after_end += self._ended is not None
+            time.sleep(pause)
+            pause = min(2 * pause, 30.0) if self._ended is None else 1.0
+
+    def _deliver_all(self) -> None:
+        client, run_id = self._open()
+        offset = 0
+        while True:
+            self._wake.wait(2.0)
+            ended = self._ended
+            rows, offset = tail(self.folder / "metrics.jsonl", offset)
+            self._send(client, run_id, rows)
+            if ended is not None:
+                self._close(client, run_id, ended, rows[-1]["step"] if rows else 0)
+                return
 
     def _open(self) -> tuple[Any, str]:
         """The client and the run, a new one or that of an earlier start."""
         if self.uri.startswith("sqlite:///"):
             Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         import mlflow
-        from mlflow.entities import RunStatus
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         client = mlflow.MlflowClient(tracking_uri=self.uri)
-        note = self.folder / "tracking.json"
-        if note.exists():
-            run_id = json.loads(note.read_text())["run_id"]
-            client.update_run(run_id, status=RunStatus.to_string(RunStatus.RUNNING))
+        run_id = self._reopen(client)
+        if run_id is None:
+            run = client.create_run(self._experiment(client), self._start_time, self._tags(), self.name)
+            run_id = run.info.run_id
+            (self.folder / "tracking.json").write_text(
+                json.dumps({"uri": without_password(self.uri), "run_id": run_id})
+            )
+        self._log_inputs(client, run_id)
+        if not client.get_run(run_id).data.params:
+            client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
+        return client, run_id
+
+    def _reopen(self, client: Any) -> str | None:
+        """The run of an earlier start, RUNNING again, where this store has one."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            note = json.loads((self.folder / "tracking.json").read_text())
+            if note["uri"] != without_password(self.uri):
+                return None
+            run = client.get_run(note["run_id"])
+        except (OSError, ValueError, KeyError):
+            return None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        run_id = str(run.info.run_id)
+        client.update_run(run_id, status="RUNNING")
+        if "exprun.reason" in run.data.tags:
+            client.delete_tag(run_id, "exprun.reason")
+        if run.data.params.get("trainer.epochs") not in (None, str(self.config.trainer.epochs)):
             # Params cannot change, so a tag tells how far the resumed run goes.
             client.set_tag(run_id, "exprun.resumed_to_epochs", str(self.config.trainer.epochs))
-            return client, run_id
-        experiment = self._experiment(client)
-        run = client.create_run(experiment, self._start_time, self._tags(), self.name)
-        run_id = run.info.run_id
-        note.write_text(json.dumps({"run_id": run_id, "experiment_id": experiment}))
-        self._log_inputs(client, run_id)
-        client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
-        return client, run_id
+        return run_id
 
     def _params(self) -> dict[str, str]:
         params = flat(settings(self.config))
+        if "tracking.uri" in params:
+            params["tracking.uri"] = without_password(params["tracking.uri"])
         unused = ("init.", "norm.") if self.config.model.builder else ()
         return {key: value for key, value in params.items() if not key.startswith(unused)}
 
@@ -145,7 +189,7 @@ class MlflowTracker:
             "mlflow.user": os.environ.get("USER", ""),
             "mlflow.source.name": "exprun",
             "exprun.version": __version__,
-            "exprun.command": self.command,
+            "exprun.command": re.sub(r"://[^\s/@']*@", "://***@", self.command),
             "exprun.run_dir": str(self.folder),
             "exprun.python": platform.python_version(),
         }
@@ -186,7 +230,9 @@ class MlflowTracker:
         for start in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
-    def _close(self, client: Any, run_id: str, ended: RunEnded) -> None:
+    def _close(self, client: Any, run_id: str, ended: RunEnded, step: int) -> None:
+        best = {key: value for key, value in ended.metrics.items() if key.startswith("val/best_")}
+        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": best}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for name in ARTIFACTS:

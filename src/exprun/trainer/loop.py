@@ -86,7 +86,8 @@ class Loop:
     def train(self) -> Outcome:
         """Train, evaluate, select; then measure the test set once, at the selected weights."""
         state = self.state
-        status, reason = "FINISHED", ""
+        # A run that was to stop here may have died before it could say so.
+        status, reason = "FINISHED", self._early_stop() if state.epoch and not state.epoch_steps else ""
         while state.epoch < self.epochs and not reason:
             reason = self._train_epoch()
             if reason.startswith("not finite"):
@@ -110,17 +111,20 @@ class Loop:
         order = epoch_order(len(self.train_feed), config.trainer.batch_size, seed, epoch)[: self.steps_per_epoch]
         if config.trainer.overfit_batch:
             order = np.repeat(order[:1], len(order), axis=0)
-        left = min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps)
+        left = max(0, min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps))
         order = order[state.epoch_steps : state.epoch_steps + left]
+        started = time.perf_counter()
         for images, labels, indices in self.train_feed.chunks(order, self._steps_per_call):
             numbers = np.arange(state.step, state.step + len(indices))
             rates = rate_at(
                 config.schedule, config.optim.learning_rate, numbers, self.steps_per_epoch, self.total_steps
             )
             rates = rates * np.float32(state.plateau[0])
-            started = time.perf_counter()
             done = self.step.train(images, labels, indices, rates, state.step)
-            self._count(done.losses, done.accuracies, rates, time.perf_counter() - started)
+            # From the end of the call before: waiting for images is part of the time.
+            now = time.perf_counter()
+            self._count(done.losses, done.accuracies, rates, now - started)
+            started = now
             if not done.finite:
                 self._failing = (images, indices[len(done.losses) - 1])
                 return f"not finite: the loss at step {state.step} is {done.losses[-1]}"
@@ -129,8 +133,9 @@ class Loop:
             limit = config.trainer.max_seconds
             if limit is not None and state.seconds >= limit:
                 return f"trainer.max_seconds={limit:g} is over"
-        if state.step >= self.total_steps and config.trainer.max_steps == state.step:
-            return f"trainer.max_steps={config.trainer.max_steps} is reached"
+        most = config.trainer.max_steps
+        if most is not None and state.step >= most:
+            return f"trainer.max_steps={most} is reached"
         return ""
 
     def _steps_per_call(self) -> int:
@@ -180,7 +185,7 @@ class Loop:
         self.step.swap_averages()
         found = self.measure(self.val_feed)
         loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)
-        best, better = self._is_best(loss, accuracy)
+        best, better = self._is_best(loss if np.isfinite(loss) else np.inf, accuracy)
         state.waited = 0 if better else state.waited + 1
         if best:
             state.best = {"loss": loss, "accuracy": accuracy, "step": float(state.step), "epoch": epoch}
@@ -247,7 +252,8 @@ class Loop:
     def _final(self) -> dict[str, float]:
         """Measure the test set once, at the weights that validation chose."""
         state, trainer = self.state, self.config.trainer
-        if state.epoch_steps:  # ended within an epoch: these weights have not been measured yet
+        measured = bool(state.history) and state.history[-1]["step"] == state.step
+        if state.epoch_steps and not measured:  # ended within an epoch: these weights have not been measured yet
             count = state.epoch_steps
             self._validate(state.epoch + count / self.steps_per_epoch, *(total / count for total in state.epoch_sums))
             self._save()
@@ -293,11 +299,11 @@ class Loop:
 
     def _blame(self, reason: str) -> str:
         """The reason, and the first tensor that is not finite: a weight, or the output of a layer."""
-        bad = [v.path for v in self.step.model.variables if not _finite(v.value)]
+        if self.step.device.strategy is not None or self._failing is None:
+            return reason  # several devices have already changed their weights by it
+        bad = [v.path for v in self.step.model.trainable_variables if not _finite(v.value)]
         if bad:
             return f"{reason}; the first tensor that is not finite is the weight {bad[0]}"
-        if self.step.device.strategy is not None or self._failing is None:
-            return reason
         images, index = self._failing
         inputs = self.step.batch_inputs(images, tf.constant(index), tf.constant(self.state.step - 1))
         if not _finite(inputs):

@@ -70,6 +70,7 @@ class Step:
         self.model, self.optimizer, self.scaling, self.device = model, optimizer, scaling, device
         self.batch = config.trainer.batch_size
         self.l2 = l2_factors(config.optim, model)
+        self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
         self.seed = tf.Variable(np.array(config.seed).astype(np.uint32).astype(np.int32), trainable=False)
         self.smoothing = tf.Variable(config.trainer.label_smoothing, trainable=False)
         strengths = {} if config.trainer.overfit_batch else augmentation.strengths(config.augment)
@@ -183,7 +184,8 @@ class Step:
         replica: int | tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One step on this replica's share of the batch; loss and accuracy add up over the replicas."""
-        loss, accuracy, gradients = self._gradients_of(images, labels, index, step, replica)
+        inputs, targets = self.batch_inputs(images, index, step, replica), tf.gather(labels, index)
+        loss, accuracy, gradients = self._gradients_of(inputs, targets)
         if self.device.strategy is None:
             # A step whose loss is not finite changes nothing, so what made it so can still be found.
             tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients), lambda: tf.constant(False))
@@ -191,12 +193,8 @@ class Step:
             self._apply(gradients)
         return loss, accuracy
 
-    def _gradients(
-        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor, replica: int | tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
-        """Loss, accuracy and gradients of a share of the batch: all that XLA may compile."""
-        inputs = self.batch_inputs(images, index, step, replica)
-        targets = tf.gather(labels, index)
+    def _gradients(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
+        """Loss, accuracy and gradients of a share of the batch; XLA compiles this, but not every image operation."""
         variables = self.model.trainable_variables
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         with tf.GradientTape() as tape:
@@ -215,6 +213,12 @@ class Step:
         return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _apply(self, gradients: list[Any]) -> tf.Tensor:
+        if self.device.strategy is not None and self.clips:
+            # Keras clips before it adds up the replicas. So they are added up here, and each gets its share of the
+            # sum; `make_optimizer` divides the thresholds alike.
+            context = tf.distribute.get_replica_context()
+            total = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients = [gradient / self.device.replicas for gradient in total]
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return tf.constant(True)
 
