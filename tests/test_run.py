@@ -156,7 +156,13 @@ def test_a_dry_run_does_one_step_and_tracks_nothing():
     result = tiny("trainer.dry_run=true", "run_dir=out", "tracking=mlflow")
     assert result.history[-1]["step"] == 1
     assert "test/accuracy" not in result.metrics
-    assert sorted(p.name for p in result.run_dir.iterdir()) == ["config.yaml", "model.txt", "result.json", "run.log"]
+    assert sorted(p.name for p in result.run_dir.iterdir()) == [
+        ".lock",
+        "config.yaml",
+        "model.txt",
+        "result.json",
+        "run.log",
+    ]
 
 
 def test_early_stopping_says_why():
@@ -250,9 +256,12 @@ def test_a_composed_config_is_as_good_as_overrides():
     assert run(composed).status == "FINISHED"
 
 
-def test_data_that_is_not_there_is_an_error_of_its_own():
-    with pytest.raises(DataError, match="does not exist"):
-        tiny("data=cifar10", "data.root=nowhere", "run_dir=out", "data.size=32")
+def test_data_that_is_not_there_is_an_error_of_its_own(tmp_path):
+    with pytest.raises(DataError, match="put cifar-10-python"):
+        tiny("data=cifar10", f"data.root={tmp_path}", "run_dir=out", "data.size=32")
+    with pytest.raises(ConfigError, match="nowhere does not exist"):
+        tiny("data=cifar10", "data.root=nowhere", "run_dir=other", "data.size=32")
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_set_too_small_for_the_batch_is_refused(tmp_path):

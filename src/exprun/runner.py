@@ -470,11 +470,19 @@ def _save_keras(path: Path, model: Any, scaling: Scaling) -> None:
     keras.Model(pixels, model(scaling.on_graph(pixels)), name=model.name).save(path)
 
 
+class _Formatter(logging.Formatter):
+    """Log lines without the passwords that libraries put into their messages."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        return without_password(super().format(record))
+
+
 @contextlib.contextmanager
 def _logging_to(path: Path) -> Iterator[None]:
     """Python's log records and native libraries' messages in the run's log file, off the terminal."""
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     level, others = root.level, root.handlers[:]
     root.handlers = [handler]

@@ -1,7 +1,12 @@
 """Runs in a real SQLite store."""
 
+import sqlite3
+import subprocess
+import sys
+
 import pytest
 
+from exprun.config.errors import DataError
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import flat
 from exprun.tracking.store import tracking_uri, without_password
@@ -111,3 +116,27 @@ def test_passwords_are_not_shown():
 
 def test_flat_leaves_out_what_is_off():
     assert flat({"a": {"b": 1, "c": None}, "d": [1, 2]}) == {"a.b": "1", "d": "[1, 2]"}
+
+
+def test_two_first_starts_at_once_both_arrive(tmp_path):
+    words = [sys.executable, "-m", "exprun", "experiment=smoke", "progress=quiet", "trainer.epochs=1"]
+    both = [subprocess.Popen([*words, f"seed={seed}"], stderr=subprocess.PIPE, text=True) for seed in (0, 1)]
+    for process in both:
+        assert process.wait(timeout=200) == 0, process.stderr.read()
+    with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as store:
+        assert store.execute("select status from runs").fetchall() == [("FINISHED",), ("FINISHED",)]
+
+
+def test_a_run_that_fails_before_training_is_recorded(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(DataError):
+        tiny("tracking=mlflow", "data=image_folder", "data.root=pictures", "run_dir=out", "data.limit=null")
+    with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as store:
+        assert store.execute("select status from runs").fetchall() == [("FAILED",)]
+
+
+def test_a_password_in_the_uri_is_not_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tiny("tracking=mlflow", "tracking.uri='http://me:secret@127.0.0.1:9'", "run_dir=out", "trainer.epochs=1")
+    for path in (tmp_path / "out").iterdir():
+        assert path.is_dir() or b"secret" not in path.read_bytes(), path.name

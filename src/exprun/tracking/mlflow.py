@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import platform
-import re
 import sys
 import threading
 import time
@@ -100,7 +99,7 @@ class MlflowTracker:
                 self.problem = None
                 return
             except Exception as error:  # whatever a server, a disk or a network does, training goes on
-                self.problem = one_line(error)[:200]
+                self.problem = without_password(one_line(error))[:200]
                 log.exception("MLflow did not take the run")
             tries_after_end += self._ended is not None
             time.sleep(pause)
@@ -189,7 +188,7 @@ class MlflowTracker:
             "mlflow.user": os.environ.get("USER", ""),
             "mlflow.source.name": "exprun",
             "exprun.version": __version__,
-            "exprun.command": re.sub(r"://[^\s/@']*@", "://***@", self.command),
+            "exprun.command": without_password(self.command),
             "exprun.run_dir": str(self.folder),
             "exprun.python": platform.python_version(),
         }

@@ -1,8 +1,8 @@
 """Where MLflow keeps runs. Imports nothing heavy, so the command line can say it at once."""
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 OUTPUTS = Path("outputs")
 
@@ -17,10 +17,6 @@ def artifact_root(uri: str) -> str | None:
     return (OUTPUTS / "mlartifacts").resolve().as_uri() if uri.startswith("sqlite:") else None
 
 
-def without_password(uri: str) -> str:
-    """A URI as it may be shown and logged."""
-    parts = urlsplit(uri)
-    if parts.password is None and parts.username is None:
-        return uri
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    return urlunsplit(parts._replace(netloc=f"***@{host}"))
+def without_password(text: str) -> str:
+    """A URI, or text with URIs in it, as it may be shown and logged."""
+    return re.sub(r"://[^\s/@'\"]*@", "://***@", text)
