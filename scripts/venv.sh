@@ -1,5 +1,5 @@
-# Sourced by the other scripts: makes .venv on first use, and again when what it needs has changed.
-# Usage: . scripts/venv.sh [extra]   the extras of pyproject.toml to install, for example dev
+# Sourced by the other scripts for make_venv, which makes .venv on first use and again when what it needs has changed.
+# Usage: make_venv "" | make_venv dev   the extras of pyproject.toml to install
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.venv/bin/python
 
@@ -25,5 +25,3 @@ make_venv() {
   fi
   echo "$stamp" >"$root/.venv/installed-${extras:-base}"
 }
-
-make_venv "${1:-}"

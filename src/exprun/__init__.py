@@ -6,7 +6,8 @@ __version__ = "0.1.0"
 __all__ = ["RunResult", "Session", "run"]
 
 if TYPE_CHECKING:
-    from exprun.runner import RunResult, Session, run
+    from exprun.run_folder import RunResult
+    from exprun.runner import Session, run
 
 
 def __getattr__(name: str) -> Any:

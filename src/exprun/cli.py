@@ -183,7 +183,7 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     """Check every job, then run them the way Hydra does."""
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
     configs = composer.jobs(args.overrides) if multirun else [composer.config(args.overrides)]
-    from exprun.runner import preflight
+    from exprun.run_folder import preflight
 
     for config in configs:
         preflight(config)
@@ -232,7 +232,8 @@ def job(config: "DictConfig") -> Score:
     from omegaconf import OmegaConf, open_dict
 
     from exprun.config.compose import typed
-    from exprun.runner import COMPLETE, run
+    from exprun.run_folder import COMPLETE
+    from exprun.runner import run
 
     hydra = HydraConfig.get()
     overrides = [str(text) for text in hydra.overrides.task]

@@ -5,22 +5,22 @@ import json
 import logging
 import os
 import shlex
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from omegaconf import DictConfig
 
 from exprun.config.checks import check_shape
-from exprun.config.errors import ConfigError, DataError, RunError, UserError, one_line
-from exprun.config.schema import Config, settings
+from exprun.config.errors import ConfigError, DataError, UserError, one_line
+from exprun.config.schema import Config
 from exprun.data import Dataset, load
 from exprun.input import Scaling, fit
+from exprun.logs import logging_to
+from exprun.run_folder import RunResult, clear, locked, preflight, run_folder, worker_index, write_config
 from exprun.signals import Killed, Signals
 from exprun.tracking.store import tracking_uri, without_password
 
@@ -28,46 +28,9 @@ if TYPE_CHECKING:
     from exprun.trainer.events import Event
     from exprun.trainer.loop import Outcome
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 DELIVERY_SECONDS = 60.0  # that the end of a run waits for a tracking server
-COMPLETE = "complete already"  # the reason of a run that had nothing left to do
-OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".hydra", ".lock"})  # what makes a folder a run's
-LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
-# What a resumed run may do otherwise than before.
-FREE_ON_RESUME = {
-    *(("trainer", key) for key in LIMITS),
-    ("run_dir",),
-    ("progress",),
-    ("trainer", "resume"),
-    ("trainer", "log_every"),
-    ("tracking",),
-    ("data", "cache"),
-}
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run gave.
-
-    Args:
-        status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: why it ended where it did; empty where all epochs were done.
-        metrics: final figures by the names they have in MLflow. `val/best_*` are those at the weights that
-            validation chose, `test/*` were measured once, at the same weights.
-        history: figures of each epoch.
-        run_dir: its folder.
-    """
-
-    status: str
-    reason: str
-    metrics: dict[str, float]
-    history: list[dict[str, float]]
-    run_dir: Path
 
 
 @dataclass
@@ -116,41 +79,12 @@ def run(
 
     from exprun.console import Console
 
-    with _locked(folder):
-        _clear(folder)
-        _write_config(config, folder)
+    with locked(folder):
+        clear(folder)
+        write_config(config, folder)
         story = _Story(config, folder, name, command, Console(config, name, folder), session or Session())
-        with _logging_to(folder / "run.log"), Signals() as signals:
+        with logging_to(folder / "run.log"), Signals() as signals:
             return story.tell(signals)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in the same folder; the system lets go of it whatever happens."""
-    with open(folder / ".lock", "w") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(f"Another process is training in {folder}.") from None
-        yield
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier start has left: its result, and without a checkpoint its figures too."""
-    stale = ["result.json"]
-    if not (folder / "checkpoints" / "last.npz").exists():
-        stale += ["metrics.jsonl", "tracking.json"]
-    for name in stale:
-        (folder / name).unlink(missing_ok=True)
-
-
-def _write_config(config: Config, folder: Path) -> None:
-    """Write `config.yaml`: what can be composed again, without passwords."""
-    found = settings(config)
-    if config.tracking.uri is not None:
-        found["tracking"]["uri"] = without_password(config.tracking.uri)
-    (folder / "config.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 
 class _Story:
@@ -339,102 +273,6 @@ def _name(config: Config) -> str:
     return "-".join([config.model.name, config.data.name, *norm, config.optim.name, str(config.seed)])
 
 
-def run_folder(config: Config) -> Path:
-    """The run's folder, absolute; a worker other than the first has one of its own inside it."""
-    folder = Path(config.run_dir).expanduser().absolute()
-    if index := worker_index(config):
-        folder = folder / f"worker-{index}"
-    return folder
-
-
-def worker_index(config: Config) -> int:
-    """This process' number among the workers of `trainer.strategy=multi_worker`; 0 without them.
-
-    Raises:
-        ConfigError: TF_CONFIG, which names the workers, is missing or cannot be read.
-    """
-    if config.trainer.strategy != "multi_worker":
-        return 0
-    try:
-        return int(json.loads(os.environ["TF_CONFIG"])["task"]["index"])
-    except (KeyError, ValueError, TypeError):
-        raise ConfigError(
-            "trainer.strategy=multi_worker needs TF_CONFIG in the environment: JSON with cluster.worker and task.index."
-        ) from None
-
-
-def preflight(config: Config) -> RunResult | None:
-    """Check what the config names on disk, before anything is written or TensorFlow imported.
-
-    Returns:
-        None to train, or the result of a run that has nothing left to do.
-
-    Raises:
-        ConfigError: a folder or file cannot be used.
-    """
-    root = config.data.root
-    if root is not None and not Path(root).expanduser().exists():
-        raise ConfigError(f"data.root={root} does not exist.")
-    folder = run_folder(config)
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {there} is a file.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"run_dir={config.run_dir} cannot be written: no right to write in {there}.")
-    if there == folder and not OWN_FILES.intersection(names := os.listdir(folder)) and names:
-        raise ConfigError(f"run_dir={config.run_dir} holds other files and no run; name a new or empty folder.")
-    return _result_before(config, folder)
-
-
-def _result_before(config: Config, folder: Path) -> RunResult | None:
-    """What the folder holds of an earlier start: None to train, or the result where nothing is left to do.
-
-    Raises:
-        ConfigError: it holds a run and `trainer.resume` is off, or the run had another config.
-    """
-    if not (folder / "config.yaml").exists():
-        return None
-    try:
-        before = yaml.safe_load((folder / "config.yaml").read_text())
-        dry = before["trainer"]["dry_run"]
-        result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}."
-        ) from None
-    if dry or not ((folder / "metrics.jsonl").exists() or (folder / "checkpoints").exists()):
-        return None  # nothing in it that could be lost
-    if not config.trainer.resume:
-        raise ConfigError(
-            f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another."
-        )
-    now = settings(config)
-    if (folder / "checkpoints" / "last.npz").exists():
-        for key, old, new in _differences(before, now):
-            raise ConfigError(
-                f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
-                "only a run of the same config goes on."
-            )
-    if result.get("status") != "FINISHED":
-        return None
-    # A run that a limit ended goes on under another limit; one that did all its epochs, with more of them.
-    same_limits = all(before["trainer"].get(key) == now["trainer"][key] for key in LIMITS)
-    if same_limits or (not result["reason"] and before["trainer"]["epochs"] >= config.trainer.epochs):
-        return RunResult("FINISHED", COMPLETE, result["metrics"], result["history"], folder)
-    return None
-
-
-def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any, Any]]:
-    """Settings in which two configs differ, without those that may."""
-    if path in FREE_ON_RESUME:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*new, *(k for k in old if k not in new)]:
-            yield from _differences(old.get(key), new.get(key), (*path, key))
-    elif old != new:
-        yield ".".join(path), old, new
-
-
 def _prepare_process(config: Config) -> None:
     """Import TensorFlow, and set what it sets once a process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -468,52 +306,3 @@ def _save_keras(path: Path, model: Any, scaling: Scaling) -> None:
 
     pixels = keras.Input(model.input_shape[1:], name="pixels")
     keras.Model(pixels, model(scaling.on_graph(pixels)), name=model.name).save(path)
-
-
-class _Formatter(logging.Formatter):
-    """Log lines without the passwords that libraries put into their messages."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
-        return without_password(super().format(record))
-
-
-@contextlib.contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    """Python's log records and native libraries' messages in the run's log file, off the terminal."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    level, others = root.level, root.handlers[:]
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    try:
-        with _native_stderr_to(handler.stream):
-            yield
-    finally:
-        logging.captureWarnings(False)
-        root.handlers, root.level = others, level
-        handler.close()
-
-
-@contextlib.contextmanager
-def _native_stderr_to(file: Any) -> Iterator[None]:
-    """Point file descriptor 2, to which C++ writes, at `file`; Python's own stderr stays where it was."""
-    try:
-        terminal = os.dup(2)
-        python_is_native = sys.stderr.fileno() == 2
-    except (OSError, AttributeError, ValueError):  # no such descriptor, or a stderr that is no file
-        yield
-        return
-    before = sys.stderr
-    with os.fdopen(terminal, "w", buffering=1, closefd=True) as kept:
-        if python_is_native:
-            sys.stderr = kept
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            kept.flush()
-            os.dup2(kept.fileno(), 2)
-            sys.stderr = before
