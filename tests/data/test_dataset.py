@@ -12,8 +12,9 @@ from exprun.config.errors import DataError
 from exprun.config.schema import Data
 from exprun.data import cache as cache_module
 from exprun.data import load
-from exprun.data.cache import Pool, cached
+from exprun.data.cache import cached
 from exprun.data.dataset import split
+from exprun.data.pool import Pool
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 

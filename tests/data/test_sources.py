@@ -20,7 +20,8 @@ from PIL import Image
 from exprun.config.errors import DataError
 from exprun.config.schema import Data
 from exprun.data import load, sources
-from exprun.data.sources import IDX, TEST, TRAIN, VALIDATION, locate
+from exprun.data.pool import TEST, TRAIN, VALIDATION
+from exprun.data.sources import IDX, locate
 
 RNG = np.random.default_rng(0)
 folders = sources._folders

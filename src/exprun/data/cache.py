@@ -11,34 +11,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exprun.data.pool import Pool
+
 LAYOUT = 1  # of the entries; another number leaves the old ones unused
-
-
-@dataclass
-class Pool:
-    """All images of a set, before splits.
-
-    Args:
-        images: uint8, (images, height, width, channels).
-        labels: int32, (images,), numbers of `classes`.
-        classes: names, in the order of their numbers.
-        parts: for each image 0 training, 1 validation, 2 test, by the set's own division; uint8.
-        skipped: files that could not be read, with the reason.
-        fingerprint: SHA-256 of images, labels and parts, in hex.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    classes: list[str]
-    parts: np.ndarray
-    skipped: list[str] = field(default_factory=list)
-    fingerprint: str = ""
 
 
 def file_key(paths: Sequence[Path], index: Path) -> str:

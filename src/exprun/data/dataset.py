@@ -8,8 +8,9 @@ import numpy as np
 
 from exprun.config.errors import DataError
 from exprun.config.schema import Data
-from exprun.data.cache import Pool, cached, file_key
-from exprun.data.sources import TEST, TRAIN, VALIDATION, locate
+from exprun.data.cache import cached, file_key
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool
+from exprun.data.sources import locate
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from exprun.config.errors import DataError, one_line
 from exprun.config.schema import Data
-from exprun.data.cache import Pool
-from exprun.data.sources import TEST, TRAIN, VALIDATION, Source, _plain
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool, Source, plain
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 # Formats that decode in Pillow alone; EPS, for one, would start another program.
@@ -102,7 +101,7 @@ def _read(found: list[tuple[Path, str, int]], classes: list[str], data: Data) ->
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
     if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
         raise DataError(f"None of the training pictures of class {classes[min(empty)]} can be read.")
-    return Pool(images, labels, [_plain(name) for name in classes], parts, [skipped[i] for i in sorted(skipped)])
+    return Pool(images, labels, [plain(name) for name in classes], parts, [skipped[i] for i in sorted(skipped)])
 
 
 def _common_size(files: list[Path]) -> tuple[int, int]:

@@ -10,12 +10,10 @@ import importlib.util
 import io
 import os
 import pickle
-import re
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,9 +22,9 @@ import numpy as np
 from exprun.config.checks import FACTS
 from exprun.config.errors import DataError, one_line
 from exprun.config.schema import Data
-from exprun.data.cache import Pool
+from exprun.data.folder import locate_folder
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool, Source, plain
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
 MAX_CLASSES = 100_000
 
 
@@ -73,14 +71,6 @@ IDX = (
 )
 
 
-class Source(NamedTuple):
-    """The files of a set, and what reads them."""
-
-    files: list[Path]
-    read: Callable[[], Pool]
-    labelling: str = ""  # what the places of the files say beyond their content
-
-
 def locate(data: Data) -> Source:
     """The files of the set and their reader; downloads what is nowhere on the machine.
 
@@ -98,8 +88,6 @@ def locate(data: Data) -> Source:
         case "cifar10" | "cifar100":
             return _cifar(data)
         case "image_folder":
-            from exprun.data.folder import locate_folder
-
             return locate_folder(data)
     return _arrays(data)
 
@@ -380,9 +368,4 @@ def _pool(
     numbers = np.asarray(labels, np.int32)
     if len(numbers) != len(images) or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names)):
         raise DataError(f"{name}: labels do not fit the images, or lie outside of 0 to {len(names) - 1}.")
-    return Pool(np.ascontiguousarray(images), numbers, [_plain(n) for n in names], np.asarray(parts, np.uint8))
-
-
-def _plain(name: str) -> str:
-    """A class name without control characters, for terminals and file names."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "�", name)
+    return Pool(np.ascontiguousarray(images), numbers, [plain(n) for n in names], np.asarray(parts, np.uint8))
