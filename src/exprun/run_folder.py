@@ -125,7 +125,8 @@ def preflight(config: Config) -> RunResult | None:
         raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {there} is a file.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise ConfigError(f"run_dir={config.run_dir} cannot be written: no right to write in {there}.")
-    if there == folder and not OWN_FILES.intersection(names := os.listdir(folder)) and names:
+    names = {name for name in os.listdir(there) if not name.startswith("worker-")} if there == folder else set()
+    if names and not names & OWN_FILES:
         raise ConfigError(f"run_dir={config.run_dir} holds other files and no run; name a new or empty folder.")
     return _result_before(config, folder)
 
