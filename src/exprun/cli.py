@@ -234,6 +234,7 @@ def job(config: "DictConfig") -> Score:
     from exprun.config.compose import typed
     from exprun.run_folder import COMPLETE
     from exprun.runner import run
+    from exprun.tracking.store import without_password
 
     hydra = HydraConfig.get()
     overrides = [str(text) for text in hydra.overrides.task]
@@ -245,11 +246,12 @@ def job(config: "DictConfig") -> Score:
     assert isinstance(plain, dict)
     plain.pop("hydra", None)
     typed_config = typed({str(key): value for key, value in plain.items()}, {o.split("=")[0] for o in overrides})
-    label = f"run {hydra.job.num} ({' '.join(overrides)})" if sweeping else ""
+    shown = without_password(" ".join(overrides))
+    label = f"run {hydra.job.num} ({shown})" if sweeping else ""
     if sweeping and typed_config.progress != "quiet":
         print(f"{label}:", flush=True)
     if sweeping and typed_config.tracking.run_name is None:
-        typed_config.tracking.run_name = f"{hydra.job.num} {' '.join(overrides)}"[:200]
+        typed_config.tracking.run_name = f"{hydra.job.num} {shown}"[:200]
     words = ["python", "-m", "exprun", *shlex.split(os.environ.get("EXPRUN_OPTIONS", "")), *overrides]
 
     def failed(reason: str, code: int) -> Score:

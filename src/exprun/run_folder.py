@@ -20,7 +20,7 @@ except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
-OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".hydra", ".lock"})  # what makes a folder a run's
+OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".lock"})  # what makes a folder a run's
 LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 # What a resumed run may do otherwise than before.
 FREE_ON_RESUME = {
@@ -154,7 +154,7 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
             f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another."
         )
     now = settings(config)
-    if (folder / "checkpoints" / "last.npz").exists():
+    if result.get("status") == "FINISHED" or (folder / "checkpoints" / "last.npz").exists():
         for key, old, new in _differences(before, now):
             raise ConfigError(
                 f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "

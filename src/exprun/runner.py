@@ -72,7 +72,7 @@ def run(
         return before
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    name = config.tracking.run_name or _name(config)
+    name = without_password(config.tracking.run_name or _name(config))
     if command is None:
         words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
         command = shlex.join(["python", "-m", "exprun", *words])
@@ -237,7 +237,8 @@ class _Story:
         hints = [("folder", str(self.folder))]
         if status == "KILLED" and (self.folder / "checkpoints" / "last.npz").exists():
             words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
-            hints.append(("resume", shlex.join([*words, f"run_dir={self.folder}", "trainer.resume=true"])))
+            resume = shlex.join([*words, f"run_dir={self.folder}", "trainer.resume=true"])
+            hints.append(("resume", without_password(resume)))
         if self.tracker is not None:
             uri = tracking_uri(self.config.tracking.uri)
             local = self.config.tracking.uri is None and "MLFLOW_TRACKING_URI" not in os.environ

@@ -107,14 +107,15 @@ class MlflowTracker:
 
     def _deliver_all(self) -> None:
         client, run_id = self._open()
-        offset = 0
+        offset = step = 0
         while True:
             self._wake.wait(2.0)
             ended = self._ended
             rows, offset = tail(self.folder / "metrics.jsonl", offset)
             self._send(client, run_id, rows)
+            step = max([step, *(row["step"] for row in rows)])
             if ended is not None:
-                self._close(client, run_id, ended, rows[-1]["step"] if rows else 0)
+                self._close(client, run_id, ended, step)
                 return
 
     def _open(self) -> tuple[Any, str]:
