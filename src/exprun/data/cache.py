@@ -21,7 +21,7 @@ from exprun.data.pool import Pool
 LAYOUT = 1  # of the entries; another number leaves the old ones unused
 
 
-def file_key(paths: Sequence[Path], index: Path) -> str:
+def file_key(paths: Sequence[str | Path], index: Path) -> str:
     """A key for the content of files.
 
     Reading every file at each start would cost minutes on a large folder, so the hash of the content is
@@ -34,11 +34,11 @@ def file_key(paths: Sequence[Path], index: Path) -> str:
     listing = hashlib.sha256()
     for path in paths:
         try:
-            stat = path.stat()
+            stat = os.stat(path)
             state = f"{stat.st_size}\0{stat.st_mtime_ns}"
         except OSError:  # a link to nothing; who reads the file will say so
             state = "missing"
-        listing.update(f"{path.absolute()}\0{state}\n".encode(errors="surrogateescape"))
+        listing.update(f"{os.path.abspath(path)}\0{state}\n".encode(errors="surrogateescape"))
     known = index / f"{listing.hexdigest()[:32]}.txt"
     with contextlib.suppress(OSError):
         key = known.read_text().strip()
@@ -46,7 +46,7 @@ def file_key(paths: Sequence[Path], index: Path) -> str:
             return key
     content, unread = hashlib.sha256(), False
     for path in paths:
-        content.update(f"{path.name}\0".encode(errors="surrogateescape"))
+        content.update(f"{os.path.basename(path)}\0".encode(errors="surrogateescape"))
         try:
             with open(path, "rb") as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())

@@ -1,7 +1,7 @@
 """The images of a set before its splits, and where they come from."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class Pool:
 class Source(NamedTuple):
     """The files of a set, and what reads them."""
 
-    files: list[Path]
+    files: Sequence[str | Path]
     read: Callable[[], Pool]
     labelling: str = ""  # what the places of the files say beyond their content
 
