@@ -173,6 +173,8 @@ def _check_run(config: Config) -> None:
         raise ConfigError(
             "trainer.jit=true excludes trainer.deterministic=true: XLA's max pooling has no such gradient."
         )
+    if trainer.max_seconds is not None and trainer.strategy == "multi_worker":
+        raise ConfigError("trainer.max_seconds cannot be kept by several workers alike; use trainer.max_steps.")
     if trainer.resume and not trainer.checkpoint:
         raise ConfigError("trainer.resume=true needs checkpoints: leave trainer.checkpoint=true.")
     if config.tracking.model == "checkpoint" and not trainer.checkpoint:

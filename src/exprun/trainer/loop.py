@@ -182,6 +182,7 @@ class Loop:
         """
         state, trainer = self.state, self.config.trainer
         started = time.perf_counter()
+        self.step.share_statistics()
         self.step.swap_averages()
         found = self.measure(self.val_feed)
         loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)

@@ -88,6 +88,7 @@ class Step:
         ]
         signature = [*data, tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32)]
         self._train = tf.function(self._train_graph, input_signature=signature, autograph=False)
+        self._share = tf.function(self._share_graph, autograph=False)
         self._evaluate = tf.function(self._evaluate_graph, input_signature=data, autograph=False)
 
     @property
@@ -126,6 +127,29 @@ class Step:
         losses, predictions = self._evaluate(images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
         return EvalResult(losses.numpy().reshape(-1)[real], predictions.numpy().reshape(-1)[real])
+
+    def share_statistics(self) -> None:
+        """Bring the norms' moving statistics, which each device gathers from its own share, to their mean over all.
+
+        Without it the workers of `multi_worker` would evaluate different networks, and decide differently.
+        """
+        if self.device.strategy is not None:
+            self._share()
+
+    def _share_graph(self) -> None:
+        strategy = self.device.strategy
+        assert strategy is not None
+        statistics = [v for v in self.model.non_trainable_variables if v.dtype == "float32"]
+
+        def on_replica() -> None:
+            context = tf.distribute.get_replica_context()
+            # A product, for the mere reading of a variable has no device, which the reduction asks for.
+            values = [1.0 * v.value for v in statistics]
+            for variable, mean in zip(statistics, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
+                variable.assign(mean)
+
+        if statistics:
+            strategy.run(on_replica)
 
     def swap_averages(self) -> None:
         """Exchange the weights with their averages; a second call exchanges them back."""
