@@ -1,5 +1,6 @@
 """Logs a run to MLflow from a thread of its own, so that training never waits for a server."""
 
+import contextlib
 import json
 import logging
 import os
@@ -7,7 +8,7 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from exprun.tracking.journal import tail
 from exprun.tracking.source import git_state
 from exprun.tracking.store import artifact_root, tracking_uri, without_password
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
@@ -126,7 +132,9 @@ class MlflowTracker:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        client = mlflow.MlflowClient(tracking_uri=self.uri)
+        with _alone(self.uri):  # the first use of a store makes its tables, which two at once would spoil
+            client = mlflow.MlflowClient(tracking_uri=self.uri)
+            client.search_experiments(max_results=1)
         run_id = self._reopen(client)
         if run_id is None:
             run = client.create_run(self._experiment(client), self._start_time, self._tags(), self.name)
@@ -246,6 +254,17 @@ class MlflowTracker:
             if path.exists():
                 client.log_artifact(run_id, str(path), "model")
         client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keep other processes from an SQLite store meanwhile; other databases see to that themselves."""
+    if fcntl is None or not uri.startswith("sqlite:///"):
+        yield
+        return
+    with open(f"{uri.removeprefix('sqlite:///')}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _now() -> int:
