@@ -185,11 +185,9 @@ class _Story:
                 device=device.description,
                 precision=device.precision,
                 parameters=built.model.count_params(),
-                train_images=len(dataset.train),
                 steps_per_epoch=loop.steps_per_epoch,
                 total_steps=loop.total_steps,
                 first_step=loop.state.step,
-                model_summary=summary,
                 data_fingerprint=dataset.fingerprint,
             )
         )

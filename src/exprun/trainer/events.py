@@ -13,11 +13,9 @@ class RunStarted:
     device: str
     precision: str
     parameters: int
-    train_images: int
     steps_per_epoch: int
     total_steps: int
     first_step: int
-    model_summary: str
     data_fingerprint: str
 
 
