@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from exprun.config.schema import Augment
 
-AFFINE = ("rotation", "zoom", "translation")
+AFFINE = ("rotation", "zoom", "stretch", "translation")
 
 
 def strengths(config: Augment) -> dict[str, float]:
@@ -38,7 +38,8 @@ def augment(images: tf.Tensor, seed: tf.Tensor, strength: dict[str, tf.Tensor]) 
         angle = uniform(0, -1.0, 1.0) * strength.get("rotation", 0.0) * (3.141592653589793 / 180)
         zoom = 1 + uniform(1, -1.0, 1.0) * strength.get("zoom", 0.0)
         move = [uniform(salt, -1.0, 1.0) * strength.get("translation", 0.0) for salt in (2, 3)]
-        images = _affine(images, angle, zoom, move[0], move[1])
+        high, wide = (zoom * (1 + uniform(salt, -1.0, 1.0) * strength.get("stretch", 0.0)) for salt in (11, 12))
+        images = _affine(images, angle, high, wide, move[0], move[1])
     if "crop" in strength:
         reach = strength["crop"]
         shift = [tf.cast(tf.floor(uniform(salt, -reach, reach + 1.0)), tf.int32) for salt in (4, 5)]
@@ -68,15 +69,18 @@ def _shift(images: tf.Tensor, shift: tf.Tensor, axis: int) -> tf.Tensor:
     return tf.gather(images, source, axis=axis, batch_dims=1)
 
 
-def _affine(images: tf.Tensor, angle: tf.Tensor, zoom: tf.Tensor, down: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """Rotate and zoom each image about its centre, then move it by fractions of its size; border mirrored."""
+def _affine(
+    images: tf.Tensor, angle: tf.Tensor, high: tf.Tensor, wide: tf.Tensor, down: tf.Tensor, right: tf.Tensor
+) -> tf.Tensor:
+    """Rotate each image about its centre, stretch it, then move it by fractions of its size; border mirrored."""
     height, width = (tf.cast(n, tf.float32) for n in (tf.shape(images)[1], tf.shape(images)[2]))
-    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
+    cos, sin = tf.cos(angle), tf.sin(angle)
     y, x = (height - 1) / 2, (width - 1) / 2
     # Each output pixel (u, v) reads the input at (a·u + b·v + c, d·u + e·v + f).
+    a, b, d, e = cos / wide, -sin / high, sin / wide, cos / high
     u, v = x + right * width, y + down * height
     zero = tf.zeros_like(cos)
-    rows = [cos, -sin, x - cos * u + sin * v, sin, cos, y - sin * u - cos * v, zero, zero]
+    rows = [a, b, x - a * u - b * v, d, e, y - d * u - e * v, zero, zero]
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack(rows, axis=1),

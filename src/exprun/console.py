@@ -128,10 +128,11 @@ class Console:
         whole = epoch is not None and epoch.step == event.step
         train = f"training loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}   " if epoch and whole else ""
         best = "  best so far" if event.best else ""
+        more = "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.more.items())
         self.last_line = time.monotonic()
         self.say(
             f"epoch {event.epoch:.4g}/{self.config.trainer.epochs}   {train}"
-            f"validation loss {event.loss:.4f}  accuracy {event.accuracy:.3f}{best}"
+            f"validation loss {event.loss:.4f}  accuracy {event.accuracy:.3f}{more}{best}"
         )
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
@@ -158,9 +159,13 @@ class Console:
                 table.add_row(label, f"{metrics[prefix + 'loss']:.4f}", f"{metrics[prefix + 'accuracy']:.2%}")
 
         row("training, last epoch", "train/")
+        row("training images in inference mode", "train/inference_")
+        row("training images, evaluation's preprocessing", "train/evaluated_")
         row("validation, last epoch", "val/")
+        row("validation under attack, last epoch", "val/adversarial_")
         row(f"validation, best (epoch {metrics.get('val/best_epoch', 0):.4g})", "val/best_")
         row("test, at the best validation", "test/")
+        row("test under attack", "test/adversarial_")
         if table.row_count:
             self.out.print(table)
         else:
@@ -174,8 +179,21 @@ class Console:
                     f"{_duration(seconds)} of training and evaluation" + (f", {speed:,.0f} images/s" if speed else ""),
                 )
             )
+        if "train/evaluated_accuracy" in metrics:
+            lines.append(("gap", _gap(metrics)))
         for label, text in [*lines, *hints]:
             self.out.print(f"{label:>8}  {escape(text)}")
+
+
+def _gap(metrics: dict[str, float]) -> str:
+    """What the gap between training and validation accuracy of the last epoch is made of, in points."""
+    parts = ("train/accuracy", "train/inference_accuracy", "train/evaluated_accuracy", "val/accuracy")
+    train, inference, evaluated, val = (100 * metrics[part] for part in parts)
+    return (
+        f"{train - val:+.1f} points from training to validation = {train - inference:+.1f} inference mode (moving "
+        f"averages, dropout, augmentation) {inference - evaluated:+.1f} other preprocessing in evaluation "
+        f"{evaluated - val:+.1f} images not trained on"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ import yaml
 
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.config.schema import Config, settings
+from exprun.config.weights import find_weights
 from exprun.tracking.store import without_password
 
 try:
@@ -119,6 +120,8 @@ def preflight(config: Config) -> RunResult | None:
     root = config.data.root
     if root is not None and not Path(root).expanduser().exists():
         raise ConfigError(f"data.root={root} does not exist.")
+    if config.model.weights is not None:
+        find_weights(config.model.weights)
     folder = run_folder(config)
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():

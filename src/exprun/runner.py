@@ -18,6 +18,7 @@ from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, UserError, one_line
 from exprun.config.schema import Config
 from exprun.data import Dataset, load
+from exprun.fault import inject, injected, injected_dataset, injected_evaluation, losses_of
 from exprun.input import Scaling, fit
 from exprun.logs import logging_to
 from exprun.run_folder import RunResult, clear, locked, preflight, run_folder, worker_index, write_config
@@ -105,7 +106,7 @@ class _Story:
             self._add_tracker()
         try:
             dataset, scaling = self._load()
-            outcome = self._train(dataset, scaling, signals)
+            outcome = self._train(injected_dataset(self.config, dataset), scaling, signals)
         except Killed as killed:
             self._write_result("KILLED", f"stopped by {killed.name}")
             raise
@@ -159,21 +160,29 @@ class _Story:
         from exprun.trainer.checkpoint import Checkpoints
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
-        from exprun.trainer.step import Step
+        from exprun.trainer.step import Preprocessing, Step
 
+        trained = injected(config)
+        used = scaling if trained.input == config.input else fit(trained.input, dataset.train)
+        preprocessing = Preprocessing(used, injected_evaluation(config, used))
         device = devices.choose(config.trainer)
         _set_precision(device.precision)
         with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-            built = build(config, dataset.image_shape, len(dataset.classes))
+            built = build(trained, used.shape(dataset.image_shape), len(dataset.classes))
+            built.model = inject(config, built.model, scaling)
             scaled = device.precision == "mixed_float16"
             optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
-            step = Step(config, built.model, optimizer, scaling, device, dataset.class_weights)
+            losses = losses_of(config)
+            step = Step(trained, built.model, optimizer, preprocessing, losses, device, dataset.class_weights)
+        if built.loaded:
+            names = ", ".join(built.loaded)
+            self.console.say(f"{self.name}: weights of {names} from {config.model.weights}")
         keep = config.trainer.checkpoint and not config.trainer.dry_run
         checkpoints = Checkpoints(self.folder / "checkpoints" if keep else None)
         if not config.trainer.dry_run:
             self.listeners.insert(0, Journal(self.folder / "metrics.jsonl", config.trainer.log_every))
         self.listeners.append(self._keep_predictions)
-        loop = Loop(config, dataset, step, checkpoints, self._emit, signals.seen)
+        loop = Loop(trained, dataset, step, checkpoints, self._emit, signals.seen)
         if config.trainer.resume and (self.folder / "checkpoints" / "last.npz").exists():
             loop.resume()
             self.history = loop.state.history
@@ -194,7 +203,7 @@ class _Story:
         signals.training = True  # and beyond: what is trained is also recorded
         outcome = loop.train()
         if config.tracking.model == "keras" and outcome.status == "FINISHED" and not config.trainer.dry_run:
-            _save_keras(self.folder / "model.keras", built.model, scaling)
+            _save_keras(self.folder / "model.keras", built.model, used, dataset.image_shape)
         return outcome
 
     def _add_tracker(self) -> None:
@@ -269,7 +278,8 @@ def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tu
 def _name(config: Config) -> str:
     """A name that tells the runs of a sweep apart at a glance."""
     norm = [] if config.model.builder else [config.norm.name]
-    return "-".join([config.model.name, config.data.name, *norm, config.optim.name, str(config.seed)])
+    fault = [] if config.fault.name == "none" else [config.fault.name]
+    return "-".join([config.model.name, config.data.name, *norm, config.optim.name, *fault, str(config.seed)])
 
 
 def _prepare_process(config: Config) -> None:
@@ -299,9 +309,9 @@ def _summary(model: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _save_keras(path: Path, model: Any, scaling: Scaling) -> None:
+def _save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> None:
     """Write the model with its input scaling inside: it takes pixels of 0 to 255 and yields logits."""
     import keras
 
-    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    pixels = keras.Input(shape, name="pixels")
     keras.Model(pixels, model(scaling.on_graph(pixels)), name=model.name).save(path)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from exprun.config.errors import ConfigError
 from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
-from exprun.config.schema import DECOUPLED_OPTIMS, Config
+from exprun.config.schema import DECOUPLED_OPTIMS, Config, Data
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,21 @@ FACTS = {
 }
 
 
+def facts_of(data: Data) -> Facts | None:
+    """What is known of the set of a config before it is read; None for a person's own files."""
+    if data.name != "palm_vein":
+        return FACTS.get(data.name)
+    assert data.people is not None
+    assert data.images_per_person is not None
+    assert data.first_person is not None
+    return Facts(data.people * data.images_per_person, 0, person_names(data.first_person, data.people))
+
+
+def person_names(first: int, count: int) -> tuple[str, ...]:
+    """The classes of `data=palm_vein`."""
+    return tuple(f"person{number:04d}" for number in range(first, first + count))
+
+
 def check(config: Config, overridden: set[str]) -> None:
     """Refuse what cannot run, in one sentence.
 
@@ -46,10 +61,11 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_batches(config)
     _check_optimisation(config)
     _check_run(config)
+    _check_fault(config)
 
 
 def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
-    """Refuse a layer list that does not fit images of this size.
+    """Refuse a layer list that does not fit images of this size, or what is cropped of them.
 
     Raises:
         ConfigError: too small an image, or layers that cannot follow each other.
@@ -57,14 +73,17 @@ def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
     if config.model.layers is None:
         return
     layers = parse(config.model.layers)
+    if config.input.crop is not None and config.fault.name != "bypass_preprocessing":
+        size = (config.input.crop, config.input.crop)
     try:
         shape = output_shape(layers, (*size, channels))
     except TooSmall:
         needed = smallest_image(layers, channels)
+        key = "data.size" if config.input.crop is None else "input.crop"
         more = f"at least {needed}×{needed}" if needed else "larger ones"
         raise ConfigError(
             f"model={config.model.name} is too deep for images of {size[0]}×{size[1]} pixels: its pools and "
-            f"convolutions need {more}, for example data.size={max(needed or 0, 32)}."
+            f"convolutions need {more}, for example {key}={max(needed or 0, 32)}."
         ) from None
     if len(shape) != 1:
         raise ConfigError("model.layers must end in one row of features: add flatten or {global_pool: avg}.")
@@ -90,15 +109,18 @@ def _check_model(config: Config, overridden: set[str]) -> None:
         return
     assert model.layers is not None
     parse(model.layers)
-    if config.data.size is not None:
-        check_shape(config, (config.data.size, config.data.size), config.data.channels or 3)
+    size = config.data.size
+    if config.input.crop is not None and size is not None and config.input.crop > size:
+        raise ConfigError(f"input.crop={config.input.crop} is more than data.size={size}.")
+    if size is not None:
+        check_shape(config, (size, size), config.data.channels or 3)
 
 
 def _check_data(config: Config) -> None:
     data = config.data
     if data.name in ("image_folder", "arrays") and data.root is None:
         raise ConfigError(f"data={data.name} needs data.root=…, the place of your files.")
-    facts = FACTS.get(data.name)
+    facts = facts_of(data)
     classes = data.classes
     if classes is not None:
         if len(classes) < 2 or len({str(c) for c in classes}) < len(classes):
@@ -130,14 +152,14 @@ def _check_data(config: Config) -> None:
         )
     if data.validation == "train" and data.val_fraction == 0:
         raise ConfigError("data.val_fraction=0 leaves nothing to validate on; set it above 0, or data.validation=test.")
-    no_test = data.name in ("digits",) and data.test_fraction == 0
+    no_test = facts is not None and facts.test == 0 and data.test_fraction == 0
     if data.validation == "test" and no_test:
         raise ConfigError("data.validation=test needs test images; set data.test_fraction above 0.")
 
 
 def _check_batches(config: Config) -> None:
     trainer, data = config.trainer, config.data
-    if facts := FACTS.get(data.name):
+    if facts := facts_of(data):
         images = float(facts.train)
         if data.classes is not None:
             images *= len(data.classes) / len(facts.classes)
@@ -175,9 +197,25 @@ def _check_run(config: Config) -> None:
         )
     if trainer.max_seconds is not None and trainer.strategy == "multi_worker":
         raise ConfigError("trainer.max_seconds cannot be kept by several workers alike; use trainer.max_steps.")
+    if config.model.fine_tune_rate != 1.0 and config.model.weights is None:
+        raise ConfigError("model.fine_tune_rate is for loaded layers: it needs model.weights=…")
     if trainer.resume and not trainer.checkpoint:
         raise ConfigError("trainer.resume=true needs checkpoints: leave trainer.checkpoint=true.")
     if config.tracking.model == "checkpoint" and not trainer.checkpoint:
         raise ConfigError("tracking.model=checkpoint needs checkpoints: leave trainer.checkpoint=true.")
     if "\0" in config.run_dir:
         raise ConfigError("run_dir holds a character that no path can have.")
+
+
+def _check_fault(config: Config) -> None:
+    fault, augment = config.fault.name, config.augment
+    nothing = config.input.name == "raw" and config.input.crop is None and not any(
+        (augment.flip, augment.rotation, augment.zoom, augment.stretch, augment.translation, augment.contrast,
+         augment.brightness)
+    )  # fmt: skip
+    if fault == "bypass_preprocessing" and nothing:
+        raise ConfigError("fault=bypass_preprocessing needs some: input=raw and augment=none leave nothing to bypass.")
+    if fault == "unscaled_eval" and config.input.name == "raw":
+        raise ConfigError("fault=unscaled_eval needs a scaling to forget: choose another input than input=raw.")
+    if fault == "missing_activation" and config.model.layers is None:
+        raise ConfigError("fault=missing_activation needs a model of layers; a model from a builder has its own.")

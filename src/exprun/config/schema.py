@@ -53,15 +53,18 @@ class Model:
     activation: Activation = setting("After each convolution and hidden dense layer that names no other.", "relu")
     layers: list[str | dict[str, Any]] | None = setting("The layers in order; the classifier is added.", None)
     builder: str | None = setting("`package.module:function(input_shape, classes)`, a Keras model of logits.", None)
+    weights: str | None = setting("Start from these weights: a run's folder, its checkpoint, or a Keras file.", None)
+    freeze: list[str] = setting("Layers that do not learn, by name or pattern: [conv*].", [])
+    fine_tune_rate: float = setting("Learning-rate multiplier of the layers that model.weights filled.", 1.0, gt=0, le=1)
 
 
 @dataclass(config=STRICT)
 class Data:
     """The images, their splits, and what is kept of them."""
 
-    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "arrays"] = setting(
-        "Which set."
-    )
+    name: Literal[
+        "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "arrays"
+    ] = setting("Which set.")
     root: str | None = setting("Folder (or .npz file) with the set's files.", None)
     cache: str = setting("Folder for decoded images.", "outputs/cache")
     size: int | None = setting("Height and width in pixels; null keeps those of the files.", None, ge=1, le=4096)
@@ -77,6 +80,11 @@ class Data:
     )
     validation: Literal["train", "test"] = setting("Validate on held-out training images, or on the test set.", "train")
     class_weights: Literal["none", "balanced"] | list[float] = setting("Weight of each class in the loss.", "none")
+    people: int | None = setting("People, each a class of its own.", only=("palm_vein",), ge=2, le=10_000)
+    images_per_person: int | None = setting("Images of each.", only=("palm_vein",), ge=2, le=10_000)
+    first_person: int | None = setting(
+        "Number of the first; other numbers are other people.", only=("palm_vein",), ge=0, le=1_000_000
+    )
     corrupt: Literal["skip", "refuse"] | None = setting(
         "What to do with files that do not decode.", only=("image_folder",)
     )
@@ -86,7 +94,8 @@ class Data:
 class Input:
     """How pixels are scaled before the network."""
 
-    name: Literal["raw", "unit", "symmetric", "standardize", "per_image"] = setting("Which scaling.")
+    name: Literal["raw", "unit", "symmetric", "standardize", "per_image", "caffe"] = setting("Which scaling.")
+    crop: int | None = setting("Crop a square of so many pixels: anywhere in training, the centre else.", None, ge=1)
 
 
 @dataclass(config=STRICT)
@@ -99,6 +108,7 @@ class Augment:
     cutout: int = setting("Blank a square of so many pixels.", 0, ge=0, le=2048)
     rotation: float = setting("Rotate by up to so many degrees.", 0.0, ge=0.0, le=180.0)
     zoom: float = setting("Zoom by up to this fraction.", 0.0, ge=0.0, lt=1.0)
+    stretch: float = setting("Stretch height and width, each by its own draw up to this fraction.", 0.0, ge=0.0, lt=1.0)
     translation: float = setting("Move by up to this fraction of the width and height.", 0.0, ge=0.0, le=1.0)
     brightness: float = setting("Add up to this fraction of the full scale.", 0.0, ge=0.0, le=1.0)
     contrast: float = setting("Multiply the contrast by 1 ± this fraction.", 0.0, ge=0.0, lt=1.0)
@@ -149,11 +159,16 @@ class Optim:
     )
     learning_rate: float = setting("The rate that the schedule starts from.", gt=0.0, le=1e3)
     momentum: float | None = setting("Share of the last update kept.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0)
+    momentum_of: Literal["updates", "gradients"] | None = setting(
+        "What momentum sums: updates, the rate inside (Keras), or gradients, the rate outside (MatConvNet, PyTorch).",
+        only=("sgd_momentum",),
+    )
     rho: float | None = setting("Decay of the squared gradient's average.", only=("rmsprop",), ge=0.0, lt=1.0)
     beta_1: float | None = setting("Decay of the gradient's average.", only=(*ADAM_OPTIMS, "lion"), ge=0.0, lt=1.0)
     beta_2: float | None = setting("Decay of the second average.", only=(*ADAM_OPTIMS, "lion"), ge=0.0, lt=1.0)
     epsilon: float | None = setting("Added to the denominator.", only=EPSILON_OPTIMS, gt=0.0, le=1.0)
     initial_accumulator: float | None = setting("Where the sum of squares starts.", only=("adagrad",), ge=0.0)
+    bias_rate: float = setting("Learning-rate multiplier of all biases.", 1.0, ge=0.0, le=1e3)
     weight_decay: float = setting("Weight decay.", 0.0, ge=0.0, le=1.0)
     decay: Literal["l2", "decoupled"] = setting("Decay inside the gradient, or apart from it and times the rate.", "l2")
     decay_exempt: list[Literal["norm", "bias"]] = setting("What weight decay leaves alone.", ["norm", "bias"])
@@ -207,6 +222,35 @@ class Schedule:
 
 
 @dataclass(config=STRICT)
+class Adversary:
+    """Adversarial training: each batch is changed, within bounds, so that the loss grows."""
+
+    name: Literal["none", "fgsm", "pgd"] = setting("Which attack.")
+    epsilon: float | None = setting(
+        "The most a pixel value changes, of 255.", only=("fgsm", "pgd"), ge=0.0, le=255.0
+    )
+    steps: int | None = setting("Gradient steps of the attack.", only=("pgd",), ge=1, le=1000)
+    step_size: float | None = setting("Change of a pixel value in one of them.", only=("pgd",), gt=0.0, le=255.0)
+    random_start: bool | None = setting("Start anywhere within the bounds.", only=("pgd",))
+
+
+@dataclass(config=STRICT)
+class Fault:
+    """A bug from real life, put in on purpose: to learn from, and to test diagnoses."""
+
+    name: Literal[
+        "none",
+        "bypass_preprocessing",
+        "unscaled_eval",
+        "shuffled_labels",
+        "softmax_twice",
+        "frozen_layers",
+        "wrong_loss",
+        "missing_activation",
+    ] = setting("Which bug.")
+
+
+@dataclass(config=STRICT)
 class Trainer:
     """The loop: how long, how precise, on what, and what is kept."""
 
@@ -219,6 +263,8 @@ class Trainer:
     select: Literal["val/accuracy", "val/loss"] = setting(
         "Which validation figure chooses the best weights.", "val/accuracy"
     )
+    metrics: list[Literal["binary_accuracy"]] = setting("Further figures of each evaluation.", [])
+    gap: bool = setting("At the end, split the gap between training and validation into its causes.", False)
     label_smoothing: float = setting("Share of the target spread over all classes.", 0.0, ge=0.0, lt=1.0)
     ema: float | None = setting("Decay of averaged weights, used for every evaluation.", None, gt=0.0, lt=1.0)
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
@@ -259,6 +305,8 @@ class Config:
     norm: Norm
     optim: Optim
     schedule: Schedule
+    adversary: Adversary
+    fault: Fault
     trainer: Trainer
     tracking: Tracking
     run_dir: str = setting("Folder of the run.", min_length=1)

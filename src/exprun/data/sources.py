@@ -22,10 +22,12 @@ import numpy as np
 from exprun.config.checks import FACTS
 from exprun.config.errors import DataError, one_line
 from exprun.config.schema import Data
+from exprun.data import palm_vein
 from exprun.data.folder import locate_folder
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool, Source, plain
 
 MAX_CLASSES = 100_000
+PALM_SIZE = 224  # pixels, where data.size leaves it open
 
 
 class Remote(NamedTuple):
@@ -87,6 +89,8 @@ def locate(data: Data) -> Source:
             return Source(files, lambda: _read_idx(files, data.name))
         case "cifar10" | "cifar100":
             return _cifar(data)
+        case "palm_vein":
+            return _palm_vein(data)
         case "image_folder":
             return locate_folder(data)
     return _arrays(data)
@@ -145,6 +149,15 @@ def _digits() -> Source:
         return _pool("digits", images, rows[:, -1], np.zeros(len(rows)))
 
     return Source([file], read)
+
+
+def _palm_vein(data: Data) -> Source:
+    """Drawn, not read; the key of the cache is what the drawing depends on, its own code included."""
+    people, each, size, first = data.people, data.images_per_person, data.size or PALM_SIZE, data.first_person
+    assert people is not None
+    assert each is not None
+    assert first is not None
+    return Source([Path(palm_vein.__file__)], lambda: palm_vein.draw(people, each, size, first), f"{people} {each} {first}")
 
 
 def _mnist(data: Data) -> Source:

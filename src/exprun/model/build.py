@@ -2,8 +2,10 @@
 
 import importlib
 import sys
+from collections.abc import Iterable
 from collections import Counter
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import keras
 from exprun.config import layers as grammar
 from exprun.config.errors import RunError, one_line
 from exprun.config.schema import Config, Norm
+from exprun.config.weights import find_weights
 from exprun.init import bias_initializer, kernel_initializer, part_for
+from exprun.model.weights import load_weights
 from exprun.norm import LocalResponseNormalization, norm_layer
 
 
@@ -23,10 +27,12 @@ class Built:
     Args:
         model: takes (batch, height, width, channels) and yields logits, (batch, classes), float32.
         rates: learning-rate multiplier of variables by their path, where it is not 1.
+        loaded: names of the layers that `model.weights` filled.
     """
 
     model: Any
     rates: dict[str, float] = field(default_factory=dict)
+    loaded: list[str] = field(default_factory=list)
 
 
 def build(config: Config, shape: tuple[int, int, int], classes: int) -> Built:
@@ -34,15 +40,46 @@ def build(config: Config, shape: tuple[int, int, int], classes: int) -> Built:
 
     Args:
         config: of the run; `model`, `init`, `norm` and `seed` are read.
-        shape: height, width and channels of the images.
+        shape: height, width and channels that the network takes.
         classes: the number of logits.
 
     Raises:
-        RunError: the builder of `model=python` cannot be imported, fails or returns something else.
+        RunError: the builder of `model=python` cannot be imported, fails or returns something else; weights do
+            not fit; or nothing is left to learn.
     """
     if config.model.builder is not None:
-        return Built(_from_builder(config.model.builder, shape, classes))
-    return _Builder(config).build(shape, classes)
+        built = Built(_from_builder(config.model.builder, shape, classes))
+    else:
+        built = _Builder(config).build(shape, classes)
+    if config.model.weights is not None:
+        built.loaded = load_weights(built.model, find_weights(config.model.weights))
+        if (rate := config.model.fine_tune_rate) != 1.0:
+            for variable in _variables(built.model, built.loaded):
+                built.rates[variable.path] = rate * built.rates.get(variable.path, 1.0)
+    freeze(built.model, config.model.freeze)
+    return built
+
+
+def freeze(model: Any, patterns: Iterable[str]) -> None:
+    """Keep layers as they are, and their norms in inference mode, by name or pattern (`conv*`).
+
+    Raises:
+        RunError: a pattern matches no layer, or nothing is left to learn.
+    """
+    for pattern in patterns:
+        # A norm, `conv1_norm`, is matched by what matches its layer.
+        chosen = [layer for layer in model.layers if fnmatchcase(layer.name.removesuffix("_norm"), pattern)]
+        if not any(layer.weights for layer in chosen):
+            names = ", ".join(layer.name for layer in model.layers if layer.weights)
+            raise RunError(f"model.freeze names {pattern}, but no layer with weights is called so; there are {names}.")
+        for layer in chosen:
+            layer.trainable = False
+    if not model.trainable_variables:
+        raise RunError("model.freeze leaves nothing to learn; keep at least the classifier out of it.")
+
+
+def _variables(model: Any, names: Iterable[str]) -> list[Any]:
+    return [variable for name in names for variable in model.get_layer(name).trainable_variables]
 
 
 class _Builder:

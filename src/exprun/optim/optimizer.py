@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from exprun.config.schema import Optim
+from exprun.optim.heavy_ball import HeavyBall
 from exprun.optim.muon import Muon
 
 _DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"}
@@ -23,6 +24,9 @@ def make_optimizer(
         loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
         replicas: devices that each hand it their share of the gradient.
     """
+    if optim.bias_rate != 1.0:
+        biases = [v.path for v in model.trainable_variables if v.path.endswith("/bias")]
+        rates = rates | {path: rates.get(path, 1.0) * optim.bias_rate for path in biases}
     optimizer = _plain(optim, model, rates, replicas)
     if optim.decay == "decoupled":
         # Decay goes by the plain learning rate; a layer whose own is 0 is to stay as it is.
@@ -62,7 +66,8 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> 
     own: dict[str, Any]
     match optim.name:
         case "sgd" | "sgd_momentum" | "nesterov":
-            kind, own = kinds.SGD, {"momentum": optim.momentum or 0.0, "nesterov": optim.name == "nesterov"}
+            kind = HeavyBall if optim.momentum_of == "gradients" and optim.momentum else kinds.SGD
+            own = {"momentum": optim.momentum or 0.0, "nesterov": optim.name == "nesterov"}
         case "rmsprop":
             kind, own = (
                 kinds.RMSprop,

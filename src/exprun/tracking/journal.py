@@ -46,8 +46,8 @@ class Journal:
                     },
                 )
             case Evaluated():
-                figures = {f"{event.split}/loss": event.loss, f"{event.split}/accuracy": event.accuracy}
-                self._write(event.step, figures)
+                figures = {"loss": event.loss, "accuracy": event.accuracy, **event.more}
+                self._write(event.step, {f"{event.split}/{name}": value for name, value in figures.items()})
 
     def _steps(self, event: StepsDone) -> None:
         """Means over `log_every` steps, wherever the calls of the loop cut them; the rest of an epoch is in its own."""

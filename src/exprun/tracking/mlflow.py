@@ -203,6 +203,8 @@ class MlflowTracker:
         }
         for name in ("tensorflow", "keras", "numpy", "mlflow"):
             tags[f"exprun.{name}"] = str(getattr(sys.modules.get(name), "__version__", ""))
+        if self.config.fault.name != "none":
+            tags["exprun.fault"] = self.config.fault.name
         commit, dirty = git_state()
         if commit:
             tags |= {"mlflow.source.git.commit": commit, "exprun.git_dirty": str(dirty).lower()}
@@ -239,8 +241,9 @@ class MlflowTracker:
             client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
     def _close(self, client: Any, run_id: str, ended: RunEnded, step: int) -> None:
-        best = {key: value for key, value in ended.metrics.items() if key.startswith("val/best_")}
-        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": best}])
+        last = ("val/best_", "train/inference_", "train/evaluated_")
+        final = {key: value for key, value in ended.metrics.items() if key.startswith(last)}
+        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": final}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for name in ARTIFACTS:

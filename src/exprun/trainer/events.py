@@ -52,6 +52,7 @@ class Evaluated:
         accuracy: share classified right.
         best: whether the selection rates these weights best so far.
         predictions: class of each image, (images,), for the final measurement only.
+        more: means of further figures, by their names.
     """
 
     split: str
@@ -61,6 +62,7 @@ class Evaluated:
     accuracy: float
     best: bool = False
     predictions: np.ndarray | None = None
+    more: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,7 @@ from exprun.schedule import rate_at
 from exprun.trainer.checkpoint import Checkpoints, State
 from exprun.trainer.events import Emit, EpochDone, Evaluated, StepsDone
 from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
-from exprun.trainer.step import EvalResult, Step
+from exprun.trainer.step import Step
 
 SECONDS_PER_CALL = 0.5  # of several steps: long enough to hide the call, short enough to show progress
 
@@ -35,6 +35,15 @@ class Outcome:
     reason: str
     metrics: dict[str, float]
     history: list[dict[str, float]]
+
+
+class Measured(NamedTuple):
+    """Means over a split, and the most likely class of each image, (images,)."""
+
+    loss: float
+    accuracy: float
+    more: dict[str, float]
+    predictions: np.ndarray
 
 
 class Loop:
@@ -78,6 +87,7 @@ class Loop:
         self._timed = (0, 0.0)  # steps and seconds without the first call, which compiles
         self._failing: tuple[Any, np.ndarray] | None = None
         self._test: dict[str, float] = {}
+        self._gap: dict[str, float] = {}
 
     def resume(self) -> None:
         """Go on from the last checkpoint."""
@@ -184,8 +194,7 @@ class Loop:
         started = time.perf_counter()
         self.step.share_statistics()
         self.step.swap_averages()
-        found = self.measure(self.val_feed)
-        loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, self.val_feed)
+        loss, accuracy, more, _ = self.measure(self.val_feed)
         best, better = self._is_best(loss if np.isfinite(loss) else np.inf, accuracy)
         state.waited = 0 if better else state.waited + 1
         if best:
@@ -196,8 +205,9 @@ class Loop:
         self._plateau(loss)
         state.seconds += time.perf_counter() - started
         row = {"epoch": epoch, "step": float(state.step), "train/loss": train_loss, "train/accuracy": train_accuracy}
-        state.history.append({**row, "val/loss": loss, "val/accuracy": accuracy})
-        self.emit(Evaluated("val", state.step, epoch, loss, accuracy, best))
+        figures = {"loss": loss, "accuracy": accuracy, **more}
+        state.history.append(row | {f"val/{name}": value for name, value in figures.items()})
+        self.emit(Evaluated("val", state.step, epoch, loss, accuracy, best, more=more))
 
     def _is_best(self, loss: float, accuracy: float) -> tuple[bool, bool]:
         """Whether these weights are preferred, and whether the figure of the selection itself is better.
@@ -238,17 +248,32 @@ class Loop:
         if trainer.checkpoint and not trainer.dry_run:
             self.checkpoints.save("last", self.step.variables, self.state)
 
-    def measure(self, feed: Feed) -> EvalResult:
-        """Losses and predictions of every image of a split, in order."""
+    def measure(self, feed: Feed, as_in: Literal["train", "evaluation"] = "evaluation") -> Measured:
+        """Means over the images of a split, with the preprocessing of training or of evaluation."""
         order = whole_order(len(feed), min(self.config.trainer.eval_batch_size, len(feed)))
         if self.config.trainer.dry_run:
             order = order[:1]
-        parts = [self.step.evaluate(*chunk) for chunk in feed.chunks(order, lambda: 16)]
-        return EvalResult(np.concatenate([p.losses for p in parts]), np.concatenate([p.predictions for p in parts]))
+        parts = [self.step.evaluate(*chunk, as_in) for chunk in feed.chunks(order, lambda: 16)]
+        predictions = np.concatenate([p.predictions for p in parts])
+        more = {name: _mean([p.more[name] for p in parts]) for name in parts[0].more}
+        accuracy = float((predictions == feed.labels[: len(predictions)]).mean())
+        return Measured(_mean([p.losses for p in parts]), accuracy, more, predictions)
 
-    @staticmethod
-    def _accuracy(found: EvalResult, feed: Feed) -> float:
-        return float((found.predictions == feed.labels[: len(found.predictions)]).mean())
+    def _split_gap(self) -> None:
+        """Measure training images as evaluation does, step by step, with the weights as they are.
+
+        From the training accuracy of the last epoch to the validation accuracy there are three steps: inference
+        mode and whole epochs of training behind it, the evaluation's preprocessing, and images not trained on.
+        """
+        train = self.dataset.train
+        # As many as there are to validate on, spread over the split.
+        rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), len(self.val_feed))).astype(int)]
+        feed = self._feed(replace(train, rows=rows))
+        self.step.swap_averages()
+        for name, as_in in (("inference", "train"), ("evaluated", "evaluation")):
+            found = self.measure(feed, as_in)  # type: ignore[arg-type]
+            self._gap |= {f"train/{name}_loss": found.loss, f"train/{name}_accuracy": found.accuracy}
+        self.step.swap_averages()
 
     def _final(self) -> dict[str, float]:
         """Measure the test set once, at the weights that validation chose."""
@@ -260,15 +285,17 @@ class Loop:
             self._save()
         if trainer.dry_run:
             return self._metrics()
+        if trainer.gap:
+            self._split_gap()
         self.checkpoints.restore("best", self._weights)
         test = self.dataset.test
         if test is not None and state.best is not None:
             feed = self.val_feed if self.config.data.validation == "test" else self._feed(test)
-            found = self.measure(feed)
-            loss, accuracy = float(found.losses.mean(dtype=np.float64)), self._accuracy(found, feed)
+            loss, accuracy, more, predictions = self.measure(feed)
             step, epoch = int(state.best["step"]), state.best["epoch"]
-            self.emit(Evaluated("test", step, epoch, loss, accuracy, True, found.predictions))
-            self._test = {"test/loss": loss, "test/accuracy": accuracy}
+            self.emit(Evaluated("test", step, epoch, loss, accuracy, True, predictions, more))
+            figures = {"loss": loss, "accuracy": accuracy, **more}
+            self._test = {f"test/{name}": value for name, value in figures.items()}
         return self._metrics()
 
     @property
@@ -284,7 +311,7 @@ class Loop:
         if state.best is not None:
             found |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
             found["val/best_epoch"] = state.best["epoch"]
-        found |= self._test
+        found |= self._gap | self._test
         speed = {"time/images_per_second": self.images_per_second} if self.images_per_second else {}
         return found | {"time/seconds": state.seconds} | speed
 
@@ -329,6 +356,10 @@ def first_bad_layer(model: Any, inputs: tf.Tensor) -> str | None:
         return None
     outputs = outputs if isinstance(outputs, list) else [outputs]
     return next((layer.name for layer, out in zip(layers, outputs, strict=True) if not _finite(out)), None)
+
+
+def _mean(parts: list[np.ndarray]) -> float:
+    return float(np.concatenate(parts).mean(dtype=np.float64))
 
 
 def _finite(tensor: Any) -> bool:

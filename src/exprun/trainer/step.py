@@ -4,14 +4,17 @@ Numbers that a sweep may vary (rates, seed, strengths, smoothing) are arguments 
 change nothing in the graph.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from exprun import augment as augmentation
+from exprun.adversary import Attack
 from exprun.config.schema import Config
 from exprun.input import Scaling
 from exprun.optim import l2_factors
@@ -38,12 +41,32 @@ class EvalResult:
     """What an evaluation gave, for each image in order.
 
     Args:
-        losses: cross-entropy, float32, (images,).
+        losses: float32, (images,).
         predictions: the most likely class, int32, (images,).
+        more: further figures of each image by their names, (images,) each: `adversarial_loss` and
+            `adversarial_accuracy` under attack, and those of `trainer.metrics`.
     """
 
     losses: np.ndarray
     predictions: np.ndarray
+    more: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels become what the network takes; the two differ in nothing but a mistake.
+
+    Args:
+        train: of training images.
+        evaluation: of validation and test images.
+    """
+
+    train: Scaling
+    evaluation: Scaling
+
+
+Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of logits and class numbers, for each image
+CROP_SALT, ATTACK_SALT = 101, 102  # set draws apart that share a step's seed
 
 
 class Step:
@@ -53,7 +76,8 @@ class Step:
         config: of the run.
         model: yields logits.
         optimizer: built on the model's variables.
-        scaling: of the pixels.
+        preprocessing: of the pixels.
+        losses: the loss of each image.
         device: where it runs.
         class_weights: (classes,), or None.
     """
@@ -63,11 +87,16 @@ class Step:
         config: Config,
         model: Any,
         optimizer: Any,
-        scaling: Scaling,
+        preprocessing: Preprocessing,
+        losses: Losses,
         device: Device,
         class_weights: np.ndarray | None,
     ) -> None:
-        self.model, self.optimizer, self.scaling, self.device = model, optimizer, scaling, device
+        self.model, self.optimizer, self.device = model, optimizer, device
+        self.preprocessing, self.losses = preprocessing, losses
+        self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
+        self.metrics = config.trainer.metrics
+        self.overfit = config.trainer.overfit_batch
         self.batch = config.trainer.batch_size
         self.l2 = l2_factors(config.optim, model)
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
@@ -80,7 +109,7 @@ class Step:
         self.averages = [tf.Variable(v.value, trainable=False) for v in self._averaged] if self.ema_decay else []
         compiled = self._gradients
         self._gradients_of = tf.function(compiled, jit_compile=True, autograph=False) if device.jit else compiled
-        shape = [None, *model.input_shape[1:]]
+        shape = [None, None, None, model.input_shape[3]]
         data = [
             tf.TensorSpec(shape, tf.uint8),
             tf.TensorSpec([None], tf.int32),
@@ -89,7 +118,10 @@ class Step:
         signature = [*data, tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32)]
         self._train = tf.function(self._train_graph, input_signature=signature, autograph=False)
         self._share = tf.function(self._share_graph, autograph=False)
-        self._evaluate = tf.function(self._evaluate_graph, input_signature=data, autograph=False)
+        self._evaluate = {
+            name: tf.function(partial(self._evaluate_graph, scaling), input_signature=data, autograph=False)
+            for name, scaling in vars(preprocessing).items()
+        }
 
     @property
     def _averaged(self) -> list[Any]:
@@ -122,11 +154,21 @@ class Step:
         found = losses.numpy()[:count]
         return StepResult(found, accuracies.numpy()[:count], bool(np.isfinite(found).all()))
 
-    def evaluate(self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray) -> EvalResult:
-        """Measure the images that `indices` names, in inference mode; -1 is padding."""
-        losses, predictions = self._evaluate(images, labels, tf.constant(indices))
+    def evaluate(
+        self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, as_in: Literal["train", "evaluation"]
+    ) -> EvalResult:
+        """Measure the images that `indices` names, in inference mode; -1 is padding.
+
+        Args:
+            images: uint8, (images, height, width, channels).
+            labels: int32, (images,).
+            indices: int32, (steps, batch).
+            as_in: whose preprocessing they get; no augmentation in either case.
+        """
+        found = self._evaluate[as_in](images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
-        return EvalResult(losses.numpy().reshape(-1)[real], predictions.numpy().reshape(-1)[real])
+        figures = {name: value.numpy().reshape(-1)[real] for name, value in found.items()}
+        return EvalResult(figures.pop("losses"), figures.pop("predictions"), figures)
 
     def share_statistics(self) -> None:
         """Bring the norms' moving statistics, which each device gathers from its own share, to their mean over all.
@@ -158,13 +200,21 @@ class Step:
             variable.assign(average)
             average.assign(value)
 
-    def batch_inputs(self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor, replica: int | tf.Tensor = 0) -> Any:
-        """The network's input for a batch, as training sees it: gathered, augmented, scaled; float32."""
+    def batch_inputs(self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor) -> Any:
+        """The network's input for a batch, as training sees it without an attack; float32."""
+        return self.preprocessing.train(self._pixels(images, index, self._draw(step, 0)))
+
+    def _draw(self, step: tf.Tensor, replica: int | tf.Tensor) -> tf.Tensor:
+        """The seed of all that is random in a step, (2,)."""
+        return tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
+
+    def _pixels(self, images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """A training batch gathered, augmented and cropped; float32, 0 to 255."""
         pixels = tf.cast(tf.gather(images, index), tf.float32)
         if self.strength:
-            seed = tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
             pixels = augmentation.augment(pixels, seed, self.strength)
-        return self.scaling(pixels)
+        at = None if self.overfit else tf.random.experimental.stateless_fold_in(seed, CROP_SALT)
+        return self.preprocessing.train.cropped(pixels, at)
 
     def _train_graph(
         self, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor, rates: tf.Tensor, first: tf.Tensor
@@ -208,8 +258,9 @@ class Step:
         replica: int | tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One step on this replica's share of the batch; loss and accuracy add up over the replicas."""
-        inputs, targets = self.batch_inputs(images, index, step, replica), tf.gather(labels, index)
-        loss, accuracy, gradients = self._gradients_of(inputs, targets)
+        seed = self._draw(step, replica)
+        pixels, targets = self._pixels(images, index, seed), tf.gather(labels, index)
+        loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
         if self.device.strategy is None:
             # A step whose loss is not finite changes nothing, so what made it so can still be found.
             tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients), lambda: tf.constant(False))
@@ -217,10 +268,15 @@ class Step:
             self._apply(gradients)
         return loss, accuracy
 
-    def _gradients(self, inputs: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
+    def _gradients(
+        self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
         """Loss, accuracy and gradients of a share of the batch; XLA compiles this, but not every image operation."""
         variables = self.model.trainable_variables
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        if self.attack is not None:
+            pixels = self._attacked(pixels, targets, seed, self.preprocessing.train)
+        inputs = self.preprocessing.train(pixels)
         with tf.GradientTape() as tape:
             logits = tf.cast(self.model(inputs, training=True), tf.float32)
             loss = self._loss(logits, targets)
@@ -248,7 +304,7 @@ class Step:
 
     def _loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """Mean cross-entropy over the whole batch, of which this replica has a share."""
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        losses = self.losses(logits, targets)
         uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
         losses += self.smoothing * (uniform - losses)
         if self.class_weights is not None:
@@ -262,12 +318,39 @@ class Step:
         for average, variable in zip(self.averages, self._averaged, strict=True):
             average.assign_sub((1 - decay) * (average - variable))
 
-    def _evaluate_graph(self, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        def one(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            inside = tf.maximum(index, 0)
-            inputs = self.scaling(tf.cast(tf.gather(images, inside), tf.float32))
-            logits = tf.cast(self.model(inputs, training=False), tf.float32)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather(labels, inside), logits)
-            return losses, tf.argmax(logits, 1, tf.int32)
+    def _attacked(self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, scaling: Scaling) -> tf.Tensor:
+        """The batch as the attack changes it, against the network in inference mode: no moving average sees it."""
+        assert self.attack is not None
 
-        return tf.map_fn(one, indices, fn_output_signature=(tf.float32, tf.int32), parallel_iterations=1)
+        def losses(changed: tf.Tensor) -> tf.Tensor:
+            return self.losses(tf.cast(self.model(scaling(changed), training=False), tf.float32), targets)
+
+        return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
+
+    def _evaluate_graph(
+        self, scaling: Scaling, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        def outputs(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            logits = tf.cast(self.model(scaling(pixels), training=False), tf.float32)
+            return logits, self.losses(logits, targets), tf.argmax(logits, 1, tf.int32)
+
+        def one(index: tf.Tensor) -> dict[str, tf.Tensor]:
+            inside = tf.maximum(index, 0)
+            pixels = scaling.cropped(tf.cast(tf.gather(images, inside), tf.float32))
+            targets = tf.gather(labels, inside)
+            logits, losses, predictions = outputs(pixels, targets)
+            found = {"losses": losses, "predictions": predictions}
+            if "binary_accuracy" in self.metrics:
+                # As Keras has it: the share of the outputs on the right side of one half.
+                wanted = tf.one_hot(targets, tf.shape(logits)[1], True, False)
+                found["binary_accuracy"] = tf.reduce_mean(tf.cast((tf.nn.softmax(logits) > 0.5) == wanted, tf.float32), 1)
+            if self.attack is not None:
+                changed = self._attacked(pixels, targets, self._draw(index[0], 0), scaling)
+                _, losses, predictions = outputs(changed, targets)
+                found["adversarial_loss"] = losses
+                found["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
+            return found
+
+        names = ["losses", *self.metrics] + (["adversarial_loss", "adversarial_accuracy"] if self.attack else [])
+        kinds = {"predictions": tf.int32} | dict.fromkeys(names, tf.float32)
+        return tf.map_fn(one, indices, fn_output_signature=kinds, parallel_iterations=1)

@@ -1,0 +1,22 @@
+"""Momentum over gradients."""
+
+from typing import Any
+
+import keras
+
+
+class HeavyBall(keras.optimizers.SGD):
+    """SGD whose momentum sums gradients, with the learning rate outside of it, as MatConvNet and PyTorch do.
+
+    `m = momentum * m + gradient; variable -= learning_rate * m`. Keras has the rate inside,
+    `m = momentum * m - learning_rate * gradient; variable += m`, which is the same until the rate changes:
+    then Keras' carries updates of the old size on. MatConvNet 1.0, `cnn_train.m`, `accumulateGradients`.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Apply one gradient; shapes as the variable's."""
+        ops = keras.ops
+        rate = ops.cast(learning_rate, variable.dtype)
+        buffer = self.momentums[self._get_variable_index(variable)]
+        self.assign(buffer, self.momentum * buffer + ops.cast(gradient, variable.dtype))
+        self.assign_sub(variable, rate * buffer)
