@@ -270,7 +270,7 @@ def commit() -> str:
     """The commit of the code, with a + where files have been changed since."""
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout
-    changed = git("status", "--porcelain", "--", "src", "conf").strip()
+    changed = git("status", "--porcelain", "-uno", "--", "src", "conf").strip()
     return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
 
 
