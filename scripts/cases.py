@@ -80,38 +80,83 @@ LAST = [("validation accuracy", "val/accuracy", "%"), ("validation loss", "val/l
 CASES = [
     Case(
         "dead_relu",
-        [("first loss", "first/loss", ",.0f"), ("last training loss", "train/loss", ".3f"),
-         ("zeros in fc1", "zeros", "%"), ("validation accuracy", "val/accuracy", "%"), ACCURACY],
         [
-            Row("broken", "symptom", "as asked", "",
+            ("first loss", "first/loss", ",.0f"),
+            ("last training loss", "train/loss", ".3f"),
+            ("zeros in fc1", "zeros", "%"),
+            ("validation accuracy", "val/accuracy", "%"),
+            ACCURACY,
+        ],
+        [
+            Row(
+                "broken",
+                "symptom",
+                "as asked",
+                "",
                 "first loss > 1,000, then 2.30 ± 0.02; ≥ 95 % of fc1 zero",
-                lambda f: min(f["first/loss"]) > 1000 and abs(mean(f["train/loss"]) - 2.3026) <= 0.02
-                and mean(f["zeros"]) >= 0.95),
-            Row("repaired", "fix", "fitting init, scaled input", "init=he_normal input=standardize",
-                "> 55 % after 3 epochs", lambda f: mean(f["val/accuracy"]) > 0.55),
+                lambda f: (
+                    min(f["first/loss"]) > 1000
+                    and abs(mean(f["train/loss"]) - 2.3026) <= 0.02
+                    and mean(f["zeros"]) >= 0.95
+                ),
+            ),
+            Row(
+                "repaired",
+                "fix",
+                "fitting init, scaled input",
+                "init=he_normal input=standardize",
+                "> 55 % after 3 epochs",
+                lambda f: mean(f["val/accuracy"]) > 0.55,
+            ),
             Row("init", "factor", "init alone", "init=he_normal"),
             Row("input", "factor", "input alone", "input=standardize"),
-            Row("tf_cifar10", "control", "TensorFlow's tutorial, 10 epochs", "",
-                "> 70 % after 10 epochs", lambda f: mean(f["val/accuracy"]) > 0.70, preset="tf_cifar10"),
+            Row(
+                "tf_cifar10",
+                "control",
+                "TensorFlow's tutorial, 10 epochs",
+                "",
+                "> 70 % after 10 epochs",
+                lambda f: mean(f["val/accuracy"]) > 0.70,
+                preset="tf_cifar10",
+            ),
         ],
         zeros="dense1_relu",
     ),
     Case(
         "flat_validation",
-        [("training accuracy", "train/accuracy", "%"), ("training loss", "train/loss", ".3f"),
-         ("validation accuracy", "val/accuracy", "%"), ("validation loss", "val/loss", ".2f"),
-         ("inference mode", "gap/inference", "+"), ("other preprocessing", "gap/preprocessing", "+"),
-         ("unseen images", "gap/unseen", "+")],
         [
-            Row("broken", "symptom", "as asked", "",
+            ("training accuracy", "train/accuracy", "%"),
+            ("training loss", "train/loss", ".3f"),
+            ("validation accuracy", "val/accuracy", "%"),
+            ("validation loss", "val/loss", ".2f"),
+            ("inference mode", "gap/inference", "+"),
+            ("other preprocessing", "gap/preprocessing", "+"),
+            ("unseen images", "gap/unseen", "+"),
+        ],
+        [
+            Row(
+                "broken",
+                "symptom",
+                "as asked",
+                "",
                 "training > 60 %; validation loss ≥ 5 × training loss",
-                lambda f: mean(f["train/accuracy"]) > 0.6 and mean(f["val/loss"]) >= 5 * mean(f["train/loss"])),
+                lambda f: mean(f["train/accuracy"]) > 0.6 and mean(f["val/loss"]) >= 5 * mean(f["train/loss"]),
+            ),
             Row("scaled", "factor", "the same network, both splits scaled alike", "fault=none"),
-            Row("edit", "factor", "second network of the question, 10 epochs, scaled alike",
-                "fault=none model=flat_edit init=he_normal_conv trainer.epochs=10"),
-            Row("repaired", "fix", "network and batch of the answer, scaled alike",
+            Row(
+                "edit",
+                "factor",
+                "second network of the question, 10 epochs, scaled alike",
+                "fault=none model=flat_edit init=he_normal_conv trainer.epochs=10",
+            ),
+            Row(
+                "repaired",
+                "fix",
+                "network and batch of the answer, scaled alike",
                 "fault=none model=flat_answer init=he_normal_conv trainer.batch_size=500",
-                "within 1 point of plain Keras", None),
+                "within 1 point of plain Keras",
+                None,
+            ),
             Row("keras", "peer", "the same network, files and epochs in plain Keras `fit`", "keras"),
         ],
     ),
@@ -119,46 +164,115 @@ CASES = [
         "stuck_vgg16",
         [("training accuracy", "train/accuracy", "%"), *LAST, ACCURACY],
         [
-            Row("broken", "symptom", "as asked", "trainer.epochs=3",
+            Row(
+                "broken",
+                "symptom",
+                "as asked",
+                "trainer.epochs=3",
                 "10 ± 0.5 %, loss 2.30 ± 0.01",
-                lambda f: abs(mean(f["val/accuracy"]) - 0.1) <= 0.005 and abs(mean(f["val/loss"]) - 2.3026) <= 0.01),
-            Row("repaired", "fix", "batch norm", "norm=batch trainer.epochs=3",
-                "> 60 % after 3 epochs", lambda f: mean(f["val/accuracy"]) > 0.6),
-            Row("cnn_he", "control", "the network that learns there, 5 epochs", "",
-                "> 70 % after 5 epochs", lambda f: mean(f["val/accuracy"]) > 0.7, preset="cnn_he"),
+                lambda f: abs(mean(f["val/accuracy"]) - 0.1) <= 0.005 and abs(mean(f["val/loss"]) - 2.3026) <= 0.01,
+            ),
+            Row(
+                "repaired",
+                "fix",
+                "batch norm",
+                "norm=batch trainer.epochs=3",
+                "> 60 % after 3 epochs",
+                lambda f: mean(f["val/accuracy"]) > 0.6,
+            ),
+            Row(
+                "cnn_he",
+                "control",
+                "the network that learns there, 5 epochs",
+                "",
+                "> 70 % after 5 epochs",
+                lambda f: mean(f["val/accuracy"]) > 0.7,
+                preset="cnn_he",
+            ),
         ],
     ),
     Case(
         "palm_vein",
         [("training loss", "train/loss", ".3f"), *LAST, ACCURACY, ("epochs to 95 %", "epochs_to_95", ".0f")],
         [
-            Row("broken", "symptom", "VGG-16 as asked", "", "loss within 1 % of ln 40",
-                lambda f: abs(mean(f["val/loss"]) / 3.6889 - 1) <= 0.01, size="trainer.epochs=10"),
-            Row("broken_vgg19", "symptom", "VGG-19 as asked", "model=palm_vgg19", "loss within 1 % of ln 40",
-                lambda f: abs(mean(f["val/loss"]) / 3.6889 - 1) <= 0.01, size="trainer.epochs=5"),
-            Row("alexnet_bug", "control", "AlexNet with the bug", "model=palm_alexnet",
-                "> 95 % test", lambda f: mean(f["test/accuracy"]) > 0.95),
-            Row("alexnet", "control", "AlexNet without the bug", "model=palm_alexnet fault=none",
-                "> 95 % test", lambda f: mean(f["test/accuracy"]) > 0.95),
+            Row(
+                "broken",
+                "symptom",
+                "VGG-16 as asked",
+                "",
+                "loss within 1 % of ln 40",
+                lambda f: abs(mean(f["val/loss"]) / 3.6889 - 1) <= 0.01,
+                size="trainer.epochs=10",
+            ),
+            Row(
+                "broken_vgg19",
+                "symptom",
+                "VGG-19 as asked",
+                "model=palm_vgg19",
+                "loss within 1 % of ln 40",
+                lambda f: abs(mean(f["val/loss"]) / 3.6889 - 1) <= 0.01,
+                size="trainer.epochs=5",
+            ),
+            Row(
+                "alexnet_bug",
+                "control",
+                "AlexNet with the bug",
+                "model=palm_alexnet",
+                "> 95 % test",
+                lambda f: mean(f["test/accuracy"]) > 0.95,
+            ),
+            Row(
+                "alexnet",
+                "control",
+                "AlexNet without the bug",
+                "model=palm_alexnet fault=none",
+                "> 95 % test",
+                lambda f: mean(f["test/accuracy"]) > 0.95,
+            ),
             Row("reconnected", "factor", "preprocessing reconnected alone", "fault=none"),
             Row("norm", "factor", "batch norm alone", "norm=batch"),
-            Row("repaired", "fix", "reconnected, batch norm", "fault=none norm=batch",
-                "> 95 % test", lambda f: mean(f["test/accuracy"]) > 0.95),
-            Row("he_normal", "fix", "reconnected, He init, rate 1e-4",
-                "fault=none init=he_normal optim.learning_rate=1e-4"),
-            Row("others", "control", "the same network on 40 other people",
-                "fault=none norm=batch data.first_person=1000"),
-            Row("transfer", "fix", "from the weights of the line above, convolutions at a tenth of the rate",
-                "fault=none norm=batch model.fine_tune_rate=0.1", "> 95 % test in fewer epochs",
-                lambda f: mean(f["test/accuracy"]) > 0.95, weights="others"),
+            Row(
+                "repaired",
+                "fix",
+                "reconnected, batch norm",
+                "fault=none norm=batch",
+                "> 95 % test",
+                lambda f: mean(f["test/accuracy"]) > 0.95,
+            ),
+            Row(
+                "he_normal",
+                "fix",
+                "reconnected, He init, rate 1e-4",
+                "fault=none init=he_normal optim.learning_rate=1e-4",
+            ),
+            Row(
+                "others",
+                "control",
+                "the same network on 40 other people",
+                "fault=none norm=batch data.first_person=1000",
+            ),
+            Row(
+                "transfer",
+                "fix",
+                "from the weights of the line above, convolutions at a tenth of the rate",
+                "fault=none norm=batch model.fine_tune_rate=0.1",
+                "> 95 % test in fewer epochs",
+                lambda f: mean(f["test/accuracy"]) > 0.95,
+                weights="others",
+            ),
         ],
         size="data.people=40 data.images_per_person=40 data.size=96",
         cifar=False,
     ),
     Case(
         "matconvnet_parity",
-        [("training accuracy", "train/accuracy", "%"), ("validation accuracy", "val/accuracy", "%"),
-         ("binary accuracy", "val/binary_accuracy", "%"), ("validation loss", "val/loss", ".3f"), ACCURACY],
+        [
+            ("training accuracy", "train/accuracy", "%"),
+            ("validation accuracy", "val/accuracy", "%"),
+            ("binary accuracy", "val/binary_accuracy", "%"),
+            ("validation loss", "val/loss", ".3f"),
+            ACCURACY,
+        ],
         [
             Row("port", "symptom", "the Keras port"),
             Row("original", "control", "as trained in MatConvNet", "", preset="matconvnet_original"),
@@ -168,10 +282,18 @@ CASES = [
             Row("init", "factor", "init of the original", "init=gaussian_matconvnet"),
             Row("schedule", "factor", "schedule of the original", "schedule=matconvnet"),
             Row("optim", "factor", "optimiser, rate and decay of the original", "optim=sgd_momentum_matconvnet"),
-            Row("optim_schedule", "factor", "optimiser and schedule",
-                "optim=sgd_momentum_matconvnet schedule=matconvnet"),
-            Row("answer", "factor", "what the answers propose",
-                "optim=sgd_momentum init=gaussian init.stddev=0.0125 schedule=matconvnet"),
+            Row(
+                "optim_schedule",
+                "factor",
+                "optimiser and schedule",
+                "optim=sgd_momentum_matconvnet schedule=matconvnet",
+            ),
+            Row(
+                "answer",
+                "factor",
+                "what the answers propose",
+                "optim=sgd_momentum init=gaussian init.stddev=0.0125 schedule=matconvnet",
+            ),
         ],
         size="data.limit=3000",
         cifar=False,
@@ -268,8 +390,10 @@ def device_of(folder: Path) -> tuple[str, str]:
 
 def commit() -> str:
     """The commit of the code, with a + where files have been changed since."""
+
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout
+
     changed = git("status", "--porcelain", "-uno", "--", "src", "conf").strip()
     return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
 
@@ -315,8 +439,12 @@ def table(case: Case, size: str) -> str:
         verdict = "" if holds is None else "yes" if holds else "**no**"
         lines.append(f"| {row.role} | {row.what} | {' | '.join(cells)} | {seeds} | {row.expected} | {verdict} |")
         if row.role != "peer":
-            words = [w for w in own[0]["overrides"]] + ([f"model.weights=RUN_OF_{row.weights.upper()}"] if row.weights else [])
-            commands.append(f"- {row.what}: `python -m exprun -m {shlex.join(words)} seed={','.join(str(r['seed']) for r in own)}`")
+            words = [w for w in own[0]["overrides"]] + (
+                [f"model.weights=RUN_OF_{row.weights.upper()}"] if row.weights else []
+            )
+            commands.append(
+                f"- {row.what}: `python -m exprun -m {shlex.join(words)} seed={','.join(str(r['seed']) for r in own)}`"
+            )
     origin = [f"{c}, {d}, {p} on {v}".replace(" on ", " on ") if v else f"{c}, {d}" for c, d, p, v in sorted(origins)]
     return "\n" + "\n".join([*lines, "", *commands, "", "Measured at: " + "; ".join(origin) + "."]) + "\n\n"
 
@@ -395,7 +523,9 @@ def keras_fit(seed: int, root: str, folder: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/reproduce", description="Run the five cases and write docs/cases.md.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/reproduce", description="Run the five cases and write docs/cases.md."
+    )
     parser.add_argument("cases", nargs="*", metavar="case", help=", ".join(case.preset for case in CASES))
     parser.add_argument("--full", action="store_true", help="at the size of the questions")
     parser.add_argument("--rows", default="", help="some lines only: broken,repaired")

@@ -24,9 +24,7 @@ class Attack:
         self.steps = tf.Variable(config.steps if several else 1, trainable=False, dtype=tf.int32)
         self.random_start = bool(config.random_start)
 
-    def __call__(
-        self, pixels: tf.Tensor, seed: tf.Tensor, losses: Callable[[tf.Tensor], tf.Tensor]
-    ) -> tf.Tensor:
+    def __call__(self, pixels: tf.Tensor, seed: tf.Tensor, losses: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """Change a batch.
 
         Args:
@@ -52,7 +50,5 @@ class Attack:
             moved = changed + self.step_size * tf.sign(tape.gradient(total, changed))
             return (tf.clip_by_value(moved, low, high),)
 
-        (changed,) = tf.while_loop(
-            lambda _: True, step, (start,), maximum_iterations=self.steps, parallel_iterations=1
-        )
+        (changed,) = tf.while_loop(lambda _: True, step, (start,), maximum_iterations=self.steps, parallel_iterations=1)
         return tf.stop_gradient(changed)

@@ -86,7 +86,7 @@ def _augmented(augment: Augment, pixels: Any) -> Any:
     """Keras' own layers for what is set, called on a graph."""
     from keras import layers
 
-    wanted = {
+    wanted: dict[Any, dict[str, Any]] = {
         layers.RandomFlip: {"mode": "horizontal"} if augment.flip else {},
         layers.RandomRotation: {"factor": augment.rotation / 360},
         layers.RandomZoom: {"height_factor": augment.zoom},

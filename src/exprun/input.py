@@ -104,20 +104,21 @@ def fit(config: Input, train: Split) -> Scaling:
     height, width, channels = train.images.shape[1:]
     if config.crop is not None and config.crop > min(height, width):
         raise DataError(f"input.crop={config.crop} is more than the images have: {height}×{width} pixels.")
-    one, zero = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    scale: np.ndarray = np.ones(channels, np.float32)
+    offset: np.ndarray = np.zeros(channels, np.float32)
     match config.name:
         case "unit":
-            one = one / 255
+            scale = scale / 255
         case "symmetric":
-            one, zero = one / 127.5, zero - 1
+            scale, offset = scale / 127.5, offset - 1
         case "standardize":
             mean, std = channel_moments(train)
-            one, zero = (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
+            scale, offset = (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
         case "caffe":
             if channels != 3:
                 raise DataError("input=caffe needs images of three channels; set data.channels=3.")
-            zero = -np.asarray(IMAGENET_BGR, np.float32)
-    return Scaling(one, zero, config.name == "per_image", config.name == "caffe", config.crop)
+            offset = -np.asarray(IMAGENET_BGR, np.float32)
+    return Scaling(scale, offset, config.name == "per_image", config.name == "caffe", config.crop)
 
 
 def channel_moments(split: Split, chunk: int = 1024) -> tuple[np.ndarray, np.ndarray]:

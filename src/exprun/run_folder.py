@@ -13,12 +13,8 @@ import yaml
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.config.schema import Config, settings
 from exprun.config.weights import find_weights
+from exprun.locks import file_lock
 from exprun.tracking.store import without_password
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
 OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".lock"})  # what makes a folder a run's
@@ -57,13 +53,12 @@ class RunResult:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in the same folder; the system lets go of it whatever happens."""
-    with open(folder / ".lock", "w") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(f"Another process is training in {folder}.") from None
+    """Keep other processes from training in the same folder."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(folder / ".lock", wait=False))
+        except BlockingIOError:
+            raise RunError(f"Another process is training in {folder}.") from None
         yield
 
 

@@ -55,16 +55,18 @@ class Model:
     builder: str | None = setting("`package.module:function(input_shape, classes)`, a Keras model of logits.", None)
     weights: str | None = setting("Start from these weights: a run's folder, its checkpoint, or a Keras file.", None)
     freeze: list[str] = setting("Layers that do not learn, by name or pattern: [conv*].", [])
-    fine_tune_rate: float = setting("Learning-rate multiplier of the layers that model.weights filled.", 1.0, gt=0, le=1)
+    fine_tune_rate: float = setting(
+        "Learning-rate multiplier of the layers that model.weights filled.", 1.0, gt=0, le=1
+    )
 
 
 @dataclass(config=STRICT)
 class Data:
     """The images, their splits, and what is kept of them."""
 
-    name: Literal[
-        "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "arrays"
-    ] = setting("Which set.")
+    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "arrays"] = (
+        setting("Which set.")
+    )
     root: str | None = setting("Folder (or .npz file) with the set's files.", None)
     cache: str = setting("Folder for decoded images.", "outputs/cache")
     size: int | None = setting("Height and width in pixels; null keeps those of the files.", None, ge=1, le=4096)
@@ -226,9 +228,7 @@ class Adversary:
     """Adversarial training: each batch is changed, within bounds, so that the loss grows."""
 
     name: Literal["none", "fgsm", "pgd"] = setting("Which attack.")
-    epsilon: float | None = setting(
-        "The most a pixel value changes, of 255.", only=("fgsm", "pgd"), ge=0.0, le=255.0
-    )
+    epsilon: float | None = setting("The most a pixel value changes, of 255.", only=("fgsm", "pgd"), ge=0.0, le=255.0)
     steps: int | None = setting("Gradient steps of the attack.", only=("pgd",), ge=1, le=1000)
     step_size: float | None = setting("Change of a pixel value in one of them.", only=("pgd",), gt=0.0, le=255.0)
     random_start: bool | None = setting("Start anywhere within the bounds.", only=("pgd",))

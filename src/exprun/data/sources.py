@@ -157,7 +157,9 @@ def _palm_vein(data: Data) -> Source:
     assert people is not None
     assert each is not None
     assert first is not None
-    return Source([Path(palm_vein.__file__)], lambda: palm_vein.draw(people, each, size, first), f"{people} {each} {first}")
+    return Source(
+        [Path(palm_vein.__file__)], lambda: palm_vein.draw(people, each, size, first), f"{people} {each} {first}"
+    )
 
 
 def _mnist(data: Data) -> Source:

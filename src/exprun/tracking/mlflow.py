@@ -8,22 +8,18 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from exprun import __version__
 from exprun.config.errors import one_line
 from exprun.config.schema import Config, settings
+from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import git_state
 from exprun.tracking.store import artifact_root, tracking_uri, without_password
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
@@ -259,15 +255,11 @@ class MlflowTracker:
         client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
 
 
-@contextlib.contextmanager
-def _alone(uri: str) -> Iterator[None]:
+def _alone(uri: str) -> contextlib.AbstractContextManager[None]:
     """Keep other processes from an SQLite store meanwhile; other databases see to that themselves."""
-    if fcntl is None or not uri.startswith("sqlite:///"):
-        yield
-        return
-    with open(f"{uri.removeprefix('sqlite:///')}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    if not uri.startswith("sqlite:///"):
+        return contextlib.nullcontext()
+    return file_lock(Path(f"{uri.removeprefix('sqlite:///')}.lock"), wait=True)
 
 
 def _now() -> int:

@@ -343,7 +343,9 @@ class Step:
             if "binary_accuracy" in self.metrics:
                 # As Keras has it: the share of the outputs on the right side of one half.
                 wanted = tf.one_hot(targets, tf.shape(logits)[1], True, False)
-                found["binary_accuracy"] = tf.reduce_mean(tf.cast((tf.nn.softmax(logits) > 0.5) == wanted, tf.float32), 1)
+                found["binary_accuracy"] = tf.reduce_mean(
+                    tf.cast((tf.nn.softmax(logits) > 0.5) == wanted, tf.float32), 1
+                )
             if self.attack is not None:
                 changed = self._attacked(pixels, targets, self._draw(index[0], 0), scaling)
                 _, losses, predictions = outputs(changed, targets)
