@@ -1,7 +1,9 @@
 """What all tests share."""
 
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import exprun
@@ -20,3 +22,15 @@ def composer():
     from exprun.config.compose import Composer
 
     return Composer()
+
+
+@pytest.fixture(scope="session")
+def tiny_cifar(tmp_path_factory):
+    """CIFAR-10 in its official layout: 1,500 + 100 images of noise."""
+    folder, rng = tmp_path_factory.mktemp("cifar") / "cifar-10-batches-py", np.random.default_rng(0)
+    folder.mkdir()
+    for name, count in [*((f"data_batch_{i}", 300) for i in range(1, 6)), ("test_batch", 100)]:
+        batch = {b"data": rng.integers(0, 256, (count, 3072), np.uint8), b"labels": [i % 10 for i in range(count)]}
+        (folder / name).write_bytes(pickle.dumps(batch))
+    (folder / "batches.meta").write_bytes(pickle.dumps({b"label_names": [str(i).encode() for i in range(10)]}))
+    return folder

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 
 from exprun.augment import _affine, augment, strengths
 from exprun.config.schema import Augment
@@ -74,35 +75,90 @@ def ones(value):
 
 
 def test_a_quarter_turn_is_exact():
-    out = _affine(tf.constant(IMAGES), ones(math.pi / 2), ones(1), ones(0), ones(0)).numpy()
+    out = _affine(tf.constant(IMAGES), ones(math.pi / 2), ones(1), ones(1), ones(0), ones(0)).numpy()
     turned = [np.rot90(IMAGES, k, axes=(1, 2)) for k in (1, 3)]
     assert any(np.allclose(out, t, atol=0.05) for t in turned)
 
 
 def test_a_translation_moves_down_and_right():
-    out = _affine(tf.constant(IMAGES), ones(0), ones(1), ones(0.25), ones(0.5)).numpy()
+    out = _affine(tf.constant(IMAGES), ones(0), ones(1), ones(1), ones(0.25), ones(0.5)).numpy()
     np.testing.assert_allclose(out[:, 3:, 6:], IMAGES[:, :-3, :-6], atol=0.01)
 
 
 def test_zoom_keeps_the_middle():
     image = np.zeros((1, 11, 11, 1), np.float32)
     image[0, 5, 5] = 255
-    out = _affine(
-        tf.constant(image), tf.constant([0.0]), tf.constant([2.0]), tf.constant([0.0]), tf.constant([0.0])
-    ).numpy()
+    zero, two = tf.constant([0.0]), tf.constant([2.0])
+    out = _affine(tf.constant(image), zero, two, two, zero, zero).numpy()
     assert out[0, 5, 5] == 255
     assert out.sum() > image.sum()  # larger, so more of it
 
 
+@pytest.mark.parametrize(("angle", "high", "wide"), [(0.0, 1.2, 0.9), (30.0, 1.0, 1.0), (30.0, 0.8, 1.1)])
+def test_turning_and_stretching_are_those_of_scipy(angle, high, wide):
+    out = _affine(tf.constant(IMAGES), ones(math.radians(angle)), ones(high), ones(wide), ones(0), ones(0)).numpy()
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    # From where in the image a pixel comes: first squeezed back along the axes, then turned back.
+    back = np.array([[cos, sin], [-sin, cos]]) @ np.diag([1 / high, 1 / wide])
+    middle = np.array([5.5, 5.5])
+    for image, found in zip(IMAGES[:4], out, strict=False):
+        for channel in range(3):
+            wanted = ndimage.affine_transform(
+                image[..., channel], back, middle - back @ middle, order=1, mode="reflect"
+            )
+            np.testing.assert_allclose(found[..., channel], wanted, atol=0.05)
+
+
+def factors(out):
+    """How much higher and wider each image became, from images of RAMP: a row's number, and a column's."""
+    inner = out[:, 4:-4, 4:-4] / 8
+    slopes = np.diff(inner[..., 0], axis=1).mean(axis=(1, 2)), np.diff(inner[..., 1], axis=2).mean(axis=(1, 2))
+    return 1 / slopes[0], 1 / slopes[1]
+
+
+RAMP = np.tile(8.0 * np.stack(np.mgrid[:24, :24], axis=-1), (64, 1, 1, 1)).astype(np.float32)
+
+
+def test_stretch_draws_height_and_width_apart():
+    high, wide = factors(augment(tf.constant(RAMP), tf.constant((0, 0)), {"stretch": tf.constant(0.1)}).numpy())
+    for found in (high, wide):
+        assert 0.9 <= found.min() < 0.93
+        assert 1.07 < found.max() <= 1.1
+    assert abs(np.corrcoef(high, wide)[0, 1]) < 0.4
+    out = augment(tf.constant(IMAGES), tf.constant((0, 0)), {"stretch": tf.constant(0.1)}).numpy()
+    for image, found, *size in zip(IMAGES[:4], out, high, wide, strict=False):
+        back = 1 / np.array(size)
+        wanted = ndimage.affine_transform(image[..., 0], back, 5.5 - back * 5.5, order=1, mode="reflect")
+        np.testing.assert_allclose(found[..., 0], wanted, atol=0.1)
+
+
+def test_without_stretch_images_keep_their_proportions():
+    high, wide = factors(augment(tf.constant(RAMP), tf.constant((0, 0)), {"zoom": tf.constant(0.1)}).numpy())
+    np.testing.assert_allclose(high, wide, rtol=1e-3)
+    assert np.ptp(high) > 0.1
+
+
+@pytest.mark.parametrize("settings", [{"zoom": 0.1}, {"rotation": 20.0}, {"zoom": 0.1, "rotation": 20.0}])
+def test_a_stretch_of_nothing_changes_nothing(settings):
+    assert "stretch" not in strengths(Augment(name="test", stretch=0.0, **settings))
+    numbers = {name: tf.constant(value) for name, value in settings.items()}
+    with_it = augment(tf.constant(IMAGES), tf.constant((0, 0)), numbers | {"stretch": tf.constant(0.0)})
+    np.testing.assert_array_equal(with_it, changed(**settings))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("crop", [None, 5, 8])
 @pytest.mark.parametrize("per_image", [False, True])
-def test_scaling_and_its_graph_agree(per_image):
+def test_scaling_and_its_graph_agree(per_image, crop, reverse):
     import keras
 
-    scaling = Scaling(np.array([0.1, 0.2, 0.3], np.float32), np.array([-1, 0, 1], np.float32), per_image)
+    scale, offset = np.array([0.1, 0.2, 0.3], np.float32), np.array([-1, 0, 1], np.float32)
+    scaling = Scaling(scale, offset, per_image, reverse, crop)
     pixels = keras.Input(IMAGES.shape[1:])
     images = np.concatenate([IMAGES, np.full_like(IMAGES[:1], 9.0)])  # a blank one too
     graph = keras.Model(pixels, scaling.on_graph(pixels))
-    np.testing.assert_allclose(graph(images).numpy(), scaling(tf.constant(images)).numpy(), atol=1e-4)
+    wanted = scaling(scaling.cropped(tf.constant(images)))
+    np.testing.assert_allclose(graph(images).numpy(), wanted, atol=1e-4)
 
 
 def test_per_image_is_that_of_tensorflow():

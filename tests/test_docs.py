@@ -31,6 +31,14 @@ def words(command: str) -> list[str] | None:
     return shlex.split(command.removeprefix(start))
 
 
+def long_commands() -> list[str]:
+    """The commands of the cases, in text blocks and tables: hours on a CPU, so they are not run in full."""
+    page = (ROOT / "docs" / "cases.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`(python -m exprun [^`]*)`", page)
+    return sorted({line for line in lines if line.startswith("python -m exprun")})
+
+
 PRINTED = [(page.name, command) for page in PAGES for command in commands(page)]
 EXAMPLES = [("--help", command) for command, _ in cli.EXAMPLES]
 
@@ -41,7 +49,10 @@ def test_the_documentation_prints_commands():
     assert [command for _, command in PRINTED if not command.startswith(known)] == []
 
 
-@pytest.mark.parametrize(("page", "command"), [*PRINTED, *EXAMPLES])
+LONG = [("cases.md", command) for command in long_commands()]
+
+
+@pytest.mark.parametrize(("page", "command"), [*PRINTED, *EXAMPLES, *LONG])
 def test_every_printed_command_composes(page, command):
     given = words(command)
     if given is None or given[:1] == ["ui"] or {"--help", "-sc"} & set(given):
@@ -77,3 +88,18 @@ def test_every_printed_command_runs(page, tmp_path):
             [sys.executable, "-m", "exprun", *given], capture_output=True, text=True, env=environment, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for _, command in LONG if "-m experiment" not in command])
+def test_every_case_builds_and_takes_a_step(command, tmp_path, tiny_cifar):
+    """As printed, but for the size of what it reads and draws, and one step."""
+    given = [*words(command), "trainer.dry_run=true", "progress=quiet"]
+    if "palm_vein" in command:
+        given += ["data.people=4", "data.images_per_person=20"]
+    elif "matconvnet" in command:
+        given += ["data=digits", "data.size=28", "data.channels=1", "data.classes=[0,8]", "trainer.batch_size=32"]
+    else:
+        given.append(f"data.root={tiny_cifar}")
+    done = subprocess.run([sys.executable, "-m", "exprun", *given], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"

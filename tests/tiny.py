@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from exprun import RunResult, Session, run
 from exprun.config.compose import Composer
@@ -18,6 +19,8 @@ TINY = [
     "tracking=none",
     "progress=quiet",
 ]
+# Smaller still, and without drops and norms: one step is the same sum in NumPy.
+SMALL = ["data.size=8", "data.channels=1", "norm=none", "model.layers=[{conv: 4},flatten]"]
 SESSION = Session()
 
 
@@ -29,6 +32,42 @@ def tiny(*overrides: str) -> RunResult:
 def config(*overrides: str) -> Config:
     """Its config."""
     return Composer().config([*TINY, *overrides])
+
+
+def kept(settings: Config) -> tuple[RunResult, Any]:
+    """A run, and its `Loop` as training left it: the images, the compiled step, the model."""
+    from exprun.trainer.loop import Loop
+
+    loops, train = [], Loop.train
+
+    def keep(self: Loop) -> Any:
+        loops.append(self)
+        return train(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "train", keep)
+        result = run(settings, SESSION)
+    return result, loops[0]
+
+
+def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
+    """The compiled step of a config, with its scaling fitted on these images: uint8, (images, height, width, channels)."""
+    import keras
+
+    from exprun.data import Split
+    from exprun.fault import losses_of
+    from exprun.input import fit
+    from exprun.model import build
+    from exprun.optim import make_optimizer
+    from exprun.trainer import device
+    from exprun.trainer.step import Preprocessing, Step
+
+    keras.mixed_precision.set_dtype_policy(settings.trainer.precision)
+    scaling = fit(settings.input, Split(images, np.zeros(len(images), np.int32), np.arange(len(images))))
+    built = build(settings, scaling.shape(images.shape[1:]), classes)
+    optimizer = make_optimizer(settings.optim, built.model, built.rates)
+    where = device.choose(settings.trainer)
+    return Step(settings, built.model, optimizer, Preprocessing(scaling, scaling), losses_of(settings), where, None)
 
 
 def checkpoint(result: RunResult, name: str = "last") -> dict[str, Any]:

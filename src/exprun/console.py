@@ -16,6 +16,7 @@ from exprun.config.schema import Config
 from exprun.trainer.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
+NARROW = 80  # columns of a terminal; below it the bar goes with epoch and loss alone
 PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
 
 
@@ -89,11 +90,13 @@ class Console:
             f"{event.precision} on {event.device}"
         )
         if self.mode == "rich":
+            figures = "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"
+            more = [TextColumn("rate {task.fields[rate]}"), TextColumn("{task.fields[speed]} images/s")]
             self.progress = Progress(
-                TextColumn("epoch {task.fields[epoch]}"),
+                TextColumn("epoch {task.fields[epoch]}" if self.out.width >= NARROW else "{task.fields[epoch]}"),
                 BarColumn(bar_width=None),
-                TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  rate {task.fields[rate]}"),
-                TextColumn("{task.fields[speed]} images/s"),
+                TextColumn(figures if self.out.width >= NARROW else "{task.fields[loss]}"),
+                *(more if self.out.width >= NARROW else []),
                 TimeRemainingColumn(compact=True),
                 console=self.out,
                 expand=True,

@@ -1,6 +1,7 @@
 """A run, from its config to its result: the whole story on one page."""
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, UserError, one_line
 from exprun.config.schema import Config
+from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
 from exprun.fault import inject, injected, injected_dataset, injected_evaluation, losses_of
 from exprun.input import Scaling, fit
@@ -198,6 +200,7 @@ class _Story:
                 total_steps=loop.total_steps,
                 first_step=loop.state.step,
                 data_fingerprint=dataset.fingerprint,
+                weights_fingerprint=_digest(find_weights(config.model.weights)) if config.model.weights else "",
             )
         )
         signals.training = True  # and beyond: what is trained is also recorded
@@ -295,6 +298,11 @@ def _prepare_process(config: Config) -> None:
         tf.config.experimental.enable_op_determinism()
     else:
         disable_op_determinism()  # an earlier run of this process may have switched it on
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _set_precision(precision: str) -> None:

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from exprun.fault import losses_of
 from exprun.input import Scaling
 from exprun.optim import make_optimizer
 from exprun.trainer.device import Device
-from exprun.trainer.step import Step
+from exprun.trainer.step import Preprocessing, Step
 from tiny import config
 
 SHAPE, CLASSES, BATCH = (4, 4, 1), 3, 8
@@ -19,14 +20,15 @@ SCALING = Scaling(np.full(1, 1 / 255, np.float32), np.zeros(1, np.float32))
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
 
 
-def linear_step(*overrides: str, class_weights=None, rates=None) -> Step:
+def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES) -> Step:
     """A softmax regression, so that NumPy can follow."""
     settings = config("trainer.batch_size=8", *overrides)
     model = keras.Sequential(
-        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(CLASSES, name="classifier")]
+        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(classes, name="classifier")]
     )
     optimizer = make_optimizer(settings.optim, model, {model.variables[i].path: r for i, r in (rates or {}).items()})
-    return Step(settings, model, optimizer, SCALING, DEVICE, class_weights)
+    scalings = Preprocessing(SCALING, SCALING)
+    return Step(settings, model, optimizer, scalings, losses_of(settings), DEVICE, class_weights)
 
 
 def softmax(z):
@@ -132,11 +134,27 @@ def test_evaluation_is_exact_over_uneven_batches(batch):
     from exprun.trainer.feed import whole_order
 
     step = linear_step()
-    found = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), whole_order(20, batch))
+    found = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), whole_order(20, batch), "evaluation")
     w, b = (v.numpy() for v in step.model.variables)
     p = softmax(IMAGES.reshape(20, -1) / 255.0 @ w + b)
     np.testing.assert_allclose(found.losses, -np.log(p[np.arange(20), LABELS]), rtol=1e-4)
     np.testing.assert_array_equal(found.predictions, p.argmax(axis=1))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_binary_accuracy_is_that_of_keras(classes):
+    from exprun.trainer.feed import whole_order
+
+    step = linear_step("trainer.metrics=[binary_accuracy]", classes=classes)
+    labels = (LABELS % classes).astype(np.int32)
+    found = step.evaluate(tf.constant(IMAGES), tf.constant(labels), whole_order(20, 7), "evaluation")
+    w, b = (v.numpy() for v in step.model.variables)
+    metric = keras.metrics.BinaryAccuracy()
+    metric.update_state(np.eye(classes)[labels], softmax(IMAGES.reshape(20, -1) / 255.0 @ w + b))
+    assert found.more.keys() == {"binary_accuracy"}
+    assert found.more["binary_accuracy"].mean() == pytest.approx(float(metric.result()))
+    if classes == 2:  # of more, an image counts for each class that it is not, too
+        assert found.more["binary_accuracy"].mean() == pytest.approx((found.predictions == labels).mean())
 
 
 def test_averages_follow_their_formula():

@@ -209,6 +209,7 @@ class MlflowTracker:
                 "exprun.device": self._started.device,
                 "exprun.precision": self._started.precision,
                 "exprun.data_fingerprint": self._started.data_fingerprint,
+                "exprun.weights_fingerprint": self._started.weights_fingerprint,
                 "exprun.parameters": str(self._started.parameters),
             }
         tags |= {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}

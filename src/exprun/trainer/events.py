@@ -17,6 +17,7 @@ class RunStarted:
     total_steps: int
     first_step: int
     data_fingerprint: str
+    weights_fingerprint: str = ""  # SHA-256 of the file of `model.weights`
 
 
 @dataclass(frozen=True)
