@@ -370,9 +370,9 @@ def figures_of(folder: Path, zeros: str) -> Figures:
     found["first/loss"] = first["metrics"]["train/loss"]
     found["epochs_to_95"] = next((r["epoch"] for r in result["history"] if r["val/accuracy"] >= 0.95), float("nan"))
     if "train/evaluated_accuracy" in found:
-        found["gap/inference"] = found["train/accuracy"] - found["train/inference_accuracy"]
-        found["gap/preprocessing"] = found["train/inference_accuracy"] - found["train/evaluated_accuracy"]
-        found["gap/unseen"] = found["train/evaluated_accuracy"] - found["val/accuracy"]
+        found["gap/inference"] = found["train/inference_accuracy"] - found["train/accuracy"]
+        found["gap/preprocessing"] = found["train/evaluated_accuracy"] - found["train/inference_accuracy"]
+        found["gap/unseen"] = found["val/accuracy"] - found["train/evaluated_accuracy"]
     if zeros:
         output = subprocess.run(
             [sys.executable, __file__, "--zeros", str(folder), zeros], check=True, capture_output=True, text=True

@@ -164,7 +164,8 @@ def test_a_cropped_run_saves_a_model_that_takes_whole_images():
     result, loop = kept(replace(settings, tracking=replace(settings.tracking, model="keras")))
     assert loop.step.model.input_shape == (None, 8, 8, 3)
     test = loop.dataset.test
-    found = keras.saving.load_model(result.run_dir / "model.keras")(test.images[test.rows]).numpy()
+    saved = keras.saving.load_model(result.run_dir / "model.keras")
+    found = saved.predict(test.images[test.rows], verbose=0)
     assert (found.argmax(axis=1) == test.row_labels).mean() == pytest.approx(result.metrics["test/accuracy"])
     own = loop.measure(loop._feed(test))  # at the best weights, which the run has put back
     np.testing.assert_array_equal(found.argmax(axis=1), own.predictions)
@@ -172,6 +173,8 @@ def test_a_cropped_run_saves_a_model_that_takes_whole_images():
     p = (e / e.sum(axis=1, keepdims=True))[np.arange(len(test)), test.row_labels]
     assert -np.log(p).mean() == pytest.approx(own.loss, rel=1e-4)
     assert own.loss == pytest.approx(result.metrics["test/loss"])
+    # A plain call is in inference mode too: no layer before the network may set it to training.
+    np.testing.assert_allclose(saved(test.images[test.rows]).numpy(), found, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -183,19 +183,22 @@ class Console:
                 )
             )
         if "train/evaluated_accuracy" in metrics:
-            lines.append(("gap", _gap(metrics)))
+            lines += [
+                ("gap", _gap(metrics, "accuracy", 100, ".1f", " points")),
+                ("", _gap(metrics, "loss", 1, ".3g", "")),
+            ]
         for label, text in [*lines, *hints]:
             self.out.print(f"{label:>8}  {escape(text)}")
 
 
-def _gap(metrics: dict[str, float]) -> str:
-    """What the gap between training and validation accuracy of the last epoch is made of, in points."""
-    parts = ("train/accuracy", "train/inference_accuracy", "train/evaluated_accuracy", "val/accuracy")
-    train, inference, evaluated, val = (100 * metrics[part] for part in parts)
+def _gap(metrics: dict[str, float], figure: str, factor: float, form: str, unit: str) -> str:
+    """What lies between a figure of training and that of validation, both of the last epoch."""
+    parts = ("train/", "train/inference_", "train/evaluated_", "val/")
+    train, inference, evaluated, val = (factor * metrics[part + figure] for part in parts)
+    steps = [f"{value:+{form}}" for value in (val - train, inference - train, evaluated - inference, val - evaluated)]
     return (
-        f"{train - val:+.1f} points from training to validation = {train - inference:+.1f} inference mode (moving "
-        f"averages, dropout, augmentation) {inference - evaluated:+.1f} other preprocessing in evaluation "
-        f"{evaluated - val:+.1f} images not trained on"
+        f"{figure} from training to validation {steps[0]}{unit} = {steps[1]} inference mode at the epoch's end "
+        f"{steps[2]} other preprocessing {steps[3]} images not trained on"
     )
 
 

@@ -79,11 +79,11 @@ def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
         shape = output_shape(layers, (*size, channels))
     except TooSmall:
         needed = smallest_image(layers, channels)
-        key = "data.size" if config.input.crop is None else "input.crop"
+        key, usual = ("data.size", 32) if config.input.crop is None else ("input.crop", 0)
         more = f"at least {needed}×{needed}" if needed else "larger ones"
         raise ConfigError(
             f"model={config.model.name} is too deep for images of {size[0]}×{size[1]} pixels: its pools and "
-            f"convolutions need {more}, for example {key}={max(needed or 0, 32)}."
+            f"convolutions need {more}, for example {key}={max(needed or 0, usual)}."
         ) from None
     if len(shape) != 1:
         raise ConfigError("model.layers must end in one row of features: add flatten or {global_pool: avg}.")
@@ -179,6 +179,8 @@ def _check_optimisation(config: Config) -> None:
     optim, schedule, trainer = config.optim, config.schedule, config.trainer
     if optim.decay == "decoupled" and optim.name not in DECOUPLED_OPTIMS:
         raise ConfigError(f"optim={optim.name} has no decoupled decay; use optim.decay=l2, or optim=adamw.")
+    if optim.momentum_of == "gradients" and optim.name != "sgd_momentum":
+        raise ConfigError("optim.momentum_of=gradients belongs to optim=sgd_momentum.")
     if sum(x is not None for x in (optim.clip_norm, optim.clip_global_norm, optim.clip_value)) > 1:
         raise ConfigError("Only one of optim.clip_norm, optim.clip_global_norm and optim.clip_value can be set.")
     if schedule.warmup_epochs and schedule.warmup_epochs >= trainer.epochs:

@@ -161,9 +161,9 @@ class Optim:
     )
     learning_rate: float = setting("The rate that the schedule starts from.", gt=0.0, le=1e3)
     momentum: float | None = setting("Share of the last update kept.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0)
-    momentum_of: Literal["updates", "gradients"] | None = setting(
+    momentum_of: Literal["updates", "gradients"] = setting(
         "What momentum sums: updates, the rate inside (Keras), or gradients, the rate outside (MatConvNet, PyTorch).",
-        only=("sgd_momentum",),
+        "updates",
     )
     rho: float | None = setting("Decay of the squared gradient's average.", only=("rmsprop",), ge=0.0, lt=1.0)
     beta_1: float | None = setting("Decay of the gradient's average.", only=(*ADAM_OPTIMS, "lion"), ge=0.0, lt=1.0)

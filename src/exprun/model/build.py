@@ -67,11 +67,12 @@ def freeze(model: Any, patterns: Iterable[str]) -> None:
         RunError: a pattern matches no layer, or nothing is left to learn.
     """
     for pattern in patterns:
-        # A norm, `conv1_norm`, is matched by what matches its layer.
-        chosen = [layer for layer in model.layers if fnmatchcase(layer.name.removesuffix("_norm"), pattern)]
+        # What matches a layer matches the norm behind it, `conv1_norm`, too.
+        names = [(layer, (layer.name, layer.name.removesuffix("_norm"))) for layer in model.layers]
+        chosen = [layer for layer, own in names if any(fnmatchcase(name, pattern) for name in own)]
         if not any(layer.weights for layer in chosen):
-            names = ", ".join(layer.name for layer in model.layers if layer.weights)
-            raise RunError(f"model.freeze names {pattern}, but no layer with weights is called so; there are {names}.")
+            there = ", ".join(layer.name for layer in model.layers if layer.weights)
+            raise RunError(f"model.freeze names {pattern}, but no layer with weights is called so; there are {there}.")
         for layer in chosen:
             layer.trainable = False
     if not model.trainable_variables:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from exprun.trainer.events import EpochDone, Evaluated, Event, StepsDone
+from exprun.trainer.events import EpochDone, Evaluated, Event, Measured, StepsDone
 
 
 class Journal:
@@ -48,6 +48,8 @@ class Journal:
             case Evaluated():
                 figures = {"loss": event.loss, "accuracy": event.accuracy, **event.more}
                 self._write(event.step, {f"{event.split}/{name}": value for name, value in figures.items()})
+            case Measured():
+                self._write(event.step, event.metrics)
 
     def _steps(self, event: StepsDone) -> None:
         """Means over `log_every` steps, wherever the calls of the loop cut them; the rest of an epoch is in its own."""

@@ -238,9 +238,8 @@ class MlflowTracker:
             client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
     def _close(self, client: Any, run_id: str, ended: RunEnded, step: int) -> None:
-        last = ("val/best_", "train/inference_", "train/evaluated_")
-        final = {key: value for key, value in ended.metrics.items() if key.startswith(last)}
-        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": final}])
+        best = {key: value for key, value in ended.metrics.items() if key.startswith("val/best_")}
+        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": best}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for name in ARTIFACTS:

@@ -67,6 +67,14 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Further figures, by the names they have in MLflow."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
 class EpochDone:
     """An epoch of training is done: exact means over its steps."""
 
@@ -93,5 +101,5 @@ class RunEnded:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = RunStarted | StepsDone | Evaluated | EpochDone | RunEnded
+Event = RunStarted | StepsDone | Evaluated | Measured | EpochDone | RunEnded
 Emit = Callable[[Event], None]

@@ -13,7 +13,7 @@ from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.schedule import rate_at
 from exprun.trainer.checkpoint import Checkpoints, State
-from exprun.trainer.events import Emit, EpochDone, Evaluated, StepsDone
+from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, StepsDone
 from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
 from exprun.trainer.step import Step
 
@@ -37,7 +37,7 @@ class Outcome:
     history: list[dict[str, float]]
 
 
-class Measured(NamedTuple):
+class Means(NamedTuple):
     """Means over a split, and the most likely class of each image, (images,)."""
 
     loss: float
@@ -248,7 +248,7 @@ class Loop:
         if trainer.checkpoint and not trainer.dry_run:
             self.checkpoints.save("last", self.step.variables, self.state)
 
-    def measure(self, feed: Feed, as_in: Literal["train", "evaluation"] = "evaluation") -> Measured:
+    def measure(self, feed: Feed, as_in: Literal["train", "evaluation"] = "evaluation") -> Means:
         """Means over the images of a split, with the preprocessing of training or of evaluation."""
         order = whole_order(len(feed), min(self.config.trainer.eval_batch_size, len(feed)))
         if self.config.trainer.dry_run:
@@ -257,7 +257,7 @@ class Loop:
         predictions = np.concatenate([p.predictions for p in parts])
         more = {name: _mean([p.more[name] for p in parts]) for name in parts[0].more}
         accuracy = float((predictions == feed.labels[: len(predictions)]).mean())
-        return Measured(_mean([p.losses for p in parts]), accuracy, more, predictions)
+        return Means(_mean([p.losses for p in parts]), accuracy, more, predictions)
 
     def _split_gap(self) -> None:
         """Measure training images as evaluation does, step by step, with the weights as they are.
@@ -274,6 +274,7 @@ class Loop:
             found = self.measure(feed, as_in)  # type: ignore[arg-type]
             self._gap |= {f"train/{name}_loss": found.loss, f"train/{name}_accuracy": found.accuracy}
         self.step.swap_averages()
+        self.emit(Measured(self.state.step, self._gap))
 
     def _final(self) -> dict[str, float]:
         """Measure the test set once, at the weights that validation chose."""
