@@ -168,11 +168,13 @@ def test_without_an_adversary_there_is_no_such_figure():
     assert not [key for key in result.history[0] if "adversarial" in key]
 
 
-@pytest.mark.parametrize("how", ["trainer.jit=true", "trainer.precision=mixed_bfloat16", "trainer.precision=mixed_float16"])
+@pytest.mark.parametrize(
+    "how", ["trainer.jit=true", "trainer.precision=mixed_bfloat16", "trainer.precision=mixed_float16"]
+)
 def test_it_goes_with_xla_and_half_precision(how):
     result = tiny(
-        *DIGITS, LAYERS, "adversary=pgd", "adversary.steps=2", "adversary.step_size=8.0", how, "run_dir=out",
-        "trainer.checkpoint=false",
+        *DIGITS, "model.layers=[{conv: 4},{pool: max},flatten]", "adversary=pgd", "adversary.steps=2",
+        "adversary.step_size=8.0", how, "run_dir=out", "trainer.checkpoint=false",
     )  # fmt: skip
     first, last = result.history
     assert last["train/loss"] < first["train/loss"]

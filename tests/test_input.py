@@ -41,6 +41,14 @@ def test_standardize_brings_the_training_rows_to_mean_0_and_deviation_1(images):
     np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, atol=1e-5)
 
 
+def test_center_takes_the_mean_of_the_training_rows_away_and_leaves_the_spread(images):
+    rows = np.arange(0, 50, 3)
+    scaling = fit(Input(name="center"), split(images, rows))
+    scaled = images[rows] * scaling.scale + scaling.offset
+    np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), images[rows].std(axis=(0, 1, 2)), rtol=1e-5)
+
+
 def test_standardize_looks_at_the_training_rows_only(images):
     before = fit(Input(name="standardize"), split(images, range(20)))
     images[20:] = 0
@@ -139,7 +147,7 @@ def crops_of_training(*overrides):
 
 
 def test_training_draws_by_step_and_run():
-    pictures, (first, second, again) = crops_of_training()
+    _, (first, second, again) = crops_of_training()
     assert first.shape == (3, 4, 4, 1)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
@@ -155,6 +163,7 @@ def test_one_batch_learned_by_heart_stays_as_it_is():
 
 def test_a_cropped_run_saves_a_model_that_takes_whole_images():
     import keras
+
     from tiny import config, kept
 
     settings = config(
@@ -193,7 +202,7 @@ def test_a_crop_that_cannot_be_is_refused(composer, overrides, said):
 
 
 def test_a_crop_larger_than_the_images_turn_out_to_be_is_refused(images):
-    with pytest.raises(DataError, match="input.crop=6 is more than the images have: 6×5"):
+    with pytest.raises(DataError, match=r"input\.crop=6 is more than the images have: 6×5"):
         fit(Input(name="unit", crop=6), split(images))
 
 
@@ -211,5 +220,5 @@ def test_caffe_is_that_of_keras_applications(images):
 
 
 def test_caffe_needs_colour(images):
-    with pytest.raises(DataError, match="set data.channels=3"):
+    with pytest.raises(DataError, match=r"set data\.channels=3"):
         fit(Input(name="caffe"), split(images[..., :1]))

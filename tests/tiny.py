@@ -35,7 +35,7 @@ def config(*overrides: str) -> Config:
 
 
 def kept(settings: Config) -> tuple[RunResult, Any]:
-    """A run, and its `Loop` as training left it: the images, the compiled step, the model."""
+    """A run without its pictures, and its `Loop` as training left it: the images, the compiled step, the model."""
     from exprun.trainer.loop import Loop
 
     loops, train = [], Loop.train
@@ -46,12 +46,13 @@ def kept(settings: Config) -> tuple[RunResult, Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "train", keep)
+        patch.setattr("exprun.runner._Story._write_artifacts", lambda *_: None)
         result = run(settings, SESSION)
     return result, loops[0]
 
 
 def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
-    """The compiled step of a config, with its scaling fitted on these images: uint8, (images, height, width, channels)."""
+    """The compiled step of a config, its scaling fitted on these images, uint8: as a run makes it, but for faults."""
     import keras
 
     from exprun.data import Split

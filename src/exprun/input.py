@@ -96,7 +96,7 @@ def fit(config: Input, train: Split) -> Scaling:
 
     Args:
         config: the `input` group.
-        train: the training images; only `standardize` looks at them.
+        train: the training images; only `standardize` and `center` look at them.
 
     Raises:
         DataError: the images are smaller than the crop, or have no three channels where the scaling needs them.
@@ -114,6 +114,8 @@ def fit(config: Input, train: Split) -> Scaling:
         case "standardize":
             mean, std = channel_moments(train)
             scale, offset = (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
+        case "center":
+            offset = -channel_moments(train)[0].astype(np.float32)
         case "caffe":
             if channels != 3:
                 raise DataError("input=caffe needs images of three channels; set data.channels=3.")

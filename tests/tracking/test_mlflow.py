@@ -15,7 +15,7 @@ from tiny import tiny
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory):
-    """A finished run, the same one resumed, and one that failed, in one store."""
+    """A finished run, the same one resumed, one that failed, and one with a bug on purpose, in one store."""
     import mlflow
 
     folder = tmp_path_factory.mktemp("store")
@@ -28,6 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory):
             "schedule=cosine",
         )  # fmt: skip
         tiny(*tracked, "run_dir=failed", "optim.learning_rate=1000", "norm=none", "input=raw")
+        tiny(*tracked, "run_dir=faulty", "fault=unscaled_eval", "trainer.gap=true", "trainer.epochs=1")
     client = mlflow.MlflowClient(f"sqlite:///{folder}/outputs/mlflow.db")
     experiment = client.get_experiment_by_name("exprun")
     runs = {
@@ -71,6 +72,21 @@ def test_tags_say_what_ran_where(store):
     assert tags["exprun.tensorflow"].count(".") == 2
     assert runs["done"].info.run_name == "cnn-digits-batch-sgd_momentum-0"
     assert runs["done"].inputs.dataset_inputs[0].dataset.name == "digits"
+
+
+def test_a_bug_on_purpose_is_in_the_tags_the_params_and_the_name(store):
+    _, runs, _ = store
+    assert runs["faulty"].data.tags["exprun.fault"] == "unscaled_eval"
+    assert runs["faulty"].data.params["fault.name"] == "unscaled_eval"
+    assert runs["faulty"].info.run_name == "cnn-digits-batch-sgd_momentum-unscaled_eval-0"
+    assert "exprun.fault" not in runs["done"].data.tags
+    assert "none" not in runs["done"].info.run_name
+
+
+def test_the_parts_of_the_gap_are_metrics(store):
+    _, runs, _ = store
+    metrics = runs["faulty"].data.metrics
+    assert metrics["train/evaluated_loss"] > metrics["train/inference_loss"]
 
 
 def test_status_and_reason_of_a_run_that_failed(store):
