@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exprun.config.errors import RunError
 from exprun.config.schema import Augment, Config, Input
 from exprun.data import Dataset
 
@@ -65,6 +66,9 @@ def inject(config: Config, model: Any, scaling: "Scaling") -> Any:
 
     Returns:
         The same model, or another around its layers.
+
+    Raises:
+        RunError: nothing is left to learn.
     """
     import keras
 
@@ -74,11 +78,13 @@ def inject(config: Config, model: Any, scaling: "Scaling") -> Any:
             scaling.on_graph(_augmented(config.augment, pixels))  # the result goes nowhere
         case "softmax_twice":
             softmax = keras.layers.Softmax(name="softmax", dtype="float32")
-            return keras.Model(model.inputs, softmax(model.outputs[0]), name=model.name)
+            return keras.Model(model.inputs[0], softmax(model.outputs[0]), name=model.name)
         case "frozen_layers":
             weighted = [layer for layer in model.layers if layer.weights]
             for layer in weighted[:-1]:
                 layer.trainable = False
+            if not model.trainable_variables:
+                raise RunError("fault=frozen_layers and model.freeze together leave nothing to learn.")
     return model
 
 

@@ -80,7 +80,9 @@ class Scaling:
 
         ops = keras.ops
         if self.crop is not None:
-            pixels = keras.layers.CenterCrop(self.crop, self.crop)(pixels)
+            # Not Keras' CenterCrop: it calls itself in training mode, and all layers behind it follow.
+            top, left = ((axis - self.crop) // 2 for axis in pixels.shape[1:3])
+            pixels = pixels[:, top : top + self.crop, left : left + self.crop]
         if self.reverse:
             pixels = ops.flip(pixels, axis=-1)
         scaled = keras.layers.Rescaling(self.scale.tolist(), self.offset.tolist(), dtype="float32")(pixels)

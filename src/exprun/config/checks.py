@@ -109,6 +109,8 @@ def _check_model(config: Config, overridden: set[str]) -> None:
         return
     assert model.layers is not None
     parse(model.layers)
+    if config.input.name == "caffe" and config.data.channels == 1:
+        raise ConfigError("input=caffe needs images of three channels; set data.channels=3.")
     size = config.data.size
     if config.input.crop is not None and size is not None and config.input.crop > size:
         raise ConfigError(f"input.crop={config.input.crop} is more than data.size={size}.")
@@ -210,13 +212,9 @@ def _check_run(config: Config) -> None:
 
 
 def _check_fault(config: Config) -> None:
-    fault, augment = config.fault.name, config.augment
-    nothing = config.input.name == "raw" and config.input.crop is None and not any(
-        (augment.flip, augment.rotation, augment.zoom, augment.stretch, augment.translation, augment.contrast,
-         augment.brightness)
-    )  # fmt: skip
-    if fault == "bypass_preprocessing" and nothing:
-        raise ConfigError("fault=bypass_preprocessing needs some: input=raw and augment=none leave nothing to bypass.")
+    fault = config.fault.name
+    if fault == "bypass_preprocessing" and config.input.name == "raw" and config.input.crop is None:
+        raise ConfigError("fault=bypass_preprocessing needs a scaling to bypass: choose another input than input=raw.")
     if fault == "unscaled_eval" and config.input.name == "raw":
         raise ConfigError("fault=unscaled_eval needs a scaling to forget: choose another input than input=raw.")
     if fault == "missing_activation" and config.model.layers is None:

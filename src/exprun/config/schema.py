@@ -96,9 +96,7 @@ class Data:
 class Input:
     """How pixels are scaled before the network."""
 
-    name: Literal["raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe"] = setting(
-        "Which scaling."
-    )
+    name: Literal["raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe"] = setting("Which scaling.")
     crop: int | None = setting("Crop a square of so many pixels: anywhere in training, the centre else.", None, ge=1)
 
 
