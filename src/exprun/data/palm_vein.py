@@ -19,12 +19,12 @@ CANVAS = 512  # pixels of a pattern as drawn
 PATTERN, IMAGE = 0x7EED, 0x1417  # first words of the seeds
 
 # How much images of one person differ. Less, and a linear classifier on the pixels tells people apart.
-ROTATION, SCALE, SHIFT = 0.14, 0.06, 0.12  # largest; the first in radians
+ROTATION, SCALE, SHIFT = 0.18, 0.06, 0.16  # largest; the first in radians
 BEND = 0.006  # standard deviation, at 4 × 4 points
 SKIN = 0.06  # standard deviation of the logarithm of the light, each of a coarse and a fine texture
 BLUR = 1.2 / 96  # largest standard deviation
 NOISE = 3.0  # standard deviation, in grey levels
-# How broad and dark veins are. Sets are stretched so for recognition, and fainter ones a plain AlexNet does not find.
+# How broad and dark veins are. Sets are stretched so for recognition, and a plain AlexNet learns faint ones slowly.
 WIDTH = (0.032, 0.052)  # of a main vein where it begins
 ABSORPTION = (2.6, 4.0)
 BLACK = 0.4  # of the light on plain skin: what is darker is black
