@@ -45,8 +45,8 @@ class Attack:
         def step(changed: tf.Tensor) -> tuple[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(changed)
-                # The sum: an image's gradient does not shrink with the batch, to nothing in float16.
-                total = tf.reduce_sum(losses(changed))
+                # The sum, and a thousand of it: small gradients would vanish in float16, and only the sign counts.
+                total = 1024.0 * tf.reduce_sum(losses(changed))
             moved = changed + self.step_size * tf.sign(tape.gradient(total, changed))
             return (tf.clip_by_value(moved, low, high),)
 

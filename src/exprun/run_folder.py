@@ -115,8 +115,6 @@ def preflight(config: Config) -> RunResult | None:
     root = config.data.root
     if root is not None and not Path(root).expanduser().exists():
         raise ConfigError(f"data.root={root} does not exist.")
-    if config.model.weights is not None:
-        find_weights(config.model.weights)
     folder = run_folder(config)
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
@@ -126,7 +124,10 @@ def preflight(config: Config) -> RunResult | None:
     names = {name for name in os.listdir(there) if not name.startswith("worker-")} if there == folder else set()
     if names and not names & OWN_FILES:
         raise ConfigError(f"run_dir={config.run_dir} holds other files and no run; name a new or empty folder.")
-    return _result_before(config, folder)
+    before = _result_before(config, folder)
+    if before is None and config.model.weights is not None:
+        find_weights(config.model.weights)
+    return before
 
 
 def _result_before(config: Config, folder: Path) -> RunResult | None:

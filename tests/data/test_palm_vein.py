@@ -59,18 +59,23 @@ def test_size_changes_the_resolution_only():
         assert np.mean(a * b) > 0.95
 
 
-def test_mean_images_of_halves_belong_together(images):
-    one, other = normalized(images[:, ::2].mean(1)), normalized(images[:, 1::2].mean(1))
-    alike = one @ other.T / one.shape[1]
-    assert (alike.argmax(1) == np.arange(PEOPLE)).mean() > 0.8
-    assert alike.diagonal().mean() > alike[~np.eye(PEOPLE, dtype=bool)].mean() + 0.3
+def likeness(some, others):
+    """The highest correlation of each of `some` images with each of `others`, over all shifts."""
+    one, two = (np.fft.rfft2(normalized(x).reshape(-1, SIZE, SIZE)) for x in (some, others))
+    return np.fft.irfft2(one[:, None] * two[None].conj()).max((2, 3)) / SIZE**2
+
+
+def test_images_of_a_person_are_alike_but_for_their_place(images):
+    found = likeness(images[:, :5], images[:, 5:10])
+    same = np.kron(np.eye(PEOPLE, dtype=bool), np.ones((5, 5), dtype=bool))
+    assert found[same].mean() > found[~same].mean() + 0.08
 
 
 def test_other_numbers_are_other_people(images):
-    others = draw(PEOPLE, EACH, SIZE, first_person=1000).images.reshape(PEOPLE, EACH, SIZE, SIZE)
-    same = normalized(images[:, ::2].mean(1)) * normalized(images[:, 1::2].mean(1))
-    cross = normalized(images.mean(1)) @ normalized(others.mean(1)).T / SIZE**2
-    assert cross.max(1).mean() < same.mean(1).mean() - 0.1
+    others = draw(PEOPLE, 5, SIZE, first_person=1000).images.reshape(PEOPLE * 5, SIZE, SIZE) / 255
+    found = likeness(images[:, :5], images[:, 5:10])
+    same = np.kron(np.eye(PEOPLE, dtype=bool), np.ones((5, 5), dtype=bool))
+    assert likeness(images[:, :5], others).mean() < found[same].mean() - 0.08
 
 
 def test_brightness_tells_nobody(images):
@@ -87,4 +92,4 @@ def test_a_linear_classifier_on_pixels_does_poorly_but_above_chance(images):
     flat = (flat - flat[:, :15].mean((0, 1))) / flat[:, :15].std((0, 1))
     labels = np.repeat(np.arange(PEOPLE), EACH).reshape(PEOPLE, EACH)
     model = LogisticRegression(max_iter=200).fit(np.concatenate(flat[:, :15]), labels[:, :15].ravel())
-    assert 0.2 < model.score(np.concatenate(flat[:, 15:]), labels[:, 15:].ravel()) < 0.85
+    assert 0.2 < model.score(np.concatenate(flat[:, 15:]), labels[:, 15:].ravel()) < 0.7

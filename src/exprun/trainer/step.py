@@ -347,7 +347,7 @@ class Step:
                     tf.cast((tf.nn.softmax(logits) > 0.5) == wanted, tf.float32), 1
                 )
             if self.attack is not None:
-                changed = self._attacked(pixels, targets, self._draw(index[0], 0), scaling)
+                changed = self._attacked(pixels, targets, self._draw(tf.constant(0), 0), scaling)
                 _, losses, predictions = outputs(changed, targets)
                 found["adversarial_loss"] = losses
                 found["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
