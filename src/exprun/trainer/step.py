@@ -214,7 +214,11 @@ class Step:
         if self.strength:
             pixels = augmentation.augment(pixels, seed, self.strength)
         at = None if self.overfit else tf.random.experimental.stateless_fold_in(seed, CROP_SALT)
-        return self.preprocessing.train.cropped(pixels, at)
+        return self._shaped(self.preprocessing.train.cropped(pixels, at))
+
+    def _shaped(self, pixels: tf.Tensor) -> tf.Tensor:
+        """The same with the height and width that the network was built for: some layers need them in the graph."""
+        return tf.ensure_shape(pixels, [None, *self.model.input_shape[1:]])
 
     def _train_graph(
         self, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor, rates: tf.Tensor, first: tf.Tensor
@@ -336,7 +340,7 @@ class Step:
 
         def one(index: tf.Tensor) -> dict[str, tf.Tensor]:
             inside = tf.maximum(index, 0)
-            pixels = scaling.cropped(tf.cast(tf.gather(images, inside), tf.float32))
+            pixels = self._shaped(scaling.cropped(tf.cast(tf.gather(images, inside), tf.float32)))
             targets = tf.gather(labels, inside)
             logits, losses, predictions = outputs(pixels, targets)
             found = {"losses": losses, "predictions": predictions}
