@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exprun.config.errors import UserError
 from exprun.locks import file_lock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -463,7 +464,10 @@ def keras_fit(seed: int, root: str, folder: str) -> None:
     from exprun.data import load
 
     data = Composer().config(["experiment=flat_validation", *([f"data.root={root}"] if root else [])]).data
-    dataset = load(data)
+    try:
+        dataset = load(data)
+    except UserError as error:
+        sys.exit(f"scripts/reproduce: {error}")
     (x_train, y_train), (x_test, y_test) = (
         (split.images[split.rows].astype(np.float32) / 255, split.row_labels) for split in (dataset.train, dataset.val)
     )
