@@ -282,8 +282,8 @@ def run(case: Case, row: Row, seed: int, options: Options) -> bool:
         return False
     key = dict(zip(KEY, (options.size, case.preset, row.name, seed), strict=True))
     words = words_of(case, row, options.size)
-    place = {"device": device, "precision": precision, "reason": reason if code else ""}
-    keep({**key, "overrides": words, **origin, **place, "figures": figures})
+    made = {"device": device, "precision": precision, "reason": reason if code else ""}
+    keep({**key, "overrides": words, **origin, **made, "figures": figures})
     return True
 
 

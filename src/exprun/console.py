@@ -90,13 +90,17 @@ class Console:
             f"{event.precision} on {event.device}"
         )
         if self.mode == "rich":
-            figures = "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"
-            more = [TextColumn("rate {task.fields[rate]}"), TextColumn("{task.fields[speed]} images/s")]
+            before, behind = "{task.fields[epoch]}", "{task.fields[loss]}"
+            if self.out.width >= NARROW:
+                before = f"epoch {before}"
+                behind = (
+                    "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  rate {task.fields[rate]} "
+                    "{task.fields[speed]} images/s"
+                )
             self.progress = Progress(
-                TextColumn("epoch {task.fields[epoch]}" if self.out.width >= NARROW else "{task.fields[epoch]}"),
+                TextColumn(before),
                 BarColumn(bar_width=None),
-                TextColumn(figures if self.out.width >= NARROW else "{task.fields[loss]}"),
-                *(more if self.out.width >= NARROW else []),
+                TextColumn(behind),
                 TimeRemainingColumn(compact=True),
                 console=self.out,
                 expand=True,

@@ -56,6 +56,7 @@ def check(config: Config, overridden: set[str]) -> None:
     Raises:
         ConfigError: the first rule that the config breaks.
     """
+    _check_input(config)
     _check_model(config, overridden)
     _check_data(config)
     _check_batches(config)
@@ -109,13 +110,16 @@ def _check_model(config: Config, overridden: set[str]) -> None:
         return
     assert model.layers is not None
     parse(model.layers)
+    if config.data.size is not None:
+        check_shape(config, (config.data.size, config.data.size), config.data.channels or 3)
+
+
+def _check_input(config: Config) -> None:
+    crop, size = config.input.crop, config.data.size
     if config.input.name == "caffe" and config.data.channels == 1:
         raise ConfigError("input=caffe needs images of three channels; set data.channels=3.")
-    size = config.data.size
-    if config.input.crop is not None and size is not None and config.input.crop > size:
-        raise ConfigError(f"input.crop={config.input.crop} is more than data.size={size}.")
-    if size is not None:
-        check_shape(config, (size, size), config.data.channels or 3)
+    if crop is not None and size is not None and crop > size:
+        raise ConfigError(f"input.crop={crop} is more than data.size={size}.")
 
 
 def _check_data(config: Config) -> None:

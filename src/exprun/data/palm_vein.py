@@ -12,6 +12,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from exprun.config.checks import person_names
 from exprun.data.pool import TRAIN, Pool
 
 SPAN = 1.66  # sides that a pattern covers: an image turned, shrunk and shifted to its limits stays inside
@@ -45,7 +46,7 @@ def draw(people: int, images_per_person: int, size: int, first_person: int = 0) 
         for index in range(images_per_person):
             own[index] = _image(veins, np.random.default_rng([IMAGE, number, index]), size)
     labels = np.repeat(np.arange(people, dtype=np.int32), images_per_person)
-    classes = [f"person{number:04d}" for number in numbers]
+    classes = list(person_names(first_person, people))
     return Pool(images.reshape(-1, size, size, 1), labels, classes, np.full(len(labels), TRAIN, np.uint8))
 
 
