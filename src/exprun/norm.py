@@ -36,6 +36,78 @@ def norm_layer(norm: Norm, kind: str, channels: int, name: str) -> Any | None:
     return LocalResponseNormalization(norm.depth_radius, norm.bias, norm.alpha, norm.beta, name=name)
 
 
+def fused(model: Any) -> Any:
+    """The same network on the same variables, its batch norms computed by TensorFlow's fused kernel.
+
+    Keras' layer is a chain of operations in float32, whatever the precision of the run; the kernel takes bfloat16 and
+    float16 as they are, and keeps float32 to the statistics. The layers of `model` stay Keras' own, so it is saved and
+    loaded as any Keras model.
+
+    Args:
+        model: built; one of a class of its own, which may do more than its graph says, is returned as it is.
+    """
+    found = [model, *model._flatten_layers(include_self=False)]
+    own_class = any(isinstance(m, keras.Model) and not type(m).__module__.startswith("keras.") for m in found)
+    if own_class or not any(map(_is_fusible, found)):
+        return model
+
+    def chosen(layer: Any) -> Any:
+        return _FusedBatchNormalization(layer) if _is_fusible(layer) else layer
+
+    return keras.models.clone_model(model, clone_function=chosen, recursive=True)
+
+
+def _is_fusible(layer: Any) -> bool:
+    """Whether it is what the kernel computes: a batch norm over the last axis of images, in at most 32 bits."""
+    return (
+        type(layer) is keras.layers.BatchNormalization
+        and layer.input_spec.ndim == 4
+        and layer.axis in (-1, 3)
+        and layer.compute_dtype in ("float32", "bfloat16", "float16")
+        and not (layer.renorm or layer.synchronized)
+    )
+
+
+class _FusedBatchNormalization(keras.layers.Layer):
+    """A Keras batch norm computed in one kernel each way (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
+
+    Args:
+        norm: has the variables and settings; it is never called.
+    """
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__(name=norm.name, dtype=norm.dtype_policy)
+        self.norm = norm
+
+    def call(self, x: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
+        """Normalise (batch, height, width, channels), and follow the statistics in training; nothing is masked."""
+        norm = self.norm
+        learns = training and norm.trainable
+        own = norm.moving_mean, norm.moving_variance
+        gamma = norm.gamma if norm.scale else tf.ones_like(own[0])
+        beta = norm.beta if norm.center else tf.zeros_like(own[0])
+        y, *statistics, _, _, _ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=gamma,
+            offset=beta,
+            mean=[] if learns else own[0],
+            variance=[] if learns else own[1],
+            epsilon=norm.epsilon,
+            is_training=learns,
+        )
+        if learns:
+            # The kernel tells the unbiased variance; Keras follows the one that normalises.
+            count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
+            statistics[1] *= (count - 1) / count
+            for moving, new in zip(own, statistics, strict=True):
+                moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
+        return y
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape is kept."""
+        return input_shape
+
+
 @keras.saving.register_keras_serializable("exprun")
 class LocalResponseNormalization(keras.layers.Layer):
     """Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3).

@@ -158,7 +158,7 @@ def test_grouped_convolutions_see_their_group_only():
 
 def test_lrn_follows_the_paper():
     x = np.random.default_rng(0).normal(size=(2, 3, 3, 6)).astype(np.float32)
-    found = LocalResponseNormalization(2, 2.0, 1e-1, 0.75)(x).numpy()
+    found = LocalResponseNormalization(2, 2.0, 1e-1, 0.75, dtype="float32")(x).numpy()
     square = np.pad(x**2, [(0, 0)] * 3 + [(2, 2)])
     window = sum(square[..., i : i + 6] for i in range(5))
     np.testing.assert_allclose(found, x / (2.0 + 0.1 * window) ** 0.75, rtol=1e-4)

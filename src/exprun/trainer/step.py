@@ -17,6 +17,7 @@ from exprun import augment as augmentation
 from exprun.adversary import Attack
 from exprun.config.schema import Config
 from exprun.input import Scaling
+from exprun.norm import fused
 from exprun.optim import l2_factors
 from exprun.trainer.device import Device
 
@@ -93,6 +94,8 @@ class Step:
         class_weights: np.ndarray | None,
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
+        # On GPUs the kernel has no gradient in inference mode, which an attack takes, that is the same in each run.
+        self.network = model if config.trainer.deterministic and device.gpu else fused(model)
         self.preprocessing, self.losses = preprocessing, losses
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
@@ -282,10 +285,10 @@ class Step:
             pixels = self._attacked(pixels, targets, seed, self.preprocessing.train)
         inputs = self.preprocessing.train(pixels)
         with tf.GradientTape() as tape:
-            logits = tf.cast(self.model(inputs, training=True), tf.float32)
+            logits = tf.cast(self.network(inputs, training=True), tf.float32)
             loss = self._loss(logits, targets)
-            if self.model.losses:
-                loss += tf.add_n(self.model.losses) / self.device.replicas
+            if self.network.losses:
+                loss += tf.add_n(self.network.losses) / self.device.replicas
             objective = self.optimizer.scale_loss(loss) if scaled else loss
         gradients = tape.gradient(objective, variables)
         factor = (self.optimizer.dynamic_scale if scaled else 1.0) / self.device.replicas
@@ -327,7 +330,7 @@ class Step:
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
-            return self.losses(tf.cast(self.model(scaling(changed), training=False), tf.float32), targets)
+            return self.losses(tf.cast(self.network(scaling(changed), training=False), tf.float32), targets)
 
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
 
@@ -335,7 +338,7 @@ class Step:
         self, scaling: Scaling, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         def outputs(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            logits = tf.cast(self.model(scaling(pixels), training=False), tf.float32)
+            logits = tf.cast(self.network(scaling(pixels), training=False), tf.float32)
             return logits, self.losses(logits, targets), tf.argmax(logits, 1, tf.int32)
 
         def one(index: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,0 +1,115 @@
+"""The fused batch norm against Keras' own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from exprun.norm import fused
+
+IMAGES = np.random.default_rng(0).normal(3.0, 2.0, (16, 6, 6, 3)).astype(np.float32)
+
+
+def network(dtype="float32", **norm):
+    """Two batch norms behind convolutions, one behind a dense layer; the same weights at each call."""
+    keras.utils.set_random_seed(0)
+    layers, own = keras.layers, {"dtype": dtype}
+    inputs = keras.Input(IMAGES.shape[1:])
+    x = layers.BatchNormalization(name="norm1", **own, **norm)(layers.Conv2D(4, 3, name="conv1", **own)(inputs))
+    x = layers.Conv2D(5, 2, name="conv2", **own)(layers.ReLU(**own)(x))
+    x = layers.BatchNormalization(name="norm2", **own, **norm)(x)
+    x = layers.BatchNormalization(name="norm3", **own)(layers.Dense(6, name="dense1", **own)(layers.Flatten(**own)(x)))
+    model = keras.Model(inputs, layers.Dense(2, name="classifier")(x))
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.1 * keras.random.normal(variable.shape, seed=1))
+    return model
+
+
+def step(model, source, training=True, jit=False):
+    """Outputs and gradients, (variables by path)."""
+
+    @tf.function(jit_compile=jit)
+    def graph():
+        with tf.GradientTape() as tape:
+            outputs = model(IMAGES, training=training)
+            loss = tf.reduce_mean(tf.square(outputs - 1.0))
+        return outputs, tape.gradient(loss, source.trainable_variables)
+
+    outputs, gradients = graph()
+    return outputs.numpy(), {v.path: g.numpy() for v, g in zip(source.trainable_variables, gradients, strict=True)}
+
+
+def compare(own, other, tolerance):
+    (outputs, gradients), (expected, wanted) = own, other
+    np.testing.assert_allclose(outputs, expected, rtol=tolerance, atol=tolerance)
+    for path, gradient in wanted.items():
+        np.testing.assert_allclose(gradients[path], gradient, rtol=tolerance, atol=tolerance, err_msg=path)
+
+
+@pytest.mark.parametrize("norm", [{}, {"scale": False}, {"center": False, "momentum": 0.5, "epsilon": 1e-2}], ids=str)
+@pytest.mark.parametrize("jit", [False, True])
+def test_outputs_gradients_and_moving_statistics_are_those_of_keras(norm, jit):
+    source, other = network(**norm), network(**norm)
+    model = fused(source)
+    for _ in range(2):
+        compare(step(model, source, jit=jit), step(other, other), 1e-4)
+    for own, wanted in zip(source.variables, other.variables, strict=True):
+        np.testing.assert_allclose(own.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-6, err_msg=own.path)
+    compare(step(model, source, training=False, jit=jit), step(other, other, training=False), 1e-4)
+
+
+def test_in_bfloat16_it_is_as_near_to_float32_as_keras():
+    reference = network()
+    exact = step(reference, reference)[0]
+    own, keras_own = network("mixed_bfloat16"), network("mixed_bfloat16")
+    errors = [np.abs(step(m, s)[0] - exact).mean() for m, s in ((fused(own), own), (keras_own, keras_own))]
+    assert errors[0] <= 1.5 * errors[1]
+    for v, w in zip(own.non_trainable_variables, keras_own.non_trainable_variables, strict=True):
+        np.testing.assert_allclose(v.numpy(), w.numpy(), rtol=2e-2, atol=1e-3, err_msg=v.path)
+
+
+def test_a_frozen_norm_stays_as_it_is():
+    source = network()
+    source.get_layer("norm1").trainable = False
+    model, before = fused(source), [v.numpy() for v in source.get_layer("norm1").variables]
+    step(model, source)
+    for variable, value in zip(source.get_layer("norm1").variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert not np.array_equal(source.get_layer("norm2").moving_mean.numpy(), np.zeros(5))
+
+
+def test_the_kernel_is_used_for_images_and_the_model_stays_keras_own(tmp_path):
+    source = network()
+    graph = tf.function(lambda: fused(source)(IMAGES, training=True)).get_concrete_function().graph
+    operations = {operation.type for operation in graph.get_operations()}
+    assert "FusedBatchNormV3" in operations
+    assert fused(source) is not source
+    assert {type(layer) for layer in source.layers if "norm" in layer.name} == {keras.layers.BatchNormalization}
+    source.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(IMAGES), source(IMAGES), rtol=1e-5)
+
+
+def test_nested_and_sequential_models_are_fused_too():
+    inner = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()])
+    outer = keras.Sequential([keras.Input((6, 6, 3)), inner, keras.layers.GlobalAveragePooling2D()])
+    for model in (inner, outer):
+        before = [v.numpy() for v in inner.non_trainable_variables]
+        own = fused(model)(IMAGES, training=True).numpy()
+        for variable, value in zip(inner.non_trainable_variables, before, strict=True):
+            variable.assign(value)
+        np.testing.assert_allclose(own, model(IMAGES, training=True).numpy(), rtol=1e-4, atol=1e-5)
+        assert fused(model) is not model
+
+
+def test_what_the_kernel_does_not_compute_is_left_alone():
+    dense = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3), keras.layers.BatchNormalization()])
+    first = keras.Sequential([keras.Input((6, 6, 3)), keras.layers.BatchNormalization(axis=1)])
+
+    class Twice(keras.Sequential):
+        def call(self, *args, **kwargs):
+            return 2 * super().call(*args, **kwargs)
+
+    own = Twice([keras.Input((6, 6, 3)), keras.layers.BatchNormalization()])
+    for model in (dense, first, own):
+        assert fused(model) is model
