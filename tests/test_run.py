@@ -322,11 +322,31 @@ def test_the_layer_is_blamed_and_not_the_statistics_that_it_spoiled(monkeypatch)
 
     def spoil(self, *arguments):
         kernel = self.model.get_layer("conv2").kernel
-        kernel.assign(kernel * 1e38)
+        kernel.assign(np.full(kernel.shape, 3e38))  # finite, but not what it makes of an image
         return before(self, *arguments)
 
     monkeypatch.setattr(Step, "train", spoil)
     assert tiny("run_dir=out").reason.endswith("is the output of layer conv2")
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_nan_that_a_fused_relu_hides_from_the_loss_ends_the_run(norm, monkeypatch):
+    from exprun.trainer.step import Step
+
+    before = Step.train
+
+    def spoil(self, *arguments):
+        result = before(self, *arguments)
+        kernel = self.model.get_layer("conv2").kernel
+        kernel.assign(np.where(np.arange(16) == 0, np.nan, kernel.numpy()))
+        return result
+
+    monkeypatch.setattr(Step, "train", spoil)
+    blamed = "the first tensor that is not finite is the weight conv2/kernel"
+    result = tiny(f"norm={norm}", "run_dir=out", "trainer.max_steps=1")
+    assert (result.status, result.reason) == ("FAILED", f"not finite: weights behind step 1; {blamed}")
+    result = tiny(f"norm={norm}", "run_dir=other")
+    assert (result.status, result.reason) == ("FAILED", f"not finite: a gradient at step 2; {blamed}")
 
 
 def test_every_augmentation_goes_with_xla():

@@ -9,6 +9,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from exprun.tracking.store import tracking_uri, without_password
 if TYPE_CHECKING:
     from exprun.trainer.events import Event
     from exprun.trainer.loop import Outcome
+    from exprun.trainer.step import Step
 
 
 log = logging.getLogger(__name__)
@@ -38,9 +40,10 @@ DELIVERY_SECONDS = 60.0  # that the end of a run waits for a tracking server
 
 @dataclass
 class Session:
-    """What runs of one process share: loaded sets. It never changes a result."""
+    """What runs of one process share: a loaded set, a compiled step. It never changes a result."""
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    steps: dict[str, "Step"] = field(default_factory=dict)
 
     def dataset(self, config: Config) -> Dataset:
         """The data set of a config, loaded once."""
@@ -49,6 +52,15 @@ class Session:
             self.datasets.clear()  # one at a time: sets are large
             self.datasets[key] = load(config.data)
         return self.datasets[key]
+
+    def step(self, key: str | None, make: Callable[[], "Step"]) -> "Step":
+        """The step of a structure, compiled once; it holds the values of the run before."""
+        if key is None:
+            return make()
+        if key not in self.steps:
+            self.steps.clear()  # one at a time, as its variables may fill a device
+            self.steps[key] = make()
+        return self.steps[key]
 
 
 def run(
@@ -162,7 +174,7 @@ class _Story:
         from exprun.trainer.checkpoint import Checkpoints
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
-        from exprun.trainer.step import Preprocessing, Step
+        from exprun.trainer.step import Preprocessing, Step, structure
 
         trained = injected(config)
         used = scaling if trained.input == config.input else fit(trained.input, dataset.train)
@@ -175,7 +187,13 @@ class _Story:
             scaled = device.precision == "mixed_float16"
             optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
             losses = losses_of(config)
-            step = Step(trained, built.model, optimizer, preprocessing, losses, device, dataset.class_weights)
+            weights, shape = dataset.class_weights, built.model.input_shape[1:]
+            key = structure(trained, shape, len(dataset.classes), built.rates, preprocessing, device, weights)
+            make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
+            step = self.session.step(key, make)
+            if step.model is not built.model:
+                step.restart(trained, built.model, optimizer)
+                built.model = step.model
         if built.loaded:
             names = ", ".join(built.loaded)
             self.console.say(f"{self.name}: weights of {names} from {config.model.weights}")

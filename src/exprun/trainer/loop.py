@@ -137,12 +137,16 @@ class Loop:
             started = now
             if not done.finite:
                 self._failing = (images, indices[len(done.losses) - 1])
-                return f"not finite: the loss at step {state.step} is {done.losses[-1]}"
+                loss, step = done.losses[-1], state.step
+                what = f"a gradient at step {step}" if np.isfinite(loss) else f"the loss at step {step} is {loss}"
+                return f"not finite: {what}"
             if signal := self.stop():
                 return signal
             limit = config.trainer.max_seconds
             if limit is not None and state.seconds >= limit:
                 return f"trainer.max_seconds={limit:g} is over"
+        if self._bad_weight():
+            return f"not finite: weights behind step {state.step}"
         most = config.trainer.max_steps
         if most is not None and state.step >= most:
             return f"trainer.max_steps={most} is reached"
@@ -328,17 +332,21 @@ class Loop:
 
     def _blame(self, reason: str) -> str:
         """The reason, and the first tensor that is not finite: a weight, or the output of a layer."""
-        if self.step.device.strategy is not None or self._failing is None:
+        if self.step.device.strategy is not None:
             return reason  # several devices have already changed their weights by it
-        bad = [v.path for v in self.step.model.trainable_variables if not _finite(v.value)]
-        if bad:
-            return f"{reason}; the first tensor that is not finite is the weight {bad[0]}"
+        if bad := self._bad_weight():
+            return f"{reason}; the first tensor that is not finite is the weight {bad}"
+        assert self._failing is not None
         images, index = self._failing
         inputs = self.step.batch_inputs(images, tf.constant(index), tf.constant(self.state.step - 1))
         if not _finite(inputs):
             return f"{reason}; the first tensor that is not finite is the network's input"
         name = first_bad_layer(self.step.model, inputs)
         return f"{reason}; the first tensor that is not finite is the output of layer {name}" if name else reason
+
+    def _bad_weight(self) -> str:
+        """The first weight that is not finite, or nothing."""
+        return next((v.path for v in self.step.model.trainable_variables if not _finite(v.value)), "")
 
 
 def first_bad_layer(model: Any, inputs: tf.Tensor) -> str | None:

@@ -4,8 +4,9 @@ Numbers that a sweep may vary (rates, seed, strengths, smoothing) are arguments 
 change nothing in the graph.
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ class StepResult:
     Args:
         losses: float32, (steps done,).
         accuracies: float32, (steps done,).
-        finite: False where the last of these steps had a loss that is not finite.
+        finite: False where the last of these steps had a loss or a gradient that is not finite.
     """
 
     losses: np.ndarray
@@ -70,6 +71,49 @@ Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of logits and class numb
 CROP_SALT, ATTACK_SALT = 101, 102  # set draws apart that share a step's seed
 
 
+def structure(
+    config: Config,
+    shape: tuple[int, int, int],
+    classes: int,
+    rates: dict[str, float],
+    preprocessing: Preprocessing,
+    device: Device,
+    class_weights: np.ndarray | None,
+) -> str | None:
+    """All that the graphs of a step depend on: runs that agree in it can share one. None where it cannot be told.
+
+    Left out is what is an argument or a variable of the graphs, or no part of them: seed, rates, strengths, first
+    weights, how long.
+
+    Args:
+        config: of the run.
+        shape: height, width and channels that the network takes.
+        classes: the number of logits.
+        rates: learning-rate multiplier of variables by their path.
+        preprocessing: of the pixels.
+        device: where it runs.
+        class_weights: (classes,), or None.
+    """
+    if config.model.builder is not None or device.strategy is not None:
+        return None
+    found = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
+    del found["optim"]["learning_rate"]
+    trainer = ("batch_size", "metrics", "ema", "deterministic", "overfit_batch")
+    found["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
+    found["device"] = {"precision": device.precision, "jit": device.jit}
+    data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config)), rates]
+    return json.dumps([found, data], default=np.ndarray.tolist)
+
+
+def _as_int32(seed: int) -> np.ndarray:
+    return np.array(seed).astype(np.uint32).astype(np.int32)
+
+
+def _strengths(config: Config) -> dict[str, float]:
+    """Of the changes of training images; one batch is learned by heart as it is."""
+    return {} if config.trainer.overfit_batch else augmentation.strengths(config.augment)
+
+
 class Step:
     """The compiled training and evaluation of one model.
 
@@ -103,10 +147,9 @@ class Step:
         self.batch = config.trainer.batch_size
         self.l2 = l2_factors(config.optim, model)
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
-        self.seed = tf.Variable(np.array(config.seed).astype(np.uint32).astype(np.int32), trainable=False)
+        self.seed = tf.Variable(_as_int32(config.seed), trainable=False)
         self.smoothing = tf.Variable(config.trainer.label_smoothing, trainable=False)
-        strengths = {} if config.trainer.overfit_batch else augmentation.strengths(config.augment)
-        self.strength = {name: tf.Variable(value, trainable=False) for name, value in strengths.items()}
+        self.strength = {name: tf.Variable(value, trainable=False) for name, value in _strengths(config).items()}
         self.class_weights = None if class_weights is None else tf.constant(class_weights)
         self.ema_decay = config.trainer.ema
         self.averages = [tf.Variable(v.value, trainable=False) for v in self._averaged] if self.ema_decay else []
@@ -126,6 +169,24 @@ class Step:
             for name, scaling in vars(preprocessing).items()
         }
 
+    def restart(self, config: Config, model: Any, optimizer: Any) -> None:
+        """Begin another run of the same `structure`: its numbers, and the first values of its variables.
+
+        Args:
+            config: of that run.
+            model: as built for it; its own compiled step is never made.
+            optimizer: likewise.
+        """
+        for own, first in ((self.model, model), (self.optimizer, optimizer)):
+            for variable, value in zip(own.variables, first.variables, strict=True):
+                variable.assign(value)
+        for average, variable in zip(self.averages, self._averaged, strict=False):
+            average.assign(variable.value)
+        self.seed.assign(_as_int32(config.seed))
+        self.smoothing.assign(config.trainer.label_smoothing)
+        for name, value in _strengths(config).items():
+            self.strength[name].assign(value)
+
     @property
     def _averaged(self) -> list[Any]:
         """The variables of which `trainer.ema` keeps averages: weights and the norms' moving statistics."""
@@ -141,7 +202,7 @@ class Step:
     def train(
         self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, rates: np.ndarray, first: int
     ) -> StepResult:
-        """Take one optimiser step for each row of `indices`; stops behind a loss that is not finite.
+        """Take one optimiser step for each row of `indices`; stops behind a loss or gradient that is not finite.
 
         Args:
             images: uint8, (images, height, width, channels).
@@ -150,12 +211,11 @@ class Step:
             rates: learning rates, float32, (steps,).
             first: number of the first of these steps, from 0.
         """
-        losses, accuracies, done = self._train(
+        losses, accuracies, done, finite = self._train(
             images, labels, tf.constant(indices), tf.constant(rates), tf.constant(first)
         )
         count = int(done)
-        found = losses.numpy()[:count]
-        return StepResult(found, accuracies.numpy()[:count], bool(np.isfinite(found).all()))
+        return StepResult(losses.numpy()[:count], accuracies.numpy()[:count], bool(finite))
 
     def evaluate(
         self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, as_in: Literal["train", "evaluation"]
@@ -225,36 +285,39 @@ class Step:
 
     def _train_graph(
         self, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor, rates: tf.Tensor, first: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         steps = tf.shape(indices)[0]
         empty = tf.TensorArray(tf.float32, steps, element_shape=[])
 
         def body(i: tf.Tensor, _: tf.Tensor, losses: Any, accuracies: Any) -> tuple[Any, ...]:
             self.optimizer.learning_rate.assign(rates[i])
-            loss, accuracy = self._all_replicas(images, labels, indices[i], first + i)
+            loss, accuracy, bad = self._all_replicas(images, labels, indices[i], first + i)
             if self.ema_decay:
                 self._update_averages(first + i)
-            return i + 1, tf.math.is_finite(loss), losses.write(i, loss), accuracies.write(i, accuracy)
+            return i + 1, bad == 0.0, losses.write(i, loss), accuracies.write(i, accuracy)
 
-        done, _, losses, accuracies = tf.while_loop(
+        done, finite, losses, accuracies = tf.while_loop(
             lambda i, finite, *_: (i < steps) & finite, body, (0, True, empty, empty), parallel_iterations=1
         )
-        return losses.stack(), accuracies.stack(), done
+        return losses.stack(), accuracies.stack(), done, finite
 
-    def _all_replicas(self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor) -> tuple[Any, Any]:
+    def _all_replicas(
+        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor
+    ) -> tuple[Any, Any, Any]:
         strategy = self.device.strategy
         if strategy is None:
             return self._replica_step(images, labels, tf.ensure_shape(index, [self.batch]), step, 0)
         share = self.batch // self.device.replicas
 
-        def on_replica() -> tuple[Any, Any]:
+        def on_replica() -> tuple[Any, Any, Any]:
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             mine = tf.ensure_shape(index[number * share : (number + 1) * share], [share])
             return self._replica_step(images, labels, mine, step, number)
 
-        loss, accuracy = strategy.run(on_replica)
-        total = tf.distribute.ReduceOp.SUM
-        return strategy.reduce(total, loss, axis=None), strategy.reduce(total, accuracy, axis=None)
+        loss, accuracy, bad = (
+            strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in strategy.run(on_replica)
+        )
+        return loss, accuracy, bad
 
     def _replica_step(
         self,
@@ -263,17 +326,31 @@ class Step:
         index: tf.Tensor,
         step: tf.Tensor,
         replica: int | tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One step on this replica's share of the batch; loss and accuracy add up over the replicas."""
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One step on this replica's share of the batch: loss and accuracy, which add up over the replicas, and
+        whether it is bad, 0 or 1: not finite.
+        """
         seed = self._draw(step, replica)
         pixels, targets = self._pixels(images, index, seed), tf.gather(labels, index)
         loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
+        finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
-            # A step whose loss is not finite changes nothing, so what made it so can still be found.
-            tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients), lambda: tf.constant(False))
+            # A step that is not finite changes nothing, so what made it so can still be found.
+            tf.cond(finite, lambda: self._apply(gradients), lambda: tf.constant(False))
         else:
             self._apply(gradients)
-        return loss, accuracy
+        return loss, accuracy, 1.0 - tf.cast(finite, tf.float32)
+
+    def _are_finite(self, gradients: list[Any]) -> tf.Tensor:
+        """Whether the gradients of biases and norms are, which are small and sum up all that flows back.
+
+        The loss alone does not tell: the ReLUs that TensorFlow fuses with a convolution or norm on CPUs make 0 of
+        NaN, so a network of NaN has the loss of one that guesses. Loss scaling looks at the gradients itself.
+        """
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            return tf.constant(True)
+        small = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None and g.shape.rank == 1]
+        return tf.reduce_all(tf.stack([tf.constant(True), *small]))
 
     def _gradients(
         self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor

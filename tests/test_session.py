@@ -1,0 +1,131 @@
+"""Runs that share a session: as fast as the graph allows, and as if each were alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exprun import Session, run
+from exprun.input import Scaling
+from exprun.trainer.device import Device
+from exprun.trainer.step import Preprocessing, Step, structure
+from tiny import TINY, checkpoint, config, same
+
+DEVICE = Device(None, 1, "float32", False, "CPU", False)
+
+DETERMINISTIC = ["trainer.deterministic=true", "augment=flip_crop", "trainer.epochs=1", "trainer.label_smoothing=0.1"]
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Every step that is built while a test runs."""
+    steps, build = [], Step.__init__
+
+    def count(self, *args):
+        steps.append(self)
+        build(self, *args)
+
+    monkeypatch.setattr(Step, "__init__", count)
+    return steps
+
+
+@pytest.mark.parametrize(
+    "varied",
+    [
+        ["seed=1"],
+        ["optim.learning_rate=0.003"],
+        ["schedule=cosine", "trainer.epochs=2"],
+        ["trainer.label_smoothing=0"],
+        ["augment.crop=2"],
+        ["init=orthogonal"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_run_that_shares_a_step_ends_with_the_bits_of_one_that_is_alone(varied, made):
+    session = Session()
+    run([*TINY, *DETERMINISTIC], session)
+    shared = run([*TINY, *DETERMINISTIC, *varied], session)
+    assert len(made) == 1
+    alone = run([*TINY, *DETERMINISTIC, *varied], Session(session.datasets))
+    assert len(made) == 2
+    assert same(checkpoint(shared), checkpoint(alone))
+    assert shared.history == alone.history
+
+
+def test_averages_start_afresh(made):
+    session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
+    run(words, session)
+    again = run([*words, "seed=1"], session)
+    alone = run([*words, "seed=1"], Session(session.datasets))
+    assert len(made) == 2
+    assert same(checkpoint(again), checkpoint(alone))
+
+
+def test_another_structure_gets_a_step_of_its_own(made):
+    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    for norm in ("batch", "none"):
+        run([*words, f"norm={norm}"], session)
+    assert len(made) == 2
+    assert session.steps.popitem()[1] is made[1]
+
+
+def key_of(*overrides, scale=1.0, reverse=False, weights=None, rates=(), device=DEVICE, shape=(8, 8, 1), classes=10):
+    scaling = Scaling(np.full(1, scale, np.float32), np.zeros(1, np.float32), reverse=reverse)
+    about = Preprocessing(Scaling(np.ones(1, np.float32), np.zeros(1, np.float32)), scaling), device, weights
+    return structure(config(*DETERMINISTIC, *overrides), shape, classes, dict(rates), *about)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "model.activation=gelu",
+        "norm=none",
+        "norm.momentum=0.8",
+        "optim=adam",
+        "optim.momentum=0.8",
+        "optim.clip_norm=1",
+        "optim.bias_rate=2",
+        "trainer.batch_size=16",
+        "trainer.ema=0.5",
+        "trainer.deterministic=false",
+        "trainer.overfit_batch=true",
+        "trainer.metrics=[binary_accuracy]",
+        "augment=flip",
+        "augment=none",
+        "adversary=fgsm",
+        "fault=softmax_twice",
+        "model.freeze=[conv1]",
+    ],
+)
+def test_a_setting_that_is_part_of_the_graph_changes_the_structure(other):
+    assert key_of(other) != key_of()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"scale": 1.0000001},
+        {"reverse": True},
+        {"weights": np.ones(10)},
+        {"rates": {"conv1/bias": 2.0}},
+        {"device": replace(DEVICE, precision="mixed_bfloat16")},
+        {"device": replace(DEVICE, jit=True)},
+        {"shape": (8, 9, 1)},
+        {"classes": 11},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_so_do_data_and_device(other):
+    assert key_of(**other) != key_of()
+
+
+def test_a_model_from_python_is_never_shared(tmp_path, monkeypatch, made):
+    (tmp_path / "own_model.py").write_text(
+        "import keras\n\ndef make(shape, classes):\n"
+        "    return keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    session, words = Session(), ["model=python", "model.builder=own_model:make", "trainer.max_steps=1", *TINY[1:]]
+    for seed in (0, 1):
+        run([*words, f"seed={seed}"], session)
+    assert len(made) == 2
