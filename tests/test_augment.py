@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from exprun.augment import _affine, augment, strengths
+from exprun.augment import _affine, augment, mirrored_in, strengths
 from exprun.config.schema import Augment
 from exprun.input import Scaling
 
@@ -36,6 +36,24 @@ def test_flip_mirrors_about_half_of_the_images():
     kept = [np.array_equal(a, b) for a, b in zip(out, IMAGES, strict=True)]
     assert all(m or k for m, k in zip(mirrored, kept, strict=True))
     assert 16 < sum(mirrored) < 48
+
+
+def test_every_image_is_mirrored_in_every_other_epoch():
+    order = np.random.default_rng(1).permutation(1000).reshape(10, 100).astype(np.int32)
+    first, second, third = (mirrored_in(order, 1000, 7, epoch) for epoch in range(3))
+    assert 400 < first.sum() < 600
+    np.testing.assert_array_equal(second, ~first)
+    np.testing.assert_array_equal(third, first)
+    # It belongs to the image, not to its place in the epoch.
+    np.testing.assert_array_equal(mirrored_in(order[::-1], 1000, 7, 0), first[::-1])
+    assert (mirrored_in(order, 1000, 8, 0) != first).any()
+
+
+def test_alternating_flip_mirrors_what_it_is_told():
+    mirrored = np.arange(64) % 3 == 0
+    out = augment(tf.constant(IMAGES), tf.constant((0, 0)), {"alternating_flip": tf.constant(1.0)}, mirrored).numpy()
+    np.testing.assert_array_equal(out[mirrored], IMAGES[mirrored][:, :, ::-1])
+    np.testing.assert_array_equal(out[~mirrored], IMAGES[~mirrored])
 
 
 def test_crop_moves_by_whole_pixels_and_mirrors_the_border():

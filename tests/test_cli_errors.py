@@ -108,7 +108,10 @@ WRONG = [
     ),
     (["input.crop=40"], "input.crop=40 is more than data.size=32"),
     (["data.people=5"], "data=digits does not use data.people; it belongs to data=palm_vein"),
-    (["optim=adam", "optim.momentum_of=gradients"], "optim.momentum_of=gradients belongs to optim=sgd_momentum"),
+    (
+        ["optim=adam", "optim.momentum_of=gradients"],
+        "momentum_of=gradients belongs to optim=sgd_momentum and",
+    ),
     (["trainer.metrics=[f1]"], "must be one of binary_accuracy"),
     (["model.fine_tune_rate=0.1"], "it needs model.weights="),
     (["model.weights=missing"], "model.weights=missing does not exist"),

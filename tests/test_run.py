@@ -207,6 +207,24 @@ def test_averaged_weights_are_what_is_evaluated_and_kept():
     assert not np.array_equal(last[kernel], best[kernel])
 
 
+def test_views_are_measured_on_the_test_set_beside_the_plain_figures():
+    result = tiny("trainer.tta=mirror", "trainer.epochs=1")
+    plain = tiny("trainer.epochs=1")
+    views = {key for key in result.metrics if "tta" in key}
+    assert views == {"test/tta_loss", "test/tta_accuracy"}
+    assert result.metrics["test/loss"] == pytest.approx(plain.metrics["test/loss"], rel=1e-4)
+    assert result.metrics["test/tta_loss"] != result.metrics["test/loss"]
+
+
+def test_alternating_flip_goes_on_where_a_run_was_stopped(tmp_path):
+    words = ["augment=alternating_flip", "trainer.deterministic=true", "trainer.epochs=2"]
+    whole = tiny(*words)
+    steps = whole.history[-1]["step"] // 4
+    tiny(*words, f"trainer.max_steps={steps:.0f}", f"run_dir={tmp_path}/parts")
+    resumed = tiny(*words, f"run_dir={tmp_path}/parts", "trainer.resume=true")
+    assert same(checkpoint(resumed), checkpoint(whole))
+
+
 def test_validation_on_the_test_set_measures_the_same_images():
     result = tiny("data.validation=test", "run_dir=out")
     assert result.metrics["test/accuracy"] == result.metrics["val/best_accuracy"]

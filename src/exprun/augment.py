@@ -5,6 +5,7 @@ Which changes happen is part of the compiled graph; how strong they are is a num
 
 from dataclasses import asdict
 
+import numpy as np
 import tensorflow as tf
 
 from exprun.config.schema import Augment
@@ -17,13 +18,34 @@ def strengths(config: Augment) -> dict[str, float]:
     return {name: float(value) for name, value in asdict(config).items() if name != "name" and value}
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, strength: dict[str, tf.Tensor]) -> tf.Tensor:
+def mirrored_in(order: np.ndarray, count: int, seed: int, epoch: int) -> np.ndarray:
+    """Which images of an epoch's batches `alternating_flip` mirrors (Jordan 2024, arXiv:2404.00498, section 3.6).
+
+    Half of the images, drawn once, in epochs 0, 2, …; the other half in epochs 1, 3, …
+
+    Args:
+        order: positions in the training split, int32, (steps, batch).
+        count: images in the split.
+        seed: of the run.
+        epoch: from 0.
+
+    Returns:
+        bool, shape of `order`.
+    """
+    first = np.random.default_rng([seed, 0, 1]).random(count) < 0.5
+    return first[order] ^ bool(epoch % 2)
+
+
+def augment(
+    images: tf.Tensor, seed: tf.Tensor, strength: dict[str, tf.Tensor], mirrored: tf.Tensor | None = None
+) -> tf.Tensor:
     """Change each image by its own draw.
 
     Args:
         images: float32, (batch, height, width, channels), pixels of 0 to 255.
         seed: int32, (2,); the same seed makes the same changes.
         strength: as `strengths` names them, scalars.
+        mirrored: bool, (batch,), which of them `alternating_flip` mirrors.
 
     Returns:
         As `images`.
@@ -46,6 +68,9 @@ def augment(images: tf.Tensor, seed: tf.Tensor, strength: dict[str, tf.Tensor]) 
         images = _shift(_shift(images, shift[0], 1), shift[1], 2)
     if "flip" in strength:
         images = tf.where((uniform(6, 0.0, 1.0) < 0.5)[:, None, None, None], images[:, :, ::-1], images)
+    if "alternating_flip" in strength:
+        assert mirrored is not None
+        images = tf.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
     if "contrast" in strength:
         factor = 1 + uniform(7, -1.0, 1.0) * strength["contrast"]
         mean = tf.reduce_mean(images, [1, 2], keepdims=True)

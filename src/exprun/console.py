@@ -172,6 +172,7 @@ class Console:
         row("validation under attack, last epoch", "val/adversarial_")
         row(f"validation, best (epoch {metrics.get('val/best_epoch', 0):.4g})", "val/best_")
         row("test, at the best validation", "test/")
+        row("test, mean over views", "test/tta_")
         row("test under attack", "test/adversarial_")
         if table.row_count:
             self.out.print(table)

@@ -1,8 +1,10 @@
-"""The init room: Keras' initialisers by the names of the config."""
+"""The init room: Keras' initialisers by the names of the config, and two of airbench."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from exprun.config.schema import Init, InitPart
 
@@ -16,13 +18,27 @@ _CLASSES = {
 
 
 def part_for(init: Init, kind: str) -> InitPart:
-    """What holds for a kind of layer: `conv`, `dense` or `classifier`."""
+    """What holds for a kind of layer: `conv`, `dense` or `classifier`; or `first`, the first convolution."""
+    if kind == "first" and init.first is None:
+        kind = "conv"
     return getattr(init, kind) or init
 
 
-def kernel_initializer(part: InitPart, seed: int) -> Any:
-    """A Keras initialiser for a kernel; the same seed makes the same values."""
+def kernel_initializer(part: InitPart, seed: int, images: Callable[[], np.ndarray] | None = None) -> Any:
+    """A Keras initialiser for a kernel; the same seed makes the same values.
+
+    Args:
+        part: what the config says.
+        seed: of the draw.
+        images: training images as the network takes them, (images, height, width, channels); `whiten` needs them.
+    """
     match part.name:
+        case "dirac":
+            return Dirac(seed)
+        case "whiten":
+            assert images is not None
+            assert part.epsilon is not None
+            return Whiten(images, part.epsilon)
         case "orthogonal":
             return keras.initializers.Orthogonal(gain=part.gain, seed=seed)
         case "gaussian":
@@ -35,3 +51,51 @@ def kernel_initializer(part: InitPart, seed: int) -> Any:
 def bias_initializer(part: InitPart) -> Any:
     """A Keras initialiser for a bias."""
     return keras.initializers.Constant(part.bias)
+
+
+class Dirac(keras.initializers.Initializer):
+    """Convolutions that hand their input through (airbench, arXiv:2404.00498, section 3.3).
+
+    As many filters as there are input channels copy one channel each. The others, and matrices, are uniform within
+    1 / √fan_in, as PyTorch has it.
+
+    Args:
+        seed: of the draw.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seed)
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """A kernel, (height, width, input channels, filters)."""
+        kernel = np.array(self.uniform(shape))
+        if len(shape) == 4:
+            height, width, channels, filters = shape
+            copies = np.arange(min(channels, filters))
+            kernel[..., copies] = 0.0
+            kernel[height // 2, width // 2, copies, copies] = 1.0
+        return keras.ops.convert_to_tensor(kernel, dtype)
+
+
+class Whiten(keras.initializers.Initializer):
+    """A first convolution whose outputs are uncorrelated and of one size (airbench, arXiv:2404.00498, section 3.2).
+
+    The filters are the principal directions of the patches of training images, each divided by the square root of its
+    variance, and the same with the other sign.
+
+    Args:
+        images: gives some of them, (images, height, width, channels).
+        epsilon: added to the variances.
+    """
+
+    def __init__(self, images: Callable[[], np.ndarray], epsilon: float) -> None:
+        self.images, self.epsilon = images, epsilon
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """A kernel, (height, width, input channels, 2 · height · width · input channels)."""
+        height, width = shape[:2]
+        patches = np.lib.stride_tricks.sliding_window_view(self.images(), (height, width), (1, 2))
+        rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, int(np.prod(shape[:3])))
+        values, vectors = np.linalg.eigh(rows.T.astype(np.float64) @ rows / len(rows))
+        filters = vectors / np.sqrt(values + self.epsilon)
+        return keras.ops.convert_to_tensor(np.concatenate([filters, -filters], 1).reshape(shape), dtype)

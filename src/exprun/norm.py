@@ -19,19 +19,20 @@ def norm_layer(norm: Norm, kind: str, channels: int, name: str) -> Any | None:
     """
     if norm.name == "none" or kind not in (norm.where or ()):
         return None
+    own = {"epsilon": norm.epsilon, "name": name}
     match norm.name:
         case "batch":
-            return keras.layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon, name=name)
+            return keras.layers.BatchNormalization(momentum=norm.momentum, scale=norm.scale, **own)
         case "layer":
             axis = (1, 2, 3) if kind == "conv" else -1
-            return keras.layers.LayerNormalization(axis=axis, epsilon=norm.epsilon, name=name)
+            return keras.layers.LayerNormalization(axis=axis, scale=norm.scale, **own)
         case "group":
             assert norm.groups is not None
             # The largest number of groups that divides the channels, so that any width works.
             groups = max(g for g in range(1, min(norm.groups, channels) + 1) if channels % g == 0)
-            return keras.layers.GroupNormalization(groups=groups, epsilon=norm.epsilon, name=name)
+            return keras.layers.GroupNormalization(groups=groups, scale=norm.scale, **own)
         case "instance":
-            return keras.layers.GroupNormalization(groups=channels, epsilon=norm.epsilon, name=name)
+            return keras.layers.GroupNormalization(groups=channels, scale=norm.scale, **own)
     assert norm.depth_radius is not None
     return LocalResponseNormalization(norm.depth_radius, norm.bias, norm.alpha, norm.beta, name=name)
 

@@ -182,7 +182,8 @@ class _Story:
         device = devices.choose(config.trainer)
         _set_precision(device.precision)
         with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-            built = build(trained, used.shape(dataset.image_shape), len(dataset.classes))
+            images = partial(_network_inputs, dataset, used)
+            built = build(trained, used.shape(dataset.image_shape), len(dataset.classes), images)
             built.model = inject(config, built.model, scaling)
             scaled = device.precision == "mixed_float16"
             optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
@@ -316,6 +317,13 @@ def _prepare_process(config: Config) -> None:
         tf.config.experimental.enable_op_determinism()
     else:
         disable_op_determinism()  # an earlier run of this process may have switched it on
+
+
+def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
+    """Up to 5,000 training images as the network takes them, float32, (images, height, width, channels)."""
+    train = dataset.train
+    pixels = train.images[train.rows[:5000]].astype(np.float32)
+    return np.asarray(scaling(scaling.cropped(pixels)))
 
 
 def _digest(path: Path) -> str:

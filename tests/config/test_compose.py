@@ -18,6 +18,7 @@ NEEDED = {
     "model=python": ["model.builder=package.module:function"],
     "model=alexnet": ["data.size=67"],
     "model=palm_alexnet": ["data.size=57"],
+    "init=whiten": ["model=cifar10_fast"],
     "schedule=by_epoch": ["schedule.rates=[0.1]"],
     "schedule=milestones": ["schedule.milestones=[1.0]"],
 }
@@ -167,7 +168,7 @@ def test_the_nearest_names_are_given(given, meant):
 
 
 def test_what_resembles_nothing_gets_a_list():
-    assert "known are: alexnet, cnn" in refused("model=zzzzz")
+    assert "known are: alexnet, cifar10_fast" in refused("model=zzzzz")
 
 
 @pytest.mark.parametrize("group", ["model", "norm", "optim"])

@@ -151,6 +151,14 @@ def test_rates_and_l2_of_layers():
     assert float(made.model.losses[0]) == pytest.approx(0.001 * (kernel**2).sum(), rel=1e-5)
 
 
+def test_a_convolution_may_pool_before_its_norm_and_go_without_one():
+    model = model_of("model.layers=[{conv: 8, norm: none},{conv: 4, pool: 2},flatten,{dense: 5, norm: none}]")
+    names = [layer.name for layer in model.layers]
+    assert names[1:7] == ["conv1", "conv1_relu", "conv2", "pool1", "conv2_norm", "conv2_relu"]
+    assert "dense1_norm" not in names
+    assert [model.get_layer(name).use_bias for name in ("conv1", "conv2", "dense1")] == [True, False, True]
+
+
 def test_grouped_convolutions_see_their_group_only():
     model = model_of("model.layers=[{conv: 8},{conv: 4, groups: 2},flatten]")
     assert model.get_layer("conv2").kernel.shape == (3, 3, 4, 4)

@@ -2,9 +2,11 @@
 
 import keras
 import numpy as np
+import pytest
 
 from exprun.model import build
 from exprun.optim import l2_factors, make_optimizer
+from exprun.optim.muon import orthogonal
 from tiny import config
 
 
@@ -62,3 +64,61 @@ def test_layer_rates_reach_adaptive_optimisers_too():
     optimizer.apply([keras.ops.ones(v.shape) for v in made.model.trainable_variables])
     steps = [np.abs(v.numpy() - b).mean() for v, b in zip(made.model.trainable_variables, before, strict=True)]
     assert steps[1] / steps[0] == np.float32(3.0) or abs(steps[1] / steps[0] - 3.0) < 1e-3
+
+
+def test_muon_nesterov_follows_airbench():
+    words = ["optim=muon_nesterov", "norm=batch", "model.layers=[{conv: 6, kernel: 2},flatten]"]
+    settings = config(*words, "optim.bias_rate=3", "optim.norm_rate=5", "optim.classifier_rate=0.5")
+    model = build(settings, (8, 8, 3), 10).model
+    optimizer = make_optimizer(settings.optim, model, {})
+    rng, rate, decay = np.random.default_rng(0), settings.optim.learning_rate, settings.optim.weight_decay
+    own = {"gamma": 5.0, "beta": 5.0, "classifier/kernel": 0.5, "classifier/bias": 1.5}
+    weights = {v.path: v.numpy().astype(float) for v in model.trainable_variables}
+    buffers = {path: np.zeros_like(value) for path, value in weights.items()}
+    for _ in range(2):
+        gradients = {path: rng.normal(size=value.shape) for path, value in weights.items()}
+        optimizer.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradients.values()])
+        for path, g in gradients.items():
+            kernel = path.endswith("conv1/kernel")
+            momentum = 0.6 if kernel else 0.85
+            buffers[path] = momentum * buffers[path] + g
+            update = g + momentum * buffers[path]
+            weights[path] = weights[path] * (1 - decay * rate)
+            if kernel:
+                weights[path] *= 6**0.5 / np.linalg.norm(weights[path])
+                update = iterated(update.reshape(-1, 6), 3).reshape(update.shape)
+            factor = next((r for name, r in own.items() if path.endswith(name)), 1.0)
+            weights[path] -= rate * factor * update
+    for variable in model.trainable_variables:
+        np.testing.assert_allclose(variable.numpy(), weights[variable.path], rtol=1e-3, atol=1e-4)
+
+
+def iterated(matrix, steps):
+    """The same polynomial on the singular values, which is what the iteration is."""
+    u, values, v = np.linalg.svd(matrix / np.linalg.norm(matrix), full_matrices=False)
+    for _ in range(steps):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    return u * values @ v
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (5, 12)])
+def test_the_iteration_brings_singular_values_near_one(shape):
+    matrix = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = np.asarray(orthogonal(keras.ops.convert_to_tensor(matrix), 5))
+    values = np.linalg.svd(found, compute_uv=False)
+    assert 0.4 < values.min() <= values.max() < 1.6
+    np.testing.assert_allclose(found, iterated(matrix, 5), rtol=1e-3, atol=1e-4)
+
+
+def test_nesterov_momentum_over_gradients_is_that_of_pytorch():
+    settings = config("optim=nesterov", "optim.momentum_of=gradients", "norm=none", "model.layers=[flatten]")
+    model = build(settings, (2, 2, 1), 3).model
+    optimizer = make_optimizer(settings.optim, model, {})
+    weight, buffer, rng = model.variables[0].numpy().astype(float), 0.0, np.random.default_rng(0)
+    for rate in (0.1, 0.01):
+        optimizer.learning_rate.assign(rate)
+        gradient = rng.normal(size=weight.shape)
+        optimizer.apply([keras.ops.convert_to_tensor(g, "float32") for g in (gradient, np.zeros(3))])
+        buffer = settings.optim.momentum * buffer + gradient
+        weight -= rate * (gradient + settings.optim.momentum * buffer)
+    np.testing.assert_allclose(model.variables[0].numpy(), weight, rtol=1e-5)

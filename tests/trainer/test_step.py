@@ -184,6 +184,25 @@ def test_a_step_whose_loss_is_not_finite_changes_nothing_and_ends_the_call():
     np.testing.assert_array_equal(step.model.variables[1].numpy(), bias)
 
 
+@pytest.mark.parametrize("tta", ["none", "mirror", "mirror_translate"])
+def test_views_of_an_image_are_averaged(tta):
+    step = linear_step(f"trainer.tta={tta}")
+    w, b = (v.numpy() for v in step.model.variables)
+    order = np.arange(20, dtype=np.int32)[None]
+    found = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), order, "tta")
+    pixels = IMAGES / 255.0
+    padded = np.pad(pixels, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
+    views = [(1.0, pixels)]
+    if tta == "mirror_translate":
+        views = [(0.5, pixels), (0.25, padded[:, :4, :4]), (0.25, padded[:, 2:, 2:])]
+    if tta != "none":
+        views = [(weight / 2, view[:, :, ::flip]) for weight, view in views for flip in (1, -1)]
+    p = softmax(sum(weight * (view.reshape(20, -1) @ w + b) for weight, view in views))
+    np.testing.assert_allclose(found.losses, -np.log(p[np.arange(20), LABELS]), rtol=1e-4)
+    plain = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), order, "evaluation")
+    assert np.allclose(plain.losses, found.losses) == (tta == "none")
+
+
 def test_many_steps_are_traced_once():
     step = linear_step()
     for steps in (1, 3, 5):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from exprun.config.errors import ConfigError
-from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
-from exprun.config.schema import DECOUPLED_OPTIMS, Config, Data
+from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
+from exprun.config.schema import DECOUPLED_OPTIMS, INIT_PARTS, Config, Data
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def check(config: Config, overridden: set[str]) -> None:
         ConfigError: the first rule that the config breaks.
     """
     _check_input(config)
+    _check_init(config)
     _check_model(config, overridden)
     _check_data(config)
     _check_batches(config)
@@ -86,6 +87,14 @@ def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
             f"model={config.model.name} is too deep for images of {size[0]}×{size[1]} pixels: its pools and "
             f"convolutions need {more}, for example {key}={max(needed or 0, usual)}."
         ) from None
+    first = layers[0] if layers else None
+    if config.init.first is not None and config.init.first.name == "whiten":
+        needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
+        if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
+            raise ConfigError(
+                "init.first=whiten needs a first layer of 2 · kernel · kernel · channels filters, for each principal "
+                f"direction of a patch and its opposite: {{conv: {8 * channels}, kernel: 2}}."
+            )
     if len(shape) != 1:
         raise ConfigError("model.layers must end in one row of features: add flatten or {global_pool: avg}.")
 
@@ -112,6 +121,13 @@ def _check_model(config: Config, overridden: set[str]) -> None:
     parse(model.layers)
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels or 3)
+
+
+def _check_init(config: Config) -> None:
+    init = config.init
+    for part, found in {"init": init, **{f"init.{name}": getattr(init, name) for name in INIT_PARTS}}.items():
+        if found is not None and found.name == "whiten" and part != "init.first":
+            raise ConfigError(f"{part}.name=whiten is for the first convolution alone: write init.first.name=whiten.")
 
 
 def _check_input(config: Config) -> None:
@@ -185,8 +201,10 @@ def _check_optimisation(config: Config) -> None:
     optim, schedule, trainer = config.optim, config.schedule, config.trainer
     if optim.decay == "decoupled" and optim.name not in DECOUPLED_OPTIMS:
         raise ConfigError(f"optim={optim.name} has no decoupled decay; use optim.decay=l2, or optim=adamw.")
-    if optim.momentum_of == "gradients" and optim.name != "sgd_momentum":
-        raise ConfigError("optim.momentum_of=gradients belongs to optim=sgd_momentum.")
+    if config.augment.flip and config.augment.alternating_flip:
+        raise ConfigError("augment.flip and augment.alternating_flip exclude each other.")
+    if optim.momentum_of == "gradients" and optim.name not in ("sgd_momentum", "nesterov"):
+        raise ConfigError("optim.momentum_of=gradients belongs to optim=sgd_momentum and optim=nesterov.")
     if sum(x is not None for x in (optim.clip_norm, optim.clip_global_norm, optim.clip_value)) > 1:
         raise ConfigError("Only one of optim.clip_norm, optim.clip_global_norm and optim.clip_value can be set.")
     if schedule.warmup_epochs and schedule.warmup_epochs >= trainer.epochs:

@@ -20,13 +20,18 @@ Rates = Annotated[list[Annotated[float, Field(ge=0.0, le=1e3)]], Field(min_lengt
 
 @dataclass(config=STRICT)
 class Conv:
-    """A 2-D convolution; `rate` multiplies the learning rate of kernel and bias."""
+    """A 2-D convolution; `rate` multiplies the learning rate of kernel and bias.
+
+    `pool` is max pooling by so many pixels before norm and activation; `norm: none` leaves out the group's.
+    """
 
     conv: Positive
     kernel: Positive = 3
     stride: Positive = 1
     padding: Literal["same", "valid"] = "same"
     groups: Positive = 1
+    pool: Positive = 1
+    norm: Literal["none"] | None = None
     activation: Activation | None = None
     l2: Annotated[float, Field(ge=0.0)] = 0.0
     rate: Rates | None = None
@@ -39,6 +44,7 @@ class Dense:
     """A fully connected layer; `rate` multiplies the learning rate of kernel and bias."""
 
     dense: Positive
+    norm: Literal["none"] | None = None
     activation: Activation | None = None
     l2: Annotated[float, Field(ge=0.0)] = 0.0
     rate: Rates | None = None
@@ -123,7 +129,7 @@ _KINDS: dict[str, type] = {
     "flatten": Flatten,
     "residual": Residual,
 }
-# `dropout` is a layer of its own only where no other kind is in the mapping.
+# What a kind has as an option (`dropout`, `pool`, `norm`) is a layer of its own only where that kind is not named.
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 Shape = tuple[int, ...]
 
@@ -140,7 +146,7 @@ def parse(layers: list[str | dict[str, Any]], place: str = "model.layers") -> li
 def _parse_one(layer: str | dict[str, Any], place: str) -> Layer:
     body: dict[str, Any] = {layer: True} if isinstance(layer, str) else layer
     kinds = [key for key in body if key in _KINDS]
-    main = [key for key in kinds if key != "dropout"] or kinds
+    main = [key for key in kinds if not any(key != kind and key in _fields(kind) for kind in kinds)]
     if len(main) != 1:
         names = ", ".join(str(key) for key in body)
         if not main:
@@ -151,11 +157,14 @@ def _parse_one(layer: str | dict[str, Any], place: str) -> Layer:
     try:
         found: Layer = strictly(_ADAPTERS[main[0]], body)
     except ValidationError as error:
-        keys = list(_KINDS[main[0]].__dataclass_fields__)  # type: ignore[attr-defined]
-        raise ConfigError(first_sentence(error, place, keys)) from None
+        raise ConfigError(first_sentence(error, place, _fields(main[0]))) from None
     if isinstance(found, Residual):
         parse(found.residual, f"{place}.residual")
     return found
+
+
+def _fields(kind: str) -> list[str]:
+    return list(_KINDS[kind].__dataclass_fields__)  # type: ignore[attr-defined]
 
 
 def output_shape(layers: list[Layer], shape: Shape, place: str = "model.layers") -> Shape:
@@ -192,7 +201,8 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
                     f"{place}: groups: {layer.groups} must divide the {shape[2]} channels it sees "
                     f"and its {layer.conv} filters."
                 )
-            return (*_spatial(shape, layer.kernel, layer.stride, layer.padding, place), layer.conv)
+            shape = (*_spatial(shape, layer.kernel, layer.stride, layer.padding, place), layer.conv)
+            return (*_spatial(shape, layer.pool, layer.pool, "valid", place), layer.conv)
         case Pool():
             return (*_spatial(shape, layer.size, layer.stride or layer.size, layer.padding, place), shape[2])
         case GlobalPool():

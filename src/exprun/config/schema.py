@@ -29,11 +29,14 @@ InitName = Literal[
     "orthogonal",
     "gaussian",
     "truncated_normal",
+    "dirac",
+    "whiten",
 ]
+INIT_PARTS = ("first", "conv", "dense", "classifier")
 STDDEV_INITS = ("gaussian", "truncated_normal")
-MOMENTUM_OPTIMS = ("sgd_momentum", "nesterov", "rmsprop", "muon")
+MOMENTUM_OPTIMS = ("sgd_momentum", "nesterov", "rmsprop", "muon", "muon_nesterov")
 ADAM_OPTIMS = ("adam", "adamw", "nadam", "muon")
-DECOUPLED_OPTIMS = ("adamw", "lion", "muon", "sgd", "sgd_momentum", "nesterov")
+DECOUPLED_OPTIMS = ("adamw", "lion", "muon", "muon_nesterov", "sgd", "sgd_momentum", "nesterov")
 EPSILON_OPTIMS = (*ADAM_OPTIMS, "rmsprop", "adagrad")
 MEAN_NORMS = ("batch", "layer", "group", "instance")
 
@@ -106,6 +109,7 @@ class Augment:
 
     name: str = setting("A label for tables and runs.")
     flip: bool = setting("Mirror left and right, half of the time.", False)
+    alternating_flip: bool = setting("Mirror every other epoch, half of the images first.", False)
     crop: int = setting("Shift by up to so many pixels; the border is mirrored.", 0, ge=0, le=512)
     cutout: int = setting("Blank a square of so many pixels.", 0, ge=0, le=2048)
     rotation: float = setting("Rotate by up to so many degrees.", 0.0, ge=0.0, le=180.0)
@@ -123,13 +127,15 @@ class InitPart:
     name: InitName = setting("Which initialiser.")
     stddev: float | None = setting("Standard deviation.", only=STDDEV_INITS, gt=0.0, le=1e3)
     gain: float | None = setting("Factor on the orthogonal matrix.", only=("orthogonal",), gt=0.0, le=1e3)
+    epsilon: float | None = setting("Added to the variances of the patches.", only=("whiten",), gt=0.0, le=1.0)
     bias: float = setting("Biases start at this.", 0.0, ge=-1e3, le=1e3)
 
 
 @dataclass(config=STRICT)
 class Init(InitPart):
-    """How weights start; `conv`, `dense` and `classifier` may differ from the rest."""
+    """How weights start; `first`, `conv`, `dense` and `classifier` may differ from the rest."""
 
+    first: InitPart | None = setting("The first convolution, where it differs from the others.", None)
     conv: InitPart | None = setting("Convolutions, where they differ.", None)
     dense: InitPart | None = setting("Hidden dense layers, where they differ.", None)
     classifier: InitPart | None = setting("The last layer, where it differs.", None)
@@ -143,6 +149,7 @@ class Norm:
     where: list[Literal["conv", "dense"]] | None = setting("After which layers.", only=(*MEAN_NORMS, "lrn"))
     momentum: float | None = setting("Of the moving averages.", only=("batch",), ge=0.0, lt=1.0)
     epsilon: float | None = setting("Added to the variance.", only=MEAN_NORMS, gt=0.0, le=1.0)
+    scale: bool = setting("Whether it learns a scale (γ).", True)
     groups: int | None = setting(
         "Groups of channels; the largest divisor of the channels below it.", only=("group",), ge=1
     )
@@ -156,14 +163,30 @@ class Norm:
 class Optim:
     """The optimiser, weight decay and gradient clipping."""
 
-    name: Literal["sgd", "sgd_momentum", "nesterov", "rmsprop", "adam", "adamw", "nadam", "adagrad", "lion", "muon"] = (
-        setting("Which optimiser.")
-    )
+    name: Literal[
+        "sgd",
+        "sgd_momentum",
+        "nesterov",
+        "rmsprop",
+        "adam",
+        "adamw",
+        "nadam",
+        "adagrad",
+        "lion",
+        "muon",
+        "muon_nesterov",
+    ] = setting("Which optimiser.")
     learning_rate: float = setting("The rate that the schedule starts from.", gt=0.0, le=1e3)
     momentum: float | None = setting("Share of the last update kept.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0)
     momentum_of: Literal["updates", "gradients"] = setting(
         "What momentum sums: updates, the rate inside (Keras), or gradients, the rate outside (MatConvNet, PyTorch).",
         "updates",
+    )
+    rest_momentum: float | None = setting(
+        "Of all but the kernels of convolutions.", only=("muon_nesterov",), ge=0.0, lt=1.0
+    )
+    newton_schulz_steps: int | None = setting(
+        "Iterations that make an update orthogonal.", only=("muon_nesterov",), ge=1, le=20
     )
     rho: float | None = setting("Decay of the squared gradient's average.", only=("rmsprop",), ge=0.0, lt=1.0)
     beta_1: float | None = setting("Decay of the gradient's average.", only=(*ADAM_OPTIMS, "lion"), ge=0.0, lt=1.0)
@@ -171,6 +194,8 @@ class Optim:
     epsilon: float | None = setting("Added to the denominator.", only=EPSILON_OPTIMS, gt=0.0, le=1.0)
     initial_accumulator: float | None = setting("Where the sum of squares starts.", only=("adagrad",), ge=0.0)
     bias_rate: float = setting("Learning-rate multiplier of all biases.", 1.0, ge=0.0, le=1e3)
+    norm_rate: float = setting("Learning-rate multiplier of the norms' scales and shifts.", 1.0, ge=0.0, le=1e3)
+    classifier_rate: float = setting("Learning-rate multiplier of the last layer.", 1.0, ge=0.0, le=1e3)
     weight_decay: float = setting("Weight decay.", 0.0, ge=0.0, le=1.0)
     decay: Literal["l2", "decoupled"] = setting("Decay inside the gradient, or apart from it and times the rate.", "l2")
     decay_exempt: list[Literal["norm", "bias"]] = setting("What weight decay leaves alone.", ["norm", "bias"])
@@ -265,6 +290,9 @@ class Trainer:
     )
     metrics: list[Literal["binary_accuracy"]] = setting("Further figures of each evaluation.", [])
     gap: bool = setting("At the end, split the gap between training and validation into its causes.", False)
+    tta: Literal["none", "mirror", "mirror_translate"] = setting(
+        "Views of each test image whose logits are averaged, measured beside the plain figures.", "none"
+    )
     label_smoothing: float = setting("Share of the target spread over all classes.", 0.0, ge=0.0, lt=1.0)
     ema: float | None = setting("Decay of averaged weights, used for every evaluation.", None, gt=0.0, lt=1.0)
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
@@ -326,7 +354,7 @@ def known_keys() -> list[str]:
     for group, kind in GROUPS.items():
         for field in fields(kind):
             keys.append(f"{group}.{field.name}")
-            if group == "init" and field.name in ("conv", "dense", "classifier"):
+            if group == "init" and field.name in INIT_PARTS:
                 keys += [f"init.{field.name}.{part.name}" for part in fields(InitPart)]
     return keys
 
@@ -355,7 +383,7 @@ def validate(raw: dict[str, Any]) -> Config:
         raise ConfigError(first_sentence(error, "", known_keys())) from None
     for group, kind in GROUPS.items():
         _check_used(group, kind, raw[group], getattr(config, group))
-    for part in ("conv", "dense", "classifier"):
+    for part in INIT_PARTS:
         if raw["init"].get(part) is not None:
             _check_used(f"init.{part}", InitPart, raw["init"][part], getattr(config.init, part))
     return config
@@ -366,7 +394,7 @@ def settings(config: Config) -> dict[str, Any]:
     found = asdict(config)
     for group, kind in GROUPS.items():
         found[group] = _used(found[group], kind)
-    for part in ("conv", "dense", "classifier"):
+    for part in INIT_PARTS:
         if found["init"][part] is not None:
             found["init"][part] = _used(found["init"][part], InitPart)
     return found

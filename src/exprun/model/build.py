@@ -3,13 +3,14 @@
 import importlib
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from exprun.config import layers as grammar
 from exprun.config.errors import RunError, one_line
@@ -35,13 +36,17 @@ class Built:
     loaded: list[str] = field(default_factory=list)
 
 
-def build(config: Config, shape: tuple[int, int, int], classes: int) -> Built:
+def build(
+    config: Config, shape: tuple[int, int, int], classes: int, images: Callable[[], np.ndarray] | None = None
+) -> Built:
     """The model of a config.
 
     Args:
         config: of the run; `model`, `init`, `norm` and `seed` are read.
         shape: height, width and channels that the network takes.
         classes: the number of logits.
+        images: training images as the network takes them, float32, (images, height, width, channels), for the
+            initialisers that look at them.
 
     Raises:
         RunError: the builder of `model=python` cannot be imported, fails or returns something else; weights do
@@ -50,7 +55,7 @@ def build(config: Config, shape: tuple[int, int, int], classes: int) -> Built:
     if config.model.builder is not None:
         built = Built(_from_builder(config.model.builder, shape, classes))
     else:
-        built = _Builder(config).build(shape, classes)
+        built = _Builder(config, images).build(shape, classes)
     if config.model.weights is not None:
         built.loaded = load_weights(built.model, find_weights(config.model.weights))
         if (rate := config.model.fine_tune_rate) != 1.0:
@@ -86,8 +91,8 @@ def _variables(model: Any, names: Iterable[str]) -> list[Any]:
 class _Builder:
     """Turns layers of the grammar into Keras layers, counting them for names and seeds."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, images: Callable[[], np.ndarray] | None) -> None:
+        self.config, self.images = config, images
         self.counts: Counter[str] = Counter()
         self.multipliers: list[tuple[Any, list[float]]] = []
 
@@ -152,13 +157,14 @@ class _Builder:
     def weighted(self, layer: grammar.Conv | grammar.Dense, x: Any) -> Any:
         """Convolution or hidden dense layer, then norm, activation and dropout."""
         kind = "conv" if isinstance(layer, grammar.Conv) else "dense"
-        name, part = self.name(kind), part_for(self.config.init, kind)
+        name = self.name(kind)
+        part = part_for(self.config.init, "first" if name == "conv1" else kind)
         units = layer.conv if isinstance(layer, grammar.Conv) else layer.dense
-        norm = norm_layer(self.config.norm, kind, units, f"{name}_norm")
+        norm = None if layer.norm == "none" else norm_layer(self.config.norm, kind, units, f"{name}_norm")
         common = {
             # A norm that subtracts the mean takes the bias away again; its own β stands in.
             "use_bias": norm is None or self.config.norm.name == "lrn",
-            "kernel_initializer": kernel_initializer(part, self.seed()),
+            "kernel_initializer": kernel_initializer(part, self.seed(), self.images),
             "bias_initializer": bias_initializer(part),
             "kernel_regularizer": keras.regularizers.L2(layer.l2) if layer.l2 else None,
             "name": name,
@@ -168,8 +174,10 @@ class _Builder:
         else:
             made = keras.layers.Dense(units, **common)
         x = made(x)
-        if layer.rate:
-            self.multipliers.append((made, layer.rate))
+        rate = layer.rate or [1.0, 1.0]
+        self.multipliers.append((made, [0.0, rate[1]] if part.name == "whiten" else rate))
+        if isinstance(layer, grammar.Conv) and layer.pool > 1:
+            x = keras.layers.MaxPooling2D(layer.pool, name=self.name("pool"))(x)
         if norm is not None:
             x = norm(x)
         x = self.activation(layer.activation, name, x)

@@ -10,7 +10,8 @@ class HeavyBall(keras.optimizers.SGD):
 
     `m = momentum * m + gradient; variable -= learning_rate * m`. Keras has the rate inside,
     `m = momentum * m - learning_rate * gradient; variable += m`, which is the same until the rate changes:
-    then Keras' carries updates of the old size on. MatConvNet 1.0, `cnn_train.m`, `accumulateGradients`.
+    then Keras' carries updates of the old size on. MatConvNet 1.0, `cnn_train.m`, `accumulateGradients`. With
+    `nesterov`, the variable moves by `gradient + momentum * m` (Sutskever et al. 2013), as in PyTorch.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -18,5 +19,6 @@ class HeavyBall(keras.optimizers.SGD):
         ops = keras.ops
         rate = ops.cast(learning_rate, variable.dtype)
         buffer = self.momentums[self._get_variable_index(variable)]
-        self.assign(buffer, self.momentum * buffer + ops.cast(gradient, variable.dtype))
-        self.assign_sub(variable, rate * buffer)
+        gradient = ops.cast(gradient, variable.dtype)
+        self.assign(buffer, self.momentum * buffer + gradient)
+        self.assign_sub(variable, rate * (gradient + self.momentum * buffer if self.nesterov else buffer))

@@ -7,7 +7,7 @@ import keras
 
 from exprun.config.schema import Optim
 from exprun.optim.heavy_ball import HeavyBall
-from exprun.optim.muon import Muon
+from exprun.optim.muon import Muon, MuonNesterov
 
 _DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"}
 
@@ -24,9 +24,8 @@ def make_optimizer(
         loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
         replicas: devices that each hand it their share of the gradient.
     """
-    if optim.bias_rate != 1.0:
-        biases = [v.path for v in model.trainable_variables if v.path.endswith("/bias")]
-        rates = rates | {path: rates.get(path, 1.0) * optim.bias_rate for path in biases}
+    rates = {v.path: rates.get(v.path, 1.0) * _rate_of(v, optim, model) for v in model.trainable_variables}
+    rates = {path: rate for path, rate in rates.items() if rate != 1.0}
     optimizer = _plain(optim, model, rates, replicas)
     if optim.decay == "decoupled":
         # Decay goes by the plain learning rate; a layer whose own is 0 is to stay as it is.
@@ -43,6 +42,19 @@ def l2_factors(optim: Optim, model: Any) -> list[float]:
     if optim.decay != "l2":
         return [0.0] * len(model.trainable_variables)
     return [0.0 if _exempt(v, optim) else optim.weight_decay for v in model.trainable_variables]
+
+
+def _rate_of(variable: Any, optim: Optim, model: Any) -> float:
+    """What `optim` multiplies the learning rate of a variable by."""
+    layer, _, kind = variable.path.rpartition("/")
+    rates = {"bias": optim.bias_rate, "norm": optim.norm_rate}
+    return rates.get(_DECAY_KINDS.get(kind, ""), 1.0) * (optim.classifier_rate if layer == _classifier(model) else 1.0)
+
+
+def _classifier(model: Any) -> str:
+    """The name of the last layer that has a matrix, or nothing."""
+    matrices = [v.path for v in model.trainable_variables if len(v.shape) == 2]
+    return matrices[-1].rpartition("/")[0] if matrices else ""
 
 
 def _exempt(variable: Any, optim: Optim) -> bool:
@@ -84,17 +96,27 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> 
             kind, own = kinds.Adagrad, {"initial_accumulator_value": start, "epsilon": optim.epsilon}
         case "lion":
             kind, own = kinds.Lion, betas
+        case "muon_nesterov":
+            # A kernel of rate 0 is to stay as it is, and so may not be brought to another norm.
+            kernels = [len(v.shape) == 4 and rates.get(v.path) != 0.0 for v in model.trainable_variables]
+            kind = MuonNesterov
+            own = {
+                "kernels": kernels,
+                "kernel_momentum": optim.momentum,
+                "momentum": optim.rest_momentum,
+                "steps": optim.newton_schulz_steps,
+            }
         case _:
             kind = Muon
-            # The last matrix is the classifier's, which Muon leaves to AdamW.
-            matrices = [v.path for v in model.trainable_variables if len(v.shape) == 2]
+            classifier = _classifier(model)
             own = {
                 "momentum": optim.momentum,
                 "adam_beta_1": optim.beta_1,
                 "adam_beta_2": optim.beta_2,
                 "epsilon": optim.epsilon,
                 "adam_weight_decay": decay,
-                "exclude_layers": [f"^{re.escape(matrices[-1])}$"] if matrices else [],
+                # Muon leaves the classifier to AdamW.
+                "exclude_layers": [f"^{re.escape(classifier)}/"] if classifier else [],
             }
     if rates:
         kind = _with_rates(kind, [rates.get(v.path, 1.0) for v in model.trainable_variables])

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from exprun.augment import mirrored_in
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
@@ -15,7 +16,7 @@ from exprun.schedule import rate_at
 from exprun.trainer.checkpoint import Checkpoints, State
 from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, StepsDone
 from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
-from exprun.trainer.step import Step
+from exprun.trainer.step import EvaluatedAs, Step
 
 SECONDS_PER_CALL = 0.5  # of several steps: long enough to hide the call, short enough to show progress
 
@@ -85,7 +86,7 @@ class Loop:
             self.total_steps = min(self.total_steps, trainer.max_steps)
         self.seconds_per_step: float | None = None
         self._timed = (0, 0.0)  # steps and seconds without the first call, which compiles
-        self._failing: tuple[Any, np.ndarray] | None = None
+        self._failing: tuple[Any, np.ndarray, np.ndarray] | None = None
         self._test: dict[str, float] = {}
         self._gap: dict[str, float] = {}
 
@@ -123,6 +124,8 @@ class Loop:
             order = np.repeat(order[:1], len(order), axis=0)
         left = max(0, min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps))
         order = order[state.epoch_steps : state.epoch_steps + left]
+        mirrored = mirrored_in(order, len(self.train_feed), seed, epoch)
+        taken = 0
         started = time.perf_counter()
         for images, labels, indices in self.train_feed.chunks(order, self._steps_per_call):
             numbers = np.arange(state.step, state.step + len(indices))
@@ -130,13 +133,16 @@ class Loop:
                 config.schedule, config.optim.learning_rate, numbers, self.steps_per_epoch, self.total_steps
             )
             rates = rates * np.float32(state.plateau[0])
-            done = self.step.train(images, labels, indices, rates, state.step)
+            flips = mirrored[taken : taken + len(indices)]
+            taken += len(indices)
+            done = self.step.train(images, labels, indices, rates, state.step, flips)
             # From the end of the call before: waiting for images is part of the time.
             now = time.perf_counter()
             self._count(done.losses, done.accuracies, rates, now - started)
             started = now
             if not done.finite:
-                self._failing = (images, indices[len(done.losses) - 1])
+                last = len(done.losses) - 1
+                self._failing = (images, indices[last], flips[last])
                 loss, step = done.losses[-1], state.step
                 what = f"a gradient at step {step}" if np.isfinite(loss) else f"the loss at step {step} is {loss}"
                 return f"not finite: {what}"
@@ -252,8 +258,8 @@ class Loop:
         if trainer.checkpoint and not trainer.dry_run:
             self.checkpoints.save("last", self.step.variables, self.state)
 
-    def measure(self, feed: Feed, as_in: Literal["train", "evaluation"] = "evaluation") -> Means:
-        """Means over the images of a split, with the preprocessing of training or of evaluation."""
+    def measure(self, feed: Feed, as_in: EvaluatedAs = "evaluation") -> Means:
+        """Means over the images of a split, as the step evaluates them."""
         order = whole_order(len(feed), min(self.config.trainer.eval_batch_size, len(feed)))
         if self.config.trainer.dry_run:
             order = order[:1]
@@ -297,6 +303,9 @@ class Loop:
         if test is not None and state.best is not None:
             feed = self.val_feed if self.config.data.validation == "test" else self._feed(test)
             loss, accuracy, more, predictions = self.measure(feed)
+            if trainer.tta != "none":
+                averaged = self.measure(feed, "tta")
+                more |= {"tta_loss": averaged.loss, "tta_accuracy": averaged.accuracy}
             step, epoch = int(state.best["step"]), state.best["epoch"]
             self.emit(Evaluated("test", step, epoch, loss, accuracy, True, predictions, more))
             figures = {"loss": loss, "accuracy": accuracy, **more}
@@ -337,8 +346,9 @@ class Loop:
         if bad := self._bad_weight():
             return f"{reason}; the first tensor that is not finite is the weight {bad}"
         assert self._failing is not None
-        images, index = self._failing
-        inputs = self.step.batch_inputs(images, tf.constant(index), tf.constant(self.state.step - 1))
+        images, index, flips = self._failing
+        step = tf.constant(self.state.step - 1)
+        inputs = self.step.batch_inputs(images, tf.constant(index), step, tf.constant(flips))
         if not _finite(inputs):
             return f"{reason}; the first tensor that is not finite is the network's input"
         name = first_bad_layer(self.step.model, inputs)

@@ -68,6 +68,16 @@ class Preprocessing:
 
 
 Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of logits and class numbers, for each image
+EvaluatedAs = Literal["train", "evaluation", "tta"]
+# Views of `trainer.tta`: weight, whether mirrored, and the shift of both axes in pixels.
+VIEWS = {
+    "none": ((1.0, False, 0),),
+    "mirror": ((0.5, False, 0), (0.5, True, 0)),
+    "mirror_translate": (
+        *((0.25, mirror, 0) for mirror in (False, True)),
+        *((0.125, mirror, shift) for shift in (-1, 1) for mirror in (False, True)),
+    ),
+}
 CROP_SALT, ATTACK_SALT = 101, 102  # set draws apart that share a step's seed
 
 
@@ -98,7 +108,7 @@ def structure(
         return None
     found = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del found["optim"]["learning_rate"]
-    trainer = ("batch_size", "metrics", "ema", "deterministic", "overfit_batch")
+    trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
     found["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     found["device"] = {"precision": device.precision, "jit": device.jit}
     data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config)), rates]
@@ -112,6 +122,15 @@ def _as_int32(seed: int) -> np.ndarray:
 def _strengths(config: Config) -> dict[str, float]:
     """Of the changes of training images; one batch is learned by heart as it is."""
     return {} if config.trainer.overfit_batch else augmentation.strengths(config.augment)
+
+
+def _view(pixels: tf.Tensor, mirror: bool, shift: int) -> tf.Tensor:
+    """Images moved down and right by `shift` pixels, -1 to 1, their border mirrored; and then themselves mirrored."""
+    if shift:
+        height, width = pixels.shape[1:3]
+        padded = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
+        pixels = padded[:, 1 - shift : 1 - shift + height, 1 - shift : 1 - shift + width]
+    return pixels[:, :, ::-1] if mirror else pixels
 
 
 class Step:
@@ -161,12 +180,21 @@ class Step:
             tf.TensorSpec([None], tf.int32),
             tf.TensorSpec([None, None], tf.int32),
         ]
-        signature = [*data, tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32)]
+        signature = [
+            *data,
+            tf.TensorSpec([None, None], tf.bool),
+            tf.TensorSpec([None], tf.float32),
+            tf.TensorSpec([], tf.int32),
+        ]
         self._train = tf.function(self._train_graph, input_signature=signature, autograph=False)
         self._share = tf.function(self._share_graph, autograph=False)
+        evaluations = {
+            "train": partial(self._evaluate_graph, preprocessing.train, VIEWS["none"]),
+            "evaluation": partial(self._evaluate_graph, preprocessing.evaluation, VIEWS["none"]),
+            "tta": partial(self._evaluate_graph, preprocessing.evaluation, VIEWS[config.trainer.tta]),
+        }
         self._evaluate = {
-            name: tf.function(partial(self._evaluate_graph, scaling), input_signature=data, autograph=False)
-            for name, scaling in vars(preprocessing).items()
+            name: tf.function(graph, input_signature=data, autograph=False) for name, graph in evaluations.items()
         }
 
     def restart(self, config: Config, model: Any, optimizer: Any) -> None:
@@ -200,7 +228,13 @@ class Step:
         return found | {f"ema/{i}": v for i, v in enumerate(self.averages)}
 
     def train(
-        self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, rates: np.ndarray, first: int
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        indices: np.ndarray,
+        rates: np.ndarray,
+        first: int,
+        mirrored: np.ndarray | None = None,
     ) -> StepResult:
         """Take one optimiser step for each row of `indices`; stops behind a loss or gradient that is not finite.
 
@@ -210,23 +244,23 @@ class Step:
             indices: int32, (steps, batch).
             rates: learning rates, float32, (steps,).
             first: number of the first of these steps, from 0.
+            mirrored: bool, (steps, batch), the images that `augment.alternating_flip` mirrors; none where left out.
         """
+        mirrored = np.zeros(indices.shape, bool) if mirrored is None else mirrored
         losses, accuracies, done, finite = self._train(
-            images, labels, tf.constant(indices), tf.constant(rates), tf.constant(first)
+            images, labels, tf.constant(indices), tf.constant(mirrored), tf.constant(rates), tf.constant(first)
         )
         count = int(done)
         return StepResult(losses.numpy()[:count], accuracies.numpy()[:count], bool(finite))
 
-    def evaluate(
-        self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, as_in: Literal["train", "evaluation"]
-    ) -> EvalResult:
+    def evaluate(self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, as_in: EvaluatedAs) -> EvalResult:
         """Measure the images that `indices` names, in inference mode; -1 is padding.
 
         Args:
             images: uint8, (images, height, width, channels).
             labels: int32, (images,).
             indices: int32, (steps, batch).
-            as_in: whose preprocessing they get; no augmentation in either case.
+            as_in: whose preprocessing they get, without augmentation; `tta`: that of evaluation, several views each.
         """
         found = self._evaluate[as_in](images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
@@ -263,19 +297,21 @@ class Step:
             variable.assign(average)
             average.assign(value)
 
-    def batch_inputs(self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor) -> Any:
+    def batch_inputs(
+        self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor, mirrored: tf.Tensor | None = None
+    ) -> Any:
         """The network's input for a batch, as training sees it without an attack; float32."""
-        return self.preprocessing.train(self._pixels(images, index, self._draw(step, 0)))
+        return self.preprocessing.train(self._pixels(images, index, mirrored, self._draw(step, 0)))
 
     def _draw(self, step: tf.Tensor, replica: int | tf.Tensor) -> tf.Tensor:
         """The seed of all that is random in a step, (2,)."""
         return tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
 
-    def _pixels(self, images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def _pixels(self, images: tf.Tensor, index: tf.Tensor, mirrored: tf.Tensor | None, seed: tf.Tensor) -> tf.Tensor:
         """A training batch gathered, augmented and cropped; float32, 0 to 255."""
         pixels = tf.cast(tf.gather(images, index), tf.float32)
         if self.strength:
-            pixels = augmentation.augment(pixels, seed, self.strength)
+            pixels = augmentation.augment(pixels, seed, self.strength, mirrored)
         at = None if self.overfit else tf.random.experimental.stateless_fold_in(seed, CROP_SALT)
         return self._shaped(self.preprocessing.train.cropped(pixels, at))
 
@@ -284,14 +320,20 @@ class Step:
         return tf.ensure_shape(pixels, [None, *self.model.input_shape[1:]])
 
     def _train_graph(
-        self, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor, rates: tf.Tensor, first: tf.Tensor
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        indices: tf.Tensor,
+        mirrored: tf.Tensor,
+        rates: tf.Tensor,
+        first: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         steps = tf.shape(indices)[0]
         empty = tf.TensorArray(tf.float32, steps, element_shape=[])
 
         def body(i: tf.Tensor, _: tf.Tensor, losses: Any, accuracies: Any) -> tuple[Any, ...]:
             self.optimizer.learning_rate.assign(rates[i])
-            loss, accuracy, bad = self._all_replicas(images, labels, indices[i], first + i)
+            loss, accuracy, bad = self._all_replicas(images, labels, indices[i], mirrored[i], first + i)
             if self.ema_decay:
                 self._update_averages(first + i)
             return i + 1, bad == 0.0, losses.write(i, loss), accuracies.write(i, accuracy)
@@ -302,17 +344,18 @@ class Step:
         return losses.stack(), accuracies.stack(), done, finite
 
     def _all_replicas(
-        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, step: tf.Tensor
+        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, mirrored: tf.Tensor, step: tf.Tensor
     ) -> tuple[Any, Any, Any]:
         strategy = self.device.strategy
         if strategy is None:
-            return self._replica_step(images, labels, tf.ensure_shape(index, [self.batch]), step, 0)
+            return self._replica_step(images, labels, tf.ensure_shape(index, [self.batch]), mirrored, step, 0)
         share = self.batch // self.device.replicas
 
         def on_replica() -> tuple[Any, Any, Any]:
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
-            mine = tf.ensure_shape(index[number * share : (number + 1) * share], [share])
-            return self._replica_step(images, labels, mine, step, number)
+            mine = slice(number * share, (number + 1) * share)
+            own = tf.ensure_shape(index[mine], [share])
+            return self._replica_step(images, labels, own, mirrored[mine], step, number)
 
         loss, accuracy, bad = (
             strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in strategy.run(on_replica)
@@ -324,6 +367,7 @@ class Step:
         images: tf.Tensor,
         labels: tf.Tensor,
         index: tf.Tensor,
+        mirrored: tf.Tensor,
         step: tf.Tensor,
         replica: int | tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -331,7 +375,7 @@ class Step:
         whether it is bad, 0 or 1: not finite.
         """
         seed = self._draw(step, replica)
-        pixels, targets = self._pixels(images, index, seed), tf.gather(labels, index)
+        pixels, targets = self._pixels(images, index, mirrored, seed), tf.gather(labels, index)
         loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
@@ -412,10 +456,20 @@ class Step:
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
 
     def _evaluate_graph(
-        self, scaling: Scaling, images: tf.Tensor, labels: tf.Tensor, indices: tf.Tensor
+        self,
+        scaling: Scaling,
+        views: tuple[tuple[float, bool, int], ...],
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        indices: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         def outputs(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            logits = tf.cast(self.network(scaling(pixels), training=False), tf.float32)
+            logits = tf.add_n(
+                [
+                    weight * tf.cast(self.network(scaling(_view(pixels, mirror, shift)), training=False), tf.float32)
+                    for weight, mirror, shift in views
+                ]
+            )
             return logits, self.losses(logits, targets), tf.argmax(logits, 1, tf.int32)
 
         def one(index: tf.Tensor) -> dict[str, tf.Tensor]:
