@@ -13,10 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from exprun.config.schema import Config
-from exprun.trainer.events import EpochDone, Evaluated, Event, RunEnded, RunStarted, StepsDone
+from exprun.trainer.events import EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; below it the bar goes with epoch and loss alone
+PROFILE_ROWS = 12  # of the table of a profile, before the sum of the rest
 PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
 
 
@@ -70,6 +71,8 @@ class Console:
                 self._started(event)
             case StepsDone():
                 self._steps(event)
+            case Profiled():
+                self._profiled(event)
             case EpochDone():
                 self.epoch = event
             case Evaluated(split="val"):
@@ -141,6 +144,31 @@ class Console:
             f"epoch {event.epoch:.4g}/{self.config.trainer.epochs}   {train}"
             f"validation loss {event.loss:.4f}  accuracy {event.accuracy:.3f}{more}{best}"
         )
+
+    def _profiled(self, event: Profiled) -> None:
+        """Where the time of a step goes: the longest parts, and the rest in one row."""
+        if self.mode == "quiet":
+            return
+        if not event.parts:
+            self.warn(f"{self.name}: too few steps for a profile, of which the first two calls compile")
+            return
+        total = sum(part.forward + part.backward for part in event.parts) or 1.0
+        table = Table(
+            title=f"{self.name}: a step takes {event.milliseconds:,.1f} ms, mean of {event.steps}; processor time:",
+            title_justify="left",
+        )
+        for heading in ("", "forwards", "backwards", "share"):
+            table.add_column(heading, justify="right" if heading else "left")
+        rest = event.parts[PROFILE_ROWS:]
+        rows = [(part.name, part.forward, part.backward) for part in event.parts[:PROFILE_ROWS]]
+        if rest:
+            name = f"{len(rest)} more"
+            rows.append((name, sum(part.forward for part in rest), sum(part.backward for part in rest)))
+        for name, forward, backward in rows:
+            table.add_row(name, f"{forward:,.2f} ms", f"{backward:,.2f} ms", f"{(forward + backward) / total:.1%}")
+        out = self.progress.console if self.progress else self.out
+        out.print(table)
+        out.print(f"  for TensorBoard: {event.folder}", markup=False, highlight=False, soft_wrap=True)
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
         """The table at the end of a run.

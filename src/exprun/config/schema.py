@@ -306,6 +306,7 @@ class Trainer:
     resume: bool = setting("Go on from the checkpoint in run_dir.", False)
     overfit_batch: bool = setting("Train on one batch only: a network that cannot learn it has a fault.", False)
     dry_run: bool = setting("Build everything, one step and one evaluation batch, track nothing.", False)
+    profile: bool = setting("Watch some steps: where their time goes, in a table and for TensorBoard.", False)
     log_every: int = setting("Steps between two logged training figures.", 10, ge=1)
 
 

@@ -67,6 +67,32 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class StepPart:
+    """A layer, or what is around the network: processor time in milliseconds a step, summed over all threads."""
+
+    name: str
+    forward: float
+    backward: float
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """Where the time of some steps went.
+
+    Args:
+        folder: with TensorBoard's files.
+        steps: that were watched.
+        milliseconds: of a step, from start to end.
+        parts: the longest first.
+    """
+
+    folder: str
+    steps: int
+    milliseconds: float
+    parts: list[StepPart]
+
+
+@dataclass(frozen=True)
 class Measured:
     """Further figures, by the names they have in MLflow."""
 
@@ -101,5 +127,5 @@ class RunEnded:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = RunStarted | StepsDone | Evaluated | Measured | EpochDone | RunEnded
+Event = RunStarted | StepsDone | Profiled | Evaluated | Measured | EpochDone | RunEnded
 Emit = Callable[[Event], None]

@@ -12,11 +12,13 @@ from exprun.augment import mirrored_in
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
+from exprun.run_folder import run_folder
 from exprun.schedule import rate_at
 from exprun.trainer.checkpoint import Checkpoints, State
 from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, StepsDone
 from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
-from exprun.trainer.step import EvaluatedAs, Step
+from exprun.trainer.profile import Profiler
+from exprun.trainer.step import EvaluatedAs, Step, StepResult
 
 SECONDS_PER_CALL = 0.5  # of several steps: long enough to hide the call, short enough to show progress
 
@@ -87,6 +89,7 @@ class Loop:
         self.seconds_per_step: float | None = None
         self._timed = (0, 0.0)  # steps and seconds without the first call, which compiles
         self._failing: tuple[Any, np.ndarray, np.ndarray] | None = None
+        self.profiler = Profiler(run_folder(config) / "profile", step.model, emit) if trainer.profile else None
         self._test: dict[str, float] = {}
         self._gap: dict[str, float] = {}
 
@@ -109,6 +112,8 @@ class Loop:
             if reason in ("SIGINT", "SIGTERM"):
                 status = "KILLED"
             self._save()
+        if self.profiler is not None:
+            self.profiler.stop()
         if status == "KILLED":
             self.checkpoints.wait()
             return Outcome(status, f"stopped by {reason}", self._metrics(), state.history)
@@ -135,7 +140,7 @@ class Loop:
             rates = rates * np.float32(state.plateau[0])
             flips = mirrored[taken : taken + len(indices)]
             taken += len(indices)
-            done = self.step.train(images, labels, indices, rates, state.step, flips)
+            done = self._take_steps(self.step.train, images, labels, indices, rates, state.step, flips)
             # From the end of the call before: waiting for images is part of the time.
             now = time.perf_counter()
             self._count(done.losses, done.accuracies, rates, now - started)
@@ -157,6 +162,9 @@ class Loop:
         if most is not None and state.step >= most:
             return f"trainer.max_steps={most} is reached"
         return ""
+
+    def _take_steps(self, train: Callable[..., StepResult], *arguments: Any) -> StepResult:
+        return train(*arguments) if self.profiler is None else self.profiler(train, *arguments)
 
     def _steps_per_call(self) -> int:
         if self.seconds_per_step is None:

@@ -1,0 +1,351 @@
+"""exprun against what people use instead, in turn and on one machine. `scripts/bench` starts it."""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDS = ROOT / "docs" / "performance.json"
+PAGE = ROOT / "docs" / "performance.md"
+TORCH = ROOT / ".venv-torch" / "bin" / "python"
+SIDES, TORCH_SIDE = (str(ROOT / "scripts" / name) for name in ("bench_sides.py", "bench_torch.py"))
+FULL, NATIVE = "float32", "mixed_bfloat16"
+
+
+@dataclass
+class Line:
+    """A line of a table: a figure of exprun and one of another, or a figure alone.
+
+    Args:
+        what: is measured.
+        own: median of exprun's.
+        other: median of the other's, or None.
+        ratio: median of the ratios of each turn; above 1 exprun is better.
+        low: the lowest of these.
+        high: the highest.
+        bar: what the ratio is to reach, or None.
+    """
+
+    what: str
+    own: str
+    other: str = ""
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bar: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.bar is None or self.ratio is None or self.ratio >= self.bar
+
+
+class Side:
+    """A process that works when it is told to, and waits meanwhile."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.first = self.read()  # what is built, traced and compiled is so now
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{' '.join(map(str, self.process.args))} ended:\n{self.process.stderr.read()[-2000:]}")
+        return json.loads(line)
+
+    def do(self, word: str) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def speed(self, word: str) -> float:
+        """Images a second."""
+        done = self.do(word)
+        return done["images"] / done["seconds"]
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def sides(words: dict[str, list[str]]) -> Iterator[dict[str, Side]]:
+    """Some sides, started one after the other and ended together."""
+    started: dict[str, Side] = {}
+    try:
+        for name, command in words.items():
+            started[name] = Side(command)
+        yield started
+    finally:
+        for side in started.values():
+            side.end()
+
+
+def compared(what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ",.0f") -> Line:
+    """A line from figures of which more is better, taken in turn."""
+    ratios = sorted(a / b for a, b in zip(own, other, strict=True))
+    shown = [f"{statistics.median(values):{form}} {unit}" for values in (own, other)]
+    return Line(what, *shown, statistics.median(ratios), ratios[0], ratios[-1], bar)
+
+
+def arrays(folder: Path, size: int, images: int, name: str = "data") -> list[str]:
+    """Overrides for a set of noise: speed does not depend on what is in the pictures."""
+    rng = np.random.default_rng(0)
+    path = folder / f"{name}.npz"
+    parts = {"train": images, "val": 32, "test": 32}
+    pixels = {f"x_{part}": rng.integers(0, 256, (count, size, size, 3), np.uint8) for part, count in parts.items()}
+    np.savez(path, **pixels, **{f"y_{part}": np.arange(count) % 10 for part, count in parts.items()})
+    return ["data=arrays", f"data.root={path}", f"data.cache={folder / 'cache'}"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network whose training is compared.
+
+    Args:
+        words: overrides.
+        size: height and width of the images.
+        batch: images in a step.
+        images: in an epoch.
+        bars: of the ratios, by precision and the other side's name.
+    """
+
+    words: str
+    size: int
+    batch: int
+    images: int
+    bars: dict[tuple[str, str], float]
+
+
+BETTER = {(precision, form): 1.1 for precision in (FULL, NATIVE) for form in ("written", "tuned")}
+NETWORKS = {
+    "vgg16": Network(
+        "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 2560,
+        {("default", "written"): 2.2, (FULL, "written"): 1.1, (NATIVE, "written"): 1.4, (FULL, "torch"): 1.0,
+         (NATIVE, "torch"): 1.0},
+    ),
+    "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 12800, BETTER),
+    "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 2560, BETTER),
+    "palm_alexnet": Network("model=palm_alexnet norm=none init=glorot_uniform optim=adam", 96, 32, 2560, BETTER),
+}  # fmt: skip
+NAMES = {"written": "Keras fit, as written", "tuned": "Keras fit, tuned", "torch": "PyTorch"}
+
+
+def train(network: Network, turns: int, torch: bool) -> list[Line]:
+    """Whole epochs of one network on all sides, in turn."""
+    lines: list[Line] = []
+    speeds: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        words = [*network.words.split(), *arrays(folder, network.size, network.images)]
+        words += [f"trainer.batch_size={network.batch}", "augment=none"]
+        if torch:
+            (folder / "torch").mkdir()
+            subprocess.run([sys.executable, SIDES, "torch_input", str(folder / "torch"), *words], check=True)
+        for precision in (FULL, NATIVE):
+            own = [*words, f"trainer.precision={precision}"]
+            commands = {name: [sys.executable, SIDES, name, *own] for name in ("exprun", "written", "tuned")}
+            if torch:
+                commands["torch"] = [str(TORCH), TORCH_SIDE, str(folder / "torch"), precision]
+            with sides(commands) as started:
+                for turn in range(turns):
+                    for name, side in started.items():
+                        speeds.setdefault((precision, name), []).append(side.speed("epoch"))
+                    say(precision, turn, {name: speeds[precision, name][-1] for name in started})
+                for name in commands:
+                    if name != "exprun":
+                        found = speeds[precision, "exprun"], speeds[precision, name]
+                        bar = network.bars.get((precision, name))
+                        lines.append(compared(f"training, {precision}: {NAMES[name]}", *found, "images/s", bar))
+                pairs = [(started["exprun"].speed("epoch"), started["exprun"].speed("bare")) for _ in range(turns)]
+                whole, bare = map(list, zip(*pairs, strict=True))
+                what = f"whole epoch, {precision}: the bare step on one batch"
+                lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
+                pairs = [(started["exprun"].speed("evaluate"), started["written"].speed("evaluate")) for _ in range(turns)]
+                ours, theirs = map(list, zip(*pairs, strict=True))
+                what = f"evaluation, {precision}: Keras evaluate, as written"
+                lines.append(compared(what, ours, theirs, "images/s", 1.5))
+    found = speeds[NATIVE, "exprun"], speeds[FULL, "written"]
+    default = compared(f"training, default ({NATIVE}): Keras fit as written, its default (float32)", *found, "images/s",
+                       network.bars.get(("default", "written")))  # fmt: skip
+    return [default, *lines]
+
+
+def say(*parts: Any) -> None:
+    print(*parts, flush=True)
+
+
+def memory(turns: int, torch: bool) -> list[Line]:
+    """Peak memory of training on 50,000 images of CIFAR-10's size: exprun, and Keras fit on the same uint8 arrays."""
+    peaks: dict[str, list[float]] = {"exprun": [], "uint8": []}
+    with tempfile.TemporaryDirectory() as place:
+        words = ["model=cnn", *arrays(Path(place), 32, 50_000), "trainer.batch_size=128", "augment=none"]
+        for turn in range(turns):
+            for name, found in peaks.items():
+                with sides({name: [sys.executable, SIDES, name, *words]}) as started:
+                    started[name].do("epoch")
+                    found.append(started[name].do("memory")["mib"])
+            say("memory", turn, {name: found[-1] for name, found in peaks.items()})
+    line = compared("peak memory, 50,000 images: Keras fit on the same uint8", peaks["uint8"], peaks["exprun"], "MiB", 1.0)
+    return [Line(line.what, line.other, line.own, line.ratio, line.low, line.high, line.bar)]
+
+
+SWEEP = ["experiment=smoke", "trainer.epochs=2", "progress=quiet"]
+
+
+def sweep(turns: int, torch: bool) -> list[Line]:
+    """Eight short runs over seed and learning rate: in one process, and each in its own."""
+    whole, apart = [], []
+    with tempfile.TemporaryDirectory() as place:
+        rates, seeds = (0.01, 0.02), range(4)
+        for turn in range(turns):
+            started = time.perf_counter()
+            over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, rates))}"]
+            exprun(["-m", *SWEEP, *over], place)
+            whole.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            for seed in seeds:
+                for rate in rates:
+                    exprun([*SWEEP, f"seed={seed}", f"optim.learning_rate={rate}"], place)
+            apart.append(time.perf_counter() - started)
+            say("sweep", turn, whole[-1], apart[-1])
+    line = compared("8 short runs in one process: 8 processes", [1 / s for s in whole], [1 / s for s in apart], "", 1 / 0.35)
+    line.own, line.other = (f"{statistics.median(values):.1f} s" for values in (whole, apart))
+    return [line]
+
+
+def exprun(words: list[str], folder: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "exprun", *words], cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+
+
+def growth(turns: int, torch: bool) -> list[Line]:
+    """Throughput of exprun over batch and set size."""
+    lines = []
+    with tempfile.TemporaryDirectory() as place:
+        for batch in (32, 64, 128, 256, 512, 1024):
+            data = arrays(Path(place), 32, 5120, "batch")
+            lines.append(own_speed(f"resnet20, batch {batch}", [*data, f"trainer.batch_size={batch}"], turns))
+        for images in (1_000, 5_000, 20_000, 50_000):
+            data = arrays(Path(place), 32, images, f"images{images}")
+            lines.append(own_speed(f"resnet20, {images:,} images", [*data, "trainer.batch_size=128"], turns))
+    return lines
+
+
+def own_speed(what: str, words: list[str], turns: int) -> Line:
+    command = [sys.executable, SIDES, "exprun", "model=resnet20", "augment=none", *words]
+    with sides({"exprun": command}) as started:
+        speeds = [started["exprun"].speed("epoch") for _ in range(min(turns, 3))]
+    say(what, speeds)
+    return Line(what, f"{statistics.median(speeds):,.0f} images/s")
+
+
+def network_part(name: str) -> Callable[[int, bool], list[Line]]:
+    return lambda turns, torch: train(NETWORKS[name], turns, torch)
+
+
+PARTS: dict[str, Callable[[int, bool], list[Line]]] = {
+    **{name: network_part(name) for name in NETWORKS},
+    "memory": memory,
+    "sweep": sweep,
+    "growth": growth,
+}
+
+
+def torch_version() -> str:
+    """Of the environment of its own, made where it is missing."""
+    if not TORCH.exists():
+        say("Installing PyTorch into .venv-torch (once) …")
+        subprocess.run([sys.executable, "-m", "venv", TORCH.parents[1]], check=True)
+        subprocess.run([TORCH, "-m", "pip", "install", "--quiet", "torch==2.13.0", "numpy"], check=True)
+    words = [TORCH, "-c", "import torch; print(torch.__version__)"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def machine(torch: str) -> str:
+    """What these figures were measured with."""
+    from importlib.metadata import version
+
+    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras"))
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"],
+        capture_output=True, text=True, check=False,
+    ).stdout.strip()  # fmt: skip
+    cores = len(os.sched_getaffinity(0))
+    python = platform.python_version()
+    return (
+        f"{names[0] if names else platform.processor()}, {cores} cores, Python {python}, {versions}"
+        f"{f', PyTorch {torch}' if torch else ''}; commit {commit}, {datetime.date.today().isoformat()}"
+    )
+
+
+def write_page(records: dict[str, Any]) -> None:
+    """Put the tables of what is recorded into the page, between their marks."""
+    page = PAGE.read_text(encoding="utf-8")
+    for part in PARTS:
+        before, rest = page.split(f"<!-- {part} -->\n", 1)
+        after = rest.split("<!-- end -->", 1)[1]
+        page = f"{before}<!-- {part} -->\n{table(records.get(part))}<!-- end -->{after}"
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def table(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "\nNot measured yet.\n\n"
+    rows = ["| measured: against | exprun | the other | ratio | lowest, highest | bar |  |", "|---" * 7 + "|"]
+    for line in (Line(**line) for line in record["lines"]):
+        ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
+        spread = "" if line.ratio is None else f"{line.low:.2f}, {line.high:.2f}"
+        bar = "" if line.bar is None else f"{line.bar:.2f}"
+        verdict = "" if line.bar is None else "yes" if line.holds else "**no**"
+        rows.append(f"| {line.what} | {line.own} | {line.other} | {ratio} | {spread} | {bar} | {verdict} |")
+    return "\n" + "\n".join(rows) + f"\n\nMedians of {record['turns']} turns. {record['machine']}.\n\n"
+
+
+def main() -> int:
+    """Measure, write down; 1 where a ratio is below its bar."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Compare exprun with Keras and PyTorch.")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all where none is named")
+    parser.add_argument("--turns", type=int, default=5, help="how often each side works, 5 unless given")
+    parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
+    args = parser.parse_args()
+    if unknown := [name for name in args.parts if name not in PARTS]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    if args.turns < 1:
+        parser.error("--turns takes a number from 1")
+    torch = "" if args.no_torch else torch_version()
+    records = json.loads(RECORDS.read_text()) if RECORDS.exists() else {}
+    missed = []
+    for part in args.parts or PARTS:
+        lines = PARTS[part](args.turns, bool(torch))
+        records[part] = {"machine": machine(torch), "turns": args.turns, "lines": [asdict(line) for line in lines]}
+        RECORDS.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_page(records)
+        missed += [f"{part}: {line.what}: {line.ratio:.2f} < {line.bar:.2f}" for line in lines if not line.holds]
+    for line in missed:
+        say(f"below its bar: {line}")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

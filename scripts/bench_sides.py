@@ -1,0 +1,194 @@
+"""What `scripts/bench` compares: exprun and Keras, each in a process of its own that works when it is told to.
+
+A side reads commands from its standard input, one a line, and answers each with a line of JSON:
+`epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training images), `memory`, `end`.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what libraries print is no answer
+
+
+def answer(**figures: Any) -> None:
+    ANSWERS.write(json.dumps(figures) + "\n")
+    ANSWERS.flush()
+
+
+def peak_memory() -> float:
+    """The most memory this process has had resident, in MiB."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def serve(actions: dict[str, Callable[[], dict[str, Any]]]) -> None:
+    """Do what the lines of the standard input name; `epoch` may be left to the caller, and ends this."""
+    for line in sys.stdin:
+        word = line.strip()
+        if word == "end":
+            os._exit(0)
+        if word == "memory":
+            answer(mib=peak_memory())
+        elif word in actions:
+            answer(**actions[word]())
+        else:
+            return
+    os._exit(0)
+
+
+def timed(action: Callable[[], Any], images: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    action()
+    return {"seconds": time.perf_counter() - started, "images": images}
+
+
+def exprun_side(words: list[str]) -> None:
+    """The loop as a run has it, without listeners."""
+    import keras
+    import numpy as np
+
+    from exprun.config.compose import Composer
+    from exprun.data import load
+    from exprun.fault import losses_of
+    from exprun.input import fit
+    from exprun.model import build
+    from exprun.optim import make_optimizer
+    from exprun.trainer import device as devices
+    from exprun.trainer.checkpoint import Checkpoints
+    from exprun.trainer.events import EpochDone, Evaluated
+    from exprun.trainer.loop import Loop
+    from exprun.trainer.step import Preprocessing, Step
+
+    config = Composer().config([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false"])
+    dataset = load(config.data)
+    scaling = fit(config.input, dataset.train)
+    device = devices.choose(config.trainer)
+    keras.mixed_precision.set_dtype_policy(device.precision)
+    built = build(config, dataset.image_shape, len(dataset.classes))
+    optimizer = make_optimizer(config.optim, built.model, built.rates)
+    step = Step(
+        config, built.model, optimizer, Preprocessing(scaling, scaling), losses_of(config), device, dataset.class_weights
+    )
+    clock = {"start": 0.0, "seconds": 0.0}
+
+    def bare() -> dict[str, Any]:
+        """As many steps as an epoch has, in one call, all on the same batch."""
+        batch = np.arange(config.trainer.batch_size, dtype=np.int32)
+        indices = np.tile(batch, (loop.steps_per_epoch, 1))
+        rates = np.full(loop.steps_per_epoch, config.optim.learning_rate, np.float32)
+        feed = loop.train_feed
+        images, labels, _ = next(iter(feed.chunks(indices[:1], lambda: 1)))
+        return timed(lambda: step.train(images, labels, indices, rates, 0), indices.size)
+
+    def listen(event: Any) -> None:
+        if isinstance(event, EpochDone):
+            clock["seconds"] = time.perf_counter() - clock["start"]
+        elif isinstance(event, Evaluated):
+            answer(
+                seconds=clock["seconds"],
+                images=loop.steps_per_epoch * config.trainer.batch_size,
+                precision=device.precision,
+                device=device.description,
+            )
+            serve({"bare": bare, "evaluate": lambda: timed(lambda: loop.measure(loop.train_feed), len(loop.train_feed))})
+            clock["start"] = time.perf_counter()
+
+    loop = Loop(config, dataset, step, Checkpoints(None), listen, lambda: None)
+    loop.train()
+
+
+def keras_side(words: list[str], form: str) -> None:
+    """The same network in `fit`: `written`, float32 arrays; `uint8`, scaled in the model; `tuned`, tf.data."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from exprun.config.compose import Composer
+    from exprun.data import load
+    from exprun.input import fit
+    from exprun.model import build
+    from exprun.trainer import device as devices
+
+    config = Composer().config(words)
+    dataset = load(config.data)
+    scaling = fit(config.input, dataset.train)
+    precision = devices.choose(config.trainer).precision
+    keras.mixed_precision.set_dtype_policy(precision)
+    model = build(config, dataset.image_shape, len(dataset.classes)).model
+    images, labels = dataset.train.images[dataset.train.rows], dataset.train.row_labels.astype(np.int32)
+    batch = config.trainer.batch_size
+    steps = len(images) // batch
+    images, labels = images[: steps * batch], labels[: steps * batch]
+    settings: dict[str, Any] = {}
+    if form == "written":
+        data: Any = ((images * scaling.scale + scaling.offset).astype(np.float32), labels)
+        settings = {"batch_size": batch}
+    elif form == "uint8":
+        pixels = keras.Input(dataset.image_shape)
+        model = keras.Model(pixels, model(scaling.on_graph(pixels)))
+        data, settings = (images, labels), {"batch_size": batch}
+    else:
+        scale, offset = tf.constant(scaling.scale), tf.constant(scaling.offset)
+        data = (
+            tf.data.Dataset.from_tensor_slices((images, labels))
+            .cache()
+            .shuffle(len(images))
+            .batch(batch, drop_remainder=True)
+            .map(lambda x, y: (tf.cast(x, tf.float32) * scale + offset, y), num_parallel_calls=tf.data.AUTOTUNE)
+            .prefetch(tf.data.AUTOTUNE),
+        )
+    optim = config.optim
+    rule: Any = keras.optimizers.Adam(optim.learning_rate) if optim.name == "adam" else keras.optimizers.SGD(
+        optim.learning_rate, momentum=optim.momentum or 0.0
+    )
+    model.compile(
+        rule,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=min(8, steps) if form == "tuned" else 1,
+    )
+
+    def epoch() -> dict[str, Any]:
+        return timed(lambda: model.fit(*data, epochs=1, verbose=0, **settings), steps * batch)
+
+    answer(**epoch(), precision=precision)
+    serve({"epoch": epoch, "evaluate": lambda: timed(lambda: model.evaluate(*data, verbose=0, **settings), len(images))})
+
+
+def torch_input(words: list[str], folder: Path) -> None:
+    """What the PyTorch side needs, as files: it has an environment without exprun."""
+    import numpy as np
+
+    from exprun.config.compose import Composer
+    from exprun.config.schema import settings
+    from exprun.data import load
+    from exprun.input import fit
+
+    config = Composer().config(words)
+    dataset = load(config.data)
+    scaling = fit(config.input, dataset.train)
+    np.savez(
+        folder / "data.npz",
+        images=dataset.train.images[dataset.train.rows],
+        labels=dataset.train.row_labels,
+        scale=scaling.scale,
+        offset=scaling.offset,
+    )
+    (folder / "config.json").write_text(json.dumps(settings(config) | {"classes": len(dataset.classes)}))
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["exprun", *words]:
+            exprun_side(words)
+        case ["torch_input", folder, *words]:
+            torch_input(words, Path(folder))
+        case [form, *words]:
+            keras_side(words, form)
