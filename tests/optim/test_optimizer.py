@@ -122,3 +122,30 @@ def test_nesterov_momentum_over_gradients_is_that_of_pytorch():
         buffer = settings.optim.momentum * buffer + gradient
         weight -= rate * (gradient + settings.optim.momentum * buffer)
     np.testing.assert_allclose(model.variables[0].numpy(), weight, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "peer"),
+    [
+        (["optim=sgd"], keras.optimizers.SGD(0.05)),
+        (["optim=sgd_momentum"], keras.optimizers.SGD(0.05, momentum=0.9)),
+        (["optim=nesterov"], keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)),
+        (["optim=adam"], keras.optimizers.Adam(0.05)),
+        (["optim=adamw", "optim.weight_decay=0.1", "optim.decay_exempt=[]"], keras.optimizers.AdamW(0.05, 0.1)),
+    ],
+    ids=lambda words: words[0] if isinstance(words, list) else "",
+)
+def test_updates_of_one_operation_are_those_of_keras(words, peer):
+    settings = config(*words, "optim.learning_rate=0.05", "norm=none", "model.layers=[{conv: 4},flatten]")
+    own, other = (build(settings, (6, 6, 1), 3).model for _ in range(2))
+    optimizer, rng = make_optimizer(settings.optim, own, {}), np.random.default_rng(0)
+    assert type(optimizer).__module__ == "exprun.optim.fused"
+    for rate in (0.05, 0.05, 0.01):
+        gradients = [keras.ops.convert_to_tensor(rng.normal(size=v.shape), "float32") for v in own.variables]
+        for rule, model in ((optimizer, own), (peer, other)):
+            rule.learning_rate.assign(rate)
+            rule.apply(gradients, model.trainable_variables)
+    for found, wanted in zip(own.variables, other.variables, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=2e-5, atol=2e-6, err_msg=found.path)
+    for found, wanted in zip(optimizer.variables, peer.variables, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=2e-5, atol=2e-6, err_msg=found.path)

@@ -183,7 +183,7 @@ class Optim:
         "updates",
     )
     rest_momentum: float | None = setting(
-        "Of all but the kernels of convolutions.", only=("muon_nesterov",), ge=0.0, lt=1.0
+        "Of all but the kernels of convolutions.", only=("muon_nesterov",), gt=0.0, lt=1.0
     )
     newton_schulz_steps: int | None = setting(
         "Iterations that make an update orthogonal.", only=("muon_nesterov",), ge=1, le=20

@@ -3,6 +3,9 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
+
+from exprun.optim.fused import handle
 
 
 class HeavyBall(keras.optimizers.SGD):
@@ -16,9 +19,11 @@ class HeavyBall(keras.optimizers.SGD):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Apply one gradient; shapes as the variable's."""
-        ops = keras.ops
-        rate = ops.cast(learning_rate, variable.dtype)
-        buffer = self.momentums[self._get_variable_index(variable)]
-        gradient = ops.cast(gradient, variable.dtype)
-        self.assign(buffer, self.momentum * buffer + gradient)
-        self.assign_sub(variable, rate * (gradient + self.momentum * buffer if self.nesterov else buffer))
+        tf.raw_ops.ResourceApplyMomentum(
+            var=handle(variable),
+            accum=handle(self.momentums[self._get_variable_index(variable)]),
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_nesterov=self.nesterov,
+        )

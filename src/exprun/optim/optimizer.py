@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from exprun.config.schema import Optim
+from exprun.optim import fused
 from exprun.optim.heavy_ball import HeavyBall
 from exprun.optim.muon import Muon, MuonNesterov
 
@@ -78,7 +79,7 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> 
     own: dict[str, Any]
     match optim.name:
         case "sgd" | "sgd_momentum" | "nesterov":
-            kind = HeavyBall if optim.momentum_of == "gradients" and optim.momentum else kinds.SGD
+            kind = HeavyBall if optim.momentum_of == "gradients" and optim.momentum else fused.SGD
             own = {"momentum": optim.momentum or 0.0, "nesterov": optim.name == "nesterov"}
         case "rmsprop":
             kind, own = (
@@ -86,9 +87,9 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> 
                 {"rho": optim.rho, "momentum": optim.momentum, "epsilon": optim.epsilon},
             )
         case "adam":
-            kind, own = kinds.Adam, {**betas, "epsilon": optim.epsilon}
+            kind, own = fused.Adam, {**betas, "epsilon": optim.epsilon}
         case "adamw":
-            kind, own = (kinds.AdamW if decay else kinds.Adam), {**betas, "epsilon": optim.epsilon}
+            kind, own = (fused.AdamW if decay else fused.Adam), {**betas, "epsilon": optim.epsilon}
         case "nadam":
             kind, own = kinds.Nadam, {**betas, "epsilon": optim.epsilon}
         case "adagrad":
