@@ -28,6 +28,14 @@ def test_dirac_hands_as_many_channels_through_as_it_can(channels, filters):
     assert np.abs(np.asarray(Dirac(0)((50, 20)))).max() <= 50**-0.5
 
 
+def test_dirac_copies_channels_within_each_group_and_keeps_even_windows_in_place():
+    import tensorflow as tf
+
+    images = np.random.default_rng(0).normal(size=(2, 5, 5, 8)).astype(np.float32)
+    kernel = np.asarray(Dirac(0, 4)((2, 2, 2, 8)))
+    np.testing.assert_allclose(tf.nn.conv2d(images, kernel, 1, "SAME").numpy(), images, rtol=1e-6)
+
+
 def test_whitened_patches_are_uncorrelated_and_of_one_size():
     import tensorflow as tf
 

@@ -111,5 +111,26 @@ def test_what_the_kernel_does_not_compute_is_left_alone():
             return 2 * super().call(*args, **kwargs)
 
     own = Twice([keras.Input((6, 6, 3)), keras.layers.BatchNormalization()])
-    for model in (dense, first, own):
+    penalised = keras.layers.BatchNormalization(activity_regularizer=keras.regularizers.L2(0.1))
+    half = keras.layers.BatchNormalization(dtype="float16")
+    others = [keras.Sequential([keras.Input((6, 6, 3)), layer]) for layer in (penalised, half)]
+    for model in (dense, first, own, *others):
         assert fused(model) is model
+
+
+def test_what_a_builder_compiled_is_left_as_it_is():
+    def own_loss(labels, outputs):
+        return outputs
+
+    model = network()
+    model.compile("adam", loss=own_loss)
+    assert fused(model) is not model
+    assert model.compiled
+    assert model.loss is own_loss
+
+
+def test_a_mask_is_heeded_as_keras_does():
+    inputs = keras.Input((6, 6, 3))
+    model = keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Masking()(inputs)))
+    images = np.where(np.arange(6)[:, None, None] < 3, IMAGES, 0.0).astype(np.float32)
+    np.testing.assert_allclose(fused(model)(images, training=True), model(images, training=True), rtol=1e-4, atol=1e-5)

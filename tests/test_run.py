@@ -217,7 +217,7 @@ def test_views_are_measured_on_the_test_set_beside_the_plain_figures():
 
 
 def test_alternating_flip_goes_on_where_a_run_was_stopped(tmp_path):
-    words = ["augment=alternating_flip", "trainer.deterministic=true", "trainer.epochs=2"]
+    words = [*EXACT, "augment=alternating_flip", "trainer.epochs=2"]
     whole = tiny(*words)
     steps = whole.history[-1]["step"] // 4
     tiny(*words, f"trainer.max_steps={steps:.0f}", f"run_dir={tmp_path}/parts")
@@ -365,6 +365,23 @@ def test_nan_that_a_fused_relu_hides_from_the_loss_ends_the_run(norm, monkeypatc
     assert (result.status, result.reason) == ("FAILED", f"not finite: weights behind step 1; {blamed}")
     result = tiny(f"norm={norm}", "run_dir=other")
     assert (result.status, result.reason) == ("FAILED", f"not finite: a gradient at step 2; {blamed}")
+
+
+def test_loss_scaling_that_never_helps_ends_the_run(monkeypatch):
+    from exprun.trainer.step import Step
+
+    before = Step.train
+
+    def spoil(self, *arguments):
+        kernel = self.model.get_layer("conv2").kernel
+        kernel.assign(np.where(np.arange(16) == 0, np.nan, kernel.numpy()))
+        result = before(self, *arguments)
+        kernel.assign(np.nan_to_num(kernel.numpy()))  # the weights themselves tell nothing
+        return result
+
+    monkeypatch.setattr(Step, "train", spoil)
+    result = tiny("norm=none", "trainer.precision=mixed_float16", "trainer.epochs=8", "run_dir=out")
+    assert result.status == "FAILED"
 
 
 def test_every_augmentation_goes_with_xla():

@@ -69,10 +69,10 @@ def test_another_structure_gets_a_step_of_its_own(made):
     assert session.steps.popitem()[1] is made[1]
 
 
-def key_of(*overrides, scale=1.0, reverse=False, weights=None, rates=(), device=DEVICE, shape=(8, 8, 1), classes=10):
+def key_of(*overrides, scale=1.0, reverse=False, weights=None, device=DEVICE, shape=(8, 8, 1), classes=10):
     scaling = Scaling(np.full(1, scale, np.float32), np.zeros(1, np.float32), reverse=reverse)
     about = Preprocessing(Scaling(np.ones(1, np.float32), np.zeros(1, np.float32)), scaling), device, weights
-    return structure(config(*DETERMINISTIC, *overrides), shape, classes, dict(rates), *about)
+    return structure(config(*DETERMINISTIC, *overrides), shape, classes, *about)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,6 @@ def test_a_setting_that_is_part_of_the_graph_changes_the_structure(other):
         {"scale": 1.0000001},
         {"reverse": True},
         {"weights": np.ones(10)},
-        {"rates": {"conv1/bias": 2.0}},
         {"device": replace(DEVICE, precision="mixed_bfloat16")},
         {"device": replace(DEVICE, jit=True)},
         {"shape": (8, 9, 1)},

@@ -24,17 +24,20 @@ def part_for(init: Init, kind: str) -> InitPart:
     return getattr(init, kind) or init
 
 
-def kernel_initializer(part: InitPart, seed: int, images: Callable[[], np.ndarray] | None = None) -> Any:
+def kernel_initializer(
+    part: InitPart, seed: int, images: Callable[[], np.ndarray] | None = None, groups: int = 1
+) -> Any:
     """A Keras initialiser for a kernel; the same seed makes the same values.
 
     Args:
         part: what the config says.
         seed: of the draw.
         images: training images as the network takes them, (images, height, width, channels); `whiten` needs them.
+        groups: of the convolution.
     """
     match part.name:
         case "dirac":
-            return Dirac(seed)
+            return Dirac(seed, groups)
         case "whiten":
             assert images is not None
             assert part.epsilon is not None
@@ -61,19 +64,22 @@ class Dirac(keras.initializers.Initializer):
 
     Args:
         seed: of the draw.
+        groups: of the convolution, each of which copies channels of its own.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, groups: int = 1) -> None:
+        self.groups = groups
         self.uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seed)
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """A kernel, (height, width, input channels, filters)."""
+        """A kernel, (height, width, input channels of a group, filters)."""
         kernel = np.array(self.uniform(shape))
         if len(shape) == 4:
             height, width, channels, filters = shape
-            copies = np.arange(min(channels, filters))
-            kernel[..., copies] = 0.0
-            kernel[height // 2, width // 2, copies, copies] = 1.0
+            copies = np.arange(min(channels, filters // self.groups))
+            for first in range(0, filters, filters // self.groups):
+                kernel[..., first + copies] = 0.0
+                kernel[(height - 1) // 2, (width - 1) // 2, copies, first + copies] = 1.0
         return keras.ops.convert_to_tensor(kernel, dtype)
 
 
@@ -93,9 +99,13 @@ class Whiten(keras.initializers.Initializer):
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         """A kernel, (height, width, input channels, 2 · height · width · input channels)."""
-        height, width = shape[:2]
-        patches = np.lib.stride_tricks.sliding_window_view(self.images(), (height, width), (1, 2))
-        rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, int(np.prod(shape[:3])))
-        values, vectors = np.linalg.eigh(rows.T.astype(np.float64) @ rows / len(rows))
+        size, count = int(np.prod(shape[:3])), 0
+        total: np.ndarray = np.zeros((size, size))
+        images = self.images()
+        for start in range(0, len(images), 64):
+            patches = np.lib.stride_tricks.sliding_window_view(images[start : start + 64], shape[:2], (1, 2))
+            rows = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, size).astype(np.float64)
+            total, count = total + rows.T @ rows, count + len(rows)
+        values, vectors = np.linalg.eigh(total / count)
         filters = vectors / np.sqrt(values + self.epsilon)
         return keras.ops.convert_to_tensor(np.concatenate([filters, -filters], 1).reshape(shape), dtype)

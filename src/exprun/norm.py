@@ -55,7 +55,15 @@ def fused(model: Any) -> Any:
     def chosen(layer: Any) -> Any:
         return _FusedBatchNormalization(layer) if _is_fusible(layer) else layer
 
-    return keras.models.clone_model(model, clone_function=chosen, recursive=True)
+    # What a builder compiled its model with is never used, and would be made anew.
+    compiled = [m for m in found if getattr(m, "compiled", False)]
+    try:
+        for inner in compiled:
+            inner.compiled = False
+        return keras.models.clone_model(model, clone_function=chosen, recursive=True)
+    finally:
+        for inner in compiled:
+            inner.compiled = True
 
 
 def _is_fusible(layer: Any) -> bool:
@@ -65,7 +73,8 @@ def _is_fusible(layer: Any) -> bool:
         and layer.input_spec.ndim == 4
         and layer.axis in (-1, 3)
         and layer.compute_dtype in ("float32", "bfloat16", "float16")
-        and not (layer.renorm or layer.synchronized)
+        and layer.variable_dtype == "float32"
+        and not (layer.renorm or layer.synchronized or layer.activity_regularizer)
     )
 
 
@@ -73,16 +82,18 @@ class _FusedBatchNormalization(keras.layers.Layer):
     """A Keras batch norm computed in one kernel each way (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
 
     Args:
-        norm: has the variables and settings; it is never called.
+        norm: has the variables and settings; it is called for masked images only.
     """
 
     def __init__(self, norm: Any) -> None:
         super().__init__(name=norm.name, dtype=norm.dtype_policy)
-        self.norm = norm
+        self.norm, self.supports_masking = norm, True
 
-    def call(self, x: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
-        """Normalise (batch, height, width, channels), and follow the statistics in training; nothing is masked."""
+    def call(self, x: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
+        """Normalise (batch, height, width, channels), and follow the statistics in training."""
         norm = self.norm
+        if mask is not None:
+            return norm(x, training=training, mask=mask)
         learns = training and norm.trainable
         own = norm.moving_mean, norm.moving_variance
         gamma = norm.gamma if norm.scale else tf.ones_like(own[0])

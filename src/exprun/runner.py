@@ -53,12 +53,15 @@ class Session:
             self.datasets[key] = load(config.data)
         return self.datasets[key]
 
+    def keep_step(self, key: str | None) -> None:
+        """Let go of the step of any other structure, before the next takes its memory."""
+        self.steps = {known: step for known, step in self.steps.items() if known == key}
+
     def step(self, key: str | None, make: Callable[[], "Step"]) -> "Step":
         """The step of a structure, compiled once; it holds the values of the run before."""
         if key is None:
             return make()
         if key not in self.steps:
-            self.steps.clear()  # one at a time, as its variables may fill a device
             self.steps[key] = make()
         return self.steps[key]
 
@@ -182,14 +185,15 @@ class _Story:
         device = devices.choose(config.trainer)
         _set_precision(device.precision)
         with device.strategy.scope() if device.strategy else contextlib.nullcontext():
+            shape, weights = used.shape(dataset.image_shape), dataset.class_weights
+            key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
+            self.session.keep_step(key)
             images = partial(_network_inputs, dataset, used)
-            built = build(trained, used.shape(dataset.image_shape), len(dataset.classes), images)
+            built = build(trained, shape, len(dataset.classes), images)
             built.model = inject(config, built.model, scaling)
             scaled = device.precision == "mixed_float16"
             optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
             losses = losses_of(config)
-            weights, shape = dataset.class_weights, built.model.input_shape[1:]
-            key = structure(trained, shape, len(dataset.classes), built.rates, preprocessing, device, weights)
             make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
             step = self.session.step(key, make)
             if step.model is not built.model:
@@ -322,7 +326,8 @@ def _prepare_process(config: Config) -> None:
 def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
     """Up to 5,000 training images as the network takes them, float32, (images, height, width, channels)."""
     train = dataset.train
-    pixels = train.images[train.rows[:5000]].astype(np.float32)
+    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # of all classes
+    pixels = train.images[rows].astype(np.float32)
     return np.asarray(scaling(scaling.cropped(pixels)))
 
 

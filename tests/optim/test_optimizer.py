@@ -110,6 +110,16 @@ def test_the_iteration_brings_singular_values_near_one(shape):
     np.testing.assert_allclose(found, iterated(matrix, 5), rtol=1e-3, atol=1e-4)
 
 
+def test_the_classifier_is_the_last_matrix_even_where_it_does_not_learn():
+    words = ["norm=none", "model.layers=[flatten,{dense: 4}]", "model.freeze=[classifier]", "optim=sgd"]
+    settings = config(*words, "optim.classifier_rate=0.5")
+    model = build(settings, (2, 2, 1), 3).model
+    optimizer, before = make_optimizer(settings.optim, model, {}), model.get_layer("dense1").bias.numpy()
+    optimizer.learning_rate.assign(1.0)
+    optimizer.apply([keras.ops.ones(v.shape) for v in model.trainable_variables])
+    np.testing.assert_allclose(before - model.get_layer("dense1").bias.numpy(), 1.0)
+
+
 def test_nesterov_momentum_over_gradients_is_that_of_pytorch():
     settings = config("optim=nesterov", "optim.momentum_of=gradients", "norm=none", "model.layers=[flatten]")
     model = build(settings, (2, 2, 1), 3).model

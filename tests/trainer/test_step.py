@@ -203,6 +203,16 @@ def test_views_of_an_image_are_averaged(tta):
     assert np.allclose(plain.losses, found.losses) == (tta == "none")
 
 
+def test_views_of_images_of_any_size():
+    settings = config("trainer.batch_size=8", "trainer.tta=mirror_translate")
+    layers = [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(CLASSES)]
+    model = keras.Sequential(layers)
+    optimizer, scalings = make_optimizer(settings.optim, model, {}), Preprocessing(SCALING, SCALING)
+    step = Step(settings, model, optimizer, scalings, losses_of(settings), DEVICE, None)
+    found = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), np.arange(20, dtype=np.int32)[None], "tta")
+    assert np.isfinite(found.losses).all()
+
+
 def test_many_steps_are_traced_once():
     step = linear_step()
     for steps in (1, 3, 5):

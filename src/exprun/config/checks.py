@@ -66,7 +66,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_fault(config)
 
 
-def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
+def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
     """Refuse a layer list that does not fit images of this size, or what is cropped of them.
 
     Raises:
@@ -78,9 +78,9 @@ def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
     if config.input.crop is not None and config.fault.name != "bypass_preprocessing":
         size = (config.input.crop, config.input.crop)
     try:
-        shape = output_shape(layers, (*size, channels))
+        shape = output_shape(layers, (*size, channels or 3))
     except TooSmall:
-        needed = smallest_image(layers, channels)
+        needed = smallest_image(layers, channels or 3)
         key, usual = ("data.size", 32) if config.input.crop is None else ("input.crop", 0)
         more = f"at least {needed}×{needed}" if needed else "larger ones"
         raise ConfigError(
@@ -88,7 +88,7 @@ def check_shape(config: Config, size: tuple[int, int], channels: int) -> None:
             f"convolutions need {more}, for example {key}={max(needed or 0, usual)}."
         ) from None
     first = layers[0] if layers else None
-    if config.init.first is not None and config.init.first.name == "whiten":
+    if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
         if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
             raise ConfigError(
@@ -120,7 +120,7 @@ def _check_model(config: Config, overridden: set[str]) -> None:
     assert model.layers is not None
     parse(model.layers)
     if config.data.size is not None:
-        check_shape(config, (config.data.size, config.data.size), config.data.channels or 3)
+        check_shape(config, (config.data.size, config.data.size), config.data.channels)
 
 
 def _check_init(config: Config) -> None:

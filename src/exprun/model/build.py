@@ -164,7 +164,7 @@ class _Builder:
         common = {
             # A norm that subtracts the mean takes the bias away again; its own β stands in.
             "use_bias": norm is None or self.config.norm.name == "lrn",
-            "kernel_initializer": kernel_initializer(part, self.seed(), self.images),
+            "kernel_initializer": kernel_initializer(part, self.seed(), self.images, getattr(layer, "groups", 1)),
             "bias_initializer": bias_initializer(part),
             "kernel_regularizer": keras.regularizers.L2(layer.l2) if layer.l2 else None,
             "name": name,

@@ -54,7 +54,7 @@ def _rate_of(variable: Any, optim: Optim, model: Any) -> float:
 
 def _classifier(model: Any) -> str:
     """The name of the last layer that has a matrix, or nothing."""
-    matrices = [v.path for v in model.trainable_variables if len(v.shape) == 2]
+    matrices = [v.path for v in model.weights if len(v.shape) == 2]
     return matrices[-1].rpartition("/")[0] if matrices else ""
 
 

@@ -99,6 +99,13 @@ class Loop:
 
     def train(self) -> Outcome:
         """Train, evaluate, select; then measure the test set once, at the selected weights."""
+        try:
+            return self._train()
+        finally:
+            if self.profiler is not None:
+                self.profiler.stop()
+
+    def _train(self) -> Outcome:
         state = self.state
         # A run that was to stop here may have died before it could say so.
         status, reason = "FINISHED", self._early_stop() if state.epoch and not state.epoch_steps else ""

@@ -28,7 +28,7 @@ class Profiler:
         self.folder, self.model, self.emit = folder, model, emit
         self.calls = self.steps = 0
         self.seconds = 0.0
-        self.running = False
+        self.running = self.told = False
 
     def __call__(self, train: Callable[..., StepResult], *arguments: Any) -> StepResult:
         """The result of the call."""
@@ -47,12 +47,16 @@ class Profiler:
 
     def stop(self) -> None:
         """End the watch and tell what was seen, where that has not been told; no parts where it never began."""
-        if self.calls <= SKIPPED:
-            self.emit(Profiled(str(self.folder), 0, 0.0, []))
+        if self.told:
+            return
+        self.told = True
         if not self.running:
+            self.emit(Profiled(str(self.folder), 0, 0.0, []))
             return
         self.running = False
         tf.profiler.experimental.stop()
+        if self.steps == 0:
+            return
         newest = max(self.folder.rglob("*.xplane.pb"), key=lambda path: path.stat().st_mtime)
         parts = parts_of(operations(newest), self.model, self.steps)
         self.emit(Profiled(str(self.folder), self.steps, 1000 * self.seconds / self.steps, parts))

@@ -78,6 +78,7 @@ VIEWS = {
         *((0.125, mirror, shift) for shift in (-1, 1) for mirror in (False, True)),
     ),
 }
+SMALLEST_SCALE = 2.0**-14  # of the loss in float16; with gradients that are finite it stays above 1
 CROP_SALT, ATTACK_SALT = 101, 102  # set draws apart that share a step's seed
 
 
@@ -85,7 +86,6 @@ def structure(
     config: Config,
     shape: tuple[int, int, int],
     classes: int,
-    rates: dict[str, float],
     preprocessing: Preprocessing,
     device: Device,
     class_weights: np.ndarray | None,
@@ -99,19 +99,20 @@ def structure(
         config: of the run.
         shape: height, width and channels that the network takes.
         classes: the number of logits.
-        rates: learning-rate multiplier of variables by their path.
         preprocessing: of the pixels.
         device: where it runs.
         class_weights: (classes,), or None.
     """
-    if config.model.builder is not None or device.strategy is not None:
+    model = config.model
+    # A builder and a file of weights, which decides whose rates are other ones, may change between two runs.
+    if model.builder is not None or model.weights is not None or device.strategy is not None:
         return None
     found = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del found["optim"]["learning_rate"]
     trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
     found["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     found["device"] = {"precision": device.precision, "jit": device.jit}
-    data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config)), rates]
+    data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config))]
     return json.dumps([found, data], default=np.ndarray.tolist)
 
 
@@ -127,9 +128,9 @@ def _strengths(config: Config) -> dict[str, float]:
 def _view(pixels: tf.Tensor, mirror: bool, shift: int) -> tf.Tensor:
     """Images moved down and right by `shift` pixels, -1 to 1, their border mirrored; and then themselves mirrored."""
     if shift:
-        height, width = pixels.shape[1:3]
         padded = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
-        pixels = padded[:, 1 - shift : 1 - shift + height, 1 - shift : 1 - shift + width]
+        inside = slice(1 - shift, -1 - shift or None)
+        pixels = padded[:, inside, inside]
     return pixels[:, :, ::-1] if mirror else pixels
 
 
@@ -379,7 +380,7 @@ class Step:
         loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
-            # A step that is not finite changes nothing, so what made it so can still be found.
+            # A step that shows it changes nothing, so what made it so can still be found.
             tf.cond(finite, lambda: self._apply(gradients), lambda: tf.constant(False))
         else:
             self._apply(gradients)
@@ -389,10 +390,11 @@ class Step:
         """Whether the gradients of biases and norms are, which are small and sum up all that flows back.
 
         The loss alone does not tell: the ReLUs that TensorFlow fuses with a convolution or norm on CPUs make 0 of
-        NaN, so a network of NaN has the loss of one that guesses. Loss scaling looks at the gradients itself.
+        NaN, so a network of NaN has the loss of one that guesses. Loss scaling leaves out a step with such gradients
+        and halves the scale, again and again where that does not help.
         """
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            return tf.constant(True)
+            return tf.convert_to_tensor(self.optimizer.dynamic_scale > SMALLEST_SCALE)
         small = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None and g.shape.rank == 1]
         return tf.reduce_all(tf.stack([tf.constant(True), *small]))
 
