@@ -57,17 +57,18 @@ class Side:
     """A process that works when it is told to, and waits meanwhile."""
 
     def __init__(self, words: list[str]) -> None:
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the process
         self.process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
         )
         self.first = self.read()  # what is built, traced and compiled is so now
 
     def read(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        assert self.process.stderr is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{' '.join(map(str, self.process.args))} ended:\n{self.process.stderr.read()[-2000:]}")
+            self.errors.seek(0)
+            raise SystemExit(f"{' '.join(map(str, self.process.args))} ended:\n{self.errors.read()[-2000:]}")
         return json.loads(line)
 
     def do(self, word: str) -> dict[str, Any]:
@@ -84,6 +85,7 @@ class Side:
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.errors.close()
 
 
 @contextmanager
@@ -156,13 +158,15 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         words = [*network.words.split(), *arrays(folder, network.size, network.images)]
-        words += [f"trainer.batch_size={network.batch}", "augment=none"]
+        words += [f"trainer.batch_size={network.batch}", f"trainer.eval_batch_size={network.batch}", "augment=none"]
         if torch:
             (folder / "torch").mkdir()
             subprocess.run([sys.executable, SIDES, "torch_input", str(folder / "torch"), *words], check=True)
         for precision in (FULL, NATIVE):
             own = [*words, f"trainer.precision={precision}"]
             commands = {name: [sys.executable, SIDES, name, *own] for name in ("exprun", "written", "tuned")}
+            if precision == FULL:  # as each is without being told
+                commands["default"] = [sys.executable, SIDES, "exprun", *words]
             if torch:
                 commands["torch"] = [str(TORCH), TORCH_SIDE, str(folder / "torch"), precision]
             with sides(commands) as started:
@@ -170,8 +174,8 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
                     for name, side in started.items():
                         speeds.setdefault((precision, name), []).append(side.speed("epoch"))
                     say(precision, turn, {name: speeds[precision, name][-1] for name in started})
-                for name in commands:
-                    if name != "exprun":
+                for name in NAMES:
+                    if name in commands:
                         found = speeds[precision, "exprun"], speeds[precision, name]
                         bar = network.bars.get((precision, name))
                         lines.append(compared(f"training, {precision}: {NAMES[name]}", *found, "images/s", bar))
@@ -179,14 +183,17 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
                 whole, bare = map(list, zip(*pairs, strict=True))
                 what = f"whole epoch, {precision}: the bare step on one batch"
                 lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
+                for name in ("exprun", "written"):
+                    started[name].do("evaluate")  # Keras compiles in its first
                 pairs = [(started["exprun"].speed("evaluate"), started["written"].speed("evaluate")) for _ in range(turns)]
                 ours, theirs = map(list, zip(*pairs, strict=True))
                 what = f"evaluation, {precision}: Keras evaluate, as written"
                 lines.append(compared(what, ours, theirs, "images/s", 1.5))
-    found = speeds[NATIVE, "exprun"], speeds[FULL, "written"]
-    default = compared(f"training, default ({NATIVE}): Keras fit as written, its default (float32)", *found, "images/s",
-                       network.bars.get(("default", "written")))  # fmt: skip
-    return [default, *lines]
+                if precision == FULL:
+                    found = speeds[FULL, "default"], speeds[FULL, "written"]
+                    what = f"training, default ({started['default'].first['precision']}): Keras fit as written (float32)"
+                    lines.insert(0, compared(what, *found, "images/s", network.bars.get(("default", "written"))))
+    return lines
 
 
 def say(*parts: Any) -> None:
@@ -213,20 +220,18 @@ SWEEP = ["experiment=smoke", "trainer.epochs=2", "progress=quiet"]
 
 def sweep(turns: int, torch: bool) -> list[Line]:
     """Eight short runs over seed and learning rate: in one process, and each in its own."""
+    rates, seeds = (0.01, 0.02), range(4)
+    over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, rates))}"]
+    single = [[*SWEEP, f"seed={seed}", f"optim.learning_rate={rate}"] for seed in seeds for rate in rates]
     whole, apart = [], []
-    with tempfile.TemporaryDirectory() as place:
-        rates, seeds = (0.01, 0.02), range(4)
-        for turn in range(turns):
-            started = time.perf_counter()
-            over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, rates))}"]
-            exprun(["-m", *SWEEP, *over], place)
-            whole.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            for seed in seeds:
-                for rate in rates:
-                    exprun([*SWEEP, f"seed={seed}", f"optim.learning_rate={rate}"], place)
-            apart.append(time.perf_counter() - started)
-            say("sweep", turn, whole[-1], apart[-1])
+    for turn in range(turns):
+        for found, commands in ((whole, [["-m", *SWEEP, *over]]), (apart, single)):
+            with tempfile.TemporaryDirectory() as place:
+                started = time.perf_counter()
+                for words in commands:
+                    exprun(words, place)
+                found.append(time.perf_counter() - started)
+        say("sweep", turn, whole[-1], apart[-1])
     line = compared("8 short runs in one process: 8 processes", [1 / s for s in whole], [1 / s for s in apart], "", 1 / 0.35)
     line.own, line.other = (f"{statistics.median(values):.1f} s" for values in (whole, apart))
     return [line]

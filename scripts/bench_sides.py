@@ -76,6 +76,7 @@ def exprun_side(words: list[str]) -> None:
     step = Step(
         config, built.model, optimizer, Preprocessing(scaling, scaling), losses_of(config), device, dataset.class_weights
     )
+    results: list[Any] = []
     clock = {"start": 0.0, "seconds": 0.0}
 
     def bare() -> dict[str, Any]:
@@ -85,7 +86,10 @@ def exprun_side(words: list[str]) -> None:
         rates = np.full(loop.steps_per_epoch, config.optim.learning_rate, np.float32)
         feed = loop.train_feed
         images, labels, _ = next(iter(feed.chunks(indices[:1], lambda: 1)))
-        return timed(lambda: step.train(images, labels, indices, rates, 0), indices.size)
+        done = timed(lambda: results.append(step.train(images, labels, indices, rates, 0)), indices.size)
+        if not results.pop().finite:
+            sys.exit("The bare step met what is not finite; it says nothing about speed.")
+        return done
 
     def listen(event: Any) -> None:
         if isinstance(event, EpochDone):
