@@ -25,7 +25,8 @@ def make_optimizer(
         loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
         replicas: devices that each hand it their share of the gradient.
     """
-    rates = {v.path: rates.get(v.path, 1.0) * _rate_of(v, optim, model) for v in model.trainable_variables}
+    last = _classifier(model)
+    rates = {v.path: rates.get(v.path, 1.0) * _rate_of(v, optim, last) for v in model.trainable_variables}
     rates = {path: rate for path, rate in rates.items() if rate != 1.0}
     optimizer = _plain(optim, model, rates, replicas)
     if optim.decay == "decoupled":
@@ -45,11 +46,11 @@ def l2_factors(optim: Optim, model: Any) -> list[float]:
     return [0.0 if _exempt(v, optim) else optim.weight_decay for v in model.trainable_variables]
 
 
-def _rate_of(variable: Any, optim: Optim, model: Any) -> float:
-    """What `optim` multiplies the learning rate of a variable by."""
+def _rate_of(variable: Any, optim: Optim, last: str) -> float:
+    """What `optim` multiplies the learning rate of a variable by; `last` names the layer of the classifier."""
     layer, _, kind = variable.path.rpartition("/")
     rates = {"bias": optim.bias_rate, "norm": optim.norm_rate}
-    return rates.get(_DECAY_KINDS.get(kind, ""), 1.0) * (optim.classifier_rate if layer == _classifier(model) else 1.0)
+    return rates.get(_DECAY_KINDS.get(kind, ""), 1.0) * (optim.classifier_rate if layer == last else 1.0)
 
 
 def _classifier(model: Any) -> str:
