@@ -17,6 +17,7 @@ TINY = [
     "trainer.batch_size=32",
     "trainer.precision=float32",
     "tracking=none",
+    "doctor=none",
     "progress=quiet",
 ]
 # Smaller still, and without drops and norms: one step is the same sum in NumPy.

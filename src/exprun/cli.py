@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from exprun import __version__
@@ -296,6 +297,7 @@ def _help(config_dir: str | None) -> str:
         "",
         "  python -m exprun [group=option] [key=value] …     train",
         "  python -m exprun -m group=option,option …         train every combination",
+        "  python -m exprun explain [group=option] …         why does it not learn? By short runs",
         "  python -m exprun ui                               open the runs in MLflow",
         "",
         "Groups and their options:",
@@ -369,4 +371,45 @@ def _ui(words: list[str]) -> int:
     raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"ui": _ui}
+def _check(words: list[str]) -> int:
+    """Say what is wrong with a config, its data and its network, without training."""
+    from exprun.config.compose import Composer
+    from exprun.run_folder import preflight
+
+    config = Composer().config(words)
+    preflight(config)
+    import tempfile
+
+    from exprun.check import examine
+    from exprun.doctor.finding import verdict
+    from exprun.logs import logging_to
+    from exprun.runner import Session
+
+    with tempfile.TemporaryDirectory() as folder, logging_to(Path(folder) / "check.log"):
+        findings = examine(config, Session())
+    print(verdict(findings))
+    return 1 if any(finding.severity != "note" for finding in findings) else 0
+
+
+def _explain(words: list[str]) -> int:
+    """Find out by short runs which change makes a config learn."""
+    mark = words.index("--against") if "--against" in words else len(words)
+    parser = _Parser(
+        prog="python -m exprun explain",
+        usage="%(prog)s [options] [overrides] [--against overrides]",
+        description="Find out by short runs which change makes a config learn. After --against, until the end of the "
+        "line, come the overrides of another config: then, which of the groups in which they differ carries the gap.",
+    )
+    parser.add_argument("overrides", nargs="*", help="of the config that does not learn, as for training")
+    parser.add_argument("--minutes", type=float, default=10.0, help="that all may take (default: 10)")
+    parser.add_argument("--seeds", type=int, default=3, help="of the last, full comparison (default: 3)")
+    parser.add_argument("--steps", type=int, help="of a full run (default: as many as the minutes allow)")
+    parser.add_argument("--config-dir", metavar="DIR", help="a folder of config files that is searched first")
+    args = parser.parse_intermixed_args(words[:mark])
+    from exprun.explain.study import explain
+
+    against = words[mark + 1 :] if mark < len(words) else None
+    return explain(args.overrides, against, args.minutes, args.seeds, args.steps, args.config_dir)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"check": _check, "explain": _explain, "ui": _ui}

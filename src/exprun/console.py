@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from exprun.config.schema import Config
-from exprun.trainer.events import EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
+from exprun.trainer.events import Diagnosed, EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; below it the bar goes with epoch and loss alone
@@ -77,6 +77,8 @@ class Console:
                 self.epoch = event
             case Evaluated(split="val"):
                 self._evaluated(event)
+            case Diagnosed():
+                self.warn(f"doctor: {event.text}")
             case RunEnded():
                 self.close()
 

@@ -66,7 +66,7 @@ def clear(folder: Path) -> None:
     """Remove what an earlier start has left: its result, and without a checkpoint its figures too."""
     stale = ["result.json"]
     if not (folder / "checkpoints" / "last.npz").exists():
-        stale += ["metrics.jsonl", "tracking.json"]
+        stale += ["metrics.jsonl", "tracking.json", "findings.json"]
     for name in stale:
         (folder / name).unlink(missing_ok=True)
 

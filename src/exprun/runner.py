@@ -1,6 +1,5 @@
 """A run, from its config to its result: the whole story on one page."""
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -9,19 +8,19 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig
 
+from exprun.assembly import assemble
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, UserError, one_line
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
-from exprun.fault import inject, injected, injected_dataset, injected_evaluation, losses_of
+from exprun.fault import injected_dataset
 from exprun.input import Scaling, fit
 from exprun.logs import logging_to
 from exprun.run_folder import RunResult, clear, locked, preflight, run_folder, worker_index, write_config
@@ -168,57 +167,39 @@ class _Story:
 
     def _train(self, dataset: Dataset, scaling: Scaling, signals: Signals) -> "Outcome":
         config = self.config
-        _prepare_process(config)
+        assembly = assemble(config, dataset, scaling, self.session)
+        step, model = assembly.step, assembly.step.model
+        device = step.device
 
-        from exprun.model import build
-        from exprun.optim import make_optimizer
         from exprun.tracking.journal import Journal
-        from exprun.trainer import device as devices
         from exprun.trainer.checkpoint import Checkpoints
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
-        from exprun.trainer.step import Preprocessing, Step, structure
 
-        trained = injected(config)
-        used = scaling if trained.input == config.input else fit(trained.input, dataset.train)
-        preprocessing = Preprocessing(used, injected_evaluation(config, used))
-        device = devices.choose(config.trainer)
-        _set_precision(device.precision)
-        with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-            shape, weights = used.shape(dataset.image_shape), dataset.class_weights
-            key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
-            self.session.keep_step(key)
-            images = partial(_network_inputs, dataset, used)
-            built = build(trained, shape, len(dataset.classes), images)
-            built.model = inject(config, built.model, scaling)
-            scaled = device.precision == "mixed_float16"
-            optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
-            losses = losses_of(config)
-            make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
-            step = self.session.step(key, make)
-            if step.model is not built.model:
-                step.restart(trained, built.model, optimizer)
-                built.model = step.model
-        if built.loaded:
-            names = ", ".join(built.loaded)
+        if assembly.loaded:
+            names = ", ".join(assembly.loaded)
             self.console.say(f"{self.name}: weights of {names} from {config.model.weights}")
         keep = config.trainer.checkpoint and not config.trainer.dry_run
         checkpoints = Checkpoints(self.folder / "checkpoints" if keep else None)
         if not config.trainer.dry_run:
             self.listeners.insert(0, Journal(self.folder / "metrics.jsonl", config.trainer.log_every))
         self.listeners.append(self._keep_predictions)
-        loop = Loop(trained, dataset, step, checkpoints, self._emit, signals.seen)
+        loop = Loop(assembly.config, dataset, step, checkpoints, self._emit, signals.seen)
         if config.trainer.resume and (self.folder / "checkpoints" / "last.npz").exists():
             loop.resume()
             self.history = loop.state.history
             self.console.say(f"{self.name}: goes on behind step {loop.state.step}")
-        summary = _summary(built.model)
+        if config.doctor.name == "watch" and worker_index(config) == 0:
+            from exprun.doctor.run import RunDoctor
+
+            self.listeners.append(RunDoctor(config, dataset, assembly, self._emit))
+        summary = _summary(model)
         (self.folder / "model.txt").write_text(summary, encoding="utf-8")
         self._emit(
             RunStarted(
                 device=device.description,
                 precision=device.precision,
-                parameters=built.model.count_params(),
+                parameters=model.count_params(),
                 steps_per_epoch=loop.steps_per_epoch,
                 total_steps=loop.total_steps,
                 first_step=loop.state.step,
@@ -229,7 +210,7 @@ class _Story:
         signals.training = True  # and beyond: what is trained is also recorded
         outcome = loop.train()
         if config.tracking.model == "keras" and outcome.status == "FINISHED" and not config.trainer.dry_run:
-            _save_keras(self.folder / "model.keras", built.model, used, dataset.image_shape)
+            _save_keras(self.folder / "model.keras", model, assembly.scaling, dataset.image_shape)
         return outcome
 
     def _add_tracker(self) -> None:
@@ -308,38 +289,9 @@ def _name(config: Config) -> str:
     return "-".join([config.model.name, config.data.name, *norm, config.optim.name, *fault, str(config.seed)])
 
 
-def _prepare_process(config: Config) -> None:
-    """Import TensorFlow, and set what it sets once a process."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    import keras
-    import tensorflow as tf
-    from tensorflow.python.framework.config import disable_op_determinism
-
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(config.seed)
-    if config.trainer.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    else:
-        disable_op_determinism()  # an earlier run of this process may have switched it on
-
-
-def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
-    """Up to 5,000 training images as the network takes them, float32, (images, height, width, channels)."""
-    train = dataset.train
-    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # of all classes
-    pixels = train.images[rows].astype(np.float32)
-    return np.asarray(scaling(scaling.cropped(pixels)))
-
-
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _set_precision(precision: str) -> None:
-    import keras
-
-    keras.mixed_precision.set_dtype_policy(precision)
 
 
 def _summary(model: Any) -> str:

@@ -19,7 +19,7 @@ from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import git_state
 from exprun.tracking.store import artifact_root, tracking_uri, without_password
-from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
+from exprun.trainer.events import Diagnosed, Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
@@ -30,6 +30,7 @@ ARTIFACTS = (
     "config.yaml",
     "model.txt",
     "run.log",
+    "findings.json",
     "curves.png",
     "confusion.png",
     "confusion.json",
@@ -55,6 +56,7 @@ class MlflowTracker:
         self.problem: str | None = None
         self._started: RunStarted | None = None
         self._ended: RunEnded | None = None
+        self._causes: dict[str, Diagnosed] = {}
         self._start_time = self._end_time = _now()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,6 +68,8 @@ class MlflowTracker:
                 self._started, self._start_time = event, _now()
             case StepsDone() if self._thread is None:
                 self._start()
+            case Diagnosed():
+                self._causes.setdefault(event.cause, event)
             case RunEnded():
                 self._ended, self._end_time = event, _now()
                 if self._thread is None:
@@ -242,6 +246,8 @@ class MlflowTracker:
         self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": best}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
+        for cause, found in dict(self._causes).items():
+            client.set_tag(run_id, f"exprun.finding.{cause}", f"{found.severity}: {found.text}"[:5000])
         for name in ARTIFACTS:
             if (self.folder / name).exists():
                 client.log_artifact(run_id, str(self.folder / name))

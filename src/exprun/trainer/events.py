@@ -113,6 +113,23 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class Diagnosed:
+    """Somebody who watches has found a reason why the network does not learn.
+
+    Args:
+        cause: its identifier.
+        severity: `note`, `warning` or `error`.
+        text: for a person: the numbers, why it matters, what to try.
+        step: of the optimiser; None before training.
+    """
+
+    cause: str
+    severity: str
+    text: str
+    step: int | None
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The run is over.
 
@@ -127,5 +144,5 @@ class RunEnded:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = RunStarted | StepsDone | Profiled | Evaluated | Measured | EpochDone | RunEnded
+Event = RunStarted | StepsDone | Profiled | Evaluated | Measured | EpochDone | Diagnosed | RunEnded
 Emit = Callable[[Event], None]

@@ -1,0 +1,367 @@
+"""The doctor of any Keras script: `model.fit(…, callbacks=[exprun.doctor.Doctor()])`."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import yaml
+from pydantic import TypeAdapter
+
+from exprun.config.options import shipped_conf
+from exprun.config.schema import Doctor as Limits
+from exprun.config.schema import strictly
+from exprun.doctor import data, task
+from exprun.doctor.data import Images, digests
+from exprun.doctor.examine import Subject, examine, examine_data
+from exprun.doctor.finding import Diagnosis, Finding
+from exprun.doctor.objective import of_keras
+from exprun.doctor.pace import Pace
+from exprun.doctor.watch import SUSPICION, Watch, guess_of
+
+log = logging.getLogger(__name__)
+LEAST_LABELS = 100  # before their frequencies say what guessing costs
+KEPT = 2000  # images of the first batches that are kept
+OPTIMIZERS = {
+    "SGD": "sgd",
+    "RMSprop": "rmsprop",
+    "Adam": "adam",
+    "AdamW": "adamw",
+    "Nadam": "nadam",
+    "Adagrad": "adagrad",
+    "Lion": "lion",
+}
+
+
+def limits_of(options: dict[str, Any]) -> Limits:
+    """The thresholds that ship, some of them replaced.
+
+    Raises:
+        ValueError: an option is not known or out of range.
+    """
+    shipped = yaml.safe_load((shipped_conf() / "doctor" / "watch.yaml").read_text(encoding="utf-8"))
+    return strictly(TypeAdapter(Limits), {**shipped, **options})
+
+
+@dataclass
+class Seen:
+    """Batches that passed through the steps of one split.
+
+    Args:
+        inputs: of each batch.
+        labels: theirs.
+    """
+
+    inputs: list[np.ndarray] = field(default_factory=list)
+    labels: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Images kept."""
+        return sum(len(batch) for batch in self.inputs)
+
+    def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
+        """Take a batch."""
+        self.inputs.append(inputs)
+        self.labels.append(labels)
+
+
+class _Tap:
+    """Copies what a model's own step gets into variables, where a callback can read it.
+
+    The step is traced with the copy inside, so what it computes stays the same. With XLA, which takes no variable of
+    changing shape, nothing is copied.
+
+    Args:
+        model: a Keras model, compiled.
+        name: `train` or `test`.
+    """
+
+    def __init__(self, model: Any, name: str) -> None:
+        self.model, self.name = model, name
+        self.inputs: Any = None
+        self.labels: Any = None
+        self.step = getattr(model, f"{name}_step")
+        setattr(model, f"{name}_step", self.take)
+        setattr(model, f"{name}_function", None)
+
+    def remove(self) -> None:
+        """Leave the model as it was."""
+        delattr(self.model, f"{self.name}_step")
+        setattr(self.model, f"{self.name}_function", None)
+
+    def take(self, data: Any) -> Any:
+        """Take the model's step."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if tf.is_tensor(x) and tf.is_tensor(y):
+            if self.inputs is None:
+                self.inputs, self.labels = _variable(x), _variable(y)
+            self.inputs.assign(x)
+            self.labels.assign(y)
+        return self.step(data)
+
+    def read(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The last batch: inputs and labels."""
+        return None if self.inputs is None else (self.inputs.numpy(), self.labels.numpy())
+
+
+def _variable(tensor: Any) -> tf.Variable:
+    """A variable that takes tensors of any shape and of this one's type."""
+    with tf.init_scope():
+        return tf.Variable(tf.zeros([], tensor.dtype), trainable=False, shape=tf.TensorShape(None))
+
+
+class Doctor(keras.callbacks.Callback):
+    """Watches `fit`, and says why the network does not learn.
+
+    It sees what passes through the model's own training and evaluation steps, and never changes what is trained. What
+    it finds is printed, and kept in `findings`.
+
+    Args:
+        train: images and labels that are trained on, `(x, y)`, for checks that need more than the first batches.
+        validation: likewise.
+        silence: causes not to report, by identifier.
+        report: called with the text of each finding; prints it where left out.
+        **limits: thresholds other than those of `conf/doctor/watch.yaml`.
+
+    Raises:
+        ValueError: a threshold is not known or out of range.
+    """
+
+    def __init__(
+        self,
+        train: tuple[Any, Any] | None = None,
+        validation: tuple[Any, Any] | None = None,
+        silence: Iterable[str] = (),
+        report: Callable[[str], None] | None = None,
+        **limits: Any,
+    ) -> None:
+        super().__init__()
+        self.limits = limits_of(limits)
+        self._given = (train, validation)
+        self._diagnosis = Diagnosis(silence)
+        self._report = report or partial(print, file=sys.stderr)
+        self._taps: dict[str, _Tap] = {}
+        self._reset()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found, what explains the rest first."""
+        return self._diagnosis.findings
+
+    def set_model(self, model: Any) -> None:
+        """Called by Keras before the steps are traced."""
+        super().set_model(model)
+        self._safely(self._tap)
+
+    def _tap(self) -> None:
+        self._untap()
+        if not getattr(self.model, "jit_compile", False):
+            self._taps = {"train": _Tap(self.model, "train"), "val": _Tap(self.model, "test")}
+
+    def _untap(self) -> None:
+        for tap in self._taps.values():
+            tap.remove()
+        self._taps = {}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keep the first weights: checks of the start look at them."""
+        self._reset()
+        self._safely(self._begin)
+
+    def _reset(self) -> None:
+        self._seen = {"train": Seen(), "val": Seen()}
+        self._watch: Watch | None = None
+        self._step, self._epochs, self._tested = 0, 0, False
+        self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
+        self._fresh: list[np.ndarray] = []
+
+    def _begin(self) -> None:
+        for split, given in zip(("train", "val"), self._given, strict=True):
+            if given is not None:
+                chosen = np.random.default_rng(0).permutation(len(given[0]))[:KEPT]
+                self._seen[split].keep(np.asarray(given[0])[chosen], np.asarray(given[1])[chosen])
+        if self.model.built and self._seen["train"].count:
+            self._start()
+        elif self.model.built:
+            self._fresh = [np.array(variable) for variable in self.model.variables]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at a training batch."""
+        self._step += 1
+        self._safely(lambda: self._after_batch(batch, logs or {}))
+
+    def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
+        self._keep("train")
+        if self._watch is None:
+            if not self._seen["train"].count:
+                return
+            with self._first_weights():
+                self._start()
+        assert self._watch is not None
+        if self._epochs == 0:
+            self._guess(self._watch)
+        loss = self._since("loss", batch, float(logs.get("loss", np.nan)))
+        names = [name for name in logs if "acc" in name]
+        accuracy = self._since("accuracy", batch, float(logs[names[0]])) if names else np.nan
+        self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
+        if self._watch.due(self._step) and np.isfinite(loss):
+            self._tell(self._watch.probe(self._step))
+
+    def _keep(self, split: str) -> None:
+        if self._given[split == "val"] is None and self._seen[split].count < KEPT and (tap := self._taps.get(split)):
+            batch = tap.read()
+            if batch is not None:
+                self._seen[split].keep(*batch)
+
+    def _since(self, name: str, batch: int, mean: float) -> float:
+        """What the steps since the last call gave, from the mean over the epoch that Keras tells."""
+        count, total = self._sums[name] if batch else (0, 0.0)
+        count = min(count, batch)
+        self._sums[name] = batch + 1, mean * (batch + 1)
+        return (mean * (batch + 1) - total) / (batch + 1 - count)
+
+    @contextlib.contextmanager
+    def _first_weights(self) -> Iterator[None]:
+        """The weights as they were before the first step, for a while."""
+        variables = self.model.variables
+        if len(self._fresh) != len(variables):
+            yield
+            return
+        now = [tf.identity(v.value) for v in variables]
+        try:
+            for variable, value in zip(variables, self._fresh, strict=True):
+                variable.assign(value)
+            yield
+        finally:
+            for variable, value in zip(variables, now, strict=True):
+                variable.assign(value)
+            self._fresh = []
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep validation batches."""
+        self._safely(lambda: self._keep("val"))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the figures of an epoch."""
+        self._safely(lambda: self._after_epoch(logs or {}))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leave the model as it was."""
+        self._safely(self._untap)
+
+    def _start(self) -> None:
+        """Look at the network at its first weights, and begin to watch."""
+        subject = self._subject(whole=False)
+        self._tell(examine(subject, self.limits))
+        assert self.limits.images is not None
+        few = slice(self.limits.images)
+        self._watch = Watch(
+            self.model,
+            subject.objective,
+            subject.train.inputs[few],
+            subject.labels[few],
+            None,
+            subject.pace.batch if subject.pace else 1,
+            self._steps(),
+            self.limits,
+        )
+
+    def _suspect(self, findings: list[Finding]) -> None:
+        assert self._watch is not None
+        self._watch.suspicion = next((f for f in findings if (f.cause, f.severity) == SUSPICION), None)
+
+    def _guess(self, watch: Watch) -> None:
+        """What guessing costs, once enough labels have been seen to know."""
+        if watch.objective is None or watch.objective.kind not in ("softmax", "sigmoid"):
+            return
+        if self._seen["train"].count >= LEAST_LABELS:
+            counts = self._images("train", True).counts
+            watch.guess = None if counts is None else guess_of(counts)
+
+    def _after_epoch(self, logs: dict[str, Any]) -> None:
+        self._epochs += 1
+        if self._watch is None:
+            return
+        names = [name for name in logs if "acc" in name and not name.startswith("val_")]
+        accuracy = float(logs[names[0]]) if names else np.nan
+        self._watch.trained = float(logs.get("loss", np.nan)), accuracy
+        if self._epochs == 1:
+            self._after_first_epoch()
+        if "val_loss" in logs:
+            right = float(logs[f"val_{names[0]}"]) if names and f"val_{names[0]}" in logs else np.nan
+            self._tell(self._watch.evaluated(self._step, float(logs["val_loss"]), right))
+
+    def _after_first_epoch(self) -> None:
+        """What more images can tell than the first batch."""
+        subject = self._subject(whole=True)
+        found = examine_data(subject, self.limits)
+        self._suspect(found)
+        self._tell(found)
+        if self._given[0] is None:
+            self._tell(data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels]))
+
+    def _subject(self, whole: bool) -> Subject:
+        """What is known of the run: by its first batch alone, or by all batches kept."""
+        train = self._images("train", whole or self._given[0] is not None)
+        val = self._images("val", True) if self._seen["val"].count else None
+        labels = np.concatenate(self._seen["train"].labels[: None if whole else 1])
+        metrics = str(getattr(self.model._compile_metrics, "_user_metrics", "")).lower()
+        return Subject(
+            self.model,
+            of_keras(self.model),
+            labels,
+            train,
+            val,
+            pace=self._pace(),
+            says_accuracy="acc" in metrics,
+        )
+
+    def _images(self, split: str, whole: bool) -> Images:
+        seen = self._seen[split]
+        part = slice(None if whole else 1)
+        inputs = np.concatenate(seen.inputs[part]).astype(np.float32)
+        labels = task.read_labels(np.concatenate(seen.labels[part]))
+        classes = labels.classes
+        if classes is None or classes.min(initial=0) < 0:
+            return Images(inputs, labels.values, digests=digests(inputs, np.arange(len(inputs))))
+        counts = np.bincount(classes, minlength=2)
+        return Images(inputs, classes, counts, inputs, classes, digests(inputs, np.arange(len(inputs))))
+
+    def _steps(self) -> int | None:
+        epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")
+        return int(epochs) * int(steps) if epochs and steps else None
+
+    def _pace(self) -> Pace | None:
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if optimizer is None:
+            return None
+        schedule, steps = optimizer._learning_rate, self._steps()
+        by_schedule = isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
+        numbers = np.linspace(0, (steps or 1000) - 1, 200)
+        rates = [float(schedule(float(n))) for n in numbers] if by_schedule else [float(np.asarray(schedule))]
+        name = OPTIMIZERS.get(type(optimizer).__name__, "")
+        if name == "sgd" and float(getattr(optimizer, "momentum", 0.0)):
+            name = "sgd_momentum"
+        batch = (
+            len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
+        )
+        return Pace(name, np.asarray(rates), steps, batch)
+
+    def _safely(self, action: Callable[[], Any]) -> None:
+        """Do something; a mistake of the doctor's own never reaches who is watched."""
+        try:
+            action()
+        except Exception:
+            log.exception("The doctor could not look at this")
+
+    def _tell(self, findings: Iterable[Finding]) -> None:
+        for finding in self._diagnosis.add(findings):
+            self._report(f"doctor: {finding}")

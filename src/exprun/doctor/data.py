@@ -1,0 +1,304 @@
+"""Checks of images and labels, before any network sees them; NumPy alone."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from exprun.config.schema import Doctor
+from exprun.doctor.finding import Finding
+
+SIDE = 16  # pixels to which images are reduced for the probe
+PATCHES, PATCH = 96, 3  # random filters of the probe, and their size
+DIGESTED = 200 * 2**20  # bytes of images that are compared between splits
+LEAST_ANSWERS = 30  # fewer held-out images cannot tell
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images of a split, and all labels that are known of it.
+
+    Args:
+        inputs: as the network takes them, float32, (images, …).
+        labels: of these images: class numbers, (images,), or numbers.
+        counts: how often each class occurs in the split, (classes,); None where labels are numbers.
+        pixels: images before any scaling, uint8 or float32, (other images, …); None where unknown.
+        pixel_labels: class numbers of `pixels`.
+        digests: of images of the split; empty where unknown.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    counts: np.ndarray | None = None
+    pixels: np.ndarray | None = None
+    pixel_labels: np.ndarray | None = None
+    digests: tuple[bytes, ...] = ()
+
+
+def check_inputs(images: Images, split: str) -> Iterator[Finding]:
+    """Values that are not finite, and images that are all alike."""
+    x = images.inputs
+    bad = ~np.isfinite(x.reshape(len(x), -1))
+    if bad.any():
+        rows = int(bad.any(1).sum())
+        yield Finding(
+            "non-finite-input",
+            "error",
+            f"{split} images",
+            f"{rows} of {len(x)} images looked at hold NaN or infinity ({int(bad.sum()):,} values).",
+            numbers={"images": rows, "values": float(bad.sum())},
+        )
+        return
+    spread = float(x.reshape(len(x), -1).std(0).max()) if len(x) > 1 else 1.0
+    if spread <= 1e-6 * max(1.0, float(np.abs(x).max())):
+        yield Finding(
+            "constant-input",
+            "error",
+            f"{split} images",
+            f"All {len(x)} images looked at are the same: no value differs by more than {spread:.2g}.",
+            numbers={"spread": spread},
+        )
+
+
+def check_classes(counts: np.ndarray, split: str, weighted: bool, limits: Doctor) -> Iterator[Finding]:
+    """Labels of one class only, and strong imbalance that nothing makes up for.
+
+    Args:
+        counts: how often each class occurs, (classes,).
+        split: its name.
+        weighted: whether the loss has class weights.
+        limits: the thresholds.
+    """
+    total, top = int(counts.sum()), int(counts.argmax())
+    if total < 2 or len(counts) < 2:
+        return
+    if counts[top] == total:
+        yield Finding(
+            "single-class",
+            "error",
+            f"{split} labels",
+            f"All {total:,} labels are class {top}; there are {len(counts)} classes.",
+            numbers={"classes": 1},
+        )
+        return
+    share = counts[top] / total
+    assert limits.frequent_class is not None
+    if not weighted and share > limits.frequent_class and share * len(counts) > 1.5:
+        yield Finding(
+            "class-imbalance",
+            "warning",
+            f"{split} labels",
+            f"{share:.0%} of {total:,} labels are class {top}, so an accuracy of {share:.0%} means nothing yet.",
+            numbers={"share": float(share)},
+        )
+
+
+def check_scaling(
+    train: np.ndarray, val: np.ndarray, same_images: bool, limits: Doctor, where: str = "validation images"
+) -> Iterator[Finding]:
+    """Inputs that are scaled otherwise in evaluation than in training.
+
+    Args:
+        train: inputs as in training, float32, (images, …, channels).
+        val: inputs as in evaluation.
+        same_images: whether both are of the same images, so that nothing but the scaling can differ.
+        limits: the thresholds.
+        where: they come from.
+    """
+    (mean, spread), (other_mean, other_spread) = _moments(train), _moments(val)
+    if not (np.isfinite(mean + other_mean).all() and spread.max() > 0):
+        return
+    floor = 1e-3 * spread.max()
+    ratio = float(np.max(np.abs(np.log((other_spread + floor) / (spread + floor)))))
+    shift = float(np.max(np.abs(other_mean - mean) / (spread + floor)))
+    assert limits.scale_ratio is not None
+    assert limits.scale_shift is not None
+    slack = 1.0 if same_images else 1.5  # two samples differ by themselves
+    if ratio > np.log(limits.scale_ratio) * slack or shift > limits.scale_shift * slack:
+        worst = int(np.argmax(np.abs(other_mean - mean)))
+        yield Finding(
+            "unscaled-evaluation",
+            "error",
+            where,
+            f"They reach the network with mean {other_mean[worst]:.3g} and standard deviation "
+            f"{other_spread[worst]:.3g}; in training it is {mean[worst]:.3g} and {spread[worst]:.3g}.",
+            numbers={
+                "train_mean": float(mean[worst]),
+                "train_std": float(spread[worst]),
+                "mean": float(other_mean[worst]),
+                "std": float(other_spread[worst]),
+            },
+        )
+
+
+def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel of images; of all values of anything else."""
+    rows = x.reshape(-1, x.shape[-1]) if x.ndim == 4 and x.shape[-1] <= 4 else x.reshape(-1, 1)
+    return rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+
+
+def check_leak(train: Images, val: Images, limits: Doctor) -> Iterator[Finding]:
+    """Images of the training set that are in the validation set too, bit by bit."""
+    known = set(train.digests)
+    shared = sum(digest in known for digest in val.digests) / max(1, len(val.digests))
+    assert limits.leak is not None
+    if shared > limits.leak:
+        yield Finding(
+            "leaked-validation",
+            "warning",
+            "validation images",
+            f"{shared:.0%} of {len(val.digests):,} validation images are among {len(train.digests):,} training images "
+            "too, bit by bit.",
+            numbers={"share": shared},
+        )
+
+
+def check_order(batches: Iterable[np.ndarray | None]) -> Iterator[Finding]:
+    """Batches of one class each.
+
+    Args:
+        batches: class numbers of each batch, (batch,); None where labels are no classes.
+    """
+    known = [batch for batch in batches if batch is not None and len(batch) > 3]
+    if len(known) < 3:
+        return
+    everything = np.concatenate(known)
+    tops = [np.bincount(batch - everything.min()).max() / len(batch) for batch in known]
+    top = float(np.bincount(everything - everything.min()).max() / len(everything))
+    if float(np.mean(tops)) > 0.8 and top < 0.7:
+        yield Finding(
+            "unshuffled-data",
+            "error",
+            "training batches",
+            f"In each of {len(known)} batches one class has {np.mean(tops):.0%} of the images (mean); of all images no "
+            f"class has more than {top:.0%}.",
+            numbers={"share": float(np.mean(tops)), "overall": top},
+        )
+
+
+def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
+    """What tells images apart bit by bit, of as many of `rows` as fit into `DIGESTED` bytes."""
+    most = max(1, DIGESTED // max(1, images[0].nbytes))
+    return tuple(hashlib.blake2b(images[row].tobytes(), digest_size=12).digest() for row in rows[:most])
+
+
+def check_labels(train: Images, val: Images | None, limits: Doctor) -> Iterator[Finding]:
+    """Whether labels belong to their images: a probe on fixed random features is better than chance, or not.
+
+    The probe is ridge regression on filter responses (Coates & Ng 2012, section 2: random patches) and pixels, fitted
+    on one part of the images and asked about the other.
+    """
+    sets = [s for s in (train, val) if s is not None and s.pixels is not None and s.pixel_labels is not None]
+    if not sets or sets[0] is not train:
+        return
+    assert train.pixels is not None
+    assert train.pixel_labels is not None
+    features = _Features(train.pixels)
+    own = _Probe(features(train.pixels), train.pixel_labels)
+    if own.answers < LEAST_ANSWERS or own.fitted < 8 * own.classes or own.above_chance():
+        return
+    reference = None
+    if len(sets) == 2:
+        assert val is not None
+        assert val.pixels is not None
+        assert val.pixel_labels is not None
+        found = _Probe(features(val.pixels), val.pixel_labels)
+        reference = found if found.answers >= LEAST_ANSWERS and found.above_chance() else None
+    beside = (
+        f"; on the validation images the same probe has {reference.accuracy:.0%}"
+        if reference
+        else " (so simple a probe is enough for almost every set of pictures)"
+    )
+    yield Finding(
+        "shuffled-labels",
+        "error" if reference else "note",
+        "training labels",
+        f"A linear probe on fixed features, fitted on {own.fitted:,} images, is right about {own.accuracy:.1%} of "
+        f"{own.answers:,} others, where guessing has {own.chance:.1%}{beside}.",
+        numbers={"accuracy": own.accuracy, "chance": own.chance},
+    )
+
+
+class _Features:
+    """Fixed features of images: small pixels, and the responses of filters that are patches of the images."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        rng = np.random.default_rng(0)
+        self.filters: np.ndarray | None = None
+        if images.ndim == 4:
+            small = _small(images)
+            rows = rng.integers(0, len(small), PATCHES)
+            tops = rng.integers(0, max(1, small.shape[1] - PATCH + 1), (PATCHES, 2))
+            patches = np.stack(
+                [small[r, y : y + PATCH, x : x + PATCH] for r, (y, x) in zip(rows, tops, strict=True)]
+            ).reshape(PATCHES, -1)
+            patches = patches - patches.mean(1, keepdims=True)
+            self.filters = patches / (np.linalg.norm(patches, axis=1, keepdims=True) + 1e-3)
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Features of images, float32, (images, features)."""
+        if self.filters is None or min(images.shape[1:3]) < PATCH:
+            return images.reshape(len(images), -1).astype(np.float32)
+        small = _small(images)
+        windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH, PATCH), (1, 2))
+        n, height, width = windows.shape[:3]
+        rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n, height, width, -1)
+        rows = rows - rows.mean(-1, keepdims=True)
+        answers = rows @ self.filters.T.astype(np.float32)
+        found = [small.reshape(n, -1)]
+        for rectified in (np.maximum(answers, 0), np.maximum(-answers, 0)):
+            half = (height + 1) // 2, (width + 1) // 2
+            found += [
+                rectified[:, y : y + half[0], x : x + half[1]].mean((1, 2))
+                for y in (0, height - half[0])
+                for x in (0, width - half[1])
+            ]
+        return np.concatenate(found, 1)
+
+
+def _small(images: np.ndarray) -> np.ndarray:
+    """Images of at most `SIDE` pixels a side by averaging blocks, their mean taken away; float32."""
+    factor = max(1, -(-max(images.shape[1:3]) // SIDE))
+    height, width = (axis // factor for axis in images.shape[1:3])
+    if not height or not width:
+        factor, (height, width) = 1, images.shape[1:3]
+    cut = images[:, : height * factor, : width * factor].astype(np.float32)
+    blocks = cut.reshape(len(cut), height, factor, width, factor, -1).mean((2, 4))
+    return (blocks - blocks.mean()) / (blocks.std() + 1e-6)
+
+
+class _Probe:
+    """Ridge regression from features to classes: two thirds to fit on, one third to ask about.
+
+    Args:
+        features: (images, features).
+        labels: class numbers, (images,).
+    """
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
+        order = np.random.default_rng(0).permutation(len(labels))
+        cut = 2 * len(order) // 3
+        fit, ask = order[:cut], order[cut:]
+        _, y = np.unique(labels, return_inverse=True)
+        self.fitted, self.answers, self.classes = len(fit), len(ask), int(y.max(initial=0)) + 1
+        self.accuracy, self.chance = 0.0, 1.0
+        if self.answers < LEAST_ANSWERS:
+            return
+        x = (features - features[fit].mean(0)) / (features[fit].std(0) + 1e-3)
+        x = np.tanh(x / 3)  # far-off values decide nothing
+        targets = np.eye(self.classes, dtype=np.float32)[y]
+        centre = targets[fit].mean(0)
+        kernel = x[fit] @ x[fit].T
+        weights = np.linalg.solve(
+            kernel + 0.05 * np.trace(kernel) / max(1, cut) * np.eye(cut, dtype=np.float32), targets[fit] - centre
+        )
+        answers = x[ask] @ (x[fit].T @ weights) + centre
+        self.right = int((answers.argmax(1) == y[ask]).sum())
+        self.accuracy = self.right / self.answers
+        self.chance = float(np.bincount(y[ask]).max() / self.answers)
+
+    def above_chance(self) -> bool:
+        """Whether luck alone is right so often in fewer than 1 of 1,000 cases (one-sided binomial, normal limit)."""
+        deviation = np.sqrt(self.chance * (1 - self.chance) / max(1, self.answers))
+        return self.accuracy > self.chance + 3.1 * deviation

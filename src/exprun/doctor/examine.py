@@ -1,0 +1,127 @@
+"""Everything that can be said before training, of any Keras model and its data."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from exprun.config.schema import Doctor
+from exprun.doctor import data, graph, pace, signal, task
+from exprun.doctor.finding import Finding
+from exprun.doctor.objective import Objective
+from exprun.doctor.pace import Pace
+from exprun.doctor.record import Pass, passed, passed_back
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the doctor looks at.
+
+    Args:
+        model: a Keras model, at its first weights.
+        objective: its loss; None where that cannot be told.
+        labels: of the batch in `train.inputs`, as the loss gets them.
+        train: training images.
+        val: validation images, scaled as evaluation scales them.
+        train_as_evaluated: the images of `train.inputs` scaled as evaluation scales them; None where unknown.
+        pace: rates and batches; None where unknown.
+        weighted: whether the loss has class weights.
+        loaded: names of layers whose weights come from elsewhere.
+        says_accuracy: whether an accuracy is measured.
+    """
+
+    model: Any
+    objective: Objective | None
+    labels: np.ndarray
+    train: data.Images
+    val: data.Images | None = None
+    train_as_evaluated: np.ndarray | None = None
+    pace: Pace | None = None
+    weighted: bool = False
+    loaded: frozenset[str] = frozenset()
+    says_accuracy: bool = True
+
+
+def examine(subject: Subject, limits: Doctor) -> list[Finding]:
+    """All findings before training, in the order of the checks; a check that fails says nothing."""
+    return _said([*_data_checks(subject, limits), *_model_checks(subject, limits)])
+
+
+def examine_data(subject: Subject, limits: Doctor) -> list[Finding]:
+    """The same of images and labels alone."""
+    return _said(_data_checks(subject, limits))
+
+
+def _said(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
+    found: list[Finding] = []
+    for check in checks:
+        try:
+            found += check()
+        except Exception:  # the doctor never ends a run by a mistake of its own
+            log.exception("A check failed")
+    return found
+
+
+def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
+    train, val = subject.train, subject.val
+    yield lambda: data.check_inputs(train, "training")
+    if val is not None:
+        yield lambda: data.check_inputs(val, "validation")
+    if (counts := train.counts) is not None:
+        yield lambda: data.check_classes(counts, "training", subject.weighted, limits)
+    if (evaluated := subject.train_as_evaluated) is not None:
+        yield lambda: data.check_scaling(train.inputs, evaluated, True, limits)
+    elif val is not None:
+        yield lambda: data.check_scaling(train.inputs, val.inputs, False, limits)
+    if val is not None:
+        yield lambda: data.check_leak(train, val, limits)
+    yield lambda: data.check_labels(train, val, limits)
+
+
+def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
+    model = subject.model
+    assert limits.images is not None
+    inputs = subject.train.inputs[: limits.images]
+    yield lambda: graph.check_graph(model, set(subject.loaded), limits)
+    if (own := subject.pace) is not None:
+        yield lambda: pace.check_pace(own, limits)
+        yield lambda: pace.check_batch_norm(model, own, limits)
+    yield lambda: signal.check_mixing(model, inputs, limits)
+    yield lambda: _first_pass(subject, inputs, limits)
+
+
+def _there_and_back(subject: Subject, inputs: np.ndarray, labels: np.ndarray) -> Pass:
+    """A pass with gradients, or forwards alone where the loss cannot take these labels."""
+    objective = subject.objective
+    if objective is not None:
+        try:
+            return passed_back(subject.model, inputs, lambda outputs: objective.losses(outputs, tf.constant(labels)))
+        except (tf.errors.OpError, ValueError, TypeError):  # what is wrong with them is for `check_task` to say
+            pass
+    return passed(subject.model, inputs, training=True)
+
+
+def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """What a batch shows on its way through the network and back."""
+    model, objective, given = subject.model, subject.objective, subject.labels[: len(inputs)]
+    found = _there_and_back(subject, inputs, given)
+    wrong: list[Finding] = []
+    if objective is not None:
+        labels = task.read_labels(subject.labels)
+        wrong = list(task.check_task(model, found.outputs, objective, labels, subject.says_accuracy))
+        yield from wrong
+    yield from signal.check_augmentation(model, found, inputs, limits)
+    dead = list(signal.check_dead(found, None, None, None, limits))
+    yield from dead
+    if not dead:
+        yield from signal.check_signal(found, limits)
+        yield from signal.check_dependence(found, None, limits)
+        yield from signal.check_gradients(model, found, limits)
+    if objective is not None and not wrong:
+        yield from signal.check_first_loss(found, objective, given, limits)
+        yield from signal.check_unscaled_regression(found, objective, given, limits)

@@ -1,0 +1,281 @@
+"""Checks of a Keras model as it is built, without sending anything through it."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import keras
+import numpy as np
+
+from exprun.config.schema import Doctor
+from exprun.doctor.finding import Finding
+
+layers = keras.layers
+DROPOUTS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
+WEIGHTED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv2DTranspose)
+# What is known to be linear in its input, or too weak a bend to stand for an activation.
+LINEAR = (
+    *WEIGHTED,
+    *DROPOUTS,
+    layers.InputLayer,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Permute,
+    layers.ZeroPadding2D,
+    layers.Cropping2D,
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.UpSampling2D,
+    layers.BatchNormalization,
+    layers.Rescaling,
+    layers.Normalization,
+    layers.Add,
+    layers.Concatenate,
+    layers.Average,
+)
+SHOWN = 4  # names of layers in a sentence
+
+
+def leaves(model: Any) -> list[Any]:
+    """All layers without layers inside, in the order of the model."""
+    return [layer for layer in model._flatten_layers(include_self=False) if not layer._layers]
+
+
+def named(found: list[Any]) -> str:
+    """Names of layers for a sentence."""
+    names = [layer.name for layer in found[:SHOWN]]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(names) + more
+
+
+def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
+    """All checks that need the model alone.
+
+    Args:
+        model: a Keras model, built.
+        loaded: names of layers whose weights come from elsewhere and may well stay as they are.
+        limits: the thresholds.
+    """
+    yield from check_bypassed(model)
+    yield from check_linear(model)
+    yield from check_frozen(model, loaded, limits)
+    yield from check_symmetric(model)
+    yield from check_dropout(model, limits)
+    yield from check_narrow(model)
+
+
+def check_bypassed(model: Any) -> Iterator[Finding]:
+    """Layers that were called on the way and whose result does not reach the output.
+
+    Keras leaves them out of `model.layers`; they hang on the outbound nodes of what they were called on. A model that
+    was saved and loaded has lost them.
+    """
+    dropped: list[Any] = []
+    for inner in [model, *model._flatten_layers(include_self=False)]:
+        if isinstance(inner, keras.Model) and getattr(inner, "_nodes_by_depth", None):
+            dropped += _dangling(inner)
+    if not dropped:
+        return
+    yield Finding(
+        "bypassed-layers",
+        "error",
+        f"layer{'s' if len(dropped) > 1 else ''} {named(dropped)}",
+        f"{len(dropped)} layer{'s were' if len(dropped) > 1 else ' was'} called, but no path leads from "
+        f"{'them' if len(dropped) > 1 else 'it'} to the output.",
+        numbers={"layers": len(dropped)},
+    )
+
+
+def _dangling(model: Any) -> list[Any]:
+    """Operations reached from those of a model that are none of its own, as far as no other model ends in them."""
+    own = {id(operation) for operation in model._operations}
+    nodes = [node for level in model._nodes_by_depth.values() for node in level]
+    known = {id(node) for node in nodes}
+    # Several models may share layers: what is called on this model's own tensors counts, not on those of others.
+    tensors = {id(tensor) for node in nodes for tensor in node.output_tensors}
+    waiting = [
+        node
+        for operation in model._operations
+        for node in operation._outbound_nodes
+        if id(node) not in known and any(id(tensor) in tensors for tensor in node.input_tensors)
+    ]
+    found: dict[int, Any] = {}
+    while waiting:
+        operation = waiting.pop().operation
+        if id(operation) in own or id(operation) in found or operation is model:
+            continue
+        found[id(operation)] = operation
+        waiting += operation._outbound_nodes
+    return list(found.values())
+
+
+def check_linear(model: Any) -> Iterator[Finding]:
+    """No activation between layers of weights."""
+    found = leaves(model)
+    weighted = [layer for layer in found if isinstance(layer, WEIGHTED)]
+    if len(weighted) < 2 or _has_own_code(model):
+        return
+    last = weighted[-1]
+    if any(not isinstance(layer, LINEAR) and not _is_identity(layer) for layer in found[: found.index(last)]):
+        return
+    if all(_is_linear(layer) for layer in weighted[:-1]):
+        yield Finding(
+            "missing-nonlinearity",
+            "error",
+            f"layers {named(weighted)}",
+            f"There is no activation function between {len(weighted)} layers of weights.",
+            numbers={"layers": len(weighted)},
+        )
+
+
+def _has_own_code(model: Any) -> bool:
+    """Whether operations may stand between layers that no list of layers shows."""
+    if isinstance(model, keras.Sequential):
+        return any(_has_own_code(layer) for layer in model.layers if isinstance(layer, keras.Model))
+    if not getattr(model, "_operations", None):
+        return True
+    others = [op for op in model._operations if not isinstance(op, keras.Layer)]
+    inner = [op for op in model._operations if isinstance(op, keras.Model)]
+    return bool(others) or any(_has_own_code(m) for m in inner)
+
+
+def _is_linear(layer: Any) -> bool:
+    return getattr(layer, "activation", None) in (None, keras.activations.linear)
+
+
+def _is_identity(layer: Any) -> bool:
+    return type(layer) is layers.Activation and _is_linear(layer)
+
+
+def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
+    """Layers that are not trained, though their weights are still as an initialiser makes them."""
+    weighted = [layer for layer in leaves(model) if layer.weights and _size(layer) > 0]
+    total = sum(_size(layer) for layer in weighted)
+    frozen = [layer for layer in weighted if not _trains(layer) and layer.name not in loaded and _is_fresh(layer)]
+    share = sum(_size(layer) for layer in frozen) / max(1, total)
+    assert limits.frozen is not None
+    kernels = [layer for layer in frozen if isinstance(layer, WEIGHTED)]
+    all_kernels = [layer for layer in weighted if isinstance(layer, WEIGHTED)]
+    if kernels and (share > limits.frozen or len(kernels) >= 0.5 * len(all_kernels)):
+        yield Finding(
+            "frozen-layers",
+            "error",
+            f"layer{'s' if len(kernels) > 1 else ''} {named(kernels)}",
+            f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen, and "
+            "their weights are fresh from the initialiser.",
+            numbers={"layers": len(kernels), "share": share},
+        )
+
+
+def _size(layer: Any) -> int:
+    return sum(int(np.prod(v.shape)) for v in layer.weights if "seed" not in v.path and v.dtype != "uint32")
+
+
+def _trains(layer: Any) -> bool:
+    return bool(layer.trainable_variables)
+
+
+def _is_fresh(layer: Any) -> bool:
+    """Whether weights look as their initialiser makes them: biases as at the start, kernels of its spread."""
+    bias = getattr(layer, "bias", None)
+    if bias is not None and np.ptp(np.asarray(bias)) > 0:
+        return False
+    moving = getattr(layer, "moving_mean", None)
+    if moving is not None:
+        return not np.asarray(moving).any()
+    kernel = getattr(layer, "kernel", None)
+    if kernel is None or not hasattr(layer, "kernel_initializer"):
+        return bias is not None
+    try:
+        fresh = float(np.std(np.asarray(layer.kernel_initializer(kernel.shape, dtype="float32"))))
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return bool(abs(float(np.std(np.asarray(kernel))) - fresh) <= 0.15 * fresh + 1e-12)
+
+
+def check_symmetric(model: Any) -> Iterator[Finding]:
+    """Hidden layers all of whose weights are equal."""
+    weighted = [layer for layer in leaves(model) if isinstance(layer, WEIGHTED) and layer.built]
+    same = []
+    for layer in weighted[:-1]:  # a last layer of zeros is a good start
+        kernel = np.asarray(layer.kernel)
+        units = kernel.reshape(-1, kernel.shape[-1])
+        if units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0:
+            same.append(layer)
+    if same:
+        yield Finding(
+            "symmetric-init",
+            "error",
+            f"layer{'s' if len(same) > 1 else ''} {named(same)}",
+            f"All units start with the same weights ({float(np.asarray(same[0].kernel).flat[0]):g} in {same[0].name}).",
+            numbers={"layers": len(same)},
+        )
+
+
+def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
+    """Dropout of nearly everything, and dropout directly before batch norm."""
+    found = leaves(model)
+    assert limits.dropout is not None
+    high = [layer for layer in found if isinstance(layer, DROPOUTS) and layer.rate > limits.dropout]
+    if high:
+        most = max(layer.rate for layer in high)
+        yield Finding(
+            "excessive-dropout",
+            "warning",
+            f"layer{'s' if len(high) > 1 else ''} {named(high)}",
+            f"{most:.0%} of the units are dropped in each step.",
+            numbers={"rate": most},
+        )
+    before = [
+        layer
+        for layer, following in pairwise(found)
+        if isinstance(layer, DROPOUTS) and layer.rate > 0 and isinstance(following, layers.BatchNormalization)
+    ]
+    if before:
+        yield Finding(
+            "dropout-before-norm",
+            "note",
+            f"layer{'s' if len(before) > 1 else ''} {named(before)}",
+            f"Dropout of {before[0].rate:.0%} stands directly before a batch norm.",
+            numbers={"rate": before[0].rate},
+        )
+
+
+def check_narrow(model: Any) -> Iterator[Finding]:
+    """Maps of one pixel that convolutions are still to look at, and hidden layers of one or two units."""
+    weighted = [layer for layer in leaves(model) if isinstance(layer, WEIGHTED) and layer.built]
+    if len(weighted) < 2:
+        return
+    classes = weighted[-1].kernel.shape[-1]
+    thin = [layer for layer in weighted[:-1] if layer.kernel.shape[-1] <= min(2, (classes - 1) // 2)]
+    if thin:
+        units = thin[0].kernel.shape[-1]
+        yield Finding(
+            "collapsed-features",
+            "warning",
+            f"layer {thin[0].name}",
+            f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}; behind it "
+            f"{classes} outputs are to be told apart.",
+            numbers={"units": units},
+        )
+        return
+    blind = [layer for layer in weighted[:-1] if isinstance(layer, layers.Conv2D) and _sees_one_pixel(layer)]
+    if len(blind) > 1:
+        yield Finding(
+            "collapsed-features",
+            "warning",
+            f"layers {named(blind)}",
+            f"{len(blind)} convolutions of more than one pixel look at maps of 1×1: pools and strides before them have "
+            "left nothing to look at.",
+            numbers={"layers": len(blind)},
+        )
+
+
+def _sees_one_pixel(layer: Any) -> bool:
+    try:
+        height, width = layer.input.shape[1:3]
+    except (AttributeError, ValueError):
+        return False
+    return (height, width) == (1, 1) and max(layer.kernel_size) > 1

@@ -1,0 +1,89 @@
+"""Checks of how fast a run is to learn: learning rate, schedule, batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from exprun.config.schema import Doctor
+from exprun.doctor.finding import Finding
+from exprun.doctor.graph import leaves
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a run goes about it.
+
+    Args:
+        optimizer: a name of the config (`sgd_momentum`), empty where it is another.
+        rates: learning rate of each step of the run, or of evenly spaced ones, (any number,).
+        steps: of the run; None where unknown.
+        batch: images in a step.
+    """
+
+    optimizer: str
+    rates: np.ndarray
+    steps: int | None
+    batch: int
+
+
+def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
+    """A rate outside what is usual for the optimiser, and a decay that ends learning too soon."""
+    usual = (limits.rates or {}).get(pace.optimizer)
+    rates = pace.rates[np.isfinite(pace.rates)]
+    if not len(rates):
+        return
+    top = float(rates.max())
+    if usual is not None and not usual[0] <= top <= usual[1]:
+        high = top > usual[1]
+        yield Finding(
+            "learning-rate-high" if high else "learning-rate-low",
+            "warning",
+            "optimiser",
+            f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
+            numbers={"rate": top, "least": usual[0], "most": usual[1]},
+        )
+    behind = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
+    assert limits.decayed is not None
+    if len(behind) > len(rates) // 2 and (early := float(behind.max())) < limits.decayed * top:
+        yield Finding(
+            "learning-rate-decay",
+            "error",
+            "schedule",
+            f"The learning rate falls from {top:.2g} to {early:.2g} within a tenth of the run's "
+            f"{pace.steps or len(rates):,} steps.",
+            numbers={"rate": top, "early": early},
+        )
+
+
+def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding]:
+    """Batch norm of too few images, and moving averages that do not arrive before the run ends."""
+    norms = [x for x in leaves(model) if type(x) is keras.layers.BatchNormalization and x.trainable]
+    if not norms:
+        return
+    assert limits.norm_batch is not None
+    assert limits.norm_lag is not None
+    maps = all(len(layer.input_spec.axes or {}) and layer.input_spec.ndim == 4 for layer in norms if layer.input_spec)
+    least = limits.norm_batch if not maps else max(2, limits.norm_batch - 1)
+    if pace.batch < least:
+        yield Finding(
+            "small-batch-norm",
+            "warning",
+            f"layer {norms[0].name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
+            f"Batch norm sees {pace.batch} image{'s' if pace.batch > 1 else ''} at a time.",
+            numbers={"batch": pace.batch},
+        )
+    if pace.steps:
+        slow = max(norms, key=lambda layer: layer.momentum)
+        left = slow.momentum**pace.steps
+        if left > limits.norm_lag:
+            yield Finding(
+                "lagging-batch-norm",
+                "warning",
+                f"layer {slow.name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
+                f"With momentum {slow.momentum:g} and {pace.steps:,} steps, {left:.0%} of a moving average is still "
+                "its first value at the end of the run.",
+                numbers={"momentum": slow.momentum, "left": left},
+            )

@@ -1,0 +1,134 @@
+"""One pass of a batch through a model, layer by layer, that leaves the model as it was."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Call:
+    """A layer that was called.
+
+    Args:
+        layer: it.
+        inputs: what it took, (batch, …).
+        outputs: what it gave, (batch, …).
+    """
+
+    layer: Any
+    inputs: Any
+    outputs: Any
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A batch that went through a model.
+
+    Args:
+        calls: of layers without layers inside, in order.
+        outputs: of the model, float32, (batch, …).
+        losses: of each example, (batch,), or None without a loss.
+        penalty: what regularisers add to the mean loss.
+        gradients: of the mean loss, for each trainable variable; None where it has none; empty without a loss.
+        penalties: gradients of the regularisers alone, likewise; empty where there are no regularisers.
+    """
+
+    calls: list[Call]
+    outputs: np.ndarray
+    losses: np.ndarray | None = None
+    penalty: float = 0.0
+    gradients: list[np.ndarray | None] = field(default_factory=list)
+    penalties: list[np.ndarray | None] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def _recording(calls: list[Call]) -> Iterator[None]:
+    """Note the calls of leaf layers; works for functional, sequential and subclassed models alike."""
+    original = keras.Layer.__call__
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = original(self, *args, **kwargs)
+        if args and tf.is_tensor(args[0]) and tf.is_tensor(outputs) and not self._layers:
+            calls.append(Call(self, args[0], outputs))
+        return outputs
+
+    keras.Layer.__call__ = noted
+    try:
+        yield
+    finally:
+        keras.Layer.__call__ = original
+
+
+@contextlib.contextmanager
+def unchanged(model: Any) -> Iterator[None]:
+    """Give moving averages, metrics and the state of random layers back as they were."""
+    kept = [(v, tf.identity(v.value)) for v in _states(model)]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
+def _states(model: Any) -> list[Any]:
+    """All variables that a call in training mode may change."""
+    found = {id(v): v for v in [*model.non_trainable_variables, *model.variables] if not v.trainable}
+    for layer in model._flatten_layers(include_self=True):
+        for value in vars(layer).values():
+            state = getattr(value, "state", None) if isinstance(value, keras.random.SeedGenerator) else None
+            if state is not None:
+                found[id(state)] = state
+    return list(found.values())
+
+
+def passed(model: Any, inputs: Any, training: bool) -> Pass:
+    """Send a batch forwards.
+
+    Args:
+        model: a Keras model.
+        inputs: as the model takes them.
+        training: the mode.
+    """
+    calls: list[Call] = []
+    with unchanged(model), _recording(calls):
+        outputs = _call(model, inputs, training)
+    return Pass(calls, _float(outputs))
+
+
+def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
+    """Send a batch forwards in training mode, and the gradient of its mean loss backwards.
+
+    Args:
+        model: a Keras model.
+        inputs: as the model takes them.
+        losses: of the model's outputs, for each example, (batch,).
+    """
+    calls: list[Call] = []
+    variables = model.trainable_variables
+    with unchanged(model), tf.GradientTape(persistent=True) as tape:
+        with _recording(calls):
+            outputs = _call(model, inputs, True)
+        found = tf.cast(losses(outputs), tf.float32)
+        mean = tf.reduce_mean(found)
+        terms = [tf.cast(term, tf.float32) for term in model.losses]
+        penalty = tf.add_n(terms) if terms else tf.constant(0.0)
+    gradients = [_dense(g) for g in tape.gradient(mean, variables)]
+    penalties = [_dense(g) for g in tape.gradient(penalty, variables)] if terms else []
+    return Pass(calls, _float(outputs), found.numpy(), float(penalty), gradients, penalties)
+
+
+def _call(model: Any, inputs: Any, training: bool) -> Any:
+    return model(inputs, training=training) if model._call_has_training_arg else model(inputs)
+
+
+def _dense(gradient: Any) -> np.ndarray | None:
+    return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient), np.float32)
+
+
+def _float(tensor: Any) -> np.ndarray:
+    return np.asarray(tf.cast(tensor, tf.float32))

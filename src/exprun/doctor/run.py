@@ -1,0 +1,158 @@
+"""The doctor of a run of exprun: what it looks at, and the listener that watches."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exprun.config.errors import RunError
+from exprun.config.schema import Config, Fault
+from exprun.data import Dataset, Split
+from exprun.doctor.data import Images, digests
+from exprun.doctor.examine import Subject, examine
+from exprun.doctor.finding import Diagnosis, Finding, write_findings
+from exprun.doctor.objective import probed
+from exprun.doctor.pace import Pace
+from exprun.doctor.remedies import overrides_for
+from exprun.doctor.watch import SUSPICION, Watch, guess_of
+from exprun.run_folder import run_folder
+from exprun.schedule import rate_at
+from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
+
+if TYPE_CHECKING:
+    from exprun.assembly import Assembly
+
+log = logging.getLogger(__name__)
+INPUTS = 256  # images whose scaling is compared
+
+
+def subject_of(config: Config, dataset: Dataset, assembly: "Assembly", steps_per_epoch: int, steps: int) -> Subject:
+    """What the doctor looks at in a run; nothing in it tells which bug was put in on purpose.
+
+    Args:
+        config: of the run, as its author meant it.
+        dataset: its images.
+        assembly: its network.
+        steps_per_epoch: of the run.
+        steps: of the whole run.
+    """
+    step, limits = assembly.step, config.doctor
+    assert limits.sample is not None
+    classes = len(dataset.classes)
+    train = _images(dataset.train, classes, limits.sample)
+    rows, labels = _drawn(dataset.train, INPUTS)
+    pixels = dataset.train.images[rows].astype(np.float32)
+    scaling, evaluation = step.preprocessing.train, step.preprocessing.evaluation
+    plain, other = (np.asarray(scale(scale.cropped(pixels))) for scale in (scaling, evaluation))
+    numbers = np.unique(np.linspace(0, max(0, steps - 1), min(200, max(1, steps))).astype(np.int64))
+    rates = rate_at(config.schedule, config.optim.learning_rate, numbers, steps_per_epoch, steps)
+    pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size)
+    val = _images(dataset.val, classes, limits.sample // 2)
+    return Subject(
+        step.model,
+        probed(step.losses, classes),
+        labels,
+        replace(train, inputs=plain, labels=labels),
+        replace(val, inputs=np.asarray(evaluation(evaluation.cropped(_pixels(dataset.val, INPUTS))))),
+        other,
+        pace,
+        config.data.class_weights != "none",
+        frozenset(assembly.loaded),
+    )
+
+
+def _images(split: Split, classes: int, sample: int) -> Images:
+    """Pixels of some images, and the counts of all labels."""
+    rows, labels = _drawn(split, sample)
+    counts = np.bincount(split.row_labels, minlength=classes)
+    shuffled = np.random.default_rng(0).permutation(split.rows)
+    return Images(np.empty(0, np.float32), labels, counts, split.images[rows], labels, digests(split.images, shuffled))
+
+
+def _drawn(split: Split, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of some images, the same at each call, and their labels."""
+    chosen = np.random.default_rng(0).permutation(split.rows)[:count]
+    return chosen, split.labels[chosen].astype(np.int32)
+
+
+def _pixels(split: Split, count: int) -> np.ndarray:
+    return split.images[_drawn(split, count)[0]].astype(np.float32)
+
+
+class RunDoctor:
+    """Watches a run, and tells what it finds as events.
+
+    Args:
+        config: of the run.
+        dataset: its images.
+        assembly: its network.
+        emit: called with each finding.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset, assembly: "Assembly", emit: Emit) -> None:
+        self.folder = run_folder(config)
+        self.config = replace(config, fault=Fault(name="none"))  # it is to be found, not to be read
+        self.dataset, self.assembly, self.emit = dataset, assembly, emit
+        self.limits = config.doctor
+        self.diagnosis = Diagnosis(config.doctor.silence)
+        self._watch: Watch | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case RunStarted():
+                self._start(event)
+            case StepsDone() if self._watch is not None:
+                self._tell(self._watch.steps(event.step, event.losses, event.accuracies))
+                if self._watch.due(event.step):
+                    self._tell(self._watch.probe(event.step))
+            case EpochDone() if self._watch is not None:
+                self._watch.trained = (event.loss, event.accuracy)
+            case Evaluated(split="val") if self._watch is not None:
+                self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
+
+    def _start(self, event: RunStarted) -> None:
+        subject = subject_of(self.config, self.dataset, self.assembly, event.steps_per_epoch, event.total_steps)
+        assert self.limits.images is not None
+        assert subject.train.counts is not None
+        few = slice(self.limits.images)
+        self._watch = Watch(
+            subject.model,
+            subject.objective,
+            subject.train.inputs[few],
+            subject.labels[few],
+            guess_of(subject.train.counts, self.config.trainer.label_smoothing),
+            self.config.trainer.batch_size,
+            event.total_steps,
+            self.limits,
+        )
+        if event.first_step == 0:
+            found = examine(subject, self.limits)
+            self._watch.suspicion = next((f for f in found if (f.cause, f.severity) == SUSPICION), None)
+            self._tell(found)
+
+    def _tell(self, findings: Iterable[Finding]) -> None:
+        news = self.diagnosis.add(
+            replace(finding, overrides=overrides_for(finding.cause, self.config)) for finding in findings
+        )
+        if news:
+            write_findings(self.folder / "findings.json", self.diagnosis.findings)
+        for finding in news:
+            self.emit(Diagnosed(finding.cause, finding.severity, str(finding), finding.step))
+        graves = [finding for finding in news if finding.severity == "error"]
+        if graves and self.limits.on_failure == "stop":
+            raise RunError(f"doctor.on_failure=stop: {graves[0]}")
+
+
+def examined(config: Config, dataset: Dataset, assembly: "Assembly") -> list[Finding]:
+    """The findings before training, with overrides to try; silenced causes left out."""
+    per_epoch = max(1, len(dataset.train) // config.trainer.batch_size)
+    steps = per_epoch * config.trainer.epochs
+    steps = min(steps, config.trainer.max_steps or steps)
+    honest = replace(config, fault=Fault(name="none"))
+    diagnosis = Diagnosis(config.doctor.silence)
+    found = examine(subject_of(honest, dataset, assembly, per_epoch, steps), config.doctor)
+    diagnosis.add(replace(finding, overrides=overrides_for(finding.cause, honest)) for finding in found)
+    return diagnosis.findings

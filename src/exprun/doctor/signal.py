@@ -1,0 +1,297 @@
+"""Checks of one batch that went through a network at its first weights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from exprun.config.schema import Doctor
+from exprun.doctor.finding import Finding
+from exprun.doctor.graph import WEIGHTED
+from exprun.doctor.objective import Objective
+from exprun.doctor.record import Call, Pass, passed
+
+NORMS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.UnitNormalization,
+    keras.layers.Normalization,
+)
+
+
+def array(tensor: Any) -> np.ndarray:
+    """A tensor as float32, one row an image."""
+    found = np.asarray(tf.cast(tensor, tf.float32))
+    return found.reshape(len(found), -1)
+
+
+def rms(tensor: Any) -> float:
+    """Root mean square of all values."""
+    return float(np.sqrt(np.mean(np.square(array(tensor), dtype=np.float64))))
+
+
+def spread(tensor: Any) -> float:
+    """Standard deviation over images, root mean square over all else: what is left of their differences."""
+    return float(np.sqrt(np.mean(array(tensor).var(0, dtype=np.float64))))
+
+
+def weighted_calls(calls: list[Call]) -> list[Call]:
+    """The calls of layers with a matrix of weights."""
+    return [call for call in calls if isinstance(call.layer, WEIGHTED)]
+
+
+def check_signal(found: Pass, limits: Doctor) -> Iterator[Finding]:
+    """How the differences between images fare on their way through the depth."""
+    calls = weighted_calls(found.calls)
+    if len(calls) < 2 or not np.isfinite(found.outputs).all():
+        return
+    first, last = calls[0], calls[-1]
+    before, behind = spread(first.inputs), spread(last.inputs)
+    if before <= 0:
+        return
+    ratio = behind / before
+    numbers = {"input": before, "last_hidden": behind, "ratio": ratio, "outputs": spread(found.outputs)}
+    assert limits.vanishing is not None
+    assert limits.exploding is not None
+    if ratio < limits.vanishing and behind < limits.vanishing:
+        yield Finding(
+            "vanishing-signal",
+            "error",
+            f"{len(calls)} layers of weights, from {first.layer.name} to {last.layer.name}",
+            f"At the start images differ by {before:.2g} at the input and by {behind:.2g} in front of the last layer: "
+            f"{1 / max(ratio, 1e-30):,.0f} times less.",
+            numbers=numbers,
+        )
+    elif ratio > limits.exploding:
+        gains = [spread(c.outputs) / max(spread(c.inputs), 1e-12) for c in calls[:-1]]
+        worst = int(np.argmax(gains))
+        yield Finding(
+            "exploding-signal",
+            "error",
+            f"layer {calls[worst].layer.name}",
+            f"At the start images differ by {before:.3g} at the input and by {behind:,.3g} in front of the last layer, "
+            f"{ratio:,.0f} times more; {calls[worst].layer.name} alone multiplies by {gains[worst]:.3g}"
+            f"{_deviation(calls[worst].layer)}.",
+            numbers=numbers | {"gain": gains[worst]},
+        )
+
+
+def _deviation(layer: Any) -> str:
+    """How large its weights are beside what He et al. propose."""
+    kernel = np.asarray(layer.kernel)
+    wanted = np.sqrt(2 / np.prod(kernel.shape[:-1]))
+    return f", its weights deviate by {kernel.std():.2g} where He initialisation has {wanted:.2g}"
+
+
+def check_first_loss(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """The loss at the first weights against that of guessing, and inputs so large that they explain it."""
+    if found.losses is None or objective.kind != "softmax":
+        return
+    loss, classes = float(found.losses.mean()), found.outputs.shape[-1]
+    guess = float(np.log(classes))
+    assert limits.large_loss is not None
+    if not np.isfinite(loss) or loss <= limits.large_loss * guess:
+        return
+    numbers = {"loss": loss, "guessing": guess}
+    evidence = f"The loss is {loss:,.4g} before training, where guessing costs ln {classes} = {guess:.3f}."
+    calls = weighted_calls(found.calls)
+    size = rms(calls[0].inputs) if calls else 0.0
+    assert limits.large_input is not None
+    if size > limits.large_input:
+        yield Finding(
+            "unscaled-input",
+            "warning",
+            "input",
+            f"Images reach {calls[0].layer.name} with values around {size:.3g} (root mean square). {evidence}",
+            numbers=numbers | {"rms": size},
+        )
+    yield Finding("large-first-loss", "warning", "loss", evidence, numbers=numbers)
+
+
+def check_unscaled_regression(
+    found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor
+) -> Iterator[Finding]:
+    """The same for a loss of numbers: errors at the start that are far larger than the numbers are."""
+    if found.losses is None or objective.kind not in ("error", "sigmoid") or not found.calls:
+        return
+    calls = weighted_calls(found.calls)
+    size = rms(calls[0].inputs) if calls else 0.0
+    outputs, targets = rms(found.outputs), rms(labels)
+    assert limits.large_input is not None
+    assert limits.large_loss is not None
+    known = {id(c.layer) for c in found.calls if isinstance(c.layer, NORMS)}
+    logits = rms(calls[-1].outputs) if calls else outputs
+    large = logits > 4 * limits.large_loss if objective.kind == "sigmoid" else outputs > limits.large_loss * targets
+    if size > limits.large_input and not known and large:
+        yield Finding(
+            "unscaled-input",
+            "warning",
+            "input",
+            f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), and the last layer "
+            f"gives {logits:.3g} at the start.",
+            numbers={"rms": size, "outputs": logits},
+        )
+
+
+def check_gradients(model: Any, found: Pass, limits: Doctor) -> Iterator[Finding]:
+    """Variables without a gradient, gradients that vanish on their way back, and a penalty that outweighs them."""
+    variables = model.trainable_variables
+    if not found.gradients or found.losses is None or not np.isfinite(found.losses).all():
+        return
+    without = [v for v, g in zip(variables, found.gradients, strict=True) if g is None]
+    if without:
+        owners = sorted({v.path.rsplit("/", 1)[0] for v in without})
+        yield Finding(
+            "untrained-variables",
+            "error",
+            f"layer{'s' if len(owners) > 1 else ''} {', '.join(owners[:4])}{' and more' if len(owners) > 4 else ''}",
+            f"{len(without)} of {len(variables)} trainable variables get no gradient from the loss.",
+            numbers={"variables": len(without)},
+        )
+    sizes = [
+        (v.path, float(np.linalg.norm(g)) / max(float(np.linalg.norm(np.asarray(v))), 1e-12))
+        for v, g in zip(variables, found.gradients, strict=True)
+        if g is not None and len(v.shape) > 1
+    ]
+    assert limits.gradient_ratio is not None
+    if len(sizes) > 2 and sizes[-1][1] > 0 and sizes[0][1] < limits.gradient_ratio * sizes[-1][1]:
+        yield Finding(
+            "vanishing-gradient",
+            "warning",
+            f"layer {sizes[0][0].rsplit('/', 1)[0]}",
+            f"Its gradient is {sizes[0][1]:.1e} of its weights, that of the last layer {sizes[-1][1]:.1e}.",
+            numbers={"first": sizes[0][1], "last": sizes[-1][1]},
+        )
+    yield from _check_penalty(variables, found, limits)
+
+
+def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterator[Finding]:
+    if not found.penalties:
+        return
+    both = [
+        (v.path, float(np.linalg.norm(p)), float(np.linalg.norm(g)))
+        for v, g, p in zip(variables, found.gradients, found.penalties, strict=True)
+        if g is not None and p is not None and p.any()
+    ]
+    assert limits.penalty is not None
+    heavy = [(path, p / max(g, 1e-30)) for path, p, g in both if p > limits.penalty * g]
+    if both and len(heavy) > len(both) / 2:
+        path, ratio = max(heavy, key=lambda pair: pair[1])
+        yield Finding(
+            "strong-regularization",
+            "error",
+            f"layer {path.rsplit('/', 1)[0]}",
+            f"In {len(heavy)} of {len(both)} regularised weights the penalty's gradient outweighs that of the data, "
+            f"here {ratio:,.0f} times; the whole penalty is {found.penalty:.3g}.",
+            numbers={"ratio": ratio, "penalty": found.penalty},
+        )
+
+
+def check_dead(
+    found: Pass, loss: float | None, guess: float | None, step: int | None, limits: Doctor
+) -> Iterator[Finding]:
+    """Units that are zero for every image, in a network that has not learned.
+
+    A unit is a channel of a map, or a value of a row. Networks that fit their images well may have many.
+    """
+    assert limits.dead is not None
+    if loss is not None and guess is not None and loss < 0.7 * guess:
+        return
+    worst, share = None, 0.0
+    for call in found.calls:
+        name = getattr(getattr(call.layer, "activation", None), "__name__", "")
+        if name != "relu" and not isinstance(call.layer, keras.layers.ReLU):
+            continue
+        values = np.asarray(tf.cast(call.outputs, tf.float32))
+        if len(values) < 8:
+            return
+        dead = float((np.abs(values).reshape(-1, values.shape[-1]).max(0) == 0).mean())
+        if dead > share:
+            worst, share = call.layer, dead
+    if worst is not None and share >= limits.dead:
+        yield Finding(
+            "dead-relu",
+            "error",
+            f"layer {worst.name}",
+            f"{share:.0%} of its units are zero for each of {len(found.outputs)} images.",
+            step,
+            {"share": share},
+        )
+
+
+def check_dependence(found: Pass, step: int | None, limits: Doctor) -> Iterator[Finding]:
+    """Outputs that are the same for every image, though the images are not."""
+    assert limits.constant_output is not None
+    if not np.isfinite(found.outputs).all() or len(found.outputs) < 4 or not found.calls:
+        return
+    if spread(found.calls[0].inputs) <= 0:
+        return
+    own, size = spread(found.outputs), rms(found.outputs)
+    if own <= limits.constant_output * size and size > 0:
+        yield Finding(
+            "input-independent",
+            "error",
+            "output",
+            f"For {len(found.outputs)} different images the outputs differ by {own:.1e}; their size is {size:.2g}.",
+            step,
+            {"spread": own, "size": size},
+        )
+
+
+def check_augmentation(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """What reaches the first layer of weights in training mode against inference mode, for the same images.
+
+    Args:
+        model: a Keras model.
+        found: a pass in training mode.
+        inputs: of that pass.
+        limits: the thresholds.
+    """
+    calls, others = weighted_calls(found.calls), weighted_calls(passed(model, inputs, training=False).calls)
+    if not calls or not others or calls[0].layer is not others[0].layer:
+        return
+    here, there = array(calls[0].inputs), array(others[0].inputs)
+    if here.shape != there.shape or not (np.isfinite(here).all() and np.isfinite(there).all()):
+        return
+    mean, deviation = float(there.mean()), float(there.std())
+    ratio, shift = float(here.std()) / max(deviation, 1e-12), abs(float(here.mean()) - mean) / max(deviation, 1e-12)
+    assert limits.augmented is not None
+    if ratio > limits.augmented or shift > limits.augmented:
+        yield Finding(
+            "strong-augmentation",
+            "warning",
+            f"in front of layer {calls[0].layer.name}",
+            f"In training the same images have mean {here.mean():.3g} and standard deviation {here.std():.3g} there, in "
+            f"inference mode {mean:.3g} and {deviation:.3g}.",
+            numbers={"std": float(here.std()), "inference_std": deviation},
+        )
+
+
+def check_mixing(model: Any, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """Whether an image's output in inference mode changes with the other images of its batch."""
+    inputs = inputs[:8]
+    if len(inputs) < 4:
+        return
+    together = passed(model, inputs, training=False).outputs
+    half = len(inputs) // 2
+    changed = np.concatenate([inputs[:half], inputs[half:][::-1] * 0.5])
+    try:
+        apart = passed(model, changed, training=False).outputs
+    except Exception:  # a model that takes one size of batch only
+        return
+    if together.shape != apart.shape or len(together) != len(inputs) or not np.isfinite(together).all():
+        return
+    difference = float(np.abs(together[:half] - apart[:half]).max())
+    size = max(float(np.abs(together).max()), 1e-12)
+    if difference > 0.02 * size:
+        yield Finding(
+            "mixed-examples",
+            "error",
+            "output",
+            f"With other images in the second half of a batch, the outputs of the first half change by "
+            f"{difference / size:.0%}, in inference mode.",
+            numbers={"change": difference / size},
+        )

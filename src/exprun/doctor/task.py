@@ -1,0 +1,303 @@
+"""Checks of the last layer, the loss and the labels against each other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from exprun.doctor.finding import Finding
+from exprun.doctor.graph import leaves
+from exprun.doctor.objective import Objective
+
+# What an activation can give: least and most.
+RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, np.inf),
+    "softplus": (0.0, np.inf),
+}
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What labels are, by their looks.
+
+    Args:
+        values: as the loss gets them, float64, (images, …).
+        kind: `numbers` (class numbers), `rows` (one-hot), `binary` (0 and 1) or `amounts`.
+        classes: class number of each image, (images,), int64; None for amounts.
+        least, most: of the values.
+    """
+
+    values: np.ndarray
+    kind: str
+    classes: np.ndarray | None
+    least: float
+    most: float
+
+
+def read_labels(values: Any) -> Labels:
+    """Labels as a loss gets them, (images,), (images, 1) or (images, classes)."""
+    given = np.asarray(values)
+    found = given.astype(np.float64)
+    least, most = (float(found.min()), float(found.max())) if found.size else (0.0, 0.0)
+    wide = found.ndim > 1 and found.shape[-1] > 1
+    whole = bool(np.isfinite(found).all() and (found == np.rint(found)).all())
+    if wide:
+        flat = found.reshape(-1, found.shape[-1])
+        one_hot = whole and least >= 0 and most == 1 and bool((flat.sum(1) == 1).all())
+        return Labels(found, "rows" if one_hot else "amounts", flat.argmax(1) if one_hot else None, least, most)
+    flat = found.reshape(len(found), -1)[:, 0] if found.size else found
+    distinct = len(np.unique(flat))
+    few = distinct <= min(MOST_CLASSES, max(2, len(flat) // 2)) or given.dtype.kind in "iub"
+    if not (whole and few and least >= -1):
+        return Labels(found, "amounts", None, least, most)
+    kind = "binary" if least >= 0 and most <= 1 else "numbers"
+    return Labels(found, kind, flat.astype(np.int64), least, most)
+
+
+def last_activation(model: Any) -> str:
+    """The name of what the output comes from: `softmax`, `linear`, …; empty where it cannot be told."""
+    try:
+        operation = model.outputs[0]._keras_history.operation
+    except (AttributeError, IndexError, TypeError):
+        found = leaves(model)
+        operation = found[-1] if found else None
+    while isinstance(operation, keras.Model) and leaves(operation):
+        operation = leaves(operation)[-1]
+    if isinstance(operation, keras.layers.Softmax):
+        return "softmax"
+    if isinstance(operation, keras.layers.ReLU):
+        return "relu"
+    if isinstance(operation, keras.layers.Layer) and hasattr(operation, "activation"):
+        return "linear" if operation.activation is None else str(getattr(operation.activation, "__name__", ""))
+    return ""
+
+
+def are_probabilities(outputs: np.ndarray) -> bool:
+    """Whether each row is not negative and adds up to 1."""
+    rows = outputs.reshape(-1, outputs.shape[-1])
+    return rows.shape[1] > 1 and bool(rows.min() >= 0) and bool(np.abs(rows.sum(1) - 1).max() < 2e-2)
+
+
+def check_task(
+    model: Any, outputs: np.ndarray, objective: Objective, labels: Labels, says_accuracy: bool
+) -> Iterator[Finding]:
+    """Labels that the loss cannot take, and a last layer that does not go with the loss.
+
+    Args:
+        model: a Keras model.
+        outputs: of a batch, (images, units).
+        objective: its loss.
+        labels: of some images.
+        says_accuracy: whether an accuracy is measured: the labels are meant to be classes.
+    """
+    units = outputs.shape[-1]
+    if outputs.ndim != 2:
+        return
+    if not np.isfinite(labels.values).all():
+        bad = int((~np.isfinite(labels.values)).sum())
+        yield Finding("non-finite-input", "error", "labels", f"{bad:,} labels are NaN or infinite.")
+        return
+    match objective.kind:
+        case "softmax":
+            yield from _check_encoding(objective, labels, units)
+            yield from _check_softmax(model, outputs, objective, labels)
+        case "sigmoid":
+            yield from _check_sigmoid(model, outputs, objective, labels)
+        case "error":
+            yield from _check_error(model, outputs, objective, labels, says_accuracy)
+
+
+def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterator[Finding]:
+    if labels.kind == "amounts":
+        yield Finding(
+            "wrong-loss",
+            "error",
+            "loss",
+            f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to {labels.most:.3g}.",
+        )
+        return
+    if objective.sparse == (labels.kind == "rows") and units > 1:
+        given = "one-hot rows" if labels.kind == "rows" else "class numbers"
+        taken = "class numbers" if objective.sparse else "one-hot rows"
+        yield Finding("label-encoding", "error", "labels", f"{objective.name} takes {taken}; the labels are {given}.")
+        return
+    if not objective.sparse or units < 2:
+        return
+    if labels.least < 0 or labels.most >= units:
+        from_one = labels.least == 1 and labels.most == units
+        wrong = "label-out-of-range" if labels.least < 0 or from_one else "output-units"
+        yield Finding(
+            wrong,
+            "error",
+            "labels" if wrong == "label-out-of-range" else "last layer",
+            f"The labels go from {labels.least:g} to {labels.most:g}, but the last layer has {units} units, for the "
+            f"classes 0 to {units - 1}.",
+            numbers={"least": labels.least, "most": labels.most, "units": units},
+        )
+
+
+def _check_softmax(model: Any, outputs: np.ndarray, objective: Objective, labels: Labels) -> Iterator[Finding]:
+    units, activation = outputs.shape[-1], last_activation(model)
+    if units == 1:
+        name = f"a {activation}" if activation else "an output"
+        yield Finding(
+            "output-units" if activation == "sigmoid" else "output-activation",
+            "error",
+            "last layer",
+            f"It has one unit with {name}; {objective.name} compares classes, each of which needs its own unit.",
+            numbers={"units": 1},
+        )
+        return
+    probabilities = are_probabilities(outputs)
+    if objective.from_logits:
+        if probabilities or activation in ("softmax", "sigmoid"):
+            yield Finding(
+                "softmax-twice",
+                "error",
+                "last layer",
+                f"Its outputs are probabilities already ({activation or 'each row adds up to 1'}), and "
+                f"{objective.name} takes logits: it cannot fall below {_least_loss(units):.2f}.",
+                numbers={"least_loss": _least_loss(units)},
+            )
+        elif activation in ("relu", "tanh"):
+            yield _range_finding(activation, objective)
+        return
+    if probabilities or activation == "softmax":
+        return
+    if activation in ("", "linear"):
+        yield Finding(
+            "missing-softmax",
+            "error",
+            "last layer",
+            f"Its outputs are {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes probabilities.",
+            numbers={"least": float(outputs.min()), "most": float(outputs.max())},
+        )
+    else:
+        yield _range_finding(activation, objective)
+
+
+def _least_loss(units: int) -> float:
+    """Cross-entropy of a right answer that went through a second softmax."""
+    return float(np.log(np.e + units - 1) - 1)
+
+
+def _range_finding(activation: str, objective: Objective) -> Finding:
+    return Finding(
+        "output-activation",
+        "error" if activation in ("relu", "tanh") else "warning",
+        "last layer",
+        f"It ends in {activation}, where {objective.name} needs "
+        f"{'logits, which have no bounds' if objective.from_logits else 'a softmax: one of many classes'}.",
+    )
+
+
+def _check_sigmoid(model: Any, outputs: np.ndarray, objective: Objective, labels: Labels) -> Iterator[Finding]:
+    units, activation = outputs.shape[-1], last_activation(model)
+    probabilities = are_probabilities(outputs)
+    if labels.kind == "numbers":
+        most = int(labels.most) + 1
+        wrong = "output-units" if units == 1 and not (labels.least == -1 and labels.most == 1) else "label-encoding"
+        yield Finding(
+            wrong if labels.least >= 0 else "label-out-of-range",
+            "error",
+            "last layer" if wrong == "output-units" else "labels",
+            f"{objective.name} takes 0 and 1, but the labels go from {labels.least:g} to {labels.most:g}, and the last "
+            f"layer has {units} unit{'s' if units > 1 else ''}{f' for {most} classes' if labels.least >= 0 else ''}.",
+            numbers={"units": units, "most": labels.most},
+        )
+        return
+    if labels.least < 0 or labels.most > 1:
+        yield Finding(
+            "wrong-loss",
+            "error",
+            "loss",
+            f"{objective.name} is for yes or no, but the labels go from {labels.least:.3g} to {labels.most:.3g}.",
+        )
+        return
+    if labels.kind == "rows" and units > 2 and (probabilities or activation == "softmax"):
+        yield Finding(
+            "wrong-loss",
+            "warning",
+            "loss",
+            f"{objective.name} judges {units} units one by one, each right for all other classes, but the labels name "
+            "one class of many.",
+            numbers={"units": units},
+        )
+        return
+    if activation == "softmax" and units == 1:
+        yield Finding(
+            "output-activation",
+            "error",
+            "last layer",
+            "A softmax over one unit is 1 for every image.",
+            numbers={"units": 1},
+        )
+    elif objective.from_logits and activation in ("sigmoid", "softmax"):
+        yield Finding(
+            "softmax-twice",
+            "error",
+            "last layer",
+            f"It ends in {activation}, and {objective.name} takes logits: no output is ever below "
+            f"{0.5 if activation == 'sigmoid' else 0.27:g} as a probability.",
+        )
+    elif not objective.from_logits and activation in ("", "linear") and _leaves_unit_interval(outputs):
+        yield Finding(
+            "missing-softmax",
+            "error",
+            "last layer",
+            f"Its outputs are {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes probabilities.",
+        )
+    elif activation in ("relu", "tanh"):
+        yield Finding(
+            "output-activation",
+            "error",
+            "last layer",
+            f"It ends in {activation}, where {objective.name} needs "
+            f"{'logits' if objective.from_logits else 'a sigmoid'}.",
+        )
+
+
+def _leaves_unit_interval(outputs: np.ndarray) -> bool:
+    return bool(outputs.min() < 0 or outputs.max() > 1)
+
+
+def _check_error(
+    model: Any, outputs: np.ndarray, objective: Objective, labels: Labels, says_accuracy: bool
+) -> Iterator[Finding]:
+    units, activation = outputs.shape[-1], last_activation(model)
+    numbered = labels.kind in ("numbers", "binary") and (units > 1 or says_accuracy)
+    if numbered and not (labels.kind == "binary" and units == 1):
+        yield Finding(
+            "wrong-loss",
+            "error",
+            "loss",
+            f"{objective.name} measures distances, but the labels are class numbers ({labels.least:g} to "
+            f"{labels.most:g}), and the last layer has {units} unit{'s' if units > 1 else ''}.",
+            numbers={"units": units},
+        )
+        return
+    if labels.kind in ("rows", "binary") and (says_accuracy or labels.kind == "rows"):
+        yield Finding(
+            "wrong-loss", "warning", "loss", f"{objective.name} measures distances, but the labels are classes."
+        )
+        return
+    if activation == "softmax" and units == 1:
+        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every image.")
+        return
+    least, most = RANGES.get(activation, (-np.inf, np.inf))
+    outside = float(((labels.values < least - 1e-6) | (labels.values > most + 1e-6)).mean())
+    if outside > 0.02:
+        yield Finding(
+            "output-activation",
+            "error",
+            "last layer",
+            f"It ends in {activation}, which gives {least:g} to {most:g}, but the targets are {labels.least:.3g} to "
+            f"{labels.most:.3g}: {outside:.0%} of them cannot be reached.",
+            numbers={"outside": outside},
+        )

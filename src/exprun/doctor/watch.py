@@ -1,0 +1,342 @@
+"""What can be said while a network trains: from its losses, its evaluations, and a probe every so many steps."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from exprun.config.schema import Doctor
+from exprun.doctor import graph, signal
+from exprun.doctor.finding import Finding
+from exprun.doctor.objective import Objective
+from exprun.doctor.record import Pass, passed, passed_back
+
+log = logging.getLogger(__name__)
+SAMPLE = 4096  # values of a weight that are followed
+LEAST_STEPS = 20  # that are looked at together
+SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
+TWICE = 2  # probes or evaluations in a row before what may pass is a finding
+LATE = 3  # evaluations in a row before lagging averages are more than the usual start
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What an answer costs, and how often it is right, that looks at no image.
+
+    Args:
+        loss: cross-entropy of the classes' frequencies.
+        accuracy: share of the most frequent class.
+        classes: their number.
+    """
+
+    loss: float
+    accuracy: float
+    classes: int
+
+
+def guess_of(counts: np.ndarray, smoothing: float = 0.0) -> Guess:
+    """From how often each class occurs, (classes,), and the label smoothing."""
+    shares = counts / max(1, counts.sum())
+    shares = (1 - smoothing) * shares + smoothing / len(counts)
+    loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    return Guess(loss, float((counts / max(1, counts.sum())).max()), len(counts))
+
+
+class Watch:
+    """Follows one run.
+
+    Args:
+        model: a Keras model.
+        objective: its loss; None leaves out what needs it.
+        inputs: some training images as the network takes them, float32, (images, …).
+        labels: theirs, as the loss gets them.
+        guess: what guessing costs; None where labels are no classes.
+        batch: images in a step.
+        steps: of the whole run; None where unknown.
+        limits: the thresholds.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        objective: Objective | None,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        guess: Guess | None,
+        batch: int,
+        steps: int | None,
+        limits: Doctor,
+    ) -> None:
+        self.model, self.objective, self.inputs, self.labels = model, objective, inputs, labels
+        self.guess, self.batch, self.limits = guess, batch, limits
+        assert limits.chance_steps is not None
+        assert limits.every is not None
+        # A short run is judged by less.
+        self._recent: deque[tuple[float, float]] = deque(
+            maxlen=min(limits.chance_steps, max(LEAST_STEPS, steps // 2)) if steps else limits.chance_steps
+        )
+        self._every = min(limits.every, max(1, steps // 10)) if steps else limits.every
+        self._first_loss: float | None = None
+        self._lowest = np.inf
+        self._weights: list[tuple[int, np.ndarray]] | None = None
+        self._streaks: dict[str, int] = {}
+        self._evaluations = 0
+        self._lowest_val = np.inf
+        self._seconds, self._started = 0.0, time.perf_counter()
+        self._next = 0
+        self.suspicion: Finding | None = None  # about labels, where a probe alone cannot tell
+        self.trained: tuple[float, float] | None = None  # loss and accuracy of the last whole epoch
+
+    def due(self, step: int) -> bool:
+        """Whether it is time for a probe: every so many steps, as long as probes keep to their share of the time."""
+        assert self.limits.share is not None
+        passed_by = time.perf_counter() - self._started
+        return step >= self._next and self._seconds <= self.limits.share * passed_by
+
+    def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
+        """Take figures of steps.
+
+        Args:
+            step: behind them.
+            losses: of each, (steps,).
+            accuracies: share of the batch that was right, (steps,); NaN where it is not measured.
+        """
+        for loss, accuracy in zip(losses, accuracies, strict=True):
+            if self._first_loss is None:
+                self._first_loss = float(loss)
+            self._recent.append((float(loss), float(accuracy)))
+            self._lowest = min(self._lowest, float(loss))
+        return self._safely(lambda: self._after_steps(step))
+
+    def probe(self, step: int) -> list[Finding]:
+        """Send the probe's images through the network and back."""
+        started = time.perf_counter()
+        found = self._safely(lambda: self._probe(step))
+        self._seconds += time.perf_counter() - started
+        self._next = step + self._every
+        return found
+
+    def evaluated(self, step: int, loss: float, accuracy: float) -> list[Finding]:
+        """Take the figures of an evaluation; accuracy is NaN where it is not measured."""
+        self._evaluations += 1
+        return self._safely(lambda: self._after_evaluation(step, loss, accuracy))
+
+    def _safely(self, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+        try:
+            return list(check())
+        except Exception:  # the doctor never ends a run by a mistake of its own
+            log.exception("A check failed")
+            return []
+
+    def _streak(self, name: str, holds: bool, needed: int = TWICE) -> bool:
+        """Whether something holds for the so-manieth time in a row."""
+        self._streaks[name] = self._streaks.get(name, 0) + 1 if holds else 0
+        return self._streaks[name] >= needed
+
+    def _mean(self) -> tuple[float, float]:
+        rows = np.asarray(self._recent, np.float64)
+        return float(rows[:, 0].mean()), float(rows[:, 1].mean())
+
+    def _at_chance(self) -> bool:
+        """Whether the recent steps, all together, are right no more often than guessing (three deviations)."""
+        if self.guess is None or len(self._recent) < (self._recent.maxlen or 1):
+            return False
+        share, count = self.guess.accuracy, len(self._recent) * self.batch
+        loss, accuracy = self._mean()
+        if np.isnan(accuracy):
+            assert self.limits.chance_margin is not None
+            return loss >= (1 - self.limits.chance_margin) * self.guess.loss
+        return accuracy <= share + 3 * float(np.sqrt(share * (1 - share) / count))
+
+    def _after_steps(self, step: int) -> Iterator[Finding]:
+        loss, accuracy = self._recent[-1]
+        if not np.isfinite(loss):
+            before = [value for value, _ in self._recent if np.isfinite(value)]
+            rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
+            yield Finding(
+                "not-finite",
+                "error",
+                "loss",
+                f"The loss is {loss} at step {step}"
+                + (f"; before it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else "."),
+                step,
+            )
+            return
+        if len(self._recent) < (self._recent.maxlen or 1):
+            return
+        mean, accuracy = self._mean()
+        if self.guess is not None and self._at_chance():
+            if mean > 2 * self.guess.loss and mean > 0.5 * (self._first_loss or mean):
+                yield self._high_rate(step, mean)
+                return
+            right = "" if np.isnan(accuracy) else f" and the accuracy {accuracy:.1%}"
+            yield Finding(
+                "loss-at-chance",
+                "error",
+                "training",
+                f"Over the last {len(self._recent)} steps the loss is {mean:.3f}{right}; guessing by the classes' "
+                f"frequencies costs {self.guess.loss:.3f} and is right about {self.guess.accuracy:.1%}.",
+                step,
+                {"loss": mean, "guessing": self.guess.loss},
+            )
+        elif mean > 10 * max(self._first_loss or mean, self._lowest) and mean > 10 * self._lowest:
+            yield self._high_rate(step, mean)
+
+    def _high_rate(self, step: int, mean: float) -> Finding:
+        return Finding(
+            "learning-rate-high",
+            "error",
+            "training",
+            f"Over the last {len(self._recent)} steps the loss is {mean:,.3g}; it began at {self._first_loss:,.3g}, "
+            f"and its lowest was {self._lowest:,.3g}.",
+            step,
+            {"loss": mean, "lowest": self._lowest},
+        )
+
+    def _probe(self, step: int) -> Iterator[Finding]:
+        found = self._pass()
+        loss = None if found.losses is None else float(found.losses.mean())
+        guess = None if self.guess is None else self.guess.loss
+        learned = loss is not None and guess is not None and loss < 0.9 * guess
+        classes = None if self.guess is None else self.guess.classes
+        dead = list(signal.check_dead(found, loss, guess, step, self.limits))
+        same = [] if learned else list(signal.check_dependence(found, step, self.limits))
+        for finding in (*dead, *same):
+            if self._streak(finding.cause, True):
+                yield finding
+        for cause, present in (("dead-relu", dead), ("input-independent", same)):
+            if not present:
+                self._streak(cause, False)
+        if classes is not None and classes > 1 and found.outputs.ndim == 2 and found.outputs.shape[1] > 1:
+            yield from self._collapsed(found, learned, step)
+        yield from self._updates(step, learned)
+
+    def _pass(self) -> Pass:
+        if self.objective is None:
+            return passed(self.model, self.inputs, training=True)
+        losses = self.objective.losses
+        return passed_back(self.model, self.inputs, lambda outputs: losses(outputs, tf.constant(self.labels)))
+
+    def _collapsed(self, found: Pass, learned: bool, step: int) -> Iterator[Finding]:
+        answers = np.unique(found.outputs.argmax(1))
+        wanted = len(np.unique(self.labels.reshape(len(self.labels), -1), axis=0))
+        one = len(answers) == 1 and wanted > 2 and not learned
+        if self._streak("collapsed-predictions", one, TWICE + 1):
+            yield Finding(
+                "collapsed-predictions",
+                "warning",
+                "output",
+                f"All {len(found.outputs)} images of the probe are taken for class {answers[0]}; they are of {wanted}.",
+                step,
+                {"classes": wanted},
+            )
+
+    def _updates(self, step: int, learned: bool) -> Iterator[Finding]:
+        """How far weights have moved since the last probe, beside their size."""
+        assert self.limits.small_update is not None
+        now = [_sampled(v) for v in self.model.trainable_variables if len(v.shape) > 1]
+        before, self._weights = self._weights, [(step, values) for values in now]
+        if before is None or len(before) != len(now) or before[0][0] == step:
+            return
+        steps = step - before[0][0]
+        moved = [
+            float(np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-12)) / steps
+            for (_, old), new in zip(before, now, strict=True)
+        ]
+        typical = float(np.median(moved))
+        still = typical < self.limits.small_update and not learned
+        if self._streak("still", still, TWICE + 1):
+            yield Finding(
+                "learning-rate-low",
+                "warning",
+                "weights",
+                f"In {steps} steps the weights have moved by {typical * steps:.1e} of their size (median over layers).",
+                step,
+                {"moved": typical},
+            )
+
+    def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
+        self._lowest_val = min(self._lowest_val, loss if np.isfinite(loss) else np.inf)
+        if len(self._recent) == 0:
+            return
+        recent = np.asarray(self._recent, np.float64)[-20:]
+        trained, trained_accuracy = self.trained or (float(recent[:, 0].mean()), float(recent[:, 1].mean()))
+        if self.suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
+            yield replace(self.suspicion, severity="warning", step=step)
+        worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
+        if worse and self._has_batch_norm() and self._lags():
+            if self._streak("lag", True, LATE):
+                yield self._lag_finding(step, loss, trained)
+            return
+        self._streak("lag", False)
+        if self._streak("worse", worse):
+            assert self.guess is not None
+            yield Finding(
+                "no-generalization",
+                "warning",
+                "validation",
+                f"Training has a loss of {trained:.3f} and {trained_accuracy:.1%} right, validation {loss:,.3f} and "
+                f"{accuracy:.1%}; guessing costs {self.guess.loss:.3f}.",
+                step,
+                {"train_loss": trained, "val_loss": loss},
+            )
+        assert self.limits.overfitting is not None
+        rising = loss > self.limits.overfitting * self._lowest_val and loss > 2 * trained and self._evaluations > LATE
+        if self._streak("overfitting", rising, LATE):
+            yield Finding(
+                "overfitting",
+                "note",
+                "validation",
+                f"The validation loss is {loss:.3f} and was {self._lowest_val:.3f}; in training it is {trained:.3f}.",
+                step,
+                {"val_loss": loss, "lowest": self._lowest_val, "train_loss": trained},
+            )
+
+    def _says_nothing(self, accuracy: float) -> bool:
+        """Whether validation is right no more often than guessing, with some room for the luck of few images."""
+        return self.guess is not None and accuracy <= 1.25 * self.guess.accuracy + 0.02
+
+    def _worse_than_guessing(self, loss: float, accuracy: float, trained: float, trained_accuracy: float) -> bool:
+        """Whether training has learned, and validation is no better than looking at no image."""
+        if self.guess is None or not np.isfinite(loss):
+            return False
+        learned = trained < 0.8 * self.guess.loss and not trained_accuracy < 1.5 * self.guess.accuracy
+        return learned and loss > 1.5 * self.guess.loss and not accuracy > 0.8 * trained_accuracy
+
+    def _has_batch_norm(self) -> bool:
+        return any(isinstance(x, keras.layers.BatchNormalization) for x in graph.leaves(self.model))
+
+    def _lags(self) -> bool:
+        """Whether training images are answered worse in inference mode too."""
+        if self.objective is None:
+            return False
+        labels = tf.constant(self.labels)
+        means = []
+        for training in (True, False):
+            outputs = passed(self.model, self.inputs, training).outputs
+            means.append(float(tf.reduce_mean(self.objective.losses(tf.constant(outputs), labels))))
+        return means[1] > 2 * means[0] and self.guess is not None and means[1] > self.guess.loss
+
+    def _lag_finding(self, step: int, loss: float, trained: float) -> Finding:
+        momentum = max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
+        return Finding(
+            "lagging-batch-norm",
+            "warning",
+            "batch norm",
+            f"Training images, too, are answered wrong in inference mode: the validation loss is {loss:,.3g}, that of "
+            f"training {trained:.3g}, after {step:,} steps with momentum {momentum:g}.",
+            step,
+            {"val_loss": loss, "train_loss": trained, "momentum": momentum},
+        )
+
+
+def _sampled(variable: Any) -> np.ndarray:
+    """Some values of a weight, evenly spread, as they are now."""
+    flat = tf.reshape(variable.value, [-1])
+    return np.asarray(flat[:: max(1, int(flat.shape[0]) // SAMPLE)], np.float32)

@@ -1,0 +1,197 @@
+"""What is compared: the config as it is, and the changes that may make it learn, one at a time."""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hydra.types import RunMode
+
+from exprun.config.checks import check
+from exprun.config.compose import Composer, passed
+from exprun.config.errors import ConfigError
+from exprun.config.schema import GROUPS, Config, settings
+from exprun.doctor.finding import Finding
+
+AS_IT_IS, OTHER = "as it is", "the other as it is"
+ENOUGH = 3  # remedies that findings name; with fewer, the usual ones are tried too
+LABEL = 60  # characters of a change that is shown as overrides; a longer one is shown by its group
+# Groups that decide nothing about what is learned.
+APART = ("tracking", "doctor", "sweep")
+# Keys of the trainer in which short runs do not differ: how long, and what is measured and kept beside.
+LENGTH = (
+    "epochs", "max_steps", "max_seconds", "patience", "select", "eval_batch_size", "metrics", "gap", "tta",
+    "checkpoint", "resume", "dry_run", "profile", "log_every",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A config that is measured.
+
+    Args:
+        label: the change, as it is shown.
+        config: as long as the person wants it.
+        groups: in which it differs from the config as it is.
+        words: overrides to add to those of the person; None where the change cannot be written as such.
+    """
+
+    label: str
+    config: Config
+    groups: frozenset[str] = frozenset()
+    words: tuple[str, ...] | None = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A change that is not measured, and why."""
+
+    label: str
+    reason: str
+
+
+def changed(overrides: Sequence[str], words: Iterable[str]) -> list[str]:
+    """A command line with further overrides; those that they replace are left out.
+
+    A switch to another option drops the values given for the one before: `optim.momentum=0.8` has no meaning under
+    `optim=adam`.
+    """
+    kept, added = list(overrides), list(words)
+    for word in added:
+        key = _key(word)
+        kept = [old for old in kept if _key(old) != key and not _key(old).startswith(f"{key}.")]
+    return [*kept, *added]
+
+
+def _key(override: str) -> str:
+    return override.split("=", 1)[0].lstrip("+~")
+
+
+def learned_by(config: Config) -> dict[str, Any]:
+    """What decides what a short run learns, by group, as plain values."""
+    found = {group: values for group, values in settings(config).items() if group in GROUPS and group not in APART}
+    if config.model.builder is not None:  # such a model has an init and norms of its own
+        del found["init"], found["norm"]
+    found["trainer"] = {key: value for key, value in found["trainer"].items() if key not in LENGTH}
+    return found
+
+
+def differing(first: Config, second: Config) -> list[str]:
+    """The groups in which two configs learn differently, in the order of the schema."""
+    before, after = learned_by(first), learned_by(second)
+    return [group for group in GROUPS if group in before and group in after and before[group] != after[group]]
+
+
+def remedies(findings: Iterable[Finding], config: Config) -> list[str]:
+    """The changes to try, in order: those that findings name, and the usual ones where these are few."""
+    texts = dict.fromkeys(text for f in findings if f.severity != "note" for text in f.overrides)
+    # The group `fault` stays as it is: whoever has such a bug cannot switch it off by a word.
+    named = [text for text in texts if all(_key(word) != "fault" for word in shlex.split(text))]
+    return named if len(named) >= ENOUGH else list(dict.fromkeys([*named, *usual(config)]))
+
+
+def usual(config: Config) -> list[str]:
+    """The changes that help most networks which do not learn."""
+    optim = "adam" if config.optim.name in ("sgd", "sgd_momentum", "nesterov") else "sgd_momentum"
+    found = ["norm=batch", "init=he_normal", "input=standardize", f"optim={optim}"]
+    if config.schedule.rates is None:  # they stand in for optim.learning_rate
+        found += [f"optim.learning_rate={float(f'{config.optim.learning_rate * x:.3g}')}" for x in (0.1, 10)]
+    return found
+
+
+def from_remedies(
+    composer: Composer, base: Candidate, overrides: Sequence[str], texts: Iterable[str]
+) -> tuple[list[Candidate], list[Refused]]:
+    """One candidate a remedy, without those that change nothing, repeat another or do not compose.
+
+    Args:
+        composer: of the person's search path.
+        base: the config as it is.
+        overrides: of the person.
+        texts: each of one or more overrides with spaces between.
+    """
+    found: list[Candidate] = []
+    refused: list[Refused] = []
+    as_it_is = learned_by(base.config)
+    for text in texts:
+        words = tuple(shlex.split(text))
+        try:
+            config = composer.config(changed(overrides, words))
+        except ConfigError as error:
+            refused.append(Refused(text, str(error)))
+            continue
+        learned = learned_by(config)
+        if learned == as_it_is:
+            refused.append(Refused(text, "It changes nothing in a short run."))
+        elif all(learned != learned_by(other.config) for other in found):
+            found.append(Candidate(text, config, frozenset(differing(base.config, config)), words))
+    return found, refused
+
+
+def from_groups(
+    composer: Composer, base: Candidate, overrides: Sequence[str], other: Candidate, others: Sequence[str]
+) -> tuple[list[Candidate], list[Refused]]:
+    """One candidate for each group in which two configs differ: the first, with that group of the second.
+
+    Args:
+        composer: of the person's search path.
+        base: the first config.
+        overrides: of the first.
+        other: the second config.
+        others: overrides of the second.
+    """
+    found: list[Candidate] = []
+    refused: list[Refused] = []
+    options = composer.loader.load_configuration(composer.config_name, passed(others), RunMode.RUN)
+    choices = options.hydra.runtime.choices
+    for group in differing(base.config, other.config):
+        try:
+            config = _with(base.config, {group: getattr(other.config, group)})
+        except ConfigError as error:
+            refused.append(Refused(group, str(error)))
+            continue
+        words = _words(base.config, config, group, choices, others)
+        written = tuple(words) if _gives(composer, changed(overrides, words), config) else None
+        shown = " ".join(words)
+        label = shown if written is not None and len(shown) <= LABEL else group
+        found.append(Candidate(label, config, frozenset([group]), written))
+    return found, refused
+
+
+def _words(
+    base: Config, wanted: Config, group: str, choices: Mapping[str, str], others: Sequence[str]
+) -> Sequence[str]:
+    """The overrides that should give the first config a group of the second."""
+    if group != "trainer":
+        return [f"{group}={choices[group]}", *(o for o in others if _key(o).startswith(f"{group}."))]
+    # A preset's body sets these, no option does.
+    before, after = learned_by(base)[group], learned_by(wanted)[group]
+    return [f"{group}.{key}={json.dumps(value)}" for key, value in after.items() if value != before[key]]
+
+
+def _gives(composer: Composer, overrides: Sequence[str], wanted: Config) -> bool:
+    try:
+        return learned_by(composer.config(overrides)) == learned_by(wanted)
+    except ConfigError:
+        return False
+
+
+def both(base: Candidate, first: Candidate, second: Candidate) -> Candidate | None:
+    """Two changes together; None where they change the same group, or do not go together."""
+    if first.groups & second.groups:
+        return None
+    parts = {group: getattr(change.config, group) for change in (first, second) for group in change.groups}
+    words = None if first.words is None or second.words is None else (*first.words, *second.words)
+    try:
+        config = _with(base.config, parts)
+    except ConfigError:
+        return None
+    return Candidate(f"{first.label} {second.label}", config, first.groups | second.groups, words)
+
+
+def _with(config: Config, parts: dict[str, Any]) -> Config:
+    """A config with groups of another, checked."""
+    found = replace(config, **parts)
+    check(found, set())
+    return found

@@ -1,0 +1,78 @@
+"""The MLflow run whose children the short runs are. A store that fails costs the record there, nothing else."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from exprun.config.errors import one_line
+from exprun.config.schema import Config
+from exprun.tracking.mlflow import MlflowTracker
+from exprun.tracking.store import without_password
+
+log = logging.getLogger(__name__)
+OPEN_SECONDS = 30.0  # that the comparison waits for a store
+CLOSE_SECONDS = 60.0
+
+
+class Parent:
+    """Opens the parent run in a thread of its own, while the data is read, and closes it at the end.
+
+    Args:
+        config: as it is.
+        folder: of the comparison.
+        command: repeats it.
+        what: is compared, as a tag.
+    """
+
+    def __init__(self, config: Config, folder: Path, command: str, what: str) -> None:
+        self.problem: str | None = None
+        self._client: Any = None
+        self._run_id = ""
+        self._wanted = config.tracking.name == "mlflow"
+        tags = {**(config.tracking.tags or {}), "exprun.explain": what}
+        tracked = replace(config, tracking=replace(config.tracking, tags=tags)) if self._wanted else config
+        self._tracker = MlflowTracker(tracked, folder, f"explain {what}"[:200], command)
+        self._opening = threading.Thread(target=self._guarded, args=(self._open,), daemon=True)
+        if self._wanted:
+            self._opening.start()
+
+    def tags(self) -> dict[str, str] | None:
+        """The tags that make a run a child of this one; None where there is no store to log to."""
+        if self._wanted:
+            self._opening.join(OPEN_SECONDS)
+            if self._opening.is_alive():
+                self.problem = "it did not answer in time"
+        if not self._wanted or self.problem:
+            return None
+        return {"mlflow.parentRunId": self._run_id}
+
+    def close(self, status: str, tags: dict[str, str], files: Sequence[Path]) -> None:
+        """Record the end, and the files of the report as artifacts."""
+        if not self._run_id or self.problem:
+            return
+
+        def end() -> None:
+            for key, value in tags.items():
+                self._client.set_tag(self._run_id, key, value[:5000])
+            for file in files:
+                self._client.log_artifact(self._run_id, str(file))
+            self._client.set_terminated(self._run_id, status=status)
+
+        closing = threading.Thread(target=self._guarded, args=(end,), daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+        if closing.is_alive():
+            self.problem = "it did not answer in time"
+
+    def _open(self) -> None:
+        self._client, self._run_id = self._tracker._open()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # whatever a server, a disk or a network does
+            self.problem = without_password(one_line(error))[:200]
+            log.exception("MLflow did not take the comparison")

@@ -1,0 +1,233 @@
+"""What a person gets: lines while it runs, a table and a sentence at the end, and the same in files."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from exprun.config.errors import one_line
+from exprun.config.schema import settings
+from exprun.explain.candidates import AS_IT_IS, OTHER
+from exprun.explain.trials import EVALUATED, Trial
+from exprun.explain.verdict import Interval, Row, Verdict, rows
+from exprun.tracking.journal import read
+from exprun.tracking.store import without_password
+
+if TYPE_CHECKING:
+    from exprun.explain.study import Study
+
+HEADINGS = ("change", "steps × seeds", "accuracy, %", "gain", "loss")
+
+
+class Report:
+    """Shows a comparison, and writes `report.json`, `report.md` and `explain.png` into its folder.
+
+    Args:
+        study: what is compared.
+        quiet: whether to show the verdict alone.
+    """
+
+    def __init__(self, study: "Study", quiet: bool) -> None:
+        self.study, self.quiet = study, quiet
+        self.out = Console(highlight=False)
+
+    def say(self, text: str) -> None:
+        """One line, whatever its length."""
+        if not self.quiet:
+            self.out.print(escape(text), soft_wrap=True)
+
+    def beginning(self) -> None:
+        """What was found before training, and what is tried."""
+        study = self.study
+        if self.quiet:
+            return
+        for finding in study.findings:
+            self.out.print(escape(str(finding)))
+        if not study.findings:
+            self.out.print("Nothing was found before training.")
+        self.out.print(escape(f"Compared with it: {'; '.join(change.label for change in study.changes) or 'nothing'}."))
+        for refused in study.refused:
+            self.out.print(escape(f"Not tried: {refused.label}: {refused.reason}"))
+
+    def end(self, trials: Sequence[Trial], verdict: Verdict, command: str | None) -> list[Path]:
+        """Show and write the result; returns the files."""
+        found = rows(trials, self.study.chance)
+        study = self.study
+        if not self.quiet and found:
+            table = Table(title=self._title(), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+            for heading in self._headings():
+                table.add_column(heading, justify="left" if heading == HEADINGS[0] else "right", overflow="fold")
+            for row in found:
+                table.add_row(*(escape(cell) for cell in self._cells(row)))
+            self.out.print(table)
+            for line in _failures(found):
+                self.out.print(escape(line))
+        for note in study.notes:
+            self.out.print(escape(note))
+        self.out.print(escape(verdict.sentence))
+        files = self._write(trials, found, verdict, command)
+        if command is not None:
+            self.out.print(escape(f"  go on with  {command}"), soft_wrap=True)
+        self.say(f"      report  {study.folder / 'report.md'}")
+        return files
+
+    def tracked(self, problem: str | None) -> None:
+        """Say where MLflow has it, or why it has not."""
+        tracking = self.study.ends[0].config.tracking
+        if problem is not None:
+            self.out.print(escape(f"MLflow has not taken the comparison ({problem}); the report is complete."))
+        elif tracking.name == "mlflow":
+            self.say(
+                "      MLflow  " + ("python -m exprun ui" if tracking.uri is None else without_password(tracking.uri))
+            )
+
+    def _title(self) -> str:
+        study = self.study
+        return f"Validation on {study.images:,} images; guessing gives {100 * study.chance:.1f} %"
+
+    def _headings(self) -> tuple[str, ...]:
+        return HEADINGS if len(self.study.ends) == 1 else (*HEADINGS, "share")
+
+    def _cells(self, row: Row) -> tuple[str, ...]:
+        gain = "" if row.label == AS_IT_IS else _spread(row.gain, 100, "+.1f")
+        cells = (row.label, f"{row.steps} × {row.seeds}", _spread(row.accuracy, 100, ".1f"), gain, _loss(row))
+        if len(self.study.ends) == 1:
+            return cells
+        share = row.shares[0]
+        shown = "" if row.label in (AS_IT_IS, OTHER) or not math.isfinite(share) else f"{100 * share:.0f} %"
+        return (*cells, shown)
+
+    def _write(
+        self, trials: Sequence[Trial], found: Sequence[Row], verdict: Verdict, command: str | None
+    ) -> list[Path]:
+        folder = self.study.folder
+        (folder / "report.json").write_text(
+            json.dumps(_plain(self._facts(trials, found, verdict, command)), indent=1, ensure_ascii=False),
+            encoding="utf-8",
+        )
+        (folder / "report.md").write_text(self._page(found, verdict, command), encoding="utf-8")
+        try:
+            _draw(folder / "explain.png", trials, found, self.study.chance)
+        except Exception as error:  # a comparison is no worse for lacking a picture
+            self.say(f"The picture could not be written: {one_line(error)[:160]}")
+        return [path for name in ("report.json", "report.md", "explain.png") if (path := folder / name).exists()]
+
+    def _facts(
+        self, trials: Sequence[Trial], found: Sequence[Row], verdict: Verdict, command: str | None
+    ) -> dict[str, Any]:
+        study = self.study
+        tried = [*study.ends, *study.changes]
+        return {
+            "command": without_password(study.command),
+            "verdict": verdict.sentence,
+            "explained_by": verdict.label,
+            "continue": command,
+            "chance": study.chance,
+            "validation_images": study.images,
+            "steps_of_the_whole_run": study.whole,
+            "notes": study.notes,
+            "findings": [asdict(finding) for finding in study.findings],
+            "candidates": [{"label": c.label, "overrides": c.words, "groups": sorted(c.groups)} for c in tried],
+            "not_tried": [asdict(refused) for refused in study.refused],
+            "rows": [asdict(row) for row in found],
+            "runs": [asdict(trial) for trial in trials],
+            "config": {key: value for key, value in settings(study.ends[0].config).items() if key != "tracking"},
+        }
+
+    def _page(self, found: Sequence[Row], verdict: Verdict, command: str | None) -> str:
+        study, headings = self.study, self._headings()
+        lines = ["# Why does it not learn?", "", f"`{without_password(study.command)}`", "", verdict.sentence, ""]
+        if command is not None:
+            lines += ["Go on with:", "", "```sh", command, "```", ""]
+        lines += ["## Found before training", ""]
+        lines += [f"- {one_line(finding)}" for finding in study.findings] or ["Nothing."]
+        lines += ["", "## Measured", "", self._title() + ".", ""]
+        lines += [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
+        lines += [f"| {' | '.join(self._cells(row))} |" for row in found]
+        lines += ["", *(f"- {text}" for text in [*_failures(found), *study.notes])]
+        lines += [f"- Not tried: {refused.label}: {refused.reason}" for refused in study.refused]
+        lines += ["", "![curves](explain.png)", "", "## How", "", *_how(study), ""]
+        return "\n".join(lines)
+
+
+def _how(study: "Study") -> list[str]:
+    return [
+        f"All runs have the same images and splits, of the training images all that the config names, of the "
+        f"validation images {study.images:,} (at most {EVALUATED:,}); the test set is not used. Runs of one row "
+        "and another have the same steps and the same seeds. The whole run would take "
+        f"{study.whole:,} steps. Schedules that follow the share of the run done, and warm-ups, are scaled to the "
+        "steps taken; others stay. The moving averages of batch norm, where their momentum is 0.9 or lower, follow "
+        "faster, which changes evaluation alone.",
+        "",
+        "± is half of the 95 % confidence interval over the seeds, by Student's t; gains are paired by seed. Changes "
+        "with few steps and one seed were given up early, for others had a lower validation loss "
+        "(successive halving, arXiv:1502.07943). A run that failed counts as guessing.",
+    ]
+
+
+def _spread(interval: Interval, factor: float, form: str) -> str:
+    if not math.isfinite(interval.mean):
+        return "–"
+    half = "" if math.isnan(interval.half) else f" ± {factor * interval.half:.1f}"
+    return f"{factor * interval.mean:{form}}{half}"
+
+
+def _loss(row: Row) -> str:
+    if row.failures:
+        return "failed" if row.seeds == 1 else f"{len(row.failures)} of {row.seeds} failed"
+    half = "" if math.isnan(row.loss.half) else f" ± {row.loss.half:.2g}"
+    return f"{row.loss.mean:.4g}{half}"
+
+
+def _failures(found: Sequence[Row]) -> list[str]:
+    return [f"{row.label} failed: {row.failures[0]}" for row in found if row.failures]
+
+
+def _plain(value: Any) -> Any:
+    """Without numbers that JSON has no word for."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Row], chance: float) -> None:
+    """Accuracy with its interval for each config, and the training loss of the first seed's longest runs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 2.2 + 0.35 * max(len(found), 4)), layout="constrained")
+    bars, curves = figure.subplots(1, 2)
+    names = [f"{row.label.replace('$', chr(92) + '$')}  ({row.steps} × {row.seeds})" for row in found]
+    bars.barh(
+        range(len(found)),
+        [100 * row.accuracy.mean for row in found],
+        xerr=[0.0 if math.isnan(row.accuracy.half) else 100 * row.accuracy.half for row in found],
+        color=["tab:blue" if row.in_full else "lightgrey" for row in found],
+        capsize=3,
+    )
+    bars.set_yticks(range(len(found)), names, fontsize=8)
+    bars.invert_yaxis()
+    bars.axvline(100 * chance, color="black", linestyle=":", label="guessing")
+    bars.set(xlabel="validation accuracy, %  (grey: given up early)", xlim=(0, 100))
+    bars.legend(fontsize=8)
+    for row in found:
+        run = next(t for t in trials if t.label == row.label and t.steps == row.steps)
+        points = [
+            (r["step"], r["metrics"]["train/loss"])
+            for r in read(Path(run.folder) / "metrics.jsonl")
+            if "train/loss" in r["metrics"]
+        ]
+        if points:
+            curves.plot(*zip(*points, strict=True), label=row.label, linestyle="-" if row.in_full else ":", marker=".")
+    curves.set(xlabel="step", ylabel="training loss", yscale="log")
+    if found:
+        curves.legend(fontsize=7)
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,279 @@
+"""`explain`: why a run does not learn, proved by a controlled comparison. The whole story on one page."""
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from exprun.config.compose import Composer
+from exprun.config.errors import ConfigError, RunError, UserError
+from exprun.doctor.finding import Finding
+from exprun.explain.candidates import (
+    AS_IT_IS,
+    OTHER,
+    Candidate,
+    Refused,
+    both,
+    changed,
+    from_groups,
+    from_remedies,
+    learned_by,
+    remedies,
+)
+from exprun.explain.halving import ENOUGH, LEAST, plan, rungs, steps_of_rung, steps_that_fit, survivors
+from exprun.explain.trials import Images, OutOfTimeError, Pace, Trial, Trials
+from exprun.explain.verdict import Verdict, margin, of_changes, of_groups, rows
+from exprun.logs import logging_to
+from exprun.run_folder import preflight
+from exprun.signals import Killed, Signals
+from exprun.tracking.store import OUTPUTS, without_password
+
+PACE_STEPS = 6  # that tell how long a step takes
+
+
+@dataclass
+class Study:
+    """All that is known of a comparison.
+
+    Args:
+        command: repeats it.
+        overrides: of the config that is explained.
+        ends: the config as it is, and with `--against` the other one.
+        minutes: that it may take.
+        seeds: of the last rung.
+        folder: of the comparison.
+        changes: that are compared.
+        refused: changes that are not, and why.
+        findings: about the config as it is, before training.
+        pair: the labels of the two changes that were also measured together.
+        chance: accuracy of guessing the most frequent class.
+        images: that were validated on.
+        whole: steps that the person's own run would take.
+        notes: what else a reader has to know, in sentences.
+    """
+
+    command: str
+    overrides: list[str]
+    ends: list[Candidate]
+    minutes: float
+    seeds: int
+    folder: Path
+    changes: list[Candidate] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    pair: tuple[str, str] | None = None
+    chance: float = 0.0
+    images: int = 0
+    whole: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def explain(
+    overrides: Sequence[str],
+    against: Sequence[str] | None = None,
+    minutes: float = 10.0,
+    seeds: int = 3,
+    steps: int | None = None,
+    config_dir: str | None = None,
+) -> int:
+    """Measure which change makes a config learn, or which group carries the gap between two; report it.
+
+    Args:
+        overrides: of the config that does not learn.
+        against: overrides of another config; None to try remedies.
+        minutes: that it may take.
+        seeds: of the last rung.
+        steps: of a full run; chosen from the time of a step where it is left out.
+        config_dir: a folder of config files that is searched first.
+
+    Returns:
+        The exit code: 0 where a change explains it, 1 where none does, 130 and 143 after a signal.
+
+    Raises:
+        ConfigError: the command line or a config is wrong; nothing has been written.
+        DataError: the data is missing, damaged or does not fit.
+        RunError: the network cannot be built, or the time is too short for anything.
+    """
+    deadline = time.monotonic() + 60 * minutes
+    composer = Composer(config_dir)
+    study = _prepared(composer, overrides, against, minutes, seeds, steps)
+    from exprun.explain.parent import Parent
+    from exprun.explain.report import Report
+
+    study.folder.mkdir(parents=True)
+    report = Report(study, quiet=study.ends[0].config.progress == "quiet")
+    trials = Trials(study.folder, Images(), deadline, report.say)
+    parent: Parent | None = None
+    code = 0
+    with logging_to(study.folder / "explain.log"), Signals() as signals:
+        try:
+            report.say(without_password(study.command))
+            _examine(study, trials.session)
+            if against is None:
+                texts = remedies(study.findings, study.ends[0].config)
+                study.changes, study.refused = from_remedies(composer, study.ends[0], study.overrides, texts)
+            report.beginning()
+            parent = Parent(study.ends[0].config, study.folder, study.command, " ".join(study.overrides))
+            trials.tags = parent.tags()
+            compare(study, trials, steps)
+        except OutOfTimeError as error:
+            study.notes.append(f"The {minutes:g} minutes were over before {error} was measured in full.")
+        except Killed as killed:
+            study.notes.append(f"Stopped by {killed.name}: this is what was measured until then.")
+            code = killed.exit_code
+        except UserError as error:
+            if parent is not None:
+                parent.close("FAILED", {"exprun.reason": str(error)}, [])
+            raise
+        signals.training = True  # what was measured is reported, whatever comes
+        verdict = judged(study, trials.done)
+        files = report.end(trials.done, verdict, continuation(study, verdict, config_dir))
+        if parent is not None:
+            status = "KILLED" if code else "FINISHED"
+            parent.close(status, {"exprun.verdict": verdict.sentence}, files)
+            report.tracked(parent.problem)
+    return code or (1 if verdict.label is None else 0)
+
+
+def _prepared(
+    composer: Composer,
+    overrides: Sequence[str],
+    against: Sequence[str] | None,
+    minutes: float,
+    seeds: int,
+    steps: int | None,
+) -> Study:
+    """What can be known before any data is read."""
+    for option, value in (("--minutes", minutes), ("--seeds", seeds), ("--steps", steps)):
+        if value is not None and not 0 < value <= 1e6:
+            raise ConfigError(f"{option} is {value:g}, but must be above 0.")
+    base = Candidate(AS_IT_IS, composer.config(overrides))
+    folder = OUTPUTS / "explain" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    words = ["python", "-m", "exprun", "explain"]
+    words += ["--config-dir", composer.config_dir] if composer.config_dir else []
+    words += [f"--minutes={minutes:g}", f"--seeds={seeds}", *([f"--steps={steps}"] if steps else []), *overrides]
+    words += ["--against", *against] if against is not None else []
+    study = Study(shlex.join(words), list(overrides), [base], minutes, seeds, folder.resolve())
+    if against is not None:
+        if not against:
+            raise ConfigError("--against needs the overrides of another config, for example --against norm=batch.")
+        study.ends.append(Candidate(OTHER, composer.config(against)))
+        study.changes, study.refused = from_groups(composer, base, overrides, study.ends[1], against)
+        if not study.changes and not study.refused:
+            raise ConfigError("The two configs differ in nothing that is learned; --against takes another config.")
+    for end in study.ends:
+        if end.config.trainer.strategy == "multi_worker":
+            raise ConfigError("explain runs in one process: choose another trainer.strategy than multi_worker.")
+        preflight(replace(end.config, run_dir=str(study.folder)))
+    return study
+
+
+def _examine(study: Study, session: Images) -> None:
+    """Look at the config, its data and its network before training."""
+    from exprun.check import examine
+    from exprun.runner import Session
+
+    config = study.ends[0].config
+    # In a session of its own, so that it sees all images; what it loads is not loaded again.
+    study.findings = examine(config, Session(session.datasets))
+    labels = session.dataset(config).val.row_labels
+    study.images, study.chance = len(labels), float(np.bincount(labels).max() / len(labels))
+
+
+def compare(study: Study, trials: Trials, steps: int | None) -> None:
+    """Take all runs: rungs of ever fewer changes and more steps, the last with all seeds, then the best pair.
+
+    Args:
+        study: says what is compared; notes are added.
+        trials: takes the runs.
+        steps: of a full run; None to choose them from the time that a step takes.
+
+    Raises:
+        OutOfTimeError: the time is over.
+        RunError: it is too short for anything.
+    """
+    base = study.ends[0]
+    seed = base.config.seed
+    study.whole = trials.steps_of(base.config)
+    if not study.changes:
+        return
+    trials.take(base, seed, PACE_STEPS, "pace")
+    pace, most = trials.pace(base), steps or max(study.whole, ENOUGH)
+    planned = plan(len(study.changes), len(study.ends), study.seeds, trials.seconds_left, pace, most)
+    if steps is None and planned.steps < LEAST:
+        raise RunError(_too_short(study, pace))
+    full, going = steps or planned.steps, study.changes
+    early = rungs(len(going), planned.finalists)
+    for number, (_, share) in enumerate(early, 1):
+        count = steps_of_rung(full, share)
+        taken = [trials.take(candidate, seed, count, f"rung {number}") for candidate in [*study.ends, *going]]
+        keep = early[number][0] if number < len(early) else planned.finalists
+        clear = study.chance + margin(study.chance, study.images)
+        labels = survivors(taken[len(study.ends) :], keep, clear, direction(taken))
+        going = [next(c for c in going if c.label == label) for label in labels]
+    if steps is None:
+        paces = [trials.pace(candidate) for candidate in [*study.ends, *going]]
+        slowest = [max(paces, key=lambda pace: pace.step)] if planned.pair else []  # the best pair is one more
+        full = max(LEAST, steps_that_fit([*paces, *slowest], study.seeds, trials.seconds_left, most))
+    for candidate in [*study.ends, *going]:
+        for offset in range(study.seeds):
+            trials.take(candidate, seed + offset, full, "last rung")
+    _take_pair(study, trials, going, full)
+
+
+def _too_short(study: Study, pace: Pace) -> str:
+    minutes = study.minutes
+    while plan(len(study.changes), len(study.ends), study.seeds, 60 * minutes, pace, ENOUGH).steps < ENOUGH:
+        minutes *= 1.25
+    return (
+        f"--minutes={study.minutes:g} is too short, for a step takes {pace.step:.2g} s: "
+        f"give --minutes={int(minutes) + 1}, or fewer --seeds."
+    )
+
+
+def direction(taken: Sequence[Trial]) -> float:
+    """1 where changes that lower the loss are looked for; -1 where the other config has the higher loss."""
+    found = {trial.label: trial for trial in taken}
+    if OTHER not in found or found[AS_IT_IS].failure:
+        return 1.0
+    return -1.0 if found[OTHER].failure or found[OTHER].loss > found[AS_IT_IS].loss else 1.0
+
+
+def _take_pair(study: Study, trials: Trials, finalists: Sequence[Candidate], steps: int) -> None:
+    """Measure the two best changes together, where they go together and there is time."""
+    last = [trial for trial in trials.done if trial.stage == "last rung"]
+    sign = direction(last)
+    means = {row.label: row.loss.mean for row in rows(last, study.chance)}
+    ranked = sorted(finalists, key=lambda candidate: sign * means[candidate.label])
+    others = [learned_by(candidate.config) for candidate in [*study.ends, *study.changes]]
+    for second in ranked[1:]:
+        pair = both(study.ends[0], ranked[0], second)
+        if pair is None or learned_by(pair.config) in others:
+            continue
+        if trials.pace(pair).of(steps, study.seeds) > trials.seconds_left:
+            study.notes.append("There was no time left for the best two changes together.")
+            return
+        study.pair = ranked[0].label, second.label
+        study.changes.append(pair)
+        for offset in range(study.seeds):
+            trials.take(pair, study.ends[0].config.seed + offset, steps, "pair")
+        return
+
+
+def judged(study: Study, done: Sequence[Trial]) -> Verdict:
+    """What the runs show."""
+    judge = of_changes if len(study.ends) == 1 else of_groups
+    return judge(rows(done, study.chance), study.pair, study.chance, study.images)
+
+
+def continuation(study: Study, verdict: Verdict, config_dir: str | None) -> str | None:
+    """The command of a run with the change that explains it; None where there is none, or it has no overrides."""
+    words = next((change.words for change in study.changes if change.label == verdict.label), None)
+    if words is None:
+        return None
+    given = ["--config-dir", config_dir] if config_dir else []
+    return without_password(shlex.join(["python", "-m", "exprun", *given, *changed(study.overrides, words)]))
