@@ -1,7 +1,6 @@
 """Which changes are compared."""
 
 import pytest
-from tiny import config
 
 from exprun.config.compose import Composer
 from exprun.doctor.finding import Finding
@@ -19,6 +18,7 @@ from exprun.explain.candidates import (
     remedies,
     usual,
 )
+from tiny import config
 
 STUCK = ["experiment=stuck_vgg16", "data=digits"]
 
@@ -91,8 +91,8 @@ def test_the_groups_of_another_config(composer):
     first, second = [*STUCK, "data.size=28"], ["experiment=matconvnet_original", "data=digits", "data.size=28"]
     ends = base(composer, first), Candidate(OTHER, composer.config(second))
     found, refused = from_groups(composer, ends[0], first, ends[1], second)
-    assert [r.label for r in refused] == ["model"]  # too deep for 28 pixels
-    assert [*found[0].groups, *found[1].groups] == ["input", "init"]
+    assert refused == []
+    assert [*found[0].groups, *found[1].groups] == ["model", "input"]
     for candidate in found:
         group = next(iter(candidate.groups))
         assert getattr(candidate.config, group) == getattr(ends[1].config, group)
@@ -100,6 +100,16 @@ def test_the_groups_of_another_config(composer):
         written = composer.config(changed(first, candidate.words))
         assert learned_by(written) == learned_by(candidate.config)
     assert "trainer.batch_size=256" in [candidate.label for candidate in found]
+
+
+def test_a_group_that_does_not_go_alone_is_refused(composer):
+    first, second = ["data.size=28"], ["model=vgg16", "data.size=32"]
+    found, refused = from_groups(
+        composer, base(composer, first), first, Candidate(OTHER, composer.config(second)), second
+    )
+    assert [candidate.label for candidate in found] == ["data=digits data.size=32"]
+    assert refused[0].label == "model"
+    assert refused[0].reason.startswith("model=vgg16 is too deep for images of 28×28")
 
 
 def test_values_of_a_group_belong_to_its_words(composer):

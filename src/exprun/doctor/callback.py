@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import keras
@@ -75,8 +76,7 @@ class Seen:
 class _Tap:
     """Copies what a model's own step gets into variables, where a callback can read it.
 
-    The step is traced with the copy inside, so what it computes stays the same. With XLA, which takes no variable of
-    changing shape, nothing is copied.
+    The step is traced with the copy inside, so what it computes stays the same.
 
     Args:
         model: a Keras model, compiled.
@@ -109,6 +109,43 @@ class _Tap:
     def read(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The last batch: inputs and labels."""
         return None if self.inputs is None else (self.inputs.numpy(), self.labels.numpy())
+
+
+class _Pull:
+    """The same for a step that XLA compiles, which takes no variable of changing shape.
+
+    Batches are taken from the iterator here, and handed to the model's own function one by one.
+
+    Args:
+        model: a Keras model whose functions have been made.
+        name: `train` or `test`.
+    """
+
+    def __init__(self, model: Any, name: str) -> None:
+        self.model, self.name = model, name
+        self.batch: tuple[np.ndarray, np.ndarray] | None = None
+        self.function = getattr(model, f"{name}_function")
+        setattr(model, f"{name}_function", self.take)
+
+    def remove(self) -> None:
+        """Leave the model as it was."""
+        setattr(self.model, f"{self.name}_function", None)
+
+    def take(self, iterator: Any) -> Any:
+        """Take the model's steps of one call."""
+        if not isinstance(iterator, tf.data.Iterator):
+            return self.function(iterator)
+        batches = list(islice(iterator, self.model.steps_per_execution))
+        if not batches:
+            raise StopIteration
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batches[-1])
+        if tf.is_tensor(x) and tf.is_tensor(y):
+            self.batch = x.numpy(), y.numpy()
+        return self.function(iter(batches))
+
+    def read(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The last batch: inputs and labels."""
+        return self.batch
 
 
 def _variable(tensor: Any) -> tf.Variable:
@@ -147,7 +184,7 @@ class Doctor(keras.callbacks.Callback):
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
         self._report = report or partial(print, file=sys.stderr)
-        self._taps: dict[str, _Tap] = {}
+        self._taps: dict[str, _Tap | _Pull] = {}
         self._reset()
 
     @property
@@ -173,6 +210,7 @@ class Doctor(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the first weights: checks of the start look at them."""
         self._reset()
+        self._safely(lambda: self._pull("train", "train"))
         self._safely(self._begin)
 
     def _reset(self) -> None:
@@ -243,6 +281,14 @@ class Doctor(keras.callbacks.Callback):
             for variable, value in zip(variables, now, strict=True):
                 variable.assign(value)
             self._fresh = []
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Called by Keras before each validation."""
+        self._safely(lambda: self._pull("val", "test"))
+
+    def _pull(self, split: str, name: str) -> None:
+        if split not in self._taps and getattr(self.model, "jit_compile", False):
+            self._taps[split] = _Pull(self.model, name)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep validation batches."""

@@ -91,7 +91,8 @@ def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Ite
     if (own := subject.pace) is not None:
         yield lambda: pace.check_pace(own, limits)
         yield lambda: pace.check_batch_norm(model, own, limits)
-    yield lambda: signal.check_mixing(model, inputs, limits)
+    yield lambda: signal.check_mixing(model, inputs)
+    yield lambda: signal.check_affine(model, inputs)
     yield lambda: _first_pass(subject, inputs, limits)
 
 
@@ -121,7 +122,7 @@ def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterato
     if not dead:
         yield from signal.check_signal(found, limits)
         yield from signal.check_dependence(found, None, limits)
-        yield from signal.check_gradients(model, found, limits)
+        yield from signal.check_gradients(model, found, inputs, limits)
     if objective is not None and not wrong:
         yield from signal.check_first_loss(found, objective, given, limits)
         yield from signal.check_unscaled_regression(found, objective, given, limits)

@@ -49,6 +49,11 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
 
+    @property
+    def is_suspicion(self) -> bool:
+        """Whether it rests on nothing being learned alone, which any error explains as well."""
+        return self.cause == "shuffled-labels" and self.severity == "warning"
+
     def __str__(self) -> str:
         """The paragraph that a person reads."""
         cause = CAUSES[self.cause]
@@ -366,7 +371,8 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
     found = list(findings)
     known = {f.cause for f in found if f.severity != "note"}
     symptoms = frozenset().union(*(explained_by(cause) for cause in known))
-    kept = [f for f in found if f.cause not in symptoms]
+    errors = {f.cause for f in found if f.severity == "error"} - symptoms
+    kept = [f for f in found if f.cause not in symptoms and not (f.is_suspicion and errors)]
     return sorted(kept, key=lambda f: (f.severity == "note", _RANK[f.cause]))
 
 

@@ -115,7 +115,7 @@ def check_linear(model: Any) -> Iterator[Finding]:
     """No activation between layers of weights."""
     found = leaves(model)
     weighted = [layer for layer in found if isinstance(layer, WEIGHTED)]
-    if len(weighted) < 2 or _has_own_code(model):
+    if len(weighted) < 2 or has_own_code(model):
         return
     last = weighted[-1]
     if any(not isinstance(layer, LINEAR) and not _is_identity(layer) for layer in found[: found.index(last)]):
@@ -130,15 +130,15 @@ def check_linear(model: Any) -> Iterator[Finding]:
         )
 
 
-def _has_own_code(model: Any) -> bool:
+def has_own_code(model: Any) -> bool:
     """Whether operations may stand between layers that no list of layers shows."""
     if isinstance(model, keras.Sequential):
-        return any(_has_own_code(layer) for layer in model.layers if isinstance(layer, keras.Model))
+        return any(has_own_code(layer) for layer in model.layers if isinstance(layer, keras.Model))
     if not getattr(model, "_operations", None):
         return True
     others = [op for op in model._operations if not isinstance(op, keras.Layer)]
     inner = [op for op in model._operations if isinstance(op, keras.Model)]
-    return bool(others) or any(_has_own_code(m) for m in inner)
+    return bool(others) or any(has_own_code(m) for m in inner)
 
 
 def _is_linear(layer: Any) -> bool:
@@ -197,19 +197,24 @@ def _is_fresh(layer: Any) -> bool:
 
 def check_symmetric(model: Any) -> Iterator[Finding]:
     """Hidden layers all of whose weights are equal."""
-    weighted = [layer for layer in leaves(model) if isinstance(layer, WEIGHTED) and layer.built]
+    matrices = [
+        (layer, variable)
+        for layer in leaves(model)
+        for variable in layer.trainable_variables
+        if len(variable.shape) > 1 and variable.shape[-1] > 1 and not isinstance(layer, layers.Embedding)
+    ]
     same = []
-    for layer in weighted[:-1]:  # a last layer of zeros is a good start
-        kernel = np.asarray(layer.kernel)
-        units = kernel.reshape(-1, kernel.shape[-1])
-        if units.shape[1] > 1 and np.ptp(units, axis=1).max() == 0:
-            same.append(layer)
+    for layer, variable in matrices[:-1]:  # a last layer of zeros is a good start
+        units = np.asarray(variable).reshape(-1, variable.shape[-1])
+        if np.ptp(units, axis=1).max() == 0:
+            same.append((layer, float(units[0, 0])))
     if same:
+        first, value = same[0]
         yield Finding(
             "symmetric-init",
             "error",
-            f"layer{'s' if len(same) > 1 else ''} {named(same)}",
-            f"All units start with the same weights ({float(np.asarray(same[0].kernel).flat[0]):g} in {same[0].name}).",
+            f"layer{'s' if len(same) > 1 else ''} {named([layer for layer, _ in same])}",
+            f"All units start with the same weights ({value:g} in {first.name}).",
             numbers={"layers": len(same)},
         )
 

@@ -1,7 +1,7 @@
 """One pass of a batch through a model, layer by layer, that leaves the model as it was."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,12 +47,19 @@ class Pass:
 
 
 @contextlib.contextmanager
-def _recording(calls: list[Call]) -> Iterator[None]:
-    """Note the calls of leaf layers; works for functional, sequential and subclassed models alike."""
+def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterator[None]:
+    """Note the calls of leaf layers; works for functional, sequential and subclassed models alike.
+
+    Args:
+        calls: where they are noted.
+        muted: ids of layers that give zeros.
+    """
     original = keras.Layer.__call__
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = original(self, *args, **kwargs)
+        if id(self) in muted:
+            outputs = tf.zeros_like(outputs)
         if args and tf.is_tensor(args[0]) and tf.is_tensor(outputs) and not self._layers:
             calls.append(Call(self, args[0], outputs))
         return outputs
@@ -86,16 +93,17 @@ def _states(model: Any) -> list[Any]:
     return list(found.values())
 
 
-def passed(model: Any, inputs: Any, training: bool) -> Pass:
+def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -> Pass:
     """Send a batch forwards.
 
     Args:
         model: a Keras model.
         inputs: as the model takes them.
         training: the mode.
+        muted: layers whose outputs are replaced by zeros.
     """
     calls: list[Call] = []
-    with unchanged(model), _recording(calls):
+    with unchanged(model), _recording(calls, frozenset(map(id, muted))):
         outputs = _call(model, inputs, training)
     return Pass(calls, _float(outputs))
 

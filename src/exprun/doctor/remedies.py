@@ -48,6 +48,8 @@ def overrides_for(cause: str, config: Config) -> tuple[str, ...]:
     found = []
     for remedy in REMEDIES.get(cause, ()):
         parts = [part for part in remedy.format(**words).split() if part not in chosen]
+        if "norm.momentum" in remedy and config.norm.name != "batch":
+            continue
         if parts and not (builder and any(part.split("=")[0] in ("norm", "init") for part in parts)):
             found.append(" ".join(parts))
     return tuple(dict.fromkeys(found))

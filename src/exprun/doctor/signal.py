@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
-from exprun.doctor.graph import WEIGHTED
+from exprun.doctor.graph import WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
 from exprun.doctor.record import Call, Pass, passed
 
+MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
 NORMS = (
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
@@ -136,21 +137,21 @@ def check_unscaled_regression(
         )
 
 
-def check_gradients(model: Any, found: Pass, limits: Doctor) -> Iterator[Finding]:
-    """Variables without a gradient, gradients that vanish on their way back, and a penalty that outweighs them."""
+def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """Variables without a gradient, gradients that vanish on their way back, and a penalty that outweighs them.
+
+    Args:
+        model: a Keras model.
+        found: a pass with gradients.
+        inputs: of that pass.
+        limits: the thresholds.
+    """
     variables = model.trainable_variables
     if not found.gradients or found.losses is None or not np.isfinite(found.losses).all():
         return
     without = [v for v, g in zip(variables, found.gradients, strict=True) if g is None]
     if without:
-        owners = sorted({v.path.rsplit("/", 1)[0] for v in without})
-        yield Finding(
-            "untrained-variables",
-            "error",
-            f"layer{'s' if len(owners) > 1 else ''} {', '.join(owners[:4])}{' and more' if len(owners) > 4 else ''}",
-            f"{len(without)} of {len(variables)} trainable variables get no gradient from the loss.",
-            numbers={"variables": len(without)},
-        )
+        yield _without_gradient(model, without, len(variables), inputs)
     sizes = [
         (v.path, float(np.linalg.norm(g)) / max(float(np.linalg.norm(np.asarray(v))), 1e-12))
         for v, g in zip(variables, found.gradients, strict=True)
@@ -168,6 +169,21 @@ def check_gradients(model: Any, found: Pass, limits: Doctor) -> Iterator[Finding
     yield from _check_penalty(variables, found, limits)
 
 
+def _without_gradient(model: Any, without: list[Any], of: int, inputs: np.ndarray) -> Finding:
+    """Whether the layers of such variables have no say in the output at all, or the gradient is lost behind them."""
+    lost = {id(v) for v in without}
+    owners = [layer for layer in leaves(model) if any(id(v) in lost for v in layer.trainable_variables)]
+    places = [layer.name for layer in owners] or [v.path for v in without]
+    where = f"layer{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
+    count = f"{len(without)} of {of} trainable variables get no gradient from the loss"
+    if owners:
+        plain, silent = (passed(model, inputs[:4], False, muted).outputs for muted in ((), owners))
+        if np.array_equal(plain, silent):
+            evidence = f"{count}; with their layers' outputs set to zero, the output of the model stays the same."
+            return Finding("bypassed-layers", "error", where, evidence, numbers={"variables": len(without)})
+    return Finding("untrained-variables", "error", where, f"{count}.", numbers={"variables": len(without)})
+
+
 def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterator[Finding]:
     if not found.penalties:
         return
@@ -177,16 +193,18 @@ def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterato
         if g is not None and p is not None and p.any()
     ]
     assert limits.penalty is not None
+    assert found.losses is not None
     heavy = [(path, p / max(g, 1e-30)) for path, p, g in both if p > limits.penalty * g]
-    if both and len(heavy) > len(both) / 2:
-        path, ratio = max(heavy, key=lambda pair: pair[1])
+    loss = float(found.losses.mean())
+    if both and (len(heavy) > len(both) / 2 or found.penalty > MUCH * limits.penalty * loss):
+        path, ratio = max(((path, p / max(g, 1e-30)) for path, p, g in both), key=lambda pair: pair[1])
         yield Finding(
             "strong-regularization",
             "error",
-            f"layer {path.rsplit('/', 1)[0]}",
-            f"In {len(heavy)} of {len(both)} regularised weights the penalty's gradient outweighs that of the data, "
-            f"here {ratio:,.0f} times; the whole penalty is {found.penalty:.3g}.",
-            numbers={"ratio": ratio, "penalty": found.penalty},
+            f"{len(both)} regularised weights, most of all {path}",
+            f"The penalty is {found.penalty:.3g}, the loss without it {loss:.3g}; the penalty's gradient is up to "
+            f"{ratio:,.2g} times that of the data.",
+            numbers={"ratio": ratio, "penalty": found.penalty, "loss": loss},
         )
 
 
@@ -257,20 +275,41 @@ def check_augmentation(model: Any, found: Pass, inputs: np.ndarray, limits: Doct
     if here.shape != there.shape or not (np.isfinite(here).all() and np.isfinite(there).all()):
         return
     mean, deviation = float(there.mean()), float(there.std())
-    ratio, shift = float(here.std()) / max(deviation, 1e-12), abs(float(here.mean()) - mean) / max(deviation, 1e-12)
+    ratio = float(here.std()) / max(deviation, 1e-12)
+    shift = abs(float(here.mean()) - mean) / max(deviation, 1e-12)
     assert limits.augmented is not None
     if ratio > limits.augmented or shift > limits.augmented:
         yield Finding(
             "strong-augmentation",
             "warning",
             f"in front of layer {calls[0].layer.name}",
-            f"In training the same images have mean {here.mean():.3g} and standard deviation {here.std():.3g} there, in "
-            f"inference mode {mean:.3g} and {deviation:.3g}.",
+            f"In training the same images have mean {here.mean():.3g} and standard deviation {here.std():.3g} there, "
+            f"in inference mode {mean:.3g} and {deviation:.3g}.",
             numbers={"std": float(here.std()), "inference_std": deviation},
         )
 
 
-def check_mixing(model: Any, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
+    """A model whose code no list of layers shows: whether the mean of two images gives the mean of their outputs."""
+    if len(inputs) < 8 or not has_own_code(model):
+        return
+    one, other = inputs[:4], inputs[4:8]
+    passes = [weighted_calls(passed(model, x, False).calls) for x in (one, other, (one + other) / 2)]
+    if len(passes[0]) < 2:
+        return
+    first, second, between = (array(calls[-1].outputs) for calls in passes)
+    size = float(np.abs(first - second).max())
+    if size > 1e-6 and np.abs((first + second) / 2 - between).max() < 1e-3 * size:
+        yield Finding(
+            "missing-nonlinearity",
+            "error",
+            f"{len(passes[0])} layers of weights",
+            "The mean of two images gives exactly the mean of their outputs: there is no activation on the way.",
+            numbers={"layers": len(passes[0])},
+        )
+
+
+def check_mixing(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
     """Whether an image's output in inference mode changes with the other images of its batch."""
     inputs = inputs[:8]
     if len(inputs) < 4:

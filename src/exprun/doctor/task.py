@@ -202,13 +202,15 @@ def _check_sigmoid(model: Any, outputs: np.ndarray, objective: Objective, labels
     probabilities = are_probabilities(outputs)
     if labels.kind == "numbers":
         most = int(labels.most) + 1
-        wrong = "output-units" if units == 1 and not (labels.least == -1 and labels.most == 1) else "label-encoding"
+        two = len(np.unique(labels.values)) <= 2
+        classes = f" for {most} classes" if labels.least >= 0 and not two else ""
+        wrong = "label-out-of-range" if two else "output-units" if units == 1 else "label-encoding"
         yield Finding(
             wrong if labels.least >= 0 else "label-out-of-range",
             "error",
             "last layer" if wrong == "output-units" else "labels",
             f"{objective.name} takes 0 and 1, but the labels go from {labels.least:g} to {labels.most:g}, and the last "
-            f"layer has {units} unit{'s' if units > 1 else ''}{f' for {most} classes' if labels.least >= 0 else ''}.",
+            f"layer has {units} unit{'s' if units > 1 else ''}{classes}.",
             numbers={"units": units, "most": labels.most},
         )
         return
@@ -283,9 +285,7 @@ def _check_error(
         )
         return
     if labels.kind in ("rows", "binary") and (says_accuracy or labels.kind == "rows"):
-        yield Finding(
-            "wrong-loss", "warning", "loss", f"{objective.name} measures distances, but the labels are classes."
-        )
+        yield Finding("wrong-loss", "note", "loss", f"{objective.name} measures distances, but the labels are classes.")
         return
     if activation == "softmax" and units == 1:
         yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every image.")

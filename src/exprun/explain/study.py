@@ -1,5 +1,6 @@
 """`explain`: why a run does not learn, proved by a controlled comparison. The whole story on one page."""
 
+import logging
 import shlex
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from exprun.config.compose import Composer
-from exprun.config.errors import ConfigError, RunError, UserError
+from exprun.config.errors import ConfigError, RunError, UserError, one_line
 from exprun.doctor.finding import Finding
 from exprun.explain.candidates import (
     AS_IT_IS,
@@ -32,6 +33,7 @@ from exprun.run_folder import preflight
 from exprun.signals import Killed, Signals
 from exprun.tracking.store import OUTPUTS, without_password
 
+log = logging.getLogger(__name__)
 PACE_STEPS = 6  # that tell how long a step takes
 
 
@@ -112,7 +114,7 @@ def explain(
     with logging_to(study.folder / "explain.log"), Signals() as signals:
         try:
             report.say(without_password(study.command))
-            _examine(study, trials.session)
+            _examine(study, composer, trials.session)
             if against is None:
                 texts = remedies(study.findings, study.ends[0].config)
                 study.changes, study.refused = from_remedies(composer, study.ends[0], study.overrides, texts)
@@ -172,14 +174,23 @@ def _prepared(
     return study
 
 
-def _examine(study: Study, session: Images) -> None:
+def _examine(study: Study, composer: Composer, session: Images) -> None:
     """Look at the config, its data and its network before training."""
     from exprun.check import examine
     from exprun.runner import Session
 
     config = study.ends[0].config
-    # In a session of its own, so that it sees all images; what it loads is not loaded again.
-    study.findings = examine(config, Session(session.datasets))
+    watched = config
+    if config.doctor.name == "none":  # whoever asks for reasons wants those of the doctor too
+        watched = composer.config(changed(study.overrides, ["doctor=watch"]))
+    try:
+        # In a session of its own, so that it sees all images; what it loads is not loaded again.
+        study.findings = examine(watched, Session(session.datasets))
+    except UserError:
+        raise
+    except Exception as error:  # the comparison does without
+        log.exception("The check before training failed")
+        study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
     labels = session.dataset(config).val.row_labels
     study.images, study.chance = len(labels), float(np.bincount(labels).max() / len(labels))
 

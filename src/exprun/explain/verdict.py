@@ -165,13 +165,15 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, chance: float
     best = next((row for row in helping if row.label != together), None)
     if best is not None:
         rest = _rest([row for row in single if row is not best], chance, images)
-        return Verdict(f"{before}{best.label} alone takes {_takes(base, best)}; {rest}.{_few(best)}", best.label)
+        return Verdict(f"{before}{_name(best.label)} alone takes {_takes(base, best)}; {rest}.{_few(best)}", best.label)
     if helping and pair:
-        sentence = f"Only {pair[0]} and {pair[1]} together take {_takes(base, helping[0])}; neither does alone."
+        sentence = f"Only {_name(pair[0])} and {_name(pair[1])} together take {_takes(base, helping[0])}; neither alone does for certain."
         return Verdict(f"{before}{sentence}{_few(helping[0])}", together)
     best = min(full, key=lambda row: row.loss.mean)
     does = "improves it for certain" if learns else "makes it learn"
-    return Verdict(f"{before}Nothing tried {does}; the best, {best.label}, takes {_takes(base, best)}.{_few(best)}")
+    return Verdict(
+        f"{before}Nothing tried {does}; the best, {_name(best.label)}, takes {_takes(base, best)}.{_few(best)}"
+    )
 
 
 def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, chance: float, images: int) -> Verdict:
@@ -194,13 +196,15 @@ def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, chance: float,
         return Verdict(NOTHING)
     best, rest = ranked[0], ranked[1:]
     if best.shares[figure] >= CARRIES and _sure(best, figure):
-        next_best = f"; the next, {rest[0].label}, {_share(rest[0], figure)}" if rest else ""
+        next_best = f"; the next, {_name(rest[0].label)}, {_share(rest[0], figure)}" if rest else ""
         closes = f"alone it closes {_share(best, figure)} of the gap from {gap} ({_seeds(best)}){next_best}"
-        return Verdict(f"{best.label} carries the gap: {closes}.{_few(best)}", best.label)
-    none = f"no single change closes half of the gap from {gap}; {best.label} closes {_share(best, figure)}"
+        return Verdict(f"{_name(best.label)} carries the gap: {closes}.{_few(best)}", best.label)
+    none = f"no single change closes half of the gap from {gap}; {_name(best.label)} closes {_share(best, figure)}"
     row = next((row for row in full if row.label == together), None)
     if row is not None and pair and row.shares[figure] >= CARRIES and _sure(row, figure):
-        return Verdict(f"{pair[0]} and {pair[1]} together close {_share(row, figure)}; {none}.{_few(row)}", together)
+        return Verdict(
+            f"{_name(pair[0])} and {_name(pair[1])} together close {_share(row, figure)}; {none}.{_few(row)}", together
+        )
     return Verdict(f"{none[0].upper()}{none[1:]}.{_few(best)}")
 
 
@@ -217,13 +221,15 @@ def _base(found: Sequence[Row]) -> Row | None:
 def _rest(others: Sequence[Row], chance: float, images: int) -> str:
     """What the other changes do, as a clause."""
     too = [
-        f"{row.label} ({_percent(row.accuracy.mean)})" for row in others if row.in_full and helps(row, chance, images)
+        f"{_name(row.label)} ({_percent(row.accuracy.mean)})"
+        for row in others
+        if row.in_full and helps(row, chance, images)
     ]
     early = [row for row in others if not row.in_full and helps(row, chance, images)]
     said = [f"{_list(too)} {'does' if len(too) == 1 else 'do'} so too"] if too else []
     if early:
         was = "was" if len(early) == 1 else "were"
-        names = _list([row.label for row in early])
+        names = _list([_name(row.label) for row in early])
         said.append(f"{names} {was} on the way after {early[0].steps} steps and not followed further")
     return "; ".join(said) or "nothing else tried does"
 
@@ -258,6 +264,11 @@ def _share(row: Row, figure: int) -> str:
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
+
+
+def _name(label: str) -> str:
+    """A change in a sentence; of several words, it is quoted."""
+    return f"'{label}'" if " " in label else label
 
 
 def _list(names: Sequence[str]) -> str:

@@ -8,8 +8,7 @@ from keras import layers
 
 from doctor.programs import data
 
-# There is no identifier for a harmful augmentation, so what remains to say is that the loss stays at chance.
-CAUSES = ("loss-at-chance",)
+CAUSES = ("strong-augmentation",)
 
 
 def run(callbacks, repaired=False):

@@ -1,0 +1,120 @@
+"""The callback in plain Keras scripts: what it says, and that it changes nothing."""
+
+import importlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from doctor.programs import data
+from exprun.doctor import Doctor
+
+# One of each kind of model, data, labels and loss; the whole collection is the slow test.
+FEW = (
+    "adam_rate_high",
+    "dropped_rescaling",
+    "from_logits_on_softmax",
+    "labels_minus_one",
+    "relu_regressor",
+    "zero_init",
+)
+
+
+def run(name, repaired):
+    doctor = Doctor(report=lambda text: None)
+    importlib.import_module(f"doctor.programs.{name}").run([doctor], repaired=repaired)
+    return doctor
+
+
+def graves(doctor):
+    return [f.cause for f in doctor.findings if f.severity != "note"]
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_it_names_the_cause_and_is_quiet_about_the_repaired_twin(name):
+    causes = importlib.import_module(f"doctor.programs.{name}").CAUSES
+    assert graves(run(name, repaired=False))[:1] == [c for c in graves(run(name, repaired=False))[:1] if c in causes]
+    assert graves(run(name, repaired=True)) == []
+
+
+def network(seed=0):
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(8, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(10),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_the_same_weights_with_and_without_it(jit):
+    (x, y), val = data.digits(8)
+    weights = []
+    for callbacks in ([], [Doctor(report=lambda text: None, every=3, share=1.0)]):
+        model = network()
+        model.jit_compile = jit
+        history = model.fit(x / 255, y, 64, 2, verbose=0, callbacks=callbacks, validation_data=(val[0] / 255, val[1]))
+        weights.append([*model.get_weights(), np.array(history.history["val_loss"])])
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_the_model_is_as_before_when_it_has_gone():
+    (x, y), _ = data.digits(8)
+    model = network()
+    before = model.train_step
+    model.fit(x / 255, y, 64, 1, verbose=0, callbacks=[Doctor(report=lambda text: None)])
+    assert model.train_step == before
+    assert "train_step" not in vars(model)
+    model.fit(x / 255, y, 64, 1, verbose=0)
+
+
+def test_given_sets_are_looked_at_before_the_first_step():
+    (x, y), (xv, yv) = data.digits(8)
+    said = []
+    doctor = Doctor(train=(x / 255, y), validation=(xv, yv), report=said.append)
+    network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor])
+    assert doctor.findings[0].cause == "unscaled-evaluation"
+    assert doctor.findings[0].step is None
+    assert said[0].startswith("doctor: [unscaled-evaluation] error, validation images:")
+
+
+def test_a_mistake_of_its_own_stays_its_own(monkeypatch):
+    (x, y), _ = data.digits(8)
+    monkeypatch.setattr("exprun.doctor.callback.examine", lambda *_: 1 / 0)
+    doctor = Doctor()
+    assert network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor]).history["loss"]
+    assert doctor.findings == []
+
+
+def test_thresholds_and_silence():
+    with pytest.raises(ValueError, match="vanish"):
+        Doctor(vanish=1.0)
+    (x, y), (xv, yv) = data.digits(8)
+    doctor = Doctor(train=(x / 255, y), validation=(xv, yv), silence=["unscaled-evaluation"], report=lambda text: None)
+    network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor])
+    assert "unscaled-evaluation" not in [f.cause for f in doctor.findings]
+
+
+@pytest.mark.slow
+def test_the_whole_collection():
+    names = sorted(path.stem for path in Path(data.__file__).parent.glob("*.py") if path.stem not in ("data", "verify"))
+    missed = [n for n in names if graves(run(n, False))[:1] not in [[c] for c in causes_of(n)]]
+    alarmed = [n for n in names if graves(run(n, True))]
+    assert len(names) >= 30
+    assert len(missed) <= 0.1 * len(names), missed
+    assert len(alarmed) <= 0.02 * len(names), alarmed
+
+
+def causes_of(name):
+    return importlib.import_module(f"doctor.programs.{name}").CAUSES

@@ -1,0 +1,93 @@
+"""Checks of images and labels."""
+
+import numpy as np
+import pytest
+
+from exprun.doctor import data
+from exprun.doctor.callback import limits_of
+
+LIMITS = limits_of({})
+
+
+def digits(count=600):
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return (images[:count] * 15.9).astype(np.uint8).reshape(-1, 8, 8, 1), labels[:count]
+
+
+def images(inputs, labels=None, **more):
+    labels = np.zeros(len(inputs), np.int64) if labels is None else labels
+    return data.Images(inputs, labels, **more)
+
+
+def causes(found):
+    return [f.cause for f in found]
+
+
+def test_values_that_are_not_finite_are_counted():
+    x = np.random.default_rng(0).random((10, 4, 4, 1))
+    x[3, 0, 0, 0], x[3, 1, 0, 0], x[5, 0, 0, 0] = np.nan, np.inf, np.nan
+    [found] = data.check_inputs(images(x), "training")
+    assert (found.cause, found.numbers) == ("non-finite-input", {"images": 2, "values": 3.0})
+    assert causes(data.check_inputs(images(np.ones((10, 4, 4, 1))), "training")) == ["constant-input"]
+    assert not list(data.check_inputs(images(np.random.default_rng(0).random((10, 4, 4, 1))), "training"))
+
+
+@pytest.mark.parametrize(
+    ("counts", "weighted", "expected"),
+    [
+        ([10, 0, 0], False, ["single-class"]),
+        ([95, 5], False, ["class-imbalance"]),
+        ([95, 5], True, []),
+        ([60, 40], False, []),
+        ([30, 30, 40], False, []),
+    ],
+)
+def test_counts_of_classes(counts, weighted, expected):
+    assert causes(data.check_classes(np.array(counts), "training", weighted, LIMITS)) == expected
+
+
+def test_scaling_is_compared_channel_by_channel():
+    x = np.random.default_rng(0).random((50, 8, 8, 3), np.float32)
+    for other, wrong in [(x, False), (x * 255, True), (x - 0.5, True), (x * [1, 1, 3], True), (x * 1.1, False)]:
+        assert bool(list(data.check_scaling(x, np.asarray(other), True, LIMITS))) is wrong
+
+
+def test_images_in_both_splits_are_found():
+    x, _ = digits(100)
+    rows = np.arange(100)
+    train = images(x, digests=data.digests(x, rows[:80]))
+    assert not list(data.check_leak(train, images(x, digests=data.digests(x, rows[80:])), LIMITS))
+    [found] = data.check_leak(train, images(x, digests=data.digests(x, rows[70:])), LIMITS)
+    assert found.numbers["share"] == pytest.approx(1 / 3)
+
+
+def test_labels_that_belong_to_their_images_are_left_alone():
+    x, y = digits()
+    train, val = (images(x, y, pixels=x[rows], pixel_labels=y[rows]) for rows in (slice(0, 400), slice(400, 600)))
+    assert not list(data.check_labels(train, val, LIMITS))
+
+
+def test_shuffled_labels_are_an_error_with_a_reference_and_a_suspicion_without():
+    x, y = digits()
+    wrong = np.random.default_rng(0).permutation(y)
+    train = images(x, wrong, pixels=x[:400], pixel_labels=wrong[:400])
+    val = images(x, y, pixels=x[400:], pixel_labels=y[400:])
+    [found] = data.check_labels(train, val, LIMITS)
+    assert (found.cause, found.severity) == ("shuffled-labels", "error")
+    assert [f.severity for f in data.check_labels(train, None, LIMITS)] == ["note"]
+
+
+def test_few_images_say_nothing_about_labels():
+    x, y = digits(40)
+    wrong = np.random.default_rng(0).permutation(y)
+    assert not list(data.check_labels(images(x, wrong, pixels=x, pixel_labels=wrong), None, LIMITS))
+
+
+def test_batches_of_one_class_each():
+    ordered = [np.full(32, label) for label in range(4)]
+    assert causes(data.check_order(ordered)) == ["unshuffled-data"]
+    mixed = [np.random.default_rng(i).integers(0, 4, 32) for i in range(4)]
+    assert not list(data.check_order(mixed))
+    assert not list(data.check_order([None, None, None]))

@@ -1,0 +1,76 @@
+"""What is said, in which order, and what is a mere symptom."""
+
+import re
+
+import pytest
+
+from exprun.config.schema import GROUPS
+from exprun.doctor.finding import CAUSES, SYMPTOMS, Diagnosis, Finding, explained_by, ordered
+from exprun.doctor.remedies import REMEDIES, overrides_for
+
+
+def finding(cause, severity="error", **more):
+    return Finding(cause, severity, "somewhere", "A number is 1.", **more)
+
+
+def test_all_causes_say_what_a_person_needs():
+    for name, cause in CAUSES.items():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
+        assert cause.why.endswith(".")
+        assert cause.source
+        assert cause.keras.endswith(".")
+        assert set(cause.explains) <= {*CAUSES, "*"}
+
+
+def test_text_has_cause_number_reason_and_remedy():
+    text = str(finding("vanishing-signal", step=7, overrides=("norm=batch", "init=he_normal")))
+    assert text.startswith("[vanishing-signal] error at step 7, somewhere: A number is 1.")
+    assert text.endswith("Try: norm=batch or init=he_normal")
+    assert "BatchNormalization" in str(finding("vanishing-signal"))
+
+
+def test_symptoms_are_no_second_finding():
+    found = ordered(
+        [finding("loss-at-chance"), finding("dead-relu"), finding("bypassed-layers"), finding("wrong-loss")]
+    )
+    assert [f.cause for f in found] == ["bypassed-layers", "wrong-loss"]
+
+
+def test_a_note_explains_nothing_and_comes_last():
+    found = ordered([finding("shuffled-labels", "note"), finding("loss-at-chance")])
+    assert [f.cause for f in found] == ["loss-at-chance", "shuffled-labels"]
+
+
+def test_nothing_explains_itself():
+    assert all(cause not in explained_by(cause) for cause in CAUSES)
+    assert set(SYMPTOMS) <= set(CAUSES)
+
+
+def test_each_cause_is_news_once_and_again_when_graver():
+    diagnosis = Diagnosis(silence=["overfitting"])
+    assert diagnosis.add([finding("shuffled-labels", "note"), finding("overfitting")])
+    assert diagnosis.add([finding("shuffled-labels", "note")]) == []
+    assert [f.severity for f in diagnosis.add([finding("shuffled-labels", "warning")])] == ["warning"]
+    assert [f.cause for f in diagnosis.findings] == ["shuffled-labels"]
+
+
+def test_a_symptom_found_after_its_cause_is_no_news():
+    diagnosis = Diagnosis()
+    diagnosis.add([finding("vanishing-signal")])
+    assert diagnosis.add([finding("loss-at-chance")]) == []
+
+
+@pytest.mark.parametrize("cause", REMEDIES)
+def test_every_remedy_composes(cause, composer):
+    start = ["norm=none", "init=glorot_uniform", "input=unit", "optim=adam", "model.freeze=[conv1]"]
+    config = composer.config(start)
+    for remedy in overrides_for(cause, config):
+        assert "fault" not in remedy
+        changed = composer.config([*start, *remedy.split()])
+        assert any(getattr(changed, group) != getattr(config, group) for group in GROUPS), remedy
+
+
+def test_what_the_config_has_already_is_not_proposed(composer):
+    assert overrides_for("vanishing-signal", composer.config(["init=he_normal"])) == ("init=he_normal optim",) or all(
+        "norm=batch" not in remedy for remedy in overrides_for("vanishing-signal", composer.config([]))
+    )

@@ -1,0 +1,100 @@
+"""Checks of a model as it is built."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from exprun.doctor import graph
+from exprun.doctor.callback import limits_of
+from exprun.norm import fused
+
+LIMITS = limits_of({})
+
+
+def network(*hidden, inputs=(8, 8, 1), classes=4):
+    first = x = keras.Input(inputs)
+    for layer in hidden:
+        x = layer(x)
+    return keras.Model(first, layers.Dense(classes, name="last")(x))
+
+
+def causes(model, loaded=()):
+    return [f.cause for f in graph.check_graph(model, set(loaded), LIMITS)]
+
+
+def test_a_network_without_faults():
+    model = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
+    assert causes(model) == []
+
+
+@pytest.mark.parametrize("where", ["input", "middle", "nested"])
+def test_layers_whose_result_is_dropped(where):
+    first = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, activation="relu")(first)
+    dropped = {
+        "input": lambda: layers.Rescaling(1 / 255, name="lost")(first),
+        "middle": lambda: layers.BatchNormalization(name="lost")(x),
+        "nested": lambda: keras.Sequential([layers.RandomFlip(), layers.Rescaling(1 / 255)], name="lost")(first),
+    }
+    dropped[where]()
+    [found] = graph.check_bypassed(keras.Model(first, layers.Dense(4)(layers.Flatten()(x))))
+    assert found.cause == "bypassed-layers"
+    assert "lost" in found.where
+
+
+def test_another_model_on_the_same_layers_drops_nothing():
+    model = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
+    assert fused(model) is not model
+    keras.Model(model.inputs, [layer.output for layer in model.layers[1:]])
+    assert causes(model) == []
+
+
+def test_weights_without_an_activation_between_them():
+    hidden = [layers.Conv2D(4, 3), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(8)]
+    assert causes(network(*hidden)) == ["missing-nonlinearity"]
+    assert causes(network(*hidden, layers.Activation("tanh"))) == []
+    assert causes(network(layers.Flatten())) == []  # a linear classifier is what it is meant to be
+
+
+def test_operations_outside_layers_may_be_activations():
+    first = keras.Input((8,))
+    x = keras.ops.relu(layers.Dense(8)(first))
+    assert causes(keras.Model(first, layers.Dense(4)(x))) == []
+
+
+def test_frozen_layers_matter_while_their_weights_are_fresh():
+    model = network(layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(32, activation="relu"))
+    assert causes(model) == []
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    assert causes(model) == ["frozen-layers"]
+    assert causes(model, [layer.name for layer in model.layers]) == []
+    for layer in model.layers:
+        layer.set_weights([w + 0.1 * np.random.default_rng(0).random(w.shape) for w in layer.get_weights()])
+    assert causes(model) == []  # they have been trained somewhere
+
+
+@pytest.mark.parametrize("value", ["zeros", keras.initializers.Constant(0.1)])
+def test_units_that_start_alike(value):
+    hidden = layers.Dense(8, activation="relu", kernel_initializer=value)
+    assert causes(network(layers.Flatten(), hidden)) == ["symmetric-init"]
+    first = x = keras.Input((8,))
+    x = layers.Dense(8, activation="relu")(x)
+    assert causes(keras.Model(first, layers.Dense(4, kernel_initializer=value)(x))) == []  # a last layer may
+
+
+def test_dropout_of_nearly_everything_and_before_a_norm():
+    start = [layers.Flatten(), layers.Dense(8, activation="relu")]
+    assert causes(network(*start, layers.Dropout(0.5))) == []
+    assert causes(network(*start, layers.Dropout(0.9))) == ["excessive-dropout"]
+    found = list(graph.check_graph(network(*start, layers.Dropout(0.5), layers.BatchNormalization()), set(), LIMITS))
+    assert [(f.cause, f.severity) for f in found] == [("dropout-before-norm", "note")]
+
+
+def test_narrow_places():
+    assert causes(network(layers.Flatten(), layers.Dense(1, activation="relu"))) == ["collapsed-features"]
+    pooled = [layers.Conv2D(4, 3, padding="same", activation="relu"), layers.MaxPooling2D(8)]
+    blind = [layers.Conv2D(8, 3, padding="same", activation="relu") for _ in range(2)]
+    assert causes(network(*pooled, *blind, layers.Flatten())) == ["collapsed-features"]
+    assert causes(network(*pooled, layers.Flatten())) == []
