@@ -377,7 +377,7 @@ class Doctor(keras.callbacks.Callback):
         classes = labels.classes
         if classes is None or classes.min(initial=0) < 0:
             return Images(inputs, labels.values, digests=digests(inputs, np.arange(len(inputs))))
-        counts = np.bincount(classes, minlength=2)
+        counts = np.bincount(classes, minlength=2) if whole else None  # one batch says nothing of the set
         return Images(inputs, classes, counts, inputs, classes, digests(inputs, np.arange(len(inputs))))
 
     def _steps(self) -> int | None:

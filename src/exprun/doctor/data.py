@@ -12,6 +12,7 @@ from exprun.doctor.finding import Finding
 SIDE = 16  # pixels to which images are reduced for the probe
 PATCHES, PATCH = 96, 3  # random filters of the probe, and their size
 DIGESTED = 200 * 2**20  # bytes of images that are compared between splits
+TOO_FREQUENT = 0.8  # share of a class beside which a probe can hardly be better than guessing
 LEAST_ANSWERS = 30  # fewer held-out images cannot tell
 
 
@@ -154,6 +155,27 @@ def check_leak(train: Images, val: Images, limits: Doctor) -> Iterator[Finding]:
         )
 
 
+def check_split(train: Images, val: Images) -> Iterator[Finding]:
+    """Validation images of classes that are hardly trained on."""
+    if train.counts is None or val.counts is None:
+        return
+    classes = max(len(train.counts), len(val.counts))
+    own, other = (np.pad(c, (0, classes - len(c))).astype(float) for c in (train.counts, val.counts))
+    if min(own.sum(), other.sum()) < LEAST_ANSWERS:
+        return
+    missing = own / own.sum() < 0.05 * other / other.sum()
+    share = float(other[missing].sum() / other.sum())
+    if share > 0.2:
+        yield Finding(
+            "unshuffled-data",
+            "error",
+            "validation labels",
+            f"{share:.0%} of the validation images are of classes that training has hardly or not: "
+            f"{', '.join(str(c) for c in np.flatnonzero(missing)[:5])}. The set was sorted when it was split.",
+            numbers={"share": share},
+        )
+
+
 def check_order(batches: Iterable[np.ndarray | None]) -> Iterator[Finding]:
     """Batches of one class each.
 
@@ -196,6 +218,8 @@ def check_labels(train: Images, val: Images | None, limits: Doctor) -> Iterator[
     assert train.pixel_labels is not None
     features = _Features(train.pixels)
     own = _Probe(features(train.pixels), train.pixel_labels)
+    if own.chance > TOO_FREQUENT:
+        return
     if own.answers < LEAST_ANSWERS or own.fitted < 8 * own.classes or own.above_chance():
         return
     reference = None

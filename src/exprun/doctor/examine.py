@@ -80,6 +80,7 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
         yield lambda: data.check_scaling(train.inputs, val.inputs, False, limits)
     if val is not None:
         yield lambda: data.check_leak(train, val, limits)
+        yield lambda: data.check_split(train, val)
     yield lambda: data.check_labels(train, val, limits)
 
 
@@ -114,7 +115,7 @@ def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterato
     wrong: list[Finding] = []
     if objective is not None:
         labels = task.read_labels(subject.labels)
-        wrong = list(task.check_task(model, found.outputs, objective, labels, subject.says_accuracy))
+        wrong = list(task.check_task(found, objective, labels, subject.says_accuracy))
         yield from wrong
     yield from signal.check_augmentation(model, found, inputs, limits)
     dead = list(signal.check_dead(found, None, None, None, limits))
@@ -124,5 +125,5 @@ def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterato
         yield from signal.check_dependence(found, None, limits)
         yield from signal.check_gradients(model, found, inputs, limits)
     if objective is not None and not wrong:
-        yield from signal.check_first_loss(found, objective, given, limits)
-        yield from signal.check_unscaled_regression(found, objective, given, limits)
+        yield from signal.check_unscaled(found, objective, given, limits)
+        yield from signal.check_first_loss(found, objective, limits)

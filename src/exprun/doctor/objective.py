@@ -90,4 +90,20 @@ def of_keras(model: Any) -> Objective | None:
         value = tf.cast(tf.convert_to_tensor(value), tf.float32)
         return tf.reduce_mean(tf.reshape(value, [tf.shape(value)[0], -1]), 1) if value.shape.rank else value[None]
 
+    if kind == "unknown" and _takes_logits(losses, int(model.output_shape[-1])):
+        kind, from_logits = "softmax", True
     return Objective(kind, sparse, from_logits, name, losses)
+
+
+def _takes_logits(losses: Callable[[Any, Any], Any], classes: int) -> bool:
+    """Whether a loss of one-hot labels is ln(classes) for equal outputs, falls for right ones, and sees differences
+    between outputs only: then it applies a softmax itself.
+    """
+    if classes < 2:
+        return False
+    right = tf.eye(classes)
+    try:
+        guess, sure, moved = (float(tf.reduce_mean(losses(o, right))) for o in (right * 0, right * 9, right * 9 + 5))
+    except (tf.errors.OpError, ValueError, TypeError):
+        return False
+    return abs(guess - np.log(classes)) < 1e-2 and sure < guess and abs(moved - sure) < 1e-3

@@ -18,7 +18,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "excessive-dropout": (),
     "small-batch-norm": ("norm=group", "trainer.batch_size=32"),
     "lagging-batch-norm": ("norm.momentum=0.9", "norm=group"),
-    "strong-regularization": ("optim.weight_decay=0.0001", "optim.weight_decay=0.0"),
+    "strong-regularization": ("optim.weight_decay=0.0001",),
     "learning-rate-high": ("{slower}", "{slowest}"),
     "learning-rate-low": ("{faster}", "{fastest}"),
     "learning-rate-decay": ("schedule=cosine", "schedule=constant"),

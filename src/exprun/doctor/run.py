@@ -127,6 +127,7 @@ class RunDoctor:
             self.config.trainer.batch_size,
             event.total_steps,
             self.limits,
+            subject.weighted,
         )
         if event.first_step == 0:
             found = examine(subject, self.limits)

@@ -13,6 +13,7 @@ from exprun.doctor.graph import WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
 from exprun.doctor.record import Call, Pass, passed
 
+SATURATED = 0.7  # share of activations at an end of their range
 MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
 NORMS = (
     keras.layers.BatchNormalization,
@@ -87,54 +88,66 @@ def _deviation(layer: Any) -> str:
     return f", its weights deviate by {kernel.std():.2g} where He initialisation has {wanted:.2g}"
 
 
-def check_first_loss(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor) -> Iterator[Finding]:
-    """The loss at the first weights against that of guessing, and inputs so large that they explain it."""
-    if found.losses is None or objective.kind != "softmax":
+def check_first_loss(found: Pass, objective: Objective, limits: Doctor) -> Iterator[Finding]:
+    """The loss at the first weights against that of guessing."""
+    guess = _guessing(found, objective)
+    if found.losses is None or guess is None:
         return
-    loss, classes = float(found.losses.mean()), found.outputs.shape[-1]
-    guess = float(np.log(classes))
+    loss = float(found.losses.mean())
     assert limits.large_loss is not None
-    if not np.isfinite(loss) or loss <= limits.large_loss * guess:
-        return
-    numbers = {"loss": loss, "guessing": guess}
-    evidence = f"The loss is {loss:,.4g} before training, where guessing costs ln {classes} = {guess:.3f}."
+    if np.isfinite(loss) and loss > limits.large_loss * guess:
+        yield Finding(
+            "large-first-loss",
+            "warning" if loss > 3 * limits.large_loss * guess else "note",
+            "loss",
+            f"It is {loss:,.4g} before training; guessing costs {guess:.3f}.",
+            numbers={"loss": loss, "guessing": guess},
+        )
+
+
+def _guessing(found: Pass, objective: Objective) -> float | None:
+    """What an answer costs that gives all classes the same probability; None where the loss is of numbers."""
+    classes = {"softmax": found.outputs.shape[-1], "sigmoid": 2}.get(objective.kind)
+    return float(np.log(classes)) if classes is not None and classes > 1 else None
+
+
+def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """Large inputs that a network cannot bear: its first loss is large, or its first activations are saturated."""
     calls = weighted_calls(found.calls)
-    size = rms(calls[0].inputs) if calls else 0.0
     assert limits.large_input is not None
-    if size > limits.large_input:
+    if found.losses is None or len(calls) < 2 or (size := rms(calls[0].inputs)) <= limits.large_input:
+        return
+    behind = found.calls[found.calls.index(calls[0]) + 1 :]
+    if behind and isinstance(behind[0].layer, NORMS):
+        return
+    if harm := _harm(found, objective, labels, limits):
         yield Finding(
             "unscaled-input",
             "warning",
             "input",
-            f"Images reach {calls[0].layer.name} with values around {size:.3g} (root mean square). {evidence}",
-            numbers=numbers | {"rms": size},
+            f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), and {harm}.",
+            numbers={"rms": size, "loss": float(found.losses.mean())},
         )
-    yield Finding("large-first-loss", "warning", "loss", evidence, numbers=numbers)
 
 
-def check_unscaled_regression(
-    found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor
-) -> Iterator[Finding]:
-    """The same for a loss of numbers: errors at the start that are far larger than the numbers are."""
-    if found.losses is None or objective.kind not in ("error", "sigmoid") or not found.calls:
-        return
-    calls = weighted_calls(found.calls)
-    size = rms(calls[0].inputs) if calls else 0.0
-    outputs, targets = rms(found.outputs), rms(labels)
-    assert limits.large_input is not None
+def _harm(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor) -> str:
+    """What large inputs do to a network, in words; empty where nothing is seen."""
     assert limits.large_loss is not None
-    known = {id(c.layer) for c in found.calls if isinstance(c.layer, NORMS)}
-    logits = rms(calls[-1].outputs) if calls else outputs
-    large = logits > 4 * limits.large_loss if objective.kind == "sigmoid" else outputs > limits.large_loss * targets
-    if size > limits.large_input and not known and large:
-        yield Finding(
-            "unscaled-input",
-            "warning",
-            "input",
-            f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), and the last layer "
-            f"gives {logits:.3g} at the start.",
-            numbers={"rms": size, "outputs": logits},
-        )
+    assert found.losses is not None
+    loss, guess = float(found.losses.mean()), _guessing(found, objective)
+    if guess is not None and loss > limits.large_loss * guess:
+        return f"the loss is {loss:,.4g} before training, where guessing costs {guess:.3f}"
+    if objective.kind == "error" and rms(found.outputs) > limits.large_loss * rms(labels):
+        return f"the outputs are around {rms(found.outputs):,.3g} before training, the labels around {rms(labels):.3g}"
+    for call in found.calls[:-1]:
+        kind = getattr(getattr(call.layer, "activation", None), "__name__", "")
+        if kind in ("sigmoid", "tanh"):
+            values = array(call.outputs)
+            least = 0.0 if kind == "sigmoid" else -1.0
+            share = float(((values < least + 0.01) | (values > 0.99)).mean())
+            if share > SATURATED:
+                return f"{share:.0%} of the outputs of {call.layer.name} ({kind}) are at an end of its range"
+    return ""
 
 
 def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from exprun.doctor.finding import Finding
-from exprun.doctor.graph import leaves
 from exprun.doctor.objective import Objective
+from exprun.doctor.record import Call, Pass
 
 # What an activation can give: least and most.
 RANGES = {
@@ -28,7 +28,8 @@ class Labels:
 
     Args:
         values: as the loss gets them, float64, (images, …).
-        kind: `numbers` (class numbers), `rows` (one-hot), `binary` (0 and 1) or `amounts`.
+        kind: `numbers` (class numbers), `rows` (one-hot or shares), `holes` (one-hot, but some rows are empty),
+            `binary` (0 and 1) or `amounts`.
         classes: class number of each image, (images,), int64; None for amounts.
         least, most: of the values.
     """
@@ -49,8 +50,10 @@ def read_labels(values: Any) -> Labels:
     whole = bool(np.isfinite(found).all() and (found == np.rint(found)).all())
     if wide:
         flat = found.reshape(-1, found.shape[-1])
-        one_hot = whole and least >= 0 and most == 1 and bool((flat.sum(1) == 1).all())
-        return Labels(found, "rows" if one_hot else "amounts", flat.argmax(1) if one_hot else None, least, most)
+        shares = least >= 0 and most <= 1 and bool((np.abs(flat.sum(1) - 1) < 1e-3).all())
+        if whole and least >= 0 and most <= 1 and not shares and bool((flat.sum(1) <= 1).all()):
+            return Labels(found, "holes", None, least, most)
+        return Labels(found, "rows" if shares else "amounts", flat.argmax(1) if shares else None, least, most)
     flat = found.reshape(len(found), -1)[:, 0] if found.size else found
     distinct = len(np.unique(flat))
     few = distinct <= min(MOST_CLASSES, max(2, len(flat) // 2)) or given.dtype.kind in "iub"
@@ -60,22 +63,17 @@ def read_labels(values: Any) -> Labels:
     return Labels(found, kind, flat.astype(np.int64), least, most)
 
 
-def last_activation(model: Any) -> str:
-    """The name of what the output comes from: `softmax`, `linear`, …; empty where it cannot be told."""
-    try:
-        operation = model.outputs[0]._keras_history.operation
-    except (AttributeError, IndexError, TypeError):
-        found = leaves(model)
-        operation = found[-1] if found else None
-    while isinstance(operation, keras.Model) and leaves(operation):
-        operation = leaves(operation)[-1]
-    if isinstance(operation, keras.layers.Softmax):
-        return "softmax"
-    if isinstance(operation, keras.layers.ReLU):
-        return "relu"
-    if isinstance(operation, keras.layers.Layer) and hasattr(operation, "activation"):
-        return "linear" if operation.activation is None else str(getattr(operation.activation, "__name__", ""))
-    return ""
+def output_activations(calls: list[Call]) -> list[str]:
+    """The activations from the last layer of weights on: `["softmax"]`, or none where the output is linear."""
+    places = [number for number, call in enumerate(calls) if call.layer.trainable_variables or call.layer.weights]
+    found = []
+    for call in calls[places[-1] if places else 0 :]:
+        layer = call.layer
+        name = str(getattr(getattr(layer, "activation", None), "__name__", "linear"))
+        kinds = {keras.layers.Softmax: "softmax", keras.layers.ReLU: "relu"}
+        name = next((own for kind, own in kinds.items() if isinstance(layer, kind)), name)
+        found += [name] if name in RANGES else []
+    return found
 
 
 def are_probabilities(outputs: np.ndarray) -> bool:
@@ -84,36 +82,57 @@ def are_probabilities(outputs: np.ndarray) -> bool:
     return rows.shape[1] > 1 and bool(rows.min() >= 0) and bool(np.abs(rows.sum(1) - 1).max() < 2e-2)
 
 
-def check_task(
-    model: Any, outputs: np.ndarray, objective: Objective, labels: Labels, says_accuracy: bool
-) -> Iterator[Finding]:
+def check_task(found: Pass, objective: Objective, labels: Labels, says_accuracy: bool) -> Iterator[Finding]:
     """Labels that the loss cannot take, and a last layer that does not go with the loss.
 
     Args:
-        model: a Keras model.
-        outputs: of a batch, (images, units).
+        found: a batch that went through the model.
         objective: its loss.
         labels: of some images.
         says_accuracy: whether an accuracy is measured: the labels are meant to be classes.
     """
+    outputs = found.outputs[:, None] if found.outputs.ndim == 1 else found.outputs
     units = outputs.shape[-1]
     if outputs.ndim != 2:
         return
+    activations = output_activations(found.calls)
+    activation = activations[-1] if activations else "linear"
     if not np.isfinite(labels.values).all():
         bad = int((~np.isfinite(labels.values)).sum())
         yield Finding("non-finite-input", "error", "labels", f"{bad:,} labels are NaN or infinite.")
         return
+    squashed = [name for name in activations if name in ("softmax", "sigmoid")]
+    if len(squashed) > 1 and objective.kind in ("softmax", "sigmoid"):
+        yield Finding(
+            "softmax-twice",
+            "error",
+            "last layer",
+            f"Its outputs pass through {' and then '.join(squashed)}: no output is ever sure, and the loss cannot fall "
+            f"below {_least_loss(units):.2f}.",
+            numbers={"least_loss": _least_loss(units)},
+        )
+        return
     match objective.kind:
         case "softmax":
             yield from _check_encoding(objective, labels, units)
-            yield from _check_softmax(model, outputs, objective, labels)
+            yield from _check_softmax(outputs, activation, objective)
         case "sigmoid":
-            yield from _check_sigmoid(model, outputs, objective, labels)
+            yield from _check_sigmoid(outputs, activation, objective, labels)
         case "error":
-            yield from _check_error(model, outputs, objective, labels, says_accuracy)
+            yield from _check_error(outputs, activation, objective, labels, says_accuracy)
 
 
 def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterator[Finding]:
+    if labels.kind == "holes":
+        empty = int((labels.values.sum(-1) == 0).sum())
+        yield Finding(
+            "label-out-of-range",
+            "error",
+            "labels",
+            f"{empty:,} of {len(labels.values):,} one-hot rows name no class at all: their class number has no column.",
+            numbers={"empty": empty},
+        )
+        return
     if labels.kind == "amounts":
         yield Finding(
             "wrong-loss",
@@ -142,15 +161,14 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
         )
 
 
-def _check_softmax(model: Any, outputs: np.ndarray, objective: Objective, labels: Labels) -> Iterator[Finding]:
-    units, activation = outputs.shape[-1], last_activation(model)
+def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective) -> Iterator[Finding]:
+    units = outputs.shape[-1]
     if units == 1:
-        name = f"a {activation}" if activation else "an output"
         yield Finding(
             "output-units" if activation == "sigmoid" else "output-activation",
             "error",
             "last layer",
-            f"It has one unit with {name}; {objective.name} compares classes, each of which needs its own unit.",
+            f"It has one unit ({activation}); {objective.name} compares classes, each of which needs its own unit.",
             numbers={"units": 1},
         )
         return
@@ -161,8 +179,8 @@ def _check_softmax(model: Any, outputs: np.ndarray, objective: Objective, labels
                 "softmax-twice",
                 "error",
                 "last layer",
-                f"Its outputs are probabilities already ({activation or 'each row adds up to 1'}), and "
-                f"{objective.name} takes logits: it cannot fall below {_least_loss(units):.2f}.",
+                f"Its outputs are probabilities already ({'rows add up to 1' if activation == 'linear' else activation}), "
+                f"and {objective.name} takes logits: it cannot fall below {_least_loss(units):.2f}.",
                 numbers={"least_loss": _least_loss(units)},
             )
         elif activation in ("relu", "tanh"):
@@ -170,7 +188,7 @@ def _check_softmax(model: Any, outputs: np.ndarray, objective: Objective, labels
         return
     if probabilities or activation == "softmax":
         return
-    if activation in ("", "linear"):
+    if activation == "linear":
         yield Finding(
             "missing-softmax",
             "error",
@@ -197,8 +215,8 @@ def _range_finding(activation: str, objective: Objective) -> Finding:
     )
 
 
-def _check_sigmoid(model: Any, outputs: np.ndarray, objective: Objective, labels: Labels) -> Iterator[Finding]:
-    units, activation = outputs.shape[-1], last_activation(model)
+def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, labels: Labels) -> Iterator[Finding]:
+    units = outputs.shape[-1]
     probabilities = are_probabilities(outputs)
     if labels.kind == "numbers":
         most = int(labels.most) + 1
@@ -248,7 +266,7 @@ def _check_sigmoid(model: Any, outputs: np.ndarray, objective: Objective, labels
             f"It ends in {activation}, and {objective.name} takes logits: no output is ever below "
             f"{0.5 if activation == 'sigmoid' else 0.27:g} as a probability.",
         )
-    elif not objective.from_logits and activation in ("", "linear") and _leaves_unit_interval(outputs):
+    elif not objective.from_logits and activation == "linear" and _leaves_unit_interval(outputs):
         yield Finding(
             "missing-softmax",
             "error",
@@ -270,9 +288,20 @@ def _leaves_unit_interval(outputs: np.ndarray) -> bool:
 
 
 def _check_error(
-    model: Any, outputs: np.ndarray, objective: Objective, labels: Labels, says_accuracy: bool
+    outputs: np.ndarray, activation: str, objective: Objective, labels: Labels, says_accuracy: bool
 ) -> Iterator[Finding]:
-    units, activation = outputs.shape[-1], last_activation(model)
+    units = outputs.shape[-1]
+    targets = labels.values.shape[-1] if labels.values.ndim == 2 else 1
+    if targets != units and labels.kind == "amounts":
+        yield Finding(
+            "output-units",
+            "error",
+            "last layer",
+            f"It has {units} unit{'s' if units > 1 else ''}, but each label is of {targets} numbers: every unit is "
+            "compared with all of them.",
+            numbers={"units": units, "targets": targets},
+        )
+        return
     numbered = labels.kind in ("numbers", "binary") and (units > 1 or says_accuracy)
     if numbered and not (labels.kind == "binary" and units == 1):
         yield Finding(

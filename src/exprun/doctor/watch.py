@@ -19,6 +19,7 @@ from exprun.doctor.record import Pass, passed, passed_back
 
 log = logging.getLogger(__name__)
 SAMPLE = 4096  # values of a weight that are followed
+OVERFITTED = 0.25  # between the accuracy of training and that of validation
 LEAST_STEPS = 20  # that are looked at together
 SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
@@ -60,6 +61,7 @@ class Watch:
         batch: images in a step.
         steps: of the whole run; None where unknown.
         limits: the thresholds.
+        weighted: whether the loss has class weights, so that guessing costs something else.
     """
 
     def __init__(
@@ -72,9 +74,10 @@ class Watch:
         batch: int,
         steps: int | None,
         limits: Doctor,
+        weighted: bool = False,
     ) -> None:
         self.model, self.objective, self.inputs, self.labels = model, objective, inputs, labels
-        self.guess, self.batch, self.limits = guess, batch, limits
+        self.guess, self.batch, self.limits, self.weighted = guess, batch, limits, weighted
         assert limits.chance_steps is not None
         assert limits.every is not None
         # A short run is judged by less.
@@ -147,12 +150,13 @@ class Watch:
         """Whether the recent steps, all together, are right no more often than guessing (three deviations)."""
         if self.guess is None or len(self._recent) < (self._recent.maxlen or 1):
             return False
+        assert self.limits.chance_margin is not None
         share, count = self.guess.accuracy, len(self._recent) * self.batch
-        loss, accuracy = self._mean()
-        if np.isnan(accuracy):
-            assert self.limits.chance_margin is not None
-            return loss >= (1 - self.limits.chance_margin) * self.guess.loss
-        return accuracy <= share + 3 * float(np.sqrt(share * (1 - share) / count))
+        accuracy = self._mean()[1]
+        latest = float(np.mean([loss for loss, _ in list(self._recent)[-max(5, len(self._recent) // 4) :]]))
+        if not self.weighted and latest < (1 - self.limits.chance_margin) * self.guess.loss:
+            return False
+        return np.isnan(accuracy) or accuracy <= share + 3 * float(np.sqrt(share * (1 - share) / count))
 
     def _after_steps(self, step: int) -> Iterator[Finding]:
         loss, accuracy = self._recent[-1]
@@ -160,11 +164,11 @@ class Watch:
             before = [value for value, _ in self._recent if np.isfinite(value)]
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
             yield Finding(
-                "not-finite",
+                "learning-rate-high" if rose else "not-finite",
                 "error",
                 "loss",
                 f"The loss is {loss} at step {step}"
-                + (f"; before it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else "."),
+                + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else "."),
                 step,
             )
             return
@@ -288,7 +292,8 @@ class Watch:
             )
         assert self.limits.overfitting is not None
         rising = loss > self.limits.overfitting * self._lowest_val and loss > 2 * trained and self._evaluations > LATE
-        if self._streak("overfitting", rising, LATE):
+        gap = trained_accuracy - accuracy > OVERFITTED and loss > 3 * trained
+        if self._streak("overfitting", rising or gap, LATE):
             yield Finding(
                 "overfitting",
                 "note",

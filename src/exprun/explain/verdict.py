@@ -167,8 +167,9 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, chance: float
         rest = _rest([row for row in single if row is not best], chance, images)
         return Verdict(f"{before}{_name(best.label)} alone takes {_takes(base, best)}; {rest}.{_few(best)}", best.label)
     if helping and pair:
-        sentence = f"Only {_name(pair[0])} and {_name(pair[1])} together take {_takes(base, helping[0])}; neither alone does for certain."
-        return Verdict(f"{before}{sentence}{_few(helping[0])}", together)
+        takes = f"together take {_takes(base, helping[0])}; neither alone does for certain."
+        sentence = f"Only {_name(pair[0])} and {_name(pair[1])} {takes}{_few(helping[0])}"
+        return Verdict(f"{before}{sentence}", together)
     best = min(full, key=lambda row: row.loss.mean)
     does = "improves it for certain" if learns else "makes it learn"
     return Verdict(
