@@ -36,10 +36,10 @@ MODELS = {
 }
 DATA = {
     "digits": "data=digits",
-    "fashion_mnist": "data=fashion_mnist data.size=32 data.channels=3 data.limit=2000",
-    "cifar10": "data=cifar10 data.limit=2000",
+    "fashion_mnist": "data=fashion_mnist data.size=32 data.channels=3 data.limit=1200",
+    "cifar10": "data=cifar10 data.limit=1200",
 }
-SHORT = "trainer.batch_size=32 trainer.max_steps=24 trainer.epochs=1"
+SHORT = "trainer.batch_size=32 trainer.max_steps=20 trainer.epochs=1"
 SMALL = "data.limit=3000 trainer.epochs=3"
 HEALTHY = (
     "experiment=smoke",

@@ -1,5 +1,6 @@
 """`check`: what is wrong with a config, its data and its network, without training."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exprun.config.schema import Config
@@ -7,6 +8,8 @@ from exprun.config.schema import Config
 if TYPE_CHECKING:
     from exprun.doctor.finding import Finding
     from exprun.runner import Session
+
+DRAWN = 3  # images of each person: at least one to train on and one to validate on
 
 
 def examine(config: Config, session: "Session") -> "list[Finding]":
@@ -24,10 +27,14 @@ def examine(config: Config, session: "Session") -> "list[Finding]":
     from exprun.fault import injected_dataset
     from exprun.input import fit
 
+    images = config.data.images_per_person  # of a set that is drawn: a few of each are enough to look at
+    if images is not None and images > DRAWN:
+        config = replace(config, data=replace(config.data, images_per_person=DRAWN))
     dataset = injected_dataset(config, session.dataset(config))
     scaling = fit(config.input, dataset.train)
     assembly = assemble(config, dataset, scaling, session)
 
     from exprun.doctor.run import examined
 
-    return examined(config, dataset, assembly)
+    whole = len(dataset.train) * max(1.0, (images or 0) / DRAWN)
+    return examined(config, dataset, assembly, int(whole))

@@ -297,6 +297,7 @@ def _help(config_dir: str | None) -> str:
         "",
         "  python -m exprun [group=option] [key=value] …     train",
         "  python -m exprun -m group=option,option …         train every combination",
+        "  python -m exprun check [group=option] …           what is wrong, before any training",
         "  python -m exprun explain [group=option] …         why does it not learn? By short runs",
         "  python -m exprun ui                               open the runs in MLflow",
         "",
@@ -373,12 +374,22 @@ def _ui(words: list[str]) -> int:
 
 def _check(words: list[str]) -> int:
     """Say what is wrong with a config, its data and its network, without training."""
+    import tempfile
+
     from exprun.config.compose import Composer
     from exprun.run_folder import preflight
 
-    config = Composer().config(words)
+    parser = _Parser(
+        prog="python -m exprun check",
+        description="Say what is wrong with a config, its data and its network, without training. Ends with 1 where "
+        "something is.",
+    )
+    parser.add_argument("overrides", nargs="*", help="of the config, as for training")
+    parser.add_argument("--config-dir", metavar="DIR", help="a folder of config files that is searched first")
+    args = parser.parse_intermixed_args(words)
+    config = Composer(args.config_dir).config(args.overrides)
     preflight(config)
-    import tempfile
+    print(f"Looking at model={config.model.name} and data={config.data.name}, without training …", flush=True)
 
     from exprun.check import examine
     from exprun.doctor.finding import verdict
@@ -387,8 +398,12 @@ def _check(words: list[str]) -> int:
 
     with tempfile.TemporaryDirectory() as folder, logging_to(Path(folder) / "check.log"):
         findings = examine(config, Session())
-    print(verdict(findings))
+    print(_printable_lines(verdict(findings)))
     return 1 if any(finding.severity != "note" for finding in findings) else 0
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(_printable(line) for line in text.splitlines())
 
 
 def _explain(words: list[str]) -> int:

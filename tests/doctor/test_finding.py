@@ -7,6 +7,7 @@ import pytest
 from exprun.config.schema import GROUPS
 from exprun.doctor.finding import CAUSES, SYMPTOMS, Diagnosis, Finding, explained_by, ordered
 from exprun.doctor.remedies import REMEDIES, overrides_for
+from exprun.doctor.table import PAGE, with_causes
 
 
 def finding(cause, severity="error", **more):
@@ -41,6 +42,11 @@ def test_a_note_explains_nothing_and_comes_last():
     assert [f.cause for f in found] == ["loss-at-chance", "shuffled-labels"]
 
 
+def test_page_has_all_causes():
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_causes(page) == page
+
+
 def test_nothing_explains_itself():
     assert all(cause not in explained_by(cause) for cause in CAUSES)
     assert set(SYMPTOMS) <= set(CAUSES)
@@ -71,6 +77,8 @@ def test_every_remedy_composes(cause, composer):
 
 
 def test_what_the_config_has_already_is_not_proposed(composer):
-    assert overrides_for("vanishing-signal", composer.config(["init=he_normal"])) == ("init=he_normal optim",) or all(
-        "norm=batch" not in remedy for remedy in overrides_for("vanishing-signal", composer.config([]))
+    assert overrides_for("vanishing-signal", composer.config(["norm=none"])) == (
+        "norm=batch",
+        "optim.learning_rate=0.001",
     )
+    assert overrides_for("lagging-batch-norm", composer.config(["norm=none"])) == ("norm=group",)

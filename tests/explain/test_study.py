@@ -22,7 +22,8 @@ from exprun.signals import Killed
 from tiny import TINY
 
 # Weights of deviation 1 on raw pixels: hardly a step of Adam leads out of it.
-BROKEN = [*TINY, "init=truncated_normal_unit", "input=raw", "optim=adam", "norm=none"]
+BROKEN = [*TINY, "init=truncated_normal_unit", "input=raw", "optim=adam", "norm=none", "data.size=8"]
+SMALL = "model.layers=[{conv: 8},{pool: max},flatten,{dense: 32}]"
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def report(tmp_path):
 
 
 def test_a_broken_config_is_explained(tmp_path, capsys, remedies):
-    words = [*BROKEN, "tracking=mlflow", "progress=plain"]
+    words = [*BROKEN, SMALL, "tracking=mlflow", "progress=plain"]
     assert explain("--seeds", "1", "--steps=60", *words) == 0
     said = capsys.readouterr().out
     found = report(tmp_path)
@@ -111,8 +112,8 @@ def check_mlflow(tmp_path, found):
 
 
 def test_the_gap_between_two_configs(tmp_path, capsys):
-    words = [*BROKEN, "progress=plain"]
-    other = [*BROKEN, "init=he_normal", "input=standardize"]
+    words = [*BROKEN, SMALL, "progress=plain"]
+    other = [*BROKEN, SMALL, "init=he_normal", "input=standardize"]
     assert explain(*words, "--seeds=1", "--steps=40", "--against", *other) in (0, 1)
     found = report(tmp_path)
     assert {row["label"] for row in found["rows"]} == {AS_IT_IS, OTHER, "input=standardize", "init=he_normal"}

@@ -147,9 +147,16 @@ class RunDoctor:
             raise RunError(f"doctor.on_failure=stop: {graves[0]}")
 
 
-def examined(config: Config, dataset: Dataset, assembly: "Assembly") -> list[Finding]:
-    """The findings before training, with overrides to try; silenced causes left out."""
-    per_epoch = max(1, len(dataset.train) // config.trainer.batch_size)
+def examined(config: Config, dataset: Dataset, assembly: "Assembly", images: int) -> list[Finding]:
+    """The findings before training, with overrides to try; silenced causes left out.
+
+    Args:
+        config: of the run.
+        dataset: its images, or some of them.
+        assembly: its network.
+        images: how many it will train on.
+    """
+    per_epoch = max(1, images // config.trainer.batch_size)
     steps = per_epoch * config.trainer.epochs
     steps = min(steps, config.trainer.max_steps or steps)
     honest = replace(config, fault=Fault(name="none"))

@@ -179,7 +179,7 @@ def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective) -
                 "softmax-twice",
                 "error",
                 "last layer",
-                f"Its outputs are probabilities already ({'rows add up to 1' if activation == 'linear' else activation}), "
+                f"Its outputs are probabilities ({'rows add up to 1' if activation == 'linear' else activation}), "
                 f"and {objective.name} takes logits: it cannot fall below {_least_loss(units):.2f}.",
                 numbers={"least_loss": _least_loss(units)},
             )

@@ -1,0 +1,116 @@
+"""The doctor of a run: what it finds for each fault, what it leaves alone, and where that is written."""
+
+import json
+
+import pytest
+
+from exprun import check
+from exprun.config.errors import RunError
+from exprun.doctor.run import RunDoctor
+from exprun.runner import Session, run
+from tiny import SESSION, TINY, checkpoint, config, same
+
+WATCHED = [*(word for word in TINY if word != "doctor=none"), "norm=batch"]
+RIGHT = {
+    "bypass_preprocessing": "bypassed-layers",
+    "unscaled_eval": "unscaled-evaluation",
+    "shuffled_labels": "shuffled-labels",
+    "softmax_twice": "softmax-twice",
+    "frozen_layers": "frozen-layers",
+    "wrong_loss": "wrong-loss",
+    "missing_activation": "missing-nonlinearity",
+}
+
+
+def watched(*overrides):
+    return run([*WATCHED, *overrides], SESSION)
+
+
+def findings(result):
+    path = result.run_dir / "findings.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+@pytest.mark.parametrize("fault", RIGHT)
+def test_check_names_each_fault_first(fault):
+    # Labels can be judged by validation images only where there are enough of them.
+    found = check.examine(config("doctor=watch", f"fault={fault}", "data.limit=1200"), SESSION)
+    assert found[0].cause == RIGHT[fault]
+    assert found[0].severity == "error"
+    assert not any("fault" in override for f in found for override in f.overrides)
+
+
+def test_check_finds_nothing_in_a_healthy_run():
+    assert check.examine(config("doctor=watch"), SESSION) == []
+
+
+def test_what_is_found_does_not_depend_on_the_name_of_the_fault(monkeypatch):
+    """The doctor gets a config without it, so hiding it changes nothing."""
+    seen = []
+    plain = RunDoctor.__init__
+
+    def init(self, *arguments):
+        plain(self, *arguments)
+        seen.append(self.config.fault.name)
+
+    monkeypatch.setattr(RunDoctor, "__init__", init)
+    result = watched("fault=softmax_twice", "trainer.epochs=1")
+    assert seen == ["none"]
+    assert findings(result)[0]["cause"] == "softmax-twice"
+
+
+def test_a_finding_is_on_the_terminal_in_the_folder_and_in_the_store(capsys):
+    result = watched("fault=unscaled_eval", "trainer.epochs=1", "tracking=mlflow", "progress=plain")
+    assert capsys.readouterr().out.count("doctor: [unscaled-evaluation] error, validation images:") == 1
+    [row] = findings(result)
+    assert row["overrides"] == ["input=raw", "norm=layer"]
+    assert row["source"]
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri="sqlite:///outputs/mlflow.db")
+    note = json.loads((result.run_dir / "tracking.json").read_text())
+    tags = client.get_run(note["run_id"]).data.tags
+    assert tags["exprun.finding.unscaled-evaluation"].startswith("error: [unscaled-evaluation]")
+    assert "findings.json" in [artifact.path for artifact in client.list_artifacts(note["run_id"])]
+
+
+def test_a_healthy_run_learns_the_same_with_and_without_it():
+    one, two = (run([*WATCHED, f"doctor={name}"], Session(SESSION.datasets)) for name in ("watch", "none"))
+    assert findings(one) == []
+    assert same(checkpoint(one), checkpoint(two))
+
+
+def test_it_ends_a_run_when_asked_to():
+    with pytest.raises(RunError, match=r"doctor.on_failure=stop: \[unscaled-evaluation\]"):
+        watched("fault=unscaled_eval", "doctor.on_failure=stop")
+
+
+def test_a_cause_can_be_silenced():
+    assert findings(watched("fault=unscaled_eval", "doctor.silence=[unscaled-evaluation]", "trainer.epochs=1")) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "cause"),
+    [
+        (["optim.learning_rate=100.0", "optim=sgd", "norm=none"], "learning-rate-high"),
+        (["norm=none", "init=gaussian", "init.stddev=1.0"], "exploding-signal"),
+        (["norm.momentum=0.999"], "lagging-batch-norm"),
+        (["norm=none", "init=gaussian", "init.stddev=0.001"], "vanishing-signal"),
+        (["trainer.batch_size=2", "data.limit=100"], "small-batch-norm"),
+        (["model.layers=[{conv: 8},flatten,{dense: 32, dropout: 0.9}]"], "excessive-dropout"),
+        (["schedule=inverse_time", "schedule.decay_rate=100.0"], "learning-rate-decay"),
+    ],
+)
+def test_settings_that_hurt_are_found_before_training(overrides, cause):
+    given = {word.split("=")[0]: word for word in [*WATCHED, *overrides]}
+    from exprun.config.compose import Composer
+
+    found = check.examine(Composer().config(list(given.values())), SESSION)
+    assert cause in [f.cause for f in found]
+
+
+def test_a_network_that_stays_at_chance_is_found_while_it_trains():
+    silence = "doctor.silence=[shuffled-labels,collapsed-predictions,input-independent,dead-relu,learning-rate-low]"
+    result = watched("fault=shuffled_labels", "trainer.epochs=5", silence, "optim.learning_rate=1e-5", "optim=sgd")
+    assert [row["cause"] for row in findings(result) if row["severity"] != "note"] == ["loss-at-chance"]
+    assert findings(result)[0]["step"] >= 20

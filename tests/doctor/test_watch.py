@@ -1,0 +1,85 @@
+"""What is said while a network trains, from made-up figures."""
+
+import numpy as np
+import pytest
+
+from exprun.doctor.callback import limits_of
+from exprun.doctor.watch import Guess, Watch, guess_of
+
+TEN = Guess(float(np.log(10)), 0.1, 10)
+
+
+class Nothing:
+    """A model that is never asked."""
+
+    trainable_variables = ()
+
+    def _flatten_layers(self, include_self=False):
+        return []
+
+
+def watch(steps=400, guess=TEN, **limits):
+    return Watch(Nothing(), None, np.zeros((4, 2)), np.zeros(4), guess, 64, steps, limits_of(limits))
+
+
+def told(watch, losses, accuracies):
+    found = []
+    for step, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), 1):
+        found += watch.steps(step, np.array([loss]), np.array([accuracy]))
+    return [f.cause for f in found]
+
+
+def test_guessing_costs_the_entropy_of_the_classes():
+    assert guess_of(np.array([10, 10])) == Guess(pytest.approx(np.log(2)), 0.5, 2)
+    assert guess_of(np.array([90, 10])).loss == pytest.approx(0.3251, abs=1e-4)
+    assert guess_of(np.array([90, 10]), smoothing=1.0).loss == pytest.approx(np.log(2))
+
+
+def test_a_loss_at_chance_is_told_after_enough_steps():
+    assert told(watch(), [2.303] * 99, [0.1] * 99) == []
+    assert "loss-at-chance" in told(watch(), [2.303] * 100, [0.1] * 100)
+    assert "loss-at-chance" in told(watch(), [2.303] * 100, [np.nan] * 100)
+
+
+def test_a_loss_that_falls_or_an_accuracy_above_chance_is_left_alone():
+    assert told(watch(), np.linspace(2.3, 2.0, 120), [0.1] * 120) == []
+    assert told(watch(), [2.303] * 120, [0.14] * 120) == []
+
+
+def test_a_loss_that_is_not_finite_is_told_with_what_came_before():
+    assert told(watch(), [2.3, 2.2, np.nan], [0.1] * 3) == ["not-finite"]
+    assert told(watch(), [2.3, 2.2, 90.0, np.inf], [0.1] * 4) == ["learning-rate-high"]
+
+
+def test_a_loss_that_grows_and_stays_is_the_rate():
+    losses = [2.3, 1.9, *np.full(120, 80.0)]
+    assert "learning-rate-high" in told(watch(), losses, [0.1] * len(losses))
+
+
+def evaluated(watch, rows):
+    found = []
+    for step, (trained, accuracy, loss, right) in enumerate(rows, 1):
+        watch.steps(step, np.array([trained]), np.array([accuracy]))
+        watch.trained = (trained, accuracy)
+        found += watch.evaluated(step, loss, right)
+    return [(f.cause, f.severity) for f in found]
+
+
+def test_validation_worse_than_guessing_while_training_learns():
+    rows = [(1.0, 0.7, 9.0, 0.2)] * 3
+    assert ("no-generalization", "warning") in evaluated(watch(), rows)
+    assert evaluated(watch(), [(1.0, 0.7, 9.0, 0.2), (0.8, 0.7, 0.9, 0.7)]) == []  # once is no finding
+
+
+def test_overfitting_is_a_note():
+    rows = [(0.5, 0.8, 0.9, 0.7), *[(0.05, 0.99, 1.6, 0.68)] * 4]
+    assert set(evaluated(watch(), rows)) == {("overfitting", "note")}
+    assert evaluated(watch(), [(0.5, 0.8, 0.6, 0.78)] * 5) == []
+
+
+def test_probes_keep_to_their_share_of_the_time():
+    one = watch(share=0.02)
+    one._seconds, one._started = 1.0, one._started - 10.0
+    assert not one.due(1000)
+    one._started -= 100.0
+    assert one.due(1000)
