@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import keras
@@ -76,7 +75,7 @@ class Seen:
 class _Tap:
     """Copies what a model's own step gets into variables, where a callback can read it.
 
-    The step is traced with the copy inside, so what it computes stays the same.
+    The step is traced with the copy in front of it, so what it computes stays the same.
 
     Args:
         model: a Keras model, compiled.
@@ -87,65 +86,54 @@ class _Tap:
         self.model, self.name = model, name
         self.inputs: Any = None
         self.labels: Any = None
-        self.step = getattr(model, f"{name}_step")
-        setattr(model, f"{name}_step", self.take)
+        # XLA takes no variable of changing shape, so there the copy goes around what it compiles.
+        self.attribute = "_make_function" if getattr(model, "jit_compile", False) else f"{name}_step"
+        self.inner = getattr(model, self.attribute)
+        setattr(model, self.attribute, self._made if self.attribute == "_make_function" else self.take)
         setattr(model, f"{name}_function", None)
 
     def remove(self) -> None:
         """Leave the model as it was."""
-        delattr(self.model, f"{self.name}_step")
+        vars(self.model).pop(self.attribute, None)
         setattr(self.model, f"{self.name}_function", None)
 
     def take(self, data: Any) -> Any:
         """Take the model's step."""
+        self._copy(data)
+        return self.inner(data)
+
+    def _made(self, step: Any) -> Any:
+        """The function of a step, made as Keras makes it, the copy outside of what XLA compiles."""
+        if getattr(step, "__name__", "") != f"{self.name}_step":
+            return self.inner(step)
+        around = self.model._autoconvert_optionals
+
+        def copied(compiled: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            whole = around(compiled)
+
+            def step_on(data: Any) -> Any:
+                self._copy(data)
+                return whole(data)
+
+            return step_on
+
+        self.model._autoconvert_optionals = copied
+        try:
+            return self.inner(step)
+        finally:
+            vars(self.model).pop("_autoconvert_optionals", None)
+
+    def _copy(self, data: Any) -> None:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         if tf.is_tensor(x) and tf.is_tensor(y):
             if self.inputs is None:
                 self.inputs, self.labels = _variable(x), _variable(y)
             self.inputs.assign(x)
             self.labels.assign(y)
-        return self.step(data)
 
     def read(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The last batch: inputs and labels."""
         return None if self.inputs is None else (self.inputs.numpy(), self.labels.numpy())
-
-
-class _Pull:
-    """The same for a step that XLA compiles, which takes no variable of changing shape.
-
-    Batches are taken from the iterator here, and handed to the model's own function one by one.
-
-    Args:
-        model: a Keras model whose functions have been made.
-        name: `train` or `test`.
-    """
-
-    def __init__(self, model: Any, name: str) -> None:
-        self.model, self.name = model, name
-        self.batch: tuple[np.ndarray, np.ndarray] | None = None
-        self.function = getattr(model, f"{name}_function")
-        setattr(model, f"{name}_function", self.take)
-
-    def remove(self) -> None:
-        """Leave the model as it was."""
-        setattr(self.model, f"{self.name}_function", None)
-
-    def take(self, iterator: Any) -> Any:
-        """Take the model's steps of one call."""
-        if not isinstance(iterator, tf.data.Iterator):
-            return self.function(iterator)
-        batches = list(islice(iterator, self.model.steps_per_execution))
-        if not batches:
-            raise StopIteration
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(batches[-1])
-        if tf.is_tensor(x) and tf.is_tensor(y):
-            self.batch = x.numpy(), y.numpy()
-        return self.function(iter(batches))
-
-    def read(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The last batch: inputs and labels."""
-        return self.batch
 
 
 def _variable(tensor: Any) -> tf.Variable:
@@ -184,7 +172,7 @@ class Doctor(keras.callbacks.Callback):
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
         self._report = report or partial(print, file=sys.stderr)
-        self._taps: dict[str, _Tap | _Pull] = {}
+        self._taps: dict[str, _Tap] = {}
         self._reset()
 
     @property
@@ -199,18 +187,16 @@ class Doctor(keras.callbacks.Callback):
 
     def _tap(self) -> None:
         self._untap()
-        if not getattr(self.model, "jit_compile", False):
-            self._taps = {"train": _Tap(self.model, "train"), "val": _Tap(self.model, "test")}
+        self._taps = {"train": _Tap(self.model, "train"), "val": _Tap(self.model, "test")}
 
     def _untap(self) -> None:
-        for tap in self._taps.values():
+        for tap in reversed(self._taps.values()):
             tap.remove()
         self._taps = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the first weights: checks of the start look at them."""
         self._reset()
-        self._safely(lambda: self._pull("train", "train"))
         self._safely(self._begin)
 
     def _reset(self) -> None:
@@ -281,14 +267,6 @@ class Doctor(keras.callbacks.Callback):
             for variable, value in zip(variables, now, strict=True):
                 variable.assign(value)
             self._fresh = []
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Called by Keras before each validation."""
-        self._safely(lambda: self._pull("val", "test"))
-
-    def _pull(self, split: str, name: str) -> None:
-        if split not in self._taps and getattr(self.model, "jit_compile", False):
-            self._taps[split] = _Pull(self.model, name)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep validation batches."""
