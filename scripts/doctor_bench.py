@@ -31,7 +31,7 @@ MODELS = {
     "cnn": "model=cnn",
     "vgg11": "model=vgg11",
     "resnet20": "model=resnet20",
-    "cnn_he": "model=cnn_he norm=none init=he_normal_conv input=unit optim=adam",
+    "flat_answer": "model=flat_answer norm=none init=he_normal_conv input=unit optim=adam",
     "tf_cifar10": "model=tf_cifar10 norm=none init=tf_cifar10 input=per_image optim=sgd_tf_cifar10",
 }
 DATA = {

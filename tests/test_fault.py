@@ -134,7 +134,6 @@ def test_repaired_it_is_scaled_augmented_and_cropped(bypassed):
     ("overrides", "said"),
     [
         ("fault=bypass_preprocessing input=raw augment=none", "needs a scaling to bypass"),
-        ("fault=unscaled_eval input=raw", "choose another input than input=raw"),
         ("fault=missing_activation model=python model.builder=a:b", "needs a model of layers"),
     ],
 )

@@ -26,8 +26,10 @@ def test_all_causes_say_what_a_person_needs():
 def test_text_has_cause_number_reason_and_remedy():
     text = str(finding("vanishing-signal", step=7, overrides=("norm=batch", "init=he_normal")))
     assert text.startswith("[vanishing-signal] error at step 7, somewhere: A number is 1.")
-    assert text.endswith("Try: norm=batch or init=he_normal")
+    assert text.endswith("Try: one at a time: norm=batch; init=he_normal.")
     assert "BatchNormalization" in str(finding("vanishing-signal"))
+    text = str(finding("bypassed-layers", overrides=("norm=batch",)))
+    assert text.index("x = layer(x)") < text.index("harmless, one at a time: norm=batch.")
 
 
 def test_symptoms_are_no_second_finding():

@@ -237,7 +237,5 @@ def _check_fault(config: Config) -> None:
     fault = config.fault.name
     if fault == "bypass_preprocessing" and config.input.name == "raw" and config.input.crop is None:
         raise ConfigError("fault=bypass_preprocessing needs a scaling to bypass: choose another input than input=raw.")
-    if fault == "unscaled_eval" and config.input.name == "raw":
-        raise ConfigError("fault=unscaled_eval needs a scaling to forget: choose another input than input=raw.")
     if fault == "missing_activation" and config.model.layers is None:
         raise ConfigError("fault=missing_activation needs a model of layers; a model from a builder has its own.")

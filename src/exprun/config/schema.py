@@ -302,8 +302,7 @@ class Doctor:
     gradient_ratio: float | None = setting(
         "Relative gradient of the first layer, as a share of the last one's.", only=WATCH, gt=0, lt=1
     )
-    large_update: float | None = setting("Change of a weight in a step, as a share of it.", only=WATCH, gt=0)
-    small_update: float | None = setting("The same, the other way.", only=WATCH, gt=0)
+    small_update: float | None = setting("Change of a weight in a step, as a share of it.", only=WATCH, gt=0)
     rates: dict[str, list[float]] | None = setting("Usual learning rates of each optimiser: [least, most].", only=WATCH)
     decayed: float | None = setting("Share of the rate that is left after a tenth of the run.", only=WATCH, gt=0, lt=1)
     scale_ratio: float | None = setting("Standard deviation of inputs, evaluation to training.", only=WATCH, gt=1)

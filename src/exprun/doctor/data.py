@@ -47,7 +47,7 @@ def check_inputs(images: Images, split: str) -> Iterator[Finding]:
             "non-finite-input",
             "error",
             f"{split} images",
-            f"{rows} of {len(x)} images looked at hold NaN or infinity ({int(bad.sum()):,} values).",
+            f"{rows} of {len(x)} images checked contain NaN or infinity; there must be none.",
             numbers={"images": rows, "values": float(bad.sum())},
         )
         return
@@ -57,7 +57,7 @@ def check_inputs(images: Images, split: str) -> Iterator[Finding]:
             "constant-input",
             "error",
             f"{split} images",
-            f"All {len(x)} images looked at are the same: no value differs by more than {spread:.2g}.",
+            f"All {len(x)} images checked are the same: no value has a standard deviation above {spread:.2g}.",
             numbers={"spread": spread},
         )
 
@@ -79,7 +79,7 @@ def check_classes(counts: np.ndarray, split: str, weighted: bool, limits: Doctor
             "single-class",
             "error",
             f"{split} labels",
-            f"All {total:,} labels are class {top}; there are {len(counts)} classes.",
+            f"All {total:,} labels are class {top}.",
             numbers={"classes": 1},
         )
         return
@@ -122,8 +122,9 @@ def check_scaling(
             "unscaled-evaluation",
             "error",
             where,
-            f"They reach the network with mean {other_mean[worst]:.3g} and standard deviation "
-            f"{other_spread[worst]:.3g}; in training it is {mean[worst]:.3g} and {spread[worst]:.3g}.",
+            f"Prepared as for evaluation, images have mean {other_mean[worst]:.3g} and standard deviation "
+            f"{other_spread[worst]:.3g}; as for training, {mean[worst]:.3g} and {spread[worst]:.3g}. They should "
+            "be nearly equal.",
             numbers={
                 "train_mean": float(mean[worst]),
                 "train_std": float(spread[worst]),
@@ -149,8 +150,7 @@ def check_leak(train: Images, val: Images, limits: Doctor) -> Iterator[Finding]:
             "leaked-validation",
             "warning",
             "validation images",
-            f"{shared:.0%} of {len(val.digests):,} validation images are among {len(train.digests):,} training images "
-            "too, bit by bit.",
+            f"{shared:.0%} of {len(val.digests):,} validation images are exact copies of training images.",
             numbers={"share": shared},
         )
 
@@ -170,8 +170,9 @@ def check_split(train: Images, val: Images) -> Iterator[Finding]:
             "unshuffled-data",
             "error",
             "validation labels",
-            f"{share:.0%} of the validation images are of classes that training has hardly or not: "
-            f"{', '.join(str(c) for c in np.flatnonzero(missing)[:5])}. The set was sorted when it was split.",
+            f"{share:.0%} of the validation images are of classes that training hardly has "
+            f"({', '.join(str(c) for c in np.flatnonzero(missing)[:5])}). The set was probably sorted when it was "
+            "split.",
             numbers={"share": share},
         )
 
@@ -230,16 +231,16 @@ def check_labels(train: Images, val: Images | None, limits: Doctor) -> Iterator[
         found = _Probe(features(val.pixels), val.pixel_labels)
         reference = found if found.answers >= LEAST_ANSWERS and found.above_chance() else None
     beside = (
-        f"; on the validation images the same probe has {reference.accuracy:.0%}"
+        f". On validation images the same classifier gets {reference.accuracy:.0%}"
         if reference
-        else " (so simple a probe is enough for almost every set of pictures)"
+        else ". On most image sets it does better, so labels may be mixed up"
     )
     yield Finding(
         "shuffled-labels",
         "error" if reference else "note",
         "training labels",
-        f"A linear probe on fixed features, fitted on {own.fitted:,} images, is right about {own.accuracy:.1%} of "
-        f"{own.answers:,} others, where guessing has {own.chance:.1%}{beside}.",
+        f"A simple classifier, fitted on {own.fitted:,} training images, is right on {own.accuracy:.1%} of "
+        f"{own.answers:,} others; always answering the most frequent class is right on {own.chance:.1%}{beside}.",
         numbers={"accuracy": own.accuracy, "chance": own.chance},
     )
 

@@ -19,12 +19,14 @@ class Cause:
         source: of that sentence.
         keras: what to change in a Keras script.
         explains: causes that are then mere symptoms; `*` stands for all of `SYMPTOMS`.
+        code: whether only a change of code or data removes it, so that overrides do no more than help to live with it.
     """
 
     why: str
     source: str
     keras: str
     explains: tuple[str, ...] = ()
+    code: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class Finding:
         """The paragraph that a person reads."""
         cause = CAUSES[self.cause]
         at = "" if self.step is None else f" at step {self.step}"
-        tried = " or ".join(self.overrides) if self.overrides else cause.keras
+        tried = f"one at a time: {'; '.join(self.overrides)}." if self.overrides else cause.keras
+        if self.overrides and cause.code:
+            tried = f"{cause.keras} Or what makes it harmless, {tried}"
         return f"[{self.cause}] {self.severity}{at}, {self.where}: {self.evidence} {cause.why} Try: {tried}"
 
 
@@ -66,113 +70,116 @@ SYMPTOMS = (
     "large-first-loss",
     "input-independent",
     "vanishing-gradient",
-    "exploding-gradient",
     "dead-relu",
     "collapsed-predictions",
-    "saturated-output",
     "loss-at-chance",
     "not-finite",
     "no-generalization",
-    "oscillating-loss",
-    "slow-learning",
     "overfitting",
 )
 
 # In the order of the chain of causes: what comes first explains what comes later.
 CAUSES = {
     "non-finite-input": Cause(
-        "One value that is not finite makes every weight behind it so within a step.",
+        "One such value turns the loss, and then every weight, into NaN.",
         "IEEE 754",
-        "remove or replace these values: np.isfinite(x).all() must hold before fit.",
+        "remove or replace them; np.isfinite(a).all() must be True for images and labels.",
         ("*", "learning-rate-high", "shuffled-labels"),
     ),
     "constant-input": Cause(
         "What is the same in all images cannot tell classes apart.",
-        "Zhang et al. 2021, AutoTrainer, section 3",
-        "look at the images as the model gets them, behind every preprocessing.",
+        "Humbatova et al. 2020, arXiv:1910.11015, training data",
+        "print x.min() and x.max(), and plot a few images just before fit.",
         ("*", "shuffled-labels", "vanishing-signal"),
     ),
     "label-encoding": Cause(
-        "Integer labels go with a sparse loss, one-hot labels with the other.",
+        "Sparse losses take class numbers (3); the others take one-hot rows (0, 0, 0, 1).",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
-        "use sparse_categorical_crossentropy for integers, categorical_crossentropy for one-hot rows.",
+        "sparse_categorical_crossentropy for class numbers, categorical_crossentropy for one-hot rows.",
         ("*", "wrong-loss", "output-units", "shuffled-labels"),
     ),
     "label-out-of-range": Cause(
-        "A class number without an output unit has no probability: its loss is undefined, or NaN on a GPU.",
+        "A label without an output has no probability: on a CPU TensorFlow stops with an error, on a GPU the "
+        "loss is NaN.",
         "TensorFlow, sparse_softmax_cross_entropy_with_logits",
-        "count classes from 0, or give the last layer one unit more than the largest label.",
+        "number classes from 0 (y - y.min()) before to_categorical or one_hot; 0 and 1 for binary_crossentropy.",
         ("*", "output-units"),
     ),
     "single-class": Cause(
-        "With labels of one class only, always saying that class is perfect, and nothing is learned.",
+        "Then always answering this class is perfect, and nothing is learned.",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
-        "look at how the labels are read and split.",
+        "print np.unique(y, return_counts=True) after loading and after splitting.",
         ("*", "class-imbalance", "shuffled-labels", "unshuffled-data"),
     ),
     "unshuffled-data": Cause(
-        "Batches of one class each pull the weights from class to class.",
-        "Bengio 2012, arXiv:1206.5533, section 3.3",
-        "shuffle: fit(shuffle=True), or dataset.shuffle(buffer as large as the set) before batch.",
+        "In images sorted by class, each batch pulls the weights to one class, and a split leaves classes out.",
+        "LeCun et al. 1998, Efficient BackProp, section 4.2",
+        "shuffle images and labels together before splitting (validation_split takes the last rows, unshuffled); "
+        "with tf.data, dataset.shuffle(number of images) before batch.",
         ("*", "learning-rate-high", "lagging-batch-norm"),
     ),
     "shuffled-labels": Cause(
-        "Labels that do not belong to their images can only be learned by heart.",
+        "Labels that do not belong to their images can only be memorised.",
         "Zhang et al. 2017, arXiv:1611.03530, section 2",
-        "check that images and labels are read, sorted and shuffled together.",
+        "plot ten images with their labels; read, sort and shuffle both with the same index.",
         ("*", "learning-rate-high"),
     ),
     "leaked-validation": Cause(
-        "Images that were trained on say nothing about new ones.",
+        "The validation score is then too good: it measures memory.",
         "Kapoor & Narayanan 2023, doi:10.1016/j.patter.2023.100804",
-        "split before any copying or augmentation, by origin of the image.",
+        "remove duplicates, then split, then augment.",
     ),
     "class-imbalance": Cause(
-        "Saying the frequent class each time is already right this often, and the rare ones are hardly seen.",
+        "The network can get this score without looking at the images, and rare classes count little.",
         "Buda et al. 2018, arXiv:1710.05381",
-        "give fit class_weight, and judge by balanced accuracy.",
+        "fit(class_weight={class: weight}); look at the recall of each class.",
         ("collapsed-predictions",),
     ),
     "unscaled-evaluation": Cause(
-        "A network is only right about inputs that are scaled as those it was trained on.",
-        "Wardat et al. 2021, DeepLocalize; the question behind experiment=flat_validation",
+        "A network only works on inputs scaled like those it was trained on.",
+        "Humbatova et al. 2020, arXiv:1910.11015, preprocessing",
         "put the scaling into the model, or apply the same function to validation and test images.",
         ("*", "lagging-batch-norm"),
+        code=True,
     ),
     "bypassed-layers": Cause(
-        "A layer whose result goes nowhere changes nothing.",
-        "the question behind experiment=palm_vein",
-        "pass the result on: x = layer(x), and let the next layer take x.",
+        "Its result is never used, so it does nothing (a dropped Rescaling leaves raw pixels).",
+        "Nikanjam et al. 2021, NeuraLint",
+        "assign the result, x = layer(x), and give x to the next layer.",
         ("unscaled-input", "large-first-loss", "untrained-variables"),
+        code=True,
     ),
     "mixed-examples": Cause(
         "An image's output must not depend on which other images are in its batch.",
-        "UMLAUT (Schoop et al. 2021), section 4",
-        "keep the first axis for the batch: look at reshapes, transposes and softmax axes.",
+        "Karpathy 2019, A Recipe for Training Neural Networks",
+        "keep axis 0 for the batch: check reshape, transpose and softmax(axis=-1).",
         ("*", "shuffled-labels", "softmax-twice", "output-activation", "missing-softmax"),
     ),
     "output-units": Cause(
-        "The last layer needs one unit for each class (or one for a yes or no, with a sigmoid).",
-        "NeuraLint (Nikanjam et al. 2021), rule 10",
-        "set the units of the last layer to the number of classes.",
+        "The last layer needs one unit for each class, or for each number to predict; one sigmoid unit is enough "
+        "for two classes.",
+        "Nikanjam et al. 2021, NeuraLint",
+        "Dense(classes, activation='softmax') with a (sparse) categorical cross-entropy, or Dense(1, "
+        "activation='sigmoid') with binary_crossentropy.",
         ("*", "output-activation", "wrong-loss"),
     ),
     "softmax-twice": Cause(
-        "A loss that takes logits applies the softmax itself; after two of them no output is ever sure.",
-        "UMLAUT (Schoop et al. 2021), section 4",
-        "remove the activation of the last layer, or set from_logits=False.",
+        "After two of them no answer can be sure.",
+        "Schoop et al. 2021, UMLAUT",
+        "keep one: Dense(classes) with from_logits=True, or one softmax with from_logits=False.",
         ("*", "learning-rate-low", "vanishing-signal"),
     ),
     "missing-softmax": Cause(
-        "A loss of probabilities takes the logarithm of outputs that are none: they are clipped and have no gradient.",
-        "UMLAUT (Schoop et al. 2021), section 4",
+        "The loss takes a logarithm: values outside 0 to 1 are clipped and get no gradient.",
+        "Schoop et al. 2021, UMLAUT",
         "set from_logits=True, or end the model in softmax (sigmoid for one unit).",
         ("*",),
     ),
     "output-activation": Cause(
         "The last activation decides which answers the network can give at all.",
-        "NeuraLint (Nikanjam et al. 2021), rules 11 and 12",
-        "softmax over the classes for one of many, sigmoid for yes or no, none for a number.",
+        "Nikanjam et al. 2021, NeuraLint",
+        "no activation with from_logits=True or for numbers; else softmax for one of many classes, sigmoid for "
+        "yes or no.",
         ("*", "vanishing-signal"),
     ),
     "wrong-loss": Cause(
@@ -182,42 +189,42 @@ CAUSES = {
         ("*", "learning-rate-high", "exploding-signal"),
     ),
     "missing-nonlinearity": Cause(
-        "Without an activation between them, layers of weights are together no more than one of them.",
+        "Without activations, several layers can do no more than one.",
         "Goodfellow et al. 2016, Deep Learning, section 6.1",
         "give hidden layers activation='relu'.",
-        ("slow-learning", "overfitting"),
+        ("overfitting",),
     ),
     "frozen-layers": Cause(
         "Layers that keep their first, random weights pass on noise.",
         "Humbatova et al. 2020, arXiv:1910.11015, model",
-        "set layer.trainable = True before compile, or load trained weights.",
-        ("untrained-variables", "slow-learning", "loss-at-chance", "no-generalization", "overfitting"),
+        "set layer.trainable = True and compile again, or load trained weights.",
+        ("untrained-variables", "loss-at-chance", "no-generalization", "overfitting"),
     ),
     "untrained-variables": Cause(
         "A variable without a gradient keeps its first, random value.",
-        "NeuraLint (Nikanjam et al. 2021), section 3",
-        "look for argmax, round, stop_gradient, or a layer whose output the loss never sees.",
-        ("slow-learning", "loss-at-chance", "no-generalization", "overfitting"),
+        "Nikanjam et al. 2021, NeuraLint",
+        "remove argmax, round, integer casts or stop_gradient between this layer and the loss.",
+        ("loss-at-chance", "no-generalization", "overfitting"),
     ),
     "collapsed-features": Cause(
-        "What does not pass through a narrow place cannot be used behind it.",
-        "Simonyan & Zisserman 2015, arXiv:1409.1556, section 2.3",
+        "What is lost in a narrow place cannot be used after it.",
+        "Szegedy et al. 2016, arXiv:1512.00567, section 2",
         "pool less, start with larger images, or widen the narrow layer.",
         ("*",),
     ),
     "excessive-dropout": Cause(
         "So few units are left in each step that their signal drowns in the noise.",
         "Srivastava et al. 2014, JMLR 15, section A.4: 0.2 to 0.5 for hidden units",
-        "lower the rate to 0.5 or less; it is the share that is dropped.",
+        "Dropout(0.5) or less; the number is the share dropped, not kept.",
         ("*",),
     ),
     "dropout-before-norm": Cause(
-        "Dropout changes the variance that batch norm has averaged, and in inference mode it is off.",
+        "Dropout changes the variance in training only, so the averages of the batch norm do not fit in evaluation.",
         "Li et al. 2018, arXiv:1801.05134",
-        "put dropout behind the last batch norm.",
+        "move dropout after the last batch norm.",
     ),
     "small-batch-norm": Cause(
-        "Mean and variance of so few images are noise, and the moving averages are of that noise.",
+        "Mean and variance of so few images are mostly noise.",
         "Wu & He 2018, arXiv:1803.08494, figure 1",
         "larger batches, or GroupNormalization.",
         ("*", "learning-rate-low", "learning-rate-high", "lagging-batch-norm", "shuffled-labels"),
@@ -229,21 +236,21 @@ CAUSES = {
         ("*", "vanishing-signal", "untrained-variables"),
     ),
     "exploding-signal": Cause(
-        "Outputs of this size make the loss huge, and its gradient throws the weights away in the first steps.",
+        "Outputs of this size make the loss and its gradient huge; the first steps ruin the weights.",
         "He et al. 2015, arXiv:1502.01852, section 2.2",
         "kernel_initializer='he_normal' for ReLU layers, and scaled inputs.",
         ("*", "learning-rate-high", "unscaled-input"),
     ),
     "vanishing-signal": Cause(
-        "So little of the differences between images arrives at the output that there is nothing to learn from.",
+        "Then all images look alike to the last layer.",
         "He et al. 2015, arXiv:1502.01852, section 2.2; Ioffe & Szegedy 2015, arXiv:1502.03167",
         "BatchNormalization after each convolution, or kernel_initializer='he_normal' with ReLU.",
         ("*", "learning-rate-low"),
     ),
     "strong-augmentation": Cause(
-        "Training sees other images than there are, and what it learns is about those.",
+        "The network trains on images unlike the real ones.",
         "Shorten & Khoshgoftaar 2019, doi:10.1186/s40537-019-0197-0",
-        "look at augmented images; RandomBrightness and RandomContrast need value_range=(0, 1) behind a Rescaling.",
+        "plot augmented images; after Rescaling(1 / 255), RandomBrightness and RandomContrast need value_range=(0, 1).",
         ("*", "unscaled-input", "lagging-batch-norm"),
     ),
     "unscaled-input": Cause(
@@ -253,108 +260,86 @@ CAUSES = {
         ("*", "learning-rate-high"),
     ),
     "strong-regularization": Cause(
-        "The penalty outweighs the data and pulls all weights to zero.",
+        "The penalty outweighs the data and pulls the weights to zero.",
         "Goodfellow et al. 2016, Deep Learning, section 7.1",
-        "lower the factor: 1e-4 is usual for L2.",
+        "kernel_regularizer=regularizers.L2(1e-4), or none.",
         ("*",),
     ),
     "learning-rate-high": Cause(
-        "Steps of this size jump over every minimum.",
+        "With too high a rate, steps overshoot and the loss rises instead of falling.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "divide the learning rate by 10, and again.",
+        "go back to the default (Adam 0.001, SGD 0.01), then divide by 10 until the loss falls.",
         ("*",),
     ),
     "learning-rate-low": Cause(
         "At this rate the weights hardly move from where they started.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "multiply the learning rate by 10, and again.",
-        ("slow-learning", "loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient"),
+        "the default (Adam 0.001, SGD 0.01), then multiply by 10 while the loss still falls.",
+        ("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient"),
     ),
     "learning-rate-decay": Cause(
-        "A rate that decays by the step is soon too small to learn with.",
+        "Most of the run then has a rate too small to learn with.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "let the decay last as long as the run: count steps, not epochs.",
-        ("learning-rate-low", "slow-learning", "loss-at-chance", "no-generalization", "collapsed-predictions"),
+        "decay_steps = epochs * steps per epoch: Keras counts steps, not epochs.",
+        ("learning-rate-low", "loss-at-chance", "no-generalization", "collapsed-predictions"),
     ),
     "lagging-batch-norm": Cause(
-        "Inference mode uses moving averages, which have not arrived where training is.",
+        "In evaluation batch norm uses moving averages; these are still far from the training batches.",
         "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.1",
         "BatchNormalization(momentum=0.9), or more steps.",
-        ("no-generalization", "saturated-output", "overfitting"),
+        ("no-generalization", "overfitting"),
     ),
     "large-first-loss": Cause(
-        "Before training all classes should look alike, which costs ln(classes).",
+        "An untrained network should find all classes about equally likely.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
         "scale the inputs, and start the last layer with small weights.",
     ),
     "not-finite": Cause(
-        "From here on nothing can be learned.",
+        "NaN spreads to all weights; nothing more is learned.",
         "Zhang et al. 2021, AutoTrainer, section 3",
-        "divide the learning rate by 10; clip gradients: clipnorm=1.0.",
-        ("loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization", "slow-learning"),
+        "divide the learning rate by 10; clipnorm=1.0; look for log(0), sqrt(0) and division by 0 in your own loss.",
+        ("loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
     ),
     "dead-relu": Cause(
-        "A ReLU that is zero for every image has no gradient and stays so.",
+        "Such a unit gets no gradient and rarely recovers.",
         "Zhang et al. 2021, AutoTrainer, section 3",
         "lower the learning rate, kernel_initializer='he_normal', scaled inputs, or activation='leaky_relu'.",
         ("input-independent", "collapsed-predictions", "loss-at-chance", "vanishing-gradient", "no-generalization"),
     ),
-    "exploding-gradient": Cause(
-        "Steps along gradients of this size undo what was learned.",
-        "Pascanu et al. 2013, arXiv:1211.5063",
-        "clipnorm=1.0 in the optimiser, a lower rate, or batch norm.",
-        ("oscillating-loss", "loss-at-chance"),
-    ),
     "vanishing-gradient": Cause(
-        "The first layers get hardly any gradient and stay as they are.",
+        "The first layers hardly change.",
         "Glorot & Bengio 2010, section 4",
         "ReLU in place of sigmoid or tanh, he_normal, BatchNormalization.",
-        ("loss-at-chance", "slow-learning", "no-generalization", "collapsed-predictions"),
+        ("loss-at-chance", "no-generalization", "collapsed-predictions"),
     ),
     "input-independent": Cause(
-        "The same answer for every image is no answer.",
-        "UMLAUT (Schoop et al. 2021), section 4",
-        "see whether a single batch can be learned by heart; if not, look at activations and rate.",
+        "The network ignores the image.",
+        "Karpathy 2019, A Recipe for Training Neural Networks",
+        "train on 10 images only; if they cannot be memorised, lower the rate, scale inputs, use he_normal.",
         ("collapsed-predictions", "loss-at-chance", "no-generalization"),
     ),
     "collapsed-predictions": Cause(
-        "The network gives every image the same class.",
-        "Zhang et al. 2021, AutoTrainer, section 3",
+        "It always gives the same answer.",
+        "Karpathy 2019, A Recipe for Training Neural Networks",
         "lower the learning rate; look at the labels and at the initialisation.",
         ("loss-at-chance", "no-generalization"),
     ),
     "loss-at-chance": Cause(
-        "That is what guessing by the classes' frequencies costs: nothing of the images has been used.",
+        "The network is no better than guessing: it uses nothing of the images.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
-        "batch norm, he_normal, another learning rate, scaled inputs; one at a time.",
-        ("no-generalization", "slow-learning"),
-    ),
-    "saturated-output": Cause(
-        "The network is sure of answers that are wrong.",
-        "Guo et al. 2017, arXiv:1706.04599",
-        "compare how training and validation images are scaled; then less training, or label smoothing.",
-        ("overfitting", "no-generalization"),
+        "change one at a time: learning rate times or by 10, scaled inputs, BatchNormalization, he_normal.",
+        ("no-generalization",),
     ),
     "no-generalization": Cause(
-        "What is learned does not hold for images that were not trained on.",
+        "What it learned in training does not work on the validation images.",
         "Zhang et al. 2017, arXiv:1611.03530",
-        "compare the two sets: labels, scaling, origin; then augmentation and weight decay.",
+        "compare both sets: labels, scaling, origin; if they agree, augment.",
         ("overfitting",),
     ),
     "overfitting": Cause(
-        "The network learns its training images by heart.",
+        "The network memorises its training images.",
         "Goodfellow et al. 2016, Deep Learning, section 7.8",
         "stop earlier, augment, or add dropout and weight decay.",
-    ),
-    "oscillating-loss": Cause(
-        "The loss goes up as often as down.",
-        "Zhang et al. 2021, AutoTrainer, section 3",
-        "lower the learning rate, or take larger batches.",
-    ),
-    "slow-learning": Cause(
-        "At this pace the run ends long before the network has learned.",
-        "Zhang et al. 2021, AutoTrainer, section 3",
-        "a higher learning rate, batch norm, or more epochs.",
     ),
 }
 _RANK = {cause: number for number, cause in enumerate(CAUSES)}

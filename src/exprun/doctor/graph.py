@@ -163,8 +163,9 @@ def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findi
             "frozen-layers",
             "error",
             f"layer{'s' if len(kernels) > 1 else ''} {named(kernels)}",
-            f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen, and "
-            "their weights are fresh from the initialiser.",
+            f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen, "
+            "with "
+            "the random weights of the initialiser.",
             numbers={"layers": len(kernels), "share": share},
         )
 
@@ -230,7 +231,7 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
             "excessive-dropout",
             "warning",
             f"layer{'s' if len(high) > 1 else ''} {named(high)}",
-            f"{most:.0%} of the units are dropped in each step.",
+            f"{most:.0%} of the units are dropped in each step; 20% to 50% is usual.",
             numbers={"rate": most},
         )
     before = [
@@ -261,8 +262,8 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "collapsed-features",
             "warning",
             f"layer {thin[0].name}",
-            f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}; behind it "
-            f"{classes} outputs are to be told apart.",
+            f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}; and "
+            f"{classes} outputs depend on it alone.",
             numbers={"units": units},
         )
         return

@@ -58,7 +58,7 @@ def probed(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
     of_logits = abs(guess - np.log(classes)) < 1e-3 and sure < 1e-3
     of_probabilities = certain < 1e-3 and not of_logits
     kind: Kind = "softmax" if of_logits or of_probabilities else "error"
-    name = "this loss" if kind == "error" else "cross-entropy"
+    name = "This loss" if kind == "error" else "cross-entropy"
     return Objective(kind, True, of_logits, name, losses)
 
 

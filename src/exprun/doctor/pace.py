@@ -52,8 +52,7 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "learning-rate-decay",
             "error",
             "schedule",
-            f"The learning rate falls from {top:.2g} to {early:.2g} within a tenth of the run's "
-            f"{pace.steps or len(rates):,} steps.",
+            f"The learning rate falls from {top:.2g} to {early:.2g} within the first tenth of the run.",
             numbers={"rate": top, "early": early},
         )
 
@@ -72,7 +71,7 @@ def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding
             "small-batch-norm",
             "warning",
             f"layer {norms[0].name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
-            f"Batch norm sees {pace.batch} image{'s' if pace.batch > 1 else ''} at a time.",
+            f"Batch norm sees {pace.batch} image{'s' if pace.batch > 1 else ''} at a time; 16 or more is usual.",
             numbers={"batch": pace.batch},
         )
     if pace.steps:

@@ -2,23 +2,21 @@
 
 from exprun.config.schema import Config
 
-# In the order in which they are proposed; {rate} and {slower} are made from the config.
+# In the order in which they are proposed; {slower} and its like are made from the config.
 REMEDIES: dict[str, tuple[str, ...]] = {
     "bypassed-layers": ("norm=batch", "init=he_normal"),
     "unscaled-evaluation": ("input=raw norm=batch", "norm=layer"),
     "unscaled-input": ("input=standardize",),
-    "constant-input": ("input=standardize",),
+    "strong-augmentation": ("augment=none",),
+    "symmetric-init": ("init=he_normal",),
     "large-first-loss": ("input=standardize", "init=he_normal", "init=he_normal input=standardize"),
     "exploding-signal": ("init=he_normal", "init=he_normal input=standardize", "norm=batch"),
     "vanishing-signal": ("norm=batch", "init=he_normal", "init=he_normal {slower}"),
     "vanishing-gradient": ("norm=batch", "init=he_normal", "model.activation=relu"),
-    "exploding-gradient": ("optim.clip_global_norm=1.0", "{slower}", "norm=batch"),
     "missing-nonlinearity": ("model.activation=relu",),
     "frozen-layers": ("model.freeze=[]",),
-    "excessive-dropout": (),
     "small-batch-norm": ("norm=group", "trainer.batch_size=32"),
     "lagging-batch-norm": ("norm.momentum=0.9", "norm=group"),
-    "strong-regularization": ("optim.weight_decay=0.0001",),
     "learning-rate-high": ("{slower}", "{slowest}"),
     "learning-rate-low": ("{faster}", "{fastest}"),
     "learning-rate-decay": ("schedule=cosine", "schedule=constant"),
@@ -28,10 +26,6 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "collapsed-predictions": ("{slower}", "norm=batch"),
     "loss-at-chance": ("norm=batch", "init=he_normal", "{slower}", "{faster}", "input=standardize"),
     "not-finite": ("{slower}", "optim.clip_global_norm=1.0", "trainer.precision=float32"),
-    "no-generalization": ("augment=flip", "optim.weight_decay=0.0005"),
-    "overfitting": ("augment=flip_crop", "optim.weight_decay=0.0005", "trainer.patience=5"),
-    "oscillating-loss": ("{slower}",),
-    "slow-learning": ("{faster}", "norm=batch"),
 }
 
 
@@ -39,10 +33,12 @@ def overrides_for(cause: str, config: Config) -> tuple[str, ...]:
     """The overrides to try against a cause, each by itself; those that the config has already are left out."""
     rate = config.optim.learning_rate
     rates = {"slower": rate / 10, "slowest": rate / 100, "faster": rate * 10, "fastest": rate * 100}
-    words = {name: f"optim.learning_rate={value:g}" for name, value in rates.items()}
+    least, most = (config.doctor.rates or {}).get(config.optim.name, [0.0, float("inf")])
+    words = {name: f"optim.learning_rate={min(max(value, least), most):g}" for name, value in rates.items()}
     chosen = {
         f"{group}={getattr(config, group).name}" for group in ("norm", "init", "input", "augment", "schedule", "model")
     }
+    chosen |= {f"optim.learning_rate={rate:g}"}
     chosen |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
     builder = config.model.builder is not None
     found = []

@@ -64,7 +64,7 @@ def check_signal(found: Pass, limits: Doctor) -> Iterator[Finding]:
             "error",
             f"{len(calls)} layers of weights, from {first.layer.name} to {last.layer.name}",
             f"At the start images differ by {before:.2g} at the input and by {behind:.2g} in front of the last layer: "
-            f"{1 / max(ratio, 1e-30):,.0f} times less.",
+            f"{1 / max(ratio, 1e-30):,.0f} times less. At most {1 / limits.vanishing:.0f} times less is normal.",
             numbers=numbers,
         )
     elif ratio > limits.exploding:
@@ -76,7 +76,7 @@ def check_signal(found: Pass, limits: Doctor) -> Iterator[Finding]:
             f"layer {calls[worst].layer.name}",
             f"At the start images differ by {before:.3g} at the input and by {behind:,.3g} in front of the last layer, "
             f"{ratio:,.0f} times more; {calls[worst].layer.name} alone multiplies by {gains[worst]:.3g}"
-            f"{_deviation(calls[worst].layer)}.",
+            f"{_deviation(calls[worst].layer)}. At most {limits.exploding:g} times is normal.",
             numbers=numbers | {"gain": gains[worst]},
         )
 
@@ -100,7 +100,9 @@ def check_first_loss(found: Pass, objective: Objective, limits: Doctor) -> Itera
             "large-first-loss",
             "warning" if loss > 3 * limits.large_loss * guess else "note",
             "loss",
-            f"It is {loss:,.4g} before training; guessing costs {guess:.3f}.",
+            f"It is {loss:,.4g} before training; guessing costs {guess:.3f}, and up to {limits.large_loss:g} times "
+            "that is "
+            "normal.",
             numbers={"loss": loss, "guessing": guess},
         )
 
@@ -125,7 +127,9 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
             "unscaled-input",
             "warning",
             "input",
-            f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), and {harm}.",
+            f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), where values "
+            "near 1 are "
+            f"usual, and {harm}.",
             numbers={"rms": size, "loss": float(found.losses.mean())},
         )
 
@@ -176,7 +180,8 @@ def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor)
             "vanishing-gradient",
             "warning",
             f"layer {sizes[0][0].rsplit('/', 1)[0]}",
-            f"Its gradient is {sizes[0][1]:.1e} of its weights, that of the last layer {sizes[-1][1]:.1e}.",
+            f"Gradient divided by weight is {sizes[0][1]:.1e} here and {sizes[-1][1]:.1e} in the last layer; up to "
+            f"{1 / limits.gradient_ratio:,.0f} times less is tolerated.",
             numbers={"first": sizes[0][1], "last": sizes[-1][1]},
         )
     yield from _check_penalty(variables, found, limits)
@@ -188,7 +193,7 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: np.ndarra
     owners = [layer for layer in leaves(model) if any(id(v) in lost for v in layer.trainable_variables)]
     places = [layer.name for layer in owners] or [v.path for v in without]
     where = f"layer{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
-    count = f"{len(without)} of {of} trainable variables get no gradient from the loss"
+    count = f"{len(without)} of {of} trainable variables get{'' if len(without) > 1 else 's'} no gradient from the loss"
     if owners:
         plain, silent = (passed(model, inputs[:4], False, muted).outputs for muted in ((), owners))
         if np.array_equal(plain, silent):
@@ -214,7 +219,7 @@ def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterato
         yield Finding(
             "strong-regularization",
             "error",
-            f"{len(both)} regularised weights, most of all {path}",
+            f"regularised weights, most of all {path}",
             f"The penalty is {found.penalty:.3g}, the loss without it {loss:.3g}; the penalty's gradient is up to "
             f"{ratio:,.2g} times that of the data.",
             numbers={"ratio": ratio, "penalty": found.penalty, "loss": loss},
@@ -247,7 +252,9 @@ def check_dead(
             "dead-relu",
             "error",
             f"layer {worst.name}",
-            f"{share:.0%} of its units are zero for each of {len(found.outputs)} images.",
+            f"{share:.0%} of its units are zero for all {len(found.outputs)} images of the probe; below "
+            f"{limits.dead:.0%} "
+            "networks may still learn.",
             step,
             {"share": share},
         )
@@ -266,7 +273,7 @@ def check_dependence(found: Pass, step: int | None, limits: Doctor) -> Iterator[
             "input-independent",
             "error",
             "output",
-            f"For {len(found.outputs)} different images the outputs differ by {own:.1e}; their size is {size:.2g}.",
+            f"For {len(found.outputs)} different images the outputs differ by only {own:.1e}, at a size of {size:.2g}.",
             step,
             {"spread": own, "size": size},
         )
@@ -297,7 +304,7 @@ def check_augmentation(model: Any, found: Pass, inputs: np.ndarray, limits: Doct
             "warning",
             f"in front of layer {calls[0].layer.name}",
             f"In training the same images have mean {here.mean():.3g} and standard deviation {here.std():.3g} there, "
-            f"in inference mode {mean:.3g} and {deviation:.3g}.",
+            f"in evaluation {mean:.3g} and {deviation:.3g}.",
             numbers={"std": float(here.std()), "inference_std": deviation},
         )
 
@@ -344,6 +351,6 @@ def check_mixing(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
             "error",
             "output",
             f"With other images in the second half of a batch, the outputs of the first half change by "
-            f"{difference / size:.0%}, in inference mode.",
+            f"{difference / size:.0%} in evaluation; normal is none.",
             numbers={"change": difference / size},
         )

@@ -82,11 +82,14 @@ def are_probabilities(outputs: np.ndarray) -> bool:
     return rows.shape[1] > 1 and bool(rows.min() >= 0) and bool(np.abs(rows.sum(1) - 1).max() < 2e-2)
 
 
-def check_task(found: Pass, objective: Objective, labels: Labels, says_accuracy: bool) -> Iterator[Finding]:
+def check_task(
+    found: Pass, objective: Objective, labels: Labels, says_accuracy: bool, healed: bool = False
+) -> Iterator[Finding]:
     """Labels that the loss cannot take, and a last layer that does not go with the loss.
 
     Args:
         found: a batch that went through the model.
+        healed: whether Keras takes the logits in front of the last activation, which it does where it knows them.
         objective: its loss.
         labels: of some images.
         says_accuracy: whether an accuracy is measured: the labels are meant to be classes.
@@ -107,9 +110,19 @@ def check_task(found: Pass, objective: Objective, labels: Labels, says_accuracy:
             "softmax-twice",
             "error",
             "last layer",
-            f"Its outputs pass through {' and then '.join(squashed)}: no output is ever sure, and the loss cannot fall "
-            f"below {_least_loss(units):.2f}.",
+            f"Its outputs pass through {' and then '.join(squashed)}"
+            + (f": the loss cannot fall below {_least_loss(units):.2f}." if units > 1 else "."),
             numbers={"least_loss": _least_loss(units)},
+        )
+        return
+    if healed and squashed:
+        yield Finding(
+            "softmax-twice",
+            "note",
+            "last layer",
+            f"Its outputs are probabilities, but {objective.name} has from_logits=True. Keras uses the values "
+            "before the "
+            f"{activation} here; other code may not.",
         )
         return
     match objective.kind:
@@ -129,7 +142,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "label-out-of-range",
             "error",
             "labels",
-            f"{empty:,} of {len(labels.values):,} one-hot rows name no class at all: their class number has no column.",
+            f"{empty:,} of {len(labels.values):,} one-hot rows are all 0: the class has no column.",
             numbers={"empty": empty},
         )
         return
@@ -180,7 +193,7 @@ def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective) -
                 "error",
                 "last layer",
                 f"Its outputs are probabilities ({'rows add up to 1' if activation == 'linear' else activation}), "
-                f"and {objective.name} takes logits: it cannot fall below {_least_loss(units):.2f}.",
+                f"and {objective.name} applies a softmax itself: the loss cannot fall below {_least_loss(units):.2f}.",
                 numbers={"least_loss": _least_loss(units)},
             )
         elif activation in ("relu", "tanh"):
@@ -193,7 +206,8 @@ def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective) -
             "missing-softmax",
             "error",
             "last layer",
-            f"Its outputs are {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes probabilities.",
+            f"Its outputs go from {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes "
+            "probabilities, 0 to 1.",
             numbers={"least": float(outputs.min()), "most": float(outputs.max())},
         )
     else:
@@ -263,15 +277,16 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "softmax-twice",
             "error",
             "last layer",
-            f"It ends in {activation}, and {objective.name} takes logits: no output is ever below "
-            f"{0.5 if activation == 'sigmoid' else 0.27:g} as a probability.",
+            f"It ends in {activation}, and {objective.name} applies a sigmoid itself: no probability is ever below "
+            "0.5.",
         )
     elif not objective.from_logits and activation == "linear" and _leaves_unit_interval(outputs):
         yield Finding(
             "missing-softmax",
             "error",
             "last layer",
-            f"Its outputs are {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes probabilities.",
+            f"Its outputs go from {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes "
+            "probabilities, 0 to 1.",
         )
     elif activation in ("relu", "tanh"):
         yield Finding(
@@ -297,8 +312,8 @@ def _check_error(
             "output-units",
             "error",
             "last layer",
-            f"It has {units} unit{'s' if units > 1 else ''}, but each label is of {targets} numbers: every unit is "
-            "compared with all of them.",
+            f"It has {units} unit{'s' if units > 1 else ''}, but each label has {targets} "
+            f"number{'s' if targets > 1 else ''}.",
             numbers={"units": units, "targets": targets},
         )
         return

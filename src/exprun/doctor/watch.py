@@ -84,6 +84,7 @@ class Watch:
         self._recent: deque[tuple[float, float]] = deque(
             maxlen=min(limits.chance_steps, max(LEAST_STEPS, steps // 2)) if steps else limits.chance_steps
         )
+        self._whole = steps
         self._every = min(limits.every, max(1, steps // 10)) if steps else limits.every
         self._first_loss: float | None = None
         self._lowest = np.inf
@@ -167,7 +168,7 @@ class Watch:
                 "learning-rate-high" if rose else "not-finite",
                 "error",
                 "loss",
-                f"The loss is {loss} at step {step}"
+                f"The loss is {loss}"
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else "."),
                 step,
             )
@@ -176,13 +177,13 @@ class Watch:
             return
         mean, accuracy = self._mean()
         if self.guess is not None and self._at_chance():
-            if mean > 2 * self.guess.loss and mean > 0.5 * (self._first_loss or mean):
+            if mean > 2 * self.guess.loss and mean > 1.2 * (self._first_loss or mean):
                 yield self._high_rate(step, mean)
                 return
             right = "" if np.isnan(accuracy) else f" and the accuracy {accuracy:.1%}"
             yield Finding(
                 "loss-at-chance",
-                "error",
+                "error" if self._whole is not None and step >= self._whole / 2 else "warning",
                 "training",
                 f"Over the last {len(self._recent)} steps the loss is {mean:.3f}{right}; guessing by the classes' "
                 f"frequencies costs {self.guess.loss:.3f} and is right about {self.guess.accuracy:.1%}.",
@@ -236,7 +237,8 @@ class Watch:
                 "collapsed-predictions",
                 "warning",
                 "output",
-                f"All {len(found.outputs)} images of the probe are taken for class {answers[0]}; they are of {wanted}.",
+                f"All {len(found.outputs)} images of the probe are taken for class {answers[0]}; they are of "
+                f"{wanted} classes.",
                 step,
                 {"classes": wanted},
             )
@@ -260,7 +262,9 @@ class Watch:
                 "learning-rate-low",
                 "warning",
                 "weights",
-                f"In {steps} steps the weights have moved by {typical * steps:.1e} of their size (median over layers).",
+                f"In {steps} steps the weights have moved by {typical * steps:.1e} of their size ({typical:.1e} a "
+                "step; about "
+                "1e-3 is normal).",
                 step,
                 {"moved": typical},
             )
@@ -274,9 +278,9 @@ class Watch:
         if self.suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
             yield replace(self.suspicion, severity="warning", step=step)
         worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
-        if worse and self._has_batch_norm() and self._lags():
+        if worse and self._has_batch_norm() and (losses := self._lags()):
             if self._streak("lag", True, LATE):
-                yield self._lag_finding(step, loss, trained)
+                yield self._lag_finding(step, *losses)
             return
         self._streak("lag", False)
         if self._streak("worse", worse):
@@ -285,8 +289,9 @@ class Watch:
                 "no-generalization",
                 "warning",
                 "validation",
-                f"Training has a loss of {trained:.3f} and {trained_accuracy:.1%} right, validation {loss:,.3f} and "
-                f"{accuracy:.1%}; guessing costs {self.guess.loss:.3f}.",
+                f"The loss is {trained:.3f} in training and {loss:,.3f} in "
+                f"validation{_percent(trained_accuracy, accuracy)}; "
+                f"guessing costs {self.guess.loss:.3f}.",
                 step,
                 {"train_loss": trained, "val_loss": loss},
             )
@@ -298,7 +303,8 @@ class Watch:
                 "overfitting",
                 "note",
                 "validation",
-                f"The validation loss is {loss:.3f} and was {self._lowest_val:.3f}; in training it is {trained:.3f}.",
+                f"The validation loss is {loss:.3f} (lowest {self._lowest_val:.3f}), the training loss {trained:.3f}"
+                f"{_percent(trained_accuracy, accuracy)}.",
                 step,
                 {"val_loss": loss, "lowest": self._lowest_val, "train_loss": trained},
             )
@@ -317,28 +323,36 @@ class Watch:
     def _has_batch_norm(self) -> bool:
         return any(isinstance(x, keras.layers.BatchNormalization) for x in graph.leaves(self.model))
 
-    def _lags(self) -> bool:
-        """Whether training images are answered worse in inference mode too."""
-        if self.objective is None:
-            return False
+    def _lags(self) -> tuple[float, float] | None:
+        """The loss of training images in training mode and in evaluation, where the latter is far worse."""
+        if self.objective is None or self.guess is None:
+            return None
         labels = tf.constant(self.labels)
         means = []
         for training in (True, False):
             outputs = passed(self.model, self.inputs, training).outputs
             means.append(float(tf.reduce_mean(self.objective.losses(tf.constant(outputs), labels))))
-        return means[1] > 2 * means[0] and self.guess is not None and means[1] > self.guess.loss
+        return (means[0], means[1]) if means[1] > 2 * means[0] and means[1] > self.guess.loss else None
 
-    def _lag_finding(self, step: int, loss: float, trained: float) -> Finding:
+    def _lag_finding(self, step: int, trained: float, evaluated: float) -> Finding:
         momentum = max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
         return Finding(
             "lagging-batch-norm",
             "warning",
             "batch norm",
-            f"Training images, too, are answered wrong in inference mode: the validation loss is {loss:,.3g}, that of "
-            f"training {trained:.3g}, after {step:,} steps with momentum {momentum:g}.",
+            f"The same training images have a loss of {trained:.3g} in training mode and {evaluated:,.3g} in "
+            "evaluation, "
+            f"after {step:,} steps with momentum {momentum:g}.",
             step,
-            {"val_loss": loss, "train_loss": trained, "momentum": momentum},
+            {"training": trained, "evaluation": evaluated, "momentum": momentum},
         )
+
+
+def _percent(trained: float, validated: float) -> str:
+    """Both accuracies as a clause, where they are measured."""
+    if np.isnan(trained) or np.isnan(validated):
+        return ""
+    return f", the accuracy {trained:.1%} and {validated:.1%}"
 
 
 def _sampled(variable: Any) -> np.ndarray:

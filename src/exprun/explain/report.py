@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +19,12 @@ from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import EVALUATED, Trial
 from exprun.explain.verdict import Interval, Row, Verdict, rows
 from exprun.tracking.journal import read
-from exprun.tracking.store import without_password
+from exprun.tracking.store import tracking_uri, without_password
 
 if TYPE_CHECKING:
     from exprun.explain.study import Study
 
-HEADINGS = ("change", "steps × seeds", "accuracy, %", "gain", "loss")
+HEADINGS = ("change", "steps\n× seeds", "accuracy\n%", "gain\npoints", "loss")
 
 
 class Report:
@@ -61,7 +62,8 @@ class Report:
         found = rows(trials, self.study.chance)
         study = self.study
         if not self.quiet and found:
-            table = Table(title=self._title(), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+            self.out.print(self._title())
+            table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for heading in self._headings():
                 table.add_column(heading, justify="left" if heading == HEADINGS[0] else "right", overflow="fold")
             for row in found:
@@ -84,16 +86,16 @@ class Report:
         if problem is not None:
             self.out.print(escape(f"MLflow has not taken the comparison ({problem}); the report is complete."))
         elif tracking.name == "mlflow":
-            self.say(
-                "      MLflow  " + ("python -m exprun ui" if tracking.uri is None else without_password(tracking.uri))
-            )
+            local = tracking.uri is None and "MLFLOW_TRACKING_URI" not in os.environ
+            shown = "python -m exprun ui" if local else without_password(tracking_uri(tracking.uri))
+            self.say(f"      MLflow  {shown}")
 
     def _title(self) -> str:
         study = self.study
         return f"Validation on {study.images:,} images; guessing gives {100 * study.chance:.1f} %"
 
     def _headings(self) -> tuple[str, ...]:
-        return HEADINGS if len(self.study.ends) == 1 else (*HEADINGS, "share")
+        return HEADINGS if len(self.study.ends) == 1 else (*HEADINGS, "share\nof gap")
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         gain = "" if row.label == AS_IT_IS else _spread(row.gain, 100, "+.1f")
@@ -149,7 +151,7 @@ class Report:
         lines += ["## Found before training", ""]
         lines += [f"- {one_line(finding)}" for finding in study.findings] or ["Nothing."]
         lines += ["", "## Measured", "", self._title() + ".", ""]
-        lines += [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
+        lines += [f"| {' | '.join(headings)} |".replace("\n", " "), f"|{'---|' * len(headings)}"]
         lines += [f"| {' | '.join(self._cells(row))} |" for row in found]
         lines += ["", *(f"- {text}" for text in [*_failures(found), *study.notes])]
         lines += [f"- Not tried: {refused.label}: {refused.reason}" for refused in study.refused]
@@ -159,16 +161,15 @@ class Report:
 
 def _how(study: "Study") -> list[str]:
     return [
-        f"All runs have the same images and splits, of the training images all that the config names, of the "
-        f"validation images {study.images:,} (at most {EVALUATED:,}); the test set is not used. Runs of one row "
-        "and another have the same steps and the same seeds. The whole run would take "
-        f"{study.whole:,} steps. Schedules that follow the share of the run done, and warm-ups, are scaled to the "
-        "steps taken; others stay. The moving averages of batch norm, where their momentum is 0.9 or lower, follow "
-        "faster, which changes evaluation alone.",
+        "All runs have the same images and splits, and runs of as many steps the same seeds. They train on all images "
+        f"that the config trains on and are validated on {study.images:,} (at most {EVALUATED:,}); the test set is not "
+        f"used. The whole run of the config as it is takes {study.whole:,} steps. Schedules that follow the share of "
+        "the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving averages "
+        "of batch norm follow faster where their momentum is 0.9 or lower, which changes evaluation alone.",
         "",
-        "± is half of the 95 % confidence interval over the seeds, by Student's t; gains are paired by seed. Changes "
-        "with few steps and one seed were given up early, for others had a lower validation loss "
-        "(successive halving, arXiv:1502.07943). A run that failed counts as guessing.",
+        "± is half of the 95 % confidence interval over the seeds (Student's t); gains are paired by seed. Changes "
+        "with fewer steps and one seed were given up early (successive halving, arXiv:1502.07943). A run that failed "
+        "counts as guessing.",
     ]
 
 

@@ -277,6 +277,8 @@ def _take_pair(study: Study, trials: Trials, finalists: Sequence[Candidate], ste
 
 def judged(study: Study, done: Sequence[Trial]) -> Verdict:
     """What the runs show."""
+    if not study.changes:
+        return Verdict("There is nothing to compare: no change was left to try.")
     judge = of_changes if len(study.ends) == 1 else of_groups
     return judge(rows(done, study.chance), study.pair, study.chance, study.images)
 

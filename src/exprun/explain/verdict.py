@@ -10,7 +10,7 @@ from exprun.explain.trials import Trial
 CONFIDENCE = 0.95
 DEVIATIONS = 3.0  # of guessing on so many images, by which an accuracy must lie above chance
 CARRIES = 0.5  # share of the gap from which a change carries it
-NOTHING = "Nothing could be compared within the budget; give it more by --minutes."
+NOTHING = "Too few runs came to their end to tell anything."
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,7 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, chance: float
     learns = base.accuracy.mean > chance + margin(chance, images)
     before = f"It learns as it is, to {_percent(base.accuracy.mean)}. " if learns else ""
     helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, chance, images)]
+    helping.sort(key=lambda row: -row.seeds)  # stable; the time may have ended before all seeds
     best = next((row for row in helping if row.label != together), None)
     if best is not None:
         rest = _rest([row for row in single if row is not best], chance, images)
@@ -189,7 +190,8 @@ def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, chance: float,
     gap = f"{_percent(base.accuracy.mean)} to {_percent(other.accuracy.mean)} of validation accuracy"
     if not of_accuracy:
         if not abs(other.change.mean) > other.change.half:
-            return Verdict(f"After {base.steps} steps the two do not differ for certain ({gap}): --minutes gives more.")
+            more = " More --minutes, or more --seeds, may tell."
+            return Verdict(f"After {base.steps} steps the two do not differ for certain ({gap}).{more}")
         gap = f"{base.loss.mean:.4g} to {other.loss.mean:.4g} of validation loss"
     figure = 0 if of_accuracy else 1
     ranked = sorted((row for row in single if not math.isnan(row.shares[figure])), key=lambda r: -r.shares[figure])
@@ -252,7 +254,7 @@ def _spread(row: Row) -> str:
 def _few(row: Row) -> str:
     """What has to be said where seeds are too few, or their results too far apart."""
     if row.seeds == 1:
-        return " One seed gives no interval: --seeds 3 tells how certain this is."
+        return " One seed gives no interval: more --seeds tell how certain this is."
     if row.gain.mean > 0 and not row.gain.mean > row.gain.half:
         points = f"{100 * row.gain.mean:+.1f} ± {100 * row.gain.half:.1f} points"
         return f" Its gain of {points} may be none; more --seeds tell."
