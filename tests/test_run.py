@@ -364,7 +364,10 @@ def test_nan_that_a_fused_relu_hides_from_the_loss_ends_the_run(norm, monkeypatc
     result = tiny(f"norm={norm}", "run_dir=out", "trainer.max_steps=1")
     assert (result.status, result.reason) == ("FAILED", f"not finite: weights behind step 1; {blamed}")
     result = tiny(f"norm={norm}", "run_dir=other")
-    assert (result.status, result.reason) == ("FAILED", f"not finite: a gradient at step 2; {blamed}")
+    assert result.status == "FAILED"
+    # Whether the kernel hides it depends on the processor: with AVX512 it does, with AVX2 the loss is NaN.
+    shown = ("a gradient at step 2", "the loss at step 2 is nan")
+    assert result.reason in [f"not finite: {where}; {blamed}" for where in shown]
 
 
 def test_loss_scaling_that_never_helps_ends_the_run(monkeypatch):

@@ -82,6 +82,8 @@ def test_units_that_start_alike(value):
     first = x = keras.Input((8,))
     x = layers.Dense(8, activation="relu")(x)
     assert causes(keras.Model(first, layers.Dense(4, kernel_initializer=value)(x))) == []  # a last layer may
+    norm = layers.LayerNormalization(axis=(1, 2, 3))  # its scales all start at 1
+    assert causes(network(layers.Conv2D(4, 3), norm, layers.ReLU(), layers.Flatten())) == []
 
 
 def test_dropout_of_nearly_everything_and_before_a_norm():

@@ -141,6 +141,11 @@ def test_a_config_that_learns_can_be_improved():
     assert "Nothing tried improves it for certain" in verdict.sentence
 
 
+def test_a_config_that_learns_with_some_seeds_is_not_said_to_learn():
+    verdict = changes(trials(AS_IT_IS, [0.1, 0.28, 0.33]), trials("norm=batch", [0.94, 0.91, 0.91]))
+    assert verdict.sentence.startswith("norm=batch alone takes validation accuracy from 23.7 % to 92.0 %")
+
+
 def test_nothing_was_measured():
     assert changes(STUCK).label is None
     assert groups(STUCK).sentence.startswith("Too few runs")

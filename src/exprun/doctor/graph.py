@@ -13,6 +13,13 @@ from exprun.doctor.finding import Finding
 layers = keras.layers
 DROPOUTS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
 WEIGHTED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv2DTranspose)
+NORMS = (
+    layers.BatchNormalization,
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    layers.UnitNormalization,
+    layers.Normalization,
+)
 # What is known to be linear in its input, or too weak a bend to stand for an activation.
 LINEAR = (
     *WEIGHTED,
@@ -202,7 +209,7 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
         (layer, variable)
         for layer in leaves(model)
         for variable in layer.trainable_variables
-        if len(variable.shape) > 1 and variable.shape[-1] > 1 and not isinstance(layer, layers.Embedding)
+        if len(variable.shape) > 1 and variable.shape[-1] > 1 and not isinstance(layer, (*NORMS, layers.Embedding))
     ]
     same = []
     for layer, variable in matrices[:-1]:  # a last layer of zeros is a good start

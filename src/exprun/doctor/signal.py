@@ -9,19 +9,12 @@ import tensorflow as tf
 
 from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
-from exprun.doctor.graph import WEIGHTED, has_own_code, leaves
+from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
 from exprun.doctor.record import Call, Pass, passed
 
 SATURATED = 0.7  # share of activations at an end of their range
 MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
-NORMS = (
-    keras.layers.BatchNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.GroupNormalization,
-    keras.layers.UnitNormalization,
-    keras.layers.Normalization,
-)
 
 
 def array(tensor: Any) -> np.ndarray:

@@ -159,7 +159,8 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, chance: float
         return Verdict(NOTHING)
     if all(len(row.failures) == row.seeds for row in found):
         return Verdict(f"Every run failed: {base.failures[0]}.")
-    learns = base.accuracy.mean > chance + margin(chance, images)
+    surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > chance
+    learns = surely and base.accuracy.mean > chance + margin(chance, images)
     before = f"It learns as it is, to {_percent(base.accuracy.mean)}. " if learns else ""
     helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, chance, images)]
     helping.sort(key=lambda row: -row.seeds)  # stable; the time may have ended before all seeds
