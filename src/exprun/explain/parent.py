@@ -68,7 +68,7 @@ class Parent:
             self.problem = "it did not answer in time"
 
     def _open(self) -> None:
-        self._client, self._run_id = self._tracker._open()
+        self._client, self._run_id = self._tracker.open_run()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

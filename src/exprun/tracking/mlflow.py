@@ -112,7 +112,7 @@ class MlflowTracker:
             pause = min(2 * pause, 30.0) if self._ended is None else 1.0
 
     def _deliver_all(self) -> None:
-        client, run_id = self._open()
+        client, run_id = self.open_run()
         offset = step = 0
         while True:
             self._wake.wait(2.0)
@@ -124,7 +124,7 @@ class MlflowTracker:
                 self._close(client, run_id, ended, step)
                 return
 
-    def _open(self) -> tuple[Any, str]:
+    def open_run(self) -> tuple[Any, str]:
         """The client and the run, a new one or that of an earlier start."""
         if self.uri.startswith("sqlite:///"):
             Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
