@@ -23,7 +23,7 @@ from exprun.doctor.examine import Subject, examine, examine_data
 from exprun.doctor.finding import Diagnosis, Finding
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
-from exprun.doctor.watch import SUSPICION, Watch, guess_of
+from exprun.doctor.watch import Watch, guess_of
 
 log = logging.getLogger(__name__)
 LEAST_LABELS = 100  # before their frequencies say what guessing costs
@@ -297,10 +297,6 @@ class Doctor(keras.callbacks.Callback):
             self.limits,
         )
 
-    def _suspect(self, findings: list[Finding]) -> None:
-        assert self._watch is not None
-        self._watch.suspicion = next((f for f in findings if (f.cause, f.severity) == SUSPICION), None)
-
     def _guess(self, watch: Watch) -> None:
         """What guessing costs, once enough labels have been seen to know."""
         if watch.objective is None or watch.objective.kind not in ("softmax", "sigmoid"):
@@ -326,7 +322,8 @@ class Doctor(keras.callbacks.Callback):
         """What more images can tell than the first batch."""
         subject = self._subject(whole=True)
         found = examine_data(subject, self.limits)
-        self._suspect(found)
+        assert self._watch is not None
+        self._watch.suspect(found)
         self._tell(found)
         if self._given[0] is None:
             self._tell(data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels]))

@@ -16,7 +16,7 @@ from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.objective import probed
 from exprun.doctor.pace import Pace
 from exprun.doctor.remedies import overrides_for
-from exprun.doctor.watch import SUSPICION, Watch, guess_of
+from exprun.doctor.watch import Watch, guess_of
 from exprun.run_folder import run_folder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
@@ -103,7 +103,12 @@ class RunDoctor:
         """Take an event."""
         match event:
             case RunStarted():
-                self._start(event)
+                try:
+                    found = self._start(event)
+                except Exception:  # the doctor never ends a run by a mistake of its own
+                    log.exception("The doctor could not look at this run")
+                else:
+                    self._tell(found)
             case StepsDone() if self._watch is not None:
                 self._tell(self._watch.steps(event.step, event.losses, event.accuracies))
                 if self._watch.due(event.step):
@@ -113,7 +118,8 @@ class RunDoctor:
             case Evaluated(split="val") if self._watch is not None:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
 
-    def _start(self, event: RunStarted) -> None:
+    def _start(self, event: RunStarted) -> list[Finding]:
+        """Begin to watch; what was found before the first step."""
         subject = subject_of(self.config, self.dataset, self.assembly, event.steps_per_epoch, event.total_steps)
         assert self.limits.images is not None
         assert subject.train.counts is not None
@@ -129,10 +135,9 @@ class RunDoctor:
             self.limits,
             subject.weighted,
         )
-        if event.first_step == 0:
-            found = examine(subject, self.limits)
-            self._watch.suspicion = next((f for f in found if (f.cause, f.severity) == SUSPICION), None)
-            self._tell(found)
+        found = examine(subject, self.limits) if event.first_step == 0 else []
+        self._watch.suspect(found)
+        return found
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         news = self.diagnosis.add(

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,7 +94,7 @@ class Watch:
         self._lowest_val = np.inf
         self._seconds, self._started = 0.0, time.perf_counter()
         self._next = 0
-        self.suspicion: Finding | None = None  # about labels, where a probe alone cannot tell
+        self._suspicion: Finding | None = None
         self.trained: tuple[float, float] | None = None  # loss and accuracy of the last whole epoch
 
     def due(self, step: int) -> bool:
@@ -102,6 +102,10 @@ class Watch:
         assert self.limits.share is not None
         passed_by = time.perf_counter() - self._started
         return step >= self._next and self._seconds <= self.limits.share * passed_by
+
+    def suspect(self, findings: Iterable[Finding]) -> None:
+        """Keep a suspicion about labels, which a classifier alone cannot prove, for evaluations to confirm."""
+        self._suspicion = next((f for f in findings if (f.cause, f.severity) == SUSPICION), None)
 
     def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
         """Take figures of steps.
@@ -275,8 +279,8 @@ class Watch:
             return
         recent = np.asarray(self._recent, np.float64)[-20:]
         trained, trained_accuracy = self.trained or (float(recent[:, 0].mean()), float(recent[:, 1].mean()))
-        if self.suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
-            yield replace(self.suspicion, severity="warning", step=step)
+        if self._suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
+            yield replace(self._suspicion, severity="warning", step=step)
         worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
         if worse and self._has_batch_norm() and (losses := self._lags()):
             if self._streak("lag", True, LATE):
