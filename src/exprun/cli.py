@@ -323,7 +323,6 @@ def _ui(words: list[str]) -> int:
     import signal
     import socket
     import subprocess
-    from pathlib import Path
 
     from exprun.tracking.store import OUTPUTS, artifact_root, tracking_uri, without_password
 

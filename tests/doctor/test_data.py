@@ -16,9 +16,8 @@ def digits(count=600):
     return (images[:count] * 15.9).astype(np.uint8).reshape(-1, 8, 8, 1), labels[:count]
 
 
-def images(inputs, labels=None, **more):
-    labels = np.zeros(len(inputs), np.int64) if labels is None else labels
-    return data.Images(inputs, labels, **more)
+def images(inputs, **more):
+    return data.Images(inputs, **more)
 
 
 def causes(found):
@@ -65,24 +64,24 @@ def test_images_in_both_splits_are_found():
 
 def test_labels_that_belong_to_their_images_are_left_alone():
     x, y = digits()
-    train, val = (images(x, y, pixels=x[rows], pixel_labels=y[rows]) for rows in (slice(0, 400), slice(400, 600)))
-    assert not list(data.check_labels(train, val, LIMITS))
+    train, val = (images(x, pixels=x[rows], pixel_labels=y[rows]) for rows in (slice(0, 400), slice(400, 600)))
+    assert not list(data.check_labels(train, val))
 
 
 def test_shuffled_labels_are_an_error_with_a_reference_and_a_suspicion_without():
     x, y = digits()
     wrong = np.random.default_rng(0).permutation(y)
-    train = images(x, wrong, pixels=x[:400], pixel_labels=wrong[:400])
-    val = images(x, y, pixels=x[400:], pixel_labels=y[400:])
-    [found] = data.check_labels(train, val, LIMITS)
+    train = images(x, pixels=x[:400], pixel_labels=wrong[:400])
+    val = images(x, pixels=x[400:], pixel_labels=y[400:])
+    [found] = data.check_labels(train, val)
     assert (found.cause, found.severity) == ("shuffled-labels", "error")
-    assert [f.severity for f in data.check_labels(train, None, LIMITS)] == ["note"]
+    assert [f.severity for f in data.check_labels(train, None)] == ["note"]
 
 
 def test_few_images_say_nothing_about_labels():
     x, y = digits(40)
     wrong = np.random.default_rng(0).permutation(y)
-    assert not list(data.check_labels(images(x, wrong, pixels=x, pixel_labels=wrong), None, LIMITS))
+    assert not list(data.check_labels(images(x, pixels=x, pixel_labels=wrong), None))
 
 
 def test_batches_of_one_class_each():

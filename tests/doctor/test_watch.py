@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from exprun.doctor.callback import limits_of
+from exprun.doctor.data import Images
+from exprun.doctor.examine import Subject
+from exprun.doctor.pace import Pace
 from exprun.doctor.watch import Guess, Watch, guess_of
 
 TEN = Guess(float(np.log(10)), 0.1, 10)
@@ -19,7 +22,10 @@ class Nothing:
 
 
 def watch(steps=400, guess=TEN, **limits):
-    return Watch(Nothing(), None, np.zeros((4, 2)), np.zeros(4), guess, 64, steps, limits_of(limits))
+    subject = Subject(
+        Nothing(), None, np.zeros(4), Images(np.zeros((4, 2))), pace=Pace("sgd", np.array([0.1]), steps, 64)
+    )
+    return Watch(subject, guess, steps, limits_of(limits))
 
 
 def told(watch, losses, accuracies):

@@ -142,6 +142,18 @@ def _variable(tensor: Any) -> tf.Variable:
         return tf.Variable(tf.zeros([], tensor.dtype), trainable=False, shape=tf.TensorShape(None))
 
 
+def _counted(labels: task.Labels) -> np.ndarray | None:
+    """How often each class occurs, (classes,); None where the labels are no classes."""
+    if labels.classes is None or labels.classes.min(initial=0) < 0:
+        return None
+    return np.bincount(labels.classes, minlength=2)
+
+
+def _accuracy_in(logs: dict[str, Any]) -> str | None:
+    """The name of the accuracy of training among what Keras tells."""
+    return next((name for name in logs if "acc" in name and not name.startswith("val_")), None)
+
+
 class Doctor(keras.callbacks.Callback):
     """Watches `fit`, and says why the network does not learn.
 
@@ -202,7 +214,7 @@ class Doctor(keras.callbacks.Callback):
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self._watch: Watch | None = None
-        self._step, self._epochs, self._tested = 0, 0, False
+        self._step, self._epochs = 0, 0
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._fresh: list[np.ndarray] = []
 
@@ -232,8 +244,8 @@ class Doctor(keras.callbacks.Callback):
         if self._epochs == 0:
             self._guess(self._watch)
         loss = self._since("loss", batch, float(logs.get("loss", np.nan)))
-        names = [name for name in logs if "acc" in name]
-        accuracy = self._since("accuracy", batch, float(logs[names[0]])) if names else np.nan
+        name = _accuracy_in(logs)
+        accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
         self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
         if self._watch.due(self._step) and np.isfinite(loss):
             self._tell(self._watch.probe(self._step))
@@ -284,38 +296,27 @@ class Doctor(keras.callbacks.Callback):
         """Look at the network at its first weights, and begin to watch."""
         subject = self._subject(whole=False)
         self._tell(examine(subject, self.limits))
-        assert self.limits.images is not None
-        few = slice(self.limits.images)
-        self._watch = Watch(
-            self.model,
-            subject.objective,
-            subject.train.inputs[few],
-            subject.labels[few],
-            None,
-            subject.pace.batch if subject.pace else 1,
-            self._steps(),
-            self.limits,
-        )
+        self._watch = Watch(subject, None, self._steps(), self.limits)
 
     def _guess(self, watch: Watch) -> None:
         """What guessing costs, once enough labels have been seen to know."""
         if watch.objective is None or watch.objective.kind not in ("softmax", "sigmoid"):
             return
         if self._seen["train"].count >= LEAST_LABELS:
-            counts = self._images("train", True).counts
+            counts = _counted(task.read_labels(np.concatenate(self._seen["train"].labels)))
             watch.guess = None if counts is None else guess_of(counts)
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1
         if self._watch is None:
             return
-        names = [name for name in logs if "acc" in name and not name.startswith("val_")]
-        accuracy = float(logs[names[0]]) if names else np.nan
+        name = _accuracy_in(logs)
+        accuracy = float(logs[name]) if name else np.nan
         self._watch.trained = float(logs.get("loss", np.nan)), accuracy
         if self._epochs == 1:
             self._after_first_epoch()
         if "val_loss" in logs:
-            right = float(logs[f"val_{names[0]}"]) if names and f"val_{names[0]}" in logs else np.nan
+            right = float(logs.get(f"val_{name}", np.nan))
             self._tell(self._watch.evaluated(self._step, float(logs["val_loss"]), right))
 
     def _after_first_epoch(self) -> None:
@@ -349,11 +350,11 @@ class Doctor(keras.callbacks.Callback):
         part = slice(None if whole else 1)
         inputs = np.concatenate(seen.inputs[part]).astype(np.float32)
         labels = task.read_labels(np.concatenate(seen.labels[part]))
-        classes = labels.classes
-        if classes is None or classes.min(initial=0) < 0:
-            return Images(inputs, labels.values, digests=digests(inputs, np.arange(len(inputs))))
-        counts = np.bincount(classes, minlength=2) if whole else None  # one batch says nothing of the set
-        return Images(inputs, classes, counts, inputs, classes, digests(inputs, np.arange(len(inputs))))
+        known, counts = digests(inputs, np.arange(len(inputs))), _counted(labels)
+        if counts is None:
+            return Images(inputs, digests=known)
+        # One batch says nothing of the frequencies in the set.
+        return Images(inputs, counts if whole else None, inputs, labels.classes, known)
 
     def _steps(self) -> int | None:
         epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")

@@ -22,7 +22,6 @@ class Images:
 
     Args:
         inputs: as the network takes them, float32, (images, …).
-        labels: of these images: class numbers, (images,), or numbers.
         counts: how often each class occurs in the split, (classes,); None where labels are numbers.
         pixels: images before any scaling, uint8 or float32, (other images, …); None where unknown.
         pixel_labels: class numbers of `pixels`.
@@ -30,7 +29,6 @@ class Images:
     """
 
     inputs: np.ndarray
-    labels: np.ndarray
     counts: np.ndarray | None = None
     pixels: np.ndarray | None = None
     pixel_labels: np.ndarray | None = None
@@ -95,9 +93,7 @@ def check_classes(counts: np.ndarray, split: str, weighted: bool, limits: Doctor
         )
 
 
-def check_scaling(
-    train: np.ndarray, val: np.ndarray, same_images: bool, limits: Doctor, where: str = "validation images"
-) -> Iterator[Finding]:
+def check_scaling(train: np.ndarray, val: np.ndarray, same_images: bool, limits: Doctor) -> Iterator[Finding]:
     """Inputs that are scaled otherwise in evaluation than in training.
 
     Args:
@@ -105,7 +101,6 @@ def check_scaling(
         val: inputs as in evaluation.
         same_images: whether both are of the same images, so that nothing but the scaling can differ.
         limits: the thresholds.
-        where: they come from.
     """
     (mean, spread), (other_mean, other_spread) = _moments(train), _moments(val)
     if not (np.isfinite(mean + other_mean).all() and spread.max() > 0):
@@ -121,7 +116,7 @@ def check_scaling(
         yield Finding(
             "unscaled-evaluation",
             "error",
-            where,
+            "validation images",
             f"Prepared as for evaluation, images have mean {other_mean[worst]:.3g} and standard deviation "
             f"{other_spread[worst]:.3g}; as for training, {mean[worst]:.3g} and {spread[worst]:.3g}. They should "
             "be nearly equal.",
@@ -206,7 +201,7 @@ def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
     return tuple(hashlib.blake2b(images[row].tobytes(), digest_size=12).digest() for row in rows[:most])
 
 
-def check_labels(train: Images, val: Images | None, limits: Doctor) -> Iterator[Finding]:
+def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
     """Whether labels belong to their images: a probe on fixed random features is better than chance, or not.
 
     The probe is ridge regression on filter responses (Coates & Ng 2012, section 2: random patches) and pixels, fitted

@@ -81,7 +81,7 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     if val is not None:
         yield lambda: data.check_leak(train, val, limits)
         yield lambda: data.check_split(train, val)
-    yield lambda: data.check_labels(train, val, limits)
+    yield lambda: data.check_labels(train, val)
 
 
 def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:

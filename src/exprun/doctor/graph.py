@@ -171,8 +171,7 @@ def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findi
             "error",
             f"layer{'s' if len(kernels) > 1 else ''} {named(kernels)}",
             f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen, "
-            "with "
-            "the random weights of the initialiser.",
+            "with the random weights of the initialiser.",
             numbers={"layers": len(kernels), "share": share},
         )
 
@@ -269,7 +268,7 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "collapsed-features",
             "warning",
             f"layer {thin[0].name}",
-            f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}; and "
+            f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}, and "
             f"{classes} outputs depend on it alone.",
             numbers={"units": units},
         )

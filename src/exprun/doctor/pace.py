@@ -64,7 +64,7 @@ def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding
         return
     assert limits.norm_batch is not None
     assert limits.norm_lag is not None
-    maps = all(len(layer.input_spec.axes or {}) and layer.input_spec.ndim == 4 for layer in norms if layer.input_spec)
+    maps = all(layer.input_spec.ndim == 4 for layer in norms)
     least = limits.norm_batch if not maps else max(2, limits.norm_batch - 1)
     if pace.batch < least:
         yield Finding(

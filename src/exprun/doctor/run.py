@@ -17,6 +17,7 @@ from exprun.doctor.objective import probed
 from exprun.doctor.pace import Pace
 from exprun.doctor.remedies import overrides_for
 from exprun.doctor.watch import Watch, guess_of
+from exprun.input import Scaling
 from exprun.run_folder import run_folder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
@@ -41,44 +42,39 @@ def subject_of(config: Config, dataset: Dataset, assembly: "Assembly", steps_per
     step, limits = assembly.step, config.doctor
     assert limits.sample is not None
     classes = len(dataset.classes)
-    train = _images(dataset.train, classes, limits.sample)
-    rows, labels = _drawn(dataset.train, INPUTS)
-    pixels = dataset.train.images[rows].astype(np.float32)
     scaling, evaluation = step.preprocessing.train, step.preprocessing.evaluation
-    plain, other = (np.asarray(scale(scale.cropped(pixels))) for scale in (scaling, evaluation))
+    train = _images(dataset.train, scaling, classes, limits.sample)
+    val = _images(dataset.val, evaluation, classes, limits.sample // 2)
+    assert train.pixels is not None
+    assert train.pixel_labels is not None
     numbers = np.unique(np.linspace(0, max(0, steps - 1), min(200, max(1, steps))).astype(np.int64))
     rates = rate_at(config.schedule, config.optim.learning_rate, numbers, steps_per_epoch, steps)
     pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size)
-    val = _images(dataset.val, classes, limits.sample // 2)
     return Subject(
         step.model,
         probed(step.losses, classes),
-        labels,
-        replace(train, inputs=plain, labels=labels),
-        replace(val, inputs=np.asarray(evaluation(evaluation.cropped(_pixels(dataset.val, INPUTS))))),
-        other,
+        train.pixel_labels[:INPUTS],
+        train,
+        val,
+        _scaled(train.pixels, evaluation),
         pace,
         config.data.class_weights != "none",
         frozenset(assembly.loaded),
     )
 
 
-def _images(split: Split, classes: int, sample: int) -> Images:
-    """Pixels of some images, and the counts of all labels."""
-    rows, labels = _drawn(split, sample)
+def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images:
+    """Some images of a split, the same at each call, and the counts of all labels."""
+    order = np.random.default_rng(0).permutation(split.rows)
+    pixels = split.images[order[:sample]]
     counts = np.bincount(split.row_labels, minlength=classes)
-    shuffled = np.random.default_rng(0).permutation(split.rows)
-    return Images(np.empty(0, np.float32), labels, counts, split.images[rows], labels, digests(split.images, shuffled))
+    labels = split.labels[order[:sample]].astype(np.int32)
+    return Images(_scaled(pixels, scaling), counts, pixels, labels, digests(split.images, order))
 
 
-def _drawn(split: Split, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of some images, the same at each call, and their labels."""
-    chosen = np.random.default_rng(0).permutation(split.rows)[:count]
-    return chosen, split.labels[chosen].astype(np.int32)
-
-
-def _pixels(split: Split, count: int) -> np.ndarray:
-    return split.images[_drawn(split, count)[0]].astype(np.float32)
+def _scaled(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """The first of them as the network takes them."""
+    return np.asarray(scaling(scaling.cropped(pixels[:INPUTS].astype(np.float32))))
 
 
 class RunDoctor:
@@ -121,20 +117,9 @@ class RunDoctor:
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; what was found before the first step."""
         subject = subject_of(self.config, self.dataset, self.assembly, event.steps_per_epoch, event.total_steps)
-        assert self.limits.images is not None
         assert subject.train.counts is not None
-        few = slice(self.limits.images)
-        self._watch = Watch(
-            subject.model,
-            subject.objective,
-            subject.train.inputs[few],
-            subject.labels[few],
-            guess_of(subject.train.counts, self.config.trainer.label_smoothing),
-            self.config.trainer.batch_size,
-            event.total_steps,
-            self.limits,
-            subject.weighted,
-        )
+        guess = guess_of(subject.train.counts, self.config.trainer.label_smoothing)
+        self._watch = Watch(subject, guess, event.total_steps, self.limits)
         found = examine(subject, self.limits) if event.first_step == 0 else []
         self._watch.suspect(found)
         return found

@@ -94,8 +94,7 @@ def check_first_loss(found: Pass, objective: Objective, limits: Doctor) -> Itera
             "warning" if loss > 3 * limits.large_loss * guess else "note",
             "loss",
             f"It is {loss:,.4g} before training; guessing costs {guess:.3f}, and up to {limits.large_loss:g} times "
-            "that is "
-            "normal.",
+            "that is normal.",
             numbers={"loss": loss, "guessing": guess},
         )
 
@@ -121,8 +120,7 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
             "warning",
             "input",
             f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), where values "
-            "near 1 are "
-            f"usual, and {harm}.",
+            f"near 1 are usual, and {harm}.",
             numbers={"rms": size, "loss": float(found.losses.mean())},
         )
 
@@ -246,8 +244,7 @@ def check_dead(
             "error",
             f"layer {worst.name}",
             f"{share:.0%} of its units are zero for all {len(found.outputs)} images of the probe; below "
-            f"{limits.dead:.0%} "
-            "networks may still learn.",
+            f"{limits.dead:.0%} networks may still learn.",
             step,
             {"share": share},
         )

@@ -121,8 +121,7 @@ def check_task(
             "note",
             "last layer",
             f"Its outputs are probabilities, but {objective.name} has from_logits=True. Keras uses the values "
-            "before the "
-            f"{activation} here; other code may not.",
+            f"before the {activation} here; other code may not.",
         )
         return
     match objective.kind:

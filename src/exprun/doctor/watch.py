@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from exprun.config.schema import Doctor
 from exprun.doctor import graph, signal
+from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
-from exprun.doctor.objective import Objective
 from exprun.doctor.record import Pass, passed, passed_back
 
 log = logging.getLogger(__name__)
@@ -53,31 +53,17 @@ class Watch:
     """Follows one run.
 
     Args:
-        model: a Keras model.
-        objective: its loss; None leaves out what needs it.
-        inputs: some training images as the network takes them, float32, (images, …).
-        labels: theirs, as the loss gets them.
-        guess: what guessing costs; None where labels are no classes.
-        batch: images in a step.
+        subject: what is trained.
+        guess: what guessing costs; None where labels are no classes, or too few of them are known yet.
         steps: of the whole run; None where unknown.
         limits: the thresholds.
-        weighted: whether the loss has class weights, so that guessing costs something else.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        objective: Objective | None,
-        inputs: np.ndarray,
-        labels: np.ndarray,
-        guess: Guess | None,
-        batch: int,
-        steps: int | None,
-        limits: Doctor,
-        weighted: bool = False,
-    ) -> None:
-        self.model, self.objective, self.inputs, self.labels = model, objective, inputs, labels
-        self.guess, self.batch, self.limits, self.weighted = guess, batch, limits, weighted
+    def __init__(self, subject: Subject, guess: Guess | None, steps: int | None, limits: Doctor) -> None:
+        self.model, self.objective = subject.model, subject.objective
+        self.inputs, self.labels = subject.train.inputs[: limits.images], subject.labels[: limits.images]
+        self.batch = subject.pace.batch if subject.pace is not None else 1
+        self.guess, self.limits, self.weighted = guess, limits, subject.weighted
         assert limits.chance_steps is not None
         assert limits.every is not None
         # A short run is judged by less.
@@ -267,8 +253,7 @@ class Watch:
                 "warning",
                 "weights",
                 f"In {steps} steps the weights have moved by {typical * steps:.1e} of their size ({typical:.1e} a "
-                "step; about "
-                "1e-3 is normal).",
+                "step; about 1e-3 is normal).",
                 step,
                 {"moved": typical},
             )
@@ -293,9 +278,8 @@ class Watch:
                 "no-generalization",
                 "warning",
                 "validation",
-                f"The loss is {trained:.3f} in training and {loss:,.3f} in "
-                f"validation{_percent(trained_accuracy, accuracy)}; "
-                f"guessing costs {self.guess.loss:.3f}.",
+                f"The loss is {trained:.3f} in training and {loss:,.3f} in validation"
+                f"{_percent(trained_accuracy, accuracy)}; guessing costs {self.guess.loss:.3f}.",
                 step,
                 {"train_loss": trained, "val_loss": loss},
             )
@@ -345,8 +329,7 @@ class Watch:
             "warning",
             "batch norm",
             f"The same training images have a loss of {trained:.3g} in training mode and {evaluated:,.3g} in "
-            "evaluation, "
-            f"after {step:,} steps with momentum {momentum:g}.",
+            f"evaluation, after {step:,} steps with momentum {momentum:g}.",
             step,
             {"training": trained, "evaluation": evaluated, "momentum": momentum},
         )
