@@ -117,6 +117,11 @@ WRONG = [
     (["model.weights=missing"], "model.weights=missing does not exist"),
     (["run_dir=/dev/null/x"], "is a file"),
     (["run_dir=/"], "holds other files and no run"),
+    (["check", "modle=vgg16"], "Unknown key modle"),
+    (["check", "doctor=none"], "leave out doctor=none"),
+    (["check", "doctor.thrust=1"], "Unknown key doctor.thrust"),
+    (["explain", "model=vgg99"], "model=vgg99 is not known"),
+    (["explain", "model=vgg16", "--against"], "--against needs the overrides of another config"),
 ]
 
 

@@ -387,6 +387,8 @@ def _check(words: list[str]) -> int:
     parser.add_argument("--config-dir", metavar="DIR", help="a folder of config files that is searched first")
     args = parser.parse_intermixed_args(words)
     config = Composer(args.config_dir).config(args.overrides)
+    if config.doctor.name == "none":
+        raise ConfigError("check asks the doctor: leave out doctor=none.")
     preflight(config)
     print(f"Looking at model={config.model.name} and data={config.data.name}, without training …", flush=True)
 

@@ -10,7 +10,7 @@ from exprun.config.errors import DataError
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import flat
 from exprun.tracking.store import tracking_uri, without_password
-from tiny import tiny
+from tiny import config, tiny
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +156,13 @@ def test_a_password_in_the_uri_is_not_written(monkeypatch, tmp_path):
     tiny("tracking=mlflow", "tracking.uri='http://me:secret@127.0.0.1:9'", "run_dir=out", "trainer.epochs=1")
     for path in (tmp_path / "out").iterdir():
         assert path.is_dir() or b"secret" not in path.read_bytes(), path.name
+
+
+def test_a_cause_that_has_become_graver_is_tagged_as_it_is_now(tmp_path):
+    from exprun.tracking.mlflow import MlflowTracker
+    from exprun.trainer.events import Diagnosed
+
+    tracker = MlflowTracker(config(), tmp_path, "name", "command")
+    for severity in ("note", "warning"):
+        tracker(Diagnosed("shuffled-labels", severity, "text", 1))
+    assert tracker._causes["shuffled-labels"].severity == "warning"

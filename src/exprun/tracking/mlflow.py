@@ -69,7 +69,7 @@ class MlflowTracker:
             case StepsDone() if self._thread is None:
                 self._start()
             case Diagnosed():
-                self._causes.setdefault(event.cause, event)
+                self._causes[event.cause] = event  # a cause comes again when it is graver
             case RunEnded():
                 self._ended, self._end_time = event, _now()
                 if self._thread is None:
