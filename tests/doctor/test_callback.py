@@ -1,6 +1,7 @@
 """The callback in plain Keras scripts: what it says, and that it changes nothing."""
 
 import importlib
+import time
 from pathlib import Path
 
 import keras
@@ -76,6 +77,28 @@ def test_the_model_is_as_before_when_it_has_gone():
     assert model.train_step == before
     assert "train_step" not in vars(model)
     model.fit(x / 255, y, 64, 1, verbose=0)
+
+
+def test_nan_in_a_late_batch_is_found_in_that_batch():
+    (x, y), _ = data.digits(8)
+    x = np.tile(x / 255, (2, 1, 1, 1))
+    x[2300] = np.nan  # behind the images that are kept
+    doctor = Doctor(report=lambda text: None)
+    network().fit(x, np.tile(y, 2), 64, 1, verbose=0, shuffle=False, callbacks=[doctor])
+    assert [(f.cause, f.step) for f in doctor.findings if f.severity == "error"] == [("non-finite-input", 36)]
+
+
+def test_an_input_pipeline_that_is_slower_than_the_step():
+    (x, y), _ = data.digits(8)
+
+    def slowly():
+        for start in range(0, 800, 32):
+            time.sleep(0.1)
+            yield x[start : start + 32] / 255, y[start : start + 32]
+
+    doctor = Doctor(report=lambda text: None)
+    network().fit(slowly(), epochs=1, steps_per_epoch=25, verbose=0, callbacks=[doctor])
+    assert ("slow-input", "note") in [(f.cause, f.severity) for f in doctor.findings]
 
 
 def test_given_sets_are_looked_at_before_the_first_step():

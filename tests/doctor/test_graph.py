@@ -43,6 +43,14 @@ def test_layers_whose_result_is_dropped(where):
     assert "lost" in found.where
 
 
+def test_a_loaded_model_cannot_show_what_was_dropped(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    keras.layers.Rescaling(1 / 255)(inputs)
+    keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs))).save(tmp_path / "model.keras")
+    found = list(graph.check_graph(keras.models.load_model(tmp_path / "model.keras"), set(), LIMITS))
+    assert [(f.cause, f.severity) for f in found] == [("reloaded-model", "note")]
+
+
 def test_another_model_on_the_same_layers_drops_nothing():
     model = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
     assert fused(model) is not model

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from exprun.doctor.callback import limits_of
+from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject
 from exprun.doctor.pace import Pace
@@ -66,7 +67,7 @@ def evaluated(watch, rows):
     found = []
     for step, (trained, accuracy, loss, right) in enumerate(rows, 1):
         watch.steps(step, np.array([trained]), np.array([accuracy]))
-        watch.trained = (trained, accuracy)
+        found += watch.epoch(Epoch(step, trained, accuracy, 0.1))
         found += watch.evaluated(step, loss, right)
     return [(f.cause, f.severity) for f in found]
 
@@ -81,6 +82,25 @@ def test_overfitting_is_a_note():
     rows = [(0.5, 0.8, 0.9, 0.7), *[(0.05, 0.99, 1.6, 0.68)] * 4]
     assert set(evaluated(watch(), rows)) == {("overfitting", "note")}
     assert evaluated(watch(), [(0.5, 0.8, 0.6, 0.78)] * 5) == []
+
+
+def test_a_validation_loss_of_sure_answers_is_recognised():
+    one = watch()
+    for step in (1, 2):
+        one.steps(step, np.array([1.0]), np.array([0.7]))
+        found = one.evaluated(step, 0.55 * 16.1, 0.45)
+    assert "(1 - accuracy) x 16.1 = 8.86" in found[0].evidence
+
+
+def test_waiting_for_images_is_a_note():
+    one = watch()
+    assert [f.cause for step in range(40) for f in one.waited(step, 0.3)] == []
+    assert {(f.cause, f.severity) for step in range(40) for f in one.waited(step, 0.8)} == {("slow-input", "note")}
+
+
+def test_the_first_probe_waits_as_long_as_the_others():
+    assert not watch(share=1.0).due(39)
+    assert watch(share=1.0).due(40)  # a tenth of the run
 
 
 def test_probes_keep_to_their_share_of_the_time():

@@ -87,6 +87,12 @@ def test_others_that_do_so_too_are_named():
     assert "c was on the way after 25 steps and not followed further" in verdict.sentence
 
 
+def test_what_may_do_so_too_is_not_passed_over():
+    found = changes(STUCK, trials("norm=batch", [0.8, 0.85, 0.9]), trials("init=he_normal", [0.11, 0.9]))
+    assert "; init=he_normal (50.5 %, 2 seeds) may do so too, which is not certain" in found.sentence
+    assert found.label == "norm=batch"
+
+
 def test_a_gain_that_may_be_none_is_no_proof():
     verdict = changes(STUCK, trials("norm=batch", [0.1, 0.1, 0.9]))
     assert verdict.label is None

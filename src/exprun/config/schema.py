@@ -320,6 +320,14 @@ class Doctor:
     )
     penalty: float | None = setting("Gradient of the penalty, in units of the data's.", only=WATCH, gt=0)
     overfitting: float | None = setting("Validation loss, in units of its lowest.", only=WATCH, gt=1)
+    memorised: float | None = setting(
+        "Loss of one batch after steps on it alone, as a share of the first.", only=WATCH, gt=0, le=1
+    )
+    large_update: float | None = setting("Change of a weight in a step, as a share of it.", only=WATCH, gt=0)
+    oscillation: float | None = setting("Change of the loss from one epoch to the next, as a share.", only=WATCH, gt=0)
+    plateau: float | None = setting("Least fall of the loss in five epochs, as a share.", only=WATCH, gt=0, lt=1)
+    slow: float | None = setting("Loss after half of the run, in units of that of guessing.", only=WATCH, gt=0, lt=1)
+    waiting: float | None = setting("Share of the time that is spent waiting for images.", only=WATCH, gt=0, lt=1)
 
 
 @dataclass(config=STRICT)

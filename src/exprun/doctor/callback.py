@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from exprun.config.options import shipped_conf
 from exprun.config.schema import Doctor as Limits
 from exprun.config.schema import strictly
 from exprun.doctor import data, task
+from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
 from exprun.doctor.examine import Subject, examine, examine_data
 from exprun.doctor.finding import Diagnosis, Finding
@@ -86,6 +88,7 @@ class _Tap:
         self.model, self.name = model, name
         self.inputs: Any = None
         self.labels: Any = None
+        self.arrived: Any = None  # when the batch was there, in seconds since the epoch
         # XLA takes no variable of changing shape, so there the copy goes around what it compiles.
         self.attribute = "_make_function" if getattr(model, "jit_compile", False) else f"{name}_step"
         self.inner = getattr(model, self.attribute)
@@ -128,8 +131,11 @@ class _Tap:
         if tf.is_tensor(x) and tf.is_tensor(y):
             if self.inputs is None:
                 self.inputs, self.labels = _variable(x), _variable(y)
+                self.arrived = _variable(tf.zeros([], tf.float64))
             self.inputs.assign(x)
             self.labels.assign(y)
+            with tf.control_dependencies([x]):
+                self.arrived.assign(tf.timestamp())
 
     def read(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The last batch: inputs and labels."""
@@ -214,7 +220,7 @@ class Doctor(keras.callbacks.Callback):
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self._watch: Watch | None = None
-        self._step, self._epochs = 0, 0
+        self._step, self._epochs, self._begun = 0, 0, 0.0
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._fresh: list[np.ndarray] = []
 
@@ -228,12 +234,17 @@ class Doctor(keras.callbacks.Callback):
         elif self.model.built:
             self._fresh = [np.array(variable) for variable in self.model.variables]
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras fetches the batch after this."""
+        self._begun = time.time()
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at a training batch."""
         self._step += 1
         self._safely(lambda: self._after_batch(batch, logs or {}))
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
+        ended = time.time()
         self._keep("train")
         if self._watch is None:
             if not self._seen["train"].count:
@@ -246,9 +257,29 @@ class Doctor(keras.callbacks.Callback):
         loss = self._since("loss", batch, float(logs.get("loss", np.nan)))
         name = _accuracy_in(logs)
         accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
+        if not np.isfinite(loss):
+            self._tell(self._bad_batch())
         self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
+        if (arrived := self._taps["train"].arrived) is not None and self.model.steps_per_execution == 1:
+            waited = float(arrived.numpy()) - self._begun
+            self._tell(self._watch.waited(self._step, min(1.0, max(0.0, waited / max(ended - self._begun, 1e-9)))))
         if self._watch.due(self._step) and np.isfinite(loss):
             self._tell(self._watch.probe(self._step))
+
+    def _bad_batch(self) -> list[Finding]:
+        """Whether the batch whose loss is not finite was finite itself."""
+        batch = self._taps["train"].read()
+        bad = (
+            ""
+            if batch is None
+            else " and ".join(
+                name for name, values in zip(("images", "labels"), batch, strict=True) if not np.isfinite(values).all()
+            )
+        )
+        if not bad:
+            return []
+        evidence = f"The {bad} of this batch hold NaN or infinity, and since then the loss is not a number."
+        return [Finding("non-finite-input", "error", "training", evidence, self._step)]
 
     def _keep(self, split: str) -> None:
         if self._given[split == "val"] is None and self._seen[split].count < KEPT and (tap := self._taps.get(split)):
@@ -312,7 +343,8 @@ class Doctor(keras.callbacks.Callback):
             return
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
-        self._watch.trained = float(logs.get("loss", np.nan)), accuracy
+        rate = float(np.asarray(self.model.optimizer.learning_rate))
+        self._tell(self._watch.epoch(Epoch(self._step, float(logs.get("loss", np.nan)), accuracy, rate)))
         if self._epochs == 1:
             self._after_first_epoch()
         if "val_loss" in logs:

@@ -49,15 +49,16 @@ class Subject:
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
     """All findings before training, in the order of the checks; a check that fails says nothing."""
-    return _said([*_data_checks(subject, limits), *_model_checks(subject, limits)])
+    return said([*_data_checks(subject, limits), *_model_checks(subject, limits)])
 
 
 def examine_data(subject: Subject, limits: Doctor) -> list[Finding]:
     """The same of images and labels alone."""
-    return _said(_data_checks(subject, limits))
+    return said(_data_checks(subject, limits))
 
 
-def _said(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
+def said(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
+    """The findings of some checks; one that fails says nothing."""
     found: list[Finding] = []
     for check in checks:
         try:

@@ -68,11 +68,16 @@ class Finding:
 
 SYMPTOMS = (
     "large-first-loss",
+    "cannot-overfit",
     "input-independent",
     "vanishing-gradient",
+    "exploding-gradient",
     "dead-relu",
     "collapsed-predictions",
     "loss-at-chance",
+    "oscillating-loss",
+    "slow-learning",
+    "plateau",
     "not-finite",
     "no-generalization",
     "overfitting",
@@ -148,6 +153,11 @@ CAUSES = {
         "assign the result, x = layer(x), and give x to the next layer.",
         ("unscaled-input", "large-first-loss", "untrained-variables"),
         code=True,
+    ),
+    "reloaded-model": Cause(
+        "A file holds only the layers on the way from input to output: whether others were dropped cannot be known.",
+        "Keras, functional API, saving",
+        "look at the code that built it: each layer's result has to be given to the next.",
     ),
     "mixed-examples": Cause(
         "An image's output must not depend on which other images are in its batch.",
@@ -275,13 +285,20 @@ CAUSES = {
         "At this rate the weights hardly move from where they started.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
         "the default (Adam 0.001, SGD 0.01), then multiply by 10 while the loss still falls.",
-        ("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient"),
+        ("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient", "slow-learning"),
     ),
     "learning-rate-decay": Cause(
         "Most of the run then has a rate too small to learn with.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
         "decay_steps = epochs * steps per epoch: Keras counts steps, not epochs.",
-        ("learning-rate-low", "loss-at-chance", "no-generalization", "collapsed-predictions"),
+        (
+            "learning-rate-low",
+            "loss-at-chance",
+            "no-generalization",
+            "collapsed-predictions",
+            "slow-learning",
+            "plateau",
+        ),
     ),
     "lagging-batch-norm": Cause(
         "In evaluation batch norm uses moving averages; these are still far from the training batches.",
@@ -293,6 +310,18 @@ CAUSES = {
         "An untrained network should find all classes about equally likely.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
         "scale the inputs, and start the last layer with small weights.",
+    ),
+    "cannot-overfit": Cause(
+        "A network that cannot memorise a few images cannot learn many.",
+        "Karpathy 2019, A Recipe for Training Neural Networks",
+        "start from a small network that can, and add layers one at a time until it fails.",
+        ("loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
+    ),
+    "exploding-gradient": Cause(
+        "A gradient that grows from step to step of a sequence throws the weights away in a single update.",
+        "Pascanu et al. 2013, arXiv:1211.5063, section 3.2",
+        "optimizers.SGD(…, clipnorm=1.0), or LSTM or GRU in place of SimpleRNN.",
+        ("not-finite", "loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
     ),
     "not-finite": Cause(
         "NaN spreads to all weights; nothing more is learned.",
@@ -330,6 +359,18 @@ CAUSES = {
         "change one at a time: learning rate times or by 10, scaled inputs, BatchNormalization, he_normal.",
         ("no-generalization",),
     ),
+    "oscillating-loss": Cause(
+        "Steps that are too long for the valley they follow go over it again and again.",
+        "Zhang et al. 2021, AutoTrainer, section 3",
+        "divide the learning rate by 10, or take larger batches.",
+        ("plateau", "no-generalization"),
+    ),
+    "slow-learning": Cause(
+        "At this pace the run ends long before the network has learned what it could.",
+        "Zhang et al. 2021, AutoTrainer, section 3",
+        "multiply the learning rate by 10, scale the inputs, add BatchNormalization; or train for longer.",
+        ("no-generalization",),
+    ),
     "no-generalization": Cause(
         "What it learned in training does not work on the validation images.",
         "Zhang et al. 2017, arXiv:1611.03530",
@@ -340,6 +381,17 @@ CAUSES = {
         "The network memorises its training images.",
         "Goodfellow et al. 2016, Deep Learning, section 7.8",
         "stop earlier, augment, or add dropout and weight decay.",
+    ),
+    "plateau": Cause(
+        "More epochs like the last ones bring nothing.",
+        "Bengio 2012, arXiv:1206.5533, section 3.1.1",
+        "ReduceLROnPlateau, or a cosine decay over all steps; where the rate is low already, a slower decay or a "
+        "larger network.",
+    ),
+    "slow-input": Cause(
+        "The processor that trains stands idle meanwhile.",
+        "TensorFlow, Better performance with the tf.data API",
+        "dataset.cache() after decoding, map(…, num_parallel_calls=tf.data.AUTOTUNE), prefetch(tf.data.AUTOTUNE).",
     ),
 }
 _RANK = {cause: number for number, cause in enumerate(CAUSES)}

@@ -50,6 +50,14 @@ def leaves(model: Any) -> list[Any]:
     return [layer for layer in model._flatten_layers(include_self=False) if not layer._layers]
 
 
+def is_unclipped_recurrent(model: Any) -> bool:
+    """Whether a model reads sequences, and its own optimiser does not clip gradients."""
+    optimizer = getattr(model, "optimizer", None)
+    clips = [getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
+    recurrent = any(isinstance(layer, layers.RNN) for layer in model._flatten_layers(include_self=False))
+    return recurrent and optimizer is not None and not any(clips)
+
+
 def named(found: list[Any]) -> str:
     """Names of layers for a sentence."""
     names = [layer.name for layer in found[:SHOWN]]
@@ -77,13 +85,20 @@ def check_bypassed(model: Any) -> Iterator[Finding]:
     """Layers that were called on the way and whose result does not reach the output.
 
     Keras leaves them out of `model.layers`; they hang on the outbound nodes of what they were called on. A model that
-    was saved and loaded has lost them.
+    was saved and loaded has lost them, and that is said.
     """
     dropped: list[Any] = []
     for inner in [model, *model._flatten_layers(include_self=False)]:
         if isinstance(inner, keras.Model) and getattr(inner, "_nodes_by_depth", None):
             dropped += _dangling(inner)
     if not dropped:
+        if _from_file(model):
+            yield Finding(
+                "reloaded-model",
+                "note",
+                "model",
+                "It was built from a file or a config, not by its code: its input has the name that Keras gives there.",
+            )
         return
     yield Finding(
         "bypassed-layers",
@@ -93,6 +108,12 @@ def check_bypassed(model: Any) -> Iterator[Finding]:
         f"{'them' if len(dropped) > 1 else 'it'} to the output.",
         numbers={"layers": len(dropped)},
     )
+
+
+def _from_file(model: Any) -> bool:
+    """Whether a functional model was loaded: then Keras calls its input by its layer, and else `keras_tensor_7`."""
+    functional = bool(getattr(model, "_nodes_by_depth", None)) and not isinstance(model, keras.Sequential)
+    return functional and model.inputs[0].name.startswith("input_layer")
 
 
 def _dangling(model: Any) -> list[Any]:

@@ -25,6 +25,12 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "input-independent": ("norm=batch", "init=he_normal input=standardize", "{slower}"),
     "collapsed-predictions": ("{slower}", "norm=batch"),
     "loss-at-chance": ("norm=batch", "init=he_normal", "{slower}", "{faster}", "input=standardize"),
+    "cannot-overfit": ("norm=batch", "init=he_normal", "input=standardize"),
+    "exploding-gradient": ("optim.clip_global_norm=1.0", "{slower}"),
+    "oscillating-loss": ("{slower}", "trainer.batch_size=256"),
+    "slow-learning": ("{faster}", "norm=batch", "input=standardize"),
+    "plateau": ("schedule=cosine",),
+    "slow-input": ("trainer.resident=true",),
     "not-finite": ("{slower}", "optim.clip_global_norm=1.0", "trainer.precision=float32"),
 }
 

@@ -10,10 +10,12 @@ import numpy as np
 from exprun.config.errors import RunError
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
+from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
-from exprun.doctor.examine import Subject, examine
+from exprun.doctor.examine import Subject, examine, said
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.objective import probed
+from exprun.doctor.overfit import check_overfit
 from exprun.doctor.pace import Pace
 from exprun.doctor.remedies import overrides_for
 from exprun.doctor.watch import Watch, guess_of
@@ -94,6 +96,7 @@ class RunDoctor:
         self.limits = config.doctor
         self.diagnosis = Diagnosis(config.doctor.silence)
         self._watch: Watch | None = None
+        self._rate = float("nan")
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -109,8 +112,10 @@ class RunDoctor:
                 self._tell(self._watch.steps(event.step, event.losses, event.accuracies))
                 if self._watch.due(event.step):
                     self._tell(self._watch.probe(event.step))
+                self._tell(self._watch.waited(event.step, event.waiting))
+                self._rate = float(event.rates[-1])
             case EpochDone() if self._watch is not None:
-                self._watch.trained = (event.loss, event.accuracy)
+                self._tell(self._watch.epoch(Epoch(event.step, event.loss, event.accuracy, self._rate)))
             case Evaluated(split="val") if self._watch is not None:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
 
@@ -151,6 +156,9 @@ def examined(config: Config, dataset: Dataset, assembly: "Assembly", images: int
     steps = min(steps, config.trainer.max_steps or steps)
     honest = replace(config, fault=Fault(name="none"))
     diagnosis = Diagnosis(config.doctor.silence)
-    found = examine(subject_of(honest, dataset, assembly, per_epoch, steps), config.doctor)
+    subject = subject_of(honest, dataset, assembly, per_epoch, steps)
+    found = examine(subject, config.doctor)
+    if all(finding.severity == "note" for finding in found):
+        found += said([lambda: check_overfit(subject, config.doctor)])
     diagnosis.add(replace(finding, overrides=overrides_for(finding.cause, honest)) for finding in found)
     return diagnosis.findings

@@ -160,10 +160,16 @@ def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor)
     without = [v for v, g in zip(variables, found.gradients, strict=True) if g is None]
     if without:
         yield _without_gradient(model, without, len(variables), inputs)
+    yield from check_vanishing(model, found, None, limits)
+    yield from _check_penalty(variables, found, limits)
+
+
+def check_vanishing(model: Any, found: Pass, step: int | None, limits: Doctor) -> Iterator[Finding]:
+    """A gradient that has become very small on its way back to the first layer, beside the size of the weights."""
     sizes = [
-        (v.path, float(np.linalg.norm(g)) / max(float(np.linalg.norm(np.asarray(v))), 1e-12))
-        for v, g in zip(variables, found.gradients, strict=True)
-        if g is not None and len(v.shape) > 1
+        (v.path, float(np.linalg.norm(g)) / weight)
+        for v, g in zip(model.trainable_variables, found.gradients, strict=True)
+        if g is not None and len(v.shape) > 1 and (weight := float(np.linalg.norm(np.asarray(v)))) > 0
     ]
     assert limits.gradient_ratio is not None
     if len(sizes) > 2 and sizes[-1][1] > 0 and sizes[0][1] < limits.gradient_ratio * sizes[-1][1]:
@@ -173,9 +179,9 @@ def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor)
             f"layer {sizes[0][0].rsplit('/', 1)[0]}",
             f"Gradient divided by weight is {sizes[0][1]:.1e} here and {sizes[-1][1]:.1e} in the last layer; up to "
             f"{1 / limits.gradient_ratio:,.0f} times less is tolerated.",
-            numbers={"first": sizes[0][1], "last": sizes[-1][1]},
+            step,
+            {"first": sizes[0][1], "last": sizes[-1][1]},
         )
-    yield from _check_penalty(variables, found, limits)
 
 
 def _without_gradient(model: Any, without: list[Any], of: int, inputs: np.ndarray) -> Finding:

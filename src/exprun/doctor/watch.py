@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from exprun.config.schema import Doctor
 from exprun.doctor import graph, signal
+from exprun.doctor.curves import Chance, Epoch, check_oscillation, check_plateau, check_slow
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.record import Pass, passed, passed_back
@@ -24,10 +25,12 @@ LEAST_STEPS = 20  # that are looked at together
 SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
 LATE = 3  # evaluations in a row before lagging averages are more than the usual start
+WAITS = 20  # calls over which the waiting for images is averaged
+CLIPPED = 16.118  # -ln(1e-7): what Keras' losses of probabilities charge for a sure and wrong answer
 
 
 @dataclass(frozen=True)
-class Guess:
+class Guess(Chance):
     """What an answer costs, and how often it is right, that looks at no image.
 
     Args:
@@ -36,8 +39,6 @@ class Guess:
         classes: their number.
     """
 
-    loss: float
-    accuracy: float
     classes: int
 
 
@@ -79,9 +80,10 @@ class Watch:
         self._evaluations = 0
         self._lowest_val = np.inf
         self._seconds, self._started = 0.0, time.perf_counter()
-        self._next = 0
+        self._next = self._every
         self._suspicion: Finding | None = None
-        self.trained: tuple[float, float] | None = None  # loss and accuracy of the last whole epoch
+        self._epochs: list[Epoch] = []
+        self._waits: deque[float] = deque(maxlen=WAITS)
 
     def due(self, step: int) -> bool:
         """Whether it is time for a probe: every so many steps, as long as probes keep to their share of the time."""
@@ -116,6 +118,16 @@ class Watch:
         self._next = step + self._every
         return found
 
+    def waited(self, step: int, share: float) -> list[Finding]:
+        """Take the share of the time of the last call, or batch, that was spent waiting for images."""
+        self._waits.append(share)
+        return self._safely(lambda: self._slow_input(step))
+
+    def epoch(self, epoch: Epoch) -> list[Finding]:
+        """Take the figures of an epoch of training."""
+        self._epochs.append(epoch)
+        return self._safely(self._after_epoch)
+
     def evaluated(self, step: int, loss: float, accuracy: float) -> list[Finding]:
         """Take the figures of an evaluation; accuracy is NaN where it is not measured."""
         self._evaluations += 1
@@ -132,6 +144,26 @@ class Watch:
         """Whether something holds for the so-manieth time in a row."""
         self._streaks[name] = self._streaks.get(name, 0) + 1 if holds else 0
         return self._streaks[name] >= needed
+
+    def _slow_input(self, step: int) -> Iterator[Finding]:
+        assert self.limits.waiting is not None
+        share = float(np.mean(self._waits))
+        if len(self._waits) == WAITS and share > self.limits.waiting:
+            yield Finding(
+                "slow-input",
+                "note",
+                "input pipeline",
+                f"Training has waited for images {share:.0%} of the time lately.",
+                step,
+                {"share": share},
+            )
+
+    def _after_epoch(self) -> Iterator[Finding]:
+        chance = None if self.weighted else self.guess
+        yield from check_oscillation(self._epochs, chance, self.limits)
+        if self.guess is not None and not self.weighted:
+            yield from check_slow(self._epochs, chance, self._whole, self.limits)
+            yield from check_plateau(self._epochs, chance, self.limits)
 
     def _mean(self) -> tuple[float, float]:
         rows = np.asarray(self._recent, np.float64)
@@ -154,8 +186,9 @@ class Watch:
         if not np.isfinite(loss):
             before = [value for value, _ in self._recent if np.isfinite(value)]
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
+            unclipped = graph.is_unclipped_recurrent(self.model)
             yield Finding(
-                "learning-rate-high" if rose else "not-finite",
+                "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite",
                 "error",
                 "loss",
                 f"The loss is {loss}"
@@ -185,7 +218,7 @@ class Watch:
 
     def _high_rate(self, step: int, mean: float) -> Finding:
         return Finding(
-            "learning-rate-high",
+            "exploding-gradient" if graph.is_unclipped_recurrent(self.model) else "learning-rate-high",
             "error",
             "training",
             f"Over the last {len(self._recent)} steps the loss is {mean:,.3g}; it began at {self._first_loss:,.3g}, "
@@ -202,12 +235,14 @@ class Watch:
         classes = None if self.guess is None else self.guess.classes
         dead = list(signal.check_dead(found, loss, guess, step, self.limits))
         same = [] if learned else list(signal.check_dependence(found, step, self.limits))
-        for finding in (*dead, *same):
-            if self._streak(finding.cause, True):
-                yield finding
-        for cause, present in (("dead-relu", dead), ("input-independent", same)):
-            if not present:
-                self._streak(cause, False)
+        vanished = [] if learned or loss is None else list(signal.check_vanishing(self.model, found, step, self.limits))
+        for cause, present in (
+            ("dead-relu", dead),
+            ("input-independent", same),
+            ("vanishing-gradient", vanished),
+        ):
+            if self._streak(cause, bool(present)):
+                yield from present
         if classes is not None and classes > 1 and found.outputs.ndim == 2 and found.outputs.shape[1] > 1:
             yield from self._collapsed(found, learned, step)
         yield from self._updates(step, learned)
@@ -236,6 +271,7 @@ class Watch:
     def _updates(self, step: int, learned: bool) -> Iterator[Finding]:
         """How far weights have moved since the last probe, beside their size."""
         assert self.limits.small_update is not None
+        assert self.limits.large_update is not None
         now = [_sampled(v) for v in self.model.trainable_variables if len(v.shape) > 1]
         before, self._weights = self._weights, [(step, values) for values in now]
         if before is None or len(before) != len(now) or before[0][0] == step:
@@ -257,13 +293,26 @@ class Watch:
                 step,
                 {"moved": typical},
             )
+        far = typical > self.limits.large_update and not learned and self.objective is not None
+        if self._streak("far", far):
+            yield Finding(
+                "learning-rate-high",
+                "warning",
+                "weights",
+                f"In {steps} steps the weights have moved by {typical * steps:,.2g} times their size ({typical:.2g} a "
+                "step; about 1e-3 is normal), and nothing is learned.",
+                step,
+                {"moved": typical},
+            )
 
     def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
         self._lowest_val = min(self._lowest_val, loss if np.isfinite(loss) else np.inf)
         if len(self._recent) == 0:
             return
         recent = np.asarray(self._recent, np.float64)[-20:]
-        trained, trained_accuracy = self.trained or (float(recent[:, 0].mean()), float(recent[:, 1].mean()))
+        trained, trained_accuracy = float(recent[:, 0].mean()), float(recent[:, 1].mean())
+        if self._epochs:
+            trained, trained_accuracy = self._epochs[-1].loss, self._epochs[-1].accuracy
         if self._suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
             yield replace(self._suspicion, severity="warning", step=step)
         worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
@@ -279,7 +328,7 @@ class Watch:
                 "warning",
                 "validation",
                 f"The loss is {trained:.3f} in training and {loss:,.3f} in validation"
-                f"{_percent(trained_accuracy, accuracy)}; guessing costs {self.guess.loss:.3f}.",
+                f"{_percent(trained_accuracy, accuracy)}; guessing costs {self.guess.loss:.3f}.{_sure(loss, accuracy)}",
                 step,
                 {"train_loss": trained, "val_loss": loss},
             )
@@ -340,6 +389,14 @@ def _percent(trained: float, validated: float) -> str:
     if np.isnan(trained) or np.isnan(validated):
         return ""
     return f", the accuracy {trained:.1%} and {validated:.1%}"
+
+
+def _sure(loss: float, accuracy: float) -> str:
+    """A sentence where the loss is that of probabilities at their ends."""
+    sure = (1 - accuracy) * CLIPPED
+    if not abs(loss - sure) < 0.15 * sure:
+        return ""
+    return f" Answers that are all sure, right or wrong, cost (1 - accuracy) x 16.1 = {sure:.2f}."
 
 
 def _sampled(variable: Any) -> np.ndarray:

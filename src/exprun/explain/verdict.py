@@ -224,13 +224,21 @@ def _base(found: Sequence[Row]) -> Row | None:
 
 def _rest(others: Sequence[Row], chance: float, images: int) -> str:
     """What the other changes do, as a clause."""
+    clear = margin(chance, images)
     too = [
         f"{_name(row.label)} ({_percent(row.accuracy.mean)})"
         for row in others
         if row.in_full and helps(row, chance, images)
     ]
+    unsure = [
+        f"{_name(row.label)} ({_percent(row.accuracy.mean)}, {_seeds(row)})"
+        for row in others
+        if row.in_full and not helps(row, chance, images) and min(row.accuracy.mean - chance, row.gain.mean) > clear
+    ]
     early = [row for row in others if not row.in_full and helps(row, chance, images)]
     said = [f"{_list(too)} {'does' if len(too) == 1 else 'do'} so too"] if too else []
+    if unsure:
+        said.append(f"{_list(unsure)} may do so too, which is not certain")
     if early:
         was = "was" if len(early) == 1 else "were"
         names = _list([_name(row.label) for row in early])

@@ -31,6 +31,7 @@ class StepsDone:
         accuracies: share of the batch classified right, float32, (steps,).
         rates: learning rate of each step, float32, (steps,).
         images_per_second: over these steps; None while the first call compiles.
+        waiting: share of the time in which the step waited for images.
     """
 
     step: int
@@ -39,6 +40,7 @@ class StepsDone:
     accuracies: np.ndarray
     rates: np.ndarray
     images_per_second: float | None
+    waiting: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,9 @@ class Loop:
         order = order[state.epoch_steps : state.epoch_steps + left]
         mirrored = mirrored_in(order, len(self.train_feed), seed, epoch)
         taken = 0
-        started = time.perf_counter()
+        started = asked = time.perf_counter()
         for images, labels, indices in self.train_feed.chunks(order, self._steps_per_call):
+            waited = time.perf_counter() - asked
             numbers = np.arange(state.step, state.step + len(indices))
             rates = rate_at(
                 config.schedule, config.optim.learning_rate, numbers, self.steps_per_epoch, self.total_steps
@@ -150,7 +151,7 @@ class Loop:
             done = self._take_steps(self.step.train, images, labels, indices, rates, state.step, flips)
             # From the end of the call before: waiting for images is part of the time.
             now = time.perf_counter()
-            self._count(done.losses, done.accuracies, rates, now - started)
+            self._count(done.losses, done.accuracies, rates, now - started, waited)
             started = now
             if not done.finite:
                 last = len(done.losses) - 1
@@ -163,6 +164,7 @@ class Loop:
             limit = config.trainer.max_seconds
             if limit is not None and state.seconds >= limit:
                 return f"trainer.max_seconds={limit:g} is over"
+            asked = time.perf_counter()
         if self._bad_weight():
             return f"not finite: weights behind step {state.step}"
         most = config.trainer.max_steps
@@ -178,8 +180,10 @@ class Loop:
             return 1
         return max(1, int(SECONDS_PER_CALL / self.seconds_per_step))
 
-    def _count(self, losses: np.ndarray, accuracies: np.ndarray, rates: np.ndarray, seconds: float) -> None:
-        """Enter finished steps into the state and tell the listeners."""
+    def _count(
+        self, losses: np.ndarray, accuracies: np.ndarray, rates: np.ndarray, seconds: float, waited: float
+    ) -> None:
+        """Enter finished steps into the state and tell the listeners; `waited` of the seconds was for images."""
         state, count = self.state, len(losses)
         first_call = self.seconds_per_step is None
         self.seconds_per_step = seconds / count
@@ -195,7 +199,7 @@ class Loop:
         if not first_call:
             self._timed = (self._timed[0] + count, self._timed[1] + seconds)
         epoch = state.epoch + state.epoch_steps / self.steps_per_epoch
-        self.emit(StepsDone(state.step, epoch, losses, accuracies, rates[:count], speed))
+        self.emit(StepsDone(state.step, epoch, losses, accuracies, rates[:count], speed, waited / seconds))
 
     def _end_epoch(self) -> None:
         """Means of the epoch, validation, selection."""
