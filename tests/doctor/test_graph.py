@@ -108,3 +108,10 @@ def test_narrow_places():
     blind = [layers.Conv2D(8, 3, padding="same", activation="relu") for _ in range(2)]
     assert causes(network(*pooled, *blind, layers.Flatten())) == ["collapsed-features"]
     assert causes(network(*pooled, layers.Flatten())) == []
+
+
+@pytest.mark.parametrize(("filters", "said"), [((16, 32, 32), []), ((32, 16), ["shrinking-filters"]), ((32, 24), [])])
+def test_filters_that_become_fewer_are_a_note(filters, said):
+    found = list(graph.check_filters(network(*(layers.Conv2D(count, 3, padding="same") for count in filters))))
+    assert [f.cause for f in found] == said
+    assert all(f.severity == "note" for f in found)

@@ -222,6 +222,11 @@ CAUSES = {
         "pool less, start with larger images, or widen the narrow layer.",
         ("*",),
     ),
+    "shrinking-filters": Cause(
+        "As maps become smaller, more filters are to keep what they hold; usual networks double them.",
+        "Simonyan & Zisserman 2015, arXiv:1409.1556, table 1",
+        "as many filters or more from layer to layer, for example 64, 128, 256.",
+    ),
     "excessive-dropout": Cause(
         "So few units are left in each step that their signal drowns in the noise.",
         "Srivastava et al. 2014, JMLR 15, section A.4: 0.2 to 0.5 for hidden units",

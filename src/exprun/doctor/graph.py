@@ -79,6 +79,7 @@ def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findin
     yield from check_symmetric(model)
     yield from check_dropout(model, limits)
     yield from check_narrow(model)
+    yield from check_filters(model)
 
 
 def check_bypassed(model: Any) -> Iterator[Finding]:
@@ -304,6 +305,24 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "left nothing to look at.",
             numbers={"layers": len(blind)},
         )
+
+
+def check_filters(model: Any) -> Iterator[Finding]:
+    """Convolutions with at most half as many filters as an earlier one, in a network that goes straight down."""
+    found = leaves(model)
+    if any(isinstance(layer, (layers.Concatenate, layers.UpSampling2D, layers.Conv2DTranspose)) for layer in found):
+        return
+    convolutions = [layer for layer in found if isinstance(layer, layers.Conv2D) and max(layer.kernel_size) > 1]
+    for before, layer in pairwise(convolutions):
+        if 2 * layer.filters <= before.filters:
+            yield Finding(
+                "shrinking-filters",
+                "note",
+                f"layer {layer.name}",
+                f"It has {layer.filters} filters, {before.name} in front of it {before.filters}.",
+                numbers={"filters": layer.filters, "before": before.filters},
+            )
+            return
 
 
 def _sees_one_pixel(layer: Any) -> bool:
