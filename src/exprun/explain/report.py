@@ -59,7 +59,7 @@ class Report:
 
     def end(self, trials: Sequence[Trial], verdict: Verdict, command: str | None) -> list[Path]:
         """Show and write the result; returns the files."""
-        found = rows(trials, self.study.chance)
+        found = rows(trials, self.study.guessing.accuracy)
         study = self.study
         if not self.quiet and found:
             self.out.print(self._title())
@@ -92,7 +92,7 @@ class Report:
 
     def _title(self) -> str:
         study = self.study
-        return f"Validation on {study.images:,} images; guessing gives {100 * study.chance:.1f} %"
+        return f"Validation on {study.guessing.images:,} images; guessing gives {100 * study.guessing.accuracy:.1f} %"
 
     def _headings(self) -> tuple[str, ...]:
         return HEADINGS if len(self.study.ends) == 1 else (*HEADINGS, "share\nof gap")
@@ -116,7 +116,7 @@ class Report:
         )
         (folder / "report.md").write_text(self._page(found, verdict, command), encoding="utf-8")
         try:
-            _draw(folder / "explain.png", trials, found, self.study.chance)
+            _draw(folder / "explain.png", trials, found, self.study.guessing.accuracy)
         except Exception as error:  # a comparison is no worse for lacking a picture
             self.say(f"The picture could not be written: {one_line(error)[:160]}")
         return [path for name in ("report.json", "report.md", "explain.png") if (path := folder / name).exists()]
@@ -131,8 +131,8 @@ class Report:
             "verdict": verdict.sentence,
             "explained_by": verdict.label,
             "continue": command,
-            "chance": study.chance,
-            "validation_images": study.images,
+            "chance": study.guessing.accuracy,
+            "validation_images": study.guessing.images,
             "steps_of_the_whole_run": study.whole,
             "notes": study.notes,
             "findings": [asdict(finding) for finding in study.findings],
@@ -162,9 +162,9 @@ class Report:
 def _how(study: "Study") -> list[str]:
     return [
         "All runs have the same images and splits, and runs of as many steps the same seeds. They train on all images "
-        f"that the config trains on and are validated on {study.images:,} (at most {EVALUATED:,}); the test set is not "
-        f"used. The whole run of the config as it is takes {study.whole:,} steps. Schedules that follow the share of "
-        "the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving averages "
+        f"that the config trains on and are validated on {study.guessing.images:,} (at most {EVALUATED:,}); the test "
+        f"set is not used. The whole run of the config as it is takes {study.whole:,} steps. Schedules that follow the "
+        "share of the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving averages "
         "of batch norm follow faster where their momentum is 0.9 or lower, which changes evaluation alone.",
         "",
         "± is half of the 95 % confidence interval over the seeds (Student's t); gains are paired by seed. Changes "

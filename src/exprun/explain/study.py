@@ -27,7 +27,7 @@ from exprun.explain.candidates import (
 )
 from exprun.explain.halving import ENOUGH, LEAST, plan, rungs, steps_of_rung, steps_that_fit, survivors
 from exprun.explain.trials import Images, OutOfTimeError, Pace, Trial, Trials
-from exprun.explain.verdict import Verdict, margin, of_changes, of_groups, rows
+from exprun.explain.verdict import Guessing, Verdict, of_changes, of_groups, rows
 from exprun.logs import logging_to
 from exprun.run_folder import preflight
 from exprun.signals import Killed, Signals
@@ -52,8 +52,7 @@ class Study:
         refused: changes that are not, and why.
         findings: about the config as it is, before training.
         pair: the labels of the two changes that were also measured together.
-        chance: accuracy of guessing the most frequent class.
-        images: that were validated on.
+        guessing: what answers are worth that look at no validation image.
         whole: steps that the person's own run would take.
         notes: what else a reader has to know, in sentences.
     """
@@ -68,8 +67,7 @@ class Study:
     refused: list[Refused] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     pair: tuple[str, str] | None = None
-    chance: float = 0.0
-    images: int = 0
+    guessing: Guessing = field(default_factory=lambda: Guessing(0.0, 0.0, 0))
     whole: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -192,7 +190,9 @@ def _examine(study: Study, composer: Composer, session: Images) -> None:
         log.exception("The check before training failed")
         study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
     labels = session.dataset(config).val.row_labels
-    study.images, study.chance = len(labels), float(np.bincount(labels).max() / len(labels))
+    shares = np.bincount(labels) / len(labels)
+    loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    study.guessing = Guessing(float(shares.max()), loss, len(labels))
 
 
 def compare(study: Study, trials: Trials, steps: int | None) -> None:
@@ -223,8 +223,7 @@ def compare(study: Study, trials: Trials, steps: int | None) -> None:
         count = steps_of_rung(full, share)
         taken = [trials.take(candidate, seed, count, f"rung {number}") for candidate in [*study.ends, *going]]
         keep = early[number][0] if number < len(early) else planned.finalists
-        clear = study.chance + margin(study.chance, study.images)
-        labels = survivors(taken[len(study.ends) :], keep, clear, direction(taken))
+        labels = survivors(taken[len(study.ends) :], keep, study.guessing.clear, direction(taken))
         going = [next(c for c in going if c.label == label) for label in labels]
     if steps is None:
         paces = [trials.pace(candidate) for candidate in [*study.ends, *going]]
@@ -258,7 +257,7 @@ def _take_pair(study: Study, trials: Trials, finalists: Sequence[Candidate], ste
     """Measure the two best changes together, where they go together and there is time."""
     last = [trial for trial in trials.done if trial.stage == "last rung"]
     sign = direction(last)
-    means = {row.label: row.loss.mean for row in rows(last, study.chance)}
+    means = {row.label: row.loss.mean for row in rows(last, study.guessing.accuracy)}
     ranked = sorted(finalists, key=lambda candidate: sign * means[candidate.label])
     others = [learned_by(candidate.config) for candidate in [*study.ends, *study.changes]]
     for second in ranked[1:]:
@@ -280,7 +279,7 @@ def judged(study: Study, done: Sequence[Trial]) -> Verdict:
     if not study.changes:
         return Verdict("There is nothing to compare: no change was left to try.")
     judge = of_changes if len(study.ends) == 1 else of_groups
-    return judge(rows(done, study.chance), study.pair, study.chance, study.images)
+    return judge(rows(done, study.guessing.accuracy), study.pair, study.guessing)
 
 
 def continuation(study: Study, verdict: Verdict, config_dir: str | None) -> str | None:

@@ -10,6 +10,7 @@ from exprun.explain.trials import Trial
 CONFIDENCE = 0.95
 DEVIATIONS = 3.0  # of guessing on so many images, by which an accuracy must lie above chance
 CARRIES = 0.5  # share of the gap from which a change carries it
+WORSE, BETTER = 1.5, 0.9  # in units of the loss of guessing: clearly above and clearly below it
 NOTHING = "Too few runs came to their end to tell anything."
 
 
@@ -60,6 +61,31 @@ class Row:
     failures: tuple[str, ...]
     in_full: bool
     shares: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """What answers are worth that look at no image.
+
+    Args:
+        accuracy: share of the most frequent class among the validation images.
+        loss: cross-entropy of the classes' shares there.
+        images: that were validated on.
+    """
+
+    accuracy: float
+    loss: float
+    images: int
+
+    @property
+    def margin(self) -> float:
+        """How far above guessing an accuracy must lie on so many images."""
+        return DEVIATIONS * math.sqrt(self.accuracy * (1 - self.accuracy) / max(self.images, 1))
+
+    @property
+    def clear(self) -> float:
+        """The accuracy that is clearly above guessing."""
+        return self.accuracy + self.margin
 
 
 @dataclass(frozen=True)
@@ -128,29 +154,35 @@ def _accuracy(trial: Trial, chance: float) -> float:
     return chance if trial.failure else trial.accuracy
 
 
-def margin(chance: float, images: int) -> float:
-    """How far above chance an accuracy must lie on so many validation images."""
-    return DEVIATIONS * math.sqrt(chance * (1 - chance) / max(images, 1))
+def helps(row: Row, guessing: Guessing) -> bool:
+    """Whether a change makes a config learn, by the accuracy of validation or by its loss."""
+    return helps_accuracy(row, guessing) or helps_loss(row, guessing)
 
 
-def helps(row: Row, chance: float, images: int) -> bool:
-    """Whether a change makes a config learn: clearly above chance, and surely better than as it is.
+def helps_accuracy(row: Row, guessing: Guessing) -> bool:
+    """Whether the accuracy is clearly above guessing, and surely better than as it is.
 
-    A single seed has no interval; then the gain must be as large as what is clearly above chance.
+    A single seed has no interval; then the gain must be as large as what is clearly above guessing.
     """
-    clear = margin(chance, images)
-    least = row.gain.half if row.seeds > 1 else clear
-    return row.accuracy.mean > chance + clear and row.gain.mean > least
+    least = row.gain.half if row.seeds > 1 else guessing.margin
+    return row.accuracy.mean > guessing.clear and row.gain.mean > least
 
 
-def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, chance: float, images: int) -> Verdict:
+def helps_loss(row: Row, guessing: Guessing) -> bool:
+    """Whether the loss was clearly worse than that of guessing and is clearly better, and surely lower than before."""
+    before = row.loss.mean - row.change.mean
+    least = row.change.half if row.seeds > 1 else 0.0
+    mended = row.loss.mean < BETTER * guessing.loss and before > WORSE * guessing.loss
+    return mended and -row.change.mean > least and row.gain.mean > -guessing.margin
+
+
+def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Guessing) -> Verdict:
     """What changes of one config show.
 
     Args:
         found: its rows.
         pair: the labels of two changes that were also measured together.
-        chance: accuracy of guessing.
-        images: that were validated on.
+        guessing: what that gives.
     """
     together = " ".join(pair) if pair else ""
     base, single = _base(found), [row for row in found if row.label not in (AS_IT_IS, together)]
@@ -159,27 +191,29 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, chance: float
         return Verdict(NOTHING)
     if all(len(row.failures) == row.seeds for row in found):
         return Verdict(f"Every run failed: {base.failures[0]}.")
-    surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > chance
-    learns = surely and base.accuracy.mean > chance + margin(chance, images)
+    surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > guessing.accuracy
+    learns = surely and base.accuracy.mean > guessing.clear and not base.loss.mean > WORSE * guessing.loss
     before = f"It learns as it is, to {_percent(base.accuracy.mean)}. " if learns else ""
-    helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, chance, images)]
+    helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, guessing)]
     helping.sort(key=lambda row: -row.seeds)  # stable; the time may have ended before all seeds
     best = next((row for row in helping if row.label != together), None)
     if best is not None:
-        rest = _rest([row for row in single if row is not best], chance, images)
-        return Verdict(f"{before}{_name(best.label)} alone takes {_takes(base, best)}; {rest}.{_few(best)}", best.label)
+        rest = _rest([row for row in single if row is not best], guessing)
+        takes = _takes(base, best, guessing)
+        return Verdict(f"{before}{_name(best.label)} alone takes {takes}; {rest}.{_few(best)}", best.label)
     if helping and pair:
-        takes = f"together take {_takes(base, helping[0])}; neither alone does for certain."
+        takes = f"together take {_takes(base, helping[0], guessing)}; neither alone does for certain."
         sentence = f"Only {_name(pair[0])} and {_name(pair[1])} {takes}{_few(helping[0])}"
         return Verdict(f"{before}{sentence}", together)
     best = min(full, key=lambda row: row.loss.mean)
     does = "improves it for certain" if learns else "makes it learn"
     return Verdict(
-        f"{before}Nothing tried {does}; the best, {_name(best.label)}, takes {_takes(base, best)}.{_few(best)}"
+        f"{before}Nothing tried {does}; the best, {_name(best.label)}, takes {_takes(base, best, guessing)}."
+        f"{_few(best)}"
     )
 
 
-def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, chance: float, images: int) -> Verdict:
+def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Guessing) -> Verdict:
     """Which of the groups in which two configs differ carries the gap between them; arguments as above."""
     together = " ".join(pair) if pair else ""
     base, other = _base(found), next((row for row in found if row.label == OTHER and row.in_full), None)
@@ -187,7 +221,7 @@ def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, chance: float,
     single = [row for row in full if row.label != together]
     if base is None or other is None or not single:
         return Verdict(NOTHING)
-    of_accuracy = abs(other.gain.mean) > (other.gain.half if other.seeds > 1 else margin(chance, images))
+    of_accuracy = abs(other.gain.mean) > (other.gain.half if other.seeds > 1 else guessing.margin)
     gap = f"{_percent(base.accuracy.mean)} to {_percent(other.accuracy.mean)} of validation accuracy"
     if not of_accuracy:
         if not abs(other.change.mean) > other.change.half:
@@ -222,20 +256,19 @@ def _base(found: Sequence[Row]) -> Row | None:
     return next((row for row in found if row.label == AS_IT_IS), None)
 
 
-def _rest(others: Sequence[Row], chance: float, images: int) -> str:
+def _rest(others: Sequence[Row], guessing: Guessing) -> str:
     """What the other changes do, as a clause."""
-    clear = margin(chance, images)
     too = [
-        f"{_name(row.label)} ({_percent(row.accuracy.mean)})"
-        for row in others
-        if row.in_full and helps(row, chance, images)
+        f"{_name(row.label)} ({_percent(row.accuracy.mean)})" for row in others if row.in_full and helps(row, guessing)
     ]
     unsure = [
         f"{_name(row.label)} ({_percent(row.accuracy.mean)}, {_seeds(row)})"
         for row in others
-        if row.in_full and not helps(row, chance, images) and min(row.accuracy.mean - chance, row.gain.mean) > clear
+        if row.in_full
+        and not helps(row, guessing)
+        and min(row.accuracy.mean - guessing.accuracy, row.gain.mean) > guessing.margin
     ]
-    early = [row for row in others if not row.in_full and helps(row, chance, images)]
+    early = [row for row in others if not row.in_full and helps(row, guessing)]
     said = [f"{_list(too)} {'does' if len(too) == 1 else 'do'} so too"] if too else []
     if unsure:
         said.append(f"{_list(unsure)} may do so too, which is not certain")
@@ -246,7 +279,13 @@ def _rest(others: Sequence[Row], chance: float, images: int) -> str:
     return "; ".join(said) or "nothing else tried does"
 
 
-def _takes(base: Row, row: Row) -> str:
+def _takes(base: Row, row: Row, guessing: Guessing) -> str:
+    if helps_loss(row, guessing) and not helps_accuracy(row, guessing):
+        return (
+            f"validation loss from {base.loss.mean:.4g} to {row.loss.mean:.4g}, where guessing costs "
+            f"{guessing.loss:.3g}, and accuracy from {_percent(base.accuracy.mean)} to {_percent(row.accuracy.mean)} "
+            f"({_seeds(row)})"
+        )
     failed = f", {len(row.failures)} of its runs failed" if row.failures else ""
     start = "what diverges" if len(base.failures) == base.seeds else _percent(base.accuracy.mean)
     return f"validation accuracy from {start} to {_percent(row.accuracy.mean)} ({_seeds(row)}{_spread(row)}{failed})"
@@ -266,7 +305,7 @@ def _few(row: Row) -> str:
         return " One seed gives no interval: more --seeds tell how certain this is."
     if row.gain.mean > 0 and not row.gain.mean > row.gain.half:
         points = f"{100 * row.gain.mean:+.1f} ± {100 * row.gain.half:.1f} points"
-        return f" Its gain of {points} may be none; more --seeds tell."
+        return f" Its gain of {points} in accuracy may be none; more --seeds tell."
     return ""
 
 
