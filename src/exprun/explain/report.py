@@ -164,8 +164,8 @@ def _how(study: "Study") -> list[str]:
         "All runs have the same images and splits, and runs of as many steps the same seeds. They train on all images "
         f"that the config trains on and are validated on {study.guessing.images:,} (at most {EVALUATED:,}); the test "
         f"set is not used. The whole run of the config as it is takes {study.whole:,} steps. Schedules that follow the "
-        "share of the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving averages "
-        "of batch norm follow faster where their momentum is 0.9 or lower, which changes evaluation alone.",
+        "share of the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving "
+        "averages of batch norm follow faster where their momentum is 0.9 or lower, which changes evaluation alone.",
         "",
         "± is half of the 95 % confidence interval over the seeds (Student's t); gains are paired by seed. Changes "
         "with fewer steps and one seed were given up early (successive halving, arXiv:1502.07943). A run that failed "
