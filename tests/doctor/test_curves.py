@@ -30,6 +30,12 @@ def test_a_loss_that_goes_up_and_down(losses, said):
     assert bool(list(check_oscillation(epochs(losses), TEN, LIMITS))) == said
 
 
+def test_without_classes_the_first_epoch_says_what_is_small():
+    swings = [1.5, 2.2, 1.4, 2.3, 1.5, 2.2]
+    assert list(check_oscillation(epochs([3.0, *swings]), None, LIMITS))
+    assert not list(check_oscillation(epochs([30.0, *swings]), None, LIMITS))
+
+
 def test_a_loss_that_falls_no_further_is_a_note_with_the_reason_of_the_schedule():
     losses = [2.2, 2.0, 1.8, 1.6, 1.5, *[1.5] * 5]
     (found,) = check_plateau(epochs(losses), TEN, LIMITS)

@@ -48,7 +48,9 @@ def check_oscillation(epochs: Sequence[Epoch], chance: Chance | None, limits: Do
     """
     losses = np.array([epoch.loss for epoch in epochs[-SWINGS - 1 :]])
     assert limits.oscillation is not None
-    if len(losses) <= SWINGS or not np.isfinite(losses).all() or (chance and losses.mean() < SMALL * chance.loss):
+    if len(losses) <= SWINGS or not np.isfinite(losses).all():
+        return
+    if losses.mean() < SMALL * (chance.loss if chance else epochs[0].loss):
         return
     changes = np.diff(losses)
     swings = all(a * b < 0 for a, b in pairwise(changes)) and np.abs(changes).min() > limits.oscillation * losses.mean()

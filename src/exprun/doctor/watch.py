@@ -293,7 +293,9 @@ class Watch:
                 step,
                 {"moved": typical},
             )
-        far = typical > self.limits.large_update and not learned and self.objective is not None
+        far = (
+            typical > self.limits.large_update and not learned and self.guess is not None and self.objective is not None
+        )
         if self._streak("far", far):
             yield Finding(
                 "learning-rate-high",
