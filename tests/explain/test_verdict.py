@@ -2,13 +2,11 @@
 
 import math
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import Trial
-from exprun.explain.verdict import Guessing, interval, of_changes, of_groups, rows
+from exprun.explain.verdict import Guessing, of_changes, of_groups, rows
 
 NAN = float("nan")
 CHANCE = 0.1
@@ -37,20 +35,6 @@ def groups(*parts, pair=None):
 
 
 STUCK = trials(AS_IT_IS, [0.1, 0.1, 0.1])
-
-
-def test_the_interval_is_students():
-    values = [0.3, 0.5, 0.9, 0.4]
-    found = interval(values)
-    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high))
-
-
-def test_one_value_has_no_interval():
-    found = interval([0.5])
-    assert found.mean == 0.5
-    assert math.isnan(found.half)
-    assert interval([0.5, math.inf]).mean == math.inf
 
 
 def test_differences_are_paired_by_seed():

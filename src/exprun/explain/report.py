@@ -17,7 +17,8 @@ from exprun.config.errors import one_line
 from exprun.config.schema import settings
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import EVALUATED, Trial
-from exprun.explain.verdict import Interval, Row, Verdict, rows
+from exprun.explain.verdict import Row, Verdict, rows
+from exprun.statistics import Interval
 from exprun.tracking.journal import read
 from exprun.tracking.store import tracking_uri, without_password
 

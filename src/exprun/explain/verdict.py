@@ -6,32 +6,12 @@ from dataclasses import dataclass
 
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import Trial
+from exprun.statistics import Interval, interval
 
-CONFIDENCE = 0.95
 DEVIATIONS = 3.0  # of guessing on so many images, by which an accuracy must lie above chance
 CARRIES = 0.5  # share of the gap from which a change carries it
 WORSE, BETTER = 1.5, 0.9  # in units of the loss of guessing: clearly above and clearly below it
 NOTHING = "Too few runs came to their end to tell anything."
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over seeds, and half the width of its 95 % confidence interval; NaN with a single seed."""
-
-    mean: float
-    half: float
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """The interval of Student's t distribution; a value that is not finite makes the mean infinite."""
-    count = len(values)
-    mean = math.fsum(values) / count if all(map(math.isfinite, values)) else math.inf
-    if count < 2 or not math.isfinite(mean):
-        return Interval(mean, math.nan)
-    from scipy.stats import t  # type: ignore[import-untyped]  # takes a second to import
-
-    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-    return Interval(mean, float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * math.sqrt(variance / count))
 
 
 @dataclass(frozen=True)
