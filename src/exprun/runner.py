@@ -25,6 +25,7 @@ from exprun.input import Scaling, fit
 from exprun.logs import logging_to
 from exprun.run_folder import RunResult, clear, locked, preflight, run_folder, worker_index, write_config
 from exprun.signals import Killed, Signals
+from exprun.tracking.source import Environment
 from exprun.tracking.store import tracking_uri, without_password
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class _Story:
     def __init__(self, config: Config, folder: Path, name: str, command: str, console: Any, session: Session) -> None:
         self.config, self.folder, self.name, self.command = config, folder, name, command
         self.console, self.session = console, session
-        self.listeners: list[Callable[[Event], None]] = [console]
+        self.listeners: list[Callable[[Event], None]] = [Environment(folder, command), console]
         self.tracker: Any = None
         self.metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []

@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import platform
 import sys
 import threading
 import time
@@ -12,12 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exprun import __version__
 from exprun.config.errors import one_line
 from exprun.config.schema import Config, settings
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
-from exprun.tracking.source import git_state
+from exprun.tracking.source import environment, read_environment
 from exprun.tracking.store import artifact_root, tracking_uri, without_password
 from exprun.trainer.events import Diagnosed, Event, RunEnded, RunStarted, StepsDone
 
@@ -193,29 +191,16 @@ class MlflowTracker:
         return str(found.experiment_id)
 
     def _tags(self) -> dict[str, str]:
+        found = read_environment(self.folder) or environment(self.folder, self.command)
         tags = {
             "mlflow.user": os.environ.get("USER", ""),
             "mlflow.source.name": "exprun",
-            "exprun.version": __version__,
-            "exprun.command": without_password(self.command),
-            "exprun.run_dir": str(self.folder),
-            "exprun.python": platform.python_version(),
+            "mlflow.source.git.commit": found.pop("commit", ""),
+            "exprun.mlflow": str(getattr(sys.modules.get("mlflow"), "__version__", "")),
+            **{f"exprun.{key}": value for key, value in found.items()},
         }
-        for name in ("tensorflow", "keras", "numpy", "mlflow"):
-            tags[f"exprun.{name}"] = str(getattr(sys.modules.get(name), "__version__", ""))
         if self.config.fault.name != "none":
             tags["exprun.fault"] = self.config.fault.name
-        commit, dirty = git_state()
-        if commit:
-            tags |= {"mlflow.source.git.commit": commit, "exprun.git_dirty": str(dirty).lower()}
-        if self._started is not None:
-            tags |= {
-                "exprun.device": self._started.device,
-                "exprun.precision": self._started.precision,
-                "exprun.data_fingerprint": self._started.data_fingerprint,
-                "exprun.weights_fingerprint": self._started.weights_fingerprint,
-                "exprun.parameters": str(self._started.parameters),
-            }
         tags |= {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
         return {key: value for key, value in tags.items() if value}
 
