@@ -299,6 +299,7 @@ def _help(config_dir: str | None) -> str:
         "  python -m exprun -m group=option,option …         train every combination",
         "  python -m exprun check [group=option] …           what is wrong, before any training",
         "  python -m exprun explain [group=option] …         why does it not learn? By short runs",
+        "  python -m exprun compare [folder] …               which setting is better? With intervals over seeds",
         "  python -m exprun ui                               open the runs in MLflow",
         "",
         "Groups and their options:",
@@ -428,4 +429,50 @@ def _explain(words: list[str]) -> int:
     return explain(args.overrides, against, args.minutes, args.seeds, args.steps, args.config_dir)
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"check": _check, "explain": _explain, "ui": _ui}
+def _compare(words: list[str]) -> int:
+    """Say which setting is better, with intervals over seeds."""
+    parser = _Parser(
+        prog="python -m exprun compare",
+        description="Say which setting is better, with intervals over seeds, and what makes the comparison unfair. "
+        "Writes one HTML file.",
+    )
+    parser.add_argument("places", nargs="*", metavar="FOLDER", help="of runs or of sweeps; last: the newest sweep")
+    parser.add_argument("--by", metavar="KEY,KEY", help="the factors (default: all settings that vary, but the seed)")
+    parser.add_argument("--figure", default="val/accuracy", help="the final figure to compare (default: val/accuracy)")
+    parser.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="only these runs")
+    parser.add_argument("--html", metavar="FILE", help="where the report goes (default: into the first folder)")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--csv", action="store_true", help="print a line of CSV for each run in place of the table")
+    args = parser.parse_intermixed_args(words)
+    if args.json and args.csv:
+        raise ConfigError("Only one of --json and --csv can be given.")
+    from exprun.compare import report
+    from exprun.compare.analysis import analyse
+    from exprun.compare.query import LAST, select
+
+    places = args.places or [LAST]
+    runs = select(places, args.where)
+    by = [key for key in args.by.split(",") if key] if args.by else None
+    found = analyse(runs, by, args.figure)
+    page = Path(args.html) if args.html else runs[0].folder.parent / "report.html"
+    if args.json:
+        print(report.as_json(found))
+    elif args.csv:
+        print(report.as_csv(found), end="")
+    else:
+        report.show(found)
+    try:
+        report.write_page(found, page, shlex.join(["python", "-m", "exprun", "compare", *words]))
+    except OSError as error:
+        raise RunError(f"The report cannot be written to {page}: {error.strerror}.") from None
+    if not (args.json or args.csv):
+        print(f"report: {page}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "check": _check,
+    "explain": _explain,
+    "compare": _compare,
+    "ui": _ui,
+}

@@ -1,0 +1,114 @@
+"""Drawings of a comparison as SVG that stands in a page."""
+
+import io
+import re
+from typing import Any
+
+import numpy as np
+
+from exprun.compare.analysis import Analysis, Arm, label
+
+COLOURED = 10  # arms that get a colour of their own; the others are grey
+POINTS = 400  # of a curve at most
+GREY = "#999999"
+
+
+def arms(analysis: Analysis) -> str:
+    """A dot for each run, and each arm's mean with its interval."""
+    shown = [arm for arm in analysis.arms if arm.values]
+    figure, (axes,) = _figure(1, height=0.8 + 0.34 * len(shown))
+    scale, unit = analysis.unit
+    for place, arm in enumerate(shown):
+        values = scale * np.array(list(arm.values.values()))
+        colour = _colour(place)
+        axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.5, markersize=5)
+        half = scale * arm.interval.half
+        axes.errorbar(values.mean(), place, xerr=half if np.isfinite(half) else None, fmt="|", color=colour, capsize=4)
+    axes.set_yticks(range(len(shown)), [_short(arm, analysis) for arm in shown])
+    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlabel(analysis.figure + (", %" if unit else ""))
+    return _svg(figure)
+
+
+def curves(analysis: Analysis) -> str:
+    """The figure and the training loss over the epochs."""
+    own = analysis.figure.replace("best_", "").replace("test/", "val/")
+    figure, panels = _figure(2, height=3.6)
+    for axes, key in zip(panels, (own, "train/loss"), strict=True):
+        scale = 100 if "accuracy" in key else 1
+        for place, arm in enumerate(analysis.arms):
+            epochs, values = _history(arm, key)
+            if not len(epochs):
+                continue
+            middle = scale * values.mean(0)
+            axes.plot(epochs, middle, color=_colour(place), label=_short(arm, analysis), linewidth=1.5)
+            if len(values) > 1:
+                low, high = scale * values.min(0), scale * values.max(0)
+                axes.fill_between(epochs, low, high, color=_colour(place), alpha=0.2, linewidth=0)
+        axes.set(xlabel="epoch", ylabel=key + (", %" if scale == 100 else ""))
+    if panels[0].lines and len(analysis.arms) <= COLOURED:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return _svg(figure)
+
+
+def _history(arm: Arm, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs (epochs,) and the figure of each run (runs, epochs), as far as all runs have it; thinned where many."""
+    rows = [
+        [(row["epoch"], row[key]) for row in run.history if key in row and np.isfinite(row[key])] for run in arm.runs
+    ]
+    length = min((len(found) for found in rows), default=0)
+    if not length:
+        return np.array([]), np.array([])
+    chosen = np.unique(np.linspace(0, length - 1, min(length, POINTS)).astype(int))
+    epochs = np.array([epoch for epoch, _ in rows[0]])[chosen]
+    return epochs, np.array([[value for _, value in found] for found in [r[:length] for r in rows]])[:, chosen]
+
+
+def times(analysis: Analysis) -> str:
+    """A dot for each run: seconds of training and evaluation, and the figure."""
+    figure, (axes,) = _figure(1, height=3.4)
+    scale, unit = analysis.unit
+    for place, arm in enumerate(analysis.arms):
+        found = [
+            (run.metrics["time/seconds"], scale * run.metrics[analysis.figure])
+            for run in arm.runs
+            if "time/seconds" in run.metrics
+        ]
+        if found:
+            axes.plot(*zip(*found, strict=True), "o", color=_colour(place), label=_short(arm, analysis))
+    axes.set(xlabel="seconds", ylabel=analysis.figure + (", %" if unit else ""))
+    return _svg(figure)
+
+
+def _short(arm: Arm, analysis: Analysis) -> str:
+    text = label(arm.levels, analysis.factors).replace("$", r"\$")
+    return text if len(text) < 50 else f"{text[:48]}…"
+
+
+def _colour(place: int) -> str:
+    return f"C{place}" if place < COLOURED else GREY
+
+
+def _figure(panels: int, height: float) -> tuple[Any, list[Any]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, min(height, 12)), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(1, panels)))
+    for axis in axes:
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Any) -> str:
+    """The drawing as an element: transparent, its text as text, no address in it that a browser would ask."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "exprun", "font.family": "sans-serif"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Type": None})
+    found = text.getvalue()
+    svg = found[found.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    return re.sub(r'<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"', r'<svg role="img" \1\2', svg, count=1)

@@ -1,0 +1,159 @@
+"""Which runs are compared: their folders, read without TensorFlow or MLflow."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exprun.config.errors import ConfigError
+from exprun.tracking.source import read_environment
+from exprun.tracking.store import OUTPUTS
+
+LAST = "last"
+LEAST = 2  # runs that can be compared
+NOT_ENDED = "NOT ENDED"  # killed without a word, or still at it
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its folder tells it.
+
+    Args:
+        folder: of the run.
+        status: `FINISHED`, `FAILED`, `KILLED` or `NOT ENDED`.
+        reason: why it ended where it did; empty where all epochs were done.
+        config: every setting that its options use, by dotted key.
+        metrics: final figures by the names they have in MLflow.
+        history: figures of each epoch.
+        environment: code, versions, device, precision, fingerprints.
+        findings: of the doctor.
+        mlflow: the run's identifier there; empty without.
+    """
+
+    folder: Path
+    status: str
+    reason: str
+    config: dict[str, Any]
+    metrics: dict[str, float]
+    history: list[dict[str, float]]
+    environment: dict[str, str] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    mlflow: str = ""
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return int(self.config["seed"])
+
+    @property
+    def name(self) -> str:
+        """Its folder, as short as it can be told."""
+        try:
+            return str(self.folder.relative_to(Path.cwd()))
+        except ValueError:
+            return str(self.folder)
+
+
+def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
+    """The runs of folders, in the order of their names.
+
+    Args:
+        places: folders of runs or of sweeps; `last` is the sweep that was started last.
+        where: `key=value`, all of which must hold; a group's key stands for its option.
+
+    Raises:
+        ConfigError: there is no such folder, it holds no run, or fewer than two runs are left.
+    """
+    folders = list(dict.fromkeys(folder for place in places for folder in _folders(place)))
+    runs = [run for run in map(read, folders) if run is not None]
+    for condition in where:
+        runs = [run for run in runs if _holds(run, condition)]
+    if len(runs) < LEAST:
+        found = "no run" if not runs else "one run"
+        said = f" with {' '.join(where)}" if where else ""
+        raise ConfigError(f"There is {found} in {' '.join(places)}{said}; a comparison takes two at least.")
+    return runs
+
+
+def _folders(place: str) -> list[Path]:
+    """The folders of runs at or below a place."""
+    root = _last() if place == LAST else Path(place).expanduser().resolve()
+    if not root.is_dir():
+        raise ConfigError(f"{place} is no folder; name folders of runs or of sweeps, or `last`.")
+    if (root / "config.yaml").exists():
+        return [root]
+    found = sorted(
+        (path.parent for path in root.glob("*/config.yaml")), key=lambda folder: (len(folder.name), folder.name)
+    )
+    return found or sorted(path.parent for path in root.glob("*/*/config.yaml"))
+
+
+def _last() -> Path:
+    sweeps = OUTPUTS / "sweeps"
+    found = sorted(folder for folder in sweeps.glob("*") if any(folder.glob("*/config.yaml")))
+    if not found:
+        raise ConfigError(
+            f"There is no sweep under {sweeps} yet: train one first, for example "
+            "python -m exprun -m norm=none,batch seed=0,1,2."
+        )
+    return found[-1].resolve()
+
+
+def read(folder: Path) -> Run | None:
+    """A run's record; None where the folder holds none that can be read."""
+    try:
+        settings = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
+        result = _json(folder / "result.json", {})
+        config = dict(_flat(settings))
+        int(config["seed"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return None
+    return Run(
+        folder,
+        str(result.get("status", NOT_ENDED)),
+        str(result.get("reason", "")),
+        config,
+        {key: float(value) for key, value in result.get("metrics", {}).items() if value is not None},
+        result.get("history", []),
+        read_environment(folder),
+        _json(folder / "findings.json", []),
+        str(_json(folder / "tracking.json", {}).get("run_id", "")),
+    )
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
+
+
+def _json(path: Path, default: Any) -> Any:
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else default
+    return found if isinstance(found, type(default)) else default
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def value_of(run: Run, key: str) -> Any:
+    """A setting by its key; a group's key (`norm`) stands for its option (`norm.name`)."""
+    return run.config.get(key, run.config.get(f"{key}.name"))
+
+
+def shown(value: Any) -> str:
+    """A setting as it is typed."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _holds(run: Run, condition: str) -> bool:
+    key, mark, wanted = condition.partition("=")
+    if not mark:
+        raise ConfigError(f"--where takes key=value, not {condition}.")
+    return shown(value_of(run, key)) == wanted

@@ -1,0 +1,182 @@
+"""What a person gets of a comparison: a table on the terminal, JSON, CSV, and one HTML file."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exprun.compare.analysis import Analysis, Arm, label
+from exprun.compare.query import Run, shown, value_of
+from exprun.statistics import Interval
+
+
+def show(analysis: Analysis, file: Any = None) -> None:
+    """Print the arms, the effects in words, and what to be careful about."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = Console(highlight=False, file=file)
+    total = sum(len(arm.runs) for arm in analysis.arms)
+    out.print(escape(f"{analysis.figure} of {total} runs, by {', '.join(analysis.factors) or 'nothing but the seed'}"))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for factor in analysis.factors:
+        table.add_column(escape(factor), overflow="fold")
+    for heading in ("seeds", "mean", "95 %", "deviation", "time"):
+        table.add_column(heading, justify="right")
+    for arm in analysis.arms:
+        table.add_row(*(escape(cell) for cell in (*arm.levels, *cells(analysis, arm))))
+    out.print(table)
+    for sentence in analysis.sentences():
+        out.print(escape(sentence))
+    for warning in analysis.warnings:
+        out.print(f"[yellow]careful[/]: {escape(warning)}")
+    for run in analysis.lost:
+        out.print(f"[red]{escape(run.status)}[/] {escape(run.name)}: {escape(run.reason or 'it gave no reason')}")
+
+
+def cells(analysis: Analysis, arm: Arm) -> tuple[str, ...]:
+    """Seeds, mean, interval, standard deviation and time of an arm, as text."""
+    found = arm.interval
+    return (
+        str(len(arm.values)),
+        number(analysis, found.mean) if arm.values else "–",
+        "–" if math.isnan(found.half) else f"{number(analysis, found.low)} to {number(analysis, found.high)}",
+        "–" if math.isnan(arm.deviation) else number(analysis, arm.deviation),
+        "–" if math.isnan(arm.seconds) else f"{arm.seconds:,.0f} s",
+    )
+
+
+def number(analysis: Analysis, value: float) -> str:
+    """A figure as it is shown: accuracies in percent."""
+    scale, _ = analysis.unit
+    return f"{scale * value:.1f}" if scale == 100 else f"{value:.4g}"
+
+
+def facts(analysis: Analysis) -> dict[str, Any]:
+    """The whole comparison as plain values, for JSON."""
+    return {
+        "figure": analysis.figure,
+        "factors": list(analysis.factors),
+        "arms": [
+            {
+                "levels": dict(zip(analysis.factors, arm.levels, strict=True)),
+                "values": {str(seed): value for seed, value in arm.values.items()},
+                **_interval(arm.interval),
+                "deviation": arm.deviation,
+                "seconds": arm.seconds,
+                "runs": [str(run.folder) for run in arm.runs],
+            }
+            for arm in analysis.arms
+        ],
+        "effects": [
+            {
+                "factors": list(effect.factor),
+                "change": effect.change,
+                **_interval(effect.difference.interval),
+                "seeds": list(effect.difference.seeds),
+                "paired": effect.difference.paired,
+                "p": effect.difference.probability,
+                "p_corrected": effect.probability,
+                "sentence": sentence,
+            }
+            for effect, sentence in zip(analysis.effects, analysis.sentences(), strict=True)
+        ],
+        "warnings": analysis.warnings,
+        "lost": [{"run": str(r.folder), "status": r.status, "reason": r.reason} for r in analysis.lost],
+    }
+
+
+def as_json(analysis: Analysis) -> str:
+    """The same as text; what is unknown is null."""
+    return json.dumps(_plain(facts(analysis)), indent=1, ensure_ascii=False)
+
+
+def as_csv(analysis: Analysis) -> str:
+    """A line for each run: factors, seed, status, all final figures."""
+    runs = [run for arm in analysis.arms for run in (*arm.runs, *arm.lost)]
+    figures = sorted({name for run in runs for name in run.metrics})
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*analysis.factors, "seed", "status", *figures, "run"])
+    for run in runs:
+        levels = [shown(value_of(run, factor)) for factor in analysis.factors]
+        table.writerow([*levels, run.seed, run.status, *(run.metrics.get(name, "") for name in figures), run.folder])
+    return text.getvalue()
+
+
+def _interval(found: Interval) -> dict[str, float]:
+    return {"mean": found.mean, "low": found.low, "high": found.high}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_page(analysis: Analysis, path: Path, command: str) -> None:
+    """Write the HTML report: one file that needs nothing from the network.
+
+    Args:
+        analysis: what it shows.
+        path: of the file; its folder is made.
+        command: repeats the comparison.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import jinja2
+
+    from exprun.compare import plots
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    drawn: dict[str, Callable[[Analysis], str]] = {
+        "Every run, and the mean of each setting with its 95 % interval": plots.arms,
+        "Over the epochs: mean over seeds, from the lowest to the highest": plots.curves,
+        f"Time of a run against {analysis.figure}": plots.times,
+    }
+    page = environment.get_template("page.html").render(
+        analysis=analysis,
+        command=command,
+        sentences=analysis.sentences(),
+        figures={title: draw(analysis) for title, draw in drawn.items()},
+        rows=[(arm.levels, cells(analysis, arm)) for arm in analysis.arms],
+        runs=[(arm, run) for arm in analysis.arms for run in (*arm.runs, *arm.lost)],
+        settings=_settings(analysis),
+        figure_of=lambda run: number(analysis, run.metrics[analysis.figure]) if analysis.figure in run.metrics else "–",
+        findings=_findings,
+        label=lambda arm: label(arm.levels, analysis.factors),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def _settings(analysis: Analysis) -> dict[str, list[str]]:
+    """All settings in which the arms differ, by key: their values in each arm."""
+    firsts = [(arm.runs or arm.lost)[0] for arm in analysis.arms]
+    keys = dict.fromkeys(key for run in firsts for key in run.config)
+    apart = ("seed", "run_dir", "progress")
+    found = {
+        key: [shown(run.config[key]) if key in run.config else "–" for run in firsts]
+        for key in keys
+        if key not in apart and not key.startswith("tracking.")
+    }
+    return {key: values for key, values in found.items() if len(set(values)) > 1}
+
+
+def _findings(run: Run) -> list[str]:
+    """What the doctor found in a run, notes left out."""
+    return [str(found.get("text", "")) for found in run.findings if found.get("severity") != "note"]
