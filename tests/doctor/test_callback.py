@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from doctor.programs import data
 from exprun.doctor import Doctor
@@ -99,6 +100,46 @@ def test_an_input_pipeline_that_is_slower_than_the_step():
     doctor = Doctor(report=lambda text: None)
     network().fit(slowly(), epochs=1, steps_per_epoch=25, verbose=0, callbacks=[doctor])
     assert ("slow-input", "note") in [(f.cause, f.severity) for f in doctor.findings]
+
+
+class OwnStep(keras.Model):
+    """Gives the loss of its batch under a name of its own, and takes sparse inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(10)
+        self.dense.build((None, 64))
+
+    def call(self, x):
+        return self.dense(tf.sparse.to_dense(x) if isinstance(x, tf.SparseTensor) else x)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self.loss(y, self(x)))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"own": loss}
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_step_of_ones_own_is_no_error(sparse):
+    (x, y), _ = data.digits(8)
+    x = x.reshape(len(x), -1) / 255
+    batches = tf.data.Dataset.from_tensor_slices((tf.sparse.from_dense(x) if sparse else x, y)).batch(64)
+    model = OwnStep()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    doctor = Doctor(report=lambda text: None)
+    model.fit(batches, epochs=2, verbose=0, callbacks=[doctor])
+    assert [f.cause for f in doctor.findings if f.severity == "error"] == []
+
+
+def test_steps_are_counted_where_several_are_one_call():
+    (x, y), _ = data.digits(8)
+    model = network()
+    model.compile("adam", model.loss, metrics=["accuracy"], steps_per_execution=4)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x / 255, y, 64, 2, verbose=0, callbacks=[doctor])
+    assert doctor._step == 2 * 21
 
 
 def test_given_sets_are_looked_at_before_the_first_step():

@@ -110,8 +110,20 @@ def test_narrow_places():
     assert causes(network(*pooled, layers.Flatten())) == []
 
 
-@pytest.mark.parametrize(("filters", "said"), [((16, 32, 32), []), ((32, 16), ["shrinking-filters"]), ((32, 24), [])])
-def test_filters_that_become_fewer_are_a_note(filters, said):
-    found = list(graph.check_filters(network(*(layers.Conv2D(count, 3, padding="same") for count in filters))))
-    assert [f.cause for f in found] == said
+@pytest.mark.parametrize(("filters", "said"), [((16, 32), []), ((32, 16), ["shrinking-filters"]), ((32, 24), [])])
+@pytest.mark.parametrize("pools", [True, False])
+def test_filters_that_become_fewer_on_smaller_maps_are_a_note(filters, said, pools):
+    pool = [layers.MaxPooling2D()] if pools else []
+    first, second = (layers.Conv2D(count, 3, padding="same") for count in filters)
+    found = list(graph.check_filters(network(first, *pool, second, layers.Flatten())))
+    assert [f.cause for f in found] == (said if pools else [])
     assert all(f.severity == "note" for f in found)
+
+
+@pytest.mark.parametrize(
+    ("layer", "clipnorm", "said"), [("SimpleRNN", None, True), ("LSTM", None, False), ("SimpleRNN", 1.0, False)]
+)
+def test_a_plain_recurrence_without_clipping(layer, clipnorm, said):
+    model = network(getattr(layers, layer)(4), inputs=(8, 3))
+    model.compile(keras.optimizers.SGD(clipnorm=clipnorm), "mse")
+    assert bool(graph.unclipped_recurrence(model)) == said

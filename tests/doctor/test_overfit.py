@@ -44,3 +44,10 @@ def test_a_network_that_cannot_memorise_a_batch_is_named_and_left_as_it_was(scal
 def test_nothing_is_said_where_time_is_short(monkeypatch):
     monkeypatch.setattr("exprun.doctor.overfit.SECONDS", 0.0)
     assert list(check_overfit(subject(1e-5), LIMITS)) == []
+
+
+def test_a_network_that_knows_its_images_already_is_left_alone():
+    given = subject(1.0)
+    given.model.compile(keras.optimizers.Adam(0.01), given.model.loss)
+    given.model.fit(given.train.inputs, given.labels, epochs=60, verbose=0)
+    assert list(check_overfit(given, LIMITS)) == []

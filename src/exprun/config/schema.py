@@ -323,7 +323,7 @@ class Doctor:
     memorised: float | None = setting(
         "Loss of one batch after steps on it alone, as a share of the first.", only=WATCH, gt=0, le=1
     )
-    large_update: float | None = setting("Change of a weight in a step, as a share of it.", only=WATCH, gt=0)
+    large_update: float | None = setting("Change of a weight between two probes, in units of it.", only=WATCH, gt=0)
     oscillation: float | None = setting("Change of the loss from one epoch to the next, as a share.", only=WATCH, gt=0)
     plateau: float | None = setting("Least fall of the loss in five epochs, as a share.", only=WATCH, gt=0, lt=1)
     slow: float | None = setting("Loss after half of the run, in units of that of guessing.", only=WATCH, gt=0, lt=1)

@@ -30,6 +30,7 @@ from exprun.doctor.watch import Watch, guess_of
 log = logging.getLogger(__name__)
 LEAST_LABELS = 100  # before their frequencies say what guessing costs
 KEPT = 2000  # images of the first batches that are kept
+LEAST_WAIT = 0.005  # seconds; less is what any call costs
 OPTIMIZERS = {
     "SGD": "sgd",
     "RMSprop": "rmsprop",
@@ -89,6 +90,7 @@ class _Tap:
         self.inputs: Any = None
         self.labels: Any = None
         self.arrived: Any = None  # when the batch was there, in seconds since the epoch
+        self.weighted = False
         # XLA takes no variable of changing shape, so there the copy goes around what it compiles.
         self.attribute = "_make_function" if getattr(model, "jit_compile", False) else f"{name}_step"
         self.inner = getattr(model, self.attribute)
@@ -127,15 +129,25 @@ class _Tap:
             vars(self.model).pop("_autoconvert_optionals", None)
 
     def _copy(self, data: Any) -> None:
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if tf.is_tensor(x) and tf.is_tensor(y):
-            if self.inputs is None:
-                self.inputs, self.labels = _variable(x), _variable(y)
+        try:
+            self._keep_last(data)
+        except Exception:  # what cannot be copied is left alone
+            log.exception("The doctor cannot see these batches")
+            self.inputs = self.labels = self.arrived = None
+
+    def _keep_last(self, data: Any) -> None:
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        self.weighted = weights is not None
+        if not (isinstance(x, tf.Tensor) and isinstance(y, tf.Tensor)):
+            return
+        if self.inputs is None:
+            self.inputs, self.labels = _variable(x), _variable(y)
+            with tf.device("CPU:0"):
                 self.arrived = _variable(tf.zeros([], tf.float64))
-            self.inputs.assign(x)
-            self.labels.assign(y)
-            with tf.control_dependencies([x]):
-                self.arrived.assign(tf.timestamp())
+        self.inputs.assign(x)
+        self.labels.assign(y)
+        with tf.control_dependencies([x]), tf.device("CPU:0"):
+            self.arrived.assign(tf.timestamp())
 
     def read(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The last batch: inputs and labels."""
@@ -221,6 +233,8 @@ class Doctor(keras.callbacks.Callback):
         self._seen = {"train": Seen(), "val": Seen()}
         self._watch: Watch | None = None
         self._step, self._epochs, self._begun = 0, 0, 0.0
+        self._before = 0  # steps of the epochs that are done
+        self._are_means: bool | None = None
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._fresh: list[np.ndarray] = []
 
@@ -240,7 +254,8 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at a training batch."""
-        self._step += 1
+        # Several at a time with steps_per_execution, which Keras counts beyond the end of the epoch.
+        self._step = self._before + min(batch + 1, self.params.get("steps") or batch + 1)
         self._safely(lambda: self._after_batch(batch, logs or {}))
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
@@ -254,28 +269,38 @@ class Doctor(keras.callbacks.Callback):
         assert self._watch is not None
         if self._epochs == 0:
             self._guess(self._watch)
-        loss = self._since("loss", batch, float(logs.get("loss", np.nan)))
+        self._waited(ended)
+        if "loss" in logs:
+            self._after_loss(batch, logs)
+        if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
+            self._tell(self._watch.probe(self._step))
+
+    def _after_loss(self, batch: int, logs: dict[str, Any]) -> None:
+        assert self._watch is not None
+        if self._are_means is None:  # a training step of one's own may give the figures of its batch alone
+            self._are_means = set(logs) == set(self.model.get_metrics_result())
+        loss = self._since("loss", batch, float(logs["loss"]))
         name = _accuracy_in(logs)
         accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
         if not np.isfinite(loss):
             self._tell(self._bad_batch())
         self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
-        if (arrived := self._taps["train"].arrived) is not None and self.model.steps_per_execution == 1:
-            waited = float(arrived.numpy()) - self._begun
-            self._tell(self._watch.waited(self._step, min(1.0, max(0.0, waited / max(ended - self._begun, 1e-9)))))
-        if self._watch.due(self._step) and np.isfinite(loss):
-            self._tell(self._watch.probe(self._step))
+
+    def _waited(self, ended: float) -> None:
+        """How long the step has waited for its batch; the first one is traced meanwhile."""
+        arrived = self._taps["train"].arrived
+        if arrived is None or self._step == 1 or self.model.steps_per_execution != 1:
+            return
+        assert self._watch is not None
+        waited = float(arrived.numpy()) - self._begun
+        share = waited / max(ended - self._begun, 1e-9) if waited > LEAST_WAIT else 0.0
+        self._tell(self._watch.waited(self._step, min(1.0, share)))
 
     def _bad_batch(self) -> list[Finding]:
         """Whether the batch whose loss is not finite was finite itself."""
         batch = self._taps["train"].read()
-        bad = (
-            ""
-            if batch is None
-            else " and ".join(
-                name for name, values in zip(("images", "labels"), batch, strict=True) if not np.isfinite(values).all()
-            )
-        )
+        pairs = zip(("images", "labels"), batch or (), strict=False)
+        bad = " and ".join(name for name, values in pairs if not np.isfinite(values).all())
         if not bad:
             return []
         evidence = f"The {bad} of this batch hold NaN or infinity, and since then the loss is not a number."
@@ -289,6 +314,8 @@ class Doctor(keras.callbacks.Callback):
 
     def _since(self, name: str, batch: int, mean: float) -> float:
         """What the steps since the last call gave, from the mean over the epoch that Keras tells."""
+        if not self._are_means:
+            return mean
         count, total = self._sums[name] if batch else (0, 0.0)
         count = min(count, batch)
         self._sums[name] = batch + 1, mean * (batch + 1)
@@ -339,17 +366,22 @@ class Doctor(keras.callbacks.Callback):
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1
+        self._before = self._step
         if self._watch is None:
             return
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
-        rate = float(np.asarray(self.model.optimizer.learning_rate))
-        self._tell(self._watch.epoch(Epoch(self._step, float(logs.get("loss", np.nan)), accuracy, rate)))
+        if "loss" in logs:
+            self._tell(self._watch.epoch(Epoch(self._step, float(logs["loss"]), accuracy, self._rate())))
         if self._epochs == 1:
             self._after_first_epoch()
         if "val_loss" in logs:
             right = float(logs.get(f"val_{name}", np.nan))
             self._tell(self._watch.evaluated(self._step, float(logs["val_loss"]), right))
+
+    def _rate(self) -> float:
+        rate = getattr(self.model.optimizer, "learning_rate", np.nan)
+        return float(np.asarray(rate))
 
     def _after_first_epoch(self) -> None:
         """What more images can tell than the first batch."""
@@ -374,6 +406,7 @@ class Doctor(keras.callbacks.Callback):
             train,
             val,
             pace=self._pace(),
+            weighted=self._taps["train"].weighted,
             says_accuracy="acc" in metrics,
         )
 

@@ -1,5 +1,6 @@
 """What the losses of whole epochs say: they go up and down, they fall no further, they fall too slowly."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,11 +10,13 @@ import numpy as np
 from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 
-SWINGS = 5  # changes of the loss in a row, each against the one before
+SWINGS = 7  # changes of the loss in a row, each against the one before
 FLAT = 5  # epochs without progress
-LEAST_STEPS = 200  # of training before it can be called slow
+LEAST_STEPS = 200  # of training that are looked at together
 SMALL = 0.3  # of the loss of guessing: below, the images are fitted, and nothing here is wrong
-DECAYED = 0.1  # of the highest rate: below, a plateau is the schedule's
+NOISE = 3.0  # standard errors by which the losses of two epochs differ without a cause
+FEW_RIGHT = 0.2  # of the way from guessing to always right: above, a network has learned something
+DECAYED, CONSTANT = 0.1, 0.9  # of the highest rate
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Epoch:
         loss: mean over its steps.
         accuracy: likewise; NaN where it is not measured.
         rate: learning rate of its last step; NaN where unknown.
+        noise: standard error of the loss, from that of its steps.
     """
 
     step: int
     loss: float
     accuracy: float
     rate: float
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,75 +47,87 @@ class Chance:
 
 
 def check_oscillation(epochs: Sequence[Epoch], chance: Chance | None, limits: Doctor) -> Iterator[Finding]:
-    """A training loss that swings from epoch to epoch and is not lower in the end.
+    """A training loss that swings from epoch to epoch, by more than the noise of its batches, and gets nowhere.
 
     Zhang et al. 2021, AutoTrainer, section 3, look for the same in the accuracy.
     """
-    losses = np.array([epoch.loss for epoch in epochs[-SWINGS - 1 :]])
+    window = epochs[-SWINGS - 1 :]
+    losses, rates = (np.array([getattr(epoch, name) for epoch in window]) for name in ("loss", "rate"))
     assert limits.oscillation is not None
-    if len(losses) <= SWINGS or not np.isfinite(losses).all():
+    if len(window) <= SWINGS or not np.isfinite(losses).all() or window[-1].step - window[0].step < LEAST_STEPS:
         return
-    if losses.mean() < SMALL * (chance.loss if chance else epochs[0].loss):
-        return
+    if rates.max() > 2 * rates.min() or losses.mean() < SMALL * (chance.loss if chance else epochs[0].loss):
+        return  # a cyclic rate swings by design
     changes = np.diff(losses)
-    swings = all(a * b < 0 for a, b in pairwise(changes)) and np.abs(changes).min() > limits.oscillation * losses.mean()
-    if swings and losses[-2:].mean() > 0.9 * losses[:2].mean():
+    noise = max(math.hypot(a.noise, b.noise) for a, b in pairwise(window))
+    least = max(limits.oscillation * float(losses.mean()), NOISE * noise)
+    alternating = all(a * b < 0 for a, b in pairwise(changes))
+    if alternating and np.abs(changes).min() > least and losses[-2:].mean() > 0.9 * losses[:2].mean():
         yield Finding(
             "oscillating-loss",
-            "warning",
+            "note" if chance is None else "warning",
             "training",
             f"The training losses of the last {len(losses)} epochs are {', '.join(f'{loss:.3g}' for loss in losses)}; "
-            f"from one to the next, up to {limits.oscillation:.0%} of change is normal.",
+            f"by the noise of its batches, one would differ from the next by up to {NOISE * noise:.2g}.",
             epochs[-1].step,
-            {"least": float(losses.min()), "most": float(losses.max())},
+            {"least": float(losses.min()), "most": float(losses.max()), "noise": noise},
         )
 
 
-def check_plateau(epochs: Sequence[Epoch], chance: Chance | None, limits: Doctor) -> Iterator[Finding]:
-    """A training loss that is better than guessing and falls no further; where the schedule explains it, that too."""
+def check_plateau(epochs: Sequence[Epoch], chance: Chance, steps: int | None, limits: Doctor) -> Iterator[Finding]:
+    """A training loss that is better than guessing and falls no further, with what the schedule has to do with it."""
     assert limits.plateau is not None
     if len(epochs) < 2 * FLAT:
         return
+    last = epochs[-1]
     before, now = (min(epoch.loss for epoch in part) for part in (epochs[:-FLAT], epochs[-FLAT:]))
-    learned = chance is None or SMALL * chance.loss < now < 0.95 * chance.loss
+    learned = SMALL * chance.loss < now < 0.95 * chance.loss
     if not (learned and np.isfinite(now) and now > (1 - limits.plateau) * before):
         return
-    rates = np.array([epoch.rate for epoch in epochs])
-    rate, top = rates[-1], np.nanmax(rates, initial=0.0)
+    top = float(np.nanmax([epoch.rate for epoch in epochs], initial=0.0))
     reason = ""
-    if np.isfinite(rate) and top > 0:
-        decayed = rate < DECAYED * top
-        reason = f" The learning rate is {rate:.2g}, " + (
-            f"{top / max(rate, 1e-30):,.0f} times less than at most: the schedule has ended learning."
-            if decayed
-            else "about as high as before: no schedule has lowered it."
+    if np.isfinite(last.rate) and top > 0:
+        share = last.rate / top
+        if share < DECAYED and steps is not None and last.step > 0.8 * steps:
+            return  # the end of a schedule is flat
+        reason = f" The learning rate is {last.rate:.2g}, " + (
+            "so low that little can change: the schedule has ended learning."
+            if share < DECAYED
+            else "as high as before."
+            if share > CONSTANT
+            else f"lowered from {top:.2g}, which has not helped."
         )
     yield Finding(
         "plateau",
         "note",
         "training",
         f"In the last {FLAT} epochs the lowest training loss is {now:.3g}, before them it was {before:.3g}.{reason}",
-        epochs[-1].step,
-        {"loss": now, "before": before, "rate": float(rate)},
+        last.step,
+        {"loss": now, "before": before, "rate": last.rate},
     )
 
 
-def check_slow(epochs: Sequence[Epoch], chance: Chance | None, steps: int | None, limits: Doctor) -> Iterator[Finding]:
-    """Half of the run is over, and the loss is better than that of guessing by little."""
+def check_slow(epochs: Sequence[Epoch], chance: Chance, steps: int | None, limits: Doctor) -> Iterator[Finding]:
+    """Half of the run is over, little is learned, and at this pace little will be at its end."""
     assert limits.slow is not None
     assert limits.chance_margin is not None
-    if chance is None or steps is None or not epochs:
+    if steps is None or len(epochs) < 4:
         return
-    last = epochs[-1]
-    if last.step < max(LEAST_STEPS, steps / 2) or last.accuracy > 2 * chance.accuracy:
+    last, before = epochs[-1], epochs[len(epochs) // 2 - 1]
+    if last.step < max(LEAST_STEPS, steps / 2):
         return
-    if limits.slow * chance.loss < last.loss < (1 - limits.chance_margin) * chance.loss:
+    few = last.accuracy < chance.accuracy + FEW_RIGHT * (1 - chance.accuracy)  # not where it is not measured
+    pace = (before.loss - last.loss) / (last.step - before.step)
+    end = last.loss - pace * (steps - last.step)
+    creeps = pace > 0 and end > limits.slow * chance.loss and before.loss - last.loss > NOISE * last.noise
+    if few and creeps and last.loss < (1 - limits.chance_margin) * chance.loss:
         yield Finding(
             "slow-learning",
             "warning",
             "training",
             f"After {last.step:,} of {steps:,} steps the training loss is {last.loss:.3f}, only "
-            f"{1 - last.loss / chance.loss:.0%} below the {chance.loss:.3f} of guessing.",
+            f"{1 - last.loss / chance.loss:.0%} below the {chance.loss:.3f} of guessing; at this pace it ends at "
+            f"{end:.3f}.",
             last.step,
-            {"loss": last.loss, "guessing": chance.loss},
+            {"loss": last.loss, "guessing": chance.loss, "end": end},
         )

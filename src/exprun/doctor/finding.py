@@ -156,7 +156,7 @@ CAUSES = {
     ),
     "reloaded-model": Cause(
         "A file holds only the layers on the way from input to output: whether others were dropped cannot be known.",
-        "Keras, functional API, saving",
+        "Keras guides, The Functional API",
         "look at the code that built it: each layer's result has to be given to the next.",
     ),
     "mixed-examples": Cause(
@@ -223,8 +223,8 @@ CAUSES = {
         ("*",),
     ),
     "shrinking-filters": Cause(
-        "As maps become smaller, more filters are to keep what they hold; usual networks double them.",
-        "Simonyan & Zisserman 2015, arXiv:1409.1556, table 1",
+        "Where maps become smaller, usual networks double their filters, so that less is lost.",
+        "He et al. 2016, arXiv:1512.03385, section 3.3",
         "as many filters or more from layer to layer, for example 64, 128, 256.",
     ),
     "excessive-dropout": Cause(
@@ -365,7 +365,7 @@ CAUSES = {
         ("no-generalization",),
     ),
     "oscillating-loss": Cause(
-        "Steps that are too long for the valley they follow go over it again and again.",
+        "The learning rate is too high for this loss: each epoch overshoots the one before.",
         "Zhang et al. 2021, AutoTrainer, section 3",
         "divide the learning rate by 10, or take larger batches.",
         ("plateau", "no-generalization"),

@@ -50,12 +50,15 @@ def leaves(model: Any) -> list[Any]:
     return [layer for layer in model._flatten_layers(include_self=False) if not layer._layers]
 
 
-def is_unclipped_recurrent(model: Any) -> bool:
-    """Whether a model reads sequences, and its own optimiser does not clip gradients."""
+def unclipped_recurrence(model: Any) -> str:
+    """A sentence where a plain recurrent layer trains without clipped gradients; empty where none does."""
     optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     clips = [getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
-    recurrent = any(isinstance(layer, layers.RNN) for layer in model._flatten_layers(include_self=False))
-    return recurrent and optimizer is not None and not any(clips)
+    found = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.SimpleRNN)]
+    if not found or optimizer is None or any(clips):
+        return ""
+    return f" Layer {found[0].name} goes through a sequence step by step, and the optimiser clips no gradient."
 
 
 def named(found: list[Any]) -> str:
@@ -98,7 +101,8 @@ def check_bypassed(model: Any) -> Iterator[Finding]:
                 "reloaded-model",
                 "note",
                 "model",
-                "It was built from a file or a config, not by its code: its input has the name that Keras gives there.",
+                "It was built from a file, not by its code: its input tensor is called "
+                f"{model.inputs[0].name}, and after keras.Input it would be keras_tensor.",
             )
         return
     yield Finding(
@@ -308,21 +312,31 @@ def check_narrow(model: Any) -> Iterator[Finding]:
 
 
 def check_filters(model: Any) -> Iterator[Finding]:
-    """Convolutions with at most half as many filters as an earlier one, in a network that goes straight down."""
+    """Convolutions on a smaller map with at most half the filters, in a network that goes straight down."""
     found = leaves(model)
+    weighted = [layer for layer in found if isinstance(layer, WEIGHTED)][:-1]
     if any(isinstance(layer, (layers.Concatenate, layers.UpSampling2D, layers.Conv2DTranspose)) for layer in found):
         return
-    convolutions = [layer for layer in found if isinstance(layer, layers.Conv2D) and max(layer.kernel_size) > 1]
+    convolutions = [x for x in weighted if isinstance(x, layers.Conv2D) and max(x.kernel_size) > 1]
     for before, layer in pairwise(convolutions):
-        if 2 * layer.filters <= before.filters:
+        if 2 * layer.filters <= before.filters and _pixels(layer) < _pixels(before):
             yield Finding(
                 "shrinking-filters",
                 "note",
                 f"layer {layer.name}",
-                f"It has {layer.filters} filters, {before.name} in front of it {before.filters}.",
+                f"It has {layer.filters} filters on a smaller map; {before.name} before it has {before.filters}.",
                 numbers={"filters": layer.filters, "before": before.filters},
             )
             return
+
+
+def _pixels(layer: Any) -> float:
+    """Of the map that a layer looks at; NaN where unknown."""
+    try:
+        height, width = layer.input.shape[1:3]
+        return float(height * width)
+    except (AttributeError, ValueError, TypeError):
+        return float("nan")
 
 
 def _sees_one_pixel(layer: Any) -> bool:

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+FLOAT16_SCALE = 2.0**15  # of the loss, as Keras' LossScaleOptimizer begins: small gradients would be 0 in float16
+
 
 @dataclass(frozen=True)
 class Call:
@@ -118,14 +120,15 @@ def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
     """
     calls: list[Call] = []
     variables = model.trainable_variables
+    scale = FLOAT16_SCALE if getattr(model, "compute_dtype", "") == "float16" else 1.0
     with unchanged(model), tf.GradientTape(persistent=True) as tape:
         with _recording(calls):
             outputs = _call(model, inputs, True)
         found = tf.cast(losses(outputs), tf.float32)
-        mean = tf.reduce_mean(found)
+        mean = scale * tf.reduce_mean(found)
         terms = [tf.cast(term, tf.float32) for term in model.losses]
         penalty = tf.add_n(terms) if terms else tf.constant(0.0)
-    gradients = [_dense(g) for g in tape.gradient(mean, variables)]
+    gradients = [_dense(g, scale) for g in tape.gradient(mean, variables)]
     penalties = [_dense(g) for g in tape.gradient(penalty, variables)] if terms else []
     return Pass(calls, _float(outputs), found.numpy(), float(penalty), gradients, penalties)
 
@@ -134,8 +137,8 @@ def _call(model: Any, inputs: Any, training: bool) -> Any:
     return model(inputs, training=training) if model._call_has_training_arg else model(inputs)
 
 
-def _dense(gradient: Any) -> np.ndarray | None:
-    return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient), np.float32)
+def _dense(gradient: Any, scale: float = 1.0) -> np.ndarray | None:
+    return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient), np.float32) / np.float32(scale)
 
 
 def _float(tensor: Any) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What to try against a cause, as overrides of a config."""
 
+from typing import Any
+
 from exprun.config.schema import Config
 
 # In the order in which they are proposed; {slower} and its like are made from the config.
@@ -26,8 +28,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "collapsed-predictions": ("{slower}", "norm=batch"),
     "loss-at-chance": ("norm=batch", "init=he_normal", "{slower}", "{faster}", "input=standardize"),
     "cannot-overfit": ("norm=batch", "init=he_normal", "input=standardize"),
-    "exploding-gradient": ("optim.clip_global_norm=1.0", "{slower}"),
-    "oscillating-loss": ("{slower}", "trainer.batch_size=256"),
+    "oscillating-loss": ("{slower}", "trainer.batch_size={larger}"),
     "slow-learning": ("{faster}", "norm=batch", "input=standardize"),
     "plateau": ("schedule=cosine",),
     "slow-input": ("trainer.resident=true",),
@@ -40,11 +41,14 @@ def overrides_for(cause: str, config: Config) -> tuple[str, ...]:
     rate = config.optim.learning_rate
     rates = {"slower": rate / 10, "slowest": rate / 100, "faster": rate * 10, "fastest": rate * 100}
     least, most = (config.doctor.rates or {}).get(config.optim.name, [0.0, float("inf")])
-    words = {name: f"optim.learning_rate={min(max(value, least), most):g}" for name, value in rates.items()}
+    words: dict[str, Any] = {
+        name: f"optim.learning_rate={min(max(value, least), most):g}" for name, value in rates.items()
+    }
+    words["larger"] = 4 * config.trainer.batch_size
     chosen = {
         f"{group}={getattr(config, group).name}" for group in ("norm", "init", "input", "augment", "schedule", "model")
     }
-    chosen |= {f"optim.learning_rate={rate:g}"}
+    chosen |= {f"optim.learning_rate={rate:g}", f"trainer.resident={str(config.trainer.resident).lower()}"}
     chosen |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
     builder = config.model.builder is not None
     found = []

@@ -26,7 +26,6 @@ SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
 LATE = 3  # evaluations in a row before lagging averages are more than the usual start
 WAITS = 20  # calls over which the waiting for images is averaged
-CLIPPED = 16.118  # -ln(1e-7): what Keras' losses of probabilities charge for a sure and wrong answer
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class Watch:
         self._whole = steps
         self._every = min(limits.every, max(1, steps // 10)) if steps else limits.every
         self._first_loss: float | None = None
+        self._first_probe: float | None = None
         self._lowest = np.inf
         self._weights: list[tuple[int, np.ndarray]] | None = None
         self._streaks: dict[str, int] = {}
@@ -125,7 +125,7 @@ class Watch:
 
     def epoch(self, epoch: Epoch) -> list[Finding]:
         """Take the figures of an epoch of training."""
-        self._epochs.append(epoch)
+        self._epochs.append(replace(epoch, noise=self._noise(epoch.step)))
         return self._safely(self._after_epoch)
 
     def evaluated(self, step: int, loss: float, accuracy: float) -> list[Finding]:
@@ -158,12 +158,19 @@ class Watch:
                 {"share": share},
             )
 
+    def _noise(self, step: int) -> float:
+        """Standard error of the loss of an epoch that ends here."""
+        count = max(1, step - (self._epochs[-1].step if self._epochs else 0))
+        losses = [loss for loss, _ in list(self._recent)[-count:]]
+        return float(np.std(losses)) / float(np.sqrt(count)) if losses else 0.0
+
     def _after_epoch(self) -> Iterator[Finding]:
-        chance = None if self.weighted else self.guess
+        comparable = self.guess is not None and not self.weighted and not self.model.losses
+        chance = self.guess if comparable else None
         yield from check_oscillation(self._epochs, chance, self.limits)
-        if self.guess is not None and not self.weighted:
+        if chance is not None:
             yield from check_slow(self._epochs, chance, self._whole, self.limits)
-            yield from check_plateau(self._epochs, chance, self.limits)
+            yield from check_plateau(self._epochs, chance, self._whole, self.limits)
 
     def _mean(self) -> tuple[float, float]:
         rows = np.asarray(self._recent, np.float64)
@@ -186,13 +193,14 @@ class Watch:
         if not np.isfinite(loss):
             before = [value for value, _ in self._recent if np.isfinite(value)]
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
-            unclipped = graph.is_unclipped_recurrent(self.model)
+            unclipped = graph.unclipped_recurrence(self.model)
             yield Finding(
                 "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite",
                 "error",
                 "loss",
                 f"The loss is {loss}"
-                + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else "."),
+                + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
+                + unclipped,
                 step,
             )
             return
@@ -217,12 +225,13 @@ class Watch:
             yield self._high_rate(step, mean)
 
     def _high_rate(self, step: int, mean: float) -> Finding:
+        unclipped = graph.unclipped_recurrence(self.model)
         return Finding(
-            "exploding-gradient" if graph.is_unclipped_recurrent(self.model) else "learning-rate-high",
+            "exploding-gradient" if unclipped else "learning-rate-high",
             "error",
             "training",
             f"Over the last {len(self._recent)} steps the loss is {mean:,.3g}; it began at {self._first_loss:,.3g}, "
-            f"and its lowest was {self._lowest:,.3g}.",
+            f"and its lowest was {self._lowest:,.3g}.{unclipped}",
             step,
             {"loss": mean, "lowest": self._lowest},
         )
@@ -231,7 +240,11 @@ class Watch:
         found = self._pass()
         loss = None if found.losses is None else float(found.losses.mean())
         guess = None if self.guess is None else self.guess.loss
-        learned = loss is not None and guess is not None and loss < 0.9 * guess
+        if self._first_probe is None:
+            self._first_probe = loss
+        # Without classes, what counts is that the loss falls.
+        enough = 0.9 * guess if guess is not None else 0.5 * (self._first_probe or 0.0)
+        learned = loss is not None and loss < enough
         classes = None if self.guess is None else self.guess.classes
         dead = list(signal.check_dead(found, loss, guess, step, self.limits))
         same = [] if learned else list(signal.check_dependence(found, step, self.limits))
@@ -245,7 +258,7 @@ class Watch:
                 yield from present
         if classes is not None and classes > 1 and found.outputs.ndim == 2 and found.outputs.shape[1] > 1:
             yield from self._collapsed(found, learned, step)
-        yield from self._updates(step, learned)
+        yield from self._updates(step, learned, bool(dead or vanished))
 
     def _pass(self) -> Pass:
         if self.objective is None:
@@ -268,8 +281,14 @@ class Watch:
                 {"classes": wanted},
             )
 
-    def _updates(self, step: int, learned: bool) -> Iterator[Finding]:
-        """How far weights have moved since the last probe, beside their size."""
+    def _updates(self, step: int, learned: bool, explained: bool) -> Iterator[Finding]:
+        """How far weights have moved since the last probe, beside their size.
+
+        Args:
+            step: of the optimiser.
+            learned: whether the loss is below that of guessing.
+            explained: whether the probe shows why, if it is not.
+        """
         assert self.limits.small_update is not None
         assert self.limits.large_update is not None
         now = [_sampled(v) for v in self.model.trainable_variables if len(v.shape) > 1]
@@ -293,18 +312,16 @@ class Watch:
                 step,
                 {"moved": typical},
             )
-        far = (
-            typical > self.limits.large_update and not learned and self.guess is not None and self.objective is not None
-        )
-        if self._streak("far", far):
+        far = typical * steps > self.limits.large_update and steps >= LEAST_STEPS and self.guess is not None
+        if self._streak("far", far and not learned and not explained):
             yield Finding(
                 "learning-rate-high",
                 "warning",
                 "weights",
-                f"In {steps} steps the weights have moved by {typical * steps:,.2g} times their size ({typical:.2g} a "
-                "step; about 1e-3 is normal), and nothing is learned.",
+                f"In {steps} steps the weights have moved by {typical * steps:,.2g} times their size, and nothing is "
+                f"learned; less than {self.limits.large_update:g} times is normal.",
                 step,
-                {"moved": typical},
+                {"moved": typical * steps},
             )
 
     def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
@@ -330,7 +347,7 @@ class Watch:
                 "warning",
                 "validation",
                 f"The loss is {trained:.3f} in training and {loss:,.3f} in validation"
-                f"{_percent(trained_accuracy, accuracy)}; guessing costs {self.guess.loss:.3f}.{_sure(loss, accuracy)}",
+                f"{_percent(trained_accuracy, accuracy)}; guessing costs {self.guess.loss:.3f}.",
                 step,
                 {"train_loss": trained, "val_loss": loss},
             )
@@ -391,14 +408,6 @@ def _percent(trained: float, validated: float) -> str:
     if np.isnan(trained) or np.isnan(validated):
         return ""
     return f", the accuracy {trained:.1%} and {validated:.1%}"
-
-
-def _sure(loss: float, accuracy: float) -> str:
-    """A sentence where the loss is that of probabilities at their ends."""
-    sure = (1 - accuracy) * CLIPPED
-    if not abs(loss - sure) < 0.15 * sure:
-        return ""
-    return f" Answers that are all sure, right or wrong, cost (1 - accuracy) x 16.1 = {sure:.2f}."
 
 
 def _sampled(variable: Any) -> np.ndarray:
