@@ -77,10 +77,13 @@ def test_a_loss_far_above_guessing_that_falls_below_it_is_a_proof():
     mended = trials("input=raw", [0.45, 0.35, 0.4], [1.8, 1.6, 1.7])
     found = changes(flat, mended)
     assert found.sentence.startswith(
+        "It learns as it is, to 35.0 %, but its validation loss is 186.7 where guessing costs 2.3. "
         "input=raw alone takes validation loss from 186.7 to 1.7, where guessing costs 2.3, and accuracy from 35.0 % "
         "to 40.0 % (3 seeds); nothing else tried does."
     )
     assert found.label == "input=raw"
+    by_accuracy = changes(flat, trials("norm=batch", [0.8, 0.85, 0.9]), mended)
+    assert "input=raw (1.7) brings the loss below that of guessing" in by_accuracy.sentence
     # Only from 2.4 to 2.0, or not below guessing: no proof.
     assert changes(trials(AS_IT_IS, [0.3] * 3, [2.4, 2.5, 2.6]), mended).label is None
     assert changes(flat, trials("input=raw", [0.35] * 3, [2.4, 2.5, 2.6])).label is None

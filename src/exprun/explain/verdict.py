@@ -172,8 +172,12 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Gue
     if all(len(row.failures) == row.seeds for row in found):
         return Verdict(f"Every run failed: {base.failures[0]}.")
     surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > guessing.accuracy
-    learns = surely and base.accuracy.mean > guessing.clear and not base.loss.mean > WORSE * guessing.loss
-    before = f"It learns as it is, to {_percent(base.accuracy.mean)}. " if learns else ""
+    learns = surely and base.accuracy.mean > guessing.clear
+    costly = math.isfinite(base.loss.mean) and base.loss.mean > WORSE * guessing.loss
+    but = (
+        f", but its validation loss is {base.loss.mean:.4g} where guessing costs {guessing.loss:.3g}" if costly else ""
+    )
+    before = f"It learns as it is, to {_percent(base.accuracy.mean)}{but}. " if learns else ""
     helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, guessing)]
     helping.sort(key=lambda row: -row.seeds)  # stable; the time may have ended before all seeds
     best = next((row for row in helping if row.label != together), None)
@@ -238,18 +242,22 @@ def _base(found: Sequence[Row]) -> Row | None:
 
 def _rest(others: Sequence[Row], guessing: Guessing) -> str:
     """What the other changes do, as a clause."""
-    too = [
-        f"{_name(row.label)} ({_percent(row.accuracy.mean)})" for row in others if row.in_full and helps(row, guessing)
+    full = [row for row in others if row.in_full]
+    too = [f"{_name(row.label)} ({_percent(row.accuracy.mean)})" for row in full if helps_accuracy(row, guessing)]
+    lower = [
+        f"{_name(row.label)} ({row.loss.mean:.4g})"
+        for row in full
+        if helps_loss(row, guessing) and not helps_accuracy(row, guessing)
     ]
     unsure = [
         f"{_name(row.label)} ({_percent(row.accuracy.mean)}, {_seeds(row)})"
-        for row in others
-        if row.in_full
-        and not helps(row, guessing)
-        and min(row.accuracy.mean - guessing.accuracy, row.gain.mean) > guessing.margin
+        for row in full
+        if not helps(row, guessing) and min(row.accuracy.mean - guessing.accuracy, row.gain.mean) > guessing.margin
     ]
     early = [row for row in others if not row.in_full and helps(row, guessing)]
     said = [f"{_list(too)} {'does' if len(too) == 1 else 'do'} so too"] if too else []
+    if lower:
+        said.append(f"{_list(lower)} {'brings' if len(lower) == 1 else 'bring'} the loss below that of guessing")
     if unsure:
         said.append(f"{_list(unsure)} may do so too, which is not certain")
     if early:
