@@ -106,7 +106,7 @@ def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -
     """
     calls: list[Call] = []
     with unchanged(model), _recording(calls, frozenset(map(id, muted))):
-        outputs = _call(model, inputs, training)
+        outputs = called(model, inputs, training)
     return Pass(calls, _float(outputs))
 
 
@@ -123,7 +123,7 @@ def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
     scale = FLOAT16_SCALE if getattr(model, "compute_dtype", "") == "float16" else 1.0
     with unchanged(model), tf.GradientTape(persistent=True) as tape:
         with _recording(calls):
-            outputs = _call(model, inputs, True)
+            outputs = called(model, inputs, True)
         found = tf.cast(losses(outputs), tf.float32)
         mean = scale * tf.reduce_mean(found)
         terms = [tf.cast(term, tf.float32) for term in model.losses]
@@ -133,12 +133,16 @@ def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
     return Pass(calls, _float(outputs), found.numpy(), float(penalty), gradients, penalties)
 
 
-def _call(model: Any, inputs: Any, training: bool) -> Any:
+def called(model: Any, inputs: Any, training: bool) -> Any:
+    """The outputs of a model, whether or not it knows a training mode."""
     return model(inputs, training=training) if model._call_has_training_arg else model(inputs)
 
 
 def _dense(gradient: Any, scale: float = 1.0) -> np.ndarray | None:
-    return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient), np.float32) / np.float32(scale)
+    if gradient is None:
+        return None
+    found = np.asarray(tf.convert_to_tensor(gradient), np.float32)
+    return found if scale == 1.0 else found / np.float32(scale)
 
 
 def _float(tensor: Any) -> np.ndarray:
