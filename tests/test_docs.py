@@ -61,6 +61,9 @@ def test_every_printed_command_composes(page, command):
         for part in " ".join(w for w in given[1:] if not re.match(r"--(minutes|seeds|steps)", w)).split("--against"):
             Composer().config([word for word in part.split() if not word.isdecimal()])
         return
+    if given[:1] == ["compare"]:
+        cli._compare_arguments(given[1:])
+        return
     args = cli._parse(given)
     composer = Composer(args.config_dir)
     if args.multirun:

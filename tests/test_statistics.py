@@ -58,9 +58,14 @@ def test_one_seed_tells_nothing_and_equal_figures_are_no_difference():
     assert difference(seeds([0.5, 0.5]), seeds([0.6, 0.6, 0.6])).probability == 0.0
 
 
-def test_how_many_seeds_would_tell():
+def test_as_many_seeds_as_are_needed_tell_four_times_in_five():
+    rng = np.random.default_rng(7)
     found = difference(seeds([0, 0, 0, 0]), seeds([0, 2, 0, 2]))  # gains of 1 on the mean, deviation 1.155
-    assert found.needed == math.ceil((2.8 * 1.1547) ** 2)
+    assert found.needed == 13
+    told = [
+        difference(seeds(np.zeros(13)), seeds(rng.normal(1, 1.155, 13))).probability < 0.05 for _ in range(SIMULATIONS)
+    ]
+    assert 0.75 < np.mean(told) < 0.87
     assert difference(seeds([1, 2]), seeds([1, 2])).needed is None
     assert difference(seeds([1]), seeds([2])).needed is None
 

@@ -429,8 +429,7 @@ def _explain(words: list[str]) -> int:
     return explain(args.overrides, against, args.minutes, args.seeds, args.steps, args.config_dir)
 
 
-def _compare(words: list[str]) -> int:
-    """Say which setting is better, with intervals over seeds."""
+def _compare_arguments(words: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m exprun compare",
         description="Say which setting is better, with intervals over seeds, and what makes the comparison unfair. "
@@ -446,6 +445,12 @@ def _compare(words: list[str]) -> int:
     args = parser.parse_intermixed_args(words)
     if args.json and args.csv:
         raise ConfigError("Only one of --json and --csv can be given.")
+    return args
+
+
+def _compare(words: list[str]) -> int:
+    """Say which setting is better, with intervals over seeds."""
+    args = _compare_arguments(words)
     from exprun.compare import report
     from exprun.compare.analysis import analyse
     from exprun.compare.query import LAST, select

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
+POWER = 0.8  # of a comparison of as many seeds as are needed
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,23 @@ class Difference:
     def needed(self) -> int | None:
         """About how many seeds of each would tell a difference of this size from noise four times in five.
 
-        Cohen 1988, Statistical Power Analysis, section 2.4, with the normal approximation; None where it is 0 or
-        unknown.
+        Cohen 1988, Statistical Power Analysis, section 2.4, with quantiles of Student's t; None where the difference is
+        0 or unknown, or takes more than `MOST_SEEDS`.
         """
         count = min(self.seeds)
         if count < 2 or not self.interval.mean or not math.isfinite(self.interval.half):
             return None
         from scipy.special import stdtrit  # type: ignore[import-untyped]  # takes half a second to import
 
-        freedom = count - 1 if self.paired else 2 * count - 2
+        samples = 1 if self.paired else 2
+        freedom = samples * (count - 1)
         error = self.interval.half / float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(count)
-        return max(2, math.ceil(((1.96 + 0.84) * error / abs(self.interval.mean)) ** 2))
+        for needed in range(2, MOST_SEEDS + 1):
+            freedom = samples * (needed - 1)
+            quantiles = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) + float(stdtrit(freedom, POWER))
+            if abs(self.interval.mean) > quantiles * error / math.sqrt(needed):
+                return needed
+        return None
 
 
 def interval(values: Sequence[float]) -> Interval:

@@ -119,14 +119,15 @@ class Analysis:
     def _sentence(self, effect: Effect) -> str:
         scale, unit = self.unit
         found, seeds = effect.difference.interval, effect.difference.seeds
-        start = f"{effect.change}: {scale * found.mean:+.3g}{unit} of {self.figure}"
+        form = "+.1f" if scale == 100 else "+.3g"
+        start = f"{effect.change}: {scale * found.mean:{form}}{unit} of {self.figure}"
         if math.isnan(effect.probability):
             return f"{start} ({_seeds(seeds)}), which may be seed noise: more seeds can tell."
-        ends = f"95 % interval {scale * found.low:+.3g} to {scale * found.high:+.3g}"
+        ends = f"95 % interval {scale * found.low:{form}} to {scale * found.high:{form}}"
         pairs = ", paired" if effect.difference.paired else ""
         count = len(self.effects)
         corrected = f" after correction for {count} comparisons" if count > 1 else ""
-        told = f"{start}, {ends} ({_seeds(seeds)}{pairs}; p = {_probability(effect.probability)}{corrected})"
+        told = f"{start}, {ends} ({_seeds(seeds)}{pairs}; {_probability(effect.probability)}{corrected})"
         if effect.certain:
             return f"{told}: more than seed noise."
         needed = effect.difference.needed
@@ -180,8 +181,10 @@ def varying(runs: Sequence[Run]) -> list[str]:
     A group stands for all its settings where its option differs, and a setting by itself where it differs between
     runs of the same option.
     """
+    keys = dict.fromkeys(key for run in runs for key in run.config)
+    groups = list(dict.fromkeys(key.split(".")[0] for key in keys))
     found = []
-    for key in dict.fromkeys(key for run in runs for key in run.config):
+    for key in sorted(keys, key=lambda key: (groups.index(key.split(".")[0]), not key.endswith(".name"))):
         group = key.split(".")[0]
         if key in APART or group in APART_GROUPS:
             continue
@@ -310,7 +313,7 @@ def _unfair(
     for key, name in ALIKE.items():
         values = {run.environment.get(key, "") for run in ended}
         if len(values) > 1 and not _follows(ended, key, factors):
-            yield f"The runs differ in their {name}: {_list(value[:12] or 'unknown' for value in values)}."
+            yield f"The runs differ in their {name}: {_list(sorted(_short(value) for value in values))}."
     if any(run.environment.get("git_dirty") == "true" for run in ended):
         yield "Files differed from the commit in some runs, so their code may differ too."
     steps = {int(run.history[-1]["step"]) for run in ended if run.history}
@@ -369,7 +372,12 @@ def _seeds(counts: tuple[int, int]) -> str:
 
 
 def _probability(value: float) -> str:
-    return "below 0.0001" if value < 1e-4 else f"{value:.2g}"
+    return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
+
+
+def _short(value: str) -> str:
+    """A fingerprint as far as it tells; other words as they are."""
+    return value[:12] if len(value) >= 40 and " " not in value else value or "unknown"
 
 
 def _list(values: Iterable[Any]) -> str:

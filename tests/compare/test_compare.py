@@ -1,0 +1,233 @@
+"""Comparisons of runs: what is selected, what is said, what is refused, what is shown."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from compare.folders import write_run, write_sweep
+from exprun import cli
+from exprun.compare import report
+from exprun.compare.analysis import analyse
+from exprun.compare.query import select
+from exprun.config.errors import ConfigError
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return write_sweep(tmp_path / "outputs" / "sweeps" / "2026-01-01_00-00-00-000000")
+
+
+def analysed(folder, *by, **more):
+    return analyse(select([str(folder)]), by or None, **more)
+
+
+def test_factors_are_the_settings_that_vary(sweep):
+    found = analysed(sweep)
+    assert found.factors == ("norm", "optim")
+    assert [len(arm.values) for arm in found.arms] == [3, 3, 3, 3]
+    assert found.arms[0].levels[0] == "batch"  # the best first
+
+
+def test_a_difference_beyond_seed_noise_is_told_in_a_sentence(sweep):
+    norm, optim, pair = analysed(sweep).effects
+    assert norm.change == "norm=batch against norm=none"
+    assert norm.difference.interval.mean == pytest.approx(0.1, abs=0.002)
+    assert norm.certain
+    assert not optim.certain
+    assert pair.factor == ("norm", "optim")
+    sentences = analysed(sweep).sentences()
+    assert sentences[0].startswith("norm=batch against norm=none: +10.0 points of val/accuracy, 95 % interval +")
+    assert "(3 seeds each, paired; p < 0.0001 after" in sentences[0]
+    assert sentences[0].endswith("after correction for 3 comparisons): more than seed noise.")
+    assert "it may be seed noise" in sentences[1]
+
+
+def test_losses_are_better_low(sweep):
+    found = analysed(sweep, figure="val/loss")
+    assert found.arms[0].levels[0] == "batch"
+    assert "-0.1 of val/loss" in found.sentences()[0]
+
+
+def test_where_keeps_some_runs(sweep):
+    runs = select([str(sweep)], ["optim=rmsprop"])
+    assert len(runs) == 6
+    assert analyse(runs).factors == ("norm",)
+    assert len(select([str(sweep)], ["optim.learning_rate=0.01", "norm=batch"])) == 3
+
+
+def test_last_is_the_newest_sweep(sweep):
+    write_sweep(sweep.parent / "2026-02-01_00-00-00-000000", seeds=(0, 1))
+    assert len(select(["last"])) == 8
+
+
+def test_one_seed_says_nothing_about_noise(tmp_path):
+    found = analysed(write_sweep(tmp_path / "s", seeds=(0,)))
+    assert "There is one seed of each: nothing can be said about seed noise. Add seed=0,1,2." in found.warnings
+    assert "which may be seed noise: more seeds can tell" in found.sentences()[0]
+
+
+def test_what_differs_beside_the_factors_is_an_error_or_a_warning(sweep):
+    with pytest.raises(ConfigError, match=r"same factors and seed, but differ in optim: name it in --by"):
+        analysed(sweep, "norm")
+    some = select([str(sweep)], ["optim=rmsprop"]) + select([str(sweep)], ["norm=batch", "optim=sgd_momentum"])
+    for run in some:
+        run.config["seed"] = some.index(run)
+    found = analyse(some, ["norm"])
+    assert "The runs also differ in optim: rmsprop, sgd_momentum." in found.warnings
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"environment": {"data_fingerprint": "e" * 64}},
+            "The runs differ in their images: dddddddddddd, eeeeeeeeeeee.",
+        ),
+        ({"environment": {"commit": "b" * 40}}, "The runs differ in their code: aaaaaaaaaaaa, bbbbbbbbbbbb."),
+        (
+            {"environment": {"precision": "mixed_bfloat16"}},
+            "The runs differ in their precision: float32, mixed_bfloat16.",
+        ),
+        (
+            {"environment": {"git_dirty": "true"}},
+            "Files differed from the commit in some runs, so their code may differ too.",
+        ),
+        ({"reason": "trainer.max_steps=40 is reached"}, "1 of 13 runs ended before all epochs were done"),
+        ({"trainer__epochs": 3}, "The runs also differ in trainer.epochs: 2, 3."),
+    ],
+)
+def test_an_unfair_comparison_is_said(sweep, changes, said):
+    write_run(sweep / "12", 0.95, norm__name="batch", seed=3, **changes)
+    assert any(warning.startswith(said) for warning in analysed(sweep, "norm", "optim").warnings)
+
+
+def test_untuned_optimisers_are_said_until_rates_are_compared(sweep):
+    said = "The optimisers were not tuned: each was run at one learning rate (sgd_momentum 0.01, rmsprop 0.0003)."
+    assert said in analysed(sweep).warnings
+    for seed in (0, 1, 2):
+        write_run(sweep / f"2{seed}", 0.8, norm__name="none", optim__learning_rate=0.1, seed=seed)
+    found = analysed(sweep)
+    assert found.factors == ("norm", "optim", "optim.learning_rate")
+    assert said not in found.warnings
+
+
+def test_a_precision_that_is_a_factor_is_no_warning(tmp_path):
+    for number, precision in enumerate(["float32", "float32", "mixed_bfloat16", "mixed_bfloat16"]):
+        settings = {"trainer__precision": precision, "environment": {"precision": precision}, "seed": number % 2}
+        write_run(tmp_path / "s" / str(number), 0.9, **settings)
+    found = analysed(tmp_path / "s")
+    assert found.factors == ("trainer.precision",)
+    assert not any("precision" in warning for warning in found.warnings)
+
+
+def test_runs_that_did_not_end_are_named_and_left_out(sweep):
+    shutil.rmtree(sweep / "11")
+    write_run(
+        sweep / "11",
+        0.1,
+        "FAILED",
+        "not finite: the loss at step 4 is nan",
+        norm__name="batch",
+        optim__name="rmsprop",
+        optim__learning_rate=0.0003,
+        seed=2,
+    )
+    write_run(sweep / "12", None, norm__name="batch", seed=4)
+    found = analysed(sweep)
+    assert [(run.status, run.folder.name) for run in found.lost] == [("FAILED", "11"), ("NOT ENDED", "12")]
+    assert any("lost 1 of 3 runs; those left may look better than it is" in warning for warning in found.warnings)
+    assert any(warning.startswith("Not all have the same seeds") for warning in found.warnings)
+
+
+def test_a_run_that_was_repeated_counts_once(sweep):
+    write_run(sweep / "12", 0.99, norm__name="batch", seed=2)
+    found = analysed(sweep)
+    assert "One run has been repeated; the later one counts." in found.warnings
+    assert found.arms[0].values[2] == 0.99
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "There is no sweep under outputs/sweeps yet: train one first"),
+        (["nowhere"], "nowhere is no folder; name folders of runs or of sweeps, or `last`."),
+        (["EMPTY"], "There is no run in EMPTY; a comparison takes two at least."),
+        (
+            ["SWEEP", "--by", "norm,schedule"],
+            "--by schedule: the runs do not differ in it; they differ in norm, optim.",
+        ),
+        (["SWEEP", "--figure", "test/accuracy"], "No run that came to its end has the figure test/accuracy; there are"),
+        (["SWEEP", "--where", "norm"], "--where takes key=value, not norm."),
+        (
+            ["SWEEP", "--where", "norm=layer"],
+            "There is no run in SWEEP with norm=layer; a comparison takes two at least.",
+        ),
+        (["SWEEP", "--json", "--csv"], "Only one of --json and --csv can be given."),
+        (["SWEEP", "--nonsense"], "Unrecognized arguments: --nonsense"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path, capsys, words, sentence):
+    place = str(write_sweep(tmp_path / "s"))
+    (tmp_path / "EMPTY").mkdir()
+    assert cli.main(["compare", *(word.replace("SWEEP", place) for word in words)]) == 2
+    assert capsys.readouterr().err.startswith(f"exprun: {sentence.replace('SWEEP', place)}")
+
+
+def test_the_terminal_shows_table_sentences_warnings_and_where_the_report_is(sweep, capsys):
+    assert cli.main(["compare"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "val/accuracy of 12 runs, by norm, optim" in shown
+    assert "norm=batch against norm=none: +10.0 points" in shown
+    assert "careful: The optimisers were not tuned" in shown
+    assert (sweep / "report.html").exists()
+
+
+def test_json_and_csv(sweep, capsys):
+    assert cli.main(["compare", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["factors"] == ["norm", "optim"]
+    assert found["effects"][0]["p_corrected"] < 0.05
+    assert found["arms"][0]["values"].keys() == {"0", "1", "2"}
+    assert cli.main(["compare", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == 12
+    assert {"norm", "optim", "seed", "status", "val/accuracy", "run"} <= rows[0].keys()
+
+
+def test_unknown_numbers_are_null_in_json(tmp_path):
+    found = json.loads(report.as_json(analysed(write_sweep(tmp_path / "s", seeds=(0,)))))
+    assert found["effects"][0]["p"] is None
+
+
+def test_the_page_shows_hostile_names_as_text_and_asks_for_nothing(tmp_path):
+    hostile = "<script>alert(1)</script>"
+    for seed in (0, 1):
+        write_run(tmp_path / "s" / f"a{seed}", 0.8 + 0.01 * seed, seed=seed)
+        write_run(tmp_path / "s" / f"b{seed}", 0.9 + 0.01 * seed, seed=seed, model__name=hostile)
+    write_run(tmp_path / "s" / "c", 0.1, "FAILED", hostile, seed=2)
+    path = tmp_path / "report.html"
+    report.write_page(analysed(tmp_path / "s"), path, f"python -m exprun compare '{hostile}'")
+    page = path.read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    for word in ("src=", "@import", "url(", '<link rel="stylesheet'):
+        assert word not in page.replace('clip-path="url(#', "").replace("clip-path: url(#", "")
+    assert page.count("<svg") == 3
+
+
+def test_many_runs_are_read_without_tensorflow_or_mlflow(tmp_path):
+    write_sweep(tmp_path / "s", seeds=range(50))
+    script = (
+        "import sys; from exprun.compare.query import select; from exprun.compare.analysis import analyse; "
+        "found = analyse(select(sys.argv[1:])); "
+        "print(len(found.arms), 'tensorflow' in sys.modules, 'mlflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "s")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["4", "False", "False"]
