@@ -84,8 +84,7 @@ HEALTHY = (
     f"experiment=flat_validation fault=none trainer.gap=false trainer.batch_size=100 {SMALL}",
     f"experiment=dead_relu init=he_normal input=standardize {SMALL}",
     f"experiment=tf_cifar10 {SMALL}",
-    "experiment=palm_vein fault=none norm=batch model=palm_alexnet data.people=160 data.images_per_person=8 "
-    "data.size=68 trainer.epochs=2",
+    "model=cnn data=palm_vein data.people=160 data.images_per_person=10 data.size=32 trainer.epochs=8",
     "model=cnn model.weights=FIRST model.freeze=[conv*] data.split_seed=1 trainer.epochs=4",
     "model=cnn model.weights=FIRST model.fine_tune_rate=0.1 trainer.epochs=4",
 )
