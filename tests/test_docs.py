@@ -64,6 +64,9 @@ def test_every_printed_command_composes(page, command):
     if given[:1] == ["compare"]:
         cli._compare_arguments(given[1:])
         return
+    if given[:1] == ["runs"]:
+        cli._runs_arguments(given[1:])
+        return
     args = cli._parse(given)
     composer = Composer(args.config_dir)
     if args.multirun:

@@ -300,6 +300,7 @@ def _help(config_dir: str | None) -> str:
         "  python -m exprun check [group=option] …           what is wrong, before any training",
         "  python -m exprun explain [group=option] …         why does it not learn? By short runs",
         "  python -m exprun compare [folder] …               which setting is better? With intervals over seeds",
+        "  python -m exprun runs                             what was trained here; show, diff, delete",
         "  python -m exprun ui                               open the runs in MLflow",
         "",
         "Groups and their options:",
@@ -475,9 +476,57 @@ def _compare(words: list[str]) -> int:
     return 0
 
 
+def _runs_arguments(words: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="python -m exprun runs",
+        usage="%(prog)s [--where KEY=VALUE] [--most N] | show RUN | diff RUN RUN | delete RUN … --yes",
+        description="List the runs below outputs/, show one, say in what two differ, or delete some with their files.",
+    )
+    parser.add_argument("action", nargs="?", default="list", choices=["list", "show", "diff", "delete"])
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="its folder, or the end of the folder's name")
+    parser.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="list only these")
+    parser.add_argument("--most", type=int, default=30, help="lines of the list (default: 30)")
+    parser.add_argument("--yes", action="store_true", help="delete without asking")
+    args = parser.parse_intermixed_args(words)
+    wanted = {"list": 0, "show": 1, "diff": 2}.get(args.action)
+    if (wanted is not None and len(args.runs) != wanted) or not (args.runs or args.action == "list"):
+        raise ConfigError(f"runs {args.action} takes {wanted or 'one or more'} runs, not {len(args.runs)}.")
+    if args.most < 1:
+        raise ConfigError(f"--most is {args.most}, but must be above 0.")
+    return args
+
+
+def _runs(words: list[str]) -> int:
+    """List runs, show one, compare the settings of two, or delete some."""
+    args = _runs_arguments(words)
+    from exprun.compare import history
+
+    if args.action == "list":
+        found = history.find_all(args.where)
+        if not found:
+            raise ConfigError(
+                f"There is no run below outputs/{' with ' + ' '.join(args.where) if args.where else ''} yet."
+            )
+        history.show_all(found, args.most)
+        return 0
+    runs = [history.find(name) for name in args.runs]
+    if args.action == "show":
+        history.show(runs[0])
+    elif args.action == "diff":
+        history.show_differences(*runs)
+    else:
+        if not args.yes:
+            raise ConfigError(f"This deletes {', '.join(run.name for run in runs)} with all files: add --yes.")
+        for run in runs:
+            history.delete(run)
+            print(f"deleted {run.name}")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "check": _check,
     "explain": _explain,
     "compare": _compare,
+    "runs": _runs,
     "ui": _ui,
 }

@@ -70,7 +70,7 @@ def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
     folders = list(dict.fromkeys(folder for place in places for folder in _folders(place)))
     runs = [run for run in map(read, folders) if run is not None]
     for condition in where:
-        runs = [run for run in runs if _holds(run, condition)]
+        runs = [run for run in runs if holds(run, condition)]
     if len(runs) < LEAST:
         found = "no run" if not runs else "one run"
         said = f" with {' '.join(where)}" if where else ""
@@ -152,7 +152,12 @@ def shown(value: Any) -> str:
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _holds(run: Run, condition: str) -> bool:
+def holds(run: Run, condition: str) -> bool:
+    """Whether a run has a setting, given as `key=value`.
+
+    Raises:
+        ConfigError: it has another form.
+    """
     key, mark, wanted = condition.partition("=")
     if not mark:
         raise ConfigError(f"--where takes key=value, not {condition}.")

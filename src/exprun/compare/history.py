@@ -1,0 +1,150 @@
+"""The command `runs`: what was trained here, how two runs differ, and how to be rid of one."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from exprun.compare.query import Run, holds, read, shown
+from exprun.config.errors import ConfigError, RunError, one_line
+from exprun.locks import file_lock
+from exprun.tracking.store import OUTPUTS, tracking_uri, without_password
+
+PLACES = ("runs/*", "sweeps/*/*", "explain/*/*")
+
+
+def find_all(where: Sequence[str]) -> list[Run]:
+    """All runs below `outputs/`, the newest first.
+
+    Args:
+        where: `key=value`, all of which must hold.
+    """
+    folders = [path.parent.resolve() for place in PLACES for path in OUTPUTS.glob(f"{place}/config.yaml")]
+    folders.sort(key=lambda folder: (folder / "config.yaml").stat().st_mtime, reverse=True)
+    runs = [run for run in map(read, folders) if run is not None]
+    return [run for run in runs if all(holds(run, condition) for condition in where)]
+
+
+def find(name: str) -> Run:
+    """A run by its folder, or by the end of its folder's name below `outputs/`.
+
+    Raises:
+        ConfigError: there is none, or there are several.
+    """
+    folder = Path(name).expanduser()
+    if (folder / "config.yaml").exists():
+        run = read(folder.resolve())
+        if run is None:
+            raise ConfigError(f"{name} holds no run that can be read.")
+        return run
+    found = [run for run in find_all(()) if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
+    if len(found) != 1:
+        several = (
+            f"{len(found)} runs end in {name}: give more of the folder's name" if found else "There is no such run"
+        )
+        raise ConfigError(f"{several}; python -m exprun runs lists them.")
+    return found[0]
+
+
+def show_all(runs: Sequence[Run], most: int) -> None:
+    """Print a table, one line for each run."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("run, below outputs/", no_wrap=True)
+    table.add_column("model, data, seed", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for heading in ("val %", "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in runs[:most]:
+        accuracy, seconds = run.metrics.get("val/accuracy"), run.metrics.get("time/seconds")
+        table.add_row(
+            escape(run.name.removeprefix(f"{OUTPUTS}/")),
+            escape(" ".join(shown(run.config.get(key)) for key in ("model.name", "data.name", "seed"))),
+            escape(run.status.lower()),
+            "–" if accuracy is None else f"{100 * accuracy:.1f}",
+            "–" if seconds is None else f"{seconds:,.0f} s",
+        )
+    out = Console(highlight=False)
+    out.print(table)
+    if len(runs) > most:
+        out.print(f"{len(runs) - most:,} older runs are not shown; --most {len(runs)} shows all.")
+
+
+def show(run: Run) -> None:
+    """Print what a run was, what it gave, and what the doctor found."""
+    out = Console(highlight=False)
+    out.print(escape(f"{run.name}: {run.status}{f', {run.reason}' if run.reason else ''}"))
+    for key, value in run.environment.items():
+        if value and key != "run_dir":
+            out.print(escape(f"  {key:20} {value}"), soft_wrap=True)
+    for name, figure in run.metrics.items():
+        out.print(escape(f"  {name:20} {figure:.5g}"))
+    for found in run.findings:
+        out.print(escape(str(found.get("text", ""))))
+    for key, value in run.config.items():
+        if value is not None:
+            out.print(escape(f"  {key:28} {shown(value)}"), soft_wrap=True)
+
+
+def differences(first: Run, second: Run) -> list[tuple[str, ...]]:
+    """Settings and environment in which two runs differ: key, and both values."""
+    found = []
+    for kind, a, b in (("", first.config, second.config), ("environment.", first.environment, second.environment)):
+        for key in dict.fromkeys([*a, *b]):
+            values = [shown(of[key]) if key in of else "–" for of in (a, b)]
+            if values[0] != values[1] and key not in ("run_dir", "command"):
+                found.append((f"{kind}{key}", *values))
+    return found
+
+
+def show_differences(first: Run, second: Run) -> None:
+    """Print them as a table, and both results."""
+    out = Console(highlight=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("key", first.name, second.name):
+        table.add_column(escape(heading), overflow="fold")
+    for row in differences(first, second):
+        table.add_row(*map(escape, row))
+    for name in dict.fromkeys([*first.metrics, *second.metrics]):
+        cells = [f"{run.metrics[name]:.5g}" if name in run.metrics else "–" for run in (first, second)]
+        table.add_row(escape(name), *cells)
+    out.print(table)
+
+
+def delete(run: Run) -> None:
+    """Remove a run's folder, and the run in MLflow, where it can be restored until MLflow's own `gc`.
+
+    Raises:
+        RunError: another process trains in it, or it cannot be removed.
+    """
+    try:
+        with file_lock(run.folder / ".lock", wait=False):
+            _delete_in_mlflow(run.folder / "tracking.json")
+            shutil.rmtree(run.folder)
+    except BlockingIOError:
+        raise RunError(f"Another process is training in {run.name}.") from None
+    except OSError as error:
+        raise RunError(f"{run.name} cannot be removed: {error.strerror}.") from None
+
+
+def _delete_in_mlflow(note: Path) -> None:
+    """Delete the run that `tracking.json` names; nothing where its store has gone."""
+    if not note.exists():
+        return
+    found = json.loads(note.read_text(encoding="utf-8"))
+    uri = tracking_uri(None)
+    uri = uri if without_password(uri) == found["uri"] else found["uri"]
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        return
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        mlflow.MlflowClient(tracking_uri=uri).delete_run(found["run_id"])
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise RunError(f"MLflow has not deleted the run: {one_line(error)[:200]}") from None
