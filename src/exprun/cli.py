@@ -16,6 +16,8 @@ from exprun.config.errors import ConfigError, RunError, UserError, one_line
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from exprun.config.schema import Config
+
 EXAMPLES = (
     ("python -m exprun", "a small network on embedded digits, in seconds"),
     ("python -m exprun model=vgg16 optim=sgd_momentum", "VGG-16 with batch norm"),
@@ -193,29 +195,111 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     options = {"--config-dir": args.config_dir, "--config-name": args.config_name}
     given = [word for option, value in options.items() if value for word in (option, value)]
     os.environ["EXPRUN_OPTIONS"] = shlex.join(given)  # for the jobs, which may run in processes of their own
-    from hydra.errors import HydraException
-
     from exprun.signals import Killed
 
     try:
-        returned = (hydra.multirun if multirun else hydra.run)(composer.config_name, job, [*overrides, mode])
+        if multirun:
+            return _sweep(args, composer, hydra, configs, [*overrides, mode])
+        scores = _hydra(lambda: hydra.run(composer.config_name, job, [*overrides, mode]))
     except Killed as killed:
         return _fail(f"stopped by {killed.name}.", killed.exit_code)
+    return 1 if any(not score.finished for score in scores) else 0
+
+
+def _hydra(start: Callable[[], Any]) -> "list[Score]":
+    """Let Hydra run its jobs; what they gave."""
+    from hydra.errors import HydraException
+
+    try:
+        return list(_scores(start()))
     except HydraException as error:
         raise ConfigError(str(error)) from None
     except OSError as error:
         raise RunError(f"{error.filename or 'A folder'} cannot be written: {error.strerror}.") from None
-    scores = list(_scores(returned))
-    failed = sum(not score.finished for score in scores)
-    if multirun and failed:
-        _fail(f"{failed} of {len(scores)} runs failed.", 1)
-    return 1 if failed else 0
+
+
+def _sweep(args: argparse.Namespace, composer: Any, hydra: Any, configs: "list[Config]", overrides: list[str]) -> int:
+    """Run all jobs of a sweep that are not done yet, and say what became of them."""
+    from exprun import sweep
+    from exprun.config.compose import quoted
+
+    folder = None
+    options = os.environ["EXPRUN_OPTIONS"]
+    given = [word for word in args.overrides if not word.startswith("hydra.mode=")]
+    # A sweep in a folder that was named goes on there; what a sweeper searches for is not the same again.
+    if configs and not any(word.startswith(("hydra.sweep.dir=", "hydra/sweeper=")) for word in given):
+        folder = sweep.sweep_folder(given, options, configs[0].sweep.rerun)
+        overrides = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}"]
+    words = shlex.split(options)
+    command = shlex.join(["python", "-m", "exprun", "-m", *words, *given])
+    parent = _parent_run(composer, configs, folder, given, command)
+    try:
+        scores = _hydra(lambda: hydra.multirun(composer.config_name, job, overrides))
+    except sweep.Stopped:
+        if parent is not None:
+            parent.close("FAILED", {}, [])
+        return _fail("the sweep ends with the run that failed (sweep.on_failure=stop).", 1)
+    except BaseException:
+        if parent is not None:
+            parent.close("KILLED", {}, [])
+        raise
+    finally:
+        os.environ.pop(sweep.ENVIRONMENT, None)
+    counts = {state: sum(score.state == state for score in scores) for state in ("trained", "kept", "taken", "failed")}
+    told = {"trained": "trained", "kept": "kept from before", "taken": "left to another process", "failed": "failed"}
+    summary = ", ".join(f"{count} {told[state]}" for state, count in counts.items() if count)
+    if parent is not None:
+        parent.close("FAILED" if counts["failed"] else "FINISHED", {"exprun.runs": summary}, [])
+    if scores and configs and configs[0].progress != "quiet":
+        print(f"sweep: {len(scores)} runs: {summary}.")
+        if folder is not None and len(scores) > counts["failed"] + 1:
+            print(f"  compare  python -m exprun compare {os.path.relpath(folder)}")
+    return _fail(f"{counts['failed']} of {len(scores)} runs failed.", 1) if counts["failed"] else 0
+
+
+def _parent_run(composer: Any, configs: "list[Config]", folder: Path | None, given: list[str], command: str) -> Any:
+    """Tell the jobs of their sweep; open its run in MLflow, where there is one and something is left to do."""
+    from exprun import sweep
+
+    if folder is None:
+        return None
+    factors = composer.varied(given)
+    known = sweep.Sweep(folder.name, factors)
+    left = [n for n in range(len(configs)) if sweep.status_of(folder / str(n)) != "FINISHED"]
+    if not left or configs[0].tracking.name != "mlflow":
+        known.announce()
+        return None
+    from exprun.tracking.parent import Parent
+    from exprun.tracking.store import without_password
+
+    tags = {"exprun.sweep": folder.name, "exprun.factors": ", ".join(factors)}
+    name = f"sweep {without_password(' '.join(given))}"
+    parent = Parent(configs[0], folder, name, command, tags)
+    if not any(word.startswith("hydra/launcher=") for word in given):
+        from exprun.logs import logging_to
+
+        with logging_to(folder / "sweep.log"):
+            import tensorflow  # noqa: F401  # the jobs need it anyway, and the store is opened meanwhile
+    found = parent.tags() or {}
+    sweep.Sweep(folder.name, factors, found.get("mlflow.parentRunId", "")).announce()
+    return parent
 
 
 class Score(float):
-    """The figure that a sweeper optimises, and whether the run that gave it came to its end."""
+    """The figure that a sweeper optimises, and what became of the run: trained, kept, taken or failed."""
 
-    finished = True
+    state = "trained"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end, here or elsewhere."""
+        return self.state != "failed"
+
+
+def _score(value: float, state: str) -> Score:
+    score = Score(value)
+    score.state = state
+    return score
 
 
 def _scores(returned: Any) -> Iterator[Score]:
@@ -233,8 +317,7 @@ def job(config: "DictConfig") -> Score:
     from omegaconf import OmegaConf, open_dict
 
     from exprun.config.compose import typed
-    from exprun.run_folder import COMPLETE
-    from exprun.runner import run
+    from exprun.sweep import Stopped, announced, goes_on
     from exprun.tracking.store import without_password
 
     hydra = HydraConfig.get()
@@ -248,32 +331,59 @@ def job(config: "DictConfig") -> Score:
     plain.pop("hydra", None)
     typed_config = typed({str(key): value for key, value in plain.items()}, {o.split("=")[0] for o in overrides})
     shown = without_password(" ".join(overrides))
-    label = f"run {hydra.job.num} ({shown})" if sweeping else ""
-    if sweeping and typed_config.progress != "quiet":
-        print(f"{label}:", flush=True)
-    if sweeping and typed_config.tracking.run_name is None:
-        typed_config.tracking.run_name = f"{hydra.job.num} {shown}"[:200]
     words = ["python", "-m", "exprun", *shlex.split(os.environ.get("EXPRUN_OPTIONS", "")), *overrides]
+    if not sweeping:
+        return _attempt(typed_config, shlex.join(words), "")
+    label = f"run {hydra.job.num} ({shown})"
+    if typed_config.progress != "quiet":
+        print(f"{label}:", flush=True)
+    if typed_config.tracking.run_name is None:
+        typed_config.tracking.run_name = f"{hydra.job.num} {shown}"[:200]
+    if (known := announced()) is not None and typed_config.tracking.name == "mlflow":
+        typed_config.tracking.tags = {**(typed_config.tracking.tags or {}), **known.tags(overrides)}
+    if not goes_on(typed_config, Path(typed_config.run_dir)):
+        return _failed(f"{label} failed before, and sweep.rerun=never", 1)
+    score = _attempt(typed_config, shlex.join(words), label)
+    for attempt in range(typed_config.sweep.retries):
+        if score.finished:
+            break
+        print(f"{label}, try {attempt + 2}:", flush=True)
+        typed_config.trainer.resume = True
+        score = _attempt(typed_config, shlex.join(words), label)
+    if not score.finished and typed_config.sweep.on_failure == "stop":
+        raise Stopped
+    return score
 
-    def failed(reason: str, code: int) -> Score:
-        _fail(f"{label} failed: {reason}" if sweeping else reason, code)
-        score = Score("nan")
-        score.finished = False
-        return score
 
+def _failed(sentence: str, code: int) -> Score:
+    _fail(sentence, code)
+    return _score(float("nan"), "failed")
+
+
+def _attempt(config: "Config", command: str, label: str) -> Score:
+    """One try of a run; `label` names it in a sweep."""
+    from exprun.run_folder import COMPLETE, TakenError
+    from exprun.runner import run
+
+    start = f"{label} failed: " if label else ""
     try:
-        result = run(typed_config, _session(), shlex.join(words))
+        result = run(config, _session(), command)
+    except TakenError as error:
+        if not label:
+            return _failed(str(error), error.exit_code)
+        print(f"{label}: another process is at it.")
+        return _score(float("nan"), "taken")
     except UserError as error:
-        return failed(str(error), error.exit_code)
+        return _failed(f"{start}{error}", error.exit_code)
     except Exception as error:
         known = f"{type(error).__name__}: {one_line(error)[:200]}"
-        return failed(f"{known} (the whole of it is in {typed_config.run_dir}/run.log)", 1)
-    if result.reason == COMPLETE:
-        print(f"exprun: the run in {result.run_dir} is complete already.")
+        return _failed(f"{start}{known} (the whole of it is in {config.run_dir}/run.log)", 1)
+    if result.reason == COMPLETE and config.progress != "quiet":
+        print("  kept from before" if label else f"exprun: the run in {result.run_dir} is complete already.")
     if result.status != "FINISHED":
-        return failed(result.reason, 1)
-    best = "val/best_accuracy" if typed_config.trainer.select == "val/accuracy" else "val/best_loss"
-    return Score(result.metrics.get(best, float("nan")))
+        return _failed(f"{start}{result.reason}", 1)
+    best = "val/best_accuracy" if config.trainer.select == "val/accuracy" else "val/best_loss"
+    return _score(result.metrics.get(best, float("nan")), "kept" if result.reason == COMPLETE else "trained")
 
 
 _SESSIONS: list[Any] = []

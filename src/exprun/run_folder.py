@@ -27,6 +27,7 @@ FREE_ON_RESUME = {
     ("trainer", "resume"),
     ("trainer", "log_every"),
     ("tracking",),
+    ("sweep",),
     ("data", "cache"),
 }
 
@@ -51,6 +52,10 @@ class RunResult:
     run_dir: Path
 
 
+class TakenError(RunError):
+    """Another process is at this run."""
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from training in the same folder."""
@@ -58,7 +63,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             stack.enter_context(file_lock(folder / ".lock", wait=False))
         except BlockingIOError:
-            raise RunError(f"Another process is training in {folder}.") from None
+            raise TakenError(f"Another process is training in {folder}.") from None
         yield
 
 

@@ -7,6 +7,7 @@ from exprun.doctor.callback import limits_of
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject
+from exprun.doctor.finding import Finding
 from exprun.doctor.pace import Pace
 from exprun.doctor.watch import Guess, Watch, guess_of
 
@@ -46,6 +47,12 @@ def test_a_loss_at_chance_is_told_after_enough_steps():
     assert told(watch(), [2.303] * 99, [0.1] * 99) == []
     assert "loss-at-chance" in told(watch(), [2.303] * 100, [0.1] * 100)
     assert "loss-at-chance" in told(watch(), [2.303] * 100, [np.nan] * 100)
+
+
+def test_a_loss_at_chance_confirms_a_suspicion_about_labels():
+    one = watch()
+    one.suspect([Finding("shuffled-labels", "note", "training labels", "")])
+    assert told(one, [2.303] * 100, [0.1] * 100) == ["shuffled-labels", "loss-at-chance"]
 
 
 def test_a_loss_that_falls_or_an_accuracy_above_chance_is_left_alone():

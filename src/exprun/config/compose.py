@@ -106,6 +106,11 @@ class Composer:
             )
         return configs
 
+    def varied(self, overrides: Sequence[str]) -> list[str]:
+        """The keys that overrides give several values, but for the seed."""
+        found = [o for o in self._parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
+        return [override.key_or_group for override in found if override.key_or_group != "seed"]
+
     def check_overrides(self, overrides: Sequence[str]) -> None:
         """Refuse what is no override, names no key or group, or picks an option that is not there.
 
@@ -303,6 +308,12 @@ def passed(overrides: Sequence[str]) -> list[str]:
         plus = "++" if key in inside or key.startswith("tracking.tags.") else ""
         found.append(f"{plus}{key}{equals}{value}")
     return found
+
+
+def quoted(text: str) -> str:
+    """Any text as a value in Hydra's grammar."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    return f"'{escaped}'"
 
 
 def _needs_quotes(value: str) -> bool:

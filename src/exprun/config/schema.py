@@ -378,6 +378,19 @@ class Tracking:
 
 
 @dataclass(config=STRICT)
+class Sweep:
+    """What a sweep does when its command is repeated, and when one of its runs fails."""
+
+    name: Literal["default"] = setting("The one option.")
+    rerun: Literal["failed", "never", "always"] = setting(
+        "When the same command comes again: unfinished and failed runs, unfinished ones only, or all in a new folder.",
+        "failed",
+    )
+    on_failure: Literal["continue", "stop"] = setting("After a run that failed: go on, or end the sweep.", "continue")
+    retries: int = setting("Further tries of a run that failed.", 0, ge=0, le=100)
+
+
+@dataclass(config=STRICT)
 class Config:
     """A whole run."""
 
@@ -394,6 +407,7 @@ class Config:
     doctor: Doctor
     trainer: Trainer
     tracking: Tracking
+    sweep: Sweep
     run_dir: str = setting("Folder of the run.", min_length=1)
     seed: int = setting("Of weights, order of images, augmentation and dropout.", 0, ge=0, lt=2**32)
     progress: Literal["auto", "rich", "plain", "quiet"] = setting("What the terminal shows.", "auto")

@@ -14,6 +14,7 @@ PATCHES, PATCH = 96, 3  # random filters of the probe, and their size
 DIGESTED = 200 * 2**20  # bytes of images that are compared between splits
 TOO_FREQUENT = 0.8  # share of a class beside which a probe can hardly be better than guessing
 LEAST_ANSWERS = 30  # fewer held-out images cannot tell
+LEAST_IMAGES, FOLDS = 90, 5  # of a probe
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
     own = _Probe(features(train.pixels), train.pixel_labels)
     if own.chance > TOO_FREQUENT:
         return
-    if own.answers < LEAST_ANSWERS or own.fitted < 8 * own.classes or own.above_chance():
+    if own.answers < LEAST_IMAGES or own.fitted < 8 * own.classes or own.above_chance():
         return
     reference = None
     if len(sets) == 2:
@@ -224,7 +225,7 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
         assert val.pixels is not None
         assert val.pixel_labels is not None
         found = _Probe(features(val.pixels), val.pixel_labels)
-        reference = found if found.answers >= LEAST_ANSWERS and found.above_chance() else None
+        reference = found if found.answers >= LEAST_IMAGES and found.above_chance() else None
     beside = (
         f". On validation images the same classifier gets {reference.accuracy:.0%}"
         if reference
@@ -234,8 +235,8 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
         "shuffled-labels",
         "error" if reference else "note",
         "training labels",
-        f"A simple classifier, fitted on {own.fitted:,} training images, is right on {own.accuracy:.1%} of "
-        f"{own.answers:,} others; always answering the most frequent class is right on {own.chance:.1%}{beside}.",
+        f"A simple classifier, fitted on {own.fitted:,} training images, is right on {own.accuracy:.1%} of others "
+        f"({own.answers:,} in five turns); always answering the most frequent class is right on {own.chance:.1%}{beside}.",
         numbers={"accuracy": own.accuracy, "chance": own.chance},
     )
 
@@ -289,7 +290,7 @@ def _small(images: np.ndarray) -> np.ndarray:
 
 
 class _Probe:
-    """Ridge regression from features to classes: two thirds to fit on, one third to ask about.
+    """Ridge regression from features to classes: each fifth of the images is asked about, the others are fitted.
 
     Args:
         features: (images, features).
@@ -298,27 +299,33 @@ class _Probe:
 
     def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
         order = np.random.default_rng(0).permutation(len(labels))
-        cut = 2 * len(order) // 3
-        fit, ask = order[:cut], order[cut:]
         _, y = np.unique(labels, return_inverse=True)
-        self.fitted, self.answers, self.classes = len(fit), len(ask), int(y.max(initial=0)) + 1
+        self.answers, self.classes = len(order), int(y.max(initial=0)) + 1
+        self.fitted = self.answers - self.answers // FOLDS
         self.accuracy, self.chance = 0.0, 1.0
-        if self.answers < LEAST_ANSWERS:
+        if self.answers < LEAST_IMAGES:
             return
-        x = (features - features[fit].mean(0)) / (features[fit].std(0) + 1e-3)
-        x = np.tanh(x / 3)  # far-off values decide nothing
         targets = np.eye(self.classes, dtype=np.float32)[y]
-        centre = targets[fit].mean(0)
-        kernel = x[fit] @ x[fit].T
-        weights = np.linalg.solve(
-            kernel + 0.05 * np.trace(kernel) / max(1, cut) * np.eye(cut, dtype=np.float32), targets[fit] - centre
-        )
-        answers = x[ask] @ (x[fit].T @ weights) + centre
-        self.right = int((answers.argmax(1) == y[ask]).sum())
-        self.accuracy = self.right / self.answers
-        self.chance = float(np.bincount(y[ask]).max() / self.answers)
+        right = 0
+        for ask in np.array_split(order, FOLDS):
+            fit = np.setdiff1d(order, ask)
+            right += int((_answered(features, targets, fit, ask).argmax(1) == y[ask]).sum())
+        self.accuracy = right / self.answers
+        self.chance = float(np.bincount(y).max() / self.answers)
 
     def above_chance(self) -> bool:
         """Whether luck alone is right so often in fewer than 1 of 1,000 cases (one-sided binomial, normal limit)."""
         deviation = np.sqrt(self.chance * (1 - self.chance) / max(1, self.answers))
         return self.accuracy > self.chance + 3.1 * deviation
+
+
+def _answered(features: np.ndarray, targets: np.ndarray, fit: np.ndarray, ask: np.ndarray) -> np.ndarray:
+    """Fit on some images, answer for others: (asked, classes)."""
+    x = (features - features[fit].mean(0)) / (features[fit].std(0) + 1e-3)
+    x = np.tanh(x / 3)  # far-off values decide nothing
+    centre = targets[fit].mean(0)
+    kernel = x[fit] @ x[fit].T
+    weights = np.linalg.solve(
+        kernel + 0.05 * np.trace(kernel) / max(1, len(fit)) * np.eye(len(fit), dtype=np.float32), targets[fit] - centre
+    )
+    return np.asarray(x[ask] @ (x[fit].T @ weights) + centre)

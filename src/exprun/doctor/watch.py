@@ -92,7 +92,7 @@ class Watch:
         return step >= self._next and self._seconds <= self.limits.share * passed_by
 
     def suspect(self, findings: Iterable[Finding]) -> None:
-        """Keep a suspicion about labels, which a classifier alone cannot prove, for evaluations to confirm."""
+        """Keep a suspicion about labels, which a classifier alone cannot prove, for the run to confirm."""
         self._suspicion = next((f for f in findings if (f.cause, f.severity) == SUSPICION), None)
 
     def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
@@ -211,6 +211,8 @@ class Watch:
             if mean > 2 * self.guess.loss and mean > 1.2 * (self._first_loss or mean):
                 yield self._high_rate(step, mean)
                 return
+            if self._suspicion is not None:
+                yield replace(self._suspicion, severity="warning", step=step)
             right = "" if np.isnan(accuracy) else f" and the accuracy {accuracy:.1%}"
             yield Finding(
                 "loss-at-chance",

@@ -101,8 +101,8 @@ def explain(
     deadline = time.monotonic() + 60 * minutes
     composer = Composer(config_dir)
     study = _prepared(composer, overrides, against, minutes, seeds, steps)
-    from exprun.explain.parent import Parent
     from exprun.explain.report import Report
+    from exprun.tracking.parent import Parent
 
     study.folder.mkdir(parents=True)
     report = Report(study, quiet=study.ends[0].config.progress == "quiet")
@@ -117,7 +117,13 @@ def explain(
                 texts = remedies(study.findings, study.ends[0].config)
                 study.changes, study.refused = from_remedies(composer, study.ends[0], study.overrides, texts)
             report.beginning()
-            parent = Parent(study.ends[0].config, study.folder, study.command, " ".join(study.overrides))
+            parent = Parent(
+                study.ends[0].config,
+                study.folder,
+                f"explain {' '.join(study.overrides)}",
+                study.command,
+                {"exprun.explain": " ".join(study.overrides)},
+            )
             trials.tags = parent.tags()
             compare(study, trials, steps)
         except OutOfTimeError as error:

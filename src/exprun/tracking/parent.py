@@ -1,4 +1,4 @@
-"""The MLflow run whose children the short runs are. A store that fails costs the record there, nothing else."""
+"""The MLflow run whose children several runs are. A store that fails costs the record there, nothing else."""
 
 import logging
 import threading
@@ -13,28 +13,29 @@ from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.store import without_password
 
 log = logging.getLogger(__name__)
-OPEN_SECONDS = 30.0  # that the comparison waits for a store
+OPEN_SECONDS = 30.0  # that its children wait for a store
 CLOSE_SECONDS = 60.0
 
 
 class Parent:
-    """Opens the parent run in a thread of its own, while the data is read, and closes it at the end.
+    """Opens the parent run in a thread of its own, and closes it at the end; in a folder that has one, that again.
 
     Args:
-        config: as it is.
-        folder: of the comparison.
+        config: of a child: where it is logged.
+        folder: of all.
+        name: of the run.
         command: repeats it.
-        what: is compared, as a tag.
+        tags: of the run.
     """
 
-    def __init__(self, config: Config, folder: Path, command: str, what: str) -> None:
+    def __init__(self, config: Config, folder: Path, name: str, command: str, tags: dict[str, str]) -> None:
         self.problem: str | None = None
         self._client: Any = None
         self._run_id = ""
         self._wanted = config.tracking.name == "mlflow"
-        tags = {**(config.tracking.tags or {}), "exprun.explain": what}
-        tracked = replace(config, tracking=replace(config.tracking, tags=tags)) if self._wanted else config
-        self._tracker = MlflowTracker(tracked, folder, f"explain {what}"[:200], command)
+        all_tags = {**(config.tracking.tags or {}), **tags}
+        tracked = replace(config, tracking=replace(config.tracking, tags=all_tags)) if self._wanted else config
+        self._tracker = MlflowTracker(tracked, folder, name[:200], command)
         self._opening = threading.Thread(target=self._guarded, args=(self._open,), daemon=True)
         if self._wanted:
             self._opening.start()
@@ -75,4 +76,4 @@ class Parent:
             act()
         except Exception as error:  # whatever a server, a disk or a network does
             self.problem = without_password(one_line(error))[:200]
-            log.exception("MLflow did not take the comparison")
+            log.exception("MLflow did not take the run of all runs")
