@@ -74,6 +74,7 @@ def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
         if rerun != "always":
             for folder in sorted(root.iterdir(), reverse=True):
                 if _words(folder) == (words, options):
+                    os.utime(folder / NOTE)  # the sweep that was started last
                     return folder.resolve()
         folder = root / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
         folder.mkdir()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,14 @@ def test_where_keeps_some_runs(sweep):
 def test_last_is_the_newest_sweep(sweep):
     write_sweep(sweep.parent / "2026-02-01_00-00-00-000000", seeds=(0, 1))
     assert len(select(["last"])) == 8
+
+
+def test_a_sweep_that_was_repeated_is_the_last(sweep):
+    later = write_sweep(sweep.parent / "2026-02-01_00-00-00-000000", seeds=(0, 1))
+    for folder, when in ((sweep, 2000), (later, 1000)):
+        (folder / "sweep.json").write_text("{}")
+        os.utime(folder / "sweep.json", (when, when))
+    assert len(select(["last"])) == 12
 
 
 def test_one_seed_says_nothing_about_noise(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from exprun.config.errors import ConfigError
+from exprun.sweep import NOTE
 from exprun.tracking.source import read_environment
 from exprun.tracking.store import OUTPUTS
 
@@ -93,13 +94,19 @@ def _folders(place: str) -> list[Path]:
 
 def _last() -> Path:
     sweeps = OUTPUTS / "sweeps"
-    found = sorted(folder for folder in sweeps.glob("*") if any(folder.glob("*/config.yaml")))
+    found = sorted((folder for folder in sweeps.glob("*") if any(folder.glob("*/config.yaml"))), key=_started)
     if not found:
         raise ConfigError(
             f"There is no sweep under {sweeps} yet: train one first, for example "
             "python -m exprun -m norm=none,batch seed=0,1,2."
         )
     return found[-1].resolve()
+
+
+def _started(folder: Path) -> tuple[float, str]:
+    """When a sweep was started last; those of before there was a note of it, by their names."""
+    note = folder / NOTE
+    return note.stat().st_mtime if note.exists() else 0.0, folder.name
 
 
 def read(folder: Path) -> Run | None:

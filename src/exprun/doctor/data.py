@@ -236,7 +236,8 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
         "error" if reference else "note",
         "training labels",
         f"A simple classifier, fitted on {own.fitted:,} training images, is right on {own.accuracy:.1%} of others "
-        f"({own.answers:,} in five turns); always answering the most frequent class is right on {own.chance:.1%}{beside}.",
+        f"({own.answers:,} in five turns); always answering the most frequent class is right on {own.chance:.1%}"
+        f"{beside}.",
         numbers={"accuracy": own.accuracy, "chance": own.chance},
     )
 
