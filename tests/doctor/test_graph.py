@@ -7,7 +7,7 @@ from keras import layers
 
 from exprun.doctor import graph
 from exprun.doctor.callback import limits_of
-from exprun.norm import fused
+from exprun.norm import LocalResponseNormalization, fused
 
 LIMITS = limits_of({})
 
@@ -62,6 +62,8 @@ def test_weights_without_an_activation_between_them():
     hidden = [layers.Conv2D(4, 3), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(8)]
     assert causes(network(*hidden)) == ["missing-nonlinearity"]
     assert causes(network(*hidden, layers.Activation("tanh"))) == []
+    for norm in (layers.LayerNormalization(), LocalResponseNormalization(5, 1.0, 1e-4, 0.75)):
+        assert causes(network(hidden[0], norm, *hidden[1:])) == ["missing-nonlinearity"]
     assert causes(network(layers.Flatten())) == []  # a linear classifier is what it is meant to be
 
 

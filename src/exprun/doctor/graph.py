@@ -35,9 +35,8 @@ LINEAR = (
     layers.GlobalAveragePooling2D,
     layers.GlobalMaxPooling2D,
     layers.UpSampling2D,
-    layers.BatchNormalization,
+    *NORMS,
     layers.Rescaling,
-    layers.Normalization,
     layers.Add,
     layers.Concatenate,
     layers.Average,
@@ -151,7 +150,7 @@ def check_linear(model: Any) -> Iterator[Finding]:
     if len(weighted) < 2 or has_own_code(model):
         return
     last = weighted[-1]
-    if any(not isinstance(layer, LINEAR) and not _is_identity(layer) for layer in found[: found.index(last)]):
+    if any(not _too_weak(layer) for layer in found[: found.index(last)]):
         return
     if all(_is_linear(layer) for layer in weighted[:-1]):
         yield Finding(
@@ -178,8 +177,10 @@ def _is_linear(layer: Any) -> bool:
     return getattr(layer, "activation", None) in (None, keras.activations.linear)
 
 
-def _is_identity(layer: Any) -> bool:
-    return type(layer) is layers.Activation and _is_linear(layer)
+def _too_weak(layer: Any) -> bool:
+    """Whether a layer is known to be no activation; Keras has no local response norm, so that goes by its name."""
+    identity = type(layer) is layers.Activation and _is_linear(layer)
+    return identity or isinstance(layer, LINEAR) or type(layer).__name__ in ("LocalResponseNormalization", "LRN")
 
 
 def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
