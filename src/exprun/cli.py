@@ -629,7 +629,7 @@ def _runs(words: list[str]) -> int:
             raise ConfigError(f"This deletes {', '.join(run.name for run in runs)} with all files: add --yes.")
         for run in runs:
             history.delete(run)
-            print(f"deleted {run.name}")
+            print(f"deleted {_printable(run.name)}")
     return 0
 
 

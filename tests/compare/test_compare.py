@@ -229,6 +229,31 @@ def test_the_page_shows_hostile_names_as_text_and_asks_for_nothing(tmp_path):
     assert page.count("<svg") == 3
 
 
+def test_no_character_reaches_the_terminal_that_it_would_obey(sweep, capsys):
+    write_run(sweep / "12", 0.1, "FAILED", "\x1b[2J[red]gone", seed=9)
+    assert cli.main(["compare"]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b[2J" not in shown
+    assert "[red]gone" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("result.json", "{"),
+        ("result.json", '{"metrics": 3}'),
+        ("result.json", '{"history": [1]}'),
+        ("findings.json", "nothing"),
+        ("config.yaml", "a: [b"),
+        ("config.yaml", "seed: many"),
+        ("environment.json", "[]"),
+    ],
+)
+def test_a_damaged_record_costs_its_run_at_most(sweep, name, text):
+    (sweep / "0" / name).write_text(text)
+    assert len(select([str(sweep)])) == (12 if name == "environment.json" else 11)
+
+
 def test_many_runs_are_read_without_tensorflow_or_mlflow(tmp_path):
     write_sweep(tmp_path / "s", seeds=range(50))
     script = (

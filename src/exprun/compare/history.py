@@ -7,10 +7,9 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from exprun.compare.query import Run, holds, read, shown
+from exprun.compare.query import Run, holds, read, safe, shown
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.locks import file_lock
 from exprun.tracking.store import OUTPUTS, tracking_uri, without_password
@@ -62,9 +61,9 @@ def show_all(runs: Sequence[Run], most: int) -> None:
     for run in runs[:most]:
         accuracy, seconds = run.metrics.get("val/accuracy"), run.metrics.get("time/seconds")
         table.add_row(
-            escape(run.name.removeprefix(f"{OUTPUTS}/")),
-            escape(" ".join(shown(run.config.get(key)) for key in ("model.name", "data.name", "seed"))),
-            escape(run.status.lower()),
+            safe(run.name.removeprefix(f"{OUTPUTS}/")),
+            safe(" ".join(shown(run.config.get(key)) for key in ("model.name", "data.name", "seed"))),
+            safe(run.status.lower()),
             "–" if accuracy is None else f"{100 * accuracy:.1f}",
             "–" if seconds is None else f"{seconds:,.0f} s",
         )
@@ -77,17 +76,17 @@ def show_all(runs: Sequence[Run], most: int) -> None:
 def show(run: Run) -> None:
     """Print what a run was, what it gave, and what the doctor found."""
     out = Console(highlight=False)
-    out.print(escape(f"{run.name}: {run.status}{f', {run.reason}' if run.reason else ''}"))
+    out.print(safe(f"{run.name}: {run.status}{f', {run.reason}' if run.reason else ''}"))
     for key, value in run.environment.items():
         if value and key != "run_dir":
-            out.print(escape(f"  {key:20} {value}"), soft_wrap=True)
+            out.print(safe(f"  {key:20} {value}"), soft_wrap=True)
     for name, figure in run.metrics.items():
-        out.print(escape(f"  {name:20} {figure:.5g}"))
+        out.print(safe(f"  {name:20} {figure:.5g}"))
     for found in run.findings:
-        out.print(escape(str(found.get("text", ""))))
+        out.print(safe(str(found.get("text", ""))))
     for key, value in run.config.items():
         if value is not None:
-            out.print(escape(f"  {key:28} {shown(value)}"), soft_wrap=True)
+            out.print(safe(f"  {key:28} {shown(value)}"), soft_wrap=True)
 
 
 def differences(first: Run, second: Run) -> list[tuple[str, ...]]:
@@ -106,12 +105,12 @@ def show_differences(first: Run, second: Run) -> None:
     out = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("key", first.name, second.name):
-        table.add_column(escape(heading), overflow="fold")
+        table.add_column(safe(heading), overflow="fold")
     for row in differences(first, second):
-        table.add_row(*map(escape, row))
+        table.add_row(*map(safe, row))
     for name in dict.fromkeys([*first.metrics, *second.metrics]):
         cells = [f"{run.metrics[name]:.5g}" if name in run.metrics else "–" for run in (first, second)]
-        table.add_row(escape(name), *cells)
+        table.add_row(safe(name), *cells)
     out.print(table)
 
 

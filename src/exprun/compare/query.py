@@ -116,19 +116,19 @@ def read(folder: Path) -> Run | None:
         result = _json(folder / "result.json", {})
         config = dict(_flat(settings))
         int(config["seed"])
+        return Run(
+            folder,
+            str(result.get("status", NOT_ENDED)),
+            str(result.get("reason", "")),
+            config,
+            {key: float(value) for key, value in result.get("metrics", {}).items() if value is not None},
+            [{key: float(value) for key, value in row.items()} for row in result.get("history", [])],
+            read_environment(folder),
+            [found for found in _json(folder / "findings.json", []) if isinstance(found, dict)],
+            str(_json(folder / "tracking.json", {}).get("run_id", "")),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None
-    return Run(
-        folder,
-        str(result.get("status", NOT_ENDED)),
-        str(result.get("reason", "")),
-        config,
-        {key: float(value) for key, value in result.get("metrics", {}).items() if value is not None},
-        result.get("history", []),
-        read_environment(folder),
-        _json(folder / "findings.json", []),
-        str(_json(folder / "tracking.json", {}).get("run_id", "")),
-    )
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
@@ -157,6 +157,13 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def safe(text: str) -> str:
+    """Text for a terminal: no character that it would obey, none that rich would take for markup."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else "�" for c in text))
 
 
 def holds(run: Run, condition: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exprun.compare.analysis import Analysis, Arm, label
-from exprun.compare.query import Run, shown, value_of
+from exprun.compare.query import Run, safe, shown, value_of
 from exprun.statistics import Interval
 
 
@@ -17,26 +17,25 @@ def show(analysis: Analysis, file: Any = None) -> None:
     """Print the arms, the effects in words, and what to be careful about."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     out = Console(highlight=False, file=file)
     total = sum(len(arm.runs) for arm in analysis.arms)
-    out.print(escape(f"{analysis.figure} of {total} runs, by {', '.join(analysis.factors) or 'nothing but the seed'}"))
+    out.print(safe(f"{analysis.figure} of {total} runs, by {', '.join(analysis.factors) or 'nothing but the seed'}"))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for factor in analysis.factors:
-        table.add_column(escape(factor), overflow="fold")
+        table.add_column(safe(factor), overflow="fold")
     for heading in ("seeds", "mean", "95 %", "deviation", "time"):
         table.add_column(heading, justify="right")
     for arm in analysis.arms:
-        table.add_row(*(escape(cell) for cell in (*arm.levels, *cells(analysis, arm))))
+        table.add_row(*(safe(cell) for cell in (*arm.levels, *cells(analysis, arm))))
     out.print(table)
     for sentence in analysis.sentences():
-        out.print(escape(sentence))
+        out.print(safe(sentence))
     for warning in analysis.warnings:
-        out.print(f"[yellow]careful[/]: {escape(warning)}")
+        out.print(f"[yellow]careful[/]: {safe(warning)}")
     for run in analysis.lost:
-        out.print(f"[red]{escape(run.status)}[/] {escape(run.name)}: {escape(run.reason or 'it gave no reason')}")
+        out.print(f"[red]{safe(run.status)}[/] {safe(run.name)}: {safe(run.reason or 'it gave no reason')}")
 
 
 def cells(analysis: Analysis, arm: Arm) -> tuple[str, ...]:
