@@ -291,6 +291,7 @@ class Doctor:
     chance_margin: float | None = setting("Of the loss of guessing, below it.", only=WATCH, gt=0, lt=1)
     large_loss: float | None = setting("First loss, in units of ln(classes).", only=WATCH, gt=1)
     large_input: float | None = setting("Root mean square of inputs that are not scaled.", only=WATCH, gt=0)
+    small_input: float | None = setting("Root mean square of inputs that are scaled twice.", only=WATCH, gt=0)
     vanishing: float | None = setting(
         "Spread over images in the last hidden layer, as a share of the input's.", only=WATCH, gt=0, lt=1
     )

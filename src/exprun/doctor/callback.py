@@ -30,7 +30,7 @@ from exprun.doctor.watch import Watch, guess_of
 log = logging.getLogger(__name__)
 LEAST_LABELS = 100  # before their frequencies say what guessing costs
 KEPT = 2000  # images of the first batches that are kept
-LEAST_WAIT = 0.005  # seconds; less is what any call costs
+LEAST_WAIT = 0.03  # seconds; less is what calls cost on a busy machine
 OPTIMIZERS = {
     "SGD": "sgd",
     "RMSprop": "rmsprop",
@@ -38,6 +38,7 @@ OPTIMIZERS = {
     "AdamW": "adamw",
     "Nadam": "nadam",
     "Adagrad": "adagrad",
+    "Adadelta": "adadelta",
     "Lion": "lion",
 }
 

@@ -134,6 +134,7 @@ def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterato
         yield from signal.check_signal(found, limits)
         yield from signal.check_dependence(found, None, limits)
         yield from signal.check_gradients(model, found, inputs, limits)
+    yield from signal.check_tiny_input(found, limits)
     if objective is not None and not wrong:
         yield from signal.check_unscaled(found, objective, given, limits)
         yield from signal.check_first_loss(found, objective, limits)

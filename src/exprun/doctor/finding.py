@@ -269,7 +269,8 @@ CAUSES = {
         ("*", "unscaled-input", "lagging-batch-norm"),
     ),
     "unscaled-input": Cause(
-        "Large inputs make large outputs and gradients, which a rate made for inputs near 1 does not fit.",
+        "Large inputs make large outputs and gradients, which a rate made for inputs near 1 does not fit; beside small "
+        "ones, biases decide alone.",
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
         "layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
         ("*", "learning-rate-high"),

@@ -13,6 +13,7 @@ from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
 from exprun.doctor.record import Call, Pass, passed
 
+FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
 SATURATED = 0.7  # share of activations at an end of their range
 MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
 
@@ -51,13 +52,15 @@ def check_signal(found: Pass, limits: Doctor) -> Iterator[Finding]:
     numbers = {"input": before, "last_hidden": behind, "ratio": ratio, "outputs": spread(found.outputs)}
     assert limits.vanishing is not None
     assert limits.exploding is not None
-    if ratio < limits.vanishing and behind < limits.vanishing:
+    # A few layers are still trained by an optimiser that takes every gradient for as large as the others.
+    least = limits.vanishing if len(calls) > FEW else limits.vanishing / EASE
+    if ratio < least and behind < least:
         yield Finding(
             "vanishing-signal",
             "error",
             f"{len(calls)} layers of weights, from {first.layer.name} to {last.layer.name}",
             f"At the start images differ by {before:.2g} at the input and by {behind:.2g} in front of the last layer: "
-            f"{1 / max(ratio, 1e-30):,.0f} times less. At most {1 / limits.vanishing:.0f} times less is normal.",
+            f"{1 / max(ratio, 1e-30):,.0f} times less. At most {1 / least:,.0f} times less is normal.",
             numbers=numbers,
         )
     elif ratio > limits.exploding:
@@ -122,6 +125,23 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
             f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), where values "
             f"near 1 are usual, and {harm}.",
             numbers={"rms": size, "loss": float(found.losses.mean())},
+        )
+
+
+def check_tiny_input(found: Pass, limits: Doctor) -> Iterator[Finding]:
+    """Images scaled twice, in a network without a norm that would undo it."""
+    calls = weighted_calls(found.calls)
+    assert limits.small_input is not None
+    if len(calls) < 2 or calls[0].inputs.shape.rank != 4 or any(isinstance(c.layer, NORMS) for c in found.calls):
+        return
+    if 0 < (size := rms(calls[0].inputs)) < limits.small_input:
+        yield Finding(
+            "unscaled-input",
+            "warning",
+            "input",
+            f"Images reach {calls[0].layer.name} with values around {size:.2g} (root mean square), where values near 1 "
+            "are usual: divided by 255 twice, they have about 0.002.",
+            numbers={"rms": size},
         )
 
 
