@@ -90,3 +90,11 @@ def test_batches_of_one_class_each():
     mixed = [np.random.default_rng(i).integers(0, 4, 32) for i in range(4)]
     assert not list(data.check_order(mixed))
     assert not list(data.check_order([None, None, None]))
+
+
+def test_images_that_are_all_alike_are_no_mistake_of_the_probe():
+    labels = np.arange(200) % 4
+    found = list(
+        data.check_labels(images(np.ones((200, 8, 8, 1)), pixels=np.ones((200, 8, 8, 1)), pixel_labels=labels), None)
+    )
+    assert [f.cause for f in found] == ["shuffled-labels"]

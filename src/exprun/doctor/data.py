@@ -326,7 +326,6 @@ def _answered(features: np.ndarray, targets: np.ndarray, fit: np.ndarray, ask: n
     x = np.tanh(x / 3)  # far-off values decide nothing
     centre = targets[fit].mean(0)
     kernel = x[fit] @ x[fit].T
-    weights = np.linalg.solve(
-        kernel + 0.05 * np.trace(kernel) / max(1, len(fit)) * np.eye(len(fit), dtype=np.float32), targets[fit] - centre
-    )
+    ridge = 0.05 * np.trace(kernel) / max(1, len(fit)) + 1e-3  # the last for images that are all alike
+    weights = np.linalg.solve(kernel + ridge * np.eye(len(fit), dtype=np.float32), targets[fit] - centre)
     return np.asarray(x[ask] @ (x[fit].T @ weights) + centre)

@@ -208,11 +208,11 @@ class Watch:
             return
         mean, accuracy = self._mean()
         if self.guess is not None and self._at_chance():
+            if self._suspicion is not None:
+                yield replace(self._suspicion, severity="warning", step=step)
             if mean > 2 * self.guess.loss and mean > 1.2 * (self._first_loss or mean):
                 yield self._high_rate(step, mean)
                 return
-            if self._suspicion is not None:
-                yield replace(self._suspicion, severity="warning", step=step)
             right = "" if np.isnan(accuracy) else f" and the accuracy {accuracy:.1%}"
             yield Finding(
                 "loss-at-chance",
