@@ -131,9 +131,9 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     swept(capsys, *words)
     import mlflow
 
-    client = mlflow.MlflowClient(tracking_uri="sqlite:///outputs/mlflow.db")
+    note = json.loads((folder / "tracking.json").read_text())
+    client, parent = mlflow.MlflowClient(tracking_uri=note["uri"]), note["run_id"]
     runs = client.search_runs([client.get_experiment_by_name("exprun").experiment_id])
-    parent = json.loads((folder / "tracking.json").read_text())["run_id"]
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent]
     assert len(runs) == 5
     assert len(children) == 4

@@ -111,7 +111,7 @@ class _Story:
     def __init__(self, config: Config, folder: Path, name: str, command: str, console: Any, session: Session) -> None:
         self.config, self.folder, self.name, self.command = config, folder, name, command
         self.console, self.session = console, session
-        self.listeners: list[Callable[[Event], None]] = [Environment(folder, command), console]
+        self.listeners: list[Callable[[Event], None]] = [console]
         self.tracker: Any = None
         self.metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
@@ -183,7 +183,8 @@ class _Story:
         keep = config.trainer.checkpoint and not config.trainer.dry_run
         checkpoints = Checkpoints(self.folder / "checkpoints" if keep else None)
         if not config.trainer.dry_run:
-            self.listeners.insert(0, Journal(self.folder / "metrics.jsonl", config.trainer.log_every))
+            journal = Journal(self.folder / "metrics.jsonl", config.trainer.log_every)
+            self.listeners[:0] = [Environment(self.folder, self.command), journal]
         self.listeners.append(self._keep_predictions)
         loop = Loop(assembly.config, dataset, step, checkpoints, self._emit, signals.seen)
         if config.trainer.resume and (self.folder / "checkpoints" / "last.npz").exists():

@@ -67,8 +67,8 @@ def test_a_finding_is_on_the_terminal_in_the_folder_and_in_the_store(capsys):
     assert row["source"]
     import mlflow
 
-    client = mlflow.MlflowClient(tracking_uri="sqlite:///outputs/mlflow.db")
     note = json.loads((result.run_dir / "tracking.json").read_text())
+    client = mlflow.MlflowClient(tracking_uri=note["uri"])
     tags = client.get_run(note["run_id"]).data.tags
     assert tags["exprun.finding.unscaled-evaluation"].startswith("error: [unscaled-evaluation]")
     assert "findings.json" in [artifact.path for artifact in client.list_artifacts(note["run_id"])]
