@@ -104,7 +104,17 @@ def test_the_first_probe_waits_as_long_as_the_others():
 
 def test_probes_keep_to_their_share_of_the_time():
     one = watch(share=0.02)
-    one._seconds, one._started = 1.0, one._started - 10.0
+    one._seconds, one._last, one._started = 1.0, 1.0, one._started - 10.0
     assert not one.due(1000)
     one._started -= 100.0
     assert one.due(1000)
+    one._seconds, one._last = 0.5, 0.2  # little enough in any run
+    one._started += 105.0
+    assert one.due(1000)
+
+
+def test_the_cost_of_the_first_probe_is_estimated_from_training():
+    for share, due in ((0.02, True), (0.0005, False)):
+        one = watch(share=share)
+        one._started -= 1000.0  # for 100 steps of 64 images: the 4 of a probe take 1.25 s
+        assert one.due(100) == due

@@ -25,6 +25,8 @@ LEAST_STEPS = 20  # that are looked at together
 SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
 LATE = 3  # evaluations in a row before lagging averages are more than the usual start
+EAGER = 2.0  # times as long as in training, an image in a probe
+FREE = 1.0  # seconds that probes may take whatever their share
 WAITS = 20  # calls over which the waiting for images is averaged
 
 
@@ -80,6 +82,7 @@ class Watch:
         self._evaluations = 0
         self._lowest_val = np.inf
         self._seconds, self._started = 0.0, time.perf_counter()
+        self._last: float | None = None  # seconds of the last probe
         self._next = self._every
         self._suspicion: Finding | None = None
         self._epochs: list[Epoch] = []
@@ -89,7 +92,11 @@ class Watch:
         """Whether it is time for a probe: every so many steps, as long as probes keep to their share of the time."""
         assert self.limits.share is not None
         passed_by = time.perf_counter() - self._started
-        return step >= self._next and self._seconds <= self.limits.share * passed_by
+        # Before the first, from the time of an image in training; a probe is not compiled.
+        an_image = passed_by / max(1, step * self.batch)
+        expected = self._last if self._last is not None else EAGER * len(self.inputs) * an_image
+        spent = self._seconds + expected
+        return step >= self._next and (spent <= self.limits.share * passed_by or spent < FREE)
 
     def suspect(self, findings: Iterable[Finding]) -> None:
         """Keep a suspicion about labels, which a classifier alone cannot prove, for the run to confirm."""
@@ -114,7 +121,8 @@ class Watch:
         """Send the probe's images through the network and back."""
         started = time.perf_counter()
         found = self._safely(lambda: self._probe(step))
-        self._seconds += time.perf_counter() - started
+        self._last = time.perf_counter() - started
+        self._seconds += self._last
         self._next = step + self._every
         return found
 
