@@ -55,7 +55,8 @@ def test_the_same_command_has_the_same_folder():
 
 
 def test_a_password_is_not_written_and_does_not_matter(tmp_path):
-    sweep_folder(["data.root=https://me:secret@example.org", "seed=0,1"], "", "failed")
+    first = sweep_folder(["data.root=https://me:secret@example.org", "seed=0,1"], "", "failed")
+    assert sweep_folder(["data.root=https://me:other@example.org", "seed=0,1"], "", "failed") == first
     assert "secret" not in next((tmp_path / "outputs" / "sweeps").glob("*/sweep.json")).read_text()
 
 

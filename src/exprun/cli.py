@@ -199,7 +199,7 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
 
     try:
         if multirun:
-            return _sweep(args, composer, hydra, configs, [*overrides, mode])
+            return _sweep(composer, hydra, configs, overrides, mode)
         scores = _hydra(lambda: hydra.run(composer.config_name, job, [*overrides, mode]))
     except Killed as killed:
         return _fail(f"stopped by {killed.name}.", killed.exit_code)
@@ -218,14 +218,13 @@ def _hydra(start: Callable[[], Any]) -> "list[Score]":
         raise RunError(f"{error.filename or 'A folder'} cannot be written: {error.strerror}.") from None
 
 
-def _sweep(args: argparse.Namespace, composer: Any, hydra: Any, configs: "list[Config]", overrides: list[str]) -> int:
+def _sweep(composer: Any, hydra: Any, configs: "list[Config]", given: list[str], mode: str) -> int:
     """Run all jobs of a sweep that are not done yet, and say what became of them."""
     from exprun import sweep
     from exprun.config.compose import quoted
 
-    folder = None
+    folder, overrides = None, [*given, mode]
     options = os.environ["EXPRUN_OPTIONS"]
-    given = [word for word in args.overrides if not word.startswith("hydra.mode=")]
     # A sweep in a folder that was named goes on there; what a sweeper searches for is not the same again.
     if configs and not any(word.startswith(("hydra.sweep.dir=", "hydra/sweeper=")) for word in given):
         folder = sweep.sweep_folder(given, options, configs[0].sweep.rerun)

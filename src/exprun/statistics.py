@@ -122,6 +122,11 @@ def holm(probabilities: Sequence[float]) -> list[float]:
     return corrected
 
 
+def deviation(values: Sequence[float]) -> float:
+    """Standard deviation over seeds; NaN with fewer than two."""
+    return math.sqrt(_variance(values)) if len(values) > 1 else math.nan
+
+
 def _variance(values: Sequence[float]) -> float:
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)

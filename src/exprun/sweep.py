@@ -69,7 +69,7 @@ def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
     """
     root = OUTPUTS / "sweeps"
     root.mkdir(parents=True, exist_ok=True)
-    words = [word for word in overrides if not word.startswith((*FREE, "hydra"))]
+    words = [without_password(word) for word in overrides if not word.startswith((*FREE, "hydra"))]
     with file_lock(root / ".lock", wait=True):  # two processes given the same sweep share one folder
         if rerun != "always":
             for folder in sorted(root.iterdir(), reverse=True):
@@ -78,8 +78,7 @@ def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
                     return folder.resolve()
         folder = root / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
         folder.mkdir()
-        note = {"overrides": [without_password(word) for word in words], "options": options}
-        (folder / NOTE).write_text(json.dumps(note, indent=1), encoding="utf-8")
+        (folder / NOTE).write_text(json.dumps({"overrides": words, "options": options}, indent=1), encoding="utf-8")
     return folder.resolve()
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from exprun.compare.query import Run, shown, value_of
 from exprun.config.errors import ConfigError
-from exprun.config.schema import GROUPS
-from exprun.statistics import CONFIDENCE, Difference, Interval, difference, holm, interval
+from exprun.config.schema import GROUPS, GROUPS_APART
+from exprun.statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
 
 FIGURE = "val/accuracy"
 # Settings that change no result, and the seed, which is a replicate and no factor.
 APART = ("seed", "run_dir", "progress", "data.cache", "trainer.resume", "trainer.log_every", "trainer.profile")
-APART_GROUPS = ("tracking", "doctor", "sweep")
 # In what runs of one comparison should be alike, by its name for a person.
 ALIKE = {
     "commit": "code",
@@ -53,10 +52,7 @@ class Arm:
     @property
     def deviation(self) -> float:
         """Standard deviation over seeds; NaN with one."""
-        found, count = self.interval, len(self.values)
-        if count < 2:
-            return math.nan
-        return math.sqrt(math.fsum((value - found.mean) ** 2 for value in self.values.values()) / (count - 1))
+        return deviation(list(self.values.values()))
 
     @property
     def seconds(self) -> float:
@@ -186,7 +182,7 @@ def varying(runs: Sequence[Run]) -> list[str]:
     found = []
     for key in sorted(keys, key=lambda key: (groups.index(key.split(".")[0]), not key.endswith(".name"))):
         group = key.split(".")[0]
-        if key in APART or group in APART_GROUPS:
+        if key in APART or group in GROUPS_APART:
             continue
         if key == f"{group}.name":
             if len({shown(run.config.get(key)) for run in runs}) > 1:

@@ -417,6 +417,7 @@ class Config:
 GROUPS = {
     f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")
 }
+GROUPS_APART = ("tracking", "doctor", "sweep")  # they decide nothing about what is learned
 _ADAPTER = TypeAdapter(Config)
 
 

@@ -11,14 +11,12 @@ from hydra.types import RunMode
 from exprun.config.checks import check
 from exprun.config.compose import Composer, passed
 from exprun.config.errors import ConfigError
-from exprun.config.schema import GROUPS, Config, settings
+from exprun.config.schema import GROUPS, GROUPS_APART, Config, settings
 from exprun.doctor.finding import Finding
 
 AS_IT_IS, OTHER = "as it is", "the other as it is"
 ENOUGH = 3  # remedies that findings name; with fewer, the usual ones are tried too
 LABEL = 60  # characters of a change that is shown as overrides; a longer one is shown by its group
-# Groups that decide nothing about what is learned.
-APART = ("tracking", "doctor", "sweep")
 # Keys of the trainer in which short runs do not differ: how long, and what is measured and kept beside.
 LENGTH = (
     "epochs", "max_steps", "max_seconds", "patience", "select", "eval_batch_size", "metrics", "gap", "tta",
@@ -70,7 +68,9 @@ def _key(override: str) -> str:
 
 def learned_by(config: Config) -> dict[str, Any]:
     """What decides what a short run learns, by group, as plain values."""
-    found = {group: values for group, values in settings(config).items() if group in GROUPS and group not in APART}
+    found = {
+        group: values for group, values in settings(config).items() if group in GROUPS and group not in GROUPS_APART
+    }
     if config.model.builder is not None:  # such a model has an init and norms of its own
         del found["init"], found["norm"]
     found["trainer"] = {key: value for key, value in found["trainer"].items() if key not in LENGTH}
