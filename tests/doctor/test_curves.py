@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from exprun.doctor.callback import limits_of
-from exprun.doctor.curves import Chance, Epoch, check_oscillation, check_plateau, check_slow
+from exprun.doctor.curves import Epoch, check_oscillation, check_plateau, check_slow
+from exprun.doctor.guess import Guess
 
 LIMITS = limits_of({})
-TEN = Chance(float(np.log(10)), 0.1)
+TEN = Guess(float(np.log(10)), 0.1, 10)
 
 
 def epochs(losses, rates=0.01, accuracy=0.15, steps=100):

@@ -8,8 +8,9 @@ from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
+from exprun.doctor.guess import Guess, guess_of
 from exprun.doctor.pace import Pace
-from exprun.doctor.watch import Guess, Watch, guess_of
+from exprun.doctor.watch import Watch
 
 TEN = Guess(float(np.log(10)), 0.1, 10)
 

@@ -23,9 +23,10 @@ from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
 from exprun.doctor.examine import Subject, examine, examine_data
 from exprun.doctor.finding import Diagnosis, Finding
+from exprun.doctor.guess import guess_of
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
-from exprun.doctor.watch import Watch, guess_of
+from exprun.doctor.watch import Watch
 
 log = logging.getLogger(__name__)
 LEAST_LABELS = 100  # before their frequencies say what guessing costs

@@ -9,6 +9,7 @@ import numpy as np
 
 from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
+from exprun.doctor.guess import Guess
 
 SWINGS = 7  # changes of the loss in a row, each against the one before
 FLAT = 5  # epochs without progress
@@ -38,15 +39,7 @@ class Epoch:
     noise: float = 0.0
 
 
-@dataclass(frozen=True)
-class Chance:
-    """What an answer that looks at no image costs, and how often it is right."""
-
-    loss: float
-    accuracy: float
-
-
-def check_oscillation(epochs: Sequence[Epoch], chance: Chance | None, limits: Doctor) -> Iterator[Finding]:
+def check_oscillation(epochs: Sequence[Epoch], chance: Guess | None, limits: Doctor) -> Iterator[Finding]:
     """A training loss that swings from epoch to epoch, by more than the noise of its batches, and gets nowhere.
 
     Zhang et al. 2021, AutoTrainer, section 3, look for the same in the accuracy.
@@ -74,7 +67,7 @@ def check_oscillation(epochs: Sequence[Epoch], chance: Chance | None, limits: Do
         )
 
 
-def check_plateau(epochs: Sequence[Epoch], chance: Chance, steps: int | None, limits: Doctor) -> Iterator[Finding]:
+def check_plateau(epochs: Sequence[Epoch], chance: Guess, steps: int | None, limits: Doctor) -> Iterator[Finding]:
     """A training loss that is better than guessing and falls no further, with what the schedule has to do with it."""
     assert limits.plateau is not None
     if len(epochs) < 2 * FLAT:
@@ -107,7 +100,7 @@ def check_plateau(epochs: Sequence[Epoch], chance: Chance, steps: int | None, li
     )
 
 
-def check_slow(epochs: Sequence[Epoch], chance: Chance, steps: int | None, limits: Doctor) -> Iterator[Finding]:
+def check_slow(epochs: Sequence[Epoch], chance: Guess, steps: int | None, limits: Doctor) -> Iterator[Finding]:
     """Half of the run is over, little is learned, and at this pace little will be at its end."""
     assert limits.slow is not None
     assert limits.chance_margin is not None

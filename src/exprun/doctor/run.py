@@ -14,11 +14,12 @@ from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
 from exprun.doctor.examine import Subject, examine, said
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
+from exprun.doctor.guess import guess_of
 from exprun.doctor.objective import probed
 from exprun.doctor.overfit import check_overfit
 from exprun.doctor.pace import Pace
 from exprun.doctor.remedies import overrides_for
-from exprun.doctor.watch import Watch, guess_of
+from exprun.doctor.watch import Watch
 from exprun.input import Scaling
 from exprun.run_folder import run_folder
 from exprun.schedule import rate_at

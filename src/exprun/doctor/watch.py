@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from exprun.config.schema import Doctor
 from exprun.doctor import graph, signal
-from exprun.doctor.curves import Chance, Epoch, check_oscillation, check_plateau, check_slow
+from exprun.doctor.curves import Epoch, check_oscillation, check_plateau, check_slow
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
+from exprun.doctor.guess import Guess
 from exprun.doctor.record import Pass, passed, passed_back
 
 log = logging.getLogger(__name__)
@@ -28,27 +29,6 @@ LATE = 3  # evaluations in a row before lagging averages are more than the usual
 EAGER = 2.0  # times as long as in training, an image in a probe
 FREE = 1.0  # seconds that probes may take whatever their share
 WAITS = 20  # calls over which the waiting for images is averaged
-
-
-@dataclass(frozen=True)
-class Guess(Chance):
-    """What an answer costs, and how often it is right, that looks at no image.
-
-    Args:
-        loss: cross-entropy of the classes' frequencies.
-        accuracy: share of the most frequent class.
-        classes: their number.
-    """
-
-    classes: int
-
-
-def guess_of(counts: np.ndarray, smoothing: float = 0.0) -> Guess:
-    """From how often each class occurs, (classes,), and the label smoothing."""
-    shares = counts / max(1, counts.sum())
-    shares = (1 - smoothing) * shares + smoothing / len(counts)
-    loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    return Guess(loss, float((counts / max(1, counts.sum())).max()), len(counts))
 
 
 class Watch:

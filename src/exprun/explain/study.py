@@ -13,6 +13,7 @@ import numpy as np
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, RunError, UserError, one_line
 from exprun.doctor.finding import Finding
+from exprun.doctor.guess import guess_of
 from exprun.explain.candidates import (
     AS_IT_IS,
     OTHER,
@@ -196,9 +197,8 @@ def _examine(study: Study, composer: Composer, session: Images) -> None:
         log.exception("The check before training failed")
         study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
     labels = session.dataset(config).val.row_labels
-    shares = np.bincount(labels) / len(labels)
-    loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    study.guessing = Guessing(float(shares.max()), loss, len(labels))
+    guess = guess_of(np.bincount(labels))
+    study.guessing = Guessing(guess.accuracy, guess.loss, len(labels))
 
 
 def compare(study: Study, trials: Trials, steps: int | None) -> None:
