@@ -10,6 +10,7 @@ import yaml
 
 from exprun.cli import EXAMPLES
 from exprun.config.options import options
+from exprun.sweep import plan
 
 # Refuses the heavy packages, and tells on stdout which of them a command asked for.
 HEAVY = """
@@ -89,7 +90,7 @@ WRONG = [
     (["hydra/launcher=nope"], "nope"),
     (["-m", "seed=0,1", "run_dir=here"], "would be shared"),
     (["-m", "model=cnn,vgg61"], "model=vgg61 is not known"),
-    (["-m", "seed=interval(0,1)"], "INTERVAL"),
+    (["-m", "seed=interval(0,1)"], "names a range, of which only a search chooses"),
     (["-m", "model=glob(vgg*)", "data.size=8"], "too deep"),
     (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params"),
     (["--cfg", "job", "optim.lr=0.1"], "optim.learning_rate"),
@@ -173,7 +174,7 @@ def test_every_example_of_the_help_is_accepted(composer):
 
     for command, _ in EXAMPLES:
         words = [w for w in shlex.split(command.removeprefix("python -m exprun")) if w not in ("-m", "--cfg", "job")]
-        assert (composer.jobs if " -m model" in command else composer.config)(words)
+        assert plan.make(composer, words) if " -m model" in command else composer.config(words)
 
 
 def test_version():

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from exprun import __version__, cli
+from exprun import __version__, cli, commands
 from exprun.config.compose import Composer
+from exprun.sweep import plan
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 STARTS = ("python -m exprun", "exprun ", "scripts/run")
 
 
-def commands(page: Path) -> list[str]:
+def printed(page: Path) -> list[str]:
     """The lines of its shell blocks."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
@@ -39,7 +40,7 @@ def long_commands() -> list[str]:
     return sorted({line for line in lines if line.startswith("python -m exprun")})
 
 
-PRINTED = [(page.name, command) for page in PAGES for command in commands(page)]
+PRINTED = [(page.name, command) for page in PAGES for command in printed(page)]
 EXAMPLES = [("--help", command) for command, _ in cli.EXAMPLES]
 
 
@@ -62,15 +63,19 @@ def test_every_printed_command_composes(page, command):
             Composer().config([word for word in part.split() if not word.isdecimal()])
         return
     if given[:1] == ["compare"]:
-        cli._compare_arguments(given[1:])
+        commands._compare_arguments(given[1:])
+        return
+    if given[:1] == ["export"]:
+        commands._export_arguments(given[1:])
         return
     if given[:1] == ["runs"]:
-        cli._runs_arguments(given[1:])
+        commands._runs_arguments(given[1:])
         return
     args = cli._parse(given)
     composer = Composer(args.config_dir)
     if args.multirun:
-        assert len(composer.jobs(args.overrides)) > 1
+        planned = plan.make(composer, args.overrides)
+        assert planned is None or len(planned.configs) > 1
     else:
         composer.config(args.overrides)
 
@@ -90,7 +95,7 @@ def test_the_changelog_knows_this_version():
 def test_every_printed_command_runs(page, tmp_path):
     """In one folder a page, in the order of the page; those that need a person's own files are left out."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for command in commands(page):
+    for command in printed(page):
         given = words(command)
         if given is None or given[:1] == ["ui"] or any(word in command for word in ("PICTURES", "example.org")):
             continue

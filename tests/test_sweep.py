@@ -2,13 +2,14 @@
 
 import json
 import os
+import time
 
 import numpy as np
 import pytest
 
 from exprun import cli
 from exprun.locks import file_lock
-from exprun.sweep import ENVIRONMENT, Sweep, announced, status_of, sweep_folder
+from exprun.sweep.folder import ENVIRONMENT, Sweep, announced, status_of, sweep_folder
 from tiny import TINY
 
 QUIET = [word for word in TINY if "batch_size" not in word] + [
@@ -147,9 +148,9 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
 def test_jobs_know_their_sweep(monkeypatch):
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert announced() is None
-    Sweep("s", ["norm", "optim.learning_rate"], "abc").announce()
+    for name, text in Sweep("s", ["norm", "optim.learning_rate"], "abc").environment("").items():
+        monkeypatch.setenv(name, text)
     found = announced()
-    monkeypatch.delenv(ENVIRONMENT)
     assert found.tags(["norm=batch", "seed=1", "optim.learning_rate=0.1"]) == {
         "exprun.sweep": "s",
         "mlflow.parentRunId": "abc",
@@ -161,11 +162,147 @@ def test_jobs_know_their_sweep(monkeypatch):
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("sweep.rerun=often", "sweep.rerun is 'often', but must be one of failed, never, always."),
+        ("sweep.rerun=often", "sweep.rerun is 'often', but must be one of failed, changed, never, always."),
         ("sweep.retries=-1", "sweep.retries is -1, but must be at least 0."),
-        ("sweep=grid", "sweep=grid"),
+        ("sweep=every", "sweep=every"),
     ],
 )
 def test_mistakes_are_one_sentence(capsys, word, sentence):
     assert cli.main(["-m", "norm=none,batch", word]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys):
+    swept(capsys, "norm=none,batch")
+    (folder,) = folders(tmp_path)
+    path = folder / "0" / "config.yaml"
+    path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
+    code, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
+    assert code == 0
+    assert "anew, for seed was 7, not 0" in text
+    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    (replaced,) = (folder / "replaced").iterdir()
+    assert "\nseed: 7" in (replaced / "config.yaml").read_text()
+    assert status_of(replaced) == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("commit", "its commit was another"), ("data_fingerprint", "its images were")]
+)
+def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
+    swept(capsys, "seed=0,1")
+    (folder,) = folders(tmp_path)
+    path = folder / "1" / "environment.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: "another"}))
+    _, text = swept(capsys, "seed=0,1")
+    assert "2 kept from before" in text
+    _, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
+    assert f"anew, for {said}" in text
+    assert "1 trained, 1 kept from before" in text
+
+
+def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
+    words = ["sweep=tuned", "optim=sgd_momentum,rmsprop", "seed=0,1", "sweep.rates=[0.001,1]"]
+    code, text = swept(capsys, *words)
+    assert code == 0
+    assert "tuned: " in text
+    assert "optim=rmsprop: learning rate 0.0003, the highest of those tried" in text
+    assert "sweep: 8 runs: 8 trained." in text
+    assert cli.main(["compare", "last", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["factors"] == ["optim"]
+    assert sorted(len(arm["values"]) for arm in found["arms"]) == [2, 2]
+    assert "1000" not in {seed for arm in found["arms"] for seed in arm["values"]}
+    assert found["tuned"].startswith(
+        "Each was run at the best of 2 learning rates, by validation in runs of another seed"
+    )
+    assert not any("not tuned" in warning for warning in found["warnings"])
+    code, text = swept(capsys, *words)
+    assert "sweep: 8 runs: 8 kept from before." in text
+
+
+def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys):
+    words = ["sweep=tuned", "seed=0,1", "sweep.rates=[0.001,1]"]
+    swept(capsys, *words)
+    (folder,) = folders(tmp_path)
+    for number, accuracy in enumerate((0.9, 0.1)):
+        path = folder / str(number) / "result.json"
+        found = json.loads(path.read_text())
+        found["metrics"]["val/best_accuracy"] = accuracy
+        path.write_text(json.dumps(found))
+    code, text = swept(capsys, *words)
+    assert code == 0
+    assert "anew, for optim.learning_rate was" in text
+    assert "sweep: 4 runs: 2 trained, 2 kept from before." in text
+
+
+def test_a_sweep_in_a_folder_of_ones_own_goes_on_there(tmp_path, capsys):
+    code, _ = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
+    assert code == 0
+    code, text = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
+    assert "2 kept from before" in text
+    assert (tmp_path / "here" / "sweep.json").exists()
+    assert not (tmp_path / "outputs" / "sweeps").exists()
+
+
+def test_passwords_are_not_in_any_file_of_the_sweep(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    swept(capsys, "seed=0,1", "tracking=mlflow", "tracking.uri=http://me:secret@127.0.0.1:9")
+    (folder,) = folders(tmp_path)
+    found = [path for path in folder.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+    assert found == []
+
+
+def test_the_table_tells_what_each_run_is_at(tmp_path):
+    import io
+
+    from rich.console import Console
+
+    from exprun.sweep.table import SweepTable
+
+    for number, status in enumerate(("FINISHED", "FAILED", None)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "config.yaml").write_text("seed: 0\n")
+        (folder / "environment.json").write_text('{"steps": "100"}')
+        now = time.time() * 1000
+        rows = [
+            {"step": step, "time": now + 1000 * (step - 50), "metrics": {"val/accuracy": step / 100}}
+            for step in (10, 50)
+        ]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        if status:
+            (folder / "result.json").write_text(json.dumps({"status": status}))
+    (tmp_path / "2" / "findings.json").write_text('[{"cause": "dead-relu", "severity": "error"}]')
+    out = io.StringIO()
+    table = SweepTable(tmp_path, Console(file=out, width=100, force_terminal=True, height=40, color_system=None))
+    with table:
+        table.add(
+            [
+                ["norm=none", "epochs=3"],
+                ["norm=batch", "epochs=3"],
+                ["norm=[x]", "epochs=3"],
+                ["norm=layer", "epochs=3"],
+            ]
+        )
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert "0 norm=none finished 50/100 50.0 –" in lines
+    assert "1 norm=batch failed 50/100 50.0 –" in lines
+    assert any(line.startswith("2 norm=[x] running 50/100 50.0 ") and line.endswith("s dead-relu") for line in lines)
+    assert "3 norm=layer waiting – – –" in lines
+    assert any(line.startswith("2 of 4 runs done") for line in lines)
+
+
+def test_a_long_table_shows_what_runs_and_what_failed(tmp_path):
+    from rich.console import Console
+
+    from exprun.sweep.table import SweepTable
+
+    table = SweepTable(tmp_path, Console(width=100, height=16))
+    table.add([[f"seed={seed}"] for seed in range(100)])
+    table.rows[70].state, table.rows[71].state = "running", "failed"
+    group = table.render()
+    shown = list(group.renderables[0].columns[0].cells)
+    assert {"70", "71"} <= set(shown)
+    assert len(shown) == 10
+    assert group.renderables[1].plain.endswith("90 more not shown")

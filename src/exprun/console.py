@@ -214,7 +214,7 @@ class Console:
             lines.append(
                 (
                     "time",
-                    f"{_duration(seconds)} of training and evaluation" + (f", {speed:,.0f} images/s" if speed else ""),
+                    f"{duration(seconds)} of training and evaluation" + (f", {speed:,.0f} images/s" if speed else ""),
                 )
             )
         if "train/evaluated_accuracy" in metrics:
@@ -237,7 +237,8 @@ def _gap(metrics: dict[str, float], figure: str, factor: float, form: str, unit:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -81,7 +81,19 @@ def write_config(config: Config, folder: Path) -> None:
     found = settings(config)
     if config.tracking.uri is not None:
         found["tracking"]["uri"] = without_password(config.tracking.uri)
+    # What a sweep says of its runs in MLflow does not hold for one that is repeated by itself.
+    tags = config.tracking.tags or {}
+    found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
     (folder / "config.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+
+
+def name_of(config: Config) -> str:
+    """The name of a run: its own, or one that tells runs apart at a glance."""
+    if config.tracking.run_name:
+        return without_password(config.tracking.run_name)
+    norm = [] if config.model.builder else [config.norm.name]
+    fault = [] if config.fault.name == "none" else [config.fault.name]
+    return "-".join([config.model.name, config.data.name, *norm, config.optim.name, *fault, str(config.seed)])
 
 
 def run_folder(config: Config) -> Path:
@@ -159,7 +171,7 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
         )
     now = settings(config)
     if result.get("status") == "FINISHED" or (folder / "checkpoints" / "last.npz").exists():
-        for key, old, new in _differences(before, now):
+        for key, old, new in differences(before, now):
             raise ConfigError(
                 f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
                 "only a run of the same config goes on."
@@ -173,12 +185,12 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
     return None
 
 
-def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any, Any]]:
-    """Settings in which two configs differ, without those that may."""
+def differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any, Any]]:
+    """Settings in which two configs differ, without those that may: key, old and new value."""
     if path in FREE_ON_RESUME:
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*new, *(k for k in old if k not in new)]:
-            yield from _differences(old.get(key), new.get(key), (*path, key))
+            yield from differences(old.get(key), new.get(key), (*path, key))
     elif old != new:
         yield ".".join(path), old, new

@@ -22,8 +22,9 @@ from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
 from exprun.fault import injected_dataset
 from exprun.input import Scaling, fit
+from exprun.interface import Interface, save_keras
 from exprun.logs import logging_to
-from exprun.run_folder import RunResult, clear, locked, preflight, run_folder, worker_index, write_config
+from exprun.run_folder import RunResult, clear, locked, name_of, preflight, run_folder, worker_index, write_config
 from exprun.signals import Killed, Signals
 from exprun.tracking.source import Environment
 from exprun.tracking.store import tracking_uri, without_password
@@ -90,7 +91,7 @@ def run(
         return before
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    name = without_password(config.tracking.run_name or _name(config))
+    name = name_of(config)
     if command is None:
         words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
         command = shlex.join(["python", "-m", "exprun", *words])
@@ -176,6 +177,7 @@ class _Story:
         from exprun.trainer.checkpoint import Checkpoints
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
+        from exprun.trainer.prune import Halving
 
         if assembly.loaded:
             names = ", ".join(assembly.loaded)
@@ -186,7 +188,8 @@ class _Story:
             journal = Journal(self.folder / "metrics.jsonl", config.trainer.log_every)
             self.listeners[:0] = [Environment(self.folder, self.command), journal]
         self.listeners.append(self._keep_predictions)
-        loop = Loop(assembly.config, dataset, step, checkpoints, self._emit, signals.seen)
+        hopeless = Halving(self.folder, config.trainer.select == "val/loss") if config.sweep.prune == "asha" else None
+        loop = Loop(assembly.config, dataset, step, checkpoints, self._emit, signals.seen, hopeless)
         if config.trainer.resume and (self.folder / "checkpoints" / "last.npz").exists():
             loop.resume()
             self.history = loop.state.history
@@ -195,6 +198,7 @@ class _Story:
             from exprun.doctor.run import RunDoctor
 
             self.listeners.append(RunDoctor(config, dataset, assembly, self._emit))
+        Interface.of(dataset, assembly.scaling).write(self.folder)
         summary = _summary(model)
         (self.folder / "model.txt").write_text(summary, encoding="utf-8")
         self._emit(
@@ -212,7 +216,7 @@ class _Story:
         signals.training = True  # and beyond: what is trained is also recorded
         outcome = loop.train()
         if config.tracking.model == "keras" and outcome.status == "FINISHED" and not config.trainer.dry_run:
-            _save_keras(self.folder / "model.keras", model, assembly.scaling, dataset.image_shape)
+            save_keras(self.folder / "model.keras", model, assembly.scaling, dataset.image_shape)
         return outcome
 
     def _add_tracker(self) -> None:
@@ -261,7 +265,10 @@ class _Story:
             hints.append(("MLflow", "python -m exprun ui" if local else without_password(uri)))
         self.console.summary(status, reason, self.metrics, hints)
         if self.tracker is not None and (problem := self.tracker.wait(DELIVERY_SECONDS, signals.seen)):
-            self.console.warn(f"MLflow has not taken the run ({problem}); it is complete in {self.folder}.")
+            self.console.warn(
+                f"MLflow has not taken the run ({problem}); it is complete in {self.folder}, and python -m exprun sync "
+                "delivers it."
+            )
         return result
 
     def _write_result(self, status: str, reason: str) -> RunResult:
@@ -284,13 +291,6 @@ def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tu
     return Composer().config(config), list(config)
 
 
-def _name(config: Config) -> str:
-    """A name that tells the runs of a sweep apart at a glance."""
-    norm = [] if config.model.builder else [config.norm.name]
-    fault = [] if config.fault.name == "none" else [config.fault.name]
-    return "-".join([config.model.name, config.data.name, *norm, config.optim.name, *fault, str(config.seed)])
-
-
 def _digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -300,11 +300,3 @@ def _summary(model: Any) -> str:
     lines: list[str] = []
     model.summary(line_length=100, print_fn=lambda line, **_: lines.append(line))
     return "\n".join(lines) + "\n"
-
-
-def _save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> None:
-    """Write the model with its input scaling inside: it takes pixels of 0 to 255 and yields logits."""
-    import keras
-
-    pixels = keras.Input(shape, name="pixels")
-    keras.Model(pixels, model(scaling.on_graph(pixels)), name=model.name).save(path)

@@ -103,8 +103,8 @@ def test_what_differs_beside_the_factors_is_an_error_or_a_warning(sweep):
             "The runs differ in their precision: float32, mixed_bfloat16.",
         ),
         (
-            {"environment": {"git_dirty": "true"}},
-            "Files differed from the commit in some runs, so their code may differ too.",
+            {"environment": {"changes": "c" * 12}},
+            "The runs differ in their uncommitted code: cccccccccccc, none.",
         ),
         ({"reason": "trainer.max_steps=40 is reached"}, "1 of 13 runs ended before all epochs were done"),
         ({"trainer__epochs": 3}, "The runs also differ in trainer.epochs: 2, 3."),

@@ -13,9 +13,9 @@ import pytest
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.weights import find_weights
 from exprun.input import fit
+from exprun.interface import save_keras
 from exprun.model import build
 from exprun.model.weights import load_weights
-from exprun.runner import _save_keras
 from tiny import SESSION, checkpoint, config, tiny
 
 SHAPE = (32, 32, 3)  # of the digits
@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
     scaling, model = fit(composed().input, dataset.train), model_of()
     for variable in model.weights:
         variable.assign(checkpoint(result, "best")[f"model/{variable.path}"])
-    _save_keras(result.run_dir / "model.keras", model, scaling, dataset.image_shape)
+    save_keras(result.run_dir / "model.keras", model, scaling, dataset.image_shape)
     return result
 
 

@@ -1,5 +1,6 @@
 """Runs in a real SQLite store."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -158,11 +159,9 @@ def test_a_password_in_the_uri_is_not_written(monkeypatch, tmp_path):
         assert path.is_dir() or b"secret" not in path.read_bytes(), path.name
 
 
-def test_a_cause_that_has_become_graver_is_tagged_as_it_is_now(tmp_path):
+def test_a_cause_is_tagged_with_what_the_folder_says_of_it(tmp_path):
     from exprun.tracking.mlflow import MlflowTracker
-    from exprun.trainer.events import Diagnosed
 
-    tracker = MlflowTracker(config(), tmp_path, "name", "command")
-    for severity in ("note", "warning"):
-        tracker(Diagnosed("shuffled-labels", severity, "text", 1))
-    assert tracker._causes["shuffled-labels"].severity == "warning"
+    rows = [{"cause": "shuffled-labels", "severity": "warning", "text": "text"}]
+    (tmp_path / "findings.json").write_text(json.dumps(rows))
+    assert MlflowTracker(config(), tmp_path, "name", "command")._findings() == {"shuffled-labels": "warning: text"}

@@ -12,11 +12,13 @@ from exprun.config.schema import GROUPS, GROUPS_APART
 from exprun.statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
 
 FIGURE = "val/accuracy"
+RATE = "optim.learning_rate"
 # Settings that change no result, and the seed, which is a replicate and no factor.
 APART = ("seed", "run_dir", "progress", "data.cache", "trainer.resume", "trainer.log_every", "trainer.profile")
 # In what runs of one comparison should be alike, by its name for a person.
 ALIKE = {
     "commit": "code",
+    "changes": "uncommitted code",
     "version": "version of exprun",
     "data_fingerprint": "images",
     "weights_fingerprint": "first weights",
@@ -94,6 +96,7 @@ class Analysis:
         effects: of single factors, then of pairs.
         warnings: what makes the comparison unfair or uncertain, in sentences.
         lost: runs that did not come to their end.
+        tuned: the learning rate at which each arm was compared, in a sentence; empty where none was chosen.
     """
 
     figure: str
@@ -102,6 +105,7 @@ class Analysis:
     effects: list[Effect]
     warnings: list[str]
     lost: list[Run]
+    tuned: str = ""
 
     @property
     def unit(self) -> tuple[float, str]:
@@ -143,6 +147,7 @@ def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, figure: str = 
         ConfigError: no run came to its end with that figure, a factor is no setting or does not vary, or runs of the
             same factors and seed differ in something else.
     """
+    runs = [run for run in runs if not _chose_rate(run)] or runs
     ended = [run for run in runs if run.status == "FINISHED" and figure in run.metrics]
     lost = [run for run in runs if run not in ended]
     if not ended:
@@ -163,7 +168,29 @@ def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, figure: str = 
     sign = 1 if is_better_low(figure) else -1
     arms.sort(key=lambda arm: sign * arm.interval.mean if arm.values else math.inf)
     warnings = [*repeated, *_unfair(runs, ended, arms, factors, vary, figure)]
-    return Analysis(figure, factors, arms, effects, warnings, lost)
+    return Analysis(figure, factors, arms, effects, warnings, lost, _tuned(arms, factors))
+
+
+def _chose_rate(run: Run) -> bool:
+    """Whether it was one of those of `sweep=tuned` that only choose the learning rate."""
+    return run.config.get("sweep.name") == "tuned" and run.seed == run.config.get("sweep.tuning_seed")
+
+
+def _all_tuned(runs: Iterable[Run]) -> bool:
+    return all(run.config.get("sweep.name") == "tuned" for run in runs)
+
+
+def _tuned(arms: Sequence[Arm], factors: Sequence[str]) -> str:
+    """At which rate each arm was compared, where each had the same number of tries."""
+    runs = [run for arm in arms for run in arm.runs]
+    tries = {len(run.config.get("sweep.rates") or ()) for run in runs}
+    if not _all_tuned(runs) or len(tries) != 1:
+        return ""
+    chosen = [f"{label(arm.levels, factors)}: {shown(value_of(arm.runs[0], RATE))}" for arm in arms if arm.runs]
+    return (
+        f"Each was run at the best of {tries.pop()} learning rates, by validation in runs of another seed "
+        f"({', '.join(chosen)})."
+    )
 
 
 def is_better_low(figure: str) -> bool:
@@ -182,7 +209,7 @@ def varying(runs: Sequence[Run]) -> list[str]:
     found = []
     for key in sorted(keys, key=lambda key: (groups.index(key.split(".")[0]), not key.endswith(".name"))):
         group = key.split(".")[0]
-        if key in APART or group in GROUPS_APART:
+        if key in APART or group in GROUPS_APART or (key == RATE and _all_tuned(runs)):
             continue
         if key == f"{group}.name":
             if len({shown(run.config.get(key)) for run in runs}) > 1:
@@ -309,9 +336,8 @@ def _unfair(
     for key, name in ALIKE.items():
         values = {run.environment.get(key, "") for run in ended}
         if len(values) > 1 and not _follows(ended, key, factors):
-            yield f"The runs differ in their {name}: {_list(sorted(_short(value) for value in values))}."
-    if any(run.environment.get("git_dirty") == "true" for run in ended):
-        yield "Files differed from the commit in some runs, so their code may differ too."
+            known = [_short(value) if value or key != "changes" else "none" for value in values]
+            yield f"The runs differ in their {name}: {_list(sorted(known))}."
     steps = {int(run.history[-1]["step"]) for run in ended if run.history}
     if len(steps) > 1:
         yield f"The runs took different numbers of steps: {_list(f'{step:,}' for step in sorted(steps))}."
@@ -319,7 +345,7 @@ def _unfair(
     if early:
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {_list(r.reason for r in early)}."
     yield from _seeds_unlike(arms, factors)
-    if "optim" in factors or "optim.name" in factors:
+    if ("optim" in factors or "optim.name" in factors) and not _all_tuned(ended):
         rates: dict[str, set[str]] = {}
         for run in ended:
             rates.setdefault(shown(run.config.get("optim.name")), set()).add(

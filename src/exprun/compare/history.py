@@ -9,12 +9,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from exprun.compare.query import Run, holds, read, safe, shown
+from exprun.compare.query import LAST, Run, holds, read, safe, shown
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.locks import file_lock
-from exprun.tracking.store import OUTPUTS, tracking_uri, without_password
-
-PLACES = ("runs/*", "sweeps/*/*", "explain/*/*")
+from exprun.tracking.store import OUTPUTS, PLACES, tracking_uri, without_password
 
 
 def find_all(where: Sequence[str]) -> list[Run]:
@@ -30,11 +28,15 @@ def find_all(where: Sequence[str]) -> list[Run]:
 
 
 def find(name: str) -> Run:
-    """A run by its folder, or by the end of its folder's name below `outputs/`.
+    """A run by its folder, by the end of its folder's name below `outputs/`, or `last`, the one started last.
 
     Raises:
         ConfigError: there is none, or there are several.
     """
+    if name == LAST:
+        if not (newest := find_all(())):
+            raise ConfigError(f"There is no run below {OUTPUTS}/ yet.")
+        return newest[0]
     folder = Path(name).expanduser()
     if (folder / "config.yaml").exists():
         run = read(folder.resolve())
@@ -114,6 +116,26 @@ def show_differences(first: Run, second: Run) -> None:
     out.print(table)
 
 
+def show_repeated(before: Run, now: Run) -> None:
+    """Say whether a run that was repeated gave the same, and what was another where it did not."""
+    out = Console(highlight=False)
+    names = [name for name in before.metrics if name in now.metrics and not name.startswith("time/")]
+    apart = [name for name in names if before.metrics[name] != now.metrics[name]]
+    if not names:
+        return
+    if not apart:
+        out.print(safe(f"repeated: all figures are those of {before.name}, in every digit."))
+        return
+    for name in apart:
+        out.print(safe(f"  {name:24} {before.metrics[name]:.5g} before, {now.metrics[name]:.5g} now"))
+    others = [(key.removeprefix("environment."), a, b) for key, a, b in differences(before, now) if "environ" in key]
+    told = "; ".join(f"{key} was {a or 'none'}, not {b or 'none'}" for key, a, b in others)
+    if told:
+        out.print(safe(f"What was another: {told}."))
+    elif before.config.get("trainer.deterministic") is not True:
+        out.print("Nothing known was another: trainer.deterministic=true makes runs repeat in every bit.")
+
+
 def delete(run: Run) -> None:
     """Remove a run's folder, and the run in MLflow, where it can be restored until MLflow's own `gc`.
 
@@ -135,6 +157,8 @@ def _delete_in_mlflow(note: Path) -> None:
     if not note.exists():
         return
     found = json.loads(note.read_text(encoding="utf-8"))
+    if "run_id" not in found:
+        return
     uri = tracking_uri(None)
     uri = uri if without_password(uri) == found["uri"] else found["uri"]
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from exprun.config.errors import ConfigError
-from exprun.sweep import NOTE
+from exprun.sweep.folder import NOTE
 from exprun.tracking.source import read_environment
 from exprun.tracking.store import OUTPUTS
 

@@ -32,6 +32,8 @@ def show(analysis: Analysis, file: Any = None) -> None:
     out.print(table)
     for sentence in analysis.sentences():
         out.print(safe(sentence))
+    if analysis.tuned:
+        out.print(safe(analysis.tuned))
     for warning in analysis.warnings:
         out.print(f"[yellow]careful[/]: {safe(warning)}")
     for run in analysis.lost:
@@ -85,6 +87,7 @@ def facts(analysis: Analysis) -> dict[str, Any]:
             }
             for effect, sentence in zip(analysis.effects, analysis.sentences(), strict=True)
         ],
+        "tuned": analysis.tuned,
         "warnings": analysis.warnings,
         "lost": [{"run": str(r.folder), "status": r.status, "reason": r.reason} for r in analysis.lost],
     }

@@ -58,6 +58,8 @@ def check(config: Config, overridden: set[str]) -> None:
     """
     _check_input(config)
     _check_init(config)
+    if not all(rate > 0 for rate in config.sweep.rates or ()):
+        raise ConfigError("sweep.rates must be above 0.")
     _check_model(config, overridden)
     _check_data(config)
     _check_batches(config)

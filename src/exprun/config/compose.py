@@ -14,7 +14,6 @@ from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -76,30 +75,52 @@ class Composer:
         self.check_overrides(overrides)
         return typed(self.compose(_forced(overrides)), self.overridden(overrides))
 
-    def jobs(self, overrides: Sequence[str]) -> list[Config]:
-        """The checked configs of a multirun, where its sweeper tells them beforehand.
+    def dimensions(self, overrides: Sequence[str]) -> dict[str, list[str]] | None:
+        """The overrides of a multirun by their keys, each with all its values: `norm`: [`norm=none`, `norm=batch`].
+
+        None where another sweeper than Hydra's own decides what is run.
 
         Raises:
-            ConfigError: one of the jobs is wrong, or two of them would share a folder.
+            ConfigError: one cannot be read, or names values that are not listed (an interval).
         """
         self.check_overrides(overrides)
         master = self._load(_forced(overrides), RunMode.MULTIRUN)
         sweeper = master.hydra.sweeper
         if not str(sweeper._target_).endswith("BasicSweeper"):
-            return []
-        # Unresolved: each job resolves what it interpolates by itself.
-        given = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
-        assert isinstance(given, list)
-        task = [f"{key}={value}" for key, value in (sweeper.params or {}).items()] + [str(text) for text in given]
+            return None
+        given = passed([*(f"{key}={value}" for key, value in (sweeper.params or {}).items()), *overrides])
+        found: dict[str, list[str]] = {}
+        for text, override in zip(given, self._parse(given), strict=True):
+            element = override.get_key_element()
+            if override.is_hydra_override():
+                continue
+            if not override.is_sweep_override():
+                found[override.key_or_group] = [text]
+            elif override.is_discrete_sweep():
+                found[override.key_or_group] = [f"{element}={value}" for value in override.sweep_string_iterator()]
+            else:
+                raise ConfigError(f"{text} names a range, of which only a search chooses: add hydra/sweeper=optuna.")
+        return found
+
+    def jobs(self, given: Sequence[str], jobs: Sequence[Sequence[str]]) -> list[Config]:
+        """The checked configs of the jobs of a multirun.
+
+        Args:
+            given: the overrides as typed.
+            jobs: the overrides of each.
+
+        Raises:
+            ConfigError: one of the jobs is wrong, or two of them would share a folder.
+        """
+        master = self._load(_forced(given), RunMode.MULTIRUN)
+        configs = []
         try:
-            [batch] = BasicSweeper.split_arguments(self._parse(task), None)
-            configs = []
-            for job in batch:
-                config = self._without_hydra(self.loader.load_sweep_config(master, job))
+            for job in jobs:
+                config = self._without_hydra(self.loader.load_sweep_config(master, _forced(job)))
                 configs.append(typed(config, self.overridden(job)))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(self._explain(error, overrides)) from None
-        if "run_dir" in self.overridden(overrides) and len({config.run_dir for config in configs}) < len(configs):
+            raise ConfigError(self._explain(error, given)) from None
+        if "run_dir" in self.overridden(given) and len({config.run_dir for config in configs}) < len(configs):
             raise ConfigError(
                 f"run_dir={configs[0].run_dir} would be shared by several runs; "
                 "leave it out, or set hydra.sweep.dir=… for the sweep's folder."
@@ -110,6 +131,10 @@ class Composer:
         """The keys that overrides give several values, but for the seed."""
         found = [o for o in self._parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
         return [override.key_or_group for override in found if override.key_or_group != "seed"]
+
+    def fixed(self, overrides: Sequence[str]) -> list[str]:
+        """The overrides that have one value."""
+        return [text for text in overrides if not any(o.is_sweep_override() for o in self._parse([text]))]
 
     def check_overrides(self, overrides: Sequence[str]) -> None:
         """Refuse what is no override, names no key or group, or picks an option that is not there.

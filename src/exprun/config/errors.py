@@ -1,6 +1,7 @@
 """Errors that a user can cause, each one clear sentence, and the search for what was meant."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -27,6 +28,16 @@ class RunError(UserError):
 def one_line(text: object) -> str:
     """`text` with every run of white space folded into one space."""
     return " ".join(str(text).split())
+
+
+def printable(text: str) -> str:
+    """`text` without characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode())
+
+
+def say(sentence: object) -> None:
+    """One sentence on standard error."""
+    print(f"exprun: {printable(one_line(sentence))}", file=sys.stderr, flush=True)
 
 
 def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:

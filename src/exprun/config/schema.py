@@ -380,15 +380,26 @@ class Tracking:
 
 @dataclass(config=STRICT)
 class Sweep:
-    """What a sweep does when its command is repeated, and when one of its runs fails."""
+    """Which runs a sweep consists of, what it does when its command is repeated, and when one of its runs fails."""
 
-    name: Literal["default"] = setting("The one option.")
-    rerun: Literal["failed", "never", "always"] = setting(
-        "When the same command comes again: unfinished and failed runs, unfinished ones only, or all in a new folder.",
+    name: Literal["grid", "one_factor", "tuned"] = setting("How runs are made of the values given.")
+    combinations: list[dict[str, str | int | float | bool | None]] | None = setting(
+        "Settings that go together, one mapping an arm: [{norm: none, optim: rmsprop}, {norm: batch}].", None
+    )
+    rates: list[float] | None = setting(
+        "Multiples of each arm's own learning rate that are tried.", only=("tuned",), min_length=2, max_length=50
+    )
+    tuning_seed: int | None = setting(
+        "Seed of the runs that choose the rate, which are not compared.", only=("tuned",), ge=0, lt=2**32
+    )
+    rerun: Literal["failed", "changed", "never", "always"] = setting(
+        "When the same command comes again: unfinished and failed runs; these and all whose config, code or images "
+        "have changed; unfinished ones only; or all in a new folder.",
         "failed",
     )
     on_failure: Literal["continue", "stop"] = setting("After a run that failed: go on, or end the sweep.", "continue")
     retries: int = setting("Further tries of a run that failed.", 0, ge=0, le=100)
+    prune: Literal["none", "asha"] = setting("End runs early that are not among the best third so far.", "none")
 
 
 @dataclass(config=STRICT)

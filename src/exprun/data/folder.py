@@ -75,7 +75,7 @@ def _read(found: list[tuple[str, str, int]], classes: list[str], data: Data) -> 
 
     def decode(index: int) -> None:
         try:
-            images[index] = _decode(found[index][0], size, mode)
+            images[index] = decode_picture(found[index][0], size, mode)
         except Exception as error:  # Pillow raises nearly anything on a damaged file
             known: dict[type[Exception], str] = {
                 UnidentifiedImageError: "not a picture",
@@ -125,7 +125,7 @@ def _common_size(files: list[str]) -> tuple[int, int]:
     return sizes.pop()
 
 
-def _decode(file: str, size: tuple[int, int], mode: str) -> np.ndarray:
+def decode_picture(file: str, size: tuple[int, int], mode: str) -> np.ndarray:
     """One picture, cropped to the shape in its middle and scaled; (height, width, channels), uint8."""
     with Image.open(file, formats=FORMATS) as picture:
         if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or 0):

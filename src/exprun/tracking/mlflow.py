@@ -16,8 +16,8 @@ from exprun.config.schema import Config, settings
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import environment, read_environment
-from exprun.tracking.store import artifact_root, tracking_uri, without_password
-from exprun.trainer.events import Diagnosed, Event, RunEnded, RunStarted, StepsDone
+from exprun.tracking.store import NOTE, artifact_root, note_of, tracking_uri, without_password
+from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
@@ -52,9 +52,7 @@ class MlflowTracker:
         self.config, self.folder, self.name, self.command = config, folder, name, command
         self.uri = tracking_uri(config.tracking.uri)
         self.problem: str | None = None
-        self._started: RunStarted | None = None
         self._ended: RunEnded | None = None
-        self._causes: dict[str, Diagnosed] = {}
         self._start_time = self._end_time = _now()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -63,11 +61,10 @@ class MlflowTracker:
         """Take an event."""
         match event:
             case RunStarted():
-                self._started, self._start_time = event, _now()
+                self._start_time = _now()
+                self.note(uri=without_password(self.uri), tags=self._own_tags(), delivered=False)
             case StepsDone() if self._thread is None:
                 self._start()
-            case Diagnosed():
-                self._causes[event.cause] = event  # a cause comes again when it is graver
             case RunEnded():
                 self._ended, self._end_time = event, _now()
                 if self._thread is None:
@@ -89,6 +86,18 @@ class MlflowTracker:
             if time.monotonic() > give_up:
                 return self.problem or "it did not answer in time"
         return self.problem
+
+    def deliver(self, ended: RunEnded, started: int, end: int) -> None:
+        """Deliver a run whose folder is complete; a failure of the store raises what it raised.
+
+        Args:
+            ended: how it ended.
+            started: when, in milliseconds since 1970.
+            end: when it ended.
+        """
+        self._ended, self._start_time, self._end_time = ended, started, end
+        self._wake.set()
+        self._deliver_all()
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._deliver, name="mlflow", daemon=True)
@@ -120,6 +129,7 @@ class MlflowTracker:
             step = max([step, *(row["step"] for row in rows)])
             if ended is not None:
                 self._close(client, run_id, ended, step)
+                self.note(delivered=True)
                 return
 
     def open_run(self) -> tuple[Any, str]:
@@ -137,9 +147,7 @@ class MlflowTracker:
         if run_id is None:
             run = client.create_run(self._experiment(client), self._start_time, self._tags(), self.name)
             run_id = run.info.run_id
-            (self.folder / "tracking.json").write_text(
-                json.dumps({"uri": without_password(self.uri), "run_id": run_id})
-            )
+            self.note(uri=without_password(self.uri), run_id=run_id)
         self._log_inputs(client, run_id)
         if not client.get_run(run_id).data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
@@ -150,7 +158,7 @@ class MlflowTracker:
         from mlflow.exceptions import MlflowException
 
         try:
-            note = json.loads((self.folder / "tracking.json").read_text())
+            note = json.loads((self.folder / NOTE).read_text())
             if note["uri"] != without_password(self.uri):
                 return None
             run = client.get_run(note["run_id"])
@@ -201,18 +209,29 @@ class MlflowTracker:
         }
         if self.config.fault.name != "none":
             tags["exprun.fault"] = self.config.fault.name
-        tags |= {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
-        return {key: value for key, value in tags.items() if value}
+        return {key: value for key, value in (tags | self._own_tags()).items() if value}
+
+    def _own_tags(self) -> dict[str, str]:
+        """Those of the config, and what a sweep says of its runs."""
+        return {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
+
+    def note(self, **known: Any) -> None:
+        """Enter something into `tracking.json`: where the run is logged, and whether all of it has arrived."""
+        path = self.folder / NOTE
+        beside = path.with_name(f".{NOTE}")
+        beside.write_text(json.dumps(note_of(self.folder) | known), encoding="utf-8")
+        beside.replace(path)
 
     def _log_inputs(self, client: Any, run_id: str) -> None:
         """The data set as MLflow's own kind of entry."""
-        if self._started is None:
+        fingerprint = read_environment(self.folder).get("data_fingerprint", "")
+        if not fingerprint:
             return
         from mlflow.entities import Dataset, DatasetInput
 
         data = self.config.data
         source = json.dumps({"root": data.root, "split_seed": data.split_seed})
-        digest = self._started.data_fingerprint[:12]
+        digest = fingerprint[:12]
         entry = Dataset(name=data.name, digest=digest, source_type="local", source=source)
         client.log_inputs(run_id, datasets=[DatasetInput(dataset=entry, tags=[])])
 
@@ -226,13 +245,21 @@ class MlflowTracker:
         for start in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[start : start + BATCH])
 
+    def _findings(self) -> dict[str, str]:
+        """What the doctor found, by cause."""
+        try:
+            found = json.loads((self.folder / "findings.json").read_text(encoding="utf-8"))
+            return {str(one["cause"]): f"{one['severity']}: {one['text']}" for one in found}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
     def _close(self, client: Any, run_id: str, ended: RunEnded, step: int) -> None:
         best = {key: value for key, value in ended.metrics.items() if key.startswith("val/best_")}
         self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": best}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
-        for cause, found in dict(self._causes).items():
-            client.set_tag(run_id, f"exprun.finding.{cause}", f"{found.severity}: {found.text}"[:5000])
+        for cause, text in self._findings().items():
+            client.set_tag(run_id, f"exprun.finding.{cause}", text[:5000])
         for name in ARTIFACTS:
             if (self.folder / name).exists():
                 client.log_artifact(run_id, str(self.folder / name))

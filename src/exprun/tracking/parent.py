@@ -61,6 +61,7 @@ class Parent:
             for file in files:
                 self._client.log_artifact(self._run_id, str(file))
             self._client.set_terminated(self._run_id, status=status)
+            self._tracker.note(delivered=True)
 
         closing = threading.Thread(target=self._guarded, args=(end,), daemon=True)
         closing.start()
@@ -70,6 +71,7 @@ class Parent:
 
     def _open(self) -> None:
         self._client, self._run_id = self._tracker.open_run()
+        self._tracker.note(delivered=False)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

@@ -1,9 +1,11 @@
 """What a run was made of: code, versions, device, data. Two runs that differ in it are no controlled comparison."""
 
+import hashlib
 import json
 import platform
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from exprun import __version__
@@ -34,21 +36,22 @@ class Environment:
                 "data_fingerprint": event.data_fingerprint,
                 "weights_fingerprint": event.weights_fingerprint,
                 "parameters": str(event.parameters),
+                "steps": str(event.total_steps),
             }
             (self.folder / FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def environment(folder: Path, command: str) -> dict[str, str]:
     """What can be known before a network is built; what is not known is empty."""
-    commit, dirty = git_state()
+    commit, changes = git_state()
     return {
         "version": __version__,
         "command": without_password(command),
         "run_dir": str(folder),
         "python": platform.python_version(),
         **{name: str(getattr(sys.modules.get(name), "__version__", "")) for name in LIBRARIES},
-        "commit": commit or "",
-        "git_dirty": str(dirty).lower() if commit else "",
+        "commit": commit,
+        "changes": changes,
     }
 
 
@@ -61,15 +64,23 @@ def read_environment(folder: Path) -> dict[str, str]:
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
-def git_state() -> tuple[str | None, bool]:
-    """The commit of the working folder and whether files differ from it; (None, False) outside of git."""
+def git_state() -> tuple[str, str]:
+    """The commit of the working folder, and what tells its uncommitted changes apart; both empty outside of git."""
+    return _git_state(Path.cwd())
+
+
+@cache  # the code that this process has imported stays the same
+def _git_state(_: Path) -> tuple[str, str]:
     commit = _git("rev-parse", "HEAD")
-    return (commit, bool(_git("status", "--porcelain"))) if commit else (None, False)
+    if commit is None:
+        return "", ""
+    parts = [_git("diff", "HEAD"), _git("ls-files", "--others", "--exclude-standard", "--", "*.py")]
+    changes = "".join(part or "" for part in parts)
+    return commit.strip(), hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else ""
 
 
 def _git(*words: str) -> str | None:
     try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
+        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    return done.stdout.strip()

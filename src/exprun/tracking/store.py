@@ -1,10 +1,23 @@
 """Where MLflow keeps runs. Imports nothing heavy, so the command line can say it at once."""
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 OUTPUTS = Path("outputs")
+NOTE = "tracking.json"
+PLACES = ("runs/*", "sweeps/*/*", "explain/*/*")  # folders of runs below it
+
+
+def note_of(folder: Path) -> dict[str, Any]:
+    """What the folder of a run or of a sweep says of its run in MLflow; nothing where it has none, or it is damaged."""
+    try:
+        found = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def tracking_uri(uri: str | None) -> str:

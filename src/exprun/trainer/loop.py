@@ -59,6 +59,8 @@ class Loop:
         checkpoints: where its state is kept.
         emit: called with each event.
         stop: tells whether a signal asked to end, and which.
+        hopeless: tells why a run that has done so many epochs with this figure is not worth going on with; empty
+            where it is.
     """
 
     def __init__(
@@ -69,10 +71,11 @@ class Loop:
         checkpoints: Checkpoints,
         emit: Emit,
         stop: Callable[[], str | None],
+        hopeless: Callable[[int, float], str] | None = None,
     ) -> None:
         trainer = config.trainer
         self.config, self.dataset, self.step = config, dataset, step
-        self.checkpoints, self.emit, self.stop = checkpoints, emit, stop
+        self.checkpoints, self.emit, self.stop, self.hopeless = checkpoints, emit, stop, hopeless
         self.state = State()
         self.train_feed, self.val_feed = self._feed(dataset.train), self._feed(dataset.val)
         self.steps_per_epoch = len(self.train_feed) // trainer.batch_size
@@ -270,6 +273,8 @@ class Loop:
         patience = self.config.trainer.patience
         if patience is not None and self.state.waited >= patience:
             return f"no better {self.config.trainer.select} for {patience} evaluations (trainer.patience)"
+        if self.hopeless is not None and self.state.epoch < self.epochs:
+            return self.hopeless(self.state.epoch, self.state.history[-1][self.config.trainer.select])
         return ""
 
     def _save(self) -> None:

@@ -7,17 +7,28 @@ checkpoint, one that failed is tried again. Nothing here imports TensorFlow or M
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exprun.config.schema import Config
+import yaml
+
+from exprun.config.schema import Config, settings
 from exprun.locks import file_lock
+from exprun.run_folder import differences
+from exprun.tracking.source import environment, read_environment
 from exprun.tracking.store import OUTPUTS, without_password
+
+if TYPE_CHECKING:
+    from exprun.runner import Session
 
 NOTE = "sweep.json"
 ENVIRONMENT = "EXPRUN_SWEEP"  # for the jobs, which may run in processes of their own
-FREE = ("progress", "sweep.", "sweep=", "tracking.")  # what a repeated command may say otherwise
+NAMES = {"trained": "trained", "kept": "kept from before", "taken": "left to another process", "failed": "failed"}
+# What a repeated command may say otherwise.
+FREE = ("progress=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
+REPLACED = "replaced"  # folder of runs that were trained anew
 
 
 class Stopped(BaseException):
@@ -32,11 +43,13 @@ class Sweep:
         name: of its folder.
         factors: keys of the overrides that vary.
         parent: MLflow's run of the sweep; empty without.
+        quiet: a table shows them, so they say nothing themselves.
     """
 
     name: str
     factors: list[str] = field(default_factory=list)
     parent: str = ""
+    quiet: bool = False
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
         """Of a run in MLflow: its sweep, and the values of the factors.
@@ -48,9 +61,13 @@ class Sweep:
         values = dict(override.split("=", 1) for override in overrides if "=" in override)
         return found | {f"exprun.factor.{key}": values[key] for key in self.factors if key in values}
 
-    def announce(self) -> None:
-        """Leave it to the jobs."""
-        os.environ[ENVIRONMENT] = json.dumps({"name": self.name, "factors": self.factors, "parent": self.parent})
+    def environment(self, options: str) -> dict[str, str]:
+        """The variables by which the jobs know it, which may run in processes of their own.
+
+        Args:
+            options: `--config-dir` and the like, as typed.
+        """
+        return {ENVIRONMENT: json.dumps(asdict(self)), "EXPRUN_OPTIONS": options}
 
 
 def announced() -> Sweep | None:
@@ -69,17 +86,25 @@ def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
     """
     root = OUTPUTS / "sweeps"
     root.mkdir(parents=True, exist_ok=True)
-    words = [without_password(word) for word in overrides if not word.startswith((*FREE, "hydra"))]
     with file_lock(root / ".lock", wait=True):  # two processes given the same sweep share one folder
         if rerun != "always":
             for folder in sorted(root.iterdir(), reverse=True):
-                if _words(folder) == (words, options):
+                if _words(folder) == (_lasting(overrides), options):
                     os.utime(folder / NOTE)  # the sweep that was started last
                     return folder.resolve()
-        folder = root / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-        folder.mkdir()
-        (folder / NOTE).write_text(json.dumps({"overrides": words, "options": options}, indent=1), encoding="utf-8")
-    return folder.resolve()
+        return note(root / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}", overrides, options).resolve()
+
+
+def note(folder: Path, overrides: Sequence[str], options: str) -> Path:
+    """Make the folder of a sweep, and note there what it is; returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"overrides": _lasting(overrides), "options": options}, indent=1)
+    (folder / NOTE).write_text(text, encoding="utf-8")
+    return folder
+
+
+def _lasting(overrides: Sequence[str]) -> list[str]:
+    return [without_password(word) for word in overrides if not word.startswith(FREE)]
 
 
 def _words(folder: Path) -> tuple[list[str], str] | None:
@@ -98,6 +123,40 @@ def status_of(folder: Path) -> str:
         return str(json.loads((folder / "result.json").read_text(encoding="utf-8"))["status"])
     except (OSError, ValueError, KeyError, TypeError):
         return "STARTED"
+
+
+def whats_new(config: Config, folder: Path, session: "Session") -> str:
+    """In what a run that came to its end differs from the same run now; empty where in nothing, or there is none.
+
+    Args:
+        config: of the run now.
+        folder: of the run.
+        session: has the images.
+    """
+    if status_of(folder) != "FINISHED":
+        return ""
+    before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    if apart := next(differences(before, settings(config)), None):
+        return f"{apart[0]} was {apart[1]}, not {apart[2]}"
+    if config.sweep.rerun != "changed":
+        return ""
+    was, now = read_environment(folder), environment(folder, "")
+    for key, name in (("version", "exprun"), ("commit", "commit"), ("changes", "uncommitted code")):
+        if was.get(key, "") != now[key]:
+            return f"its {name} was another"
+    return "its images were others" if was.get("data_fingerprint") != session.dataset(config).fingerprint else ""
+
+
+def set_aside(folder: Path) -> bool:
+    """Move the folder of a run away, so that it can be trained anew; not where another process is at it."""
+    place = folder.parent / REPLACED
+    place.mkdir(exist_ok=True)
+    try:
+        with file_lock(folder / ".lock", wait=False):
+            folder.rename(place / f"{folder.name}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    except BlockingIOError:
+        return False
+    return True
 
 
 def goes_on(config: Config, folder: Path) -> bool:

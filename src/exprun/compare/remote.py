@@ -1,0 +1,103 @@
+"""Runs as MLflow's store tells them, for those whose folders are on another machine."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from exprun.compare.query import LEAST, NOT_ENDED, Run, holds
+from exprun.config.errors import ConfigError, RunError, one_line
+from exprun.tracking.store import tracking_uri, without_password
+
+PAGE = 1000  # runs in one answer: the most a store gives
+DRAWN = 200  # runs whose epochs are fetched too, one request a figure
+CURVES = ("epoch", "val/accuracy", "val/loss", "train/epoch_loss")
+ENDED = ("FINISHED", "FAILED", "KILLED")
+
+
+def select(experiment: str, condition: str, where: Sequence[str], uri: str | None) -> list[Run]:
+    """The runs of a store, in the order in which they started; runs of sweeps themselves are left out.
+
+    Args:
+        experiment: its name.
+        condition: in MLflow's language: `tags."exprun.sweep" = '…'`; empty for all.
+        where: `key=value`, all of which must hold.
+        uri: of the store; the default one where it is None.
+
+    Raises:
+        ConfigError: there is no such experiment, the condition cannot be read, or fewer than two runs are left.
+        RunError: the store does not answer.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    place = tracking_uri(uri)
+    if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).exists():
+        raise ConfigError(f"There is no store at {place.removeprefix('sqlite:///')}.")
+    client = mlflow.MlflowClient(tracking_uri=place)
+    try:
+        known = client.get_experiment_by_name(experiment)
+        if known is None:
+            raise ConfigError(f"There is no experiment {experiment} in {without_password(place)}.")
+        found = _all(client, known.experiment_id, condition)
+        runs = [_run(client, run, len(found) <= DRAWN) for run in found if "seed" in run.data.params]
+    except MlflowException as error:
+        if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+            raise ConfigError(f"--filter {condition}: {one_line(error)[:200]}") from None
+        raise RunError(f"{without_password(place)} does not answer: {one_line(error)[:200]}") from None
+    runs = [run for run in runs if all(holds(run, one) for one in where)]
+    if len(runs) < LEAST:
+        raise ConfigError(
+            f"There {'is one run' if runs else 'are no runs'} of that kind in {experiment}; a comparison takes two at "
+            "least."
+        )
+    return runs
+
+
+def _all(client: Any, experiment: str, condition: str) -> list[Any]:
+    found, token = [], None
+    while True:
+        page = client.search_runs([experiment], condition, max_results=PAGE, order_by=["start_time"], page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _run(client: Any, run: Any, curves: bool) -> Run:
+    tags = run.data.tags
+    status = run.info.status if run.info.status in ENDED else NOT_ENDED
+    environment = {key.removeprefix("exprun."): value for key, value in tags.items() if key.startswith("exprun.")}
+    findings = {k.removeprefix("finding."): v for k, v in environment.items() if k.startswith("finding.")}
+    return Run(
+        Path(environment.get("run_dir", run.info.run_id)),
+        status,
+        environment.get("reason", ""),
+        {key: _value(text) for key, text in run.data.params.items()},
+        dict(run.data.metrics),
+        _history(client, run.info.run_id) if curves else [],
+        environment | {"commit": tags.get("mlflow.source.git.commit", "")},
+        [
+            {"cause": cause, "severity": text.partition(":")[0], "text": text.partition(": ")[2]}
+            for cause, text in findings.items()
+        ],
+        run.info.run_id,
+    )
+
+
+def _value(text: str) -> Any:
+    """A param as the setting that it was."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _history(client: Any, run_id: str) -> list[dict[str, float]]:
+    """The figures of each epoch."""
+    rows: dict[int, dict[str, float]] = {}
+    for key in CURVES:
+        for metric in client.get_metric_history(run_id, key):
+            name = "train/loss" if key == "train/epoch_loss" else key
+            rows.setdefault(metric.step, {"step": float(metric.step)})[name] = metric.value
+    return [row for _, row in sorted(rows.items()) if "epoch" in row]

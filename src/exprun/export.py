@@ -1,0 +1,149 @@
+"""A trained network as a file of its own: the Keras model that takes pixels, and a card that says what it is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exprun.compare.query import Run, shown
+from exprun.config.errors import ConfigError, RunError
+from exprun.config.schema import Config
+from exprun.interface import Interface, of_pixels
+
+MODEL, CARD = "model.keras", "README.md"
+
+
+def check_consent(run: Run, trust: bool) -> None:
+    """Refuse a run that would execute Python code which its config names, unless a person has agreed.
+
+    Raises:
+        ConfigError: it does, and nobody has.
+    """
+    builder = run.config.get("model.builder")
+    if builder is not None and not trust:
+        raise ConfigError(f"{run.name} builds its network by Python code, {shown(builder)}: add --trust to run it.")
+
+
+def network(run: Run) -> tuple[Any, Interface]:
+    """The trained network of a run, in float32, with the weights that validation chose: pixels to logits.
+
+    Raises:
+        ConfigError: its config cannot be read.
+        RunError: it has no checkpoint, or one that does not fit.
+    """
+    import yaml
+
+    from exprun.config.compose import typed
+
+    interface = Interface.read(run.folder)
+    weights = run.folder / "checkpoints" / "best.npz"
+    if not weights.exists():
+        raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained without (trainer.checkpoint=false).")
+    config = typed(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8")))
+    # All weights come from the checkpoint.
+    config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
+    return of_pixels(_built(config, interface, weights), interface.scaling, interface.image), interface
+
+
+def _built(config: Config, interface: Interface, weights: Path) -> Any:
+    import keras
+
+    from exprun.fault import inject, injected
+    from exprun.model import build
+    from exprun.model.weights import load_weights
+
+    keras.mixed_precision.set_dtype_policy("float32")
+    shape = interface.scaling.shape(interface.image)
+    noise = lambda: np.random.default_rng(0).normal(size=(256, *shape)).astype(np.float32)  # noqa: E731
+    model = inject(config, build(injected(config), shape, len(interface.classes), noise).model, interface.scaling)
+    filled = load_weights(model, weights)
+    if missing := [layer.name for layer in model.layers if layer.weights and layer.name not in filled]:
+        raise RunError(f"{weights} has no weights for {', '.join(missing[:3])}.")
+    return model
+
+
+def export(run: Run, folder: Path) -> list[Path]:
+    """Write `model.keras` and its card.
+
+    Args:
+        run: that came to its end, or was stopped behind a checkpoint.
+        folder: is made.
+
+    Returns:
+        The files.
+
+    Raises:
+        RunError: there is no network to write, or it cannot be written.
+    """
+    model, interface = network(run)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save(folder / MODEL)
+        (folder / CARD).write_text(card(run, interface), encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror}.") from None
+    return [folder / MODEL, folder / CARD]
+
+
+def card(run: Run, interface: Interface) -> str:
+    """What a model is, what it was measured on, and how it is used, as Markdown with the metadata of model hubs."""
+    setting = lambda key: shown(run.config.get(key))  # noqa: E731
+    height, width, channels = interface.image
+    name, data = f"{setting('model.name')} on {setting('data.name')}", setting("data.name")
+    lines = ["---", "library_name: keras", "pipeline_tag: image-classification", "---", "", f"# {_plain(name)}", ""]
+    lines += [
+        f"Tells {len(interface.classes)} classes of images of {height}×{width} pixels and {channels} "
+        f"channel{'s' if channels > 1 else ''} apart: {_plain(_listed(interface.classes))}.",
+        "",
+        "## Use",
+        "",
+        "It takes pixels of 0 to 255, scales them itself, and yields one logit for each class.",
+        "",
+        "```python",
+        "import keras",
+        "",
+        f'model = keras.saving.load_model("{MODEL}")',
+        f"probabilities = keras.ops.softmax(model(images))  # images: (number, {height}, {width}, {channels})",
+        "```",
+        "",
+        "## Figures",
+        "",
+        "| Images | Loss | Accuracy |",
+        "| --- | --- | --- |",
+    ]
+    parts = {"validation, by which the weights were chosen": "val/best_", "test, measured once": "test/"}
+    for label, prefix in parts.items():
+        if f"{prefix}accuracy" in run.metrics:
+            loss, accuracy = run.metrics[f"{prefix}loss"], run.metrics[f"{prefix}accuracy"]
+            lines.append(f"| {label} | {loss:.4f} | {accuracy:.2%} |")
+    lines += ["", f"Nothing is known about images other than those of {_plain(data)}.", ""]
+    if run.status != "FINISHED":
+        lines += [
+            f"The run did not come to its end ({run.status}{f', {_plain(run.reason)}' if run.reason else ''}).",
+            "",
+        ]
+    if run.config.get("fault.name", "none") != "none":
+        lines += [f"The run had a bug that was put in on purpose: {setting('fault.name')}.", ""]
+    lines += ["## What the doctor found", ""]
+    lines += [f"- {_plain(str(found.get('text', '')))}" for found in run.findings] or ["Nothing."]
+    lines += ["", "## Training", "", "| Setting | Value |", "| --- | --- |"]
+    lines += [f"| {key} | {_plain(value)} |" for key, value in run.environment.items() if value and key != "run_dir"]
+    wanted = ("model.", "data.", "input.", "augment.", "init.", "norm.", "optim.", "schedule.", "trainer.", "seed")
+    for key, value in run.config.items():
+        if value is not None and key.startswith(wanted):
+            lines.append(f"| {key} | {_plain(shown(value))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _plain(text: str) -> str:
+    """Text that is no markup in a table of Markdown, nor HTML."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
+        text = text.replace(character, entity)
+    return " ".join(text.split())

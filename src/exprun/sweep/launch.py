@@ -1,0 +1,201 @@
+"""A sweep, from its command line to its summary. The runs go through the launcher that Hydra's config names."""
+
+import contextlib
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exprun.config.compose import Composer, quoted
+from exprun.config.errors import ConfigError, RunError, say
+from exprun.config.schema import Config
+from exprun.sweep.folder import NAMES, Stopped, Sweep, note, status_of, sweep_folder
+from exprun.sweep.job import Score, job
+from exprun.sweep.plan import Job, Plan
+from exprun.tracking.store import note_of, without_password
+
+if TYPE_CHECKING:
+    from exprun.sweep.table import SweepTable
+
+DIR = "hydra.sweep.dir="
+WAIT_SECONDS = 1.0  # between two looks at what another process is at
+
+
+def sweep(composer: Composer, hydra: Any, plan: Plan | None, config: Config, given: list[str], options: str) -> int:
+    """Run all that is not done yet of a sweep, and say what became of it; returns the exit code.
+
+    Args:
+        composer: of its configs.
+        hydra: its launchers and sweepers.
+        plan: of its runs; None where a sweeper searches.
+        config: of one of them.
+        given: the overrides as typed.
+        options: `--config-dir` and the like, as typed.
+    """
+    if any(word.startswith(DIR) for word in given):
+        named = hydra.compose_config(composer.config_name, given, _multirun(), with_log_configuration=False)
+        folder = note(Path(named.hydra.sweep.dir).expanduser().resolve(), given, options)
+    else:
+        # What a sweeper searches for is not the same again.
+        folder = sweep_folder(given, options, "always" if plan is None else config.sweep.rerun)
+    factors = composer.varied(given) if plan is None else plan.factors
+    command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
+    parent = _open_parent(config, plan, folder, factors, given, command)
+    shown = config.progress != "quiet"
+    live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
+    known = Sweep(folder.name, factors, ((parent and parent.tags()) or {}).get("mlflow.parentRunId", ""), live)
+    told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
+    own = ["hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *told]
+    given = [*(word for word in given if not word.startswith(DIR)), *own]
+    status, summary = "KILLED", ""
+    try:
+        counts = _run_all(composer, hydra, plan, given, folder, live)
+        status = "FAILED" if counts["failed"] else "FINISHED"
+        summary = ", ".join(f"{count} {NAMES[state]}" for state, count in counts.items() if count)
+    except Stopped:
+        status = "FAILED"
+        say("the sweep ends with the run that failed (sweep.on_failure=stop).")
+        return 1
+    finally:
+        if parent is not None:
+            parent.close(status, {"exprun.runs": summary} if summary else {}, [])
+    total = sum(counts.values())
+    if shown and total:
+        print(f"sweep: {total} runs: {summary}.")
+        if total > counts["failed"] + 1:
+            print(f"  compare  python -m exprun compare {shlex.quote(os.path.relpath(folder))}")
+    if counts["failed"]:
+        say(f"{counts['failed']} of {total} runs failed.")
+    return 1 if counts["failed"] else 0
+
+
+def _run_all(
+    composer: Composer, hydra: Any, plan: Plan | None, given: list[str], folder: Path, live: bool
+) -> dict[str, int]:
+    """How many runs came to which end.
+
+    Args:
+        composer: of their configs.
+        hydra: its launchers and sweepers.
+        plan: of the runs; None where a sweeper searches.
+        given: the overrides of the whole sweep.
+        folder: of the sweep.
+        live: whether a table is shown.
+    """
+    if plan is None:
+        scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, given))))
+        if scores:
+            return _counted([score.state for score in scores])
+        # The sweeper keeps them to itself.
+        ends = [status_of(path.parent) for path in folder.glob("*/config.yaml")]
+        return _counted(["trained" if end == "FINISHED" else "failed" for end in ends])
+    from exprun.sweep.table import SweepTable
+
+    table = SweepTable(folder) if live else None
+    with table or contextlib.nullcontext(), _Launcher(composer, hydra, given, folder) as launcher:
+        scores = launcher.run(plan.jobs, 0, table)
+        if plan.arms:
+            scores = launcher.wait(plan.jobs, scores)
+            chosen, said = plan.chosen(scores)
+            for line in said if plan.configs[0].progress != "quiet" else []:
+                print(f"tuned: {line}")
+            composer.jobs(given, chosen)
+            scores += launcher.run(chosen, len(plan.jobs), table)
+    return _counted([score.state for score in scores])
+
+
+def _multirun() -> Any:
+    from hydra.types import RunMode
+
+    return RunMode.MULTIRUN
+
+
+def _counted(states: Sequence[str]) -> dict[str, int]:
+    return {state: list(states).count(state) for state in NAMES}
+
+
+class _Launcher:
+    """Hydra's launcher for lists of jobs, with Hydra's callbacks around them."""
+
+    def __init__(self, composer: Composer, hydra: Any, given: list[str], folder: Path) -> None:
+        from hydra._internal.callbacks import Callbacks
+        from hydra.core.plugins import Plugins
+        from hydra.types import HydraContext
+        from omegaconf import OmegaConf
+
+        self.name = composer.config_name
+        self.config = hydra.compose_config(self.name, given, _multirun(), with_log_configuration=False)
+        self.folder = folder
+        text = OmegaConf.to_yaml(self.config)
+        (folder / "multirun.yaml").write_text(without_password(text), encoding="utf-8")
+        self.callbacks = Callbacks(self.config)
+        context = HydraContext(config_loader=hydra.config_loader, callbacks=self.callbacks)
+        make = Plugins.instance().instantiate_launcher
+        self.launcher = _guarded(lambda: make(hydra_context=context, task_function=job, config=self.config))
+
+    def __enter__(self) -> "_Launcher":
+        self.callbacks.on_multirun_start(config=self.config, config_name=self.name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.callbacks.on_multirun_end(config=self.config, config_name=self.name)
+
+    def run(self, jobs: Sequence[Job], first: int, table: "SweepTable | None" = None) -> list[Score]:
+        """Run jobs; their folders are numbered from `first`."""
+        if table is not None:
+            table.add(jobs)
+        return list(_scores(_guarded(lambda: self.launcher.launch(jobs, initial_job_idx=first))))
+
+    def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:
+        """The figures of all jobs, also of those that another process is at."""
+        while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
+            time.sleep(WAIT_SECONDS)
+            for number in taken:
+                if status_of(self.folder / str(number)) != "STARTED":
+                    scores[number : number + 1] = self.run([jobs[number]], number)
+        return scores
+
+
+def _guarded(start: Callable[[], Any]) -> Any:
+    """What Hydra's part gave; its errors as ours."""
+    from hydra.errors import HydraException
+
+    try:
+        return start()
+    except HydraException as error:
+        raise ConfigError(str(error)) from None
+    except OSError as error:
+        raise RunError(f"{error.filename or 'A folder'} cannot be written: {error.strerror}.") from None
+
+
+def _scores(returned: Any) -> Iterator[Score]:
+    """What the jobs returned, from Hydra's nested lists; a sweeper that keeps it to itself gives nothing."""
+    if isinstance(returned, list | tuple):
+        for inner in returned:
+            yield from _scores(inner)
+    elif returned is not None:
+        yield returned.return_value
+
+
+def _open_parent(
+    config: Config, plan: Plan | None, folder: Path, factors: list[str], given: list[str], command: str
+) -> Any:
+    """The sweep's run in MLflow, where there is one and something is left to do."""
+    numbers = range(len(plan.jobs) if plan is not None else 0)
+    done = plan is not None and not plan.arms and config.sweep.rerun != "changed"
+    done = done and note_of(folder).get("delivered") is True
+    if config.tracking.name != "mlflow" or (done and all(status_of(folder / str(n)) == "FINISHED" for n in numbers)):
+        return None
+    from exprun.tracking.parent import Parent
+
+    tags = {"exprun.sweep": folder.name, "exprun.factors": ", ".join(factors)}
+    parent = Parent(config, folder, f"sweep {without_password(' '.join(given))}", command, tags)
+    if not any(word.startswith("hydra/launcher=") for word in given):
+        from exprun.logs import logging_to
+
+        with logging_to(folder / "sweep.log"):
+            import tensorflow  # noqa: F401  # the jobs need it anyway, and the store is opened meanwhile
+    return parent

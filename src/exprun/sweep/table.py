@@ -1,0 +1,181 @@
+"""The table of a sweep while it runs: what each run is at, its best figure, the time it still takes.
+
+It reads the folders of the runs, so it shows those of other processes and machines too.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from exprun.console import duration
+from exprun.sweep.folder import status_of
+from exprun.tracking.journal import tail
+from exprun.tracking.source import read_environment
+
+SECONDS = 1.0  # between two looks
+BESIDE = 6  # lines of a terminal that are not rows of the table
+WAITING, RUNNING, FINISHED = "waiting", "running", "finished"
+COLOURS = {"failed": "red", "killed": "yellow", RUNNING: "green"}
+
+
+@dataclass
+class Row:
+    """What is known of a run.
+
+    Args:
+        number: of its folder.
+        label: the overrides in which it differs from others.
+        before: whether it had ended when the sweep began.
+        state: `waiting`, `running`, `finished`, `failed` or `killed`.
+        step: last one in the journal.
+        steps: of the whole run; 0 where not known yet.
+        best: highest validation accuracy so far.
+        left: seconds that it still takes; None where not known.
+        cause: what the doctor found first.
+        offset: of the journal, up to which it has been read.
+        seen: step and time, in seconds since 1970, of the first and the last line of it.
+    """
+
+    number: int
+    label: str
+    before: bool = False
+    state: str = WAITING
+    step: int = 0
+    steps: int = 0
+    best: float | None = None
+    left: float | None = None
+    cause: str = ""
+    offset: int = 0
+    seen: list[tuple[int, float]] = field(default_factory=list)
+
+    def look(self, folder: Path) -> None:
+        """Read what its folder holds by now.
+
+        Args:
+            folder: of the run.
+        """
+        status = status_of(folder)
+        self.state = {"": WAITING, "STARTED": RUNNING}.get(status, status.lower())
+        rows, self.offset = tail(folder / "metrics.jsonl", self.offset)
+        for row in rows:
+            self.step = max(self.step, int(row["step"]))
+            self.seen = [*self.seen[:1], (int(row["step"]), row["time"] / 1000)]
+            accuracy = row["metrics"].get("val/accuracy")
+            self.best = accuracy if self.best is None else max(self.best, accuracy or 0.0)
+        if not self.steps and self.state != WAITING:
+            self.steps = int(read_environment(folder).get("steps") or 0)
+        self.left = self._left()
+        self.cause = _cause(folder / "findings.json")
+
+    def _left(self) -> float | None:
+        if self.state != RUNNING or not self.steps or len(self.seen) < 2:
+            return None
+        (first, start), (last, end) = self.seen
+        if last <= first:
+            return None
+        return max(0.0, (self.steps - last) * (end - start) / (last - first) - (time.time() - end))
+
+
+def _cause(path: Path) -> str:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return next((str(one["cause"]) for one in found if one["severity"] != "note"), "")
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+class SweepTable:
+    """Shows the table while it is entered.
+
+    Args:
+        folder: of the sweep.
+        console: where it is shown.
+    """
+
+    def __init__(self, folder: Path, console: Console | None = None) -> None:
+        self.folder = folder
+        self.console = console or Console(highlight=False)
+        self.rows: list[Row] = []
+        self.started = time.monotonic()
+        self._live = Live(console=self.console, get_renderable=self.render, auto_refresh=False, transient=False)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def add(self, jobs: Sequence[Sequence[str]]) -> None:
+        """Further runs, by their overrides; their folders are numbered on."""
+        common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
+        rows = []
+        for number, job in enumerate(jobs, len(self.rows)):
+            row = Row(number, " ".join(word for word in job if word not in common))
+            row.look(self.folder / str(number))
+            row.before = row.state == FINISHED
+            rows.append(row)
+        self.rows = [*self.rows, *rows]
+
+    def __enter__(self) -> "SweepTable":
+        self._live.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+        self._look()
+        self._live.refresh()
+        self._live.stop()
+
+    def _watch(self) -> None:
+        while not self._end.wait(SECONDS):
+            self._look()
+            self._live.refresh()
+
+    def _look(self) -> None:
+        for row in self.rows:
+            if row.state != FINISHED:
+                row.look(self.folder / str(row.number))
+
+    def render(self) -> Group:
+        """The table as it is now: as many rows as the terminal has room for, those that run first."""
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("run", justify="right")
+        table.add_column("settings", overflow="fold")
+        table.add_column("state")
+        for heading in ("step", "best val %", "left"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("doctor")
+        room = max(3, self.console.height - BESIDE)
+        ranks = {RUNNING: 0, "failed": 1, "killed": 2, WAITING: 4}
+        key = lambda row: (ranks.get(row.state, 3), -row.number if row.state == FINISHED else row.number)  # noqa: E731
+        shown = sorted(sorted(self.rows, key=key)[:room], key=lambda row: row.number)
+        for row in shown:
+            table.add_row(*_cells(row))
+        return Group(table, Text(self._summary(len(self.rows) - len(shown))))
+
+    def _summary(self, hidden: int) -> str:
+        done = [row for row in self.rows if row.state in (FINISHED, "failed")]
+        here = [row for row in done if not row.before]
+        waiting = len(self.rows) - len(done)
+        text = f"{len(done)} of {len(self.rows)} runs done"
+        if here and waiting:
+            text += f", about {duration((time.monotonic() - self.started) / len(here) * waiting)} left"
+        return text + (f"; {hidden} more not shown" if hidden else "")
+
+
+def _cells(row: Row) -> tuple[Any, ...]:
+    colour = COLOURS.get(row.state)
+    state = f"[{colour}]{row.state}[/]" if colour else row.state
+    step = f"{row.step:,}/{row.steps:,}" if row.steps else "–" if not row.step else f"{row.step:,}"
+    best = "–" if row.best is None else f"{100 * row.best:.1f}"
+    left = "–" if row.left is None else duration(row.left)
+    return str(row.number), escape(row.label), state, step, best, left, escape(row.cause)

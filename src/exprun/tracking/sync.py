@@ -1,0 +1,82 @@
+"""Delivering to MLflow, after the end of runs, what its server has not taken; and closing there what has died."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from exprun.config.compose import typed
+from exprun.config.errors import ConfigError, UserError, one_line
+from exprun.config.schema import Config
+from exprun.locks import file_lock
+from exprun.run_folder import name_of
+from exprun.tracking.journal import read
+from exprun.tracking.mlflow import MlflowTracker
+from exprun.tracking.source import read_environment
+from exprun.tracking.store import NOTE, OUTPUTS, PLACES, note_of, tracking_uri, without_password
+from exprun.trainer.events import RunEnded
+
+MASKED = "://***@"
+DIED = "it ended without a word"
+
+
+def undelivered() -> list[Path]:
+    """Folders of runs below `outputs/` that were to be logged and have not arrived whole, the oldest first."""
+    found = sorted(path.parent for place in PLACES for path in OUTPUTS.glob(f"{place}/{NOTE}"))
+    return [folder for folder in found if (folder / "config.yaml").exists() and not note_of(folder).get("delivered")]
+
+
+def check_folders(places: Sequence[str]) -> list[Path]:
+    """The folders of runs that a person names.
+
+    Raises:
+        ConfigError: one holds no run.
+    """
+    for place in places:
+        if not (Path(place) / "config.yaml").exists():
+            raise ConfigError(f"{place} is no folder of a run.")
+    return [Path(place) for place in places]
+
+
+def sync(folders: Iterable[Path], uri: str | None) -> Iterator[tuple[Path, str]]:
+    """Deliver runs; of each, what kept it from arriving, or nothing.
+
+    Args:
+        folders: of the runs.
+        uri: of the store, in place of the one of each run.
+    """
+    for folder in folders:
+        try:
+            with file_lock(folder / ".lock", wait=False):
+                _deliver(folder.resolve(), uri)
+            yield folder, ""
+        except BlockingIOError:
+            yield folder, "another process is training in it"
+        except UserError as error:
+            yield folder, str(error)
+        except Exception as error:  # whatever a server, a disk or a network does
+            yield folder, without_password(one_line(error))[:200]
+
+
+def _deliver(folder: Path, uri: str | None) -> None:
+    note = note_of(folder)
+    config = _config(folder, uri, note.get("tags") or {})
+    rows = read(folder / "metrics.jsonl")
+    file = folder / "result.json"
+    if file.exists():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        ended, end = RunEnded(found["status"], found["reason"], found["metrics"]), int(1000 * file.stat().st_mtime)
+    else:
+        ended, end = RunEnded("KILLED", DIED, {}), rows[-1]["time"] if rows else int(1000 * folder.stat().st_mtime)
+    tracker = MlflowTracker(config, folder, name_of(config), read_environment(folder).get("command", ""))
+    tracker.deliver(ended, rows[0]["time"] if rows else end, end)
+
+
+def _config(folder: Path, uri: str | None, tags: dict[str, str]) -> Config:
+    config = typed(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    tracking = replace(config.tracking, uri=uri or config.tracking.uri, tags={**(config.tracking.tags or {}), **tags})
+    if MASKED in tracking_uri(tracking.uri):
+        raise ConfigError("the address of its server was written down without the password: give --uri.")
+    return replace(config, tracking=tracking)

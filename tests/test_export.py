@@ -1,0 +1,165 @@
+"""A trained network as a file of its own, what it says of pictures, and runs that are repeated."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exprun import cli
+from exprun.compare.history import find
+from exprun.data.dataset import load
+from exprun.export import card
+from exprun.interface import Interface
+from tiny import config, tiny
+
+WORDS = ["model.layers=[{conv: 8},{pool: max},{conv: 16},{pool: max},flatten]", "data.size=16", "trainer.epochs=4"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a run on grey digits, and of one whose network is Python code."""
+    place = tmp_path_factory.mktemp("trained")
+    (place / "mine.py").write_text(
+        "import keras\n"
+        "def net(shape, classes):\n"
+        "    x = keras.Input(shape)\n"
+        "    return keras.Model(x, keras.layers.Dense(classes)(keras.layers.Flatten()(x)))\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.syspath_prepend(str(place))
+        tiny(*WORDS, "data.channels=1", "run_dir=outputs/runs/digits", "doctor=watch")
+        tiny("model=python", "~model.layers", "model.builder=mine:net", "run_dir=outputs/runs/code", "trainer.epochs=1")
+    return place
+
+
+@pytest.fixture
+def place(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    return trained
+
+
+def pictures(place, count=8):
+    """Test images of the run as files, and what class each is of."""
+    dataset = load(config(*WORDS, "data.channels=1").data)
+    folder = place / "pictures"
+    folder.mkdir(exist_ok=True)
+    for row in dataset.test.rows[:count]:
+        Image.fromarray(dataset.test.images[row][..., 0]).save(folder / f"{row}.png")
+    return {str(row): dataset.classes[dataset.test.labels[row]] for row in dataset.test.rows[:count]}
+
+
+def test_the_exported_model_says_what_the_run_measured(place, capsys):
+    import keras
+
+    assert cli.main(["export", "digits"]) == 0
+    files = capsys.readouterr().out.split()
+    assert files == ["outputs/runs/digits/export/model.keras", "outputs/runs/digits/export/README.md"]
+    model = keras.saving.load_model(files[0])
+    test = load(config(*WORDS, "data.channels=1").data).test
+    right = np.argmax(np.asarray(model(test.images[test.rows])), axis=1) == test.row_labels
+    assert right.mean() == pytest.approx(find("digits").metrics["test/accuracy"], abs=1e-6)
+
+
+def test_the_card_tells_use_figures_and_settings(place):
+    cli.main(["export", "digits", "--to", "elsewhere"])
+    text = (place / "elsewhere" / "README.md").read_text()
+    run = find("digits")
+    assert text.startswith("---\nlibrary_name: keras\n")
+    assert f"{run.metrics['test/accuracy']:.2%}" in text
+    assert "| optim.name | sgd_momentum |" in text
+    assert "images of 16×16 pixels and 1 channel apart: 0, 1, 2" in text
+
+
+def test_text_on_the_card_is_no_markup(place):
+    run = find("digits")
+    run.config["model.name"] = "<script>alert(1)</script> | `x`"
+    text = card(run, Interface.read(run.folder))
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_pictures_get_their_classes(place, capsys):
+    wanted = pictures(place)
+    assert cli.main(["predict", "digits", "pictures", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    said = {entry["file"].split("/")[-1].removesuffix(".png"): next(iter(entry["classes"])) for entry in found}
+    assert said.keys() == wanted.keys()
+    assert sum(said[name] == wanted[name] for name in wanted) >= 6
+    assert all(len(entry["classes"]) == 3 for entry in found)
+    shares = [share for entry in found for share in entry["classes"].values()]
+    assert all(0 <= share <= 1 for share in shares)
+
+
+def test_a_picture_of_another_size_and_colour_is_made_fit(place, capsys):
+    Image.fromarray(np.full((40, 30, 3), 200, np.uint8)).save(place / "colour.jpg")
+    assert cli.main(["predict", "digits", "colour.jpg", "--top", "1"]) == 0
+    assert capsys.readouterr().out.startswith("colour.jpg  ")
+
+
+def test_a_damaged_picture_is_said_and_the_others_are_told(place, capsys):
+    pictures(place, 1)
+    (place / "damaged.png").write_bytes(b"nothing")
+    assert cli.main(["predict", "digits", "damaged.png", "pictures"]) == 1
+    captured = capsys.readouterr()
+    assert "damaged.png cannot be read" in captured.err
+    assert captured.out.count("%") >= 3
+
+
+def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatch):
+    for words in (["export", "code"], ["predict", "code", "mine.py"], ["runs", "repeat", "code"]):
+        assert cli.main(words) == 2
+        assert "builds its network by Python code, mine:net: add --trust" in capsys.readouterr().err
+    monkeypatch.syspath_prepend(str(place))
+    assert cli.main(["export", "code", "--trust"]) == 0
+
+
+def test_a_run_is_repeated_from_its_own_config(place, capsys):
+    assert cli.main(["runs", "repeat", "digits", "progress=quiet"]) == 0
+    assert cli.main(["runs", "repeat", "digits"]) == 0
+    text = capsys.readouterr().out
+    assert "repeated: all figures are those of outputs/runs/digits, in every digit." in text or "before" in text
+    again = find("last")
+    assert again.folder != find("digits").folder
+    assert again.config["model.layers"] == find("digits").config["model.layers"]
+    assert again.config["trainer.epochs"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        ("export nothing", 2, "There is no such run; python -m exprun runs lists them."),
+        ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
+        ("predict digits nothing.png", 2, "There is no picture nothing.png."),
+        ("predict digits outputs/runs", 2, "There is no picture in outputs/runs."),
+        ("predict digits mine.py --top 0", 2, "--top is 0, but must be above 0."),
+        ("predict digits", 2, "the following arguments are required: PICTURE"),
+        ("export bare", 1, "has no checkpoints/best.npz"),
+        ("export early", 1, "the run ended before its network was built"),
+        ("export broken", 1, "network.json is damaged."),
+        ("runs repeat digits norm", 2, "runs repeat takes 1 runs, not 2."),
+        ("runs repeat digits nor=none", 2, "Unknown key nor"),
+    ],
+)
+def test_mistakes_are_said_in_a_sentence(place, capsys, words, code, sentence):
+    import shutil
+
+    (place / "pictures").mkdir(exist_ok=True)
+    (place / "pictures" / "x.png").touch()
+    source = place / "outputs" / "runs" / "digits"
+    for name in ("bare", "early", "broken"):
+        shutil.copytree(source, source.parent / name, dirs_exist_ok=True)
+    shutil.rmtree(source.parent / "bare" / "checkpoints", ignore_errors=True)
+    (source.parent / "early" / "network.json").unlink(missing_ok=True)
+    (source.parent / "broken" / "network.json").write_text('{"classes": []}')
+    assert cli.main(words.split()) == code
+    assert sentence in capsys.readouterr().err
+    (place / "pictures" / "x.png").unlink()
+
+
+def test_the_interface_of_a_run_is_that_of_its_images(place):
+    found = Interface.read(place / "outputs" / "runs" / "digits")
+    assert found.classes == [str(digit) for digit in range(10)]
+    assert found.image == (16, 16, 1)
+    assert found.scaling.scale.shape == (1,)

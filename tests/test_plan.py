@@ -1,0 +1,120 @@
+"""Which runs a sweep consists of."""
+
+import math
+import re
+
+import pytest
+
+from exprun.config.compose import Composer
+from exprun.config.errors import ConfigError
+from exprun.sweep import plan
+
+TUNED = ["sweep=tuned", "optim=sgd_momentum,rmsprop", "seed=0,1"]
+
+
+@pytest.fixture(scope="module")
+def composer():
+    return Composer()
+
+
+def jobs(composer, *overrides):
+    return [" ".join(job) for job in plan.make(composer, overrides).jobs]
+
+
+def test_a_grid_is_every_combination(composer):
+    assert jobs(composer, "seed=0,1", "norm=none,batch") == [
+        "norm=none seed=0",
+        "norm=none seed=1",
+        "norm=batch seed=0",
+        "norm=batch seed=1",
+    ]
+
+
+def test_one_factor_at_a_time_keeps_the_others_at_their_first(composer):
+    words = ["sweep=one_factor", "norm=batch,none", "optim=sgd_momentum,rmsprop,adam", "seed=0,1", "trainer.epochs=1"]
+    found = plan.make(composer, words)
+    assert found.factors == ["norm", "optim"]
+    arms = [(config.norm.name, config.optim.name, config.seed) for config in found.configs]
+    assert arms == [
+        (norm, optim, seed)
+        for norm, optim in [
+            ("batch", "sgd_momentum"),
+            ("none", "sgd_momentum"),
+            ("batch", "rmsprop"),
+            ("batch", "adam"),
+        ]
+        for seed in (0, 1)
+    ]
+
+
+def test_combinations_go_together_and_with_the_rest(composer):
+    given = "sweep.combinations=[{norm: none, optim: rmsprop}, {optim.learning_rate: 0.1, trainer.deterministic: true}]"
+    found = plan.make(composer, [given, "seed=0,1", "init=he_normal,glorot_uniform"])
+    assert len(found.jobs) == 8
+    assert found.factors == ["norm", "optim", "optim.learning_rate", "trainer.deterministic", "init"]
+    arms = {(c.norm.name, c.optim.name, c.optim.learning_rate, c.trainer.deterministic) for c in found.configs}
+    assert arms == {("none", "rmsprop", 0.0003, False), ("batch", "sgd_momentum", 0.1, True)}
+
+
+def test_each_arm_is_tuned_around_its_own_rate_with_a_seed_of_its_own(composer):
+    found = plan.make(composer, [*TUNED, "sweep.rates=[0.1,1,10]"])
+    tried = [(config.optim.name, config.optim.learning_rate, config.seed) for config in found.configs]
+    own = {name: Composer().config([f"optim={name}"]).optim.learning_rate for name in ("sgd_momentum", "rmsprop")}
+    assert tried == [
+        (name, pytest.approx(rate * factor), 1000) for name, rate in own.items() for factor in (0.1, 1, 10)
+    ]
+    compared, said = found.chosen([0.2, 0.9, 0.3, 0.1, 0.2, math.nan])
+    assert [job[-2:] for job in compared] == [
+        [f"optim.learning_rate={rate:g}", seed] for rate in own.values() for seed in ("seed=0", "seed=1")
+    ]
+    assert ["optim=sgd_momentum" in job for job in compared] == [True, True, False, False]
+    assert not any("beyond" in line for line in said)
+
+
+def test_a_best_rate_at_the_edge_is_said_and_an_arm_without_one_left_out(composer):
+    found = plan.make(composer, [*TUNED, "sweep.rates=[0.1,1,10]"])
+    compared, said = found.chosen([0.9, 0.1, 0.1, math.nan, math.nan, math.nan])
+    assert ["optim=sgd_momentum" in job for job in compared] == [True, True]
+    assert "the lowest of those tried: the best may lie beyond (sweep.rates)" in said[0]
+    assert said[1] == "optim=rmsprop: no rate came to its end, so this arm is left out."
+
+
+def test_the_lowest_loss_is_the_best_where_the_loss_selects(composer):
+    found = plan.make(composer, [*TUNED, "trainer.select=val/loss"])
+    compared, _ = found.chosen([2.0, 1.0, 0.5, 1.0, 2.0, 3.0, 0.1, 2.0, 2.0, 2.0])
+    assert {config.optim.name: config.optim.learning_rate for config in composer.jobs(TUNED, compared)} == {
+        "sgd_momentum": pytest.approx(found.configs[2].optim.learning_rate),
+        "rmsprop": pytest.approx(found.configs[6].optim.learning_rate),
+    }
+
+
+def test_a_search_has_no_plan(composer, monkeypatch):
+    monkeypatch.setattr(composer, "dimensions", lambda _: None)
+    assert plan.make(composer, ["seed=0,1"]) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ("seed=range(0,20000)", "This sweep has 20,000 runs, more than the 10,000 that are allowed."),
+        ("sweep.rerun=failed,never", "sweep.rerun holds for the whole sweep: give it one value."),
+        ("sweep=grid,tuned", "sweep holds for the whole sweep: give it one value."),
+        ("sweep.combinations=[]", "sweep.combinations is empty."),
+        ("sweep.combinations=[{norm:none},{norm:none}]", "sweep.combinations holds the same mapping twice."),
+        ("sweep.combinations=[{norm:nine}]", "norm=nine is not known"),
+        ("sweep.combinations=[{nor:none}]", "Unknown key nor"),
+        ("sweep.combinations=[{norm:none}] norm=batch", "norm stands in sweep.combinations, but must be given only"),
+        ("sweep.combinations=[{seed:1}]", "seed stands in sweep.combinations, but must be given beside it."),
+        ("sweep.combinations=[{norm:[none]}]", "sweep.combinations[0].norm is"),
+        ("sweep=one_factor sweep.combinations=[{norm:none}]", "sweep=one_factor makes its own combinations"),
+        ("sweep=tuned optim.learning_rate=0.1", "sweep=tuned chooses optim.learning_rate by itself"),
+        ("sweep=tuned seed=0,1000", "seed=1000 chooses the rates (sweep.tuning_seed)"),
+        ("sweep=tuned sweep.rates=[1]", "sweep.rates is"),
+        ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),
+        ("sweep.rates=[1,2]", "sweep=grid does not use sweep.rates; it belongs to sweep=tuned."),
+        ("optim.learning_rate=interval(0.1,1)", "names a range, of which only a search chooses"),
+    ],
+)
+def test_what_is_no_plan_is_said_in_a_sentence(composer, overrides, sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        plan.make(composer, overrides.split())

@@ -1,0 +1,99 @@
+"""What a server has not taken is delivered afterwards, once."""
+
+import json
+
+import pytest
+
+from exprun import cli
+from exprun.locks import file_lock
+from exprun.tracking.journal import read
+from exprun.tracking.sync import undelivered
+from tiny import TINY, tiny
+
+AWAY = ["tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "trainer.epochs=1"]
+
+
+@pytest.fixture
+def away(monkeypatch, tmp_path):
+    """A run whose server never answered."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = tiny(*AWAY, "run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch")
+    assert undelivered() == [result.run_dir.relative_to(tmp_path)]
+    return result
+
+
+def store(tmp_path):
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db")
+    experiment = client.get_experiment_by_name("exprun")
+    return client, client.search_runs([experiment.experiment_id])
+
+
+def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
+    uri = f"sqlite:///{tmp_path}/outputs/mlflow.db"
+    assert cli.main(["sync"]) == 1  # the server is still away
+    assert "sync: 0 of 1 runs delivered." in capsys.readouterr().out
+    assert cli.main(["sync", "--uri", uri]) == 0
+    assert "sync: 1 of 1 runs delivered." in capsys.readouterr().out
+    assert cli.main(["sync", "--uri", uri]) == 0
+    assert "sync: everything has arrived already." in capsys.readouterr().out
+    assert cli.main(["sync", "outputs/runs/away", "--uri", uri]) == 0
+    client, runs = store(tmp_path)
+    (run,) = runs
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["team"] == "a"
+    assert run.data.params["seed"] == "0"
+    rows = read(away.run_dir / "metrics.jsonl")
+    assert run.info.start_time == rows[0]["time"]
+    wanted = [(row["step"], row["metrics"]["val/loss"], row["time"]) for row in rows if "val/loss" in row["metrics"]]
+    found = client.get_metric_history(run.info.run_id, "val/loss")
+    assert [(m.step, m.value, m.timestamp) for m in found] == wanted
+    assert run.inputs.dataset_inputs[0].dataset.digest
+
+
+def test_a_run_that_died_is_closed(away, tmp_path, capsys):
+    (away.run_dir / "result.json").unlink()
+    assert cli.main(["sync", "--uri", f"sqlite:///{tmp_path}/outputs/mlflow.db"]) == 0
+    _, (run,) = store(tmp_path)
+    assert run.info.status == "KILLED"
+    assert run.data.tags["exprun.reason"] == "it ended without a word"
+
+
+def test_a_run_that_goes_on_is_left_alone(away, capsys):
+    with file_lock(away.run_dir / ".lock", wait=False):
+        assert cli.main(["sync"]) == 1
+    assert "another process is training in it" in capsys.readouterr().err
+
+
+def test_an_address_without_its_password_is_asked_for(away, capsys):
+    path = away.run_dir / "config.yaml"
+    path.write_text(path.read_text().replace("http://127.0.0.1:9", "http://***@127.0.0.1:9"))
+    assert cli.main(["sync"]) == 1
+    assert "without the password: give --uri" in capsys.readouterr().err
+
+
+def test_a_run_that_was_not_to_be_logged_is_delivered_by_name(tmp_path, capsys):
+    tiny("run_dir=outputs/runs/alone", "trainer.epochs=1")
+    assert cli.main(["sync"]) == 0
+    assert "everything has arrived" in capsys.readouterr().out
+    assert cli.main(["sync", "outputs/runs/alone"]) == 0
+    _, (run,) = store(tmp_path)
+    assert run.data.metrics["val/accuracy"] > 0
+
+
+def test_a_folder_without_a_run_is_said(capsys):
+    assert cli.main(["sync", "nothing"]) == 2
+    assert "nothing is no folder of a run." in capsys.readouterr().err
+
+
+def test_what_a_sweep_says_of_its_runs_arrives_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    words = [word for word in TINY if word not in ("tracking=none", "trainer.epochs=2")]
+    assert cli.main(["-m", *words, *AWAY[1:], "norm=none,batch"]) == 0
+    (folder,) = {path.parent for path in undelivered()}
+    tags = json.loads((folder / "0" / "tracking.json").read_text())["tags"]
+    assert tags == {"exprun.sweep": folder.name, "exprun.factor.norm": "none"}
+    cli.main(["sync", "--uri", f"sqlite:///{tmp_path}/outputs/mlflow.db"])
+    _, runs = store(tmp_path)
+    assert {run.data.tags["exprun.factor.norm"] for run in runs} == {"none", "batch"}
