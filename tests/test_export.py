@@ -116,7 +116,6 @@ def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatc
 
 
 def test_a_run_is_repeated_from_its_own_config(place, capsys):
-    assert cli.main(["runs", "repeat", "digits", "progress=quiet"]) == 0
     assert cli.main(["runs", "repeat", "digits"]) == 0
     text = capsys.readouterr().out
     assert "repeated: all figures are those of outputs/runs/digits, in every digit." in text or "before" in text
@@ -124,6 +123,7 @@ def test_a_run_is_repeated_from_its_own_config(place, capsys):
     assert again.folder != find("digits").folder
     assert again.config["model.layers"] == find("digits").config["model.layers"]
     assert again.config["trainer.epochs"] == 4
+    assert {path.name for path in (place / "outputs").iterdir()} <= {"runs", "cache"}
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,21 @@ def test_a_run_is_repeated_from_its_own_config(place, capsys):
         ("export nothing", 2, "There is no such run; python -m exprun runs lists them."),
         ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
         ("predict digits nothing.png", 2, "There is no picture nothing.png."),
-        ("predict digits outputs/runs", 2, "There is no picture in outputs/runs."),
+        ("predict digits empty", 2, "There is no picture in empty."),
         ("predict digits mine.py --top 0", 2, "--top is 0, but must be above 0."),
-        ("predict digits", 2, "the following arguments are required: PICTURE"),
+        ("predict digits", 2, "The following arguments are required: PICTURE"),
         ("export bare", 1, "has no checkpoints/best.npz"),
         ("export early", 1, "the run ended before its network was built"),
         ("export broken", 1, "network.json is damaged."),
         ("runs repeat digits norm", 2, "runs repeat takes 1 runs, not 2."),
         ("runs repeat digits nor=none", 2, "Unknown key nor"),
+        ("runs repeat digits norm=none", 2, "norm=none chooses another option, but a run is repeated from its own"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(place, capsys, words, code, sentence):
     import shutil
 
+    (place / "empty").mkdir(exist_ok=True)
     (place / "pictures").mkdir(exist_ok=True)
     (place / "pictures" / "x.png").touch()
     source = place / "outputs" / "runs" / "digits"

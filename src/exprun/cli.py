@@ -28,6 +28,10 @@ EXAMPLES = (
 )
 
 
+# A run writes its own folder, config and log, whatever root config it is composed from.
+HYDRA = ("hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=${run_dir}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code.
 
@@ -163,29 +167,32 @@ def _run_mode(multirun: bool) -> Any:
 
 def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     """Check every run, and start them."""
+    from exprun.config.compose import forced
     from exprun.run_folder import preflight
     from exprun.signals import Killed
 
     options = {"--config-dir": args.config_dir, "--config-name": args.config_name}
     given = [word for option, value in options.items() if value for word in (option, value)]
+    given_keys = {o.split("=")[0] for o in args.overrides}
     overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
+    own = [word for word in HYDRA if word.split("=")[0] not in given_keys]
     if strange := set(args.overrides) - {*overrides, "hydra.mode=RUN", "hydra.mode=MULTIRUN"}:
         raise ConfigError(f"{strange.pop()} is not known; hydra.mode is RUN or MULTIRUN.")
     try:
         if args.multirun or "hydra.mode=MULTIRUN" in args.overrides:
-            return _sweep(composer, hydra, overrides, shlex.join(given))
+            return _sweep(composer, hydra, overrides, own, shlex.join(given))
         preflight(composer.config(args.overrides))
         os.environ["EXPRUN_OPTIONS"] = shlex.join(given)  # for the record of the run
         from exprun.sweep.job import job
 
-        run = hydra.run(composer.config_name, job, [*overrides, f"hydra.mode={_run_mode(False).name}"])
+        run = hydra.run(composer.config_name, job, [*forced(overrides), *own, f"hydra.mode={_run_mode(False).name}"])
     except Killed as killed:
         say(f"stopped by {killed.name}.")
         return killed.exit_code
     return 0 if run.return_value.finished else 1
 
 
-def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int:
+def _sweep(composer: Any, hydra: Any, overrides: list[str], own: list[str], options: str) -> int:
     from exprun.run_folder import preflight
     from exprun.sweep import plan
     from exprun.sweep.launch import sweep
@@ -195,7 +202,7 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int
     configs = planned.configs if planned is not None else [composer.config(composer.fixed(overrides))]
     for config in configs:
         preflight(config)
-    return sweep(composer, hydra, planned, configs[0], overrides, options)
+    return sweep(composer, hydra, planned, configs[0], overrides, own, options)
 
 
 def _help(config_dir: str | None) -> str:

@@ -249,13 +249,20 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     from exprun.cli import main
     from exprun.compare import history
     from exprun.compare.query import read
+    from exprun.config.schema import GROUPS
     from exprun.export import check_consent
     from exprun.tracking.store import OUTPUTS
 
     before = history.find(name)
     check_consent(before, trust)
+    if options := [word for word in overrides if word.split("=")[0] in (*GROUPS, "experiment")]:
+        raise ConfigError(
+            f"{options[0]} chooses another option, but a run is repeated from its own config: change keys, such as "
+            "optim.learning_rate=0.01."
+        )
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    words = [f"run_dir={folder}", "trainer.resume=false", *overrides]
+    quiet = [] if any(word.startswith("progress=") for word in overrides) else ["progress=auto"]
+    words = [f"run_dir={folder}", "trainer.resume=false", *quiet, *overrides]
     code = main(["--config-dir", str(before.folder), *words])
     if (now := read(folder)) is not None and not overrides:
         history.show_repeated(before, now)

@@ -54,6 +54,7 @@ def _built(config: Config, interface: Interface, weights: Path) -> Any:
     from exprun.model import build
     from exprun.model.weights import load_weights
 
+    keras.utils.clear_session()  # Keras numbers layers without a name, and the checkpoint knows them by these numbers
     keras.mixed_precision.set_dtype_policy("float32")
     shape = interface.scaling.shape(interface.image)
     noise = lambda: np.random.default_rng(0).normal(size=(256, *shape)).astype(np.float32)  # noqa: E731

@@ -82,8 +82,8 @@ def write_config(config: Config, folder: Path) -> None:
     if config.tracking.uri is not None:
         found["tracking"]["uri"] = without_password(config.tracking.uri)
     # What a sweep says of its runs in MLflow does not hold for one that is repeated by itself.
-    tags = config.tracking.tags or {}
-    found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
+    if tags := config.tracking.tags:
+        found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
     (folder / "config.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 

@@ -118,7 +118,7 @@ def show_differences(first: Run, second: Run) -> None:
 
 def show_repeated(before: Run, now: Run) -> None:
     """Say whether a run that was repeated gave the same, and what was another where it did not."""
-    out = Console(highlight=False)
+    out = Console(highlight=False, soft_wrap=True)
     names = [name for name in before.metrics if name in now.metrics and not name.startswith("time/")]
     apart = [name for name in names if before.metrics[name] != now.metrics[name]]
     if not names:

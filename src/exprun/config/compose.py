@@ -73,7 +73,7 @@ class Composer:
             ConfigError: in one sentence, whatever is wrong with it.
         """
         self.check_overrides(overrides)
-        return typed(self.compose(_forced(overrides)), self.overridden(overrides))
+        return typed(self.compose(forced(overrides)), self.overridden(overrides))
 
     def dimensions(self, overrides: Sequence[str]) -> dict[str, list[str]] | None:
         """The overrides of a multirun by their keys, each with all its values: `norm`: [`norm=none`, `norm=batch`].
@@ -84,7 +84,7 @@ class Composer:
             ConfigError: one cannot be read, or names values that are not listed (an interval).
         """
         self.check_overrides(overrides)
-        master = self._load(_forced(overrides), RunMode.MULTIRUN)
+        master = self._load(forced(overrides), RunMode.MULTIRUN)
         sweeper = master.hydra.sweeper
         if not str(sweeper._target_).endswith("BasicSweeper"):
             return None
@@ -112,11 +112,11 @@ class Composer:
         Raises:
             ConfigError: one of the jobs is wrong, or two of them would share a folder.
         """
-        master = self._load(_forced(given), RunMode.MULTIRUN)
+        master = self._load(forced(given), RunMode.MULTIRUN)
         configs = []
         try:
             for job in jobs:
-                config = self._without_hydra(self.loader.load_sweep_config(master, _forced(job)))
+                config = self._without_hydra(self.loader.load_sweep_config(master, forced(job)))
                 configs.append(typed(config, self.overridden(job)))
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(self._explain(error, given)) from None
@@ -306,7 +306,7 @@ def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _forced(overrides: Sequence[str]) -> list[str]:
+def forced(overrides: Sequence[str]) -> list[str]:
     """The overrides with `++` before each key of the schema.
 
     Hydra refuses a key that the chosen option's file does not hold with a sentence about structs; forced

@@ -40,7 +40,7 @@ def job(config: "DictConfig") -> Score:
     from exprun.tracking.store import without_password
 
     hydra = HydraConfig.get()
-    overrides = [str(text) for text in hydra.overrides.task]
+    overrides = [str(text).lstrip("+") for text in hydra.overrides.task]
     sweeping = hydra.mode.name == "MULTIRUN"
     if sweeping and not any(o.startswith("run_dir=") for o in overrides):
         with open_dict(config):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exprun.config.compose import Composer, quoted
+from exprun.config.compose import Composer, forced, quoted
 from exprun.config.errors import ConfigError, RunError, say
 from exprun.config.schema import Config
 from exprun.sweep.folder import NAMES, Stopped, Sweep, note, status_of, sweep_folder
@@ -24,7 +24,15 @@ DIR = "hydra.sweep.dir="
 WAIT_SECONDS = 1.0  # between two looks at what another process is at
 
 
-def sweep(composer: Composer, hydra: Any, plan: Plan | None, config: Config, given: list[str], options: str) -> int:
+def sweep(
+    composer: Composer,
+    hydra: Any,
+    plan: Plan | None,
+    config: Config,
+    given: list[str],
+    own: list[str],
+    options: str,
+) -> int:
     """Run all that is not done yet of a sweep, and say what became of it; returns the exit code.
 
     Args:
@@ -33,10 +41,11 @@ def sweep(composer: Composer, hydra: Any, plan: Plan | None, config: Config, giv
         plan: of its runs; None where a sweeper searches.
         config: of one of them.
         given: the overrides as typed.
+        own: overrides of Hydra's settings beside them.
         options: `--config-dir` and the like, as typed.
     """
     if any(word.startswith(DIR) for word in given):
-        named = hydra.compose_config(composer.config_name, given, _multirun(), with_log_configuration=False)
+        named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
         folder = note(Path(named.hydra.sweep.dir).expanduser().resolve(), given, options)
     else:
         # What a sweeper searches for is not the same again.
@@ -48,8 +57,8 @@ def sweep(composer: Composer, hydra: Any, plan: Plan | None, config: Config, giv
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
     known = Sweep(folder.name, factors, ((parent and parent.tags()) or {}).get("mlflow.parentRunId", ""), live)
     told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
-    own = ["hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *told]
-    given = [*(word for word in given if not word.startswith(DIR)), *own]
+    given = [word for word in given if not word.startswith(DIR)]
+    given += [*own, "hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *told]
     status, summary = "KILLED", ""
     try:
         counts = _run_all(composer, hydra, plan, given, folder, live)
@@ -86,7 +95,7 @@ def _run_all(
         live: whether a table is shown.
     """
     if plan is None:
-        scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, given))))
+        scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, forced(given)))))
         if scores:
             return _counted([score.state for score in scores])
         # The sweeper keeps them to itself.
@@ -127,7 +136,7 @@ class _Launcher:
         from omegaconf import OmegaConf
 
         self.name = composer.config_name
-        self.config = hydra.compose_config(self.name, given, _multirun(), with_log_configuration=False)
+        self.config = hydra.compose_config(self.name, forced(given), _multirun(), with_log_configuration=False)
         self.folder = folder
         text = OmegaConf.to_yaml(self.config)
         (folder / "multirun.yaml").write_text(without_password(text), encoding="utf-8")
@@ -147,7 +156,8 @@ class _Launcher:
         """Run jobs; their folders are numbered from `first`."""
         if table is not None:
             table.add(jobs)
-        return list(_scores(_guarded(lambda: self.launcher.launch(jobs, initial_job_idx=first))))
+        words = [forced(job) for job in jobs]
+        return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
 
     def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:
         """The figures of all jobs, also of those that another process is at."""

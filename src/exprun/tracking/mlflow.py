@@ -46,10 +46,12 @@ class MlflowTracker:
         folder: of the run.
         name: of the run.
         command: repeats the run.
+        params: whether the settings are those of the run; of a run above others they are not.
     """
 
-    def __init__(self, config: Config, folder: Path, name: str, command: str) -> None:
+    def __init__(self, config: Config, folder: Path, name: str, command: str, params: bool = True) -> None:
         self.config, self.folder, self.name, self.command = config, folder, name, command
+        self.has_params = params
         self.uri = tracking_uri(config.tracking.uri)
         self.problem: str | None = None
         self._ended: RunEnded | None = None
@@ -149,7 +151,7 @@ class MlflowTracker:
             run_id = run.info.run_id
             self.note(uri=without_password(self.uri), run_id=run_id)
         self._log_inputs(client, run_id)
-        if not client.get_run(run_id).data.params:
+        if self.has_params and not client.get_run(run_id).data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
         return client, run_id
 

@@ -35,7 +35,7 @@ class Parent:
         self._wanted = config.tracking.name == "mlflow"
         all_tags = {**(config.tracking.tags or {}), **tags}
         tracked = replace(config, tracking=replace(config.tracking, tags=all_tags)) if self._wanted else config
-        self._tracker = MlflowTracker(tracked, folder, name[:200], command)
+        self._tracker = MlflowTracker(tracked, folder, name[:200], command, params=False)
         self._opening = threading.Thread(target=self._guarded, args=(self._open,), daemon=True)
         if self._wanted:
             self._opening.start()

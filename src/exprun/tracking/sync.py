@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from exprun.config.compose import typed
+from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, UserError, one_line
 from exprun.config.schema import Config
 from exprun.locks import file_lock
@@ -76,6 +76,8 @@ def _deliver(folder: Path, uri: str | None) -> None:
 
 def _config(folder: Path, uri: str | None, tags: dict[str, str]) -> Config:
     config = typed(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    if config.tracking.name == "none":
+        config = replace(config, tracking=Composer().config(["tracking=mlflow"]).tracking)
     tracking = replace(config.tracking, uri=uri or config.tracking.uri, tags={**(config.tracking.tags or {}), **tags})
     if MASKED in tracking_uri(tracking.uri):
         raise ConfigError("the address of its server was written down without the password: give --uri.")
