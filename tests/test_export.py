@@ -29,7 +29,8 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.syspath_prepend(str(place))
-        tiny(*WORDS, "data.channels=1", "run_dir=outputs/runs/digits", "doctor=watch")
+        words = ["data.channels=1", "run_dir=outputs/runs/digits", "doctor=watch", "trainer.deterministic=true"]
+        tiny(*WORDS, *words)
         tiny("model=python", "~model.layers", "model.builder=mine:net", "run_dir=outputs/runs/code", "trainer.epochs=1")
     return place
 
@@ -118,12 +119,32 @@ def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatc
 def test_a_run_is_repeated_from_its_own_config(place, capsys):
     assert cli.main(["runs", "repeat", "digits"]) == 0
     text = capsys.readouterr().out
-    assert "repeated: all figures are those of outputs/runs/digits, in every digit." in text or "before" in text
+    assert "repeated: all figures are those of outputs/runs/digits, in every digit." in text
     again = find("last")
     assert again.folder != find("digits").folder
     assert again.config["model.layers"] == find("digits").config["model.layers"]
     assert again.config["trainer.epochs"] == 4
     assert {path.name for path in (place / "outputs").iterdir()} <= {"runs", "cache"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "hydra:\n  callbacks:\n    x:\n      _target_: mine.net\n",
+        "defaults:\n  - model: mine\n",
+        "_target_: mine.net\n",
+    ],
+)
+def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, more):
+    import shutil
+
+    folder = place / "outputs" / "runs" / "strange"
+    shutil.copytree(place / "outputs" / "runs" / "digits", folder, dirs_exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(path.read_text() + more)
+    for words in (["runs", "repeat", "strange"], ["export", "strange"]):
+        assert cli.main(words) == 2
+        assert "Unknown key" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -140,7 +161,11 @@ def test_a_run_is_repeated_from_its_own_config(place, capsys):
         ("export broken", 1, "network.json is damaged."),
         ("runs repeat digits norm", 2, "runs repeat takes 1 runs, not 2."),
         ("runs repeat digits nor=none", 2, "Unknown key nor"),
-        ("runs repeat digits norm=none", 2, "norm=none chooses another option, but a run is repeated from its own"),
+        (
+            "runs repeat digits norm=none",
+            2,
+            "norm=none is no value of a key, and a run is repeated from its own config",
+        ),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(place, capsys, words, code, sentence):

@@ -63,7 +63,8 @@ def test_each_arm_is_tuned_around_its_own_rate_with_a_seed_of_its_own(composer):
     assert tried == [
         (name, pytest.approx(rate * factor), 1000) for name, rate in own.items() for factor in (0.1, 1, 10)
     ]
-    compared, said = found.chosen([0.2, 0.9, 0.3, 0.1, 0.2, math.nan])
+    ((first, compared),), said = found.chosen([0.2, 0.9, 0.3, 0.1, 0.2, math.nan])
+    assert first == 6
     assert [job[-2:] for job in compared] == [
         [f"optim.learning_rate={rate:g}", seed] for rate in own.values() for seed in ("seed=0", "seed=1")
     ]
@@ -73,7 +74,7 @@ def test_each_arm_is_tuned_around_its_own_rate_with_a_seed_of_its_own(composer):
 
 def test_a_best_rate_at_the_edge_is_said_and_an_arm_without_one_left_out(composer):
     found = plan.make(composer, [*TUNED, "sweep.rates=[0.1,1,10]"])
-    compared, said = found.chosen([0.9, 0.1, 0.1, math.nan, math.nan, math.nan])
+    ((_, compared),), said = found.chosen([0.9, 0.1, 0.1, math.nan, math.nan, math.nan])
     assert ["optim=sgd_momentum" in job for job in compared] == [True, True]
     assert "the lowest of those tried: the best may lie beyond (sweep.rates)" in said[0]
     assert said[1] == "optim=rmsprop: no rate came to its end, so this arm is left out."
@@ -81,11 +82,18 @@ def test_a_best_rate_at_the_edge_is_said_and_an_arm_without_one_left_out(compose
 
 def test_the_lowest_loss_is_the_best_where_the_loss_selects(composer):
     found = plan.make(composer, [*TUNED, "trainer.select=val/loss"])
-    compared, _ = found.chosen([2.0, 1.0, 0.5, 1.0, 2.0, 3.0, 0.1, 2.0, 2.0, 2.0])
+    ((_, compared),), _ = found.chosen([2.0, 1.0, 0.5, 1.0, 2.0, 3.0, 0.1, 2.0, 2.0, 2.0])
     assert {config.optim.name: config.optim.learning_rate for config in composer.jobs(TUNED, compared)} == {
         "sgd_momentum": pytest.approx(found.configs[2].optim.learning_rate),
         "rmsprop": pytest.approx(found.configs[6].optim.learning_rate),
     }
+
+
+def test_an_arm_keeps_its_numbers_whatever_became_of_the_others(composer):
+    found = plan.make(composer, [*TUNED, "sweep.rates=[0.1,1]"])
+    nan = math.nan
+    assert [(first, len(jobs)) for first, jobs in found.chosen([nan, nan, 0.1, 0.2])[0]] == [(6, 2)]
+    assert [(first, len(jobs)) for first, jobs in found.chosen([0.1, 0.2, 0.1, 0.2])[0]] == [(4, 4)]
 
 
 def test_a_search_has_no_plan(composer, monkeypatch):
@@ -108,6 +116,7 @@ def test_a_search_has_no_plan(composer, monkeypatch):
         ("sweep.combinations=[{norm:[none]}]", "sweep.combinations[0].norm is"),
         ("sweep=one_factor sweep.combinations=[{norm:none}]", "sweep=one_factor makes its own combinations"),
         ("sweep=tuned optim.learning_rate=0.1", "sweep=tuned chooses optim.learning_rate by itself"),
+        ("sweep=tuned sweep.prune=asha", "sweep=tuned compares runs of the same length: leave out sweep.prune."),
         ("sweep=tuned seed=0,1000", "seed=1000 chooses the rates (sweep.tuning_seed)"),
         ("sweep=tuned sweep.rates=[1]", "sweep.rates is"),
         ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),

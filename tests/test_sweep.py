@@ -49,7 +49,8 @@ def written(folder):
 def test_the_same_command_has_the_same_folder():
     words = ["norm=none,batch", "seed=0,1"]
     first = sweep_folder(words, "", "failed")
-    assert sweep_folder([*words, "progress=quiet", "sweep.retries=2", "hydra/launcher=joblib"], "", "failed") == first
+    others = ["progress=quiet", "sweep.retries=2", "hydra/launcher=ray", "+hydra.launcher.ray.init.address=auto"]
+    assert sweep_folder([*words, *others], "", "failed") == first
     assert sweep_folder(words, "", "always") != first
     assert sweep_folder(["norm=none,batch", "seed=0,1,2"], "", "failed") != first
     assert sweep_folder(words, "--config-dir here", "failed") != first
@@ -98,9 +99,9 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(one_bad, tmp_path, capsys
 def test_a_sweep_may_end_with_the_run_that_fails(one_bad, tmp_path, capsys):
     code, text = swept(capsys, *ONE_BAD, "sweep.on_failure=stop")
     assert code == 1
-    assert "the sweep ends with the run that failed (sweep.on_failure=stop)" in text
+    assert "the sweep ended with the run that failed (sweep.on_failure=stop)" in text
     (folder,) = folders(tmp_path)
-    assert not (folder / "1").exists()
+    assert not (folder / "1" / "config.yaml").exists()
     assert ENVIRONMENT not in os.environ
 
 
@@ -236,6 +237,51 @@ def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys
     assert "sweep: 4 runs: 2 trained, 2 kept from before." in text
 
 
+def test_a_run_that_was_stopped_is_not_resumed_under_another_config(tmp_path, capsys):
+    swept(capsys, "norm=none,batch")
+    (folder,) = folders(tmp_path)
+    path = folder / "0" / "config.yaml"
+    path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
+    (folder / "0" / "result.json").unlink()
+    _, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
+    assert "anew, for seed was 7, not 0" in text
+    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+
+
+def test_other_limits_are_a_change(tmp_path, capsys):
+    swept(capsys, "seed=0,1")
+    (folder,) = folders(tmp_path)
+    path = folder / "1" / "config.yaml"
+    path.write_text(path.read_text().replace("max_steps: 4", "max_steps: 9"))
+    _, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
+    assert "anew, for trainer.max_steps was 9, not 4" in text
+
+
+def test_a_rate_that_diverges_is_an_answer_and_no_failure(tmp_path, capsys):
+    words = ["sweep=tuned", "seed=0,1", "sweep.rates=[1,1e25]", "norm=none"]
+    code, text = swept(capsys, *words)
+    assert code == 0
+    assert "failed: not finite" in text
+    assert "sweep: 4 runs: 4 trained." in text
+    code, text = swept(capsys, *words)
+    assert "sweep: 4 runs: 4 kept from before." in text
+
+
+def test_only_a_multirun_takes_what_says_which_runs_there_are(capsys):
+    for word in ("sweep=tuned", "sweep=one_factor", "sweep.combinations=[{norm: none}]", "sweep.prune=asha"):
+        assert cli.main([word]) == 2
+        assert "there is one" in capsys.readouterr().err
+
+
+def test_tuning_runs_alone_are_no_comparison(tmp_path, capsys):
+    swept(capsys, "sweep=tuned", "seed=0,1", "sweep.rates=[0.1,1]")
+    (folder,) = folders(tmp_path)
+    for number in (2, 3):
+        (folder / str(number) / "config.yaml").unlink()
+    assert cli.main(["compare", str(folder)]) == 2
+    assert "only the runs that choose the learning rates" in capsys.readouterr().err
+
+
 def test_a_sweep_in_a_folder_of_ones_own_goes_on_there(tmp_path, capsys):
     code, _ = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
     assert code == 0
@@ -283,7 +329,8 @@ def test_the_table_tells_what_each_run_is_at(tmp_path):
                 ["norm=batch", "epochs=3"],
                 ["norm=[x]", "epochs=3"],
                 ["norm=layer", "epochs=3"],
-            ]
+            ],
+            0,
         )
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert "0 norm=none finished 50/100 50.0 –" in lines
@@ -299,7 +346,7 @@ def test_a_long_table_shows_what_runs_and_what_failed(tmp_path):
     from exprun.sweep.table import SweepTable
 
     table = SweepTable(tmp_path, Console(width=100, height=16))
-    table.add([[f"seed={seed}"] for seed in range(100)])
+    table.add([[f"seed={seed}"] for seed in range(100)], 0)
     table.rows[70].state, table.rows[71].state = "running", "failed"
     group = table.render()
     shown = list(group.renderables[0].columns[0].cells)

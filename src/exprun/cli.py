@@ -12,6 +12,7 @@ from typing import Any
 from exprun import __version__
 from exprun.commands import COMMANDS, Parser
 from exprun.config.errors import ConfigError, UserError, one_line, say
+from exprun.signals import Killed
 
 EXAMPLES = (
     ("python -m exprun", "a small network on embedded digits, in seconds"),
@@ -48,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         say(str(error))
         return error.exit_code
+    except Killed as killed:
+        say(f"stopped by {killed.name}.")
+        return killed.exit_code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -169,7 +173,8 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     """Check every run, and start them."""
     from exprun.config.compose import forced
     from exprun.run_folder import preflight
-    from exprun.signals import Killed
+    from exprun.sweep.job import job
+    from exprun.sweep.plan import check_grid
 
     options = {"--config-dir": args.config_dir, "--config-name": args.config_name}
     given = [word for option, value in options.items() if value for word in (option, value)]
@@ -178,17 +183,15 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     own = [word for word in HYDRA if word.split("=")[0] not in given_keys]
     if strange := set(args.overrides) - {*overrides, "hydra.mode=RUN", "hydra.mode=MULTIRUN"}:
         raise ConfigError(f"{strange.pop()} is not known; hydra.mode is RUN or MULTIRUN.")
-    try:
-        if args.multirun or "hydra.mode=MULTIRUN" in args.overrides:
-            return _sweep(composer, hydra, overrides, own, shlex.join(given))
-        preflight(composer.config(args.overrides))
-        os.environ["EXPRUN_OPTIONS"] = shlex.join(given)  # for the record of the run
-        from exprun.sweep.job import job
-
-        run = hydra.run(composer.config_name, job, [*forced(overrides), *own, f"hydra.mode={_run_mode(False).name}"])
-    except Killed as killed:
-        say(f"stopped by {killed.name}.")
-        return killed.exit_code
+    if args.multirun or "hydra.mode=MULTIRUN" in args.overrides:
+        return _sweep(composer, hydra, overrides, own, shlex.join(given))
+    config = composer.config(args.overrides)
+    check_grid(config, "there is one: add -m for several")
+    if config.sweep.prune != "none":
+        raise ConfigError("sweep.prune compares runs of a sweep, but there is one run: add -m for several.")
+    preflight(config)
+    os.environ["EXPRUN_OPTIONS"] = shlex.join(given)  # for the record of the run
+    run = hydra.run(composer.config_name, job, [*forced(overrides), *own, f"hydra.mode={_run_mode(False).name}"])
     return 0 if run.return_value.finished else 1
 
 

@@ -246,27 +246,22 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     """Train a run anew from the config in its folder, and say whether it gave the same."""
     from datetime import datetime
 
-    from exprun.cli import main
     from exprun.compare import history
     from exprun.compare.query import read
-    from exprun.config.schema import GROUPS
-    from exprun.export import check_consent
+    from exprun.export import check_consent, repeated
+    from exprun.run_folder import preflight
+    from exprun.sweep.job import attempt
     from exprun.tracking.store import OUTPUTS
 
     before = history.find(name)
     check_consent(before, trust)
-    if options := [word for word in overrides if word.split("=")[0] in (*GROUPS, "experiment")]:
-        raise ConfigError(
-            f"{options[0]} chooses another option, but a run is repeated from its own config: change keys, such as "
-            "optim.learning_rate=0.01."
-        )
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    quiet = [] if any(word.startswith("progress=") for word in overrides) else ["progress=auto"]
-    words = [f"run_dir={folder}", "trainer.resume=false", *quiet, *overrides]
-    code = main(["--config-dir", str(before.folder), *words])
+    config = repeated(before, overrides, folder)
+    preflight(config)
+    score = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", before.name, *overrides]), "")
     if (now := read(folder)) is not None and not overrides:
         history.show_repeated(before, now)
-    return code
+    return 0 if score.finished else 1
 
 
 def _export_arguments(words: list[str]) -> argparse.Namespace:

@@ -1,15 +1,17 @@
 """A trained network as a file of its own: the Keras model that takes pixels, and a card that says what it is."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from exprun.compare.query import Run, shown
+from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
-from exprun.config.schema import Config
+from exprun.config.schema import GROUPS, Config
 from exprun.interface import Interface, of_pixels
 
 MODEL, CARD = "model.keras", "README.md"
@@ -26,6 +28,40 @@ def check_consent(run: Run, trust: bool) -> None:
         raise ConfigError(f"{run.name} builds its network by Python code, {shown(builder)}: add --trust to run it.")
 
 
+def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
+    """The config of a run, read as plain values: nothing in its folder is composed or executed.
+
+    Args:
+        run: that is repeated.
+        overrides: keys that are to be otherwise; options cannot be.
+        folder: of the new run.
+
+    Raises:
+        ConfigError: the config cannot be read, or an override names an option or no key.
+    """
+    composer = Composer()
+    composer.check_overrides(overrides)
+    plain = yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))
+    for override in composer.parse(overrides):
+        key = override.key_or_group
+        if key in (*GROUPS, "experiment") or override.is_sweep_override():
+            raise ConfigError(
+                f"{override.input_line} is no value of a key, and a run is repeated from its own config: change keys, "
+                "such as optim.learning_rate=0.01."
+            )
+        place = plain
+        *groups, last = key.split(".")
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = override.value()
+    sweep = asdict(composer.config([]).sweep)
+    plain["sweep"] = {key: value for key, value in sweep.items() if value is not None}
+    plain.setdefault("trainer", {})["resume"] = False
+    if not any(word.startswith("progress=") for word in overrides):
+        plain["progress"] = "auto"
+    return typed(plain | {"run_dir": str(folder)})
+
+
 def network(run: Run) -> tuple[Any, Interface]:
     """The trained network of a run, in float32, with the weights that validation chose: pixels to logits.
 
@@ -33,10 +69,6 @@ def network(run: Run) -> tuple[Any, Interface]:
         ConfigError: its config cannot be read.
         RunError: it has no checkpoint, or one that does not fit.
     """
-    import yaml
-
-    from exprun.config.compose import typed
-
     interface = Interface.read(run.folder)
     weights = run.folder / "checkpoints" / "best.npz"
     if not weights.exists():

@@ -19,9 +19,8 @@ from exprun.tracking.store import without_password
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
 OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".lock"})  # what makes a folder a run's
 LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
-# What a resumed run may do otherwise than before.
-FREE_ON_RESUME = {
-    *(("trainer", key) for key in LIMITS),
+# What a run of a sweep may do otherwise when the sweep is repeated.
+FREE_IN_SWEEPS = {
     ("run_dir",),
     ("progress",),
     ("trainer", "resume"),
@@ -30,6 +29,7 @@ FREE_ON_RESUME = {
     ("sweep",),
     ("data", "cache"),
 }
+FREE_ON_RESUME = FREE_IN_SWEEPS | {("trainer", key) for key in LIMITS}  # what a resumed run may
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
         )
     now = settings(config)
     if result.get("status") == "FINISHED" or (folder / "checkpoints" / "last.npz").exists():
-        for key, old, new in differences(before, now):
+        for key, old, new in differences(before, now, FREE_ON_RESUME):
             raise ConfigError(
                 f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
                 "only a run of the same config goes on."
@@ -185,12 +185,14 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
     return None
 
 
-def differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any, Any]]:
+def differences(
+    old: Any, new: Any, free: set[tuple[str, ...]], path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Any, Any]]:
     """Settings in which two configs differ, without those that may: key, old and new value."""
-    if path in FREE_ON_RESUME:
+    if path in free:
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*new, *(k for k in old if k not in new)]:
-            yield from differences(old.get(key), new.get(key), (*path, key))
+            yield from differences(old.get(key), new.get(key), free, (*path, key))
     elif old != new:
         yield ".".join(path), old, new

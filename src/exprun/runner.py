@@ -224,6 +224,7 @@ class _Story:
             from exprun.tracking.mlflow import MlflowTracker
 
             self.tracker = MlflowTracker(self.config, self.folder, self.name, self.command)
+            self.tracker.expect()
             self.listeners.append(self.tracker)
 
     def _keep_predictions(self, event: "Event") -> None:

@@ -147,7 +147,9 @@ def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, figure: str = 
         ConfigError: no run came to its end with that figure, a factor is no setting or does not vary, or runs of the
             same factors and seed differ in something else.
     """
-    runs = [run for run in runs if not _chose_rate(run)] or runs
+    runs = [run for run in runs if not _chose_rate(run)]
+    if not runs:
+        raise ConfigError("There are only the runs that choose the learning rates yet, of sweep=tuned.")
     ended = [run for run in runs if run.status == "FINISHED" and figure in run.metrics]
     lost = [run for run in runs if run not in ended]
     if not ended:
@@ -345,6 +347,9 @@ def _unfair(
     if early:
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {_list(r.reason for r in early)}."
     yield from _seeds_unlike(arms, factors)
+    for arm in arms if _all_tuned(ended) else ():
+        if len({shown(value_of(run, RATE)) for run in arm.runs}) > 1:
+            yield f"{label(arm.levels, factors)} has runs at several learning rates: the sweep was stopped meanwhile."
     if ("optim" in factors or "optim.name" in factors) and not _all_tuned(ended):
         rates: dict[str, set[str]] = {}
         for run in ended:

@@ -166,8 +166,8 @@ def safe(text: str) -> str:
     return escape("".join(c if c.isprintable() else "�" for c in text))
 
 
-def holds(run: Run, condition: str) -> bool:
-    """Whether a run has a setting, given as `key=value`.
+def check_condition(condition: str) -> tuple[str, str]:
+    """The key and the value of `key=value`.
 
     Raises:
         ConfigError: it has another form.
@@ -175,4 +175,14 @@ def holds(run: Run, condition: str) -> bool:
     key, mark, wanted = condition.partition("=")
     if not mark:
         raise ConfigError(f"--where takes key=value, not {condition}.")
+    return key, wanted
+
+
+def holds(run: Run, condition: str) -> bool:
+    """Whether a run has a setting, given as `key=value`.
+
+    Raises:
+        ConfigError: it has another form.
+    """
+    key, wanted = check_condition(condition)
     return shown(value_of(run, key)) == wanted

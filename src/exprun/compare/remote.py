@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exprun.compare.query import LEAST, NOT_ENDED, Run, holds
+from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, holds
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.tracking.store import tracking_uri, without_password
 
@@ -28,23 +28,28 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         ConfigError: there is no such experiment, the condition cannot be read, or fewer than two runs are left.
         RunError: the store does not answer.
     """
+    place = tracking_uri(uri)
+    for one in where:
+        check_condition(one)
+    if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).exists():
+        raise ConfigError(f"There is no store at {place.removeprefix('sqlite:///')}.")
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    place = tracking_uri(uri)
-    if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).exists():
-        raise ConfigError(f"There is no store at {place.removeprefix('sqlite:///')}.")
-    client = mlflow.MlflowClient(tracking_uri=place)
     try:
+        client = mlflow.MlflowClient(tracking_uri=place)
         known = client.get_experiment_by_name(experiment)
         if known is None:
             raise ConfigError(f"There is no experiment {experiment} in {without_password(place)}.")
-        found = _all(client, known.experiment_id, condition)
-        runs = [_run(client, run, len(found) <= DRAWN) for run in found if "seed" in run.data.params]
-    except MlflowException as error:
-        if error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
-            raise ConfigError(f"--filter {condition}: {one_line(error)[:200]}") from None
-        raise RunError(f"{without_password(place)} does not answer: {one_line(error)[:200]}") from None
+        found = [run for run in _all(client, known.experiment_id, condition) if _is_one_of_ours(run)]
+        runs = [_run(client, run, len(found) <= DRAWN) for run in found]
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a server, a database or a network does
+        told = without_password(one_line(error))[:200]
+        if isinstance(error, MlflowException) and error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
+            raise ConfigError(f"--filter {condition}: {told}") from None
+        raise RunError(f"{without_password(place)} does not answer: {told}") from None
     runs = [run for run in runs if all(holds(run, one) for one in where)]
     if len(runs) < LEAST:
         raise ConfigError(
@@ -62,6 +67,11 @@ def _all(client: Any, experiment: str, condition: str) -> list[Any]:
         token = page.token
         if not token:
             return found
+
+
+def _is_one_of_ours(run: Any) -> bool:
+    """Whether it was logged by exprun, and is no run above others."""
+    return "exprun.version" in run.data.tags and "seed" in run.data.params
 
 
 def _run(client: Any, run: Any, curves: bool) -> Run:

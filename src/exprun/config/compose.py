@@ -90,7 +90,7 @@ class Composer:
             return None
         given = passed([*(f"{key}={value}" for key, value in (sweeper.params or {}).items()), *overrides])
         found: dict[str, list[str]] = {}
-        for text, override in zip(given, self._parse(given), strict=True):
+        for text, override in zip(given, self.parse(given), strict=True):
             element = override.get_key_element()
             if override.is_hydra_override():
                 continue
@@ -129,12 +129,12 @@ class Composer:
 
     def varied(self, overrides: Sequence[str]) -> list[str]:
         """The keys that overrides give several values, but for the seed."""
-        found = [o for o in self._parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
+        found = [o for o in self.parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
         return [override.key_or_group for override in found if override.key_or_group != "seed"]
 
     def fixed(self, overrides: Sequence[str]) -> list[str]:
         """The overrides that have one value."""
-        return [text for text in overrides if not any(o.is_sweep_override() for o in self._parse([text]))]
+        return [text for text in overrides if not any(o.is_sweep_override() for o in self.parse([text]))]
 
     def check_overrides(self, overrides: Sequence[str]) -> None:
         """Refuse what is no override, names no key or group, or picks an option that is not there.
@@ -143,7 +143,7 @@ class Composer:
             ConfigError: with the nearest valid names.
         """
         choices = None
-        for override in self._parse(overrides):
+        for override in self.parse(overrides):
             if override.is_hydra_override():
                 continue
             if choices is None:
@@ -164,7 +164,7 @@ class Composer:
 
     def overridden(self, overrides: Sequence[str]) -> set[str]:
         """The keys and groups that the overrides name."""
-        return {override.key_or_group for override in self._parse(overrides)}
+        return {override.key_or_group for override in self.parse(overrides)}
 
     @staticmethod
     def _is_key(key: str) -> bool:
@@ -173,7 +173,12 @@ class Composer:
             return True
         return key.startswith(("tracking.tags.", "model.layers.", "hydra."))
 
-    def _parse(self, overrides: Sequence[str]) -> list[Override]:
+    def parse(self, overrides: Sequence[str]) -> list[Override]:
+        """Overrides by Hydra's grammar.
+
+        Raises:
+            ConfigError: one cannot be read.
+        """
         parser = OverridesParser.create(self.loader)
         parsed: list[Override] = []
         if isinstance(overrides, str):
@@ -255,7 +260,7 @@ class _Repository(ConfigRepository):
         if file is None:
             return super().load_config(config_path)
         if not file.is_file():
-            raise ConfigError(f"{file} is a folder, where a config file should be.")
+            raise ConfigError(f"{file} is no file, where a config file should be.")
         if file.stat().st_size > MAX_YAML_BYTES:
             raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
         try:
@@ -337,7 +342,8 @@ def passed(overrides: Sequence[str]) -> list[str]:
 
 def quoted(text: str) -> str:
     """Any text as a value in Hydra's grammar."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+    # Backslashes are doubled before a quote and at the end alone: Hydra takes all others as they are.
+    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'").replace("${", "\\${")
     return f"'{escaped}'"
 
 

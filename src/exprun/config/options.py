@@ -36,6 +36,8 @@ def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for folder in reversed(config_dirs(config_dir)):
         for file in sorted(folder.glob("*/*.yaml")):
+            if not file.is_file():  # reading a pipe would wait for whoever writes to it
+                continue
             if file.parent.name not in GROUPS and file.parent.name != "experiment":
                 continue
             found.setdefault(file.parent.name, {})[file.stem] = _description(file)

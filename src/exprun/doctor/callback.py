@@ -18,10 +18,10 @@ from pydantic import TypeAdapter
 from exprun.config.options import shipped_conf
 from exprun.config.schema import Doctor as Limits
 from exprun.config.schema import strictly
-from exprun.doctor import data, task
+from exprun.doctor import data, graph, task
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
-from exprun.doctor.examine import Subject, examine, examine_data
+from exprun.doctor.examine import Subject, examine, examine_data, said
 from exprun.doctor.finding import Diagnosis, Finding
 from exprun.doctor.guess import guess_of
 from exprun.doctor.objective import of_keras
@@ -265,6 +265,8 @@ class Doctor(keras.callbacks.Callback):
         self._keep("train")
         if self._watch is None:
             if not self._seen["train"].count:
+                if self._step == 1:  # inputs of another kind, such as several: the network itself can be looked at
+                    self._tell(said([lambda: graph.check_graph(self.model, set(), self.limits)]))
                 return
             with self._first_weights():
                 self._start()

@@ -12,6 +12,7 @@ from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
 
 SWINGS = 7  # changes of the loss in a row, each against the one before
+FALLEN, STILL_FALLS = 0.02, 0.03  # share of the first rate; by how much an epoch still lowers the loss
 FLAT = 5  # epochs without progress
 LEAST_STEPS = 200  # of training that are looked at together
 SMALL = 0.3  # of the loss of guessing: below, the images are fitted, and nothing here is wrong
@@ -64,6 +65,30 @@ def check_oscillation(epochs: Sequence[Epoch], chance: Guess | None, limits: Doc
             f"by the noise of its batches, one would differ from the next by up to {NOISE * noise:.2g}.",
             epochs[-1].step,
             {"least": float(losses.min()), "most": float(losses.max()), "noise": noise},
+        )
+
+
+def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding]:
+    """A learning rate that was lowered to nearly nothing in the first half, while the loss still fell."""
+    last = epochs[-1]
+    if steps is None or len(epochs) < 3 or last.step > steps / 2 or not np.isfinite([e.rate for e in epochs]).all():
+        return
+    top = max(epoch.rate for epoch in epochs)
+    if top <= 0 or last.rate > FALLEN * top:
+        return
+    lowered = [place for place in range(1, len(epochs)) if epochs[place].rate < 0.9 * epochs[place - 1].rate]
+    fell = [
+        epochs[p - 1].loss > (1 + STILL_FALLS) * epochs[p].loss for p in lowered if epochs[p - 1].rate > FALLEN * top
+    ]
+    if len(fell) > 1 and all(fell):
+        yield Finding(
+            "learning-rate-decay",
+            "warning",
+            "training",
+            f"The learning rate has fallen from {top:.2g} to {last.rate:.2g} within {last.step:,} of {steps:,} "
+            "steps, while the loss still fell. Does what lowers it watch an accuracy as if less were better?",
+            last.step,
+            {"rate": last.rate, "top": top},
         )
 
 

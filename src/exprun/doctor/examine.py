@@ -95,6 +95,8 @@ def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Ite
         yield lambda: pace.check_batch_norm(model, own, limits)
     yield lambda: signal.check_mixing(model, inputs)
     yield lambda: signal.check_affine(model, inputs)
+    yield lambda: signal.check_unknown(model, inputs)
+    yield lambda: signal.check_recurrent_input(model, inputs, limits)
     yield lambda: _first_pass(subject, inputs, limits)
 
 
@@ -126,6 +128,7 @@ def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterato
         labels = task.read_labels(subject.labels)
         healed = _takes_inner_logits(found, objective, given)
         wrong = list(task.check_task(found, objective, labels, subject.says_accuracy, healed))
+        wrong += task.check_direction(objective, labels, found.outputs)
         yield from wrong
     yield from signal.check_augmentation(model, found, inputs, limits)
     dead = list(signal.check_dead(found, None, None, None, limits))

@@ -12,6 +12,7 @@ from exprun.doctor.finding import Finding
 
 layers = keras.layers
 DROPOUTS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
+LEAST_KEPT = 0.03  # of the paths through all dropouts
 WEIGHTED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv2DTranspose)
 NORMS = (
     layers.BatchNormalization,
@@ -190,8 +191,8 @@ def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findi
     frozen = [layer for layer in weighted if not _trains(layer) and layer.name not in loaded and _is_fresh(layer)]
     share = sum(_size(layer) for layer in frozen) / max(1, total)
     assert limits.frozen is not None
-    kernels = [layer for layer in frozen if isinstance(layer, WEIGHTED)]
-    all_kernels = [layer for layer in weighted if isinstance(layer, WEIGHTED)]
+    kernels = [layer for layer in frozen if isinstance(layer, (*WEIGHTED, layers.Embedding))]
+    all_kernels = [layer for layer in weighted if isinstance(layer, (*WEIGHTED, layers.Embedding))]
     if kernels and (share > limits.frozen or len(kernels) >= 0.5 * len(all_kernels)):
         yield Finding(
             "frozen-layers",
@@ -219,11 +220,12 @@ def _is_fresh(layer: Any) -> bool:
     moving = getattr(layer, "moving_mean", None)
     if moving is not None:
         return not np.asarray(moving).any()
-    kernel = getattr(layer, "kernel", None)
-    if kernel is None or not hasattr(layer, "kernel_initializer"):
+    kernel = getattr(layer, "kernel", getattr(layer, "embeddings", None))
+    initializer = getattr(layer, "kernel_initializer", getattr(layer, "embeddings_initializer", None))
+    if kernel is None or initializer is None:
         return bias is not None
     try:
-        fresh = float(np.std(np.asarray(layer.kernel_initializer(kernel.shape, dtype="float32"))))
+        fresh = float(np.std(np.asarray(initializer(kernel.shape, dtype="float32"))))
     except (ValueError, TypeError, AttributeError):
         return False
     return bool(abs(float(np.std(np.asarray(kernel))) - fresh) <= 0.15 * fresh + 1e-12)
@@ -235,7 +237,10 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
         (layer, variable)
         for layer in leaves(model)
         for variable in layer.trainable_variables
-        if len(variable.shape) > 1 and variable.shape[-1] > 1 and not isinstance(layer, (*NORMS, layers.Embedding))
+        if len(variable.shape) > 1
+        and variable.shape[-1] > 1
+        and not isinstance(layer, (*NORMS, layers.Embedding))
+        and "bias" not in variable.name  # a GRU has one of two rows, which start at zero
     ]
     same = []
     for layer, variable in matrices[:-1]:  # a last layer of zeros is a good start
@@ -250,6 +255,22 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
             f"layer{'s' if len(same) > 1 else ''} {named([layer for layer, _ in same])}",
             f"All units start with the same weights ({value:g} in {first.name}).",
             numbers={"layers": len(same)},
+        )
+
+
+def check_dropout_depth(model: Any, step: int) -> Iterator[Finding]:
+    """Several dropouts one behind the other, of a network that stays at chance: next to nothing passes them all."""
+    rates = [layer.rate for layer in leaves(model) if isinstance(layer, DROPOUTS) and layer.rate > 0]
+    left = float(np.prod([1 - rate for rate in rates]))
+    if len(rates) > 2 and left < LEAST_KEPT:
+        yield Finding(
+            "excessive-dropout",
+            "error",
+            f"{len(rates)} dropouts",
+            f"Of the paths through all {len(rates)} dropouts, {left:.1%} are left in each step; more than "
+            f"{LEAST_KEPT:.0%} is usual.",
+            step,
+            {"left": left},
         )
 
 

@@ -11,8 +11,9 @@ from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
-from exprun.doctor.record import Call, Pass, passed
+from exprun.doctor.record import Call, Pass, called, passed, unchanged
 
+TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
 SATURATED = 0.7  # share of activations at an end of their range
 MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
@@ -125,6 +126,22 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
             f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), where values "
             f"near 1 are usual, and {harm}.",
             numbers={"rms": size, "loss": float(found.losses.mean())},
+        )
+
+
+def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+    """Large inputs of a recurrent first layer, whose gates they hold at 0 or 1."""
+    own = [layer for layer in getattr(model, "layers", []) if not isinstance(layer, keras.layers.InputLayer)]
+    assert limits.large_input is not None
+    recurrent = own and isinstance(own[0], keras.layers.RNN | keras.layers.Bidirectional)
+    if recurrent and (size := rms(inputs)) > limits.large_input:
+        yield Finding(
+            "unscaled-input",
+            "warning",
+            "input",
+            f"Inputs reach {own[0].name} with values around {size:.3g} (root mean square): its gates are held at 0 or 1, "
+            "where they get no gradient.",
+            numbers={"rms": size},
         )
 
 
@@ -304,7 +321,10 @@ def check_augmentation(model: Any, found: Pass, inputs: np.ndarray, limits: Doct
         inputs: of that pass.
         limits: the thresholds.
     """
-    calls, others = weighted_calls(found.calls), weighted_calls(passed(model, inputs, training=False).calls)
+    calls, others = (
+        [c for c in calls if c.layer.trainable_variables]
+        for calls in (found.calls, passed(model, inputs, training=False).calls)
+    )
     if not calls or not others or calls[0].layer is not others[0].layer:
         return
     here, there = array(calls[0].inputs), array(others[0].inputs)
@@ -325,6 +345,39 @@ def check_augmentation(model: Any, found: Pass, inputs: np.ndarray, limits: Doct
         )
 
 
+def check_unknown(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
+    """Variables on the way to the output that the model does not know of, so that its optimiser never sees them."""
+    if not has_own_code(model):
+        return
+    with unchanged(model), tf.GradientTape() as tape:
+        called(model, inputs[:4], False)
+        used = tape.watched_variables()
+    known = {id(v.value) for v in model.variables} | {id(v) for v in model.variables}
+    unknown = [v for v in used if v.trainable and id(v) not in known]
+    if unknown:
+        count = len(unknown)
+        yield Finding(
+            "untrained-variables",
+            "error",
+            ", ".join(sorted({v.name.split(":")[0] for v in unknown})[:4]),
+            f"{count} variable{'s' if count > 1 else ''} that the output depends on {'are' if count > 1 else 'is'} not "
+            "among those of the model: a layer has to be an attribute of a layer or a model, not of another object.",
+            numbers={"variables": count},
+        )
+
+
+def _unsquashed(call: Call) -> np.ndarray:
+    """What a layer gave, without the sigmoid or softmax at its end."""
+    found = array(call.outputs)
+    name = getattr(getattr(call.layer, "activation", None), "__name__", "")
+    if name == "sigmoid":
+        return np.asarray(np.log(found + TINY) - np.log(1 - found + TINY))
+    if name == "softmax":
+        logs = np.log(found + TINY)
+        return np.asarray(logs - logs.mean(-1, keepdims=True))
+    return found
+
+
 def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
     """A model whose code no list of layers shows: whether the mean of two images gives the mean of their outputs."""
     if len(inputs) < 8 or not has_own_code(model):
@@ -333,7 +386,7 @@ def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
     passes = [weighted_calls(passed(model, x, False).calls) for x in (one, other, (one + other) / 2)]
     if len(passes[0]) < 2:
         return
-    first, second, between = (array(calls[-1].outputs) for calls in passes)
+    first, second, between = (_unsquashed(calls[-1]) for calls in passes)
     size = float(np.abs(first - second).max())
     if size > 1e-6 and np.abs((first + second) / 2 - between).max() < 1e-3 * size:
         yield Finding(

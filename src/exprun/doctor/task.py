@@ -20,6 +20,9 @@ RANGES = {
     "softplus": (0.0, np.inf),
 }
 MOST_CLASSES = 1000
+MOST_ROWS = 256  # that a loss is tried on
+UNEQUAL = 0.05  # standard deviation of the sizes of targets beside their mean, from which on they differ
+REVERSED = 0.02  # by how much a loss may be lower for wrong answers by chance
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def read_labels(values: Any) -> Labels:
         if whole and least >= 0 and most <= 1 and not shares and bool((flat.sum(1) <= 1).all()):
             return Labels(found, "holes", None, least, most)
         return Labels(found, "rows" if shares else "amounts", flat.argmax(1) if shares else None, least, most)
+    if found.ndim > 2:  # a map for each image, such as a mask
+        return Labels(found, "binary" if whole and least >= 0 and most <= 1 else "amounts", None, least, most)
     flat = found.reshape(len(found), -1)[:, 0] if found.size else found
     distinct = len(np.unique(flat))
     few = distinct <= min(MOST_CLASSES, max(2, len(flat) // 2)) or given.dtype.kind in "iub"
@@ -132,6 +137,51 @@ def check_task(
             yield from _check_sigmoid(outputs, activation, objective, labels)
         case "error":
             yield from _check_error(outputs, activation, objective, labels, says_accuracy)
+
+
+def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
+    """A loss that is lower for wrong answers than for right ones, or does not see how large they are.
+
+    Args:
+        objective: the loss.
+        labels: of some images.
+        outputs: of the network.
+    """
+    values = (
+        labels.values.astype(np.float32).reshape(len(labels.values), *outputs.shape[1:])[:MOST_ROWS]
+        if (labels.values.size == len(labels.values) * outputs[0].size)
+        else None
+    )
+    if objective.kind != "unknown" or values is None or len(values) < 4 or not np.isfinite(values).all():
+        return
+    size = np.linalg.norm(values.reshape(len(values), -1), axis=1)
+    if objective.name in ("CosineSimilarity", "cosine_similarity") and labels.kind == "amounts":
+        if size.std() > UNEQUAL * size.mean():
+            yield Finding(
+                "wrong-loss",
+                "error",
+                "loss",
+                f"{objective.name} sees the direction of the numbers alone, but the targets differ in size too, "
+                f"{size.min():.3g} to {size.max():.3g}.",
+            )
+        return
+    others = np.roll(values, len(values) // 2, axis=0)
+    differ = (values != others).reshape(len(values), -1).any(1)
+    try:
+        right, wrong = (
+            float(np.mean(np.asarray(objective.losses(answer, values))[differ])) for answer in (values, others)
+        )
+    except Exception:  # a loss of one's own may take other shapes
+        return
+    if differ.sum() > 3 and np.isfinite([right, wrong]).all() and right > wrong + REVERSED * (abs(right) + abs(wrong)):
+        yield Finding(
+            "wrong-loss",
+            "error",
+            "loss",
+            f"{objective.name} is {right:.3g} where the outputs are the labels, and {wrong:.3g} where they are those "
+            "of other images: it is lower for wrong answers. A sign is missing.",
+            numbers={"right": right, "wrong": wrong},
+        )
 
 
 def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from exprun.config.schema import Doctor
 from exprun.doctor import graph, signal
-from exprun.doctor.curves import Epoch, check_oscillation, check_plateau, check_slow
+from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
@@ -24,6 +24,7 @@ SAMPLE = 4096  # values of a weight that are followed
 OVERFITTED = 0.25  # between the accuracy of training and that of validation
 LEAST_STEPS = 20  # that are looked at together
 SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
+UNEVEN = 1.2  # by how much the most frequent class may lie above one of as many even ones
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
 LATE = 3  # evaluations in a row before lagging averages are more than the usual start
 EAGER = 2.0  # times as long as in training, an image in a probe
@@ -156,6 +157,7 @@ class Watch:
         comparable = self.guess is not None and not self.weighted and not self.model.losses
         chance = self.guess if comparable else None
         yield from check_oscillation(self._epochs, chance, self.limits)
+        yield from check_fallen(self._epochs, self._whole)
         if chance is not None:
             yield from check_slow(self._epochs, chance, self._whole, self.limits)
             yield from check_plateau(self._epochs, chance, self._whole, self.limits)
@@ -170,6 +172,8 @@ class Watch:
             return False
         assert self.limits.chance_margin is not None
         share, count = self.guess.accuracy, len(self._recent) * self.batch
+        if self.weighted and share > UNEVEN * np.exp(-self.guess.loss):
+            return False  # weights that make up for rare classes: loss and accuracy then mean something else
         accuracy = self._mean()[1]
         latest = float(np.mean([loss for loss, _ in list(self._recent)[-max(5, len(self._recent) // 4) :]]))
         if not self.weighted and latest < (1 - self.limits.chance_margin) * self.guess.loss:
@@ -211,6 +215,7 @@ class Watch:
                 step,
                 {"loss": mean, "guessing": self.guess.loss},
             )
+            yield from graph.check_dropout_depth(self.model, step)
         elif mean > 10 * max(self._first_loss or mean, self._lowest) and mean > 10 * self._lowest:
             yield self._high_rate(step, mean)
 

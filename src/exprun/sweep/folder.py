@@ -16,23 +16,27 @@ import yaml
 
 from exprun.config.schema import Config, settings
 from exprun.locks import file_lock
-from exprun.run_folder import differences
+from exprun.run_folder import FREE_IN_SWEEPS, differences
 from exprun.tracking.source import environment, read_environment
 from exprun.tracking.store import OUTPUTS, without_password
+from exprun.trainer.prune import RUNGS
 
 if TYPE_CHECKING:
     from exprun.runner import Session
 
 NOTE = "sweep.json"
 ENVIRONMENT = "EXPRUN_SWEEP"  # for the jobs, which may run in processes of their own
-NAMES = {"trained": "trained", "kept": "kept from before", "taken": "left to another process", "failed": "failed"}
+NAMES = {
+    "trained": "trained",
+    "kept": "kept from before",
+    "taken": "left to another process",
+    "failed": "failed",
+    "stopped": "not started",
+}
 # What a repeated command may say otherwise.
 FREE = ("progress=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
 REPLACED = "replaced"  # folder of runs that were trained anew
-
-
-class Stopped(BaseException):
-    """A run failed and `sweep.on_failure=stop`; no Exception, for Hydra keeps these and goes on."""
+STOPPED = "stopped"  # file that tells jobs, wherever they are, that a run failed and `sweep.on_failure=stop`
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,16 @@ class Sweep:
         factors: keys of the overrides that vary.
         parent: MLflow's run of the sweep; empty without.
         quiet: a table shows them, so they say nothing themselves.
+        search: a sweeper of its own chooses the runs.
+        cwd: where the command was typed.
     """
 
     name: str
     factors: list[str] = field(default_factory=list)
     parent: str = ""
     quiet: bool = False
+    search: bool = False
+    cwd: str = ""
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
         """Of a run in MLflow: its sweep, and the values of the factors.
@@ -67,7 +75,9 @@ class Sweep:
         Args:
             options: `--config-dir` and the like, as typed.
         """
-        return {ENVIRONMENT: json.dumps(asdict(self)), "EXPRUN_OPTIONS": options}
+        found = {ENVIRONMENT: json.dumps(asdict(self), ensure_ascii=False), "EXPRUN_OPTIONS": options}
+        server = os.environ.get("MLFLOW_TRACKING_URI")  # which a cluster that was started earlier does not know
+        return found | ({"MLFLOW_TRACKING_URI": server} if server else {})
 
 
 def announced() -> Sweep | None:
@@ -104,7 +114,7 @@ def note(folder: Path, overrides: Sequence[str], options: str) -> Path:
 
 
 def _lasting(overrides: Sequence[str]) -> list[str]:
-    return [without_password(word) for word in overrides if not word.startswith(FREE)]
+    return [without_password(word) for word in overrides if not word.lstrip("+~").startswith(FREE)]
 
 
 def _words(folder: Path) -> tuple[list[str], str] | None:
@@ -125,18 +135,36 @@ def status_of(folder: Path) -> str:
         return "STARTED"
 
 
-def whats_new(config: Config, folder: Path, session: "Session") -> str:
-    """In what a run that came to its end differs from the same run now; empty where in nothing, or there is none.
+def replaced(config: Config, folder: Path, session: "Session") -> str:
+    """Move a run away that is not the one that its config, code and images now make, so that it is trained anew.
 
     Args:
-        config: of the run now.
+        config: of the run now; `sweep.rerun=changed` looks at code and images too.
         folder: of the run.
         session: has the images.
+
+    Returns:
+        In what it differed; empty where it stays, or another process is at it.
     """
-    if status_of(folder) != "FINISHED":
+    if status_of(folder) != "FINISHED" and not (folder / "checkpoints" / "last.npz").exists():
         return ""
+    place = folder.parent / REPLACED
+    try:
+        with file_lock(folder / ".lock", wait=False):
+            new = _whats_new(config, folder, session)
+            if new:
+                place.mkdir(exist_ok=True)
+                for rung in folder.parent.glob(f"{RUNGS}/*/{folder.name}.json"):
+                    rung.unlink()
+                folder.rename(place / f"{folder.name}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    except (BlockingIOError, FileNotFoundError):
+        return ""
+    return new
+
+
+def _whats_new(config: Config, folder: Path, session: "Session") -> str:
     before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    if apart := next(differences(before, settings(config)), None):
+    if apart := next(differences(before, settings(config), FREE_IN_SWEEPS), None):
         return f"{apart[0]} was {apart[1]}, not {apart[2]}"
     if config.sweep.rerun != "changed":
         return ""
@@ -145,18 +173,6 @@ def whats_new(config: Config, folder: Path, session: "Session") -> str:
         if was.get(key, "") != now[key]:
             return f"its {name} was another"
     return "its images were others" if was.get("data_fingerprint") != session.dataset(config).fingerprint else ""
-
-
-def set_aside(folder: Path) -> bool:
-    """Move the folder of a run away, so that it can be trained anew; not where another process is at it."""
-    place = folder.parent / REPLACED
-    place.mkdir(exist_ok=True)
-    try:
-        with file_lock(folder / ".lock", wait=False):
-            folder.rename(place / f"{folder.name}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
-    except BlockingIOError:
-        return False
-    return True
 
 
 def goes_on(config: Config, folder: Path) -> bool:

@@ -1,17 +1,21 @@
 """One run of Hydra's: of a command line, or of a sweep, which may keep it, try it again, or leave it to another."""
 
+import json
 import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exprun.config.errors import UserError, one_line, say
-from exprun.sweep.folder import Stopped, announced, goes_on, set_aside, whats_new
+from exprun.config.errors import RunError, UserError, one_line, say
+from exprun.sweep.folder import STOPPED, announced, goes_on, replaced
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from exprun.config.schema import Config
+
+
+DIVERGED = "not finite"  # how the reason of a run begins whose numbers have left the range
 
 
 class Score(float):
@@ -22,7 +26,7 @@ class Score(float):
     @property
     def finished(self) -> bool:
         """Whether it came to its end, here or elsewhere."""
-        return self.state != "failed"
+        return self.state not in ("failed", "stopped")
 
 
 def _score(value: float, state: str) -> Score:
@@ -39,6 +43,9 @@ def job(config: "DictConfig") -> Score:
     from exprun.config.compose import typed
     from exprun.tracking.store import without_password
 
+    known = announced()
+    if known is not None and known.cwd and Path(known.cwd).is_dir():
+        os.chdir(known.cwd)  # a worker of a cluster stands where the cluster was started
     hydra = HydraConfig.get()
     overrides = [str(text).lstrip("+") for text in hydra.overrides.task]
     sweeping = hydra.mode.name == "MULTIRUN"
@@ -52,41 +59,74 @@ def job(config: "DictConfig") -> Score:
     shown = without_password(" ".join(overrides))
     words = ["python", "-m", "exprun", *shlex.split(os.environ.get("EXPRUN_OPTIONS", "")), *overrides]
     if not sweeping:
-        return _attempt(typed_config, shlex.join(words), "")
+        return attempt(typed_config, shlex.join(words), "")
     label = f"run {hydra.job.num} ({shown})"
-    return _of_sweep(typed_config, shlex.join(words), label, f"{hydra.job.num} {shown}", overrides)
+    return _of_sweep(typed_config, shlex.join(words), label, str(hydra.job.num), overrides)
 
 
-def _of_sweep(config: "Config", command: str, label: str, name: str, overrides: list[str]) -> Score:
+def _of_sweep(config: "Config", command: str, label: str, number: str, overrides: list[str]) -> Score:
     """A run of a sweep, as often as it may be tried."""
+    from exprun.tracking.store import without_password
+
     known = announced()
     if known is not None and known.quiet:
         config.progress = "quiet"
     if config.progress != "quiet":
         print(f"{label}:", flush=True)
     if config.tracking.run_name is None:
-        config.tracking.run_name = name[:200]
+        # What all runs have in common would hide, in a narrow column, that in which they differ.
+        vary = [o for o in overrides if known is None or o.split("=")[0] in (*known.factors, "seed")]
+        config.tracking.run_name = without_password(" ".join([number, *vary]))[:200]
     if known is not None and config.tracking.name == "mlflow":
         config.tracking.tags = {**(config.tracking.tags or {}), **known.tags(overrides)}
         if config.sweep.name == "tuned":
             config.tracking.tags["exprun.stage"] = "tuning" if config.seed == config.sweep.tuning_seed else "compared"
     folder = Path(config.run_dir)
-    # Which rate is compared depends on other runs of `tuned`, so that a run of another config is no mistake there.
-    anew = config.sweep.rerun == "changed" or config.sweep.name == "tuned"
-    if anew and (new := whats_new(config, folder, _session())) and set_aside(folder):
-        print(f"  anew, for {new}", flush=True)
+    if (folder.parent / STOPPED).exists():
+        return _score(float("nan"), "stopped")
+    score = _tried(config, command, label, folder)
+    if not score.finished and config.sweep.on_failure == "stop":
+        (folder.parent / STOPPED).touch()
+    if not score.finished and known is not None and known.search:
+        raise RunError(f"{label} failed.")  # a figure that is NaN would end the search
+    return score
+
+
+def _tried(config: "Config", command: str, label: str, folder: Path) -> Score:
+    """A run of a sweep, kept, left, or tried as often as it may be."""
+    shown = config.progress != "quiet"
+    try:
+        # Which rate is compared depends on other runs of `tuned`: there, a run of another config is no mistake.
+        if config.sweep.rerun == "changed" or config.sweep.name == "tuned":
+            new = replaced(config, folder, session())
+            if new and shown:
+                print(f"  anew, for {new}", flush=True)
+    except UserError as error:
+        return _failed(f"{label} failed: {error}")
+    if _diverged(config, folder):
+        return _score(float("nan"), "kept")
     if not goes_on(config, folder):
         return _failed(f"{label} failed before, and sweep.rerun=never")
-    score = _attempt(config, command, label)
-    for attempt in range(config.sweep.retries):
-        if score.finished:
+    score = attempt(config, command, label)
+    for number in range(config.sweep.retries):
+        if score.finished or _diverged(config, folder):
             break
-        print(f"{label}, try {attempt + 2}:", flush=True)
+        if shown:
+            print(f"{label}, try {number + 2}:", flush=True)
         config.trainer.resume = True
-        score = _attempt(config, command, label)
-    if not score.finished and config.sweep.on_failure == "stop":
-        raise Stopped
-    return score
+        score = attempt(config, command, label)
+    return _score(float("nan"), "trained") if _diverged(config, folder) else score
+
+
+def _diverged(config: "Config", folder: Path) -> bool:
+    """Whether a rate was tried that is too high: that is an answer, and no failure of the sweep."""
+    if config.sweep.name != "tuned" or config.seed != config.sweep.tuning_seed:
+        return False
+    try:
+        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        return bool(found["status"] == "FAILED" and str(found["reason"]).startswith(DIVERGED))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _failed(sentence: str) -> Score:
@@ -94,18 +134,19 @@ def _failed(sentence: str) -> Score:
     return _score(float("nan"), "failed")
 
 
-def _attempt(config: "Config", command: str, label: str) -> Score:
+def attempt(config: "Config", command: str, label: str) -> Score:
     """One try of a run; `label` names it in a sweep."""
     from exprun.run_folder import COMPLETE, TakenError
     from exprun.runner import run
 
     start = f"{label} failed: " if label else ""
     try:
-        result = run(config, _session(), command)
+        result = run(config, session(), command)
     except TakenError as error:
         if not label:
             return _failed(str(error))
-        print(f"{label}: another process is at it.")
+        if config.progress != "quiet":
+            print(f"{label}: another process is at it.")
         return _score(float("nan"), "taken")
     except UserError as error:
         return _failed(f"{start}{error}")
@@ -123,7 +164,7 @@ def _attempt(config: "Config", command: str, label: str) -> Score:
 _SESSIONS: list[Any] = []
 
 
-def _session() -> Any:
+def session() -> Any:
     """What the runs of this process share."""
     from exprun.runner import Session
 

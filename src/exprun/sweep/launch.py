@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exprun.config.compose import Composer, forced, quoted
-from exprun.config.errors import ConfigError, RunError, say
+from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
 from exprun.config.schema import Config
-from exprun.sweep.folder import NAMES, Stopped, Sweep, note, status_of, sweep_folder
+from exprun.sweep.folder import NAMES, STOPPED, Sweep, note, status_of, sweep_folder
 from exprun.sweep.job import Score, job
 from exprun.sweep.plan import Job, Plan
 from exprun.tracking.store import note_of, without_password
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable
 
 DIR = "hydra.sweep.dir="
-WAIT_SECONDS = 1.0  # between two looks at what another process is at
+WAIT_SECONDS, MOST_WAIT_SECONDS = 1.0, 30.0  # between two looks at what another process is at
 
 
 def sweep(
@@ -44,41 +44,60 @@ def sweep(
         own: overrides of Hydra's settings beside them.
         options: `--config-dir` and the like, as typed.
     """
-    if any(word.startswith(DIR) for word in given):
-        named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
-        folder = note(Path(named.hydra.sweep.dir).expanduser().resolve(), given, options)
-    else:
-        # What a sweeper searches for is not the same again.
-        folder = sweep_folder(given, options, "always" if plan is None else config.sweep.rerun)
+    folder = _folder(composer, hydra, plan, config, given, options)
+    (folder / STOPPED).unlink(missing_ok=True)
     factors = composer.varied(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
     parent = _open_parent(config, plan, folder, factors, given, command)
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
-    known = Sweep(folder.name, factors, ((parent and parent.tags()) or {}).get("mlflow.parentRunId", ""), live)
+    above = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
+    known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()))
     told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
-    given = [word for word in given if not word.startswith(DIR)]
+    if plan is None and not any("hydra.sweeper.max_failure_rate" in word for word in given):
+        told += ["hydra.sweeper.max_failure_rate=1.0"] if "hydra/sweeper=optuna" in given else []
+    given = [word for word in given if not word.lstrip("+").startswith(DIR)]
     given += [*own, "hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *told]
     status, summary = "KILLED", ""
     try:
         counts = _run_all(composer, hydra, plan, given, folder, live)
         status = "FAILED" if counts["failed"] else "FINISHED"
         summary = ", ".join(f"{count} {NAMES[state]}" for state, count in counts.items() if count)
-    except Stopped:
+    except UserError:
         status = "FAILED"
-        say("the sweep ends with the run that failed (sweep.on_failure=stop).")
-        return 1
+        raise
     finally:
         if parent is not None:
             parent.close(status, {"exprun.runs": summary} if summary else {}, [])
+            if parent.problem:
+                say(f"MLflow has not taken the run of the sweep ({parent.problem}).")
     total = sum(counts.values())
     if shown and total:
         print(f"sweep: {total} runs: {summary}.")
         if total > counts["failed"] + 1:
             print(f"  compare  python -m exprun compare {shlex.quote(os.path.relpath(folder))}")
+    if counts["stopped"]:
+        say("the sweep ended with the run that failed (sweep.on_failure=stop).")
     if counts["failed"]:
         say(f"{counts['failed']} of {total} runs failed.")
     return 1 if counts["failed"] else 0
+
+
+def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, given: list[str], options: str) -> Path:
+    """The folder of the sweep: the one that is named, that of the same command, or a new one."""
+
+    def find() -> Path:
+        # What a sweeper searches for is not the same again.
+        rerun = "always" if plan is None else config.sweep.rerun
+        if not any(word.lstrip("+").startswith(DIR) for word in given):
+            return sweep_folder(given, options, rerun)
+        named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
+        place = Path(named.hydra.sweep.dir).expanduser().resolve()
+        if rerun == "always" and any(place.glob("*/config.yaml")):
+            raise ConfigError(f"{place} holds runs already, and all are to be new: name another folder.")
+        return note(place, given, options)
+
+    return _guarded(find)
 
 
 def _run_all(
@@ -111,8 +130,8 @@ def _run_all(
             chosen, said = plan.chosen(scores)
             for line in said if plan.configs[0].progress != "quiet" else []:
                 print(f"tuned: {line}")
-            composer.jobs(given, chosen)
-            scores += launcher.run(chosen, len(plan.jobs), table)
+            for first, jobs in chosen:
+                scores += launcher.run(jobs, first, table)
     return _counted([score.state for score in scores])
 
 
@@ -154,31 +173,39 @@ class _Launcher:
 
     def run(self, jobs: Sequence[Job], first: int, table: "SweepTable | None" = None) -> list[Score]:
         """Run jobs; their folders are numbered from `first`."""
+        if not jobs:
+            return []
         if table is not None:
-            table.add(jobs)
+            table.add(jobs, first)
         words = [forced(job) for job in jobs]
         return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
 
     def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:
-        """The figures of all jobs, also of those that another process is at."""
+        """The figures of all jobs, also of those that another process is at; one that dies leaves them to this one."""
+        pause = WAIT_SECONDS
         while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
-            time.sleep(WAIT_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, MOST_WAIT_SECONDS)
             for number in taken:
-                if status_of(self.folder / str(number)) != "STARTED":
-                    scores[number : number + 1] = self.run([jobs[number]], number)
+                scores[number : number + 1] = self.run([jobs[number]], number)
         return scores
 
 
 def _guarded(start: Callable[[], Any]) -> Any:
-    """What Hydra's part gave; its errors as ours."""
+    """What Hydra's part gave; its errors, and those of its plug-ins, as ours."""
     from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     try:
         return start()
-    except HydraException as error:
-        raise ConfigError(str(error)) from None
-    except OSError as error:
-        raise RunError(f"{error.filename or 'A folder'} cannot be written: {error.strerror}.") from None
+    except UserError:
+        raise
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(one_line(error)[:500]) from None
+    except Exception as error:  # a launcher's workers and clusters can fail in any way
+        if isinstance(error, OSError) and error.filename:
+            raise RunError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        raise RunError(f"the launcher or sweeper failed: {type(error).__name__}: {one_line(error)[:300]}") from None
 
 
 def _scores(returned: Any) -> Iterator[Score]:
@@ -186,8 +213,8 @@ def _scores(returned: Any) -> Iterator[Score]:
     if isinstance(returned, list | tuple):
         for inner in returned:
             yield from _scores(inner)
-    elif returned is not None:
-        yield returned.return_value
+    elif returned is not None and isinstance(value := returned.return_value, Score):
+        yield value
 
 
 def _open_parent(
@@ -202,8 +229,9 @@ def _open_parent(
     from exprun.tracking.parent import Parent
 
     tags = {"exprun.sweep": folder.name, "exprun.factors": ", ".join(factors)}
-    parent = Parent(config, folder, f"sweep {without_password(' '.join(given))}", command, tags)
-    if not any(word.startswith("hydra/launcher=") for word in given):
+    vary = [word for word in given if word.split("=")[0].lstrip("+") in (*factors, "seed")]
+    parent = Parent(config, folder, f"sweep {without_password(' '.join(vary or given))}", command, tags)
+    if not any("hydra/launcher=" in word for word in given):
         from exprun.logs import logging_to
 
         with logging_to(folder / "sweep.log"):

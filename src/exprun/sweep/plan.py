@@ -33,29 +33,37 @@ class Plan:
     arms: list[tuple[Job, list[float]]] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
 
-    def chosen(self, figures: Sequence[float]) -> tuple[list[Job], list[str]]:
+    def chosen(self, figures: Sequence[float]) -> tuple[list[tuple[int, list[Job]]], list[str]]:
         """The runs that are compared, each arm at its best rate, and what has to be said of the choice.
 
         Args:
             figures: of the jobs, by validation; NaN of one that failed.
+
+        Returns:
+            Jobs in a row by the number of the first one, which is the same whatever became of other arms; sentences.
         """
         lowest = self.configs[0].trainer.select == "val/loss"
-        jobs, said, start = [], [], 0
+        rows: list[tuple[int, list[Job]]] = []
+        said, start, number = [], 0, len(self.jobs)
         for arm, rates in self.arms:
             part = figures[start : start + len(rates)]
+            first, number = number, number + len(self.seeds)
             start += len(rates)
             name = " ".join(word for word in arm if word.split("=")[0].lstrip("+") in self.factors) or "all"
             if all(map(math.isnan, part)):
                 said.append(f"{name}: no rate came to its end, so this arm is left out.")
                 continue
             ranked = [math.inf if math.isnan(figure) else figure if lowest else -figure for figure in part]
-            best = ranked.index(min(ranked))
-            rate = rates[best]
+            rate = rates[ranked.index(min(ranked))]
             edge = {0: "lowest", len(rates) - 1: "highest"}.get(sorted(rates).index(rate))
             beyond = f", the {edge} of those tried: the best may lie beyond (sweep.rates)" if edge else ""
             said.append(f"{name}: learning rate {rate:g}{beyond}.")
-            jobs += [[*arm, _rate(rate), seed] for seed in self.seeds]
-        return jobs, said
+            jobs = [[*arm, _rate(rate), seed] for seed in self.seeds]
+            if rows and rows[-1][0] + len(rows[-1][1]) == first:
+                rows[-1][1].extend(jobs)
+            else:
+                rows.append((first, jobs))
+        return rows, said
 
 
 def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
@@ -70,6 +78,7 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
     """
     given = composer.dimensions(overrides)
     if given is None:
+        check_grid(composer.config(composer.fixed(overrides)), "a search chooses the runs itself")
         return None
     if several := next((key for key, values in given.items() if key.split(".")[0] == "sweep" and len(values) > 1), ""):
         raise ConfigError(f"{several} holds for the whole sweep: give it one value.")
@@ -84,10 +93,24 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
         _count(math.prod(map(len, own.values())) * len(combined))
         arms = [[*job, *more] for job in product(*own.values()) for more in combined]
     if first.sweep.name == "tuned":
+        if first.sweep.prune != "none":
+            raise ConfigError("sweep=tuned compares runs of the same length: leave out sweep.prune.")
         return _tuned(composer, overrides, arms, seeds or [f"{SEED}={first.seed}"], factors, first)
     _count(len(arms) * max(1, len(seeds)))
     jobs = [[*arm, seed] for arm in arms for seed in seeds] if seeds else arms
     return Plan(jobs, factors, composer.jobs(overrides, jobs))
+
+
+def check_grid(config: Config, why: str) -> None:
+    """Refuse what makes sense for a list of runs alone.
+
+    Raises:
+        ConfigError: the config has it.
+    """
+    if config.sweep.name != "grid":
+        raise ConfigError(f"sweep={config.sweep.name} says which runs there are, but {why}.")
+    if config.sweep.combinations is not None:
+        raise ConfigError(f"sweep.combinations says which runs there are, but {why}.")
 
 
 def _count(runs: int) -> None:

@@ -67,7 +67,10 @@ class Row:
         """
         status = status_of(folder)
         self.state = {"": WAITING, "STARTED": RUNNING}.get(status, status.lower())
-        rows, self.offset = tail(folder / "metrics.jsonl", self.offset)
+        journal = folder / "metrics.jsonl"
+        if self.offset and (not journal.exists() or journal.stat().st_size < self.offset):  # it begins anew
+            self.offset, self.step, self.steps, self.best, self.seen, self.before = 0, 0, 0, None, [], False
+        rows, self.offset = tail(journal, self.offset)
         for row in rows:
             self.step = max(self.step, int(row["step"]))
             self.seen = [*self.seen[:1], (int(row["step"]), row["time"] / 1000)]
@@ -112,11 +115,11 @@ class SweepTable:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def add(self, jobs: Sequence[Sequence[str]]) -> None:
-        """Further runs, by their overrides; their folders are numbered on."""
+    def add(self, jobs: Sequence[Sequence[str]], first: int) -> None:
+        """Further runs, by their overrides; their folders are numbered from `first`."""
         common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
         rows = []
-        for number, job in enumerate(jobs, len(self.rows)):
+        for number, job in enumerate(jobs, first):
             row = Row(number, " ".join(word for word in job if word not in common))
             row.look(self.folder / str(number))
             row.before = row.state == FINISHED
@@ -142,8 +145,7 @@ class SweepTable:
 
     def _look(self) -> None:
         for row in self.rows:
-            if row.state != FINISHED:
-                row.look(self.folder / str(row.number))
+            row.look(self.folder / str(row.number))
 
     def render(self) -> Group:
         """The table as it is now: as many rows as the terminal has room for, those that run first."""

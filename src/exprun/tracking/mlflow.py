@@ -64,7 +64,6 @@ class MlflowTracker:
         match event:
             case RunStarted():
                 self._start_time = _now()
-                self.note(uri=without_password(self.uri), tags=self._own_tags(), delivered=False)
             case StepsDone() if self._thread is None:
                 self._start()
             case RunEnded():
@@ -88,6 +87,10 @@ class MlflowTracker:
             if time.monotonic() > give_up:
                 return self.problem or "it did not answer in time"
         return self.problem
+
+    def expect(self) -> None:
+        """Note in the run's folder that it is to arrive."""
+        self.note(uri=without_password(self.uri), tags=self._own_tags(), delivered=False)
 
     def deliver(self, ended: RunEnded, started: int, end: int) -> None:
         """Deliver a run whose folder is complete; a failure of the store raises what it raised.

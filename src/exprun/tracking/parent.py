@@ -1,6 +1,5 @@
 """The MLflow run whose children several runs are. A store that fails costs the record there, nothing else."""
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,10 +8,10 @@ from typing import Any
 
 from exprun.config.errors import one_line
 from exprun.config.schema import Config
+from exprun.locks import file_lock
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.store import without_password
 
-log = logging.getLogger(__name__)
 OPEN_SECONDS = 30.0  # that its children wait for a store
 CLOSE_SECONDS = 60.0
 
@@ -52,8 +51,12 @@ class Parent:
 
     def close(self, status: str, tags: dict[str, str], files: Sequence[Path]) -> None:
         """Record the end, and the files of the report as artifacts."""
-        if not self._run_id or self.problem:
+        if not self._wanted:
             return
+        self._opening.join(CLOSE_SECONDS)
+        if not self._run_id:
+            return
+        self.problem = None  # it may have opened late
 
         def end() -> None:
             for key, value in tags.items():
@@ -70,7 +73,8 @@ class Parent:
             self.problem = "it did not answer in time"
 
     def _open(self) -> None:
-        self._client, self._run_id = self._tracker.open_run()
+        with file_lock(self._tracker.folder / ".lock", wait=True):  # processes that share a sweep share its run
+            self._client, self._run_id = self._tracker.open_run()
         self._tracker.note(delivered=False)
 
     def _guarded(self, act: Callable[[], None]) -> None:
@@ -78,4 +82,3 @@ class Parent:
             act()
         except Exception as error:  # whatever a server, a disk or a network does
             self.problem = without_password(one_line(error))[:200]
-            log.exception("MLflow did not take the run of all runs")

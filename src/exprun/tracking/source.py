@@ -1,7 +1,9 @@
 """What a run was made of: code, versions, device, data. Two runs that differ in it are no controlled comparison."""
 
+import contextlib
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -74,13 +76,17 @@ def _git_state(_: Path) -> tuple[str, str]:
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return "", ""
-    parts = [_git("diff", "HEAD"), _git("ls-files", "--others", "--exclude-standard", "--", "*.py")]
-    changes = "".join(part or "" for part in parts)
-    return commit.strip(), hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else ""
+    changes, untracked = _git("diff", "HEAD"), _git("ls-files", "-z", "--others", "--exclude-standard", "--", "*.py")
+    if changes is None or untracked is None:
+        return commit.decode().strip(), "unknown"
+    for name in sorted(filter(None, untracked.split(b"\0"))):
+        with contextlib.suppress(OSError):
+            changes += name + Path(os.fsdecode(name)).read_bytes()
+    return commit.decode().strip(), hashlib.sha256(changes).hexdigest()[:12] if changes else ""
 
 
-def _git(*words: str) -> str | None:
+def _git(*words: str) -> bytes | None:
     try:
-        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return subprocess.run(["git", *words], capture_output=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
         return None

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -62,7 +63,7 @@ def sync(folders: Iterable[Path], uri: str | None) -> Iterator[tuple[Path, str]]
 
 def _deliver(folder: Path, uri: str | None) -> None:
     note = note_of(folder)
-    config = _config(folder, uri, note.get("tags") or {})
+    config = _config(folder, uri, note)
     rows = read(folder / "metrics.jsonl")
     file = folder / "result.json"
     if file.exists():
@@ -74,11 +75,14 @@ def _deliver(folder: Path, uri: str | None) -> None:
     tracker.deliver(ended, rows[0]["time"] if rows else end, end)
 
 
-def _config(folder: Path, uri: str | None, tags: dict[str, str]) -> Config:
+def _config(folder: Path, uri: str | None, note: dict[str, Any]) -> Config:
     config = typed(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
     if config.tracking.name == "none":
         config = replace(config, tracking=Composer().config(["tracking=mlflow"]).tracking)
-    tracking = replace(config.tracking, uri=uri or config.tracking.uri, tags={**(config.tracking.tags or {}), **tags})
-    if MASKED in tracking_uri(tracking.uri):
+    place = str(uri or note.get("uri") or tracking_uri(config.tracking.uri))
+    if MASKED in place and without_password(tracking_uri(None)) == place:
+        place = tracking_uri(None)
+    if MASKED in place:
         raise ConfigError("the address of its server was written down without the password: give --uri.")
-    return replace(config, tracking=tracking)
+    tags = {**(config.tracking.tags or {}), **(note.get("tags") or {})}
+    return replace(config, tracking=replace(config.tracking, uri=place, tags=tags))
