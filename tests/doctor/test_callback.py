@@ -23,7 +23,7 @@ FEW = (
 )
 
 
-NO_PROGRAMS = ("data", "more", "verify")
+NO_PROGRAMS = ("data", "far", "more", "verify")
 
 
 def run(name, repaired):

@@ -65,6 +65,12 @@ def probed(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
 def of_keras(model: Any) -> Objective | None:
     """The loss that a Keras model was compiled with; None where there are several or none."""
     loss = getattr(model, "loss", None)
+    if loss is None and type(model).compute_loss is not keras.Model.compute_loss:
+
+        def compute_loss(labels: Any, outputs: Any) -> Any:
+            return model.compute_loss(x=None, y=labels, y_pred=outputs)
+
+        loss = compute_loss
     if isinstance(loss, list | tuple | dict) or loss is None:
         return None
     try:
@@ -90,20 +96,26 @@ def of_keras(model: Any) -> Objective | None:
         value = tf.cast(tf.convert_to_tensor(value), tf.float32)
         return tf.reduce_mean(tf.reshape(value, [tf.shape(value)[0], -1]), 1) if value.shape.rank else value[None]
 
-    if kind == "unknown" and _takes_logits(losses, int(model.output_shape[-1])):
+    classes = int(model.output_shape[-1]) if kind == "unknown" else 0
+    if classes > 1 and _takes_logits(losses, tf.eye(classes)):
         kind, from_logits = "softmax", True
+    elif classes > 1 and _takes_logits(losses, tf.range(classes)):
+        kind, sparse, from_logits = "softmax", True, True
     return Objective(kind, sparse, from_logits, name, losses)
 
 
-def _takes_logits(losses: Callable[[Any, Any], Any], classes: int) -> bool:
-    """Whether a loss of one-hot labels is ln(classes) for equal outputs, falls for right ones, and sees differences
-    between outputs only: then it applies a softmax itself.
+def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:
+    """Whether a loss is ln(classes) for equal outputs, falls for right ones, and sees differences between outputs only:
+    then it applies a softmax itself.
+
+    Args:
+        losses: for each example.
+        labels: one of each class, as one-hot rows or class numbers.
     """
-    if classes < 2:
-        return False
+    classes = len(labels)
     right = tf.eye(classes)
     try:
-        guess, sure, moved = (float(tf.reduce_mean(losses(o, right))) for o in (right * 0, right * 9, right * 9 + 5))
-    except (tf.errors.OpError, ValueError, TypeError):
+        guess, sure, moved = (float(tf.reduce_mean(losses(o, labels))) for o in (right * 0, right * 9, right * 9 + 5))
+    except Exception:  # a loss of one's own may take other labels
         return False
     return abs(guess - np.log(classes)) < 1e-2 and sure < guess and abs(moved - sure) < 1e-3

@@ -139,8 +139,8 @@ def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Ite
             "unscaled-input",
             "warning",
             "input",
-            f"Inputs reach {own[0].name} with values around {size:.3g} (root mean square): its gates are held at 0 or 1, "
-            "where they get no gradient.",
+            f"Inputs reach {own[0].name} with values around {size:.3g} (root mean square): its gates are held at 0 or "
+            "1, where they get no gradient.",
             numbers={"rms": size},
         )
 

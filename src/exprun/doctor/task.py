@@ -313,6 +313,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             numbers={"units": units},
         )
         return
+    yes = labels.values.reshape(len(labels.values), -1).sum(1)
     if activation == "softmax" and units == 1:
         yield Finding(
             "output-activation",
@@ -320,6 +321,15 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "last layer",
             "A softmax over one unit is 1 for every image.",
             numbers={"units": 1},
+        )
+    elif activation == "softmax" and yes.max() > 1:
+        yield Finding(
+            "output-activation",
+            "error",
+            "last layer",
+            f"It ends in softmax, one of many, but images have up to {yes.max():g} labels at once: each unit needs a "
+            "sigmoid of its own.",
+            numbers={"labels": float(yes.max())},
         )
     elif objective.from_logits and activation in ("sigmoid", "softmax"):
         yield Finding(
