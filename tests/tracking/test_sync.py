@@ -67,7 +67,7 @@ def test_a_run_that_goes_on_is_left_alone(away, capsys):
 
 
 def test_an_address_without_its_password_is_asked_for(away, capsys):
-    path = away.run_dir / "config.yaml"
+    path = away.run_dir / "tracking.json"
     path.write_text(path.read_text().replace("http://127.0.0.1:9", "http://***@127.0.0.1:9"))
     assert cli.main(["sync"]) == 1
     assert "without the password: give --uri" in capsys.readouterr().err

@@ -11,6 +11,8 @@ from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import leaves
 
+LOW = 0.2  # share of the middle of what is usual
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -54,6 +56,25 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "schedule",
             f"The learning rate falls from {top:.2g} to {early:.2g} within the first tenth of the run.",
             numbers={"rate": top, "early": early},
+        )
+
+
+def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
+    """A rate at the lower end of what is usual, in a run that is at chance: made for trained weights, perhaps."""
+    usual = (limits.rates or {}).get(pace.optimizer)
+    rates = pace.rates[np.isfinite(pace.rates)]
+    if usual is None or not len(rates):
+        return
+    top, middle = float(rates.max()), float(np.sqrt(usual[0] * usual[1]))
+    if usual[0] <= top < LOW * middle:
+        yield Finding(
+            "learning-rate-low",
+            "warning",
+            "optimiser",
+            f"The learning rate is at most {top:.2g}, and the loss is still that of guessing; with {pace.optimizer} "
+            f"{middle:.2g} is usual for a network that starts from random weights.",
+            step,
+            {"rate": top, "usual": middle},
         )
 
 

@@ -17,6 +17,7 @@ from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_p
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
+from exprun.doctor.pace import check_low
 from exprun.doctor.record import Pass, passed, passed_back
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ SAMPLE = 4096  # values of a weight that are followed
 OVERFITTED = 0.25  # between the accuracy of training and that of validation
 LEAST_STEPS = 20  # that are looked at together
 SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
+EVEN_TWO = 1.8  # classes that guessing costs as much as, where there are two and both are about as frequent
 UNEVEN = 1.2  # by how much the most frequent class may lie above one of as many even ones
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
 LATE = 3  # evaluations in a row before lagging averages are more than the usual start
@@ -45,7 +47,8 @@ class Watch:
     def __init__(self, subject: Subject, guess: Guess | None, steps: int | None, limits: Doctor) -> None:
         self.model, self.objective = subject.model, subject.objective
         self.inputs, self.labels = subject.train.inputs[: limits.images], subject.labels[: limits.images]
-        self.batch = subject.pace.batch if subject.pace is not None else 1
+        self.pace = subject.pace
+        self.batch = self.pace.batch if self.pace is not None else 1
         self.guess, self.limits, self.weighted = guess, limits, subject.weighted
         assert limits.chance_steps is not None
         assert limits.every is not None
@@ -172,7 +175,7 @@ class Watch:
             return False
         assert self.limits.chance_margin is not None
         share, count = self.guess.accuracy, len(self._recent) * self.batch
-        if self.weighted and share > UNEVEN * np.exp(-self.guess.loss):
+        if self.weighted and (share > UNEVEN * np.exp(-self.guess.loss) or np.exp(self.guess.loss) < EVEN_TWO):
             return False  # weights that make up for rare classes: loss and accuracy then mean something else
         accuracy = self._mean()[1]
         latest = float(np.mean([loss for loss, _ in list(self._recent)[-max(5, len(self._recent) // 4) :]]))
@@ -216,6 +219,8 @@ class Watch:
                 {"loss": mean, "guessing": self.guess.loss},
             )
             yield from graph.check_dropout_depth(self.model, step)
+            if self.pace is not None:
+                yield from check_low(self.pace, self.limits, step)
         elif mean > 10 * max(self._first_loss or mean, self._lowest) and mean > 10 * self._lowest:
             yield self._high_rate(step, mean)
 
