@@ -444,7 +444,7 @@ class Doctor(keras.callbacks.Callback):
         batch = (
             len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
         )
-        return Pace(name, np.asarray(rates), steps, batch)
+        return Pace(name, np.asarray(rates), steps, batch, float(getattr(optimizer, "weight_decay", None) or 0.0))
 
     def _safely(self, action: Callable[[], Any]) -> None:
         """Do something; a mistake of the doctor's own never reaches who is watched."""

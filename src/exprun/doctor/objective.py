@@ -71,6 +71,9 @@ def of_keras(model: Any) -> Objective | None:
             return model.compute_loss(x=None, y=labels, y_pred=outputs)
 
         loss = compute_loss
+    own = [value for value in vars(model).values() if isinstance(value, keras.losses.Loss)]
+    if loss is None and len(own) == 1:  # of a training step of one's own
+        loss = own[0]
     if isinstance(loss, list | tuple | dict) or loss is None:
         return None
     try:

@@ -12,6 +12,7 @@ from exprun.doctor.finding import Finding
 from exprun.doctor.graph import leaves
 
 LOW = 0.2  # share of the middle of what is usual
+MOST_DECAY = 5e-3  # of a weight in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use some 1e-5
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Pace:
         rates: learning rate of each step of the run, or of evenly spaced ones, (any number,).
         steps: of the run; None where unknown.
         batch: images in a step.
+        decay: of the weights, apart from the gradient, times the rate.
     """
 
     optimizer: str
     rates: np.ndarray
     steps: int | None
     batch: int
+    decay: float = 0.0
 
 
 def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
@@ -46,6 +49,15 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "optimiser",
             f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
             numbers={"rate": top, "least": usual[0], "most": usual[1]},
+        )
+    if (lost := top * pace.decay) > MOST_DECAY:
+        yield Finding(
+            "strong-regularization",
+            "error",
+            "optimiser",
+            f"With a weight decay of {pace.decay:g} and a rate of {top:.2g}, each step takes {lost:.1%} of every "
+            f"weight: half of it is gone within {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
+            numbers={"decay": pace.decay, "rate": top},
         )
     behind = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
     assert limits.decayed is not None

@@ -52,7 +52,8 @@ def subject_of(config: Config, dataset: Dataset, assembly: "Assembly", steps_per
     assert train.pixel_labels is not None
     numbers = np.unique(np.linspace(0, max(0, steps - 1), min(200, max(1, steps))).astype(np.int64))
     rates = rate_at(config.schedule, config.optim.learning_rate, numbers, steps_per_epoch, steps)
-    pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size)
+    decay = config.optim.weight_decay if config.optim.decay == "decoupled" else 0.0
+    pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay)
     return Subject(
         step.model,
         probed(step.losses, classes),

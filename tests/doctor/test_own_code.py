@@ -1,0 +1,135 @@
+"""Losses, layers and rates of one's own: what their looks do not show is tried out."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from exprun.doctor.callback import limits_of
+from exprun.doctor.curves import Epoch, check_fallen
+from exprun.doctor.graph import check_dropout_depth, check_symmetric
+from exprun.doctor.objective import Objective, of_keras
+from exprun.doctor.pace import Pace, check_low, check_pace
+from exprun.doctor.signal import check_affine, check_recurrent_input, check_unknown
+from exprun.doctor.task import check_direction, read_labels
+
+LIMITS = limits_of({})
+RNG = np.random.default_rng(0)
+
+
+def causes(findings):
+    return [finding.cause for finding in findings]
+
+
+def objective(losses, name="loss"):
+    return Objective("unknown", False, False, name, losses)
+
+
+def overlap(outputs, labels):
+    """Dice coefficient, which is 1 for the right mask."""
+    both = tf.reduce_sum(tf.cast(outputs, tf.float32) * tf.cast(labels, tf.float32), [1, 2])
+    return 2 * both / (tf.reduce_sum(outputs, [1, 2]) + tf.reduce_sum(labels, [1, 2]) + 1e-6)
+
+
+@pytest.mark.parametrize(("losses", "said"), [(overlap, ["wrong-loss"]), (lambda o, y: 1 - overlap(o, y), [])])
+def test_a_loss_that_is_lower_for_wrong_masks_is_found(losses, said):
+    masks = (RNG.random((32, 8, 8)) > 0.7).astype(np.float32)
+    found = check_direction(objective(losses), read_labels(masks), np.zeros((32, 8, 8), np.float32))
+    assert causes(found) == said
+
+
+@pytest.mark.parametrize(("sizes", "said"), [((0.1, 9.0), ["wrong-loss"]), ((1.0, 1.0), [])])
+def test_a_cosine_does_not_see_how_large_targets_are(sizes, said):
+    targets = RNG.normal(size=(64, 3))
+    targets *= RNG.uniform(*sizes, (64, 1)) / np.linalg.norm(targets, axis=1, keepdims=True)
+    found = check_direction(objective(None, "CosineSimilarity"), read_labels(targets), np.zeros((64, 3)))
+    assert causes(found) == said
+
+
+class Wrapper:
+    """Layers that no model knows of."""
+
+    def __init__(self):
+        self.inner = layers.Dense(8, activation="relu")
+
+    def __call__(self, x):
+        return self.inner(x)
+
+
+class Net(keras.Model):
+    def __init__(self, hidden, activation):
+        super().__init__()
+        self.hidden, self.activation, self.head = hidden, activation, layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        return self.head(self.activation(self.hidden(x)))
+
+
+def test_variables_that_the_model_does_not_know_are_found():
+    inputs = RNG.normal(size=(8, 5)).astype(np.float32)
+    for hidden, said in ((Wrapper(), ["untrained-variables"]), (layers.Dense(8), [])):
+        model = Net(hidden, tf.nn.relu)
+        model(inputs)
+        assert causes(check_unknown(model, inputs)) == said
+
+
+def test_a_softmax_does_not_hide_that_the_rest_is_affine():
+    inputs = RNG.normal(size=(8, 5)).astype(np.float32)
+    for activation, said in ((tf.identity, ["missing-nonlinearity"]), (tf.nn.relu, [])):
+        model = Net(layers.Dense(8), activation)
+        model(inputs)
+        assert causes(check_affine(model, inputs)) == said
+
+
+def test_the_bias_of_a_gated_layer_is_no_matrix():
+    model = keras.Sequential([layers.Input((4, 3)), layers.GRU(5), layers.Dense(2)])
+    assert causes(check_symmetric(model)) == []
+
+
+@pytest.mark.parametrize(("rate", "said"), [(0.6, ["excessive-dropout"]), (0.1, [])])
+def test_many_dropouts_together_leave_nothing(rate, said):
+    parts = [part for _ in range(5) for part in (layers.Dense(8, activation="relu"), layers.Dropout(rate))]
+    assert causes(check_dropout_depth(keras.Sequential([layers.Input((4,)), *parts]), 9)) == said
+
+
+@pytest.mark.parametrize(("size", "said"), [(9000.0, ["unscaled-input"]), (1.0, [])])
+def test_large_inputs_hold_the_gates_of_a_recurrent_layer(size, said):
+    model = keras.Sequential([layers.Input((4, 3)), layers.Bidirectional(layers.LSTM(5)), layers.Dense(2)])
+    assert causes(check_recurrent_input(model, size * RNG.normal(size=(8, 4, 3)).astype(np.float32), LIMITS)) == said
+
+
+def epochs(rates, losses):
+    return [Epoch(10 * (n + 1), loss, 0.5, rate, 0.0) for n, (rate, loss) in enumerate(zip(rates, losses, strict=True))]
+
+
+@pytest.mark.parametrize(
+    ("rates", "losses", "steps", "said"),
+    [
+        ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 100, ["learning-rate-decay"]),
+        ([1, 0.1, 0.01], [1.0, 0.999, 0.998], 100, []),  # it had stopped falling
+        ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 40, []),  # the end of the run
+        ([1, 0.9, 0.8], [1.0, 0.8, 0.7], 100, []),
+    ],
+)
+def test_a_rate_that_collapses_while_the_loss_falls_is_found(rates, losses, steps, said):
+    assert causes(check_fallen(epochs(rates, losses), steps)) == said
+
+
+@pytest.mark.parametrize(("decay", "said"), [(0.9, ["strong-regularization"]), (0.05, [])])
+def test_a_decay_that_takes_the_weights_away_is_found(decay, said):
+    assert causes(check_pace(Pace("sgd", np.full(5, 0.05), 100, 32, decay), LIMITS)) == said
+
+
+@pytest.mark.parametrize(("rate", "said"), [(2e-5, ["learning-rate-low"]), (1e-3, [])])
+def test_a_rate_for_fine_tuning_is_named_at_chance(rate, said):
+    assert causes(check_low(Pace("adam", np.full(5, rate), 100, 32), LIMITS, 50)) == said
+
+
+def test_a_loss_inside_a_step_of_ones_own_is_the_objective():
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(3)])
+    model.compile("adam")
+    assert of_keras(model) is None
+    model.entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
+    found = of_keras(model)
+    assert (found.kind, found.from_logits) == ("softmax", True)
