@@ -56,6 +56,8 @@ def sweep(
     told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
     if plan is None and not any("hydra.sweeper.max_failure_rate" in word for word in given):
         told += ["hydra.sweeper.max_failure_rate=1.0"] if "hydra/sweeper=optuna" in given else []
+    if any("hydra.launcher.ray.init.address=" in word for word in given):
+        told.append("+hydra.launcher.ray.init.object_store_memory=null")  # a cluster that runs has its own
     given = [word for word in given if not word.lstrip("+").startswith(DIR)]
     given += [*own, "hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *told]
     status, summary = "KILLED", ""
@@ -205,7 +207,10 @@ def _guarded(start: Callable[[], Any]) -> Any:
     except Exception as error:  # a launcher's workers and clusters can fail in any way
         if isinstance(error, OSError) and error.filename:
             raise RunError(f"{error.filename} cannot be written: {error.strerror}.") from None
-        raise RunError(f"the launcher or sweeper failed: {type(error).__name__}: {one_line(error)[:300]}") from None
+        told = one_line(error)[:300]
+        raise RunError(
+            f"the launcher or sweeper failed: {type(error).__name__}{f': {told}' if told else ''}."
+        ) from None
 
 
 def _scores(returned: Any) -> Iterator[Score]:
