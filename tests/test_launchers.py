@@ -104,7 +104,7 @@ def test_a_search_of_optuna_outlives_a_run_that_fails(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     words = [
         sys.executable, "-m", "exprun", "-m", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=4",
-        "hydra.sweeper.direction=maximize", "optim.learning_rate=choice(0.01,1000)", "experiment=smoke", "input=raw",
+        "hydra.sweeper.direction=maximize", "optim.learning_rate=choice(0.01,1000)", "experiment=smoke",
         "norm=none", "trainer.epochs=1", "progress=plain", "hydra.sweeper.sampler.seed=0",
     ]  # fmt: skip
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
