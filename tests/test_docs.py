@@ -65,6 +65,9 @@ def test_every_printed_command_composes(page, command):
     if given[:1] == ["compare"]:
         commands._compare_arguments(given[1:])
         return
+    if given[:1] == ["sync"]:
+        commands._sync_arguments(given[1:])
+        return
     if given[:1] == ["export"]:
         commands._export_arguments(given[1:])
         return

@@ -186,6 +186,7 @@ class _Story:
         checkpoints = Checkpoints(self.folder / "checkpoints" if keep else None)
         if not config.trainer.dry_run:
             journal = Journal(self.folder / "metrics.jsonl", config.trainer.log_every)
+            Interface.of(dataset, assembly.scaling).write(self.folder)
             self.listeners[:0] = [Environment(self.folder, self.command), journal]
         self.listeners.append(self._keep_predictions)
         hopeless = Halving(self.folder, config.trainer.select == "val/loss") if config.sweep.prune == "asha" else None
@@ -198,7 +199,6 @@ class _Story:
             from exprun.doctor.run import RunDoctor
 
             self.listeners.append(RunDoctor(config, dataset, assembly, self._emit))
-        Interface.of(dataset, assembly.scaling).write(self.folder)
         summary = _summary(model)
         (self.folder / "model.txt").write_text(summary, encoding="utf-8")
         self._emit(
