@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return COMMANDS[words[0]](words[1:])
         return _train(words)
     except UserError as error:
-        say(str(error))
+        say(error)
         return error.exit_code
     except Killed as killed:
         say(f"stopped by {killed.name}.")

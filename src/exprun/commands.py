@@ -1,11 +1,12 @@
 """The commands beside training. Nothing here imports TensorFlow or MLflow before it is needed."""
 
 import argparse
+import contextlib
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse a command line."""
         raise ConfigError(f"{message[:1].upper()}{message[1:]}; --help shows what there is.")
+
+
+@contextlib.contextmanager
+def _without_logs() -> Iterator[None]:
+    """Keep records of libraries, and what native ones write, off the terminal of a command that has no run's log."""
+    import tempfile
+
+    from exprun.logs import logging_to
+
+    with tempfile.TemporaryDirectory() as folder, logging_to(Path(folder) / "log"):
+        yield
 
 
 def _ui(words: list[str]) -> int:
@@ -75,8 +87,6 @@ def _ui(words: list[str]) -> int:
 
 def _check(words: list[str]) -> int:
     """Say what is wrong with a config, its data and its network, without training."""
-    import tempfile
-
     from exprun.config.compose import Composer
     from exprun.run_folder import preflight
 
@@ -96,10 +106,9 @@ def _check(words: list[str]) -> int:
 
     from exprun.check import examine
     from exprun.doctor.finding import verdict
-    from exprun.logs import logging_to
     from exprun.runner import Session
 
-    with tempfile.TemporaryDirectory() as folder, logging_to(Path(folder) / "check.log"):
+    with _without_logs():
         findings = examine(config, Session())
     print(_printable_lines(verdict(findings)))
     return 1 if any(finding.severity != "note" for finding in findings) else 0
@@ -277,8 +286,6 @@ def _export_arguments(words: list[str]) -> argparse.Namespace:
 
 def _export(words: list[str]) -> int:
     """Write the network of a run as a file of its own."""
-    import tempfile
-
     args = _export_arguments(words)
     from exprun import export
     from exprun.compare import history
@@ -290,9 +297,7 @@ def _export(words: list[str]) -> int:
         raise ConfigError(f"--to {args.to} holds a {export.MODEL} already; name another folder.")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--to {args.to} is a file, but must be a folder.")
-    from exprun.logs import logging_to
-
-    with tempfile.TemporaryDirectory() as place, logging_to(Path(place) / "export.log"):
+    with _without_logs():
         files = export.export(run, folder)
     for file in files:
         print(printable(os.path.relpath(file)))
@@ -318,7 +323,6 @@ def _predict_arguments(words: list[str]) -> argparse.Namespace:
 def _predict(words: list[str]) -> int:
     """Say what the network of a run makes of pictures."""
     import json
-    import tempfile
 
     args = _predict_arguments(words)
     from exprun import predict
@@ -328,9 +332,7 @@ def _predict(words: list[str]) -> int:
     run = history.find(args.run)
     check_consent(run, args.trust)
     files = predict.find_pictures(args.pictures)
-    from exprun.logs import logging_to
-
-    with tempfile.TemporaryDirectory() as place, logging_to(Path(place) / "predict.log"):
+    with _without_logs():
         found = list(predict.predict(run, files, args.top))
     if args.json:
         facts = [{"file": p.file, "classes": dict(p.classes), "problem": p.problem} for p in found]

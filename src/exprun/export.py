@@ -13,6 +13,7 @@ from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.schema import GROUPS, Config
 from exprun.interface import Interface, of_pixels
+from exprun.run_folder import read_config
 
 MODEL, CARD = "model.keras", "README.md"
 
@@ -73,7 +74,7 @@ def network(run: Run) -> tuple[Any, Interface]:
     weights = run.folder / "checkpoints" / "best.npz"
     if not weights.exists():
         raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained without (trainer.checkpoint=false).")
-    config = typed(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8")))
+    config = read_config(run.folder)
     # All weights come from the checkpoint.
     config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
     return of_pixels(_built(config, interface, weights), interface.scaling, interface.image), interface

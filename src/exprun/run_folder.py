@@ -87,6 +87,17 @@ def write_config(config: Config, folder: Path) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 
+def read_config(folder: Path) -> Config:
+    """The config of a run, as `write_config` wrote it; nothing in it is composed or executed.
+
+    Raises:
+        ConfigError: it is no config.
+    """
+    from exprun.config.compose import typed  # Hydra, which most readers of a folder do without
+
+    return typed(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+
+
 def name_of(config: Config) -> str:
     """The name of a run: its own, or one that tells runs apart at a glance."""
     if config.tracking.run_name:

@@ -54,8 +54,8 @@ def sweep(
     above = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
     known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()))
     told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
-    if plan is None and not any("hydra.sweeper.max_failure_rate" in word for word in given):
-        told += ["hydra.sweeper.max_failure_rate=1.0"] if "hydra/sweeper=optuna" in given else []
+    if "hydra/sweeper=optuna" in given and not any("hydra.sweeper.max_failure_rate" in word for word in given):
+        told.append("hydra.sweeper.max_failure_rate=1.0")
     if any("hydra.launcher.ray.init.address=" in word for word in given):
         told.append("+hydra.launcher.ray.init.object_store_memory=null")  # a cluster that runs has its own
     given = [word for word in given if not word.lstrip("+").startswith(DIR)]
@@ -158,7 +158,6 @@ class _Launcher:
 
         self.name = composer.config_name
         self.config = hydra.compose_config(self.name, forced(given), _multirun(), with_log_configuration=False)
-        self.folder = folder
         text = OmegaConf.to_yaml(self.config)
         (folder / "multirun.yaml").write_text(without_password(text), encoding="utf-8")
         self.callbacks = Callbacks(self.config)

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from exprun.config.compose import Composer, typed
+from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, UserError, one_line
 from exprun.config.schema import Config
 from exprun.locks import file_lock
-from exprun.run_folder import name_of
+from exprun.run_folder import name_of, read_config
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.source import read_environment
@@ -76,7 +74,7 @@ def _deliver(folder: Path, uri: str | None) -> None:
 
 
 def _config(folder: Path, uri: str | None, note: dict[str, Any]) -> Config:
-    config = typed(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    config = read_config(folder)
     if config.tracking.name == "none":
         config = replace(config, tracking=Composer().config(["tracking=mlflow"]).tracking)
     place = str(uri or note.get("uri") or tracking_uri(config.tracking.uri))
