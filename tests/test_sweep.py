@@ -146,6 +146,53 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept from before"
 
 
+def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys):
+    words = ["tracking=mlflow", "tracking.model=none", "seed=0,1"]
+    swept(capsys, *words)
+    (folder,) = folders(tmp_path)
+    path = folder / "1" / "config.yaml"
+    path.write_text(path.read_text().replace("max_steps: 4", "max_steps: 9"))
+    swept(capsys, *words, "sweep.rerun=changed")
+    import mlflow
+
+    note = json.loads((folder / "tracking.json").read_text())
+    client = mlflow.MlflowClient(tracking_uri=note["uri"])
+    runs = client.search_runs([client.get_experiment_by_name("exprun").experiment_id])
+    assert len(runs) == 4
+    new = json.loads((folder / "1" / "tracking.json").read_text())["run_id"]
+    (old,) = (run for run in runs if run.data.tags.get("exprun.replaced_by") == new)
+    assert not {"exprun.sweep", "mlflow.parentRunId"} & set(old.data.tags)
+    assert sum(run.data.tags.get("mlflow.parentRunId") == note["run_id"] for run in runs) == 2
+    assert cli.main(["compare", "--experiment", "exprun", "--uri", note["uri"], "--json"]) == 0
+    assert [len(arm["values"]) for arm in json.loads(capsys.readouterr().out)["arms"]] == [2]
+
+
+def test_a_parent_is_left_open_for_the_process_that_ends_last(tmp_path, capsys):
+    words = ["tracking=mlflow", "tracking.model=none", "norm=none,batch"]
+    swept(capsys, *words)
+    (folder,) = folders(tmp_path)
+    (folder / "0" / "result.json").unlink()
+    with file_lock(folder / "0" / ".lock", wait=False):
+        swept(capsys, *words)
+        import mlflow
+
+        note = json.loads((folder / "tracking.json").read_text())
+        client = mlflow.MlflowClient(tracking_uri=note["uri"])
+        assert client.get_run(note["run_id"]).info.status == "RUNNING"
+    swept(capsys, *words)
+    assert client.get_run(note["run_id"]).info.status == "FINISHED"
+
+
+def test_a_sweep_may_vary_what_is_a_setting_of_the_whole_process(tmp_path, capsys):
+    alone = [*dict.fromkeys([*QUIET, "augment=flip_crop", "trainer.deterministic=true", "run_dir=outputs/runs/alone"])]
+    assert cli.main(alone) == 0
+    code, _ = swept(capsys, "augment=flip_crop", "trainer.deterministic=false,true")
+    assert code == 0
+    (folder,) = folders(tmp_path)
+    with np.load("outputs/runs/alone/checkpoints/best.npz") as one, np.load(folder / "1/checkpoints/best.npz") as two:
+        assert all(np.array_equal(one[key], two[key]) for key in one.files if key != "state")
+
+
 def test_jobs_know_their_sweep(monkeypatch):
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert announced() is None

@@ -70,8 +70,9 @@ def _all(client: Any, experiment: str, condition: str) -> list[Any]:
 
 
 def _is_one_of_ours(run: Any) -> bool:
-    """Whether it was logged by exprun, and is no run above others."""
-    return "exprun.version" in run.data.tags and "seed" in run.data.params
+    """Whether it was logged by exprun, is no run above others, and was not trained anew since."""
+    tags = run.data.tags
+    return "exprun.version" in tags and "exprun.replaced_by" not in tags and "seed" in run.data.params
 
 
 def _run(client: Any, run: Any, curves: bool) -> Run:

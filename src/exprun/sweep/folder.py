@@ -18,7 +18,7 @@ from exprun.config.schema import Config, settings
 from exprun.locks import file_lock
 from exprun.run_folder import FREE_IN_SWEEPS, differences
 from exprun.tracking.source import environment, read_environment
-from exprun.tracking.store import OUTPUTS, without_password
+from exprun.tracking.store import OUTPUTS, REPLACED, without_password
 from exprun.trainer.prune import RUNGS
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ NAMES = {
     "failed": "failed",
     "stopped": "not started",
 }
-# What a repeated command may say otherwise.
+# What a repeated command may say otherwise: a search of more trials goes on too, but not one of another sampler.
 FREE = ("progress=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
-REPLACED = "replaced"  # folder of runs that were trained anew
+SEARCH, TRIALS = ("hydra/sweeper", "hydra.sweeper."), "hydra.sweeper.n_trials="
 STOPPED = "stopped"  # file that tells jobs, wherever they are, that a run failed and `sweep.on_failure=stop`
 
 
@@ -114,7 +114,12 @@ def note(folder: Path, overrides: Sequence[str], options: str) -> Path:
 
 
 def _lasting(overrides: Sequence[str]) -> list[str]:
-    return [without_password(word) for word in overrides if not word.lstrip("+~").startswith(FREE)]
+    bare = {word: word.lstrip("+~") for word in overrides}
+    return [
+        without_password(word)
+        for word, key in bare.items()
+        if not key.startswith(FREE) or (key.startswith(SEARCH) and not key.startswith(TRIALS))
+    ]
 
 
 def _words(folder: Path) -> tuple[list[str], str] | None:
@@ -133,6 +138,22 @@ def status_of(folder: Path) -> str:
         return str(json.loads((folder / "result.json").read_text(encoding="utf-8"))["status"])
     except (OSError, ValueError, KeyError, TypeError):
         return "STARTED"
+
+
+def others_at_it(folder: Path) -> bool:
+    """Whether a run of the sweep is in the hands of another process.
+
+    Args:
+        folder: of the sweep.
+    """
+    for path in folder.glob("*/config.yaml"):
+        if status_of(path.parent) == "STARTED":
+            try:
+                with file_lock(path.parent / ".lock", wait=False):
+                    pass
+            except BlockingIOError:
+                return True
+    return False
 
 
 def replaced(config: Config, folder: Path, session: "Session") -> str:

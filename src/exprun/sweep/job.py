@@ -1,8 +1,10 @@
 """One run of Hydra's: of a command line, or of a sweep, which may keep it, try it again, or leave it to another."""
 
 import json
+import math
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from exprun.config.schema import Config
 
 
+WAIT_SECONDS = 1.0  # between two looks at what another process is at
 DIVERGED = "not finite"  # how the reason of a run begins whose numbers have left the range
 
 
@@ -87,8 +90,12 @@ def _of_sweep(config: "Config", command: str, label: str, number: str, overrides
     score = _tried(config, command, label, folder)
     if not score.finished and config.sweep.on_failure == "stop":
         (folder.parent / STOPPED).touch()
-    if not score.finished and known is not None and known.search:
-        raise RunError(f"{label} failed.")  # a figure that is NaN would end the search
+    if known is not None and known.search:
+        while score.state == "taken":  # what is proposed next depends on it
+            time.sleep(WAIT_SECONDS)
+            score = _tried(config, command, label, folder)
+        if math.isnan(score):
+            raise RunError(f"{label} failed.")  # a figure that is NaN would end the search
     return score
 
 
@@ -96,8 +103,10 @@ def _tried(config: "Config", command: str, label: str, folder: Path) -> Score:
     """A run of a sweep, kept, left, or tried as often as it may be."""
     shown = config.progress != "quiet"
     try:
-        # Which rate is compared depends on other runs of `tuned`: there, a run of another config is no mistake.
-        if config.sweep.rerun == "changed" or config.sweep.name == "tuned":
+        # Which runs there are depends, of `tuned` and a search, on other runs: there, another config is no mistake.
+        known = announced()
+        searched = config.sweep.name == "tuned" or (known is not None and known.search)
+        if config.sweep.rerun == "changed" or searched:
             new = replaced(config, folder, session())
             if new and shown:
                 print(f"  anew, for {new}", flush=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from exprun.config.compose import Composer, forced, quoted
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
 from exprun.config.schema import Config
-from exprun.sweep.folder import NAMES, STOPPED, Sweep, note, status_of, sweep_folder
-from exprun.sweep.job import Score, job
+from exprun.sweep.folder import NAMES, STOPPED, Sweep, note, others_at_it, status_of, sweep_folder
+from exprun.sweep.job import WAIT_SECONDS, Score, job
 from exprun.sweep.plan import Job, Plan
 from exprun.tracking.store import note_of, without_password
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable
 
 DIR = "hydra.sweep.dir="
-WAIT_SECONDS, MOST_WAIT_SECONDS = 1.0, 30.0  # between two looks at what another process is at
+MOST_WAIT_SECONDS = 30.0  # between two looks at what another process is at
 
 
 def sweep(
@@ -54,8 +54,8 @@ def sweep(
     above = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
     known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()))
     told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
-    if "hydra/sweeper=optuna" in given and not any("hydra.sweeper.max_failure_rate" in word for word in given):
-        told.append("hydra.sweeper.max_failure_rate=1.0")
+    if "hydra/sweeper=optuna" in given:
+        told += _search_settings(composer, hydra, config, given)
     if any("hydra.launcher.ray.init.address=" in word for word in given):
         told.append("+hydra.launcher.ray.init.object_store_memory=null")  # a cluster that runs has its own
     given = [word for word in given if not word.lstrip("+").startswith(DIR)]
@@ -69,7 +69,7 @@ def sweep(
         status = "FAILED"
         raise
     finally:
-        if parent is not None:
+        if parent is not None and not others_at_it(folder):  # of the processes that share a sweep, the last one does
             parent.close(status, {"exprun.runs": summary} if summary else {}, [])
             if parent.problem:
                 say(f"MLflow has not taken the run of the sweep ({parent.problem}).")
@@ -85,12 +85,22 @@ def sweep(
     return 1 if counts["failed"] else 0
 
 
+def _search_settings(composer: Composer, hydra: Any, config: Config, given: list[str]) -> list[str]:
+    """Overrides by which a search of Optuna outlives runs that fail, and proposes the same when it is repeated."""
+    known = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
+    sweeper, words = known.hydra.sweeper, []
+    if not any("hydra.sweeper.max_failure_rate" in word for word in given):
+        words.append("hydra.sweeper.max_failure_rate=1.0")
+    if "seed" in sweeper.sampler and sweeper.sampler.seed is None:
+        words.append(f"hydra.sweeper.sampler.seed={config.seed}")
+    return words
+
+
 def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, given: list[str], options: str) -> Path:
     """The folder of the sweep: the one that is named, that of the same command, or a new one."""
 
     def find() -> Path:
-        # What a sweeper searches for is not the same again.
-        rerun = "always" if plan is None else config.sweep.rerun
+        rerun = config.sweep.rerun
         if not any(word.lstrip("+").startswith(DIR) for word in given):
             return sweep_folder(given, options, rerun)
         named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
@@ -116,12 +126,14 @@ def _run_all(
         live: whether a table is shown.
     """
     if plan is None:
+        before = _results(folder)
         scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, forced(given)))))
         if scores:
             return _counted([score.state for score in scores])
         # The sweeper keeps them to itself.
-        ends = [status_of(path.parent) for path in folder.glob("*/config.yaml")]
-        return _counted(["trained" if end == "FINISHED" else "failed" for end in ends])
+        kept = {path: "kept" if before.get(path) == time else "trained" for path, time in _results(folder).items()}
+        runs = [path.parent for path in folder.glob("*/config.yaml")]
+        return _counted([kept[run] if status_of(run) == "FINISHED" else "failed" for run in runs])
     from exprun.sweep.table import SweepTable
 
     table = SweepTable(folder) if live else None
@@ -135,6 +147,11 @@ def _run_all(
             for first, jobs in chosen:
                 scores += launcher.run(jobs, first, table)
     return _counted([score.state for score in scores])
+
+
+def _results(folder: Path) -> dict[Path, int]:
+    """When each run of a sweep gave its result."""
+    return {path.parent: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
 
 
 def _multirun() -> Any:

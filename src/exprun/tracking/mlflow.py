@@ -16,7 +16,7 @@ from exprun.config.schema import Config, settings
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import environment, read_environment
-from exprun.tracking.store import NOTE, artifact_root, note_of, tracking_uri, without_password
+from exprun.tracking.store import NOTE, REPLACED, artifact_root, note_of, tracking_uri, without_password
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
@@ -153,6 +153,7 @@ class MlflowTracker:
             run = client.create_run(self._experiment(client), self._start_time, self._tags(), self.name)
             run_id = run.info.run_id
             self.note(uri=without_password(self.uri), run_id=run_id)
+            self._retire(client, run_id)
         self._log_inputs(client, run_id)
         if self.has_params and not client.get_run(run_id).data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
@@ -181,6 +182,18 @@ class MlflowTracker:
             # Params cannot change, so a tag tells how far the resumed run goes.
             client.set_tag(run_id, "exprun.resumed_to_epochs", str(self.config.trainer.epochs))
         return run_id
+
+    def _retire(self, client: Any, run_id: str) -> None:
+        """Take earlier runs out of the sweep in whose place this one was trained anew."""
+        for path in (self.folder.parent / REPLACED).glob(f"{self.folder.name}_*"):
+            before = note_of(path)
+            if before.get("uri") != without_password(self.uri) or "run_id" not in before:
+                continue
+            tags = client.get_run(before["run_id"]).data.tags
+            if "exprun.replaced_by" not in tags:
+                client.set_tag(before["run_id"], "exprun.replaced_by", run_id)
+                for key in {"exprun.sweep", "mlflow.parentRunId"} & set(tags):
+                    client.delete_tag(before["run_id"], key)
 
     def _params(self) -> dict[str, str]:
         params = flat(settings(self.config))

@@ -8,6 +8,7 @@ from typing import Any
 
 OUTPUTS = Path("outputs")
 NOTE = "tracking.json"
+REPLACED = "replaced"  # folder, in that of a sweep, of runs that were trained anew
 PLACES = ("runs/*", "sweeps/*/*", "explain/*/*")  # folders of runs below it
 
 
