@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import yaml
 
 from exprun.tracking.journal import read
 
@@ -113,3 +115,61 @@ def test_a_search_of_optuna_outlives_a_run_that_fails(tmp_path):
     (place,) = (path for path in (tmp_path / "outputs" / "sweeps").iterdir() if path.is_dir())
     assert (place / "optimization_results.yaml").exists()
     assert len(list(place.glob("*/result.json"))) == 4
+
+
+@pytest.mark.slow
+def test_a_search_of_optuna_goes_on_where_it_was_stopped(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+
+    def searched(folder, trials, *more):
+        words = [
+            sys.executable, "-m", "exprun", "-m", "hydra/sweeper=optuna", f"hydra.sweeper.n_trials={trials}",
+            "hydra.sweeper.direction=maximize", "optim.learning_rate=tag(log, interval(0.001, 0.1))",
+            "experiment=smoke", "norm=choice(none,batch)", "trainer.epochs=1", "trainer.deterministic=true",
+            "progress=plain", *more,
+        ]  # fmt: skip
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        (place,) = (path for path in (folder / "outputs" / "sweeps").iterdir() if path.is_dir())
+        rates = {
+            int(path.parent.name): yaml.safe_load(path.read_text())["optim"]["learning_rate"]
+            for path in place.glob("*/config.yaml")
+        }
+        return place, rates, done.stdout + done.stderr
+
+    _, whole, text = searched(tmp_path / "whole", 5)
+    assert "sweep: 5 runs: 5 trained." in text
+    assert len(set(whole.values())) == 5
+    place, first, _ = searched(tmp_path / "parts", 3)
+    assert first == {number: whole[number] for number in range(3)}
+    (place / "2" / "result.json").unlink()
+    _, rates, text = searched(tmp_path / "parts", 5)
+    assert rates == whole
+    assert "sweep: 5 runs: 3 trained, 2 kept from before." in text
+    assert not (place / "replaced").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_tuned_sweep(tmp_path):
+    import mlflow
+
+    words = [
+        sys.executable, "-m", "exprun", "-m", "experiment=smoke", "sweep=tuned", "optim=sgd_momentum,rmsprop",
+        "seed=0,1", "sweep.rates=[0.1,1]", "trainer.epochs=1", "progress=plain",
+    ]  # fmt: skip
+    both = [
+        subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    texts = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    trained = [int(match) for text in texts for match in re.findall(r"sweep: 8 runs: (\d+) trained", text)]
+    assert sum(trained) == 8, texts
+    assert all(trained), "one of them did all"
+    (place,) = (path for path in (tmp_path / "outputs" / "sweeps").iterdir() if path.is_dir())
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db")
+    logged = client.search_runs([client.get_experiment_by_name("exprun").experiment_id])
+    parent = json.loads((place / "tracking.json").read_text())["run_id"]
+    children = [run for run in logged if run.data.tags.get("mlflow.parentRunId") == parent]
+    assert len(children) == len(logged) - 1 == 8
+    assert {run.info.status for run in logged} == {"FINISHED"}

@@ -1,14 +1,16 @@
-"""Several processes that log to one store of SQLite at once."""
+"""Several processes that log at once: to one store of SQLite, and to MLflow's server before PostgreSQL."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from exprun.tracking.journal import read
+from servers import has_postgres, mlflow_server, postgres
 from tiny import TINY
 
-WRITERS, SECONDS = 4, 300
+WRITERS = 4
 PROGRAM = """
 import sys, time
 from exprun import Session, run
@@ -23,21 +25,16 @@ print(count)
 """
 
 
-@pytest.mark.slow
-def test_four_processes_lose_no_metric(tmp_path):
-    import mlflow
-
-    words = [*TINY, "tracking=mlflow", "trainer.log_every=1", "trainer.checkpoint=false", "trainer.epochs=4"]
-    command = [sys.executable, "-c", PROGRAM]
+def write(folder, seconds, uri=None):
+    """Let the processes log for some time; how many runs they made."""
+    free = ("tracking=none", "trainer.epochs=2")
+    words = [word for word in TINY if word not in free]
+    words += ["tracking=mlflow", "trainer.log_every=1", "trainer.checkpoint=false", "trainer.epochs=4"]
     started = [
         subprocess.Popen(
-            [
-                *command,
-                str(number),
-                str(SECONDS),
-                *(word for word in words if word not in ("tracking=none", "trainer.epochs=2")),
-            ],
-            cwd=tmp_path,
+            [sys.executable, "-c", PROGRAM, str(number), str(seconds), *words],
+            cwd=folder,
+            env={**os.environ, **({"MLFLOW_TRACKING_URI": uri} if uri else {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -47,23 +44,26 @@ def test_four_processes_lose_no_metric(tmp_path):
     said = [process.communicate()[0] for process in started]
     assert all(process.returncode == 0 for process in started), said
     assert not any("MLflow has not taken" in text or "database is locked" in text for text in said)
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db")
-    experiments = client.search_experiments()
-    assert sorted(experiment.name for experiment in experiments) == ["Default", "exprun"]
+    logs = [path.read_text() for path in (folder / "outputs" / "runs").glob("*/run.log")]
+    assert not any("database is locked" in text or "MLflow did not take" in text for text in logs)
+    return sum(int(text.split()[-1]) for text in said)
+
+
+def check(folder, client, count):
+    """All runs and all their figures are in the store, once."""
+    assert sorted(experiment.name for experiment in client.search_experiments()) == ["Default", "exprun"]
     runs, token = [], None
     experiment = client.get_experiment_by_name("exprun").experiment_id
     while not runs or token:
         page = client.search_runs([experiment], max_results=1000, page_token=token)
         runs, token = [*runs, *page], page.token
-    folders = sorted((tmp_path / "outputs" / "runs").iterdir())
-    assert len(runs) == len(folders) == sum(int(text.split()[-1]) for text in said)
+    assert len(runs) == len(list((folder / "outputs" / "runs").iterdir())) == count
     assert {run.info.status for run in runs} == {"FINISHED"}
     points = 0
     for run in runs:
         wanted: dict[str, list[tuple[int, float]]] = {}
-        for row in read(
-            tmp_path / "outputs" / "runs" / run.data.tags["exprun.run_dir"].rsplit("/", 1)[-1] / "metrics.jsonl"
-        ):
+        place = folder / "outputs" / "runs" / run.data.tags["exprun.run_dir"].rsplit("/", 1)[-1]
+        for row in read(place / "metrics.jsonl"):
             for key, value in row["metrics"].items():
                 wanted.setdefault(key, []).append((row["step"], value))
         for key, values in wanted.items():
@@ -71,5 +71,24 @@ def test_four_processes_lose_no_metric(tmp_path):
             assert sorted(found) == sorted(values), (run.info.run_id, key)
             points += len(found)
     print(f"{len(runs)} runs, {points:,} points")
-    logs = [path.read_text() for path in (tmp_path / "outputs" / "runs").glob("*/run.log")]
-    assert not any("database is locked" in text for text in logs)
+
+
+@pytest.mark.slow
+def test_four_processes_lose_no_metric(tmp_path):
+    import mlflow
+
+    count = write(tmp_path, 300)
+    check(tmp_path, mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db"), count)
+
+
+@pytest.mark.slow
+def test_nor_do_they_before_a_server_with_postgresql(tmp_path):
+    pytest.importorskip("psycopg2")
+    if not has_postgres():
+        pytest.skip("PostgreSQL is not installed")
+    import mlflow
+
+    with postgres() as store, mlflow_server(tmp_path, store) as (uri, _):
+        count = write(tmp_path, 60, uri)
+        check(tmp_path, mlflow.MlflowClient(uri), count)
+        assert not (tmp_path / "outputs" / "mlflow.db").exists()
