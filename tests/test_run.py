@@ -111,6 +111,29 @@ def test_a_damaged_checkpoint_is_refused():
         tiny("run_dir=out", "trainer.epochs=2", "trainer.resume=true")
 
 
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, capsys):
+    part = tiny(*EXACT, "trainer.epochs=2", "run_dir=part")
+    path = part.run_dir / "checkpoints" / "last.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true")
+    assert "is damaged and cannot be read" in capsys.readouterr().out
+    assert same(checkpoint(resumed), checkpoint(whole))
+    assert resumed.history == whole.history
+    measured = [row["step"] for row in read(resumed.run_dir / "metrics.jsonl") if "val/loss" in row["metrics"]]
+    assert measured == [10, 20, 30]
+
+
+def test_a_checkpoint_of_another_version_is_told(capsys):
+    result = tiny("run_dir=out", "trainer.epochs=1")
+    path = result.run_dir / "checkpoints" / "last.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    note = json.loads(bytes(arrays["state"]).decode()) | {"novelty": 1}
+    np.savez(path, **arrays | {"state": np.frombuffer(json.dumps(note).encode(), np.uint8)})
+    with pytest.raises(RunError, match="another version of exprun .novelty is unknown"):
+        tiny("run_dir=out", "trainer.epochs=2", "trainer.resume=true")
+
+
 def test_streamed_and_resident_images_give_the_same_bits(whole, monkeypatch):
     monkeypatch.setattr("exprun.trainer.feed.STREAM_CHUNK", 300_000)  # several chunks an epoch
     streamed = tiny(*EXACT, "trainer.epochs=3", "run_dir=streamed", "trainer.resident=false")

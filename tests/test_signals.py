@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM on a real process."""
+"""Signals on a real process."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def started() -> subprocess.Popen[str]:
     raise AssertionError(process.stderr.read() if process.stderr else "")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
 def test_a_signal_ends_a_run_well_and_it_can_be_resumed(number, code):
     process = started()
     process.send_signal(number)

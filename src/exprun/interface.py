@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exprun.config.errors import RunError
+from exprun.files import write_whole
 from exprun.input import Scaling
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Interface:
             "crop": self.scaling.crop,
         }
         found = {"classes": self.classes, "image": list(self.image), "scaling": scaling}
-        (folder / FILE).write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_whole(folder / FILE, json.dumps(found, indent=1, ensure_ascii=False))
 
     @classmethod
     def read(cls, folder: Path) -> "Interface":

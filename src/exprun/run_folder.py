@@ -13,6 +13,7 @@ import yaml
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.config.schema import Config, settings
 from exprun.config.weights import find_weights
+from exprun.files import PART, write_whole
 from exprun.locks import file_lock
 from exprun.tracking.store import without_password
 
@@ -72,6 +73,7 @@ def clear(folder: Path) -> None:
     stale = ["result.json"]
     if not (folder / "checkpoints" / "last.npz").exists():
         stale += ["metrics.jsonl", "tracking.json", "findings.json"]
+    stale += [path.name for path in folder.glob(f".*{PART}*")]
     for name in stale:
         (folder / name).unlink(missing_ok=True)
 
@@ -84,7 +86,7 @@ def write_config(config: Config, folder: Path) -> None:
     # What a sweep says of its runs in MLflow does not hold for one that is repeated by itself.
     if tags := config.tracking.tags:
         found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
-    (folder / "config.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+    write_whole(folder / "config.yaml", yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 
 def read_config(folder: Path) -> Config:

@@ -21,6 +21,7 @@ from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
 from exprun.fault import injected_dataset
+from exprun.files import write_whole
 from exprun.input import Scaling, fit
 from exprun.interface import Interface, save_keras
 from exprun.logs import logging_to
@@ -193,6 +194,8 @@ class _Story:
         loop = Loop(assembly.config, dataset, step, checkpoints, self._emit, signals.seen, hopeless)
         if config.trainer.resume and (self.folder / "checkpoints" / "last.npz").exists():
             loop.resume()
+            if checkpoints.damaged:
+                self.console.warn(f"{checkpoints.damaged} The checkpoint before it is used.")
             self.history = loop.state.history
             self.console.say(f"{self.name}: goes on behind step {loop.state.step}")
         if config.doctor.name == "watch" and worker_index(config) == 0:
@@ -275,9 +278,7 @@ class _Story:
     def _write_result(self, status: str, reason: str) -> RunResult:
         result = RunResult(status, reason, self.metrics, self.history, self.folder)
         note = {"status": status, "reason": reason, "metrics": self.metrics, "history": self.history}
-        beside = self.folder / ".result.json"
-        beside.write_text(json.dumps(note, indent=1))
-        beside.replace(self.folder / "result.json")
+        write_whole(self.folder / "result.json", json.dumps(note, indent=1))
         return result
 
 

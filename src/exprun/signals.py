@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks a run to end well, the second ends it at once."""
+"""Signals that ask a run to end: the first is given time to end well, the second ends it at once."""
 
 import os
 import signal
@@ -6,14 +6,15 @@ import threading
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C; what Kubernetes, Slurm and `kill` send; what Slurm sends ahead of time (`--signal=USR1@60`); a lost terminal.
+SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 
 
 class Killed(KeyboardInterrupt):
     """A signal ended the run; not an Exception, so that nothing takes it for a failure.
 
     Args:
-        name: `SIGINT` or `SIGTERM`.
+        name: of the signal: one of `SIGNALS`.
     """
 
     def __init__(self, name: str) -> None:
@@ -39,7 +40,10 @@ class Signals:
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]  # Windows has some of them
+            if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # `nohup` says that the terminal may go
+                del numbers[-1]
+            self._before = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:

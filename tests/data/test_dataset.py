@@ -217,14 +217,15 @@ def test_an_entry_is_read_once_and_memory_mapped(tmp_path, reads):
 
 
 @pytest.mark.parametrize("file", ["images.npy", "labels.npy", "parts.npy", "meta.json"])
-@pytest.mark.parametrize("damage", ["cut", "gone", "empty", "nonsense"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "empty", "nonsense", "flipped"])
 def test_a_damaged_entry_is_built_again(tmp_path, reads, file, damage):
     cached(tmp_path, KEY, reads)
     (path,) = tmp_path.glob(f"*/{file}")
     content = path.read_bytes()
     path.unlink()
     if damage != "gone":
-        path.write_bytes({"cut": content[:-3], "empty": b"", "nonsense": b"[1, 2]"}[damage])
+        flipped = content[:-2] + bytes([content[-2] ^ 1]) + content[-1:]
+        path.write_bytes({"cut": content[:-3], "empty": b"", "nonsense": b"[1, 2]", "flipped": flipped}[damage])
     pool = cached(tmp_path, KEY, reads)
     assert reads.count == 2
     assert pool.images.shape == (6, 2, 2, 1)
@@ -249,6 +250,18 @@ def test_a_killed_build_leaves_nothing_in_use(tmp_path, reads, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         cached(tmp_path, KEY, reads)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_builds_left_goes_after_a_day(tmp_path, reads):
+    cached(tmp_path, KEY, reads)
+    (entry,) = tmp_path.iterdir()
+    old, new = tmp_path / f".{entry.name}-old", tmp_path / f".{entry.name}-new"
+    old.mkdir()
+    new.mkdir()
+    os.utime(old, (1, 1))
+    cached(tmp_path, {**KEY, "size": 3}, reads)
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, reads):

@@ -270,6 +270,8 @@ class _Repository(ConfigRepository):
             raise ConfigError(f"{file}{line}: not valid YAML: {one_line(error.problem)}.") from None
         except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
             raise ConfigError(f"{file} is not text that YAML can hold.") from None
+        except AssertionError:  # OmegaConf's, of a file that is one piece of text
+            raise ConfigError(f"{file} must hold a mapping of keys to values.") from None
         except (ValueError, OSError, OmegaConfBaseException) as error:
             raise ConfigError(f"{file} cannot be read as a mapping of keys to values: {one_line(error)}.") from None
         if found is not None and not OmegaConf.is_dict(found.config):

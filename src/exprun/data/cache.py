@@ -10,15 +10,22 @@ import json
 import os
 import shutil
 import tempfile
+import time
+import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from exprun.data.pool import Pool
+from exprun.files import write_whole
 
-LAYOUT = 1  # of the entries; another number leaves the old ones unused
+LAYOUT = 2  # of the entries; another number leaves the old ones unused
+ARRAYS = ("images", "labels", "parts")
+DAY = 86_400  # seconds
+PIECE = 2**26  # bytes under one checksum
 
 
 def file_key(paths: Sequence[str | Path], index: Path) -> str:
@@ -56,7 +63,7 @@ def file_key(paths: Sequence[str | Path], index: Path) -> str:
         return content.hexdigest()  # not remembered: the next start looks again
     with contextlib.suppress(OSError):
         index.mkdir(parents=True, exist_ok=True)
-        _write_whole(known, content.hexdigest().encode())
+        write_whole(known, content.hexdigest())
     return content.hexdigest()
 
 
@@ -84,11 +91,16 @@ def cached(folder: Path, key: dict[str, Any], read: Callable[[], Pool]) -> Pool:
 
 def _store(entry: Path, pool: Pool) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
+    for left in entry.parent.glob(".*-*"):  # by a build that was killed
+        with contextlib.suppress(OSError):
+            if left.is_dir() and left.stat().st_mtime < time.time() - DAY:
+                shutil.rmtree(left)
     building = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     try:
-        for name in ("images", "labels", "parts"):
+        for name in ARRAYS:
             np.save(building / f"{name}.npy", getattr(pool, name))
-        meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint}
+        sums = {name: _sums(getattr(pool, name)) for name in ARRAYS}
+        meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint, "sums": sums}
         (building / "meta.json").write_text(json.dumps(meta))
         if _open(entry) is None:
             shutil.rmtree(entry, ignore_errors=True)  # damaged
@@ -107,9 +119,18 @@ def _open(entry: Path) -> Pool | None:
         parts = np.load(entry / "parts.npy", allow_pickle=False)
         if images.dtype != np.uint8 or not len(images) == len(labels) == len(parts):
             return None
+        if any(_sums(array) != meta["sums"][name] for name, array in zip(ARRAYS, (images, labels, parts), strict=True)):
+            return None
         return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"])
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError):
         return None
+
+
+def _sums(array: np.ndarray) -> list[int]:
+    """CRC-32 of each piece of an array: a disk's error must not train unseen, and this costs a second for gigabytes."""
+    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    with ThreadPoolExecutor() as threads:  # the checksum lets other threads run
+        return list(threads.map(lambda at: zlib.crc32(content[at : at + PIECE].data), range(0, len(content), PIECE)))
 
 
 def _fingerprint(pool: Pool) -> str:
@@ -118,11 +139,3 @@ def _fingerprint(pool: Pool) -> str:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(name, path)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from exprun.files import write_whole
+
 Severity = Literal["note", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 
@@ -462,4 +464,4 @@ def write_findings(path: Path, findings: Iterable[Finding]) -> None:
     rows = [
         asdict(f) | {"why": CAUSES[f.cause].why, "source": CAUSES[f.cause].source, "text": str(f)} for f in findings
     ]
-    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_whole(path, json.dumps(rows, indent=1, ensure_ascii=False))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from exprun.config.schema import Config, settings
+from exprun.files import write_whole
 from exprun.locks import file_lock
 from exprun.run_folder import FREE_IN_SWEEPS, differences
 from exprun.tracking.source import environment, read_environment
@@ -109,7 +110,7 @@ def note(folder: Path, overrides: Sequence[str], options: str) -> Path:
     """Make the folder of a sweep, and note there what it is; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"overrides": _lasting(overrides), "options": options}, indent=1)
-    (folder / NOTE).write_text(text, encoding="utf-8")
+    write_whole(folder / NOTE, text)
     return folder
 
 

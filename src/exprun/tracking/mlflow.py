@@ -13,6 +13,7 @@ from typing import Any
 
 from exprun.config.errors import one_line
 from exprun.config.schema import Config, settings
+from exprun.files import write_whole
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import environment, read_environment
@@ -235,10 +236,7 @@ class MlflowTracker:
 
     def note(self, **known: Any) -> None:
         """Enter something into `tracking.json`: where the run is logged, and whether all of it has arrived."""
-        path = self.folder / NOTE
-        beside = path.with_name(f".{NOTE}")
-        beside.write_text(json.dumps(note_of(self.folder) | known), encoding="utf-8")
-        beside.replace(path)
+        write_whole(self.folder / NOTE, json.dumps(note_of(self.folder) | known))
 
     def _log_inputs(self, client: Any, run_id: str) -> None:
         """The data set as MLflow's own kind of entry."""

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from exprun import __version__
+from exprun.files import write_whole
 from exprun.tracking.store import without_password
 from exprun.trainer.events import Event, RunStarted
 
@@ -40,7 +41,7 @@ class Environment:
                 "parameters": str(event.parameters),
                 "steps": str(event.total_steps),
             }
-            (self.folder / FILE).write_text(json.dumps(found, indent=1), encoding="utf-8")
+            write_whole(self.folder / FILE, json.dumps(found, indent=1))
 
 
 def environment(folder: Path, command: str) -> dict[str, str]:

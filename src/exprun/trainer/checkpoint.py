@@ -5,13 +5,15 @@ import copy
 import json
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from exprun.config.errors import RunError, one_line
+
+LAST, PREVIOUS = "last", "previous"
 
 
 @dataclass
@@ -44,7 +46,7 @@ class State:
 class Checkpoints:
     """The folder `checkpoints/` of a run: `last.npz` to go on from, `best.npz` with the chosen weights.
 
-    Writing happens beside the training, one file at a time.
+    Writing happens beside the training, one file at a time. The `last.npz` before is kept as `previous.npz`.
 
     Args:
         folder: where they are written, or None to keep them in memory only.
@@ -52,6 +54,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self.damaged = ""  # what was wrong with a file in whose place the one before it was restored
         self._kept: dict[str, tuple[dict[str, np.ndarray], State]] = {}
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._pending: Future[None] | None = None
@@ -83,10 +86,10 @@ class Checkpoints:
         """Bring variables back to what they were; all of them or, where that fails, none.
 
         Raises:
-            RunError: the file is damaged, or belongs to another model.
+            RunError: the file is damaged, and so is the one before it; or it belongs to another model.
         """
         self.wait()
-        arrays, state = self._kept[name] if self.folder is None else self._read(self.folder / f"{name}.npz")
+        arrays, state = self._kept[name] if self.folder is None else self._read_sound(self.folder, name)
         for key, variable in variables.items():
             if key not in arrays or tuple(arrays[key].shape) != tuple(variable.shape):
                 raise RunError(f"The checkpoint {name} belongs to another model or optimiser: {key} does not fit.")
@@ -94,13 +97,29 @@ class Checkpoints:
             variable.assign(arrays[key])
         return state
 
+    def _read_sound(self, folder: Path, name: str) -> tuple[dict[str, np.ndarray], State]:
+        """The checkpoint, or the one before it where it is damaged."""
+        try:
+            return self._read(folder / f"{name}.npz")
+        except RunError as error:
+            if name != LAST or not (folder / f"{PREVIOUS}.npz").exists():
+                raise
+            found = self._read(folder / f"{PREVIOUS}.npz")
+            self.damaged = str(error)
+            return found
+
     @staticmethod
     def _read(path: Path) -> tuple[dict[str, np.ndarray], State]:
         try:
             with np.load(path, allow_pickle=False) as file:
                 # Reading an array checks it against its CRC.
                 arrays = {key: file[key] for key in file.files}
-                return arrays, State(**json.loads(bytes(arrays.pop("state")).decode()))
+                note = json.loads(bytes(arrays.pop("state")).decode())
+                if unknown := set(note) - {one.name for one in fields(State)}:
+                    raise RunError(f"{path} was written by another version of exprun ({min(unknown)} is unknown).")
+                return arrays, State(**note)
+        except RunError:
+            raise
         except Exception as error:  # a damaged archive can raise nearly anything
             raise RunError(f"{path} is damaged and cannot be read: {one_line(error)[:120]}.") from None
 
@@ -113,6 +132,12 @@ class Checkpoints:
                 np.savez(file, allow_pickle=False, state=np.frombuffer(note, np.uint8), **arrays)
                 file.flush()
                 os.fsync(file.fileno())
+            if path.stem == LAST and path.exists():
+                with contextlib.suppress(OSError):  # of a file system without links
+                    before = path.with_name(f".{PREVIOUS}.npz")
+                    before.unlink(missing_ok=True)
+                    os.link(path, before)
+                    os.replace(before, path.with_name(f"{PREVIOUS}.npz"))
             os.replace(beside, path)
         finally:
             with contextlib.suppress(OSError):

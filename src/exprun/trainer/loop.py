@@ -14,6 +14,7 @@ from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.run_folder import run_folder
 from exprun.schedule import rate_at
+from exprun.signals import SIGNALS
 from exprun.trainer.checkpoint import Checkpoints, State
 from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, StepsDone
 from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
@@ -119,7 +120,7 @@ class Loop:
             if state.epoch_steps == self.steps_per_epoch:
                 self._end_epoch()
                 reason = reason or self._early_stop()
-            if reason in ("SIGINT", "SIGTERM"):
+            if reason in SIGNALS:
                 status = "KILLED"
             self._save()
         if self.profiler is not None:

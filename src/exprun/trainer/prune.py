@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from exprun.files import write_whole
+
 ETA = 3  # of the runs that reach a rung, one in so many goes on
 RUNGS = "rungs"  # folder of the sweep with the figures at each
 
@@ -35,9 +37,7 @@ class Halving:
             return ""
         place = self.folder / str(epoch)
         place.mkdir(parents=True, exist_ok=True)
-        beside = place / f".{self.number}"
-        beside.write_text(json.dumps(figure))
-        beside.replace(place / f"{self.number}.json")
+        write_whole(place / f"{self.number}.json", json.dumps(figure))
         others = [float(json.loads(file.read_text())) for file in place.glob("*.json")]
         better = sum(other < figure if self.lower else other > figure for other in others)
         if better < max(1, len(others) // ETA):
