@@ -55,12 +55,13 @@ overrides = st.one_of(
 @pytest.fixture(autouse=True)
 def _nothing_runs(monkeypatch):
     """What would be trained says so instead."""
-    import tensorflow  # noqa: F401  # a sweep imports it for its runs, and the time is not counted here
 
     def run(config, session=None, command=None):
         return RunResult("FINISHED", "", {}, [], Path(config.run_dir))
 
     monkeypatch.setattr("exprun.runner.run", run)
+    monkeypatch.setattr("logging.raiseExceptions", False)  # libraries' handlers keep the streams of earlier tests
+    monkeypatch.setattr("exprun.sweep.launch._open_parent", lambda *_: None)
     monkeypatch.setattr("exprun.check.examine", lambda *_: [])
     for name in ("_ui", "_explain"):
         monkeypatch.setitem(cli.COMMANDS, name.removeprefix("_"), lambda _: 0)
@@ -117,7 +118,8 @@ files = st.one_of(
     st.text(max_size=200),
     st.sampled_from(
         [
-            "", "# nothing\n", "'0'\n", "name: x\nname: y\n", "a: &a [*a]\n", "name: x\nlearning_rate: ${.learning_rate}\n",
+            "", "# nothing\n", "'0'\n", "name: x\nname: y\n", "a: &a [*a]\n",
+            "name: x\nlearning_rate: ${.learning_rate}\n",
             "name: x\n<<: *nothing\n", "!!python/object/apply:os.system ['touch pwned']\n", "name: !!binary aGk=\n",
             "name: !custom x\n", "\t- x\n", "name: x\nlayers: " + "[" * 2000, "{" * 500, "- " * 400 + "x\n",
             "name: x\n_target_: os.system\ncommand: touch pwned\n", "a: &a {b: 1}\nc: [" + "*a, " * 3000 + "*a]\n",

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ from omegaconf import DictConfig
 
 from exprun.assembly import assemble
 from exprun.config.checks import check_shape
-from exprun.config.errors import ConfigError, DataError, UserError, one_line
+from exprun.config.errors import ConfigError, DataError, UserError, one_line, say
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
@@ -28,7 +29,7 @@ from exprun.logs import logging_to
 from exprun.run_folder import RunResult, clear, locked, name_of, preflight, run_folder, worker_index, write_config
 from exprun.signals import Killed, Signals
 from exprun.tracking.source import Environment
-from exprun.tracking.store import tracking_uri, without_password
+from exprun.tracking.store import note_of, tracking_uri, without_password
 
 if TYPE_CHECKING:
     from exprun.trainer.events import Event
@@ -46,6 +47,7 @@ class Session:
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     steps: dict[str, "Step"] = field(default_factory=dict)
+    mlflow_is_away: bool = False  # then runs that were complete before do not wait for it, one after another
 
     def dataset(self, config: Config) -> Dataset:
         """The data set of a config, loaded once."""
@@ -88,9 +90,11 @@ def run(
     """
     config, overrides = _checked(config)
     before = preflight(config)
-    if before is not None:
-        return before
     folder = run_folder(config)
+    session = session or Session()
+    if before is not None:
+        _deliver_late(config, folder, session)
+        return before
     folder.mkdir(parents=True, exist_ok=True)
     name = name_of(config)
     if command is None:
@@ -102,7 +106,7 @@ def run(
     with locked(folder):
         clear(folder)
         write_config(config, folder)
-        story = _Story(config, folder, name, command, Console(config, name, folder), session or Session())
+        story = _Story(config, folder, name, command, Console(config, name, folder), session)
         with logging_to(folder / "run.log"), Signals() as signals:
             return story.tell(signals)
 
@@ -280,6 +284,22 @@ class _Story:
         note = {"status": status, "reason": reason, "metrics": self.metrics, "history": self.history}
         write_whole(self.folder / "result.json", json.dumps(note, indent=1))
         return result
+
+
+def _deliver_late(config: Config, folder: Path, session: Session) -> None:
+    """Bring to MLflow what it has not taken of a complete run, whose process may have died before that."""
+    missing = config.tracking.name == "mlflow" and note_of(folder).get("delivered") is False
+    if not missing or session.mlflow_is_away:
+        return
+    from exprun.tracking.sync import sync
+
+    problems, uri = ["it did not answer in time"], tracking_uri(config.tracking.uri)
+    delivery = threading.Thread(target=lambda: problems.extend(why for _, why in sync([folder], uri)), daemon=True)
+    delivery.start()
+    delivery.join(DELIVERY_SECONDS)
+    if problems[-1]:
+        session.mlflow_is_away = True
+        say(f"MLflow has not taken the run in {folder} ({problems[-1]}); python -m exprun sync delivers it.")
 
 
 def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tuple[Config, list[str]]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from exprun import cli
+from exprun import Session, cli, run
 from exprun.locks import file_lock
 from exprun.tracking.journal import read
 from exprun.tracking.sync import undelivered
@@ -50,6 +50,20 @@ def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
     found = client.get_metric_history(run.info.run_id, "val/loss")
     assert [(m.step, m.value, m.timestamp) for m in found] == wanted
     assert run.inputs.dataset_inputs[0].dataset.digest
+
+
+def test_the_same_command_delivers_it_too(away, tmp_path, capsys):
+    words = [word for word in AWAY if not word.startswith("tracking.uri")]
+    words += ["run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch", "trainer.resume=true"]
+    assert tiny(*words, "tracking.uri=http://127.0.0.1:9").reason == "complete already"
+    assert "MLflow has not taken the run" in capsys.readouterr().err
+    session = Session()
+    result = run([*TINY, *words], session)
+    assert result.reason == "complete already"
+    assert not session.mlflow_is_away
+    _, (found,) = store(tmp_path)
+    assert found.info.status == "FINISHED"
+    assert undelivered() == []
 
 
 def test_a_run_that_died_is_closed(away, tmp_path, capsys):

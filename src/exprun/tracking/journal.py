@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun.config.errors import RunError
 from exprun.trainer.events import EpochDone, Evaluated, Event, Measured, StepsDone
 
 
@@ -19,6 +20,9 @@ class Journal:
     Args:
         path: the file; lines that it holds already are not written a second time.
         log_every: steps whose mean is one line.
+
+    Raises:
+        RunError: at any event: the file cannot be written.
     """
 
     def __init__(self, path: Path, log_every: int) -> None:
@@ -70,8 +74,11 @@ class Journal:
             "metrics": {k: float(v) for k, v in metrics.items()},
         }
         if _key(row) not in self._seen:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            try:
+                with open(self.path, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+            except OSError as error:
+                raise RunError(f"{self.path} could not be written: {error.strerror}.") from None
 
 
 def _cut_fragment(path: Path) -> None:

@@ -1,0 +1,186 @@
+"""What the rows share: a small run as a process of its own, and what must hold of it afterwards."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from exprun.tracking.journal import read
+
+PICTURES = 320
+# Small enough to be tried a hundred times, large enough that a checkpoint takes a moment to write.
+WORDS = [
+    "model=cnn", "model.layers=[{conv: 8}, {pool: max}, flatten, {dense: 256, dropout: 0.3}]", "data=image_folder",
+    "augment=flip_crop", "trainer.epochs=6", "trainer.batch_size=32", "trainer.precision=float32",
+    "trainer.log_every=1", "trainer.deterministic=true", "tracking.model=none", "doctor=none", "progress=plain",
+]  # fmt: skip
+
+
+@dataclass
+class Row:
+    """One line of the table.
+
+    Args:
+        fault: what happens.
+        tried: how often.
+        lost: a sentence for each time in which something was lost.
+        note: what else was measured.
+    """
+
+    fault: str
+    tried: int = 0
+    lost: list[str] = field(default_factory=list)
+    note: str = ""
+
+    @contextlib.contextmanager
+    def attempt(self, name: str) -> Iterator[None]:
+        """One try; what fails in it is lost."""
+        self.tried += 1
+        try:
+            yield
+        except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError, sqlite3.Error) as error:
+            self.lost.append(f"{name}: {type(error).__name__}: {str(error)[:2000]}")
+
+
+def pictures(folder: Path) -> Path:
+    """A folder of pictures of four classes: bars and squares, with noise."""
+    rng = np.random.default_rng(0)
+    for number in range(PICTURES):
+        kind = number % 4
+        image = rng.integers(0, 90, (24, 24, 3), np.uint8)
+        at = int(rng.integers(4, 14))
+        rows, columns = slice(at, at + (3, 8, 8, 5)[kind]), slice(at, at + (8, 3, 8, 5)[kind])
+        image[rows, columns] = 230
+        place = folder / "pictures" / f"class{kind}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    return folder / "pictures"
+
+
+def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """A command of exprun in a folder, in a process group of its own; all it says goes to the file `said`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "said", "a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "exprun", *words],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+            text=True,
+        )
+
+
+def words_of(root: Path, *more: str) -> list[str]:
+    """The command of the small run; later words take the place of earlier ones of the same key."""
+    words = [*WORDS, f"data.root={root}", "run_dir=outputs/runs/it", *more]
+    return list({word.split("=")[0]: word for word in words}.values())
+
+
+def run(folder: Path, *words: str, env: dict[str, str] | None = None, seconds: float = 300) -> int:
+    """The same to its end; returns the exit code."""
+    return start(folder, *words, env=env).wait(seconds)
+
+
+def said(folder: Path) -> str:
+    """All that its commands have said."""
+    return (folder / "said").read_text(errors="replace")
+
+
+def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
+    """Send a signal to a command and what it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def until(process: subprocess.Popen[str], holds: Callable[[], bool], seconds: float = 120) -> bool:
+    """Wait, looking often, until something holds; False where the process ended before."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.0005)
+    raise AssertionError("it did not come to that")
+
+
+def weights(run_dir: Path, name: str) -> dict[str, np.ndarray]:
+    """The variables of a checkpoint."""
+    with np.load(run_dir / "checkpoints" / f"{name}.npz") as file:
+        return {key: file[key] for key in file.files if key != "state"}
+
+
+def figures(run_dir: Path) -> list[tuple[int, tuple[tuple[str, float], ...]]]:
+    """The journal without times: what a run repeats in every bit."""
+    return [
+        (row["step"], tuple((k, v) for k, v in row["metrics"].items() if not k.startswith("time/")))
+        for row in read(run_dir / "metrics.jsonl")
+    ]
+
+
+def check_equal(run_dir: Path, whole: Path) -> None:
+    """A run ended as the uninterrupted one did: status, figures, every bit of the weights."""
+    assert status(run_dir) == "FINISHED"
+    for name in ("last", "best"):
+        a, b = weights(run_dir, name), weights(whole, name)
+        assert a.keys() == b.keys()
+        assert all(np.array_equal(a[key], b[key]) for key in a), f"{name}: other weights"
+    assert figures(run_dir) == figures(whole), "other figures in the journal"
+
+
+def status(run_dir: Path) -> str:
+    """Of the run, by its folder."""
+    return str(json.loads((run_dir / "result.json").read_text())["status"])
+
+
+def check_store(store: Path, run_dir: Path, statuses: tuple[str, ...] = ("FINISHED",)) -> None:
+    """MLflow's SQLite store holds one run, closed, with each figure of the journal once and in order."""
+    with contextlib.closing(sqlite3.connect(store)) as base:
+        found = base.execute("select status from runs").fetchall()
+        assert len(found) == 1, f"{len(found)} runs in MLflow"
+        assert found[0][0] in statuses, f"the run is {found[0][0]} in MLflow"
+        rows = base.execute("select key, step, value, timestamp from metrics where is_nan = 0").fetchall()
+    compare_points(run_dir, rows)
+
+
+def runs_in(store: Path) -> int:
+    """How many runs an SQLite store has; none where its tables are being made."""
+    with contextlib.suppress(sqlite3.Error):
+        if store.exists():
+            with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=0.1)) as base:
+                return int(base.execute("select count(*) from runs").fetchone()[0])
+    return 0
+
+
+def compare_points(run_dir: Path, rows: list[tuple[Any, ...]]) -> None:
+    """Rows of a store, (key, step, value, time), against the journal."""
+    wanted = sorted(
+        (key, row["step"], value, row["time"])
+        for row in read(run_dir / "metrics.jsonl")
+        for key, value in row["metrics"].items()
+    )
+    found = sorted(row for row in rows if not row[0].startswith("val/best_"))
+    assert len(found) == len(set(found)), "a figure is in MLflow twice"
+    assert found == wanted, f"{len(found)} figures in MLflow, {len(wanted)} in the journal"
+
+
+def one_sentence(text: str) -> None:
+    """What was said has no traceback, and its last line is a sentence of ours."""
+    assert "Traceback" not in text, text[-1500:]
+    last = [line for line in text.strip().splitlines() if line.startswith("exprun: ")]
+    assert last, text[-1500:]
+    assert last[-1].endswith("."), last[-1]
