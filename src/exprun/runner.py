@@ -182,7 +182,11 @@ class _Story:
         from exprun.trainer.checkpoint import Checkpoints
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
+        from exprun.trainer.memory import available, check_batch
         from exprun.trainer.prune import Halving
+
+        if not device.gpu:  # which says so itself
+            check_batch(model, device.precision, config.trainer.batch_size, available())
 
         if assembly.loaded:
             names = ", ".join(assembly.loaded)

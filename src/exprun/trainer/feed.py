@@ -1,6 +1,5 @@
 """Hands images to the compiled step: from the device where they fit, else streamed in chunks."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from exprun.data import Split
+from exprun.trainer import memory
 
 GPU_LIMIT = 2 * 2**30  # bytes of images kept on a GPU beside the model
 STREAM_CHUNK = 64 * 2**20  # bytes of images gathered ahead, at most two such chunks at a time
@@ -17,10 +17,8 @@ Chunk = tuple[tf.Tensor, tf.Tensor, np.ndarray]
 
 def fits(split: Split, gpu: bool) -> bool:
     """Whether a split can stay on the device: 2 GiB on a GPU, a quarter of the memory on a CPU."""
-    limit = GPU_LIMIT
-    if not gpu and hasattr(os, "sysconf"):
-        limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
-    return len(split) * split.images[0].nbytes <= limit
+    own = None if gpu else memory.total()
+    return len(split) * split.images[0].nbytes <= (GPU_LIMIT if own is None else own // 4)
 
 
 class Feed:

@@ -1,5 +1,7 @@
 """The training loop, from the first step to the test set, for a person to read top to bottom."""
 
+import contextlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +23,7 @@ from exprun.trainer.feed import Feed, epoch_order, fits, whole_order
 from exprun.trainer.profile import Profiler
 from exprun.trainer.step import EvaluatedAs, Step, StepResult
 
+log = logging.getLogger(__name__)
 SECONDS_PER_CALL = 0.5  # of several steps: long enough to hide the call, short enough to show progress
 
 
@@ -177,7 +180,35 @@ class Loop:
         return ""
 
     def _take_steps(self, train: Callable[..., StepResult], *arguments: Any) -> StepResult:
-        return train(*arguments) if self.profiler is None else self.profiler(train, *arguments)
+        try:
+            return train(*arguments) if self.profiler is None else self.profiler(train, *arguments)
+        except tf.errors.ResourceExhaustedError:
+            log.exception("A step needs more memory than there is")
+            raise RunError(self._too_large(train, *arguments)) from None
+
+    def _too_large(
+        self,
+        train: Callable[..., StepResult],
+        images: Any,
+        labels: Any,
+        indices: np.ndarray,
+        rates: np.ndarray,
+        first: int,
+        flips: np.ndarray,
+    ) -> str:
+        """What to say of a batch that does not fit: the largest of its halves that does, found by trying."""
+        whole = self.config.trainer.batch_size
+        size, replicas = whole // 2, self.step.device.replicas
+        try:
+            while size >= replicas and size % replicas == 0:
+                self.step.take_batches_of(size)
+                with contextlib.suppress(tf.errors.ResourceExhaustedError):
+                    train(images, labels, indices[:1, :size], 0 * rates[:1], first, flips[:1, :size])
+                    return f"A batch of {whole} images does not fit the memory; trainer.batch_size={size} does."
+                size //= 2
+            return f"A batch of {whole} images does not fit the memory, and neither does one of {size or 1}."
+        finally:
+            self.step.take_batches_of(whole)
 
     def _steps_per_call(self) -> int:
         if self.seconds_per_step is None:

@@ -164,7 +164,6 @@ class Step:
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
         self.overfit = config.trainer.overfit_batch
-        self.batch = config.trainer.batch_size
         self.l2 = l2_factors(config.optim, model)
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
         self.seed = tf.Variable(_as_int32(config.seed), trainable=False)
@@ -187,7 +186,8 @@ class Step:
             tf.TensorSpec([None], tf.float32),
             tf.TensorSpec([], tf.int32),
         ]
-        self._train = tf.function(self._train_graph, input_signature=signature, autograph=False)
+        self._signature = signature
+        self.take_batches_of(config.trainer.batch_size)
         self._share = tf.function(self._share_graph, autograph=False)
         evaluations = {
             "train": partial(self._evaluate_graph, preprocessing.train, VIEWS["none"]),
@@ -197,6 +197,11 @@ class Step:
         self._evaluate = {
             name: tf.function(graph, input_signature=data, autograph=False) for name, graph in evaluations.items()
         }
+
+    def take_batches_of(self, size: int) -> None:
+        """Compile the training, at the next step, for batches of this size: how many images a device holds depends."""
+        self.batch = size
+        self._train = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
 
     def restart(self, config: Config, model: Any, optimizer: Any) -> None:
         """Begin another run of the same `structure`: its numbers, and the first values of its variables.

@@ -1,0 +1,93 @@
+"""How much memory there is, and batches that do not fit it."""
+
+import numpy as np
+import pytest
+
+from exprun.config.errors import RunError
+from exprun.trainer import memory
+from exprun.trainer.step import Step
+from tiny import tiny
+
+GB = 2**30
+
+
+def system(root, cgroup, limits):
+    """A file system as Linux shows it."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(cgroup)
+    (root / "proc/self/statm").write_text("5000 1000 10 1 0 500 0")
+    (root / "proc/meminfo").write_text("MemTotal: 9999999999 kB\nMemAvailable: 8000000 kB\n")
+    for path, text in limits.items():
+        (root / "sys/fs/cgroup" / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / "sys/fs/cgroup" / path).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "limits"),
+    [
+        ("0::/a/b\n", {"a/b/memory.max": "max", "a/memory.max": f"{2 * GB}"}),
+        ("0::/hidden/on/the/host\n", {"memory.max": f"{2 * GB}"}),
+        ("4:memory:/a\n2:cpu:/a\n0::/\n", {"memory/a/memory.limit_in_bytes": f"{2 * GB}", "cpu/memory.max": "1"}),
+    ],
+)
+def test_a_container_has_what_its_control_group_allows(tmp_path, cgroup, limits):
+    root = system(tmp_path, cgroup, limits)
+    assert memory.total(root) == 2 * GB
+    assert 0 < 2 * GB - memory.available(root) <= 1000 * 65536
+
+
+def test_without_a_limit_it_is_what_the_machine_has_left(tmp_path):
+    root = system(tmp_path, "0::/\n", {"memory.max": "max"})
+    assert memory.available(root) == 1024 * 8_000_000
+    assert memory.total(tmp_path / "nothing") == memory.total()
+    assert memory.available(tmp_path / "nothing") is None
+
+
+def test_a_batch_that_cannot_fit_is_refused_with_the_size_that_does(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 4_000_000)
+    with pytest.raises(RunError, match=r"A batch of 64 images takes .* trainer.batch_size=\d+ fits") as error:
+        tiny("run_dir=out", "data.size=64", "trainer.batch_size=64")
+    size = int(str(error.value).rpartition("=")[2].split()[0])
+    assert 1 <= size < 64
+    tiny("run_dir=again", "data.size=64", f"trainer.batch_size={size}", "trainer.max_steps=2")
+
+
+def test_a_device_without_room_says_which_batch_has_it(monkeypatch):
+    import tensorflow as tf
+
+    train, tried = Step.train, []
+
+    def small(self, images, labels, indices, *more):
+        tried.append(indices.shape[1])
+        if indices.shape[1] > 10:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return train(self, images, labels, indices, *more)
+
+    monkeypatch.setattr(Step, "train", small)
+    with pytest.raises(RunError, match=r"A batch of 32 images does not fit the memory; trainer.batch_size=8 does"):
+        tiny("run_dir=out")
+    assert tried == [32, 16, 8]
+
+
+def test_no_batch_fits(monkeypatch):
+    import tensorflow as tf
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(Step, "train", full)
+    with pytest.raises(RunError, match="and neither does one of 1"):
+        tiny("run_dir=out")
+
+
+def test_what_the_layers_give_is_counted():
+    import keras
+    from keras import layers
+
+    model = keras.Sequential(
+        [layers.Input((8, 8, 3)), layers.Conv2D(4, 3, padding="same"), layers.Flatten(), layers.Dense(10)]
+    )
+    assert memory.needed(model, "float32") == 4 * (8 * 8 * 4 + 10)
+    assert memory.needed(model, "mixed_bfloat16") == 2 * (8 * 8 * 4 + 10)
+    assert np.isfinite(memory.available())
