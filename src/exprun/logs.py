@@ -19,10 +19,22 @@ class _Formatter(logging.Formatter):
         return without_password(super().format(record))
 
 
+class _File(logging.FileHandler):
+    """A log file that a full disk cuts short, and nothing else."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: what is wrong with the disk is told where it costs more than a line of the log."""
+
+    def close(self) -> None:
+        """Close it; what is still to be written may be lost."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Python's log records and native libraries' messages in the run's log file, off the terminal."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _File(path, encoding="utf-8")
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     level, others = root.level, root.handlers[:]

@@ -15,7 +15,7 @@ from exprun.config.schema import Config, settings
 from exprun.config.weights import find_weights
 from exprun.files import PART, write_whole
 from exprun.locks import file_lock
-from exprun.tracking.store import without_password
+from exprun.tracking.store import NOTE, note_of, without_password
 
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
 OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".lock"})  # what makes a folder a run's
@@ -72,7 +72,10 @@ def clear(folder: Path) -> None:
     """Remove what an earlier start has left: its result, and without a checkpoint its figures too."""
     stale = ["result.json"]
     if not (folder / "checkpoints" / "last.npz").exists():
-        stale += ["metrics.jsonl", "tracking.json", "findings.json"]
+        stale += ["metrics.jsonl", "findings.json"]
+        if before := note_of(folder):  # its run in MLflow is taken away when that of the new start is made
+            keys = [*before.get("abandoned", []), *([before["key"]] if "key" in before else [])]
+            write_whole(folder / NOTE, json.dumps({"uri": before.get("uri"), "abandoned": keys}))
     stale += [path.name for path in folder.glob(f".*{PART}*")]
     for name in stale:
         (folder / name).unlink(missing_ok=True)

@@ -264,7 +264,12 @@ class _Story:
         """Record the end everywhere, and show it."""
         from exprun.trainer.events import RunEnded
 
-        result = self._write_result(status, reason)
+        try:
+            self._write_result(status, reason)
+        except OSError as error:
+            problem = f"{self.folder / 'result.json'} could not be written: {error.strerror}."
+            status, reason = ("FAILED", problem) if status == "FINISHED" else (status, reason)
+        result = RunResult(status, reason, self.metrics, self.history, self.folder)
         self._emit(RunEnded(status, reason, self.metrics))
         hints = [("folder", str(self.folder))]
         if status == "KILLED" and (self.folder / "checkpoints" / "last.npz").exists():
@@ -283,11 +288,9 @@ class _Story:
             )
         return result
 
-    def _write_result(self, status: str, reason: str) -> RunResult:
-        result = RunResult(status, reason, self.metrics, self.history, self.folder)
+    def _write_result(self, status: str, reason: str) -> None:
         note = {"status": status, "reason": reason, "metrics": self.metrics, "history": self.history}
         write_whole(self.folder / "result.json", json.dumps(note, indent=1))
-        return result
 
 
 def _deliver_late(config: Config, folder: Path, session: Session) -> None:

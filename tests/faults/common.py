@@ -19,6 +19,8 @@ from PIL import Image
 from exprun.tracking.journal import read
 
 PICTURES = 320
+POINTS = """select key, step, value, timestamp from metrics join runs using (run_uuid)
+    where is_nan = 0 and lifecycle_stage = 'active'"""
 # Small enough to be tried a hundred times, large enough that a checkpoint takes a moment to write.
 WORDS = [
     "model=cnn", "model.layers=[{conv: 8}, {pool: max}, flatten, {dense: 256, dropout: 0.3}]", "data=image_folder",
@@ -150,10 +152,10 @@ def status(run_dir: Path) -> str:
 def check_store(store: Path, run_dir: Path, statuses: tuple[str, ...] = ("FINISHED",)) -> None:
     """MLflow's SQLite store holds one run, closed, with each figure of the journal once and in order."""
     with contextlib.closing(sqlite3.connect(store)) as base:
-        found = base.execute("select status from runs").fetchall()
+        found = base.execute("select status from runs where lifecycle_stage = 'active'").fetchall()
         assert len(found) == 1, f"{len(found)} runs in MLflow"
         assert found[0][0] in statuses, f"the run is {found[0][0]} in MLflow"
-        rows = base.execute("select key, step, value, timestamp from metrics where is_nan = 0").fetchall()
+        rows = base.execute(POINTS).fetchall()
     compare_points(run_dir, rows)
 
 

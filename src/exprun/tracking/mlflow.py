@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 BATCH = 1000  # metrics in one call: the most MLflow takes
 HURRY_SECONDS = 5.0  # that the delivery gets after a signal
 TRIES_AFTER_END = 3  # of the delivery
+KEY = "exprun.key"  # tag of a run, chosen before it is made
 PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
 ARTIFACTS = (
     "config.yaml",
@@ -151,14 +153,30 @@ class MlflowTracker:
             client.search_experiments(max_results=1)
         run_id = self._reopen(client)
         if run_id is None:
-            run = client.create_run(self._experiment(client), self._start_time, self._tags(), self.name)
-            run_id = run.info.run_id
-            self.note(uri=without_password(self.uri), run_id=run_id)
+            experiment, known = self._experiment(client), note_of(self.folder)
+            # A server may die when it has made the run, and before it has said so: the key tells it again.
+            key = str(known.get("key") or uuid.uuid4().hex)
+            self.note(uri=without_password(self.uri), key=key)
+            made = self._with_key(client, experiment, key) if "key" in known else []
+            if made:
+                run_id = made[0]
+            else:
+                tags = self._tags() | {KEY: key}
+                run_id = str(client.create_run(experiment, self._start_time, tags, self.name).info.run_id)
+            for old in known.get("abandoned", []):
+                for other in self._with_key(client, experiment, old):
+                    client.delete_run(other)  # it can be restored
+            self.note(run_id=run_id, abandoned=[])
             self._retire(client, run_id)
         self._log_inputs(client, run_id)
         if self.has_params and not client.get_run(run_id).data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
         return client, run_id
+
+    @staticmethod
+    def _with_key(client: Any, experiment: str, key: str) -> list[str]:
+        """The runs that were made under a key: one, or none where the server died before."""
+        return [run.info.run_id for run in client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")]
 
     def _reopen(self, client: Any) -> str | None:
         """The run of an earlier start, RUNNING again, where this store has one."""
