@@ -185,13 +185,17 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
                 lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
                 for name in ("exprun", "written"):
                     started[name].do("evaluate")  # Keras compiles in its first
-                pairs = [(started["exprun"].speed("evaluate"), started["written"].speed("evaluate")) for _ in range(turns)]
+                pairs = [
+                    (started["exprun"].speed("evaluate"), started["written"].speed("evaluate")) for _ in range(turns)
+                ]
                 ours, theirs = map(list, zip(*pairs, strict=True))
                 what = f"evaluation, {precision}: Keras evaluate, as written"
                 lines.append(compared(what, ours, theirs, "images/s", 1.5))
                 if precision == FULL:
                     found = speeds[FULL, "default"], speeds[FULL, "written"]
-                    what = f"training, default ({started['default'].first['precision']}): Keras fit as written (float32)"
+                    what = (
+                        f"training, default ({started['default'].first['precision']}): Keras fit as written (float32)"
+                    )
                     lines.insert(0, compared(what, *found, "images/s", network.bars.get(("default", "written"))))
     return lines
 
@@ -211,7 +215,9 @@ def memory(turns: int, torch: bool) -> list[Line]:
                     started[name].do("epoch")
                     found.append(started[name].do("memory")["mib"])
             say("memory", turn, {name: found[-1] for name, found in peaks.items()})
-    line = compared("peak memory, 50,000 images: Keras fit on the same uint8", peaks["uint8"], peaks["exprun"], "MiB", 1.0)
+    line = compared(
+        "peak memory, 50,000 images: Keras fit on the same uint8", peaks["uint8"], peaks["exprun"], "MiB", 1.0
+    )
     return [Line(line.what, line.other, line.own, line.ratio, line.low, line.high, line.bar)]
 
 
@@ -232,13 +238,17 @@ def sweep(turns: int, torch: bool) -> list[Line]:
                     exprun(words, place)
                 found.append(time.perf_counter() - started)
         say("sweep", turn, whole[-1], apart[-1])
-    line = compared("8 short runs in one process: 8 processes", [1 / s for s in whole], [1 / s for s in apart], "", 1 / 0.35)
+    line = compared(
+        "8 short runs in one process: 8 processes", [1 / s for s in whole], [1 / s for s in apart], "", 1 / 0.35
+    )
     line.own, line.other = (f"{statistics.median(values):.1f} s" for values in (whole, apart))
     return [line]
 
 
 def exprun(words: list[str], folder: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "exprun", *words], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "exprun", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
 
@@ -290,7 +300,9 @@ def machine(torch: str) -> str:
     """What these figures were measured with."""
     from importlib.metadata import version
 
-    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    names = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
     versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras"))
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"],

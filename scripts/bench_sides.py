@@ -74,7 +74,13 @@ def exprun_side(words: list[str]) -> None:
     built = build(config, dataset.image_shape, len(dataset.classes))
     optimizer = make_optimizer(config.optim, built.model, built.rates)
     step = Step(
-        config, built.model, optimizer, Preprocessing(scaling, scaling), losses_of(config), device, dataset.class_weights
+        config,
+        built.model,
+        optimizer,
+        Preprocessing(scaling, scaling),
+        losses_of(config),
+        device,
+        dataset.class_weights,
     )
     results: list[Any] = []
     clock = {"start": 0.0, "seconds": 0.0}
@@ -101,7 +107,9 @@ def exprun_side(words: list[str]) -> None:
                 precision=device.precision,
                 device=device.description,
             )
-            serve({"bare": bare, "evaluate": lambda: timed(lambda: loop.measure(loop.train_feed), len(loop.train_feed))})
+            serve(
+                {"bare": bare, "evaluate": lambda: timed(lambda: loop.measure(loop.train_feed), len(loop.train_feed))}
+            )
             clock["start"] = time.perf_counter()
 
     loop = Loop(config, dataset, step, Checkpoints(None), listen, lambda: None)
@@ -149,8 +157,10 @@ def keras_side(words: list[str], form: str) -> None:
             .prefetch(tf.data.AUTOTUNE),
         )
     optim = config.optim
-    rule: Any = keras.optimizers.Adam(optim.learning_rate) if optim.name == "adam" else keras.optimizers.SGD(
-        optim.learning_rate, momentum=optim.momentum or 0.0
+    rule: Any = (
+        keras.optimizers.Adam(optim.learning_rate)
+        if optim.name == "adam"
+        else keras.optimizers.SGD(optim.learning_rate, momentum=optim.momentum or 0.0)
     )
     model.compile(
         rule,
@@ -163,7 +173,9 @@ def keras_side(words: list[str], form: str) -> None:
         return timed(lambda: model.fit(*data, epochs=1, verbose=0, **settings), steps * batch)
 
     answer(**epoch(), precision=precision)
-    serve({"epoch": epoch, "evaluate": lambda: timed(lambda: model.evaluate(*data, verbose=0, **settings), len(images))})
+    serve(
+        {"epoch": epoch, "evaluate": lambda: timed(lambda: model.evaluate(*data, verbose=0, **settings), len(images))}
+    )
 
 
 def torch_input(words: list[str], folder: Path) -> None:

@@ -1,0 +1,102 @@
+"""All rows of the table: what each tries, how often in full and how often in the test suite."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from faults import deaths, disk, long, memory, server, signals, store, together
+from faults.common import Row
+
+ROOT = Path(__file__).parents[2]
+
+
+class Entry(NamedTuple):
+    """One row.
+
+    Args:
+        run: makes it, in an empty folder, with so many tries.
+        times: tries in full.
+        can: whether this machine allows it.
+    """
+
+    run: Callable[[Path, int], Row]
+    times: int
+    can: Callable[[], bool] = lambda: True
+
+
+def _tests(fault: str, chosen: tuple[tuple[str, str], ...], marked: str, folder: Path, times: int) -> Row:
+    """Tests of the suite, each of which is one try.
+
+    Args:
+        fault: what they try.
+        chosen: files of tests, and an expression of pytest that picks some.
+        marked: their mark.
+        folder: where their report goes.
+        times: tries that each stands for.
+    """
+    row = Row(fault)
+    for number, (file, picked) in enumerate(chosen):
+        report = folder / f"{number}.xml"
+        command = [sys.executable, "-m", "pytest", "-m", marked, f"tests/{file}", "-k", picked, f"--junitxml={report}"]
+        subprocess.run(command, cwd=ROOT, check=False, capture_output=True)
+        found = list(xml.etree.ElementTree.parse(report).iter("testcase"))
+        row.tried += sum(case.find("skipped") is None for case in found) * times
+        row.lost += [
+            f"{case.get('classname')}.{case.get('name')}"
+            for case in found
+            if case.find("failure") is not None or case.find("error") is not None
+        ]
+    return row
+
+
+DAMAGE = (
+    ("data/test_dataset.py", "damaged or killed_build or left_goes"),
+    (
+        "data/test_sources.py",
+        "truncated or damaged or wrong_bytes or checksum or no_idx or something_else or no_arrays",
+    ),
+    ("test_run.py", "damaged or another_version or same_config_goes_on or another_shape"),
+    ("model/test_weights.py", "damaged or refused or pickled"),
+)
+NUMBERS = (
+    ("test_run.py", "finite or nan_ or blamed or half_precision or loss_scaling"),
+    ("data/test_sources.py", "labels_beyond or wrong_arrays or labels_in_the_place"),
+)
+HOSTILE = (
+    ("data/test_sources.py", "pickle or postscript or odd_names or cannot_be_read or archive"),
+    ("model/test_weights.py", "pickled or lambda"),
+    ("compare/test_compare.py", "hostile or obey"),
+    ("test_export.py", "consent or executed"),
+    ("test_sweep.py", "password"),
+    ("tracking/test_mlflow.py", "password"),
+)
+
+ROWS = {
+    "killed": Entry(deaths.killed, 50),
+    "warned": Entry(signals.warned, 24),
+    "twice": Entry(signals.twice, 5),
+    "full": Entry(disk.full, 10, disk.can_mount),
+    "server": Entry(server.sick, 10),
+    "cost": Entry(server.cost, 7),
+    "store": Entry(store.broken, 12, disk.can_mount),
+    "damage": Entry(partial(_tests, "checkpoints, caches and files damaged or foreign", DAMAGE, "not slow"), 1),
+    "numbers": Entry(partial(_tests, "NaN, Inf, labels out of range, overflow", NUMBERS, "not slow"), 1),
+    "memory": Entry(memory.streams, 1, memory.can_limit),
+    "batch": Entry(memory.too_large, 4, memory.can_limit),
+    "words": Entry(
+        partial(_tests, "command lines at random", (("test_bad_input.py", "thousand_command"),), "slow"), 2000
+    ),
+    "files": Entry(
+        partial(_tests, "option files at random", (("test_bad_input.py", "thousand_option"),), "slow"), 1000
+    ),
+    "hostile": Entry(partial(_tests, "hostile files, names and settings", HOSTILE, "not slow"), 1),
+    "folder": Entry(together.same_folder, 2),
+    "cache": Entry(together.same_cache_and_store, 2),
+    "sweep": Entry(together.same_sweep, 2),
+    "steps": Entry(long.steps, long.STEPS),
+    "runs": Entry(long.sweep, long.RUNS),
+}
