@@ -68,7 +68,7 @@ NUMBERS = (
 )
 HOSTILE = (
     ("data/test_sources.py", "pickle or postscript or odd_names or cannot_be_read or archive"),
-    ("model/test_weights.py", "pickled or lambda"),
+    ("model/test_weights.py", "pickled or archive"),
     ("compare/test_compare.py", "hostile or obey"),
     ("test_export.py", "consent or executed"),
     ("test_sweep.py", "password"),
