@@ -1,7 +1,9 @@
 """Death without a warning: kill −9 while a run is at anything."""
 
+import contextlib
 import random
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -59,9 +61,6 @@ def _lines(path: Path) -> int:
 
 def _empty(store: Path) -> None:
     """Take the runs out of a copied store, so that its tables need not be made again."""
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(store)) as base:
         names = [name for (name,) in base.execute("select name from sqlite_master where type = 'table'")]
         for name in names:

@@ -1,6 +1,7 @@
 """Runs in a real SQLite store."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -142,6 +143,34 @@ def test_two_first_starts_at_once_both_arrive(tmp_path):
         assert process.wait(timeout=200) == 0, process.stderr.read()
     with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as store:
         assert store.execute("select status from runs").fetchall() == [("FINISHED",), ("FINISHED",)]
+
+
+def test_a_server_that_dies_while_it_makes_a_run_makes_one(tmp_path, monkeypatch):
+    import mlflow
+
+    make, made = mlflow.MlflowClient.create_run, []
+
+    def without_answer(*args, **more):
+        made.append(make(*args, **more))
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", without_answer)
+    tiny("tracking=mlflow", "tracking.model=none", "run_dir=out", "trainer.epochs=1")
+    assert len(made) == 1
+    with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as store:
+        assert store.execute("select status from runs").fetchall() == [("FINISHED",)]
+
+
+def test_a_run_that_begins_anew_takes_the_place_of_the_one_of_which_nothing_was_kept(tmp_path):
+    words = ["tracking=mlflow", "tracking.model=none", "run_dir=out", "trainer.epochs=1"]
+    tiny(*words)
+    shutil.rmtree(tmp_path / "out" / "checkpoints")
+    (tmp_path / "out" / "result.json").unlink()
+    tiny(*words, "trainer.resume=true")
+    with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as store:
+        found = store.execute("select lifecycle_stage, run_uuid from runs order by start_time").fetchall()
+        assert [stage for stage, _ in found] == ["deleted", "active"]
+    assert json.loads((tmp_path / "out" / "tracking.json").read_text())["run_id"] == found[1][1]
 
 
 def test_a_run_that_fails_before_training_is_recorded(tmp_path):
