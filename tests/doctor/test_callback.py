@@ -23,7 +23,7 @@ FEW = (
 )
 
 
-NO_PROGRAMS = ("data", "far", "more", "verify")
+NO_PROGRAMS = ("data", "far", "more", "verify", "wide")
 
 
 def run(name, repaired):
