@@ -111,6 +111,9 @@ def epochs(rates, losses):
         ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 100, ["learning-rate-decay"]),
         ([1, 0.1, 0.01], [1.0, 0.999, 0.998], 100, []),  # it had stopped falling
         ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 40, []),  # the end of the run
+        ([1, 0.1, 0.01], [1.0, 0.3, 0.1], 100, []),  # all is fitted
+        ([1, 1, 0.1, 0.1, 0.01], [1.0, 0.9, 0.8, 0.75, 0.74], 100, ["learning-rate-decay"]),
+        ([1, 1, 0.1, 0.1, 0.01], [1.0, 0.999, 0.8, 0.799, 0.7], 100, []),  # lowered once it had stopped falling
         ([1, 0.9, 0.8], [1.0, 0.8, 0.7], 100, []),
     ],
 )
@@ -241,3 +244,18 @@ def test_tables_that_are_multiplied_and_start_at_zero():
         numbers = [RNG.integers(0, 9, (64, 1)) for _ in range(2)]
         model.fit(numbers, RNG.normal(size=64), 32, 1, verbose=0, callbacks=[doctor])
         assert causes(doctor.findings) == said
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
+    found = []
+    for callbacks in ([], [Doctor(report=lambda text: None)]):
+        keras.utils.set_random_seed(3)
+        rng = np.random.default_rng(3)
+        model, _ = several()
+        model.jit_compile = jit
+        parts = [rng.normal(size=(96, 6)), rng.normal(size=(96, 2))]
+        weights = np.ones(96) + (np.arange(96) % 2)
+        model.fit(parts, np.arange(96) % 3, 32, 2, verbose=0, sample_weight=weights, callbacks=callbacks)
+        found.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
