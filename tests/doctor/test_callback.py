@@ -23,7 +23,7 @@ FEW = (
 )
 
 
-NO_PROGRAMS = ("data", "far", "more", "verify")
+NO_PROGRAMS = ("data", "far", "more", "verify", "wide")
 
 
 def run(name, repaired):
@@ -184,3 +184,47 @@ def test_the_whole_collection():
 
 def causes_of(name):
     return importlib.import_module(f"doctor.programs.{name}").CAUSES
+
+
+class HeadOnly(keras.Model):
+    """Updates some of its weights, or all."""
+
+    def __init__(self, whole):
+        super().__init__()
+        self.body, self.head = keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10)
+        self.whole = whole
+
+    def call(self, x):
+        return self.head(self.body(x))
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        weights = self.trainable_variables if self.whole else self.head.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        for metric in self.metrics:
+            metric.update_state(loss)
+        return self.get_metrics_result()
+
+
+@pytest.mark.parametrize(("whole", "said"), [(True, []), (False, ["untrained-variables"])])
+def test_weights_that_the_step_leaves_out(whole, said):
+    (x, y), _ = data.digits(8)
+    model = HeadOnly(whole)
+    model(x[:1].reshape(1, -1) / 255)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    doctor = Doctor(report=lambda text: None, share=1.0)
+    model.fit(x.reshape(len(x), -1) / 255, y, 32, 3, verbose=0, callbacks=[doctor])
+    assert graves(doctor) == said
+
+
+def test_a_class_number_without_a_unit_in_a_late_batch():
+    (x, y), _ = data.digits(8)
+    order = np.argsort(y == 9, kind="stable")
+    x, y = x[order] / 255, y[order]
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(9)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=True)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x, y, 64, 1, verbose=0, shuffle=False, callbacks=[doctor])
+    assert graves(doctor)[0] == "output-units"

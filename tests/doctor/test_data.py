@@ -98,3 +98,46 @@ def test_images_that_are_all_alike_are_no_mistake_of_the_probe():
         data.check_labels(images(np.ones((200, 8, 8, 1)), pixels=np.ones((200, 8, 8, 1)), pixel_labels=labels), None)
     )
     assert [f.cause for f in found] == ["shuffled-labels"]
+
+
+@pytest.mark.parametrize(("copies", "said"), [(19, ["constant-input"]), (15, [])])
+def test_images_that_are_nearly_all_one_and_the_same(copies, said):
+    x = np.random.default_rng(0).random((20, 4, 4, 1))
+    x[:copies] = x[0]
+    assert causes(data.check_inputs(images(x, digests=data.digests(x, np.arange(20))), "training")) == said
+
+
+@pytest.mark.parametrize(("weights", "said"), [([2.0, 0.2], ["class-imbalance"]), ([0.5, 9.0], []), (None, [])])
+def test_class_weights_that_are_upside_down(weights, said):
+    weights = None if weights is None else np.array(weights)
+    assert causes(data.check_classes(np.array([95, 5]), "training", True, LIMITS, weights)) == said
+
+
+def amounts(values):
+    return images(np.zeros((len(values), 2)), amounts=np.asarray(values)[:, None])
+
+
+def test_targets_that_go_on_where_those_of_training_end():
+    values = np.sort(np.random.default_rng(0).normal(size=500))
+    assert causes(data.check_range(amounts(values[:400]), amounts(values[400:]))) == ["unshuffled-data"]
+    mixed = np.random.default_rng(1).permutation(values)
+    assert not list(data.check_range(amounts(mixed[:400]), amounts(mixed[400:])))
+    assert not list(data.check_range(amounts(mixed[:400]), amounts(1e4 * mixed[400:])))  # of another scale
+    assert not list(data.check_range(amounts(mixed[:400]), images(np.zeros((100, 2)))))
+
+
+@pytest.mark.parametrize("standard", [False, True])
+def test_a_scaler_that_is_fitted_again_on_validation(standard):
+    rows = np.random.default_rng(0).gamma(2.0, size=(500, 3))
+    train, val = rows[:400], rows[400:]
+
+    def scaled(x, by):
+        if standard:
+            return images(((x - by.mean(0)) / by.std(0)).astype(np.float32))
+        return images(((x - by.min(0)) / np.ptp(by, axis=0)).astype(np.float32))
+
+    assert causes(data.check_refitted(scaled(train, train), scaled(val, val))) == ["unscaled-evaluation"]
+    assert not list(data.check_refitted(scaled(train, train), scaled(val, train)))
+    assert not list(data.check_refitted(scaled(train, rows), scaled(val, rows)))
+    clipped = np.clip(rows, 0.5, 4.0)
+    assert not list(data.check_refitted(images(clipped[:400]), images(clipped[400:])))

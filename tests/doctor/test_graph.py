@@ -129,3 +129,50 @@ def test_a_plain_recurrence_without_clipping(layer, clipnorm, said):
     model = network(getattr(layers, layer)(4), inputs=(8, 3))
     model.compile(keras.optimizers.SGD(clipnorm=clipnorm), "mse")
     assert bool(graph.unclipped_recurrence(model)) == said
+
+
+def test_pools_along_one_axis_are_no_activation():
+    hidden = [layers.Conv1D(4, 3), layers.BatchNormalization(), layers.AveragePooling1D(2), layers.GlobalMaxPooling1D()]
+    assert causes(network(*hidden, inputs=(16, 2))) == ["missing-nonlinearity"]
+    assert causes(network(hidden[0], layers.ReLU(), *hidden[1:], inputs=(16, 2))) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (layers.LSTM(1), ["collapsed-features"]),
+        (layers.LSTM(8), []),
+        (layers.Bidirectional(layers.GRU(1)), []),
+        (layers.Bidirectional(layers.GRU(8)), []),
+    ],
+)
+def test_a_last_state_of_one_number(layer, said):
+    assert causes(network(layer, inputs=(8, 3))) == said
+
+
+def test_a_narrow_layer_beside_the_way_is_none():
+    first = keras.Input((6, 5))
+    scores = layers.Softmax(axis=1)(layers.Dense(1, activation="tanh")(first))
+    x = layers.Flatten()(layers.Multiply()([first, scores]))
+    assert causes(keras.Model(first, layers.Dense(4)(x))) == []
+
+
+@pytest.mark.parametrize(("factor", "said"), [(0.9, ["strong-augmentation"]), ((-0.1, 0.1), []), (0.4, [])])
+def test_colours_that_become_any_others(factor, said):
+    model = network(layers.RandomHue(factor, value_range=(0, 1)), layers.Flatten(), inputs=(8, 8, 3))
+    assert causes(model) == said
+
+
+class Block(layers.Layer):
+    """A layer of layers, whose code may do anything between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(8)
+
+    def call(self, x):
+        return keras.ops.relu(self.inner(x))
+
+
+def test_a_block_of_ones_own_may_hold_the_activation():
+    assert causes(network(Block(), Block(), inputs=(5,))) == []

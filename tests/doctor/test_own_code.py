@@ -6,13 +6,15 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from exprun.doctor import Doctor
 from exprun.doctor.callback import limits_of
 from exprun.doctor.curves import Epoch, check_fallen
 from exprun.doctor.graph import check_dropout_depth, check_symmetric
 from exprun.doctor.objective import Objective, of_keras
 from exprun.doctor.pace import Pace, check_low, check_pace
+from exprun.doctor.record import passed
 from exprun.doctor.signal import check_affine, check_recurrent_input, check_unknown
-from exprun.doctor.task import check_direction, read_labels
+from exprun.doctor.task import check_broadcast, check_direction, check_range, check_task, read_labels
 
 LIMITS = limits_of({})
 RNG = np.random.default_rng(0)
@@ -109,6 +111,9 @@ def epochs(rates, losses):
         ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 100, ["learning-rate-decay"]),
         ([1, 0.1, 0.01], [1.0, 0.999, 0.998], 100, []),  # it had stopped falling
         ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 40, []),  # the end of the run
+        ([1, 0.1, 0.01], [1.0, 0.3, 0.1], 100, []),  # all is fitted
+        ([1, 1, 0.1, 0.1, 0.01], [1.0, 0.9, 0.8, 0.75, 0.74], 100, ["learning-rate-decay"]),
+        ([1, 1, 0.1, 0.1, 0.01], [1.0, 0.999, 0.8, 0.799, 0.7], 100, []),  # lowered once it had stopped falling
         ([1, 0.9, 0.8], [1.0, 0.8, 0.7], 100, []),
     ],
 )
@@ -133,3 +138,124 @@ def test_a_loss_inside_a_step_of_ones_own_is_the_objective():
     model.entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
     found = of_keras(model)
     assert (found.kind, found.from_logits) == ("softmax", True)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        (lambda o, y: tf.reduce_mean((o - y) ** 2, [1, 2, 3]), ["label-encoding"]),
+        (lambda o, y: tf.reduce_mean((o - tf.one_hot(tf.cast(y[..., 0], "int32"), 3)) ** 2, [1, 2, 3]), []),
+        (lambda o, y: tf.reduce_mean((o - tf.one_hot(tf.cast(y, "int32"), 3)[..., 0, :]) ** 2, [1, 2, 3]), []),
+    ],
+)
+def test_class_numbers_that_are_compared_with_each_unit(losses, said):
+    masks = RNG.integers(0, 3, (16, 4, 4, 1))
+    outputs = RNG.random((16, 4, 4, 3)).astype(np.float32)
+    assert causes(check_broadcast(objective(losses), read_labels(masks), outputs)) == said
+
+
+@pytest.mark.parametrize(
+    ("most", "ignored", "said"),
+    [(2, None, []), (3, None, ["output-units"]), (255, None, ["label-out-of-range"]), (255, 255, [])],
+)
+def test_numbers_of_pixels_that_no_unit_stands_for(most, ignored, said):
+    masks = RNG.integers(0, 3, (16, 4, 4, 1))
+    masks[0, 0, 0, 0] = most
+    entropy = Objective("softmax", True, True, "loss", None, ignored)
+    assert causes(check_range(entropy, masks.astype(float), 3)) == said
+
+
+def test_a_likelihood_of_ones_own_applies_a_softmax():
+    def likelihood(labels, outputs):
+        hot = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), "int32"), 3)
+        return -tf.reduce_sum(hot * tf.nn.log_softmax(outputs), -1)
+
+    model = Net(layers.Dense(8), tf.nn.relu)
+    model(np.zeros((2, 5), np.float32))
+    model.compile("adam", likelihood)
+    found = of_keras(model, units=3)
+    assert (found.kind, found.sparse, found.from_logits) == ("softmax", True, True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shift", "said"),
+    [
+        ("mean_absolute_percentage_error", 0.0, ["wrong-loss"]),
+        ("mean_absolute_percentage_error", 20.0, []),
+        ("mean_squared_logarithmic_error", 0.0, ["wrong-loss"]),
+        ("mean_squared_logarithmic_error", 20.0, []),
+        ("mean_squared_error", 0.0, []),
+    ],
+)
+def test_relative_errors_of_targets_around_zero(loss, shift, said):
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
+    model.compile("adam", loss)
+    found = passed(model, np.ones((32, 4), np.float32), True)
+    labels = read_labels(shift + 2.5 * np.linspace(-1, 1, 32)[:, None])
+    assert causes(check_task(found, of_keras(model), labels, False)) == said
+
+
+def test_several_marks_at_once_are_not_one_class_of_many():
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(5, activation="sigmoid")])
+    model.compile("adam", "categorical_crossentropy")
+    found = passed(model, np.ones((32, 4), np.float32), True)
+    marks = read_labels((RNG.random((32, 5)) < 0.5).astype(np.float32))
+    assert causes(check_task(found, of_keras(model), marks, False)) == ["wrong-loss"]
+
+
+def several(size=1.0, kernel="glorot_uniform", grow=1.0):
+    """A network of two inputs, and what it takes."""
+    first, second = layers.Input((6,), name="first"), layers.Input((2,), name="second")
+    x = layers.Dense(16, activation="relu", kernel_initializer=kernel)(first)
+    x = layers.Rescaling(grow)(layers.Concatenate()([x, second]))
+    x = layers.Dense(16, activation="relu")(x)
+    model = keras.Model([first, second], layers.Dense(3, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model, [RNG.normal(size=(64, 6)), size * RNG.normal(size=(64, 2))]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, []),
+        ({"size": 1e3}, ["unscaled-input"]),
+        ({"grow": 500.0}, ["exploding-signal"]),
+        ({"kernel": "zeros"}, ["symmetric-init"]),
+    ],
+)
+@pytest.mark.parametrize("as_dictionary", [True, False])
+def test_a_network_of_several_inputs_is_looked_at(options, said, as_dictionary):
+    model, parts = several(**options)
+    inputs = dict(zip(("first", "second"), parts, strict=True)) if as_dictionary else parts
+    labels = RNG.integers(0, 3, 64)
+    batches = tf.data.Dataset.from_tensor_slices((inputs if as_dictionary else tuple(inputs), labels)).batch(32)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(batches, epochs=1, verbose=0, callbacks=[doctor])
+    assert [f.cause for f in doctor.findings if f.severity != "note"] == said
+
+
+def test_tables_that_are_multiplied_and_start_at_zero():
+    for start, said in (("zeros", ["symmetric-init"]), ("uniform", [])):
+        user, film = layers.Input((1,), dtype="int32"), layers.Input((1,), dtype="int32")
+        tables = [layers.Flatten()(layers.Embedding(9, 4, embeddings_initializer=start)(x)) for x in (user, film)]
+        model = keras.Model([user, film], layers.Dot(axes=1)(tables))
+        model.compile("adam", "mse")
+        doctor = Doctor(report=lambda text: None)
+        numbers = [RNG.integers(0, 9, (64, 1)) for _ in range(2)]
+        model.fit(numbers, RNG.normal(size=64), 32, 1, verbose=0, callbacks=[doctor])
+        assert causes(doctor.findings) == said
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
+    found = []
+    for callbacks in ([], [Doctor(report=lambda text: None)]):
+        keras.utils.set_random_seed(3)
+        rng = np.random.default_rng(3)
+        model, _ = several()
+        model.jit_compile = jit
+        parts = [rng.normal(size=(96, 6)), rng.normal(size=(96, 2))]
+        weights = np.ones(96) + (np.arange(96) % 2)
+        model.fit(parts, np.arange(96) % 3, 32, 2, verbose=0, sample_weight=weights, callbacks=callbacks)
+        found.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))

@@ -292,6 +292,7 @@ class Doctor:
     large_loss: float | None = setting("First loss, in units of ln(classes).", only=WATCH, gt=1)
     large_input: float | None = setting("Root mean square of inputs that are not scaled.", only=WATCH, gt=0)
     small_input: float | None = setting("Root mean square of inputs that are scaled twice.", only=WATCH, gt=0)
+    tiny_input: float | None = setting("The same of inputs that are no images.", only=WATCH, gt=0)
     vanishing: float | None = setting(
         "Spread over images in the last hidden layer, as a share of the input's.", only=WATCH, gt=0, lt=1
     )
@@ -311,6 +312,7 @@ class Doctor:
     augmented: float | None = setting(
         "Standard deviation of inputs in training, in units of that in inference mode.", only=WATCH, gt=1
     )
+    hue: float | None = setting("How far colours are turned, in half turns.", only=WATCH, gt=0, le=1)
     frequent_class: float | None = setting("Share of the most frequent class.", only=WATCH, gt=0, lt=1)
     leak: float | None = setting("Share of validation images that are trained on.", only=WATCH, ge=0, lt=1)
     dropout: float | None = setting("Share of units dropped.", only=WATCH, gt=0, lt=1)

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,11 +21,12 @@ from exprun.config.schema import strictly
 from exprun.doctor import data, graph, task
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
-from exprun.doctor.examine import Subject, examine, examine_data, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_several, said
 from exprun.doctor.finding import Diagnosis, Finding
 from exprun.doctor.guess import guess_of
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
+from exprun.doctor.record import first_rows, passed
 from exprun.doctor.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -61,20 +62,24 @@ class Seen:
     Args:
         inputs: of each batch.
         labels: theirs.
+        weights: of each image in the loss; empty where there are none.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
+    weights: list[np.ndarray] = field(default_factory=list)
 
     @property
     def count(self) -> int:
         """Images kept."""
         return sum(len(batch) for batch in self.inputs)
 
-    def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
+    def keep(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
         """Take a batch."""
         self.inputs.append(inputs)
         self.labels.append(labels)
+        if weights is not None and weights.size == len(inputs):
+            self.weights.append(weights.reshape(-1))
 
 
 class _Tap:
@@ -91,8 +96,10 @@ class _Tap:
         self.model, self.name = model, name
         self.inputs: Any = None
         self.labels: Any = None
+        self.weights: Any = None
         self.arrived: Any = None  # when the batch was there, in seconds since the epoch
         self.weighted = False
+        self.several = False  # inputs
         # XLA takes no variable of changing shape, so there the copy goes around what it compiles.
         self.attribute = "_make_function" if getattr(model, "jit_compile", False) else f"{name}_step"
         self.inner = getattr(model, self.attribute)
@@ -140,20 +147,35 @@ class _Tap:
     def _keep_last(self, data: Any) -> None:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         self.weighted = weights is not None
-        if not (isinstance(x, tf.Tensor) and isinstance(y, tf.Tensor)):
+        parts = keras.tree.flatten(x)
+        if not all(isinstance(part, tf.Tensor) for part in [*parts, y]):
             return
+        self.several = not isinstance(x, tf.Tensor)
         if self.inputs is None:
-            self.inputs, self.labels = _variable(x), _variable(y)
+            self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
             with tf.device("CPU:0"):
                 self.arrived = _variable(tf.zeros([], tf.float64))
-        self.inputs.assign(x)
+            self.weights = _variable(weights) if isinstance(weights, tf.Tensor) else None
+        for variable, part in zip(keras.tree.flatten(self.inputs), parts, strict=True):
+            variable.assign(part)
         self.labels.assign(y)
-        with tf.control_dependencies([x]), tf.device("CPU:0"):
+        if self.weights is not None:
+            self.weights.assign(weights)
+        with tf.control_dependencies(parts), tf.device("CPU:0"):
             self.arrived.assign(tf.timestamp())
 
-    def read(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The last batch: inputs and labels."""
-        return None if self.inputs is None else (self.inputs.numpy(), self.labels.numpy())
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+        """The last batch: inputs, labels and weights; None where there are several inputs."""
+        if self.inputs is None or self.several:
+            return None
+        weights = None if self.weights is None else self.weights.numpy()
+        return self.inputs.numpy(), self.labels.numpy(), weights
+
+    def read_several(self) -> tuple[Any, np.ndarray] | None:
+        """The last batch where there are several inputs: these, as the model takes them, and labels."""
+        if self.inputs is None or not self.several:
+            return None
+        return keras.tree.map_structure(lambda variable: variable.numpy(), self.inputs), self.labels.numpy()
 
 
 def _variable(tensor: Any) -> tf.Variable:
@@ -265,8 +287,8 @@ class Doctor(keras.callbacks.Callback):
         self._keep("train")
         if self._watch is None:
             if not self._seen["train"].count:
-                if self._step == 1:  # inputs of another kind, such as several: the network itself can be looked at
-                    self._tell(said([lambda: graph.check_graph(self.model, set(), self.limits)]))
+                if self._step == 1:
+                    self._tell(self._without_images())
                 return
             with self._first_weights():
                 self._start()
@@ -278,6 +300,24 @@ class Doctor(keras.callbacks.Callback):
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
             self._tell(self._watch.probe(self._step))
+
+    def _without_images(self) -> list[Finding]:
+        """What a first batch of several inputs shows, or the network alone where inputs are of another kind."""
+        batch = self._taps["train"].read_several()
+        if batch is None:
+            return said([lambda: graph.check_graph(self.model, set(), self.limits)])
+        inputs, labels = batch
+        subject = Subject(
+            self.model,
+            of_keras(self.model, self._units(inputs)),
+            labels,
+            Images(np.zeros((0,), np.float32)),
+            pace=self._pace(len(labels)),
+            weighted=self._taps["train"].weighted,
+            says_accuracy=self._says_accuracy(),
+        )
+        with self._first_weights():
+            return examine_several(subject, inputs, self.limits)
 
     def _after_loss(self, batch: int, logs: dict[str, Any]) -> None:
         assert self._watch is not None
@@ -301,12 +341,19 @@ class Doctor(keras.callbacks.Callback):
         self._tell(self._watch.waited(self._step, min(1.0, share)))
 
     def _bad_batch(self) -> list[Finding]:
-        """Whether the batch whose loss is not finite was finite itself."""
+        """Whether the batch whose loss is not finite was finite itself, and its class numbers have units."""
         batch = self._taps["train"].read()
-        pairs = zip(("images", "labels"), batch or (), strict=False)
+        if batch is None:
+            return []
+        pairs = zip(("images", "labels"), batch[:2], strict=True)
         bad = " and ".join(name for name, values in pairs if not np.isfinite(values).all())
         if not bad:
-            return []
+            units = self._units(batch[0])
+            objective = of_keras(self.model, units)
+            # A batch alone may lack the first classes.
+            labels = np.concatenate([part.ravel() for part in (*self._seen["train"].labels, batch[1])])
+            found = [] if objective is None else task.check_range(objective, labels, units)
+            return [replace(finding, step=self._step) for finding in found]
         evidence = f"The {bad} of this batch hold NaN or infinity, and since then the loss is not a number."
         return [Finding("non-finite-input", "error", "training", evidence, self._step)]
 
@@ -402,17 +449,42 @@ class Doctor(keras.callbacks.Callback):
         train = self._images("train", whole or self._given[0] is not None)
         val = self._images("val", True) if self._seen["val"].count else None
         labels = np.concatenate(self._seen["train"].labels[: None if whole else 1])
-        metrics = str(getattr(self.model._compile_metrics, "_user_metrics", "")).lower()
+        batch = (
+            len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
+        )
         return Subject(
             self.model,
-            of_keras(self.model),
+            of_keras(self.model, self._units(train.inputs)),
             labels,
             train,
             val,
-            pace=self._pace(),
+            pace=self._pace(batch),
             weighted=self._taps["train"].weighted,
-            says_accuracy="acc" in metrics,
+            says_accuracy=self._says_accuracy(),
+            class_weights=self._class_weights() if whole else None,
         )
+
+    def _says_accuracy(self) -> bool:
+        return "acc" in str(getattr(self.model._compile_metrics, "_user_metrics", "")).lower()
+
+    def _units(self, inputs: Any) -> int:
+        """Units of the last layer; a model whose shapes Keras does not know is asked by an image."""
+        shape = getattr(self.model, "output_shape", None)
+        if shape is None:
+            try:
+                shape = passed(self.model, first_rows(inputs, 1), training=False).outputs.shape
+            except Exception:  # outputs of another kind
+                return 0
+        return int(shape[-1] or 0) if isinstance(shape, tuple) and isinstance(shape[-1], int) else 0
+
+    def _class_weights(self) -> np.ndarray | None:
+        """The mean weight of an image of each class."""
+        seen = self._seen["train"]
+        classes = task.read_labels(np.concatenate(seen.labels)).classes
+        if len(seen.weights) != len(seen.labels) or classes is None or classes.min(initial=0) < 0:
+            return None
+        counts = np.bincount(classes, minlength=2)
+        return np.bincount(classes, np.concatenate(seen.weights), minlength=2) / np.maximum(counts, 1)
 
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
@@ -421,7 +493,9 @@ class Doctor(keras.callbacks.Callback):
         labels = task.read_labels(np.concatenate(seen.labels[part]))
         known, counts = digests(inputs, np.arange(len(inputs))), _counted(labels)
         if counts is None:
-            return Images(inputs, digests=known)
+            values = labels.values.reshape(len(labels.values), -1)
+            amounts = values if whole and labels.kind == "amounts" and labels.values.ndim < 3 else None
+            return Images(inputs, digests=known, amounts=amounts)
         # One batch says nothing of the frequencies in the set.
         return Images(inputs, counts if whole else None, inputs, labels.classes, known)
 
@@ -429,7 +503,7 @@ class Doctor(keras.callbacks.Callback):
         epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")
         return int(epochs) * int(steps) if epochs and steps else None
 
-    def _pace(self) -> Pace | None:
+    def _pace(self, batch: int) -> Pace | None:
         optimizer = self.model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if optimizer is None:
@@ -441,9 +515,6 @@ class Doctor(keras.callbacks.Callback):
         name = OPTIMIZERS.get(type(optimizer).__name__, "")
         if name == "sgd" and float(getattr(optimizer, "momentum", 0.0)):
             name = "sgd_momentum"
-        batch = (
-            len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
-        )
         return Pace(name, np.asarray(rates), steps, batch, float(getattr(optimizer, "weight_decay", None) or 0.0))
 
     def _safely(self, action: Callable[[], Any]) -> None:

@@ -77,10 +77,10 @@ def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding
     if top <= 0 or last.rate > FALLEN * top:
         return
     lowered = [place for place in range(1, len(epochs)) if epochs[place].rate < 0.9 * epochs[place - 1].rate]
-    fell = [
-        epochs[p - 1].loss > (1 + STILL_FALLS) * epochs[p].loss for p in lowered if epochs[p - 1].rate > FALLEN * top
-    ]
-    if len(fell) > 1 and all(fell):
+    # From the epoch before last to the last one at the rate that was then lowered.
+    ends = [max(1, place - 1) for place in lowered if epochs[place - 1].rate > FALLEN * top]
+    fell = [epochs[end - 1].loss > (1 + STILL_FALLS) * epochs[end].loss for end in ends]
+    if len(fell) > 1 and all(fell) and last.loss > SMALL * epochs[0].loss:
         yield Finding(
             "learning-rate-decay",
             "warning",

@@ -1,6 +1,7 @@
 """Checks of images and labels, before any network sees them; NumPy alone."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,11 @@ DIGESTED = 200 * 2**20  # bytes of images that are compared between splits
 TOO_FREQUENT = 0.8  # share of a class beside which a probe can hardly be better than guessing
 LEAST_ANSWERS = 30  # fewer held-out images cannot tell
 LEAST_IMAGES, FOLDS = 90, 5  # of a probe
+ALIKE, LEAST_ALIKE = 0.9, 16  # share of images that are one and the same, and of how many
+HEAVIER = 1.2  # weight of an image of the most frequent class beside that of another
+BEYOND, LEAST_AMOUNTS = 0.2, 100  # share of targets outside of those trained on, and of how many
+NEXT, WIDER = 0.1, 10.0  # gap between the ranges of two parts of a sorted set, and how much wider one may be
+EXACT = 1e-4  # two samples do not agree so well by chance
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Images:
         pixels: images before any scaling, uint8 or float32, (other images, …); None where unknown.
         pixel_labels: class numbers of `pixels`.
         digests: of images of the split; empty where unknown.
+        amounts: targets that are no classes, (images, numbers); None where unknown.
     """
 
     inputs: np.ndarray
@@ -34,6 +41,7 @@ class Images:
     pixels: np.ndarray | None = None
     pixel_labels: np.ndarray | None = None
     digests: tuple[bytes, ...] = ()
+    amounts: np.ndarray | None = None
 
 
 def check_inputs(images: Images, split: str) -> Iterator[Finding]:
@@ -59,9 +67,22 @@ def check_inputs(images: Images, split: str) -> Iterator[Finding]:
             f"All {len(x)} images checked are the same: no value has a standard deviation above {spread:.2g}.",
             numbers={"spread": spread},
         )
+    elif len(images.digests) >= LEAST_ALIKE:
+        same = Counter(images.digests).most_common(1)[0][1] / len(images.digests)
+        if same > ALIKE:
+            yield Finding(
+                "constant-input",
+                "error",
+                f"{split} images",
+                f"{same:.0%} of {len(images.digests):,} images checked are the same, bit by bit; its values go from "
+                f"{x.min():.3g} to {x.max():.3g}.",
+                numbers={"same": same},
+            )
 
 
-def check_classes(counts: np.ndarray, split: str, weighted: bool, limits: Doctor) -> Iterator[Finding]:
+def check_classes(
+    counts: np.ndarray, split: str, weighted: bool, limits: Doctor, weights: np.ndarray | None = None
+) -> Iterator[Finding]:
     """Labels of one class only, and strong imbalance that nothing makes up for.
 
     Args:
@@ -69,6 +90,7 @@ def check_classes(counts: np.ndarray, split: str, weighted: bool, limits: Doctor
         split: its name.
         weighted: whether the loss has class weights.
         limits: the thresholds.
+        weights: mean weight of an image of each class, (classes,); None where unknown.
     """
     total, top = int(counts.sum()), int(counts.argmax())
     if total < 2 or len(counts) < 2:
@@ -84,12 +106,21 @@ def check_classes(counts: np.ndarray, split: str, weighted: bool, limits: Doctor
         return
     share = counts[top] / total
     assert limits.frequent_class is not None
-    if not weighted and share > limits.frequent_class and share * len(counts) > 1.5:
+    heavier = ""
+    if weighted and weights is not None:
+        others = np.delete(counts * weights, top).sum() / (total - counts[top])
+        if weights[top] > HEAVIER * others:
+            heavier = (
+                f" An image of it weighs {weights[top]:.3g} in the loss, one of the others {others:.2g} (mean): the "
+                "weights are upside down."
+            )
+    if (not weighted or heavier) and share > limits.frequent_class and share * len(counts) > 1.5:
         yield Finding(
             "class-imbalance",
             "warning",
             f"{split} labels",
-            f"{share:.0%} of {total:,} labels are class {top}, so an accuracy of {share:.0%} means nothing yet.",
+            f"{share:.0%} of {total:,} labels are class {top}, so an accuracy of {share:.0%} means nothing yet."
+            f"{heavier}",
             numbers={"share": float(share)},
         )
 
@@ -170,6 +201,65 @@ def check_split(train: Images, val: Images) -> Iterator[Finding]:
             f"({', '.join(str(c) for c in np.flatnonzero(missing)[:5])}). The set was probably sorted when it was "
             "split.",
             numbers={"share": share},
+        )
+
+
+def check_range(train: Images, val: Images) -> Iterator[Finding]:
+    """Targets of validation that go on where those of training end."""
+    own, other = train.amounts, val.amounts
+    if own is None or other is None or own.shape[1:] != other.shape[1:]:
+        return
+    if len(own) < LEAST_AMOUNTS or len(other) < LEAST_ANSWERS or not (np.isfinite(own).all() and own.std(0).min() > 0):
+        return
+    least, most = own.min(0), own.max(0)
+    beyond = ((other < least) | (other > most)).mean(0)
+    column = int(beyond.argmax())
+    gap = max(other[:, column].min() - most[column], least[column] - other[:, column].max(), 0.0)
+    apart = gap > NEXT * (most - least)[column]  # scaled otherwise, perhaps
+    if beyond[column] > BEYOND and not apart and other[:, column].std() < WIDER * own[:, column].std():
+        yield Finding(
+            "unshuffled-data",
+            "warning",
+            "validation labels",
+            f"{beyond[column]:.0%} of the validation targets are outside of those trained on, {least[column]:.3g} to "
+            f"{most[column]:.3g}: they go from {other[:, column].min():.3g} to {other[:, column].max():.3g}. The set "
+            "was probably sorted when it was split.",
+            numbers={"share": float(beyond[column])},
+        )
+
+
+def check_refitted(train: Images, val: Images) -> Iterator[Finding]:
+    """Columns of a table that have exactly the same range in both splits, or exactly mean 0 and deviation 1."""
+    own, other = train.inputs, val.inputs
+    if own.ndim != 2 or other.ndim != 2 or min(len(own), len(other)) < LEAST_ANSWERS:
+        return
+    if own.shape[1] != other.shape[1] or not (np.isfinite(own).all() and np.isfinite(other).all()):
+        return
+    many = [c for c in range(own.shape[1]) if all(len(np.unique(x[:, c])) > len(x) / 2 for x in (own, other))]
+    if not many:
+        return
+    own, other = own[:, many].astype(np.float64), other[:, many].astype(np.float64)
+    width = np.ptp(own, axis=0)
+    # Several rows at an end were clipped there.
+    single = all(((x == end).sum(0) == 1).all() for x in (own, other) for end in (x.min(0), x.max(0)))
+    ends = [np.abs(end(own, axis=0) - end(other, axis=0)) < EXACT * width for end in (np.min, np.max)]
+    same_range = len(many) > 1 and single and bool(np.all(ends))
+    unit = bool((np.abs(other.mean(0)) < EXACT).all() and (np.abs(other.std(0) - 1) < EXACT).all())
+    near = bool((np.abs(own.mean(0)) < 0.2).all() and (np.abs(own.std(0) - 1) < 0.2).all())
+    if same_range or (unit and near):
+        what = (
+            f"exactly the same range in training and in validation, {own[:, 0].min():.3g} to {own[:, 0].max():.3g} in "
+            f"column {many[0]}"
+            if same_range
+            else "exactly mean 0 and standard deviation 1 in validation"
+        )
+        yield Finding(
+            "unscaled-evaluation",
+            "warning",
+            "validation images",
+            f"{len(many)} columns have {what}; two samples never do. The scaler was probably fitted a second time, on "
+            "validation.",
+            numbers={"columns": len(many)},
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +14,7 @@ from exprun.doctor import data, graph, pace, signal, task
 from exprun.doctor.finding import Finding
 from exprun.doctor.objective import Objective
 from exprun.doctor.pace import Pace
-from exprun.doctor.record import Pass, passed, passed_back
+from exprun.doctor.record import Pass, first_rows, passed, passed_back
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Subject:
         train_as_evaluated: the images of `train.inputs` scaled as evaluation scales them; None where unknown.
         pace: rates and batches; None where unknown.
         weighted: whether the loss has class weights.
+        class_weights: mean weight of an image of each class, (classes,); None where unknown.
         loaded: names of layers whose weights come from elsewhere.
         says_accuracy: whether an accuracy is measured.
     """
@@ -45,6 +47,7 @@ class Subject:
     weighted: bool = False
     loaded: frozenset[str] = frozenset()
     says_accuracy: bool = True
+    class_weights: np.ndarray | None = None
 
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
@@ -55,6 +58,19 @@ def examine(subject: Subject, limits: Doctor) -> list[Finding]:
 def examine_data(subject: Subject, limits: Doctor) -> list[Finding]:
     """The same of images and labels alone."""
     return said(_data_checks(subject, limits))
+
+
+def examine_several(subject: Subject, inputs: Any, limits: Doctor) -> list[Finding]:
+    """The findings about a network of several inputs, of which there is one batch.
+
+    Args:
+        subject: without images.
+        inputs: as the model takes them.
+        limits: the thresholds.
+    """
+    assert limits.images is not None
+    some = first_rows(inputs, limits.images)
+    return said([*_graph_checks(subject, limits), lambda: _first_pass(subject, some, limits)])
 
 
 def said(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
@@ -74,7 +90,7 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     if val is not None:
         yield lambda: data.check_inputs(val, "validation")
     if (counts := train.counts) is not None:
-        yield lambda: data.check_classes(counts, "training", subject.weighted, limits)
+        yield lambda: data.check_classes(counts, "training", subject.weighted, limits, subject.class_weights)
     if (evaluated := subject.train_as_evaluated) is not None:
         yield lambda: data.check_scaling(train.inputs, evaluated, True, limits)
     elif val is not None:
@@ -82,6 +98,8 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     if val is not None:
         yield lambda: data.check_leak(train, val, limits)
         yield lambda: data.check_split(train, val)
+        yield lambda: data.check_range(train, val)
+        yield lambda: data.check_refitted(train, val)
     yield lambda: data.check_labels(train, val)
 
 
@@ -89,15 +107,19 @@ def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Ite
     model = subject.model
     assert limits.images is not None
     inputs = subject.train.inputs[: limits.images]
-    yield lambda: graph.check_graph(model, set(subject.loaded), limits)
-    if (own := subject.pace) is not None:
-        yield lambda: pace.check_pace(own, limits)
-        yield lambda: pace.check_batch_norm(model, own, limits)
+    yield from _graph_checks(subject, limits)
     yield lambda: signal.check_mixing(model, inputs)
     yield lambda: signal.check_affine(model, inputs)
     yield lambda: signal.check_unknown(model, inputs)
     yield lambda: signal.check_recurrent_input(model, inputs, limits)
     yield lambda: _first_pass(subject, inputs, limits)
+
+
+def _graph_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
+    yield lambda: graph.check_graph(subject.model, set(subject.loaded), limits)
+    if (own := subject.pace) is not None:
+        yield lambda: pace.check_pace(own, limits)
+        yield lambda: pace.check_batch_norm(subject.model, own, limits)
 
 
 def _takes_inner_logits(found: Pass, objective: Objective, labels: np.ndarray) -> bool:
@@ -108,7 +130,7 @@ def _takes_inner_logits(found: Pass, objective: Objective, labels: np.ndarray) -
     return not np.allclose(plain, found.losses, rtol=1e-2, atol=1e-3)
 
 
-def _there_and_back(subject: Subject, inputs: np.ndarray, labels: np.ndarray) -> Pass:
+def _there_and_back(subject: Subject, inputs: Any, labels: np.ndarray) -> Pass:
     """A pass with gradients, or forwards alone where the loss cannot take these labels."""
     objective = subject.objective
     if objective is not None:
@@ -119,9 +141,17 @@ def _there_and_back(subject: Subject, inputs: np.ndarray, labels: np.ndarray) ->
     return passed(subject.model, inputs, training=True)
 
 
-def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
-    """What a batch shows on its way through the network and back."""
-    model, objective, given = subject.model, subject.objective, subject.labels[: len(inputs)]
+def _first_pass(subject: Subject, inputs: Any, limits: Doctor) -> Iterator[Finding]:
+    """What a batch shows on its way through the network and back.
+
+    Args:
+        subject: the network.
+        inputs: an array, or several in a dictionary or list.
+        limits: the thresholds.
+    """
+    model, objective = subject.model, subject.objective
+    given = subject.labels[: len(keras.tree.flatten(inputs)[0])]
+    several = not isinstance(inputs, np.ndarray)
     found = _there_and_back(subject, inputs, given)
     wrong: list[Finding] = []
     if objective is not None:
@@ -129,15 +159,18 @@ def _first_pass(subject: Subject, inputs: np.ndarray, limits: Doctor) -> Iterato
         healed = _takes_inner_logits(found, objective, given)
         wrong = list(task.check_task(found, objective, labels, subject.says_accuracy, healed))
         wrong += task.check_direction(objective, labels, found.outputs)
+        wrong += task.check_broadcast(objective, labels, found.outputs)
         yield from wrong
     yield from signal.check_augmentation(model, found, inputs, limits)
     dead = list(signal.check_dead(found, None, None, None, limits))
     yield from dead
+    raw = list(signal.check_parts(found, objective, inputs, given, limits)) if several and not wrong else []
+    yield from raw
     if not dead:
-        yield from signal.check_signal(found, limits)
+        yield from [] if raw else signal.check_signal(found, limits, inputs if several else None)
         yield from signal.check_dependence(found, None, limits)
         yield from signal.check_gradients(model, found, inputs, limits)
     yield from signal.check_tiny_input(found, limits)
     if objective is not None and not wrong:
-        yield from signal.check_unscaled(found, objective, given, limits)
+        yield from [] if several else signal.check_unscaled(found, objective, given, limits)
         yield from signal.check_first_loss(found, objective, limits)

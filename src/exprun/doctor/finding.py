@@ -97,7 +97,7 @@ CAUSES = {
         "What is the same in all images cannot tell classes apart.",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
         "print x.min() and x.max(), and plot a few images just before fit.",
-        ("*", "shuffled-labels", "vanishing-signal"),
+        ("*", "shuffled-labels", "vanishing-signal", "leaked-validation"),
     ),
     "label-encoding": Cause(
         "Sparse losses take class numbers (3); the others take one-hot rows (0, 0, 0, 1).",
@@ -213,9 +213,10 @@ CAUSES = {
         ("untrained-variables", "loss-at-chance", "no-generalization", "overfitting"),
     ),
     "untrained-variables": Cause(
-        "A variable without a gradient keeps its first, random value.",
+        "A variable that is never updated keeps its first, random value.",
         "Nikanjam et al. 2021, NeuraLint",
-        "remove argmax, round, integer casts or stop_gradient between this layer and the loss.",
+        "remove argmax, round, integer casts or stop_gradient between this layer and the loss; in a train_step of your "
+        "own, update all of model.trainable_variables.",
         ("loss-at-chance", "no-generalization", "overfitting"),
     ),
     "collapsed-features": Cause(

@@ -29,16 +29,24 @@ LINEAR = (
     layers.Flatten,
     layers.Reshape,
     layers.Permute,
-    layers.ZeroPadding2D,
-    layers.Cropping2D,
-    layers.MaxPooling2D,
-    layers.AveragePooling2D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalMaxPooling2D,
-    layers.UpSampling2D,
+    layers.RepeatVector,
+    *(
+        getattr(layers, f"{name}{dimensions}D")
+        for dimensions in (1, 2, 3)
+        for name in (
+            "ZeroPadding",
+            "Cropping",
+            "UpSampling",
+            "MaxPooling",
+            "AveragePooling",
+            "GlobalMaxPooling",
+            "GlobalAveragePooling",
+        )
+    ),
     *NORMS,
     layers.Rescaling,
     layers.Add,
+    layers.Subtract,
     layers.Concatenate,
     layers.Average,
 )
@@ -81,6 +89,7 @@ def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findin
     yield from check_frozen(model, loaded, limits)
     yield from check_symmetric(model)
     yield from check_dropout(model, limits)
+    yield from check_colours(model, limits)
     yield from check_narrow(model)
     yield from check_filters(model)
 
@@ -165,6 +174,8 @@ def check_linear(model: Any) -> Iterator[Finding]:
 
 def has_own_code(model: Any) -> bool:
     """Whether operations may stand between layers that no list of layers shows."""
+    if any(_is_own_block(layer) for layer in model._flatten_layers(include_self=False)):
+        return True
     if isinstance(model, keras.Sequential):
         return any(has_own_code(layer) for layer in model.layers if isinstance(layer, keras.Model))
     if not getattr(model, "_operations", None):
@@ -172,6 +183,13 @@ def has_own_code(model: Any) -> bool:
     others = [op for op in model._operations if not isinstance(op, keras.Layer)]
     inner = [op for op in model._operations if isinstance(op, keras.Model)]
     return bool(others) or any(has_own_code(m) for m in inner)
+
+
+def _is_own_block(layer: Any) -> bool:
+    """Whether a layer has layers inside and is none of Keras' own."""
+    return (
+        bool(layer._layers) and not isinstance(layer, keras.Model) and type(layer).__module__.split(".")[0] != "keras"
+    )
 
 
 def _is_linear(layer: Any) -> bool:
@@ -303,19 +321,37 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
         )
 
 
+def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
+    """Colours that are turned into any others."""
+    assert limits.hue is not None
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, layers.RandomHue) and (most := max(abs(part) for part in layer.factor)) > limits.hue:
+            yield Finding(
+                "strong-augmentation",
+                "warning",
+                f"layer {layer.name}",
+                f"It turns colours by up to {180 * most:.0f} of 180 degrees, so that green may become violet; up to "
+                f"{180 * limits.hue:.0f} is usual.",
+                numbers={"factor": float(most)},
+            )
+            return
+
+
 def check_narrow(model: Any) -> Iterator[Finding]:
     """Maps of one pixel that convolutions are still to look at, and hidden layers of one or two units."""
     weighted = [layer for layer in leaves(model) if isinstance(layer, WEIGHTED) and layer.built]
-    if len(weighted) < 2:
+    if not weighted:
         return
     classes = weighted[-1].kernel.shape[-1]
-    thin = [layer for layer in weighted[:-1] if layer.kernel.shape[-1] <= min(2, (classes - 1) // 2)]
+    widths = [(layer, int(layer.kernel.shape[-1])) for layer in weighted[:-1]] + _last_states(model)
+    few = min(2, (classes - 1) // 2)
+    thin = [(layer, units) for layer, units in widths if units <= few and _is_only_way(model, layer)]
     if thin:
-        units = thin[0].kernel.shape[-1]
+        layer, units = thin[0]
         yield Finding(
             "collapsed-features",
             "warning",
-            f"layer {thin[0].name}",
+            f"layer {layer.name}",
             f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}, and "
             f"{classes} outputs depend on it alone.",
             numbers={"units": units},
@@ -331,6 +367,36 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "left nothing to look at.",
             numbers={"layers": len(blind)},
         )
+
+
+def _last_states(model: Any) -> list[tuple[Any, int]]:
+    """Recurrent layers that give their last state alone, each with its units."""
+    both = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.Bidirectional)]
+    inner = {id(part) for x in both for part in (x.forward_layer, x.backward_layer)}
+    single = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.RNN) and id(x) not in inner]
+    return [
+        (layer, int(layer.output.shape[-1]))
+        for layer in [*single, *both]
+        if layer._inbound_nodes and not layer.return_sequences
+    ]
+
+
+def _is_only_way(model: Any, layer: Any) -> bool:
+    """Whether all that reaches the outputs of a functional model goes through a layer; taken for granted of others."""
+    nodes = [node for level in (getattr(model, "_nodes_by_depth", None) or {}).values() for node in level]
+    if not any(node.operation is layer for node in nodes):
+        return True
+    makers = {id(tensor): node for node in nodes for tensor in node.output_tensors}
+    waiting, seen = [id(tensor) for tensor in model.outputs], set()
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None or id(node) in seen or node.operation is layer:
+            continue
+        seen.add(id(node))
+        if not node.input_tensors:
+            return False
+        waiting += [id(tensor) for tensor in node.input_tensors]
+    return True
 
 
 def check_filters(model: Any) -> Iterator[Finding]:

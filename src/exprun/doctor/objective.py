@@ -34,6 +34,7 @@ class Objective:
         from_logits: whether it applies the softmax or sigmoid itself.
         name: for a person.
         losses: of outputs and labels, for each example, (batch,).
+        ignored: the class number that it skips; None where it skips none.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Objective:
     from_logits: bool
     name: str
     losses: Callable[[Any, Any], Any]
+    ignored: int | None = None
 
 
 def probed(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
@@ -62,8 +64,13 @@ def probed(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
     return Objective(kind, True, of_logits, name, losses)
 
 
-def of_keras(model: Any) -> Objective | None:
-    """The loss that a Keras model was compiled with; None where there are several or none."""
+def of_keras(model: Any, units: int = 0) -> Objective | None:
+    """The loss that a Keras model was compiled with; None where there are several or none.
+
+    Args:
+        model: it.
+        units: of its last layer; a loss of one's own is only tried out where they are known.
+    """
     loss = getattr(model, "loss", None)
     if loss is None and type(model).compute_loss is not keras.Model.compute_loss:
 
@@ -99,12 +106,12 @@ def of_keras(model: Any) -> Objective | None:
         value = tf.cast(tf.convert_to_tensor(value), tf.float32)
         return tf.reduce_mean(tf.reshape(value, [tf.shape(value)[0], -1]), 1) if value.shape.rank else value[None]
 
-    classes = int(model.output_shape[-1]) if kind == "unknown" else 0
+    classes = units if kind == "unknown" else 0
     if classes > 1 and _takes_logits(losses, tf.eye(classes)):
         kind, from_logits = "softmax", True
     elif classes > 1 and _takes_logits(losses, tf.range(classes)):
         kind, sparse, from_logits = "softmax", True, True
-    return Objective(kind, sparse, from_logits, name, losses)
+    return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None))
 
 
 def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:

@@ -133,6 +133,11 @@ def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
     return Pass(calls, _float(outputs), found.numpy(), float(penalty), gradients, penalties)
 
 
+def first_rows(inputs: Any, count: int) -> Any:
+    """The first examples of what a model takes: of an array, or of several in a dictionary or list."""
+    return keras.tree.map_structure(lambda part: part[:count], inputs)
+
+
 def called(model: Any, inputs: Any, training: bool) -> Any:
     """The outputs of a model, whether or not it knows a training mode."""
     return model(inputs, training=training) if model._call_has_training_arg else model(inputs)

@@ -11,7 +11,7 @@ from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
-from exprun.doctor.record import Call, Pass, called, passed, unchanged
+from exprun.doctor.record import Call, Pass, called, first_rows, passed, unchanged
 
 TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
@@ -40,13 +40,21 @@ def weighted_calls(calls: list[Call]) -> list[Call]:
     return [call for call in calls if isinstance(call.layer, WEIGHTED)]
 
 
-def check_signal(found: Pass, limits: Doctor) -> Iterator[Finding]:
-    """How the differences between images fare on their way through the depth."""
+def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[Finding]:
+    """How the differences between images fare on their way through the depth.
+
+    Args:
+        found: a pass.
+        limits: the thresholds.
+        several: inputs, where there are more than one: their sizes differ, so the largest is what counts.
+    """
     calls = weighted_calls(found.calls)
     if len(calls) < 2 or not np.isfinite(found.outputs).all():
         return
     first, last = calls[0], calls[-1]
     before, behind = spread(first.inputs), spread(last.inputs)
+    if several is not None:
+        before = max([before, *(spread(part) for part in keras.tree.flatten(several) if part.dtype.kind == "f")])
     if before <= 0:
         return
     ratio = behind / before
@@ -55,7 +63,7 @@ def check_signal(found: Pass, limits: Doctor) -> Iterator[Finding]:
     assert limits.exploding is not None
     # A few layers are still trained by an optimiser that takes every gradient for as large as the others.
     least = limits.vanishing if len(calls) > FEW else limits.vanishing / EASE
-    if ratio < least and behind < least:
+    if ratio < least and behind < least and several is None:
         yield Finding(
             "vanishing-signal",
             "error",
@@ -129,6 +137,39 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
         )
 
 
+def check_parts(
+    found: Pass, objective: Objective | None, inputs: Any, labels: np.ndarray, limits: Doctor
+) -> Iterator[Finding]:
+    """One of several inputs that is large and reaches a layer of weights as it is, alone or joined to others."""
+    assert limits.large_input is not None
+    if objective is None or found.losses is None:
+        return
+    calls = weighted_calls(found.calls)
+    for path, part in keras.tree.flatten_with_path(inputs):
+        if part.dtype.kind not in "iuf" or not np.isfinite(part).all() or (size := rms(part)) <= limits.large_input:
+            continue
+        taker = next((call for call in calls if _holds(np.asarray(call.inputs), part)), None)
+        if taker is not None and (harm := _harm(found, objective, labels, limits)):
+            name = f"input {path[-1]}"
+            yield Finding(
+                "unscaled-input",
+                "warning",
+                name,
+                f"Its values reach {taker.layer.name} as they are, around {size:.3g} (root mean square), where values "
+                f"near 1 are usual, and {harm}.",
+                numbers={"rms": size, "loss": float(found.losses.mean())},
+            )
+            return
+
+
+def _holds(whole: np.ndarray, part: np.ndarray) -> bool:
+    """Whether the last axis of an array has another one in it, unchanged."""
+    if whole.shape[:-1] != part.shape[:-1]:
+        return False
+    width, same = part.shape[-1], part.astype(np.float32)
+    return any(np.array_equal(whole[..., at : at + width], same) for at in range(whole.shape[-1] - width + 1))
+
+
 def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
     """Large inputs of a recurrent first layer, whose gates they hold at 0 or 1."""
     own = [layer for layer in getattr(model, "layers", []) if not isinstance(layer, keras.layers.InputLayer)]
@@ -146,18 +187,22 @@ def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Ite
 
 
 def check_tiny_input(found: Pass, limits: Doctor) -> Iterator[Finding]:
-    """Images scaled twice, in a network without a norm that would undo it."""
+    """Images scaled twice, or values of a very small unit, in a network without a norm that would undo it."""
     calls = weighted_calls(found.calls)
     assert limits.small_input is not None
-    if len(calls) < 2 or calls[0].inputs.shape.rank != 4 or any(isinstance(c.layer, NORMS) for c in found.calls):
+    assert limits.tiny_input is not None
+    if len(calls) < 2 or any(isinstance(c.layer, NORMS) for c in found.calls):
         return
-    if 0 < (size := rms(calls[0].inputs)) < limits.small_input:
+    images = calls[0].inputs.shape.rank == 4
+    least = limits.small_input if images else limits.tiny_input
+    if 0 < (size := rms(calls[0].inputs)) < least:
         yield Finding(
             "unscaled-input",
             "warning",
             "input",
-            f"Images reach {calls[0].layer.name} with values around {size:.2g} (root mean square), where values near 1 "
-            "are usual: divided by 255 twice, they have about 0.002.",
+            f"{'Images' if images else 'Inputs'} reach {calls[0].layer.name} with values around {size:.2g} (root mean "
+            f"square), where values near 1 are usual"
+            + (": divided by 255 twice, they have about 0.002." if images else "."),
             numbers={"rms": size},
         )
 
@@ -182,7 +227,7 @@ def _harm(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor)
     return ""
 
 
-def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+def check_gradients(model: Any, found: Pass, inputs: Any, limits: Doctor) -> Iterator[Finding]:
     """Variables without a gradient, gradients that vanish on their way back, and a penalty that outweighs them.
 
     Args:
@@ -197,8 +242,28 @@ def check_gradients(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor)
     without = [v for v, g in zip(variables, found.gradients, strict=True) if g is None]
     if without:
         yield _without_gradient(model, without, len(variables), inputs)
+    yield from _check_stuck(model, found)
     yield from check_vanishing(model, found, None, limits)
     yield from _check_penalty(variables, found, limits)
+
+
+def _check_stuck(model: Any, found: Pass) -> Iterator[Finding]:
+    """Matrices that start at zero and whose gradient is zero too, as they are multiplied with each other."""
+    zeros = [
+        (v, g)
+        for v, g in zip(model.trainable_variables, found.gradients, strict=True)
+        if g is not None and len(v.shape) > 1 and not np.asarray(v).any()
+    ]
+    if len(zeros) < 2 or any(g.any() for _, g in zeros):  # once one of them has moved, the others may
+        return
+    yield Finding(
+        "symmetric-init",
+        "error",
+        f"{', '.join(v.path for v, _ in zeros[:4])}{' and more' if len(zeros) > 4 else ''}",
+        f"{len(zeros)} matrices of weights start at 0, and their gradient is exactly 0: while each is multiplied with "
+        "another one that is 0, none of them moves.",
+        numbers={"variables": len(zeros)},
+    )
 
 
 def check_vanishing(model: Any, found: Pass, step: int | None, limits: Doctor) -> Iterator[Finding]:
@@ -221,7 +286,7 @@ def check_vanishing(model: Any, found: Pass, step: int | None, limits: Doctor) -
         )
 
 
-def _without_gradient(model: Any, without: list[Any], of: int, inputs: np.ndarray) -> Finding:
+def _without_gradient(model: Any, without: list[Any], of: int, inputs: Any) -> Finding:
     """Whether the layers of such variables have no say in the output at all, or the gradient is lost behind them."""
     lost = {id(v) for v in without}
     owners = [layer for layer in leaves(model) if any(id(v) in lost for v in layer.trainable_variables)]
@@ -229,7 +294,7 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: np.ndarra
     where = f"layer{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
     count = f"{len(without)} of {of} trainable variables get{'' if len(without) > 1 else 's'} no gradient from the loss"
     if owners:
-        plain, silent = (passed(model, inputs[:4], False, muted).outputs for muted in ((), owners))
+        plain, silent = (passed(model, first_rows(inputs, 4), False, muted).outputs for muted in ((), owners))
         if np.array_equal(plain, silent):
             evidence = f"{count}; with their layers' outputs set to zero, the output of the model stays the same."
             return Finding("bypassed-layers", "error", where, evidence, numbers={"variables": len(without)})
@@ -312,7 +377,7 @@ def check_dependence(found: Pass, step: int | None, limits: Doctor) -> Iterator[
         )
 
 
-def check_augmentation(model: Any, found: Pass, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
+def check_augmentation(model: Any, found: Pass, inputs: Any, limits: Doctor) -> Iterator[Finding]:
     """What reaches the first layer of weights in training mode against inference mode, for the same images.
 
     Args:

@@ -102,6 +102,7 @@ def check_task(
     outputs = found.outputs[:, None] if found.outputs.ndim == 1 else found.outputs
     units = outputs.shape[-1]
     if outputs.ndim != 2:
+        yield from check_range(objective, labels.values, units)
         return
     activations = output_activations(found.calls)
     activation = activations[-1] if activations else "linear"
@@ -131,8 +132,10 @@ def check_task(
         return
     match objective.kind:
         case "softmax":
-            yield from _check_encoding(objective, labels, units)
-            yield from _check_softmax(outputs, activation, objective)
+            wrong = list(_check_encoding(objective, labels, units))
+            yield from wrong
+            if not any(finding.cause == "wrong-loss" for finding in wrong):  # which decides about the activation
+                yield from _check_softmax(outputs, activation, objective)
         case "sigmoid":
             yield from _check_sigmoid(outputs, activation, objective, labels)
         case "error":
@@ -184,6 +187,37 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
         )
 
 
+def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
+    """A loss of one's own that compares class numbers with each unit as if they were amounts.
+
+    It does where it stays the same when each number is repeated for all units, and changes with what is repeated.
+    """
+    values, units = labels.values.astype(np.float32)[:MOST_ROWS], outputs.shape[-1]
+    whole = bool(np.isfinite(values).all() and (values == np.rint(values)).all())
+    if objective.kind != "unknown" or units < 2 or values.shape[1:] != (*outputs.shape[1:-1], 1):
+        return
+    if not whole or labels.least < 0 or not 1 < labels.most < units:
+        return
+    answers = outputs[: len(values)]
+    values = values[: len(answers)]
+    repeated = np.repeat(values, units, axis=-1)
+    others = repeated.copy()
+    others[..., 1:] = units - 1 - others[..., 1:]
+    try:
+        given, same, other = (np.asarray(objective.losses(answers, y)) for y in (values, repeated, others))
+    except Exception:  # a loss of one's own may take other shapes
+        return
+    if given.shape == same.shape == other.shape and np.allclose(given, same) and not np.allclose(given, other):
+        yield Finding(
+            "label-encoding",
+            "error",
+            "labels",
+            f"{objective.name} compares the class numbers, 0 to {labels.most:g}, with each of {units} units as if they "
+            "were amounts: it takes one-hot rows.",
+            numbers={"units": units},
+        )
+
+
 def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterator[Finding]:
     if labels.kind == "holes":
         empty = int((labels.values.sum(-1) == 0).sum())
@@ -196,11 +230,15 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
         )
         return
     if labels.kind == "amounts":
+        most = labels.values.reshape(len(labels.values), -1).sum(1).max(initial=0.0)
         yield Finding(
             "wrong-loss",
             "error",
             "loss",
-            f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to {labels.most:.3g}.",
+            f"{objective.name} is for one of many classes, but images have up to {most:g} labels at once."
+            if np.isin(labels.values, (0, 1)).all()
+            else f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to "
+            f"{labels.most:.3g}.",
         )
         return
     if objective.sparse == (labels.kind == "rows") and units > 1:
@@ -208,19 +246,35 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
         taken = "class numbers" if objective.sparse else "one-hot rows"
         yield Finding("label-encoding", "error", "labels", f"{objective.name} takes {taken}; the labels are {given}.")
         return
-    if not objective.sparse or units < 2:
+    yield from check_range(objective, labels.values, units)
+
+
+def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterator[Finding]:
+    """Class numbers that no unit stands for.
+
+    Args:
+        objective: the loss.
+        values: labels of images or of pixels, any shape.
+        units: of the last layer.
+    """
+    found = values[values != objective.ignored] if objective.ignored is not None else values
+    if not (objective.kind == "softmax" and objective.sparse) or units < 2 or not found.size:
         return
-    if labels.least < 0 or labels.most >= units:
-        from_one = labels.least == 1 and labels.most == units
-        wrong = "label-out-of-range" if labels.least < 0 or from_one else "output-units"
-        yield Finding(
-            wrong,
-            "error",
-            "labels" if wrong == "label-out-of-range" else "last layer",
-            f"The labels go from {labels.least:g} to {labels.most:g}, but the last layer has {units} units, for the "
-            f"classes 0 to {units - 1}.",
-            numbers={"least": labels.least, "most": labels.most, "units": units},
-        )
+    least, most = float(found.min()), float(found.max())
+    if least >= 0 and most < units:
+        return
+    known = found[(found >= 0) & (found < units)]
+    from_one = least == 1 and most == units
+    void = most > units + 1 and len(np.unique(found[found >= units])) == 1 and bool(known.size)
+    wrong = "label-out-of-range" if least < 0 or from_one or void else "output-units"
+    yield Finding(
+        wrong,
+        "error",
+        "labels" if wrong == "label-out-of-range" else "last layer",
+        f"The labels go from {least:g} to {most:g}, but the last layer has {units} units, for the classes 0 to "
+        f"{units - 1}." + (f" If {most:g} means none of them, the loss takes ignore_class={most:g}." if void else ""),
+        numbers={"least": least, "most": most, "units": units},
+    )
 
 
 def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective) -> Iterator[Finding]:
@@ -361,10 +415,28 @@ def _leaves_unit_interval(outputs: np.ndarray) -> bool:
     return bool(outputs.min() < 0 or outputs.max() > 1)
 
 
+def _no_target_of(objective: Objective, labels: Labels) -> str:
+    """Why a loss of relative errors cannot take such targets; empty where it can."""
+    name = objective.name.lower()
+    if labels.kind != "amounts":
+        return ""
+    if "percentage" in name and (labels.least < 0 < labels.most or (labels.values == 0).any()):
+        return (
+            f"divides by the target, but targets go from {labels.least:.3g} to {labels.most:.3g}: those near zero "
+            "count for all others"
+        )
+    if "logarithmic" in name and labels.least <= -1:
+        return f"takes the logarithm of 1 + target, but targets go down to {labels.least:.3g}"
+    return ""
+
+
 def _check_error(
     outputs: np.ndarray, activation: str, objective: Objective, labels: Labels, says_accuracy: bool
 ) -> Iterator[Finding]:
     units = outputs.shape[-1]
+    if reason := _no_target_of(objective, labels):
+        yield Finding("wrong-loss", "warning", "loss", f"{objective.name} {reason}.")
+        return
     targets = labels.values.shape[-1] if labels.values.ndim == 2 else 1
     if targets != units and labels.kind == "amounts":
         yield Finding(

@@ -30,6 +30,7 @@ UNEVEN = 1.2  # by how much the most frequent class may lie above one of as many
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
 LATE = 3  # evaluations in a row before lagging averages are more than the usual start
 EAGER = 2.0  # times as long as in training, an image in a probe
+ALIKE, MOVES = 0.1, 1e-5  # gradient beside those of weights that move by so much of their size in a step
 FREE = 1.0  # seconds that probes may take whatever their share
 WAITS = 20  # calls over which the waiting for images is averaged
 
@@ -258,7 +259,7 @@ class Watch:
                 yield from present
         if classes is not None and classes > 1 and found.outputs.ndim == 2 and found.outputs.shape[1] > 1:
             yield from self._collapsed(found, learned, step)
-        yield from self._updates(step, learned, bool(dead or vanished))
+        yield from self._updates(step, found, learned, bool(dead), bool(vanished))
 
     def _pass(self) -> Pass:
         if self.objective is None:
@@ -281,13 +282,15 @@ class Watch:
                 {"classes": wanted},
             )
 
-    def _updates(self, step: int, learned: bool, explained: bool) -> Iterator[Finding]:
+    def _updates(self, step: int, found: Pass, learned: bool, dead: bool, vanished: bool) -> Iterator[Finding]:
         """How far weights have moved since the last probe, beside their size.
 
         Args:
             step: of the optimiser.
+            found: what the probe shows.
             learned: whether the loss is below that of guessing.
-            explained: whether the probe shows why, if it is not.
+            dead: whether units are, so that nothing can move.
+            vanished: whether the gradient has.
         """
         assert self.limits.small_update is not None
         assert self.limits.large_update is not None
@@ -300,8 +303,11 @@ class Watch:
             float(np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-12)) / steps
             for (_, old), new in zip(before, now, strict=True)
         ]
-        typical = float(np.median(moved))
-        still = typical < self.limits.small_update and not learned
+        left = [] if dead or vanished else self._left_out(found, moved)
+        if self._streak("left-out", bool(left)):
+            yield self._left_out_finding(step, steps, left, len(moved))
+        typical = float(np.median([move for move in moved if move > 0] if left else moved))
+        still = typical < self.limits.small_update and not learned and not dead
         if self._streak("still", still, TWICE + 1):
             yield Finding(
                 "learning-rate-low",
@@ -313,7 +319,7 @@ class Watch:
                 {"moved": typical},
             )
         far = typical * steps > self.limits.large_update and steps >= LEAST_STEPS and self.guess is not None
-        if self._streak("far", far and not learned and not explained):
+        if self._streak("far", far and not learned and not (dead or vanished)):
             yield Finding(
                 "learning-rate-high",
                 "warning",
@@ -323,6 +329,39 @@ class Watch:
                 step,
                 {"moved": typical * steps},
             )
+
+    def _left_out(self, found: Pass, moved: list[float]) -> list[Any]:
+        """Weights that have not moved at all, though their gradient is as large as that of others that have."""
+        variables = self.model.trainable_variables
+        if len(found.gradients) != len(variables):
+            return []
+        both = [(v, g) for v, g in zip(variables, found.gradients, strict=True) if len(v.shape) > 1]
+        sizes = [
+            0.0 if g is None else float(np.linalg.norm(g) / max(float(np.linalg.norm(np.asarray(v))), 1e-12))
+            for v, g in both
+        ]
+        going = [size for size, move in zip(sizes, moved, strict=True) if move > MOVES]
+        if not going:
+            return []
+        least = ALIKE * float(np.median(going))
+        return [
+            v
+            for (v, _), size, move in zip(both, sizes, moved, strict=True)
+            if move == 0 and size > least and v.name != "embeddings"  # whose rare rows wait for their turn
+        ]
+
+    def _left_out_finding(self, step: int, steps: int, left: list[Any], of: int) -> Finding:
+        lost = {id(v) for v in left}
+        owners = [x for x in graph.leaves(self.model) if any(id(v) in lost for v in x.trainable_variables)]
+        return Finding(
+            "untrained-variables",
+            "error",
+            f"layer{'s' if len(owners) > 1 else ''} {graph.named(owners)}",
+            f"In {steps} steps {len(left)} of {of} matrices of weights have not moved at all, though they have a "
+            "gradient as the others have: the step does not update them.",
+            step,
+            {"variables": len(left)},
+        )
 
     def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
         self._lowest_val = min(self._lowest_val, loss if np.isfinite(loss) else np.inf)
