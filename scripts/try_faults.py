@@ -67,7 +67,8 @@ def main() -> int:
             "date": f"{datetime.date.today()}",
             "cores": len(os.sched_getaffinity(0)),
         }
-        with file_lock(RECORDS.with_suffix(".lock"), wait=True):
+        (ROOT / "outputs").mkdir(exist_ok=True)
+        with file_lock(ROOT / "outputs" / ".faults.lock", wait=True):
             write_whole(RECORDS, json.dumps(records() | {name: note}, indent=1, ensure_ascii=False) + "\n")
             write_page()
         lost += len(row.lost)
