@@ -33,10 +33,10 @@ def made(monkeypatch):
     "varied",
     [
         ["seed=1"],
-        ["optim.learning_rate=0.003"],
+        pytest.param(["optim.learning_rate=0.003"], marks=pytest.mark.slow),
         ["schedule=cosine", "trainer.epochs=2"],
-        ["trainer.label_smoothing=0"],
-        ["augment.crop=2"],
+        pytest.param(["trainer.label_smoothing=0"], marks=pytest.mark.slow),
+        pytest.param(["augment.crop=2"], marks=pytest.mark.slow),
         ["init=orthogonal"],
     ],
     ids=lambda words: words[0],

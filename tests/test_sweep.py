@@ -234,6 +234,7 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys
     assert status_of(replaced) == "FINISHED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "said"), [("commit", "its commit was another"), ("data_fingerprint", "its images were")]
 )
@@ -249,6 +250,7 @@ def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     assert "1 trained, 1 kept from before" in text
 
 
+@pytest.mark.slow
 def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     words = ["sweep=tuned", "optim=sgd_momentum,rmsprop", "seed=0,1", "sweep.rates=[0.001,1]"]
     code, text = swept(capsys, *words)
@@ -269,6 +271,7 @@ def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     assert "sweep: 8 runs: 8 kept from before." in text
 
 
+@pytest.mark.slow
 def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys):
     words = ["sweep=tuned", "seed=0,1", "sweep.rates=[0.001,1]"]
     swept(capsys, *words)
@@ -284,6 +287,7 @@ def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys
     assert "sweep: 4 runs: 2 trained, 2 kept from before." in text
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_is_not_resumed_under_another_config(tmp_path, capsys):
     swept(capsys, "norm=none,batch")
     (folder,) = folders(tmp_path)
@@ -295,6 +299,7 @@ def test_a_run_that_was_stopped_is_not_resumed_under_another_config(tmp_path, ca
     assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
 
 
+@pytest.mark.slow
 def test_other_limits_are_a_change(tmp_path, capsys):
     swept(capsys, "seed=0,1")
     (folder,) = folders(tmp_path)
@@ -304,6 +309,7 @@ def test_other_limits_are_a_change(tmp_path, capsys):
     assert "anew, for trainer.max_steps was 9, not 4" in text
 
 
+@pytest.mark.slow
 def test_a_rate_that_diverges_is_an_answer_and_no_failure(tmp_path, capsys):
     words = ["sweep=tuned", "seed=0,1", "sweep.rates=[1,1e5]", "norm=none", "input=raw"]
     code, text = swept(capsys, *words)
@@ -320,6 +326,7 @@ def test_only_a_multirun_takes_what_says_which_runs_there_are(capsys):
         assert "there is one" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_tuning_runs_alone_are_no_comparison(tmp_path, capsys):
     swept(capsys, "sweep=tuned", "seed=0,1", "sweep.rates=[0.1,1]")
     (folder,) = folders(tmp_path)
@@ -329,6 +336,7 @@ def test_tuning_runs_alone_are_no_comparison(tmp_path, capsys):
     assert "only the runs that choose the learning rates" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_folder_of_ones_own_goes_on_there(tmp_path, capsys):
     code, _ = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
     assert code == 0

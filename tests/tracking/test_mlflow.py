@@ -136,6 +136,7 @@ def test_flat_leaves_out_what_is_off():
     assert flat({"a": {"b": 1, "c": None}, "d": [1, 2]}) == {"a.b": "1", "d": "[1, 2]"}
 
 
+@pytest.mark.slow
 def test_two_first_starts_at_once_both_arrive(tmp_path):
     words = [sys.executable, "-m", "exprun", "experiment=smoke", "progress=quiet", "trainer.epochs=1"]
     both = [subprocess.Popen([*words, f"seed={seed}"], stderr=subprocess.PIPE, text=True) for seed in (0, 1)]

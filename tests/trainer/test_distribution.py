@@ -44,6 +44,7 @@ def python(code: list[str], **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_virtual_devices_train_as_one_does(tmp_path):
     process = python(["-c", VIRTUAL])
     out, err = process.communicate(timeout=400)
