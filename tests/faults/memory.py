@@ -67,7 +67,7 @@ def streams(folder: Path, times: int) -> Row:
     del images
     np.save(root / "y_train.npy", (np.arange(PICTURES) % 4).astype(np.int32))
     words = [*SMALL, "data=arrays", f"data.root={root}", "model.layers=[{conv: 4, stride: 4}, {pool: max}, flatten]"]
-    words += ["trainer.max_steps=60", "trainer.batch_size=64", "input=scale01", "run_dir=outputs/runs/it"]
+    words += ["trainer.max_steps=60", "trainer.batch_size=64", "input=symmetric", "run_dir=outputs/runs/it"]
     for number in range(times):
         place = folder / f"{number}"
         place.mkdir()
