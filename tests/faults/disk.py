@@ -27,13 +27,14 @@ KILOBYTES = 4000
 
 def can_mount() -> bool:
     """Whether this user may mount a file system."""
-    with contextlib.suppress(OSError, subprocess.CalledProcessError), _small(64):
+    with contextlib.suppress(OSError, subprocess.CalledProcessError), small_disk(64):
         return True
     return False
 
 
 @contextlib.contextmanager
-def _small(kilobytes: int) -> Iterator[Path]:
+def small_disk(kilobytes: int) -> Iterator[Path]:
+    """A file system of so many kilobytes; yields its folder."""
     place = Path(tempfile.mkdtemp(prefix="small"))
     try:
         command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
@@ -64,7 +65,7 @@ def full(folder: Path, times: int) -> Row:
         case = cases[number % len(cases)]
         place = folder / f"{number}"
         place.mkdir()
-        with row.attempt(case.__name__.strip("_")), _small(KILOBYTES) as small:
+        with row.attempt(case.__name__.strip("_")), small_disk(KILOBYTES) as small:
             case(place, small, root)
     return row
 

@@ -52,11 +52,12 @@ def _arrived(place: Path, run_dir: Path, store: Path | None = None) -> None:
     compare_points(run_dir, rows)
 
 
-def _deliver(place: Path, port: int) -> None:
-    """What has not arrived by itself is delivered by one command."""
+def _arrives(place: Path, port: int) -> None:
+    """The run is whole, and in the server's database by itself or by one command."""
     if "MLflow has not taken the run" in said(place):
         with mlflow_server(place, port=port):
             assert run(place, "sync") == 0, said(place)[-1500:]
+    _arrived(place, _whole(place))
 
 
 def _away_at_start(place: Path, root: Path) -> None:
@@ -65,8 +66,7 @@ def _away_at_start(place: Path, root: Path) -> None:
     until(process, lambda: "epoch 5/" in said(place))
     with mlflow_server(place, port=port):
         assert process.wait(300) == 0, said(place)[-1500:]
-    _deliver(place, port)
-    _arrived(place, _whole(place))
+    _arrives(place, port)
 
 
 def _dies_in_training(place: Path, root: Path) -> None:
@@ -78,8 +78,7 @@ def _dies_in_training(place: Path, root: Path) -> None:
     time.sleep(1)
     with mlflow_server(place, port=port):
         assert process.wait(300) == 0, said(place)[-1500:]
-    _deliver(place, port)
-    _arrived(place, _whole(place))
+    _arrives(place, port)
 
 
 def _stands_still(place: Path, root: Path) -> None:
@@ -93,8 +92,7 @@ def _stands_still(place: Path, root: Path) -> None:
             os.killpg(server.pid, signal.SIGCONT)
             time.sleep(0.2)
         assert process.wait(300) == 0, said(place)[-1500:]
-    _deliver(place, port)
-    _arrived(place, _whole(place))
+    _arrives(place, port)
 
 
 def _dies_at_end(place: Path, root: Path) -> None:
@@ -104,8 +102,7 @@ def _dies_at_end(place: Path, root: Path) -> None:
         until(process, lambda: "epoch 150/150" in said(place))
         os.killpg(server.pid, signal.SIGKILL)
         assert process.wait(300) == 0, said(place)[-1500:]
-    _deliver(place, port)
-    _arrived(place, _whole(place))
+    _arrives(place, port)
 
 
 def _never(place: Path, root: Path) -> None:

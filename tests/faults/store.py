@@ -5,11 +5,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from faults.common import Row, check_store, pictures, run, runs_in, said, start, status, until, words_of
+from faults.disk import small_disk
 
 
 def broken(folder: Path, times: int) -> Row:
@@ -72,16 +72,11 @@ def _locked(place: Path, made: Path, root: Path) -> None:
 
 
 def _read_only(place: Path, made: Path, root: Path) -> None:
-    mount = Path(tempfile.mkdtemp(prefix="small"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(mount)], check=True)
-    try:
+    with small_disk(40_000) as mount:
         shutil.copy(made, mount / "store.db")
         subprocess.run(["mount", "-o", "remount,ro", str(mount)], check=True)
         words = words_of(root, f"tracking.uri=sqlite:///{mount}/store.db")
         assert run(place, *words) == 0, said(place)[-1500:]
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=True)
-        mount.rmdir()
     assert "read-only" in said(place).lower() or "readonly" in said(place).lower(), said(place)[-1500:]
     _elsewhere(place, _finished(place, warned=True))
 
