@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.config import disable_op_determinism
 
 from doctor.programs import data
 from exprun.doctor import Doctor
@@ -24,6 +25,12 @@ FEW = (
 
 
 NO_PROGRAMS = ("data", "far", "more", "verify", "wide")
+
+
+@pytest.fixture(autouse=True)
+def _any_order():
+    """As in a new process, whatever the tests before have switched on in this one."""
+    disable_op_determinism()
 
 
 def run(name, repaired):
@@ -103,6 +110,14 @@ def test_an_input_pipeline_that_is_slower_than_the_step():
     doctor = Doctor(report=lambda text: None)
     network().fit(slowly(), epochs=1, steps_per_epoch=25, verbose=0, callbacks=[doctor])
     assert ("slow-input", "note") in [(f.cause, f.severity) for f in doctor.findings]
+
+
+def test_where_every_operation_must_be_deterministic():
+    (x, y), _ = data.digits(8)
+    tf.config.experimental.enable_op_determinism()
+    doctor = Doctor(report=lambda text: None)
+    network().fit(x[:320] / 255, y[:320], epochs=1, verbose=0, callbacks=[doctor])
+    assert "slow-input" not in {f.cause for f in doctor.findings}
 
 
 class OwnStep(keras.Model):

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import yaml
 from pydantic import TypeAdapter
+from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from exprun.config.options import shipped_conf
 from exprun.config.schema import Doctor as Limits
@@ -97,7 +98,7 @@ class _Tap:
         self.inputs: Any = None
         self.labels: Any = None
         self.weights: Any = None
-        self.arrived: Any = None  # when the batch was there, in seconds since the epoch
+        self.arrived: Any = None  # when the batch was there, in seconds since the epoch, where a graph may ask
         self.weighted = False
         self.several = False  # inputs
         # XLA takes no variable of changing shape, so there the copy goes around what it compiles.
@@ -153,16 +154,18 @@ class _Tap:
         self.several = not isinstance(x, tf.Tensor)
         if self.inputs is None:
             self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
-            with tf.device("CPU:0"):
-                self.arrived = _variable(tf.zeros([], tf.float64))
+            if not is_op_determinism_enabled():  # which forbids the clock
+                with tf.device("CPU:0"):
+                    self.arrived = _variable(tf.zeros([], tf.float64))
             self.weights = _variable(weights) if isinstance(weights, tf.Tensor) else None
         for variable, part in zip(keras.tree.flatten(self.inputs), parts, strict=True):
             variable.assign(part)
         self.labels.assign(y)
         if self.weights is not None:
             self.weights.assign(weights)
-        with tf.control_dependencies(parts), tf.device("CPU:0"):
-            self.arrived.assign(tf.timestamp())
+        if self.arrived is not None:
+            with tf.control_dependencies(parts), tf.device("CPU:0"):
+                self.arrived.assign(tf.timestamp())
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """The last batch: inputs, labels and weights; None where there are several inputs."""
