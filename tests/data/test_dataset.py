@@ -1,5 +1,6 @@
 """The splits of a run, what decides them, and the cache of decoded images."""
 
+import errno
 import multiprocessing
 import os
 from dataclasses import replace
@@ -193,7 +194,7 @@ def test_moving_rows_between_splits_changes_the_fingerprint(pool):
 def reads():
     """Counts how often a pool is made."""
 
-    def read():
+    def read(_):
         read.count += 1
         return Pool(
             np.full((6, 2, 2, 1), 7, np.uint8), np.arange(6, dtype=np.int32) % 2, ["a", "b"], np.zeros(6, np.uint8)
@@ -234,9 +235,9 @@ def test_a_damaged_entry_is_built_again(tmp_path, reads, file, damage):
 
 
 def test_another_process_may_finish_first(tmp_path, reads):
-    def slow():
+    def slow(allocate):
         cached(tmp_path, KEY, reads)
-        return reads()
+        return reads(allocate)
 
     assert cached(tmp_path, KEY, slow).images.shape == (6, 2, 2, 1)
     assert len(list(tmp_path.iterdir())) == 1
@@ -262,6 +263,32 @@ def test_what_killed_builds_left_goes_after_a_day(tmp_path, reads):
     cached(tmp_path, {**KEY, "size": 3}, reads)
     assert not old.exists()
     assert new.exists()
+
+
+def filled(allocate):
+    images = allocate((6, 2, 2, 1))
+    images[:] = np.arange(6, dtype=np.uint8)[:, None, None, None]
+    filled.room = images
+    return Pool(images, np.arange(6, dtype=np.int32) % 2, ["a", "b"], np.zeros(6, np.uint8))
+
+
+def test_images_are_written_where_the_cache_keeps_them(tmp_path):
+    pool = cached(tmp_path, KEY, filled)
+    assert isinstance(filled.room, np.memmap)
+    assert [pool.images[i, 0, 0, 0] for i in range(6)] == list(range(6))
+    (entry,) = tmp_path.iterdir()
+    assert sorted(path.name for path in entry.iterdir()) == ["images.npy", "labels.npy", "meta.json", "parts.npy"]
+    assert cached(tmp_path, KEY, None).fingerprint == pool.fingerprint
+
+
+def test_images_for_which_the_disk_has_no_room_are_read_into_memory(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache_module.os, "posix_fallocate", full)
+    pool = cached(tmp_path, KEY, filled)
+    assert not isinstance(filled.room, np.memmap)
+    np.testing.assert_array_equal(pool.images, filled.room)
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, reads):

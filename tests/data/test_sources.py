@@ -20,7 +20,7 @@ from PIL import Image
 from exprun.config.errors import DataError
 from exprun.config.schema import Data
 from exprun.data import load, sources
-from exprun.data.pool import TEST, TRAIN, VALIDATION
+from exprun.data.pool import TEST, TRAIN, VALIDATION, in_memory
 from exprun.data.sources import IDX, locate
 
 RNG = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def _no_network_and_no_files_of_this_machine(tmp_path, monkeypatch):
 
 
 def read(**config):
-    return locate(Data(**config)).read()
+    return locate(Data(**config)).read(in_memory)
 
 
 def refused(**config):

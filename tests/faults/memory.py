@@ -52,7 +52,7 @@ def _limited(place: Path, group: Path, *words: str) -> int:
     return done.returncode
 
 
-SMALL = ["model=cnn", "augment=none", "doctor=none", "tracking=none", "progress=plain", "trainer.precision=float32"]
+SMALL = ["model=cnn", "augment=none", "tracking=none", "progress=plain", "trainer.precision=float32"]
 
 
 def streams(folder: Path, times: int) -> Row:

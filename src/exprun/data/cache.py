@@ -12,14 +12,15 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exprun.data.pool import Pool
+from exprun.data.pool import Allocate, Pool, in_memory
 from exprun.files import write_whole
 
 LAYOUT = 2  # of the entries; another number leaves the old ones unused
@@ -67,47 +68,79 @@ def file_key(paths: Sequence[str | Path], index: Path) -> str:
     return content.hexdigest()
 
 
-def cached(folder: Path, key: dict[str, Any], read: Callable[[], Pool]) -> Pool:
+def cached(folder: Path, key: dict[str, Any], read: Callable[[Allocate], Pool]) -> Pool:
     """The pool that `read` makes, from the cache where it is there.
 
     Args:
         folder: of the cache.
         key: all that the pool depends on.
-        read: makes the pool; called where the entry is missing or damaged.
+        read: makes the pool, with room for its images; called where the entry is missing or damaged.
     """
     name = hashlib.sha256(json.dumps([LAYOUT, key], sort_keys=True, default=str).encode()).hexdigest()[:24]
     entry = folder / f"{key['name']}-{name}"
     found = _open(entry)
     if found is not None:
         return found
-    pool = read()
-    pool.fingerprint = _fingerprint(pool)
-    try:
-        _store(entry, pool)
-    except OSError:
-        return pool  # a cache that cannot be written costs time, not the run
+    with _building(entry) as place:
+        pool = read(partial(_on_disk, place) if place else in_memory)
+        pool.fingerprint = _fingerprint(pool)
+        # A cache that cannot be written costs time, not the run.
+        with contextlib.suppress(OSError):
+            if place:
+                _store(entry, place, pool)
     return _open(entry) or pool
 
 
-def _store(entry: Path, pool: Pool) -> None:
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    for left in entry.parent.glob(".*-*"):  # by a build that was killed
-        with contextlib.suppress(OSError):
-            if left.is_dir() and left.stat().st_mtime < time.time() - DAY:
-                shutil.rmtree(left)
-    building = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+@contextlib.contextmanager
+def _building(entry: Path) -> Iterator[Path | None]:
+    """A folder beside the entry, which is gone afterwards; None where there can be none."""
     try:
-        for name in ARRAYS:
-            np.save(building / f"{name}.npy", getattr(pool, name))
-        sums = {name: _sums(getattr(pool, name)) for name in ARRAYS}
-        meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint, "sums": sums}
-        (building / "meta.json").write_text(json.dumps(meta))
-        if _open(entry) is None:
-            shutil.rmtree(entry, ignore_errors=True)  # damaged
-        with contextlib.suppress(OSError):  # another process was first
-            os.rename(building, entry)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        for left in entry.parent.glob(".*-*"):  # by a build that was killed
+            with contextlib.suppress(OSError):
+                if left.is_dir() and left.stat().st_mtime < time.time() - DAY:
+                    shutil.rmtree(left)
+        place = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    except OSError:
+        place = None
+    try:
+        yield place
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        if place:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _on_disk(place: Path, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Room for images in a file that is memory-mapped; in memory where the disk has none."""
+    path = Path(tempfile.mkdtemp(dir=place)) / "images.npy"
+    try:
+        images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+        with open(path, "r+b") as file:
+            # Taken at once: a disk that is full when a mapped page is written ends the process.
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except (OSError, AttributeError):
+        path.unlink(missing_ok=True)
+        return in_memory(shape)
+    return images
+
+
+def _store(entry: Path, place: Path, pool: Pool) -> None:
+    made = place / "entry"
+    made.mkdir()
+    for name in ARRAYS:
+        array, path = getattr(pool, name), made / f"{name}.npy"
+        if isinstance(array, np.memmap) and place in Path(str(array.filename)).parents:
+            array.flush()
+            os.rename(str(array.filename), path)
+        else:
+            np.save(path, array)
+    sums = {name: _sums(getattr(pool, name)) for name in ARRAYS}
+    meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint, "sums": sums}
+    (made / "meta.json").write_text(json.dumps(meta))
+    if _open(entry) is None:
+        shutil.rmtree(entry, ignore_errors=True)  # damaged
+    with contextlib.suppress(OSError):  # another process was first
+        os.rename(made, entry)
 
 
 def _open(entry: Path) -> Pool | None:

@@ -9,8 +9,10 @@ import numpy as np
 from exprun.config.errors import DataError
 from exprun.config.schema import Data
 from exprun.data.cache import cached, file_key
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool
 from exprun.data.sources import locate
+
+PIECE = 256  # images that are changed at a time
 
 
 @dataclass(frozen=True)
@@ -81,21 +83,26 @@ def load(data: Data) -> Dataset:
         "channels": data.channels,
         "corrupt": data.corrupt,
     }
-    pool = cached(folder, key, lambda: _shaped(source.read(), data))
+    pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
     return split(pool, data)
 
 
-def _shaped(pool: Pool, data: Data) -> Pool:
+def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:
     """The pool with images of the size and the channels that the config asks for."""
-    images = pool.images
-    if data.channels is not None and images.shape[3] != data.channels:
-        if images.shape[3] not in (1, 3):
-            raise DataError(f"The images have {images.shape[3]} channels, which cannot be made {data.channels}.")
-        # ITU-R 601 luma, as Pillow's mode L.
-        grey = lambda x: np.rint(x @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]  # noqa: E731
-        images = np.repeat(images, 3, axis=3) if data.channels == 3 else grey(images)
-    if data.size is not None and images.shape[1:3] != (data.size, data.size):
-        images = _resized(images, data.size)
+    count, height, width, channels = pool.images.shape
+    shape = (count, data.size or height, data.size or width, data.channels or channels)
+    if shape == pool.images.shape:
+        return pool
+    if shape[3] != channels and channels not in (1, 3):
+        raise DataError(f"The images have {channels} channels, which cannot be made {data.channels}.")
+    images = allocate(shape)
+    for start in range(0, count, PIECE):
+        piece = pool.images[start : start + PIECE]
+        if shape[3] != channels:
+            # ITU-R 601 luma, as Pillow's mode L.
+            grey = lambda x: np.rint(x @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]  # noqa: E731
+            piece = np.repeat(piece, 3, axis=3) if shape[3] == 3 else grey(piece)
+        images[start : start + PIECE] = piece if piece.shape[1:3] == shape[1:3] else _resized(piece, shape[1])
     pool.images = images
     return pool
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from exprun.config.errors import DataError, one_line
 from exprun.config.schema import Data
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool, Source, plain
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 # Formats that decode in Pillow alone; EPS, for one, would start another program.
@@ -64,13 +64,13 @@ def locate_folder(data: Data) -> Source:
         raise DataError(f"{root}: class {strange[0]} has no training pictures.")
     labelling = "\n".join(f"{file.removeprefix(str(root))}\0{name}\0{part}" for file, name, part in found)
     key = hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest()
-    return Source([file for file, _, _ in found], lambda: _read(found, classes, data), key)
+    return Source([file for file, _, _ in found], lambda allocate: _read(found, classes, data, allocate), key)
 
 
-def _read(found: list[tuple[str, str, int]], classes: list[str], data: Data) -> Pool:
+def _read(found: list[tuple[str, str, int]], classes: list[str], data: Data, allocate: Allocate) -> Pool:
     size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found])
     mode = "L" if data.channels == 1 else "RGB"
-    images = np.empty((len(found), size[1], size[0], 1 if mode == "L" else 3), np.uint8)
+    images = allocate((len(found), size[1], size[0], 1 if mode == "L" else 3))
     skipped: dict[int, str] = {}
 
     def decode(index: int) -> None:
@@ -97,7 +97,9 @@ def _read(found: list[tuple[str, str, int]], classes: list[str], data: Data) -> 
         raise DataError(f"None of the {len(found)} pictures can be read, the first is {skipped[0]}.")
     keep = np.array([index not in skipped for index in range(len(found))], bool)
     if len(skipped):
-        images = images[keep]
+        every, images = images, allocate((int(keep.sum()), *images.shape[1:]))
+        for place, index in enumerate(np.flatnonzero(keep)):
+            images[place] = every[index]
     labels = np.array([classes.index(name) for _, name, _ in found], np.int32)[keep]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
     if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):

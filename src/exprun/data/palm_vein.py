@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from exprun.config.checks import person_names
-from exprun.data.pool import TRAIN, Pool
+from exprun.data.pool import TRAIN, Allocate, Pool, in_memory
 
 SPAN = 1.66  # sides that a pattern covers: an image turned, shrunk and shifted to its limits stays inside
 CANVAS = 512  # pixels of a pattern as drawn
@@ -31,7 +31,7 @@ ABSORPTION = (2.6, 4.0)
 BLACK = 0.4  # of the light on plain skin: what is darker is black
 
 
-def draw(people: int, images_per_person: int, size: int, first_person: int = 0) -> Pool:
+def draw(people: int, images_per_person: int, size: int, first_person: int = 0, allocate: Allocate = in_memory) -> Pool:
     """The images of `people` people, numbered from `first_person`; all of them training images.
 
     An image depends on the numbers of its person and of itself and on `size`, on nothing else.
@@ -39,15 +39,15 @@ def draw(people: int, images_per_person: int, size: int, first_person: int = 0) 
     Returns:
         uint8 images (people · images_per_person, size, size, 1), person by person.
     """
-    images = np.empty((people, images_per_person, size, size), np.uint8)
+    images = allocate((people * images_per_person, size, size, 1))
     numbers = range(first_person, first_person + people)
-    for number, own in zip(numbers, images, strict=True):
+    for number, own in zip(numbers, images.reshape(people, images_per_person, size, size), strict=True):
         veins = _pattern(np.random.default_rng([PATTERN, number]), math.ceil(SPAN * size * 1.5))
         for index in range(images_per_person):
             own[index] = _image(veins, np.random.default_rng([IMAGE, number, index]), size)
     labels = np.repeat(np.arange(people, dtype=np.int32), images_per_person)
     classes = list(person_names(first_person, people))
-    return Pool(images.reshape(-1, size, size, 1), labels, classes, np.full(len(labels), TRAIN, np.uint8))
+    return Pool(images, labels, classes, np.full(len(labels), TRAIN, np.uint8))
 
 
 def _pattern(rng: np.random.Generator, side: int) -> np.ndarray:

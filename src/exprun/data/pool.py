@@ -10,6 +10,8 @@ import numpy as np
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
+Allocate = Callable[[tuple[int, int, int, int]], np.ndarray]  # room for images, uint8, of a shape
+
 
 @dataclass
 class Pool:
@@ -33,11 +35,23 @@ class Pool:
 
 
 class Source(NamedTuple):
-    """The files of a set, and what reads them."""
+    """The files of a set, and what reads them.
+
+    Args:
+        files: all that the images depend on.
+        read: makes the pool; images that may be many are written into room that it asks for, which may
+            be a file, so that a set does not have to fit into memory.
+        labelling: what the places of the files say beyond their content.
+    """
 
     files: Sequence[str | Path]
-    read: Callable[[], Pool]
-    labelling: str = ""  # what the places of the files say beyond their content
+    read: Callable[[Allocate], Pool]
+    labelling: str = ""
+
+
+def in_memory(shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Room for images in memory."""
+    return np.empty(shape, np.uint8)
 
 
 def plain(name: str) -> str:

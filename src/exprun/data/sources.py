@@ -24,7 +24,7 @@ from exprun.config.errors import DataError, one_line
 from exprun.config.schema import Data
 from exprun.data import palm_vein
 from exprun.data.folder import locate_folder
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Pool, Source, plain
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
 
 MAX_CLASSES = 100_000
 PALM_SIZE = 224  # pixels, where data.size leaves it open
@@ -86,7 +86,7 @@ def locate(data: Data) -> Source:
             return _mnist(data)
         case "fashion_mnist":
             files = _find_idx(_folders(data, "fashion-mnist")) or _download_idx(data)
-            return Source(files, lambda: _read_idx(files, data.name))
+            return Source(files, lambda _: _read_idx(files, data.name))
         case "cifar10" | "cifar100":
             return _cifar(data)
         case "palm_vein":
@@ -143,7 +143,7 @@ def _digits() -> Source:
         raise DataError("data=digits needs scikit-learn, which carries the images: pip install scikit-learn.")
     file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
-    def read() -> Pool:
+    def read(_: Allocate) -> Pool:
         rows = np.loadtxt(file, delimiter=",")
         images = np.rint(rows[:, :-1].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
         return _pool("digits", images, rows[:, -1], np.zeros(len(rows)))
@@ -157,18 +157,17 @@ def _palm_vein(data: Data) -> Source:
     assert people is not None
     assert each is not None
     assert first is not None
-    return Source(
-        [Path(palm_vein.__file__)], lambda: palm_vein.draw(people, each, size, first), f"{people} {each} {first}"
-    )
+    read = lambda allocate: palm_vein.draw(people, each, size, first, allocate)  # noqa: E731
+    return Source([Path(palm_vein.__file__)], read, f"{people} {each} {first}")
 
 
 def _mnist(data: Data) -> Source:
     folders = _folders(data, "mnist", "MNIST/raw")
     if files := _find_idx(folders):
-        return Source(files, lambda: _read_idx(files, "mnist"))
+        return Source(files, lambda _: _read_idx(files, "mnist"))
     file = next((f / "mnist.npz" for f in folders if (f / "mnist.npz").is_file()), None) or _download(data, "mnist.npz")
 
-    def read() -> Pool:
+    def read(_: Allocate) -> Pool:
         arrays = _load_npz(file)
         if missing := [name for name in ("x_train", "y_train", "x_test", "y_test") if name not in arrays]:
             raise DataError(f"{file} lacks {', '.join(missing)}.")
@@ -263,7 +262,7 @@ def _cifar(data: Data) -> Source:
         archives = [f / archive_name for f in folders] + [f / f"{folder_name}.tar.gz" for f in folders]
         files = [next((a for a in archives if a.is_file()), None) or _download(data, archive_name)]
 
-    def read() -> Pool:
+    def read(_: Allocate) -> Pool:
         content = _members(files[0], names) if folder is None else {n: (folder / n).read_bytes() for n in names}
         batches = [_unpickle(content[name], name) for name in names]
         try:
@@ -298,9 +297,9 @@ def _members(archive: Path, names: list[str]) -> dict[str, bytes]:
 
 
 def _load_npz(file: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, by name; one .npy file is the array of its name."""
+    """All arrays of an .npz file, by name; one .npy file is the array of its name, memory-mapped."""
     try:
-        found = np.load(file, allow_pickle=False)
+        found = np.load(file, mmap_mode="r", allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {file.stem: found}
         with found as npz:
@@ -317,18 +316,18 @@ def _arrays(data: Data) -> Source:
         raise DataError(f"data.root={data.root} does not exist.")
     files = [root] if root.is_file() else sorted(root.glob("*.npy"))
 
-    def read() -> Pool:
+    def read(allocate: Allocate) -> Pool:
         arrays: dict[str, np.ndarray] = {}
         for file in files:
             arrays |= _load_npz(file)
-        return _pool_of_arrays(arrays, root)
+        return _pool_of_arrays(arrays, root, allocate)
 
     if not files or (root.is_file() and root.suffix != ".npz"):
         raise DataError(f"data.root={data.root} is no .npz file and holds no .npy files.")
     return Source(files, read)
 
 
-def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
+def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocate) -> Pool:
     images, labels, parts = [], [], []
     for part, name in ((TRAIN, "train"), (VALIDATION, "val"), (TEST, "test")):
         x, y = arrays.get(f"x_{name}"), arrays.get(f"y_{name}")
@@ -360,7 +359,18 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path) -> Pool:
     classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
     if len(classes) < count:
         raise DataError(f"{root}: labels reach {count - 1}, but there are {len(classes)} classes.")
-    return _pool("arrays", np.concatenate(images), np.concatenate(labels), np.concatenate(parts), classes)
+    return _pool("arrays", _joined(images, allocate), np.concatenate(labels), np.concatenate(parts), classes)
+
+
+def _joined(images: list[np.ndarray], allocate: Allocate) -> np.ndarray:
+    """Images of several arrays, one after the other."""
+    if len(images) == 1:
+        return images[0]
+    together, done = allocate((sum(map(len, images)), *images[0].shape[1:])), 0
+    for part in images:
+        together[done : done + len(part)] = part
+        done += len(part)
+    return together
 
 
 def _class_numbers(y: np.ndarray, place: str) -> np.ndarray:
