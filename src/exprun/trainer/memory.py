@@ -30,8 +30,9 @@ def available(root: Path = Path("/")) -> int | None:
     """Bytes that are left of it; None where the system does not tell."""
     found = []
     try:
-        pages = int((root / "proc/self/statm").read_text().split()[1])
-        found += [limit - pages * os.sysconf("SC_PAGE_SIZE") for limit in _limits(root)]
+        resident, shared = map(int, (root / "proc/self/statm").read_text().split()[1:3])
+        own = (resident - shared) * os.sysconf("SC_PAGE_SIZE")  # pages of files can be dropped
+        found += [limit - own for limit in _limits(root)]
         lines = (root / "proc/meminfo").read_text().splitlines()
         found += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
     except (OSError, ValueError, IndexError):
@@ -91,6 +92,6 @@ def check_batch(model: Any, precision: str, batch: int, left: int | None) -> Non
         return
     fits = 2 ** int(math.log2(max(1.0, left / (USUAL * one))))
     raise RunError(
-        f"A batch of {batch} images takes {SURE * one * batch / 2**30:.0f} GB at least, and {left / 2**30:.1f} GB of "
+        f"A batch of {batch} images takes {SURE * one * batch / 2**30:.1f} GB at least, and {left / 2**30:.1f} GB of "
         f"memory are left; trainer.batch_size={fits} fits."
     )
