@@ -70,6 +70,12 @@ def pictures(folder: Path) -> Path:
     return folder / "pictures"
 
 
+def _plain_signals() -> None:
+    """As in a terminal: a shell that starts these rows in the background leaves signals ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """A command of exprun in a folder, in a process group of its own; all it says goes to the file `said`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +88,7 @@ def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subpr
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(env or {})},
             start_new_session=True,
+            preexec_fn=_plain_signals,
             text=True,
         )
 
