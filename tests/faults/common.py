@@ -49,9 +49,13 @@ class Row:
     def attempt(self, name: str) -> Iterator[None]:
         """One try; what fails in it is lost."""
         self.tried += 1
+        _started.clear()
         try:
             yield
         except Exception as error:  # of a damaged file, a server, a process: whatever it is, it counts
+            for process in _started:  # it would only slow the next
+                kill(process)
+                process.wait()
             self.lost.append(f"{name}: {type(error).__name__}: {str(error)[:2000]}")
 
 
@@ -76,11 +80,14 @@ def _plain_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+_started: list[subprocess.Popen[str]] = []  # in this attempt
+
+
 def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
     """A command of exprun in a folder, in a process group of its own; all it says goes to the file `said`."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "said", "a") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "exprun", *words],
             cwd=folder,
             stdout=log,
@@ -91,6 +98,8 @@ def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subpr
             preexec_fn=_plain_signals,
             text=True,
         )
+    _started.append(process)
+    return process
 
 
 def words_of(root: Path, *more: str) -> list[str]:

@@ -162,6 +162,33 @@ def test_a_server_that_dies_while_it_makes_a_run_makes_one(tmp_path, monkeypatch
         assert store.execute("select status from runs").fetchall() == [("FINISHED",)]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_call_that_is_repeated_for_want_of_an_answer_makes_one_run(tmp_path, monkeypatch, late):
+    import mlflow
+
+    make, log_artifact, again = mlflow.MlflowClient.create_run, mlflow.MlflowClient.log_artifact, []
+
+    def twice(*args, **more):
+        again.append(lambda: make(*args, **more))
+        if not late:
+            again.pop()()
+        return make(*args, **more)
+
+    def as_the_first_arrives(*args, **more):
+        while again:
+            again.pop()()
+        return log_artifact(*args, **more)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "create_run", twice)
+    monkeypatch.setattr(mlflow.MlflowClient, "log_artifact", as_the_first_arrives)
+    tiny("tracking=mlflow", "tracking.model=none", "run_dir=out", "trainer.epochs=1")
+    own = json.loads((tmp_path / "out" / "tracking.json").read_text())["run_id"]
+    with sqlite3.connect(tmp_path / "outputs" / "mlflow.db") as store:
+        assert store.execute("select count(*) from runs").fetchone() == (2,)
+        found = store.execute("select run_uuid, status from runs where lifecycle_stage = 'active'").fetchall()
+    assert found == [(own, "FINISHED")]
+
+
 def test_a_run_that_begins_anew_takes_the_place_of_the_one_of_which_nothing_was_kept(tmp_path):
     words = ["tracking=mlflow", "tracking.model=none", "run_dir=out", "trainer.epochs=1"]
     tiny(*words)

@@ -168,6 +168,7 @@ class MlflowTracker:
                     client.delete_run(other)  # it can be restored
             self.note(run_id=run_id, abandoned=[])
             self._retire(client, run_id)
+        self._delete_doubles(client, run_id)
         self._log_inputs(client, run_id)
         if self.has_params and not client.get_run(run_id).data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
@@ -175,8 +176,16 @@ class MlflowTracker:
 
     @staticmethod
     def _with_key(client: Any, experiment: str, key: str) -> list[str]:
-        """The runs that were made under a key: one, or none where the server died before."""
+        """The runs made under a key: one, none where the server died before, more where a call was repeated."""
         return [run.info.run_id for run in client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")]
+
+    def _delete_doubles(self, client: Any, run_id: str) -> None:
+        """Take away what the HTTP client made a second time: it repeats a call whose answer did not come."""
+        key = note_of(self.folder).get("key")
+        experiment = str(client.get_run(run_id).info.experiment_id)
+        for other in self._with_key(client, experiment, key) if key else []:
+            if other != run_id:
+                client.delete_run(other)  # it can be restored
 
     def _reopen(self, client: Any) -> str | None:
         """The run of an earlier start, RUNNING again, where this store has one."""
@@ -304,6 +313,9 @@ class MlflowTracker:
         for path in extra.get(self.config.tracking.model, list)():
             if path.exists():
                 client.log_artifact(run_id, str(path), "model")
+        self._delete_doubles(
+            client, run_id
+        )  # an answer may have been late, and its run later than that of the second call
         client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
 
 
