@@ -1,15 +1,17 @@
 # Sourced by the other scripts for make_venv, which makes .venv on first use and again when what it needs has changed.
-# Usage: make_venv "" | make_venv dev   the extras of pyproject.toml to install
+# Usage: make_venv base | make_venv dev   the file of requirements/ to install: versions and hashes
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.venv/bin/python
 
 make_venv() {
-  local extras=$1 base
+  local wanted=$1 base stamp files
+  files=(-r "$root/requirements/$wanted.txt")
   # A machine with an NVIDIA driver gets the CUDA libraries too.
-  if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then extras=${extras:+$extras,}gpu; fi
-  local stamp
-  stamp=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum | tr ' ' -)
-  if [ -x "$python" ] && grep -qx "$stamp" "$root/.venv/installed-${extras:-base}" 2>/dev/null; then return; fi
+  if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then
+    files+=(-r "$root/requirements/gpu.txt")
+  fi
+  stamp="$(cat "$root/pyproject.toml" "$root"/requirements/*.txt | cksum | tr ' ' -) ${#files[@]}"
+  if [ -x "$python" ] && grep -qxF "$stamp" "$root/.venv/installed-$wanted" 2>/dev/null; then return; fi
   for base in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
     if "$base" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then break; fi
     base=
@@ -17,11 +19,12 @@ make_venv() {
   if [ -z "${base:-}" ]; then echo "exprun needs Python 3.11, 3.12 or 3.13; name one with PYTHON=…" >&2; exit 1; fi
   echo "Installing exprun into .venv (once; a few minutes) …" >&2
   [ -x "$python" ] || "$base" -m venv "$root/.venv" || exit 1
-  if ! "$python" -m pip install --quiet --disable-pip-version-check \
-      -c "$root/constraints.txt" -e "$root${extras:+[$extras]}" >"$root/.venv/install.log" 2>&1; then
+  if ! { "$python" -m pip install --quiet --disable-pip-version-check --require-hashes "${files[@]}" &&
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"; } \
+    >"$root/.venv/install.log" 2>&1; then
     tail -n 5 "$root/.venv/install.log" >&2
     echo "The installation failed; all it said is in .venv/install.log" >&2
     exit 1
   fi
-  echo "$stamp" >"$root/.venv/installed-${extras:-base}"
+  echo "$stamp" >"$root/.venv/installed-$wanted"
 }

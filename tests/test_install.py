@@ -3,12 +3,35 @@
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["base", "dev", "gpu"])
+def test_the_lock_has_a_hash_and_a_fitting_version_of_all_that_is_asked_for(name):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extra = project["project"]["optional-dependencies"].get(name, [])
+    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["build"], *extra]
+    entries = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ").splitlines()
+    locked: dict[str, list[str]] = {}
+    for entry in entries:
+        if not entry.startswith("#"):
+            words, *hashes = entry.split("--hash=sha256:")
+            assert hashes, f"{words} has no hash"
+            found = Requirement(words)
+            [version] = [one.version for one in found.specifier if one.operator == "=="]
+            locked.setdefault(canonicalize_name(found.name), []).append(version)
+    for wanted in map(Requirement, asked):
+        versions = locked.get(canonicalize_name(wanted.name), [])
+        assert versions, f"{wanted} is not in the lock: scripts/lock"
+        assert all(wanted.specifier.contains(version) for version in versions), f"{wanted}: {versions}"
 
 
 @pytest.mark.slow
@@ -25,7 +48,9 @@ def test_a_wheel_works_in_an_empty_environment(tmp_path):
         assert "exprun/conf/model/vgg16.yaml" in content.namelist()
     call(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / "bin" / "python")
-    call(python, "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(wheel))
+    locked = str(ROOT / "requirements" / "base.txt")
+    call(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", locked)
+    call(python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel))
     (tmp_path / "empty").mkdir()
     tmp_path = tmp_path / "empty"
     assert "model=" in call(python, "-m", "exprun", "--help")

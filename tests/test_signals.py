@@ -13,9 +13,17 @@ import pytest
 WORDS = [sys.executable, "-m", "exprun", "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400"]
 
 
+def plain_signals() -> None:
+    """As in a terminal; under `nohup`, or behind `&` in a script, these would be ignored, and stay so."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def started() -> subprocess.Popen[str]:
     """A run behind its first epoch."""
-    process = subprocess.Popen(WORDS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(
+        WORDS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ), preexec_fn=plain_signals
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("epoch 2/"):
@@ -29,6 +37,7 @@ def started() -> subprocess.Popen[str]:
         (signal.SIGTERM, 143),
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param(signal.SIGUSR1, 138, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_a_run_well_and_it_can_be_resumed(number, code):
