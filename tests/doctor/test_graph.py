@@ -43,6 +43,23 @@ def test_layers_whose_result_is_dropped(where):
     assert "lost" in found.where
 
 
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_casts_of_mixed_precision_are_no_dropped_layers(precision):
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        x = first = keras.Input((8, 8, 1))
+        layers.Rescaling(1 / 255, name="lost")(first)
+        for layer in (layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten()):
+            x = layer(x)
+        lost = keras.Model(first, layers.Dense(4, dtype="float32")(x))
+        kept = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert causes(kept) == []
+    [found] = graph.check_bypassed(lost)
+    assert found.where == "layer lost"
+
+
 def test_a_loaded_model_cannot_show_what_was_dropped(tmp_path):
     inputs = keras.Input((8, 8, 1))
     keras.layers.Rescaling(1 / 255)(inputs)

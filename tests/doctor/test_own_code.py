@@ -84,6 +84,21 @@ def test_a_softmax_does_not_hide_that_the_rest_is_affine():
         assert causes(check_affine(model, inputs)) == said
 
 
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_rounding_does_not_hide_that_a_model_is_affine(precision):
+    inputs = RNG.normal(size=(8, 8, 8, 1)).astype(np.float32)
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        x = first = keras.Input((8, 8, 1))
+        for _ in range(4):
+            x = keras.ops.pad(layers.Conv2D(4, 3)(x), [[0, 0], [1, 1], [1, 1], [0, 0]])
+        model = keras.Model(first, layers.Dense(4, dtype="float32")(layers.Flatten()(x)))
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert causes(check_affine(model, inputs)) == ["missing-nonlinearity"]
+    assert {layer.dtype_policy.name for layer in model.layers if layer.weights} == {precision, "float32"}
+
+
 def test_the_bias_of_a_gated_layer_is_no_matrix():
     model = keras.Sequential([layers.Input((4, 3)), layers.GRU(5), layers.Dense(2)])
     assert causes(check_symmetric(model)) == []
@@ -124,6 +139,7 @@ def test_a_rate_that_collapses_while_the_loss_falls_is_found(rates, losses, step
 @pytest.mark.parametrize(("decay", "said"), [(0.9, ["strong-regularization"]), (0.05, [])])
 def test_a_decay_that_takes_the_weights_away_is_found(decay, said):
     assert causes(check_pace(Pace("sgd", np.full(5, 0.05), 100, 32, decay), LIMITS)) == said
+    assert causes(check_pace(Pace("muon_nesterov", np.full(5, 0.24), 100, 32, decay), LIMITS)) == []
 
 
 @pytest.mark.parametrize(("rate", "said"), [(2e-5, ["learning-rate-low"]), (1e-3, [])])

@@ -150,7 +150,8 @@ def _dangling(model: Any) -> list[Any]:
             continue
         found[id(operation)] = operation
         waiting += operation._outbound_nodes
-    return list(found.values())
+    # In mixed precision Keras casts what a float32 layer hands on, and notes the layer behind as called on the uncast.
+    return [operation for operation in found.values() if type(operation).__name__ != "Cast"]
 
 
 def check_linear(model: Any) -> Iterator[Finding]:

@@ -50,7 +50,8 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
             numbers={"rate": top, "least": usual[0], "most": usual[1]},
         )
-    if (lost := top * pace.decay) > MOST_DECAY:
+    fixed = pace.optimizer == "muon_nesterov"  # which brings every kernel to the same norm, whatever decays
+    if (lost := top * pace.decay) > MOST_DECAY and not fixed:
         yield Finding(
             "strong-regularization",
             "error",

@@ -84,6 +84,20 @@ def unchanged(model: Any) -> Iterator[None]:
             variable.assign(value)
 
 
+@contextlib.contextmanager
+def in_float32(model: Any) -> Iterator[None]:
+    """Let layers of mixed precision compute in float32, for what is to be told apart from rounding."""
+    kept = [(layer, layer.dtype_policy) for layer in model._flatten_layers(include_self=True)]
+    mixed = [(layer, policy) for layer, policy in kept if policy.name in ("mixed_bfloat16", "mixed_float16")]
+    try:
+        for layer, _ in mixed:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in mixed:
+            layer.dtype_policy = policy
+
+
 def _states(model: Any) -> list[Any]:
     """All variables that a call in training mode may change."""
     found = {id(v): v for v in [*model.non_trainable_variables, *model.variables] if not v.trainable}

@@ -11,7 +11,7 @@ from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
-from exprun.doctor.record import Call, Pass, called, first_rows, passed, unchanged
+from exprun.doctor.record import Call, Pass, called, first_rows, in_float32, passed, unchanged
 
 TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
@@ -448,7 +448,8 @@ def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
     if len(inputs) < 8 or not has_own_code(model):
         return
     one, other = inputs[:4], inputs[4:8]
-    passes = [weighted_calls(passed(model, x, False).calls) for x in (one, other, (one + other) / 2)]
+    with in_float32(model):
+        passes = [weighted_calls(passed(model, x, False).calls) for x in (one, other, (one + other) / 2)]
     if len(passes[0]) < 2:
         return
     first, second, between = (_unsquashed(calls[-1]) for calls in passes)
