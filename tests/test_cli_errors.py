@@ -97,6 +97,7 @@ WRONG = [
     (["ui", "--port", "99999"], "1 to 65535"),
     (["ui", "--port", "x"], "--port"),
     (["ui", "foo"], "foo"),
+    (["ui", "--host", "everywhere"], "must be an address"),
     (["ui"], "no store"),
     (["ui", "--uri", "nonsense://x"], "must be a database"),
     (["data=arrays", "data.root=nowhere"], "data.root=nowhere does not exist"),

@@ -33,7 +33,9 @@ def _without_logs() -> Iterator[None]:
 
 
 def _ui(words: list[str]) -> int:
-    """Serve MLflow's UI of the store on this machine's loopback interface."""
+    """Serve MLflow's UI of the store, on this machine's loopback interface unless told otherwise."""
+    import errno
+    import ipaddress
     import signal
     import socket
     import subprocess
@@ -41,11 +43,18 @@ def _ui(words: list[str]) -> int:
     from exprun.tracking.store import OUTPUTS, artifact_root, tracking_uri, without_password
 
     parser = Parser(prog="python -m exprun ui", description="Serve MLflow's UI of the runs logged here.")
-    parser.add_argument("--port", type=int, default=5000, help="port on 127.0.0.1 (default: 5000)")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine alone)"
+    )
     parser.add_argument("--uri", default=None, help="another store than outputs/mlflow.db")
     args = parser.parse_args(words)
     if not 0 < args.port < 65536:
         raise ConfigError(f"--port is {args.port}, but must be from 1 to 65535.")
+    try:
+        here = ipaddress.ip_address(args.host).is_loopback
+    except ValueError:
+        raise ConfigError(f"--host is {args.host}, but must be an address, for example 0.0.0.0 for all.") from None
     uri = tracking_uri(args.uri)
     if uri.startswith(("http:", "https:")):
         raise ConfigError(f"{without_password(uri)} is a server of its own: open it in a browser.")
@@ -55,24 +64,33 @@ def _ui(words: list[str]) -> int:
         )
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise ConfigError(f"There is no store at {uri.removeprefix('sqlite:///')} yet: train first, in this folder.")
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in args.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", args.port))
-        except OSError:
+            probe.bind((args.host, args.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise RunError(f"Nothing can listen on {args.host}, port {args.port}: {error.strerror}.") from None
             raise RunError(
                 f"Port {args.port} is in use; choose another: python -m exprun ui --port {args.port + 1}."
             ) from None
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     if root := artifact_root(uri):
         command += ["--default-artifact-root", root]
-    command += ["--host", "127.0.0.1", "--port", str(args.port), "--workers", "1"]
+    command += ["--host", args.host, "--port", str(args.port), "--workers", "1"]
     OUTPUTS.mkdir(exist_ok=True)
     log = OUTPUTS / "ui.log"
+    address = f"[{args.host}]" if ":" in args.host else args.host
     print(
-        f"MLflow's UI of {without_password(uri)}: http://127.0.0.1:{args.port} (Ctrl-C ends it; its log: {log})",
+        f"MLflow's UI of {without_password(uri)}: http://{address}:{args.port} (Ctrl-C ends it; its log: {log})",
         flush=True,
     )
+    if not here:
+        print(
+            "Whoever reaches this machine on that port can read, change and delete all runs: MLflow asks nobody for a "
+            "password.",
+            flush=True,
+        )
     with open(log, "w") as file:
         # In a session of its own, so that Ctrl-C reaches only this process, which ends the server in one piece.
         server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
