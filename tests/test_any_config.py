@@ -22,7 +22,7 @@ def configs():
 
 @pytest.mark.slow
 @seed(5)
-@settings(deadline=None, suppress_health_check=list(HealthCheck), database=None, max_examples=60)
+@settings(deadline=None, suppress_health_check=list(HealthCheck), database=None, max_examples=30)
 @given(words=configs())
 def test_any_config_takes_a_step_or_explains_itself(words):
     with contextlib.redirect_stderr(io.StringIO()) as err:
