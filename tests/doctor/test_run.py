@@ -40,8 +40,9 @@ def test_check_names_each_fault_first(fault):
     assert not any("fault" in override for f in found for override in f.overrides)
 
 
-def test_check_finds_nothing_in_a_healthy_run():
-    assert check.examine(config("doctor=watch"), SESSION) == []
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_check_finds_nothing_in_a_healthy_run(precision):
+    assert check.examine(config("doctor=watch", f"trainer.precision={precision}"), SESSION) == []
 
 
 def test_what_is_found_does_not_depend_on_the_name_of_the_fault(monkeypatch):
