@@ -4,7 +4,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.venv/bin/python
 
 make_venv() {
-  local wanted=$1 base stamp files
+  local wanted=$1 base stamp files pip
   files=(-r "$root/requirements/$wanted.txt")
   # A machine with an NVIDIA driver gets the CUDA libraries too.
   if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then
@@ -19,8 +19,8 @@ make_venv() {
   if [ -z "${base:-}" ]; then echo "exprun needs Python 3.11, 3.12 or 3.13; name one with PYTHON=…" >&2; exit 1; fi
   echo "Installing exprun into .venv (once; a few minutes) …" >&2
   [ -x "$python" ] || "$base" -m venv "$root/.venv" || exit 1
-  if ! { "$python" -m pip install --quiet --disable-pip-version-check --require-hashes "${files[@]}" &&
-    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root"; } \
+  pip=("$python" -m pip install --quiet --disable-pip-version-check)
+  if ! { "${pip[@]}" --require-hashes "${files[@]}" && "${pip[@]}" --no-deps --no-build-isolation -e "$root"; } \
     >"$root/.venv/install.log" 2>&1; then
     tail -n 5 "$root/.venv/install.log" >&2
     echo "The installation failed; all it said is in .venv/install.log" >&2

@@ -24,6 +24,16 @@ def composer():
     return Composer()
 
 
+@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+def mixed(request):
+    """A mixed precision in which Keras makes layers meanwhile."""
+    import keras
+
+    keras.mixed_precision.set_dtype_policy(request.param)
+    yield request.param
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
 @pytest.fixture(scope="session")
 def tiny_cifar(tmp_path_factory):
     """CIFAR-10 in its official layout: 1,500 + 100 images of noise."""

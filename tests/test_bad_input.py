@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from anything import CHECKED, OPTIONS, configs
 from exprun import RunResult, cli
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError
-from exprun.config.options import options
 from exprun.config.schema import GROUPS, known_keys
 from exprun.config.schema import settings as plain
 
 MOST_SECONDS = 5.0
 KEYS = [key for key in known_keys() if key not in ("run_dir", "data.cache")]
-OPTIONS = {group: sorted(found) for group, found in options().items()}
 NASTY = [
     "", "null", "true", "no", "0", "-1", "1", "2.5", "1e400", "-1e308", "1e-320", "nan", "inf", "-inf", "1" * 400,
     "99999999999999999999", "0x10", "1_000", "''", '"', "'", "[", "]", "{", "}", "[]", "{}", "[[[[[[]]]]]]",
@@ -86,9 +85,6 @@ def outcome(words, capsys):
     assert "\x1b" not in said.err, words
     assert seconds < MOST_SECONDS, (words, seconds)
     return code
-
-
-CHECKED = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 @seed(0)
@@ -181,15 +177,9 @@ def test_what_is_no_file_is_refused(kind, capsys, tmp_path):
     assert outcome(["optim=strange"], capsys) == 2
 
 
-def configs():
-    """Options of all groups, and values within the limits of the schema."""
-    choice = {group: st.sampled_from(OPTIONS[group]) for group in GROUPS if group in OPTIONS}
-    return st.fixed_dictionaries(choice).map(lambda found: [f"{group}={option}" for group, option in found.items()])
-
-
 @seed(4)
 @settings(CHECKED, max_examples=20)
-@given(words=configs(), number=st.integers(0, 2**32 - 1))
+@given(words=configs(GROUPS), number=st.integers(0, 2**32 - 1))
 def test_every_valid_config_comes_back_from_its_own_file(words, number):
     try:
         config = Composer().config([*words, f"seed={number}"])

@@ -10,13 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from faults.common import plain_signals
+
 WORDS = [sys.executable, "-m", "exprun", "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400"]
-
-
-def plain_signals() -> None:
-    """As in a terminal; under `nohup`, or behind `&` in a script, these would be ignored, and stay so."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def started() -> subprocess.Popen[str]:

@@ -43,18 +43,14 @@ def test_layers_whose_result_is_dropped(where):
     assert "lost" in found.where
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_casts_of_mixed_precision_are_no_dropped_layers(precision):
-    keras.mixed_precision.set_dtype_policy(precision)
-    try:
-        x = first = keras.Input((8, 8, 1))
-        layers.Rescaling(1 / 255, name="lost")(first)
-        for layer in (layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten()):
-            x = layer(x)
-        lost = keras.Model(first, layers.Dense(4, dtype="float32")(x))
-        kept = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
+@pytest.mark.usefixtures("mixed")
+def test_casts_of_mixed_precision_are_no_dropped_layers():
+    x = first = keras.Input((8, 8, 1))
+    layers.Rescaling(1 / 255, name="lost")(first)
+    for layer in (layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten()):
+        x = layer(x)
+    lost = keras.Model(first, layers.Dense(4, dtype="float32")(x))
+    kept = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
     assert causes(kept) == []
     [found] = graph.check_bypassed(lost)
     assert found.where == "layer lost"

@@ -74,7 +74,7 @@ def pictures(folder: Path) -> Path:
     return folder / "pictures"
 
 
-def _plain_signals() -> None:
+def plain_signals() -> None:
     """As in a terminal: a shell that starts these rows in the background leaves signals ignored."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -95,7 +95,7 @@ def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subpr
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(env or {})},
             start_new_session=True,
-            preexec_fn=_plain_signals,
+            preexec_fn=plain_signals,
             text=True,
         )
     _started.append(process)

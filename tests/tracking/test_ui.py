@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from exprun import cli
+from faults.common import plain_signals
 from servers import free_port
 
 
@@ -52,12 +53,7 @@ def test_a_real_server_listens_where_it_says(store, tmp_path, everywhere):
     port = free_port()
     words = ["--host", "0.0.0.0"] if everywhere else []
     command = [sys.executable, "-m", "exprun", "ui", "--port", str(port), *words]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=plain_signals)
     try:
         end = time.monotonic() + 120
         while not reached("127.0.0.1", port):

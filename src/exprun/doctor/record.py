@@ -87,8 +87,8 @@ def unchanged(model: Any) -> Iterator[None]:
 @contextlib.contextmanager
 def in_float32(model: Any) -> Iterator[None]:
     """Let layers of mixed precision compute in float32, for what is to be told apart from rounding."""
-    kept = [(layer, layer.dtype_policy) for layer in model._flatten_layers(include_self=True)]
-    mixed = [(layer, policy) for layer, policy in kept if policy.name in ("mixed_bfloat16", "mixed_float16")]
+    found = model._flatten_layers(include_self=True)
+    mixed = [(layer, layer.dtype_policy) for layer in found if layer.dtype_policy.name.startswith("mixed_")]
     try:
         for layer, _ in mixed:
             layer.dtype_policy = "float32"

@@ -164,13 +164,13 @@ class MlflowTracker:
                 tags = self._tags() | {KEY: key}
                 run_id = str(client.create_run(experiment, self._start_time, tags, self.name).info.run_id)
             for old in known.get("abandoned", []):
-                for other in self._with_key(client, experiment, old):
-                    client.delete_run(other)  # it can be restored
+                self._delete_others(client, experiment, old, run_id)
             self.note(run_id=run_id, abandoned=[])
             self._retire(client, run_id)
-        self._delete_doubles(client, run_id)
+        run = client.get_run(run_id)
+        self._delete_doubles(client, run)
         self._log_inputs(client, run_id)
-        if self.has_params and not client.get_run(run_id).data.params:
+        if self.has_params and not run.data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
         return client, run_id
 
@@ -179,13 +179,16 @@ class MlflowTracker:
         """The runs made under a key: one, none where the server died before, more where a call was repeated."""
         return [run.info.run_id for run in client.search_runs([experiment], f"tags.`{KEY}` = '{key}'")]
 
-    def _delete_doubles(self, client: Any, run_id: str) -> None:
-        """Take away what the HTTP client made a second time: it repeats a call whose answer did not come."""
-        key = note_of(self.folder).get("key")
-        experiment = str(client.get_run(run_id).info.experiment_id)
-        for other in self._with_key(client, experiment, key) if key else []:
+    def _delete_others(self, client: Any, experiment: str, key: str, run_id: str) -> None:
+        """Take away what was made under a key, but for one run; MLflow can restore it."""
+        for other in self._with_key(client, experiment, key):
             if other != run_id:
-                client.delete_run(other)  # it can be restored
+                client.delete_run(other)
+
+    def _delete_doubles(self, client: Any, run: Any) -> None:
+        """Take away what the HTTP client made a second time: it repeats a call whose answer did not come."""
+        if key := note_of(self.folder).get("key"):
+            self._delete_others(client, str(run.info.experiment_id), key, str(run.info.run_id))
 
     def _reopen(self, client: Any) -> str | None:
         """The run of an earlier start, RUNNING again, where this store has one."""
@@ -313,9 +316,8 @@ class MlflowTracker:
         for path in extra.get(self.config.tracking.model, list)():
             if path.exists():
                 client.log_artifact(run_id, str(path), "model")
-        self._delete_doubles(
-            client, run_id
-        )  # an answer may have been late, and its run later than that of the second call
+        # The first of two calls may have been late, and its run have come after that of the second.
+        self._delete_doubles(client, client.get_run(run_id))
         client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
 
 
