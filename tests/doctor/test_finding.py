@@ -1,6 +1,7 @@
 """What is said, in which order, and what is a mere symptom."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -29,7 +30,13 @@ def test_text_has_cause_number_reason_and_remedy():
     assert text.endswith("Try: one at a time: norm=batch; init=he_normal.")
     assert "BatchNormalization" in str(finding("vanishing-signal"))
     text = str(finding("bypassed-layers", overrides=("norm=batch",)))
-    assert text.index("x = layer(x)") < text.index("harmless, one at a time: norm=batch.")
+    assert text.index("x = layer(x)") < text.index("to soften what it does, norm=batch.")
+
+
+def test_a_remedy_that_fits_the_evidence_stands_in_place_of_that_of_the_cause():
+    text = str(replace(finding("wrong-loss"), keras="loss='mse'."))
+    assert text.endswith("Try: loss='mse'.")
+    assert CAUSES["wrong-loss"].keras not in text
 
 
 def test_symptoms_are_no_second_finding():
@@ -84,3 +91,6 @@ def test_what_the_config_has_already_is_not_proposed(composer):
         "optim.learning_rate=0.001",
     )
     assert overrides_for("lagging-batch-norm", composer.config(["norm=none"])) == ("norm=group",)
+    words = ["trainer.precision=float32", "optim.clip_global_norm=1.0", "optim.learning_rate=0.01"]
+    assert overrides_for("not-finite", composer.config(words)) == ("optim.learning_rate=0.001",)
+    assert overrides_for("class-imbalance", composer.config(["data.class_weights=balanced"])) == ()

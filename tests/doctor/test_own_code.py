@@ -13,7 +13,7 @@ from exprun.doctor.graph import check_dropout_depth, check_symmetric
 from exprun.doctor.objective import Objective, of_keras
 from exprun.doctor.pace import Pace, check_low, check_pace
 from exprun.doctor.record import passed
-from exprun.doctor.signal import check_affine, check_recurrent_input, check_unknown
+from exprun.doctor.signal import check_affine, check_recurrent_input, check_tiny_input, check_unknown
 from exprun.doctor.task import check_broadcast, check_direction, check_range, check_task, read_labels
 
 LIMITS = limits_of({})
@@ -204,6 +204,56 @@ def test_relative_errors_of_targets_around_zero(loss, shift, said):
     found = passed(model, np.ones((32, 4), np.float32), True)
     labels = read_labels(shift + 2.5 * np.linspace(-1, 1, 32)[:, None])
     assert causes(check_task(found, of_keras(model), labels, False)) == said
+
+
+@pytest.mark.parametrize(
+    ("activation", "units", "loss", "labels", "said"),
+    [
+        ("sigmoid", 1, "categorical_crossentropy", [[0], [1]], ("wrong-loss", "binary_crossentropy")),
+        ("sigmoid", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "for each class")),
+        ("softmax", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "for each class")),
+        ("sigmoid", 1, "binary_crossentropy", [0, 1, 2, 3], ("output-units", "Dense(4, activation='softmax')")),
+        ("sigmoid", 1, "binary_crossentropy", [1, 2], ("label-out-of-range", "np.unique")),
+        ("sigmoid", 1, "binary_crossentropy", [-1, 1, 2], ("label-out-of-range", "error, labels:")),
+        (
+            "softmax",
+            3,
+            "binary_crossentropy",
+            [[0, 0, 1], [1, 0, 0]],
+            ("wrong-loss", "loss='categorical_crossentropy'"),
+        ),
+        (
+            "sigmoid",
+            3,
+            "categorical_crossentropy",
+            [[0, 1, 1], [1, 0, 0]],
+            ("wrong-loss", "loss='binary_crossentropy'"),
+        ),
+        ("softmax", 3, "sparse_categorical_crossentropy", [0.4, 1.7], ("wrong-loss", "loss='mse'")),
+        ("softmax", 3, "categorical_crossentropy", [[0, 0, 0], [1, 0, 0]], ("label-out-of-range", "to_categorical")),
+    ],
+)
+def test_the_remedy_fits_the_evidence(activation, units, loss, labels, said):
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(units, activation=activation)])
+    model.compile("adam", loss)
+    found = passed(model, RNG.random((40, 4), np.float32), True)
+    labels = read_labels(np.repeat(np.asarray(labels, np.float32), 40 // len(labels), axis=0))
+    (finding,) = check_task(found, of_keras(model), labels, False)
+    assert finding.cause == said[0]
+    assert said[1] in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((16, 8, 8, 3), "divide by 255 once"), ((16, 5), "layers.Normalization adapted")],
+)
+def test_tiny_values_are_not_to_be_divided_once_more(shape, said):
+    first = [layers.Conv2D(4, 3), layers.Flatten()] if len(shape) == 4 else [layers.Dense(4)]
+    model = keras.Sequential([layers.Input(shape[1:]), *first, layers.Dense(2)])
+    found = passed(model, 1e-7 * RNG.random(shape, np.float32), True)
+    (finding,) = check_tiny_input(found, LIMITS)
+    assert finding.cause == "unscaled-input"
+    assert said in str(finding)
 
 
 def test_several_marks_at_once_are_not_one_class_of_many():

@@ -62,7 +62,7 @@ def check_oscillation(epochs: Sequence[Epoch], chance: Guess | None, limits: Doc
             "note" if chance is None else "warning",
             "training",
             f"The training losses of the last {len(losses)} epochs are {', '.join(f'{loss:.3g}' for loss in losses)}; "
-            f"by the noise of its batches, one would differ from the next by up to {NOISE * noise:.2g}.",
+            f"the noise of batches alone would make two that follow each other differ by up to {NOISE * noise:.2g}.",
             epochs[-1].step,
             {"least": float(losses.min()), "most": float(losses.max()), "noise": noise},
         )
@@ -89,6 +89,7 @@ def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding
             "steps, while the loss still fell. Does what lowers it watch an accuracy as if less were better?",
             last.step,
             {"rate": last.rate, "top": top},
+            keras="ReduceLROnPlateau(monitor='val_loss'), or mode='max' with an accuracy; or a larger patience.",
         )
 
 

@@ -54,7 +54,7 @@ def check_inputs(images: Images, split: str) -> Iterator[Finding]:
             "non-finite-input",
             "error",
             f"{split} images",
-            f"{rows} of {len(x)} images checked contain NaN or infinity; there must be none.",
+            f"{rows} of {len(x)} images checked contain{'s' if rows == 1 else ''} NaN or infinity; there must be none.",
             numbers={"images": rows, "values": float(bad.sum())},
         )
         return
@@ -100,7 +100,7 @@ def check_classes(
             "single-class",
             "error",
             f"{split} labels",
-            f"All {total:,} labels are class {top}.",
+            f"All {total:,} labels checked are class {top}.",
             numbers={"classes": 1},
         )
         return
@@ -257,9 +257,10 @@ def check_refitted(train: Images, val: Images) -> Iterator[Finding]:
             "unscaled-evaluation",
             "warning",
             "validation images",
-            f"{len(many)} columns have {what}; two samples never do. The scaler was probably fitted a second time, on "
-            "validation.",
+            f"{len(many)} column{'s have' if len(many) > 1 else ' has'} {what}; two samples never do. The scaler was "
+            "probably fitted a second time, on validation.",
             numbers={"columns": len(many)},
+            keras="scaler.fit_transform(x_train), then scaler.transform(x_val): fit on the training rows alone.",
         )
 
 
@@ -317,7 +318,8 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
         found = _Probe(features(val.pixels), val.pixel_labels)
         reference = found if found.answers >= LEAST_IMAGES and found.above_chance() else None
     beside = (
-        f". On validation images the same classifier gets {reference.accuracy:.0%}"
+        f". A classifier of the same kind, fitted and asked in the same way on validation images, is right on "
+        f"{reference.accuracy:.0%}"
         if reference
         else ". On most image sets it does better, so labels may be mixed up"
     )
@@ -325,9 +327,9 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
         "shuffled-labels",
         "error" if reference else "note",
         "training labels",
-        f"A simple classifier, fitted on {own.fitted:,} training images, is right on {own.accuracy:.1%} of others "
-        f"({own.answers:,} in five turns); always answering the most frequent class is right on {own.chance:.1%}"
-        f"{beside}.",
+        f"A simple classifier, asked about each fifth of {own.answers:,} training images after it was fitted on the "
+        f"other four, is right on {own.accuracy:.1%}; always answering the most frequent class is right on "
+        f"{own.chance:.1%}{beside}.",
         numbers={"accuracy": own.accuracy, "chance": own.chance},
     )
 

@@ -19,7 +19,7 @@ class Cause:
     Args:
         why: it matters, in one sentence.
         source: of that sentence.
-        keras: what to change in a Keras script.
+        keras: what to change in a Keras script, unless a finding says it of its own evidence.
         explains: causes that are then mere symptoms; `*` stands for all of `SYMPTOMS`.
         code: whether only a change of code or data removes it, so that overrides do no more than help to live with it.
     """
@@ -42,6 +42,7 @@ class Finding:
         evidence: the numbers that give it away, in one sentence.
         step: of the optimiser; None before training.
         numbers: the same numbers by name.
+        keras: what to change in a Keras script where this evidence asks for something other than the cause does.
         overrides: of exprun to try, each by itself; filled in where there is a config.
     """
 
@@ -51,6 +52,7 @@ class Finding:
     evidence: str
     step: int | None = None
     numbers: dict[str, float] = field(default_factory=dict)
+    keras: str = ""
     overrides: tuple[str, ...] = ()
 
     @property
@@ -62,9 +64,10 @@ class Finding:
         """The paragraph that a person reads."""
         cause = CAUSES[self.cause]
         at = "" if self.step is None else f" at step {self.step}"
-        tried = f"one at a time: {'; '.join(self.overrides)}." if self.overrides else cause.keras
-        if self.overrides and cause.code:
-            tried = f"{cause.keras} Or what makes it harmless, {tried}"
+        by_hand, listed = self.keras or cause.keras, "; ".join(self.overrides)
+        tried = f"{'one at a time: ' if len(self.overrides) > 1 else ''}{listed}." if listed else by_hand
+        if listed and cause.code:
+            tried = f"{by_hand} Or, to soften what it does, {tried}"
         return f"[{self.cause}] {self.severity}{at}, {self.where}: {self.evidence} {cause.why} Try: {tried}"
 
 
@@ -100,22 +103,23 @@ CAUSES = {
         ("*", "shuffled-labels", "vanishing-signal", "leaked-validation"),
     ),
     "label-encoding": Cause(
-        "Sparse losses take class numbers (3); the others take one-hot rows (0, 0, 0, 1).",
+        "Sparse losses take class numbers (3); other losses for classes take one-hot rows (0, 0, 0, 1).",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
-        "sparse_categorical_crossentropy for class numbers, categorical_crossentropy for one-hot rows.",
+        "loss='sparse_categorical_crossentropy' for class numbers, loss='categorical_crossentropy' for one-hot rows; "
+        "keras.utils.to_categorical(y) makes rows of numbers, y.argmax(-1) numbers of rows.",
         ("*", "wrong-loss", "output-units", "shuffled-labels"),
     ),
     "label-out-of-range": Cause(
-        "A label without an output has no probability: on a CPU TensorFlow stops with an error, on a GPU the "
-        "loss is NaN.",
+        "For a label that no output stands for, the loss has nothing to compare: it is wrong, NaN or an error.",
         "TensorFlow, sparse_softmax_cross_entropy_with_logits",
-        "number classes from 0 (y - y.min()) before to_categorical or one_hot; 0 and 1 for binary_crossentropy.",
+        "number the classes 0, 1, 2, …: y = np.unique(y, return_inverse=True)[1].",
         ("*", "output-units"),
     ),
     "single-class": Cause(
-        "Then always answering this class is perfect, and nothing is learned.",
+        "Where all labels are one class, always answering it is perfect, and nothing is learned.",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
-        "print np.unique(y, return_counts=True) after loading and after splitting.",
+        "print np.unique(y, return_counts=True) after loading and after splitting; shuffle a set that is sorted by "
+        "class before it is split or read in part.",
         ("*", "class-imbalance", "shuffled-labels", "unshuffled-data"),
     ),
     "unshuffled-data": Cause(
@@ -139,7 +143,8 @@ CAUSES = {
     "class-imbalance": Cause(
         "The network can get this score without looking at the images, and rare classes count little.",
         "Buda et al. 2018, arXiv:1710.05381",
-        "fit(class_weight={class: weight}); look at the recall of each class.",
+        "fit(class_weight=…) with the weight images / (classes * images of the class) for each class; judge by the "
+        "recall of each class, not by accuracy.",
         ("collapsed-predictions",),
     ),
     "unscaled-evaluation": Cause(
@@ -150,7 +155,7 @@ CAUSES = {
         code=True,
     ),
     "bypassed-layers": Cause(
-        "Its result is never used, so it does nothing (a dropped Rescaling leaves raw pixels).",
+        "A layer whose result is not used does nothing: a dropped Rescaling leaves raw pixels.",
         "Nikanjam et al. 2021, NeuraLint",
         "assign the result, x = layer(x), and give x to the next layer.",
         ("unscaled-input", "large-first-loss", "untrained-variables"),
@@ -164,27 +169,31 @@ CAUSES = {
     "mixed-examples": Cause(
         "An image's output must not depend on which other images are in its batch.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
-        "keep axis 0 for the batch: check reshape, transpose and softmax(axis=-1).",
+        "find the operation that works across axis 0, which is the batch: a reshape, a transpose, a mean, or a softmax "
+        "without axis=-1.",
         ("*", "shuffled-labels", "softmax-twice", "output-activation", "missing-softmax"),
     ),
     "output-units": Cause(
         "The last layer needs one unit for each class, or for each number to predict; one sigmoid unit is enough "
         "for two classes.",
         "Nikanjam et al. 2021, NeuraLint",
-        "Dense(classes, activation='softmax') with a (sparse) categorical cross-entropy, or Dense(1, "
-        "activation='sigmoid') with binary_crossentropy.",
+        "end in Dense(classes, activation='softmax') with a (sparse) categorical cross-entropy (no activation where it "
+        "has from_logits=True), in Dense(1, activation='sigmoid') with binary_crossentropy, or in Dense(n) with mse "
+        "for n numbers.",
         ("*", "output-activation", "wrong-loss"),
     ),
     "softmax-twice": Cause(
-        "After two of them no answer can be sure.",
+        "Softmax or sigmoid applied twice pulls all probabilities together: no answer can be sure.",
         "Schoop et al. 2021, UMLAUT",
-        "keep one: Dense(classes) with from_logits=True, or one softmax with from_logits=False.",
+        "keep one: no activation at the end and from_logits=True, or the activation (softmax; sigmoid with a binary "
+        "cross-entropy) and from_logits=False.",
         ("*", "learning-rate-low", "vanishing-signal"),
     ),
     "missing-softmax": Cause(
         "The loss takes a logarithm: values outside 0 to 1 are clipped and get no gradient.",
         "Schoop et al. 2021, UMLAUT",
-        "set from_logits=True, or end the model in softmax (sigmoid for one unit).",
+        "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True) or its like for your loss, or end the "
+        "model in softmax (in sigmoid with a binary cross-entropy).",
         ("*",),
     ),
     "output-activation": Cause(
@@ -195,9 +204,10 @@ CAUSES = {
         ("*", "vanishing-signal"),
     ),
     "wrong-loss": Cause(
-        "The loss decides what is learned: class numbers are names, not amounts.",
+        "The loss decides what is learned, so it has to fit what the labels mean.",
         "Humbatova et al. 2020, arXiv:1910.11015, loss function",
-        "cross-entropy for classes, a squared or absolute error for numbers.",
+        "one of many classes: (sparse) categorical cross-entropy and softmax; several at once, or yes or no: "
+        "binary_crossentropy and sigmoid; numbers: mse or mae and no activation.",
         ("*", "learning-rate-high", "exploding-signal"),
     ),
     "missing-nonlinearity": Cause(
@@ -215,8 +225,7 @@ CAUSES = {
     "untrained-variables": Cause(
         "A variable that is never updated keeps its first, random value.",
         "Nikanjam et al. 2021, NeuraLint",
-        "remove argmax, round, integer casts or stop_gradient between this layer and the loss; in a train_step of your "
-        "own, update all of model.trainable_variables.",
+        "remove argmax, round, integer casts or stop_gradient between this layer and the loss.",
         ("loss-at-chance", "no-generalization", "overfitting"),
     ),
     "collapsed-features": Cause(
@@ -260,7 +269,7 @@ CAUSES = {
         ("*", "learning-rate-high", "unscaled-input"),
     ),
     "vanishing-signal": Cause(
-        "Then all images look alike to the last layer.",
+        "When differences between images fade on the way, all of them look alike to the last layer.",
         "He et al. 2015, arXiv:1502.01852, section 2.2; Ioffe & Szegedy 2015, arXiv:1502.03167",
         "BatchNormalization after each convolution, or kernel_initializer='he_normal' with ReLU.",
         ("*", "learning-rate-low"),
@@ -281,7 +290,7 @@ CAUSES = {
     "strong-regularization": Cause(
         "The penalty outweighs the data and pulls the weights to zero.",
         "Goodfellow et al. 2016, Deep Learning, section 7.1",
-        "kernel_regularizer=regularizers.L2(1e-4), or none.",
+        "kernel_regularizer=regularizers.L2(1e-4) in the layers, or none.",
         ("*",),
     ),
     "learning-rate-high": Cause(
@@ -293,7 +302,7 @@ CAUSES = {
     "learning-rate-low": Cause(
         "At this rate the weights hardly move from where they started.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "the default (Adam 0.001, SGD 0.01), then multiply by 10 while the loss still falls.",
+        "start from Adam at 0.001 or SGD at 0.01, then multiply by 10 as long as the loss still falls.",
         ("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient", "slow-learning"),
     ),
     "learning-rate-decay": Cause(
@@ -329,19 +338,20 @@ CAUSES = {
     "exploding-gradient": Cause(
         "A gradient that grows from step to step of a sequence throws the weights away in a single update.",
         "Pascanu et al. 2013, arXiv:1211.5063, section 3.2",
-        "optimizers.SGD(…, clipnorm=1.0), or LSTM or GRU in place of SimpleRNN.",
+        "clipnorm=1.0 in your optimiser, or LSTM or GRU in place of SimpleRNN.",
         ("not-finite", "loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
     ),
     "not-finite": Cause(
         "NaN spreads to all weights; nothing more is learned.",
         "Zhang et al. 2021, AutoTrainer, section 3",
-        "divide the learning rate by 10; clipnorm=1.0; look for log(0), sqrt(0) and division by 0 in your own loss.",
+        "divide the learning rate by 10; clipnorm=1.0 in your optimiser; look for log(0), sqrt(0) and division by 0 in "
+        "a loss or layer of your own.",
         ("loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
     ),
     "dead-relu": Cause(
         "Such a unit gets no gradient and rarely recovers.",
         "Zhang et al. 2021, AutoTrainer, section 3",
-        "lower the learning rate, kernel_initializer='he_normal', scaled inputs, or activation='leaky_relu'.",
+        "lower the learning rate, scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'.",
         ("input-independent", "collapsed-predictions", "loss-at-chance", "vanishing-gradient", "no-generalization"),
     ),
     "vanishing-gradient": Cause(
@@ -365,7 +375,8 @@ CAUSES = {
     "loss-at-chance": Cause(
         "The network is no better than guessing: it uses nothing of the images.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
-        "change one at a time: learning rate times or by 10, scaled inputs, BatchNormalization, he_normal.",
+        "change one thing at a time: the learning rate (10 times higher, 10 times lower), scaled inputs, "
+        "BatchNormalization, he_normal.",
         ("no-generalization",),
     ),
     "oscillating-loss": Cause(

@@ -290,6 +290,7 @@ def check_dropout_depth(model: Any, step: int) -> Iterator[Finding]:
             f"{LEAST_KEPT:.0%} is usual.",
             step,
             {"left": left},
+            keras="fewer of them, or lower rates: what is left is the product of 1 - rate over all of them.",
         )
 
 
@@ -331,9 +332,10 @@ def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
                 "strong-augmentation",
                 "warning",
                 f"layer {layer.name}",
-                f"It turns colours by up to {180 * most:.0f} of 180 degrees, so that green may become violet; up to "
+                f"It turns hues by up to {180 * most:.0f} degrees either way (120 make red green or blue); up to "
                 f"{180 * limits.hue:.0f} is usual.",
                 numbers={"factor": float(most)},
+                keras=f"RandomHue({limits.hue:g}) or less, or none.",
             )
             return
 

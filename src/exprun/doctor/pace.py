@@ -49,6 +49,8 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "optimiser",
             f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
             numbers={"rate": top, "least": usual[0], "most": usual[1]},
+            keras=f"learning_rate={np.sqrt(usual[0] * usual[1]):.1g}, then {'lower' if high else 'higher'} by factors "
+            "of 10 as long as that helps.",
         )
     fixed = pace.optimizer == "muon_nesterov"  # which brings every kernel to the same norm, whatever decays
     if (lost := top * pace.decay) > MOST_DECAY and not fixed:
@@ -57,8 +59,9 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "error",
             "optimiser",
             f"With a weight decay of {pace.decay:g} and a rate of {top:.2g}, each step takes {lost:.1%} of every "
-            f"weight: half of it is gone within {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
+            f"weight: half of it is gone after about {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
             numbers={"decay": pace.decay, "rate": top},
+            keras="weight_decay=1e-4 in the optimiser, or none.",
         )
     behind = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
     assert limits.decayed is not None
@@ -85,7 +88,7 @@ def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
             "warning",
             "optimiser",
             f"The learning rate is at most {top:.2g}, and the loss is still that of guessing; with {pace.optimizer} "
-            f"{middle:.2g} is usual for a network that starts from random weights.",
+            f"at least {LOW * middle:.2g} is usual for a network that starts from random weights.",
             step,
             {"rate": top, "usual": middle},
         )

@@ -23,7 +23,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "learning-rate-low": ("{faster}", "{fastest}"),
     "learning-rate-decay": ("schedule=cosine", "schedule=constant"),
     "class-imbalance": ("data.class_weights=balanced",),
-    "dead-relu": ("{slower}", "init=he_normal input=standardize", "norm=batch", "model.activation=leaky_relu"),
+    "dead-relu": ("init=he_normal input=standardize", "{slower}", "norm=batch", "model.activation=leaky_relu"),
     "input-independent": ("norm=batch", "init=he_normal input=standardize", "{slower}"),
     "collapsed-predictions": ("{slower}", "norm=batch"),
     "loss-at-chance": ("norm=batch", "init=he_normal", "{slower}", "{faster}", "input=standardize"),
@@ -50,6 +50,9 @@ def overrides_for(cause: str, config: Config) -> tuple[str, ...]:
     }
     chosen |= {f"optim.learning_rate={rate:g}", f"trainer.resident={str(config.trainer.resident).lower()}"}
     chosen |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
+    chosen |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
+    chosen |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
+    chosen |= {f"trainer.batch_size={config.trainer.batch_size}"}
     builder = config.model.builder is not None
     found = []
     for remedy in REMEDIES.get(cause, ()):

@@ -16,6 +16,7 @@ from exprun.doctor.record import Call, Pass, called, first_rows, in_float32, pas
 TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
 SATURATED = 0.7  # share of activations at an end of their range
+ADAPTED = "a layers.Normalization adapted to the training inputs as the first layer."
 MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
 
 
@@ -68,8 +69,8 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
             "vanishing-signal",
             "error",
             f"{len(calls)} layers of weights, from {first.layer.name} to {last.layer.name}",
-            f"At the start images differ by {before:.2g} at the input and by {behind:.2g} in front of the last layer: "
-            f"{1 / max(ratio, 1e-30):,.0f} times less. At most {1 / least:,.0f} times less is normal.",
+            f"At the start, differences between images are {before:.2g} at the input and {behind:.2g} in front of the "
+            f"last layer, {1 / max(ratio, 1e-30):,.0f} times smaller; up to {1 / least:,.0f} times smaller is normal.",
             numbers=numbers,
         )
     elif ratio > limits.exploding:
@@ -79,9 +80,9 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
             "exploding-signal",
             "error",
             f"layer {calls[worst].layer.name}",
-            f"At the start images differ by {before:.3g} at the input and by {behind:,.3g} in front of the last layer, "
-            f"{ratio:,.0f} times more; {calls[worst].layer.name} alone multiplies by {gains[worst]:.3g}"
-            f"{_deviation(calls[worst].layer)}. At most {limits.exploding:g} times is normal.",
+            f"At the start, differences between images are {before:.3g} at the input and {behind:,.3g} in front of the "
+            f"last layer, {ratio:,.0f} times larger; up to {limits.exploding:g} times larger is normal. "
+            f"{calls[worst].layer.name} alone multiplies them by {gains[worst]:.3g}{_deviation(calls[worst].layer)}.",
             numbers=numbers | {"gain": gains[worst]},
         )
 
@@ -90,7 +91,7 @@ def _deviation(layer: Any) -> str:
     """How large its weights are beside what He et al. propose."""
     kernel = np.asarray(layer.kernel)
     wanted = np.sqrt(2 / np.prod(kernel.shape[:-1]))
-    return f", its weights deviate by {kernel.std():.2g} where He initialisation has {wanted:.2g}"
+    return f": the standard deviation of its weights is {kernel.std():.2g}, and {wanted:.2g} in He initialisation"
 
 
 def check_first_loss(found: Pass, objective: Objective, limits: Doctor) -> Iterator[Finding]:
@@ -134,6 +135,7 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
             f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), where values "
             f"near 1 are usual, and {harm}.",
             numbers={"rms": size, "loss": float(found.losses.mean())},
+            keras="" if calls[0].inputs.shape.rank == 4 else ADAPTED,
         )
 
 
@@ -158,6 +160,7 @@ def check_parts(
                 f"Its values reach {taker.layer.name} as they are, around {size:.3g} (root mean square), where values "
                 f"near 1 are usual, and {harm}.",
                 numbers={"rms": size, "loss": float(found.losses.mean())},
+                keras=ADAPTED,
             )
             return
 
@@ -171,7 +174,7 @@ def _holds(whole: np.ndarray, part: np.ndarray) -> bool:
 
 
 def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
-    """Large inputs of a recurrent first layer, whose gates they hold at 0 or 1."""
+    """Large inputs of a recurrent first layer, whose units they hold at the ends of their range."""
     own = [layer for layer in getattr(model, "layers", []) if not isinstance(layer, keras.layers.InputLayer)]
     assert limits.large_input is not None
     recurrent = own and isinstance(own[0], keras.layers.RNN | keras.layers.Bidirectional)
@@ -180,9 +183,10 @@ def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Ite
             "unscaled-input",
             "warning",
             "input",
-            f"Inputs reach {own[0].name} with values around {size:.3g} (root mean square): its gates are held at 0 or "
-            "1, where they get no gradient.",
+            f"Inputs reach {own[0].name} with values around {size:.3g} (root mean square), which hold its units at the "
+            "ends of their range, where they get no gradient; values near 1 are usual.",
             numbers={"rms": size},
+            keras=ADAPTED,
         )
 
 
@@ -204,6 +208,7 @@ def check_tiny_input(found: Pass, limits: Doctor) -> Iterator[Finding]:
             f"square), where values near 1 are usual"
             + (": divided by 255 twice, they have about 0.002." if images else "."),
             numbers={"rms": size},
+            keras="divide by 255 once, in the data or in a Rescaling layer, but not in both." if images else ADAPTED,
         )
 
 
@@ -351,10 +356,13 @@ def check_dead(
             "dead-relu",
             "error",
             f"layer {worst.name}",
-            f"{share:.0%} of its units are zero for all {len(found.outputs)} images of the probe; below "
-            f"{limits.dead:.0%} networks may still learn.",
+            f"{share:.0%} of its units are zero for all {len(found.outputs)} images looked at; with less than "
+            f"{limits.dead:.0%} a network may still learn.",
             step,
             {"share": share},
+            keras="scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'."
+            if step is None
+            else "",
         )
 
 
@@ -424,10 +432,12 @@ def check_unknown(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
         yield Finding(
             "untrained-variables",
             "error",
-            ", ".join(sorted({v.name.split(":")[0] for v in unknown})[:4]),
+            ", ".join(sorted({f"{v.name.split(':')[0]} of shape {tuple(v.shape)}" for v in unknown})[:4]),
             f"{count} variable{'s' if count > 1 else ''} that the output depends on {'are' if count > 1 else 'is'} not "
-            "among those of the model: a layer has to be an attribute of a layer or a model, not of another object.",
+            "among those of the model.",
             numbers={"variables": count},
+            keras="keep each layer as an attribute of a layer or of the model (self.dense = …), not of another object; "
+            "use add_weight for variables of your own.",
         )
 
 
@@ -461,6 +471,7 @@ def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
             f"{len(passes[0])} layers of weights",
             "The mean of two images gives exactly the mean of their outputs: there is no activation on the way.",
             numbers={"layers": len(passes[0])},
+            keras="apply one in call: x = keras.activations.relu(self.conv(x)).",
         )
 
 

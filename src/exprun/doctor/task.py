@@ -117,8 +117,7 @@ def check_task(
             "error",
             "last layer",
             f"Its outputs pass through {' and then '.join(squashed)}"
-            + (f": the loss cannot fall below {_least_loss(units):.2f}." if units > 1 else "."),
-            numbers={"least_loss": _least_loss(units)},
+            + (f": the loss cannot fall below {_least_loss(units):.2f}." if objective.kind == "softmax" else "."),
         )
         return
     if healed and squashed:
@@ -135,7 +134,7 @@ def check_task(
             wrong = list(_check_encoding(objective, labels, units))
             yield from wrong
             if not any(finding.cause == "wrong-loss" for finding in wrong):  # which decides about the activation
-                yield from _check_softmax(outputs, activation, objective)
+                yield from _check_softmax(outputs, activation, objective, labels)
         case "sigmoid":
             yield from _check_sigmoid(outputs, activation, objective, labels)
         case "error":
@@ -166,6 +165,7 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
                 "loss",
                 f"{objective.name} sees the direction of the numbers alone, but the targets differ in size too, "
                 f"{size.min():.3g} to {size.max():.3g}.",
+                keras="loss='mse' or loss='mae', which see the size too.",
             )
         return
     others = np.roll(values, len(values) // 2, axis=0)
@@ -184,6 +184,7 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
             f"{objective.name} is {right:.3g} where the outputs are the labels, and {wrong:.3g} where they are those "
             "of other images: it is lower for wrong answers. A sign is missing.",
             numbers={"right": right, "wrong": wrong},
+            keras="a loss has to fall as answers get better: put a minus in front of it, or subtract it from 1.",
         )
 
 
@@ -227,18 +228,24 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "labels",
             f"{empty:,} of {len(labels.values):,} one-hot rows are all 0: the class has no column.",
             numbers={"empty": empty},
+            keras="number the classes from 0 and make as many columns as there are classes: "
+            "keras.utils.to_categorical(np.unique(y, return_inverse=True)[1]).",
         )
         return
     if labels.kind == "amounts":
         most = labels.values.reshape(len(labels.values), -1).sum(1).max(initial=0.0)
+        several = bool(np.isin(labels.values, (0, 1)).all())
         yield Finding(
             "wrong-loss",
             "error",
             "loss",
             f"{objective.name} is for one of many classes, but images have up to {most:g} labels at once."
-            if np.isin(labels.values, (0, 1)).all()
+            if several
             else f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to "
             f"{labels.most:.3g}.",
+            keras="loss='binary_crossentropy', and activation='sigmoid' in the last layer: each label is a yes or no."
+            if several
+            else "loss='mse' or loss='mae', and a last layer without activation, with one unit for each number.",
         )
         return
     if objective.sparse == (labels.kind == "rows") and units > 1:
@@ -272,20 +279,28 @@ def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterato
         "error",
         "labels" if wrong == "label-out-of-range" else "last layer",
         f"The labels go from {least:g} to {most:g}, but the last layer has {units} units, for the classes 0 to "
-        f"{units - 1}." + (f" If {most:g} means none of them, the loss takes ignore_class={most:g}." if void else ""),
+        f"{units - 1}." + (f" {most:g} may stand for none of them." if void else ""),
         numbers={"least": least, "most": most, "units": units},
+        keras=f"if it does, SparseCategoricalCrossentropy(ignore_class={most:g}); else number the classes 0, 1, 2, …"
+        if void
+        else "",
     )
 
 
-def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective) -> Iterator[Finding]:
+def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective, labels: Labels) -> Iterator[Finding]:
     units = outputs.shape[-1]
     if units == 1:
+        yes_or_no = activation == "sigmoid" and len(np.unique(labels.values)) <= 2
         yield Finding(
-            "output-units" if activation == "sigmoid" else "output-activation",
+            "wrong-loss" if yes_or_no else "output-units",
             "error",
-            "last layer",
-            f"It has one unit ({activation}); {objective.name} compares classes, each of which needs its own unit.",
+            "loss" if yes_or_no else "last layer",
+            f"{objective.name} compares the units of several classes, but the last layer has one, a sigmoid for yes or "
+            "no."
+            if yes_or_no
+            else f"It has one unit ({activation}); {objective.name} needs one unit for each class.",
             numbers={"units": 1},
+            keras="loss='binary_crossentropy'." if yes_or_no else "",
         )
         return
     probabilities = are_probabilities(outputs)
@@ -339,14 +354,18 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         most = int(labels.most) + 1
         two = len(np.unique(labels.values)) <= 2
         classes = f" for {most} classes" if labels.least >= 0 and not two else ""
-        wrong = "label-out-of-range" if two else "output-units" if units == 1 else "label-encoding"
+        outside = two or labels.least < 0
+        wrong = "label-out-of-range" if outside else "output-units" if units == 1 else "label-encoding"
         yield Finding(
-            wrong if labels.least >= 0 else "label-out-of-range",
+            wrong,
             "error",
             "last layer" if wrong == "output-units" else "labels",
             f"{objective.name} takes 0 and 1, but the labels go from {labels.least:g} to {labels.most:g}, and the last "
             f"layer has {units} unit{'s' if units > 1 else ''}{classes}.",
             numbers={"units": units, "most": labels.most},
+            keras=f"Dense({most}, activation='softmax') as the last layer, and loss='sparse_categorical_crossentropy'."
+            if wrong == "output-units"
+            else "",
         )
         return
     if labels.least < 0 or labels.most > 1:
@@ -362,9 +381,10 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "wrong-loss",
             "warning",
             "loss",
-            f"{objective.name} judges {units} units one by one, each right for all other classes, but the labels name "
-            "one class of many.",
+            f"{objective.name} takes each of {units} units for a yes or no of its own, so that no is right for all "
+            "classes but one; the labels name one class of many.",
             numbers={"units": units},
+            keras="loss='categorical_crossentropy'.",
         )
         return
     yes = labels.values.reshape(len(labels.values), -1).sum(1)
@@ -423,7 +443,7 @@ def _no_target_of(objective: Objective, labels: Labels) -> str:
     if "percentage" in name and (labels.least < 0 < labels.most or (labels.values == 0).any()):
         return (
             f"divides by the target, but targets go from {labels.least:.3g} to {labels.most:.3g}: those near zero "
-            "count for all others"
+            "outweigh all others"
         )
     if "logarithmic" in name and labels.least <= -1:
         return f"takes the logarithm of 1 + target, but targets go down to {labels.least:.3g}"

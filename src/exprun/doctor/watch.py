@@ -215,7 +215,7 @@ class Watch:
                 "error" if self._whole is not None and step >= self._whole / 2 else "warning",
                 "training",
                 f"Over the last {len(self._recent)} steps the loss is {mean:.3f}{right}; guessing by the classes' "
-                f"frequencies costs {self.guess.loss:.3f} and is right about {self.guess.accuracy:.1%}.",
+                f"frequencies costs {self.guess.loss:.3f} and has an accuracy of about {self.guess.accuracy:.1%}.",
                 step,
                 {"loss": mean, "guessing": self.guess.loss},
             )
@@ -361,6 +361,8 @@ class Watch:
             "gradient as the others have: the step does not update them.",
             step,
             {"variables": len(left)},
+            keras="in a train_step of your own, hand all of model.trainable_variables to tape.gradient and to the "
+            "optimiser's apply.",
         )
 
     def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
