@@ -257,7 +257,7 @@ CAUSES = {
         ("*", "learning-rate-low", "learning-rate-high", "lagging-batch-norm", "shuffled-labels"),
     ),
     "symmetric-init": Cause(
-        "Units that start alike get the same gradient and stay alike.",
+        "Weights that start alike get the same gradient, or none at all, and stay alike.",
         "Goodfellow et al. 2016, Deep Learning, section 8.4",
         "leave kernel_initializer at its default, or use he_normal.",
         ("*", "vanishing-signal", "untrained-variables"),
@@ -281,8 +281,8 @@ CAUSES = {
         ("*", "unscaled-input", "lagging-batch-norm"),
     ),
     "unscaled-input": Cause(
-        "Large inputs make large outputs and gradients, which a rate made for inputs near 1 does not fit; beside small "
-        "ones, biases decide alone.",
+        "Rates and initialisations are made for inputs near 1: larger ones make gradients too large, and beside "
+        "smaller ones biases decide alone.",
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
         "layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
         ("*", "learning-rate-high"),
@@ -296,13 +296,13 @@ CAUSES = {
     "learning-rate-high": Cause(
         "With too high a rate, steps overshoot and the loss rises instead of falling.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "go back to the default (Adam 0.001, SGD 0.01), then divide by 10 until the loss falls.",
+        "divide it by 10 until the loss falls; usual first rates are 0.001 for Adam and 0.01 for SGD.",
         ("*",),
     ),
     "learning-rate-low": Cause(
         "At this rate the weights hardly move from where they started.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "start from Adam at 0.001 or SGD at 0.01, then multiply by 10 as long as the loss still falls.",
+        "multiply it by 10 as long as the loss still falls; usual first rates are 0.001 for Adam and 0.01 for SGD.",
         ("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient", "slow-learning"),
     ),
     "learning-rate-decay": Cause(

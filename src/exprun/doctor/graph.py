@@ -358,6 +358,7 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}, and "
             f"{classes} outputs depend on it alone.",
             numbers={"units": units},
+            keras="more units in it: as many as there are outputs, or more.",
         )
         return
     blind = [layer for layer in weighted[:-1] if isinstance(layer, layers.Conv2D) and _sees_one_pixel(layer)]

@@ -49,8 +49,7 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "optimiser",
             f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
             numbers={"rate": top, "least": usual[0], "most": usual[1]},
-            keras=f"learning_rate={np.sqrt(usual[0] * usual[1]):.1g}, then {'lower' if high else 'higher'} by factors "
-            "of 10 as long as that helps.",
+            keras=_rate_to_try(usual, "lower" if high else "higher"),
         )
     fixed = pace.optimizer == "muon_nesterov"  # which brings every kernel to the same norm, whatever decays
     if (lost := top * pace.decay) > MOST_DECAY and not fixed:
@@ -75,6 +74,11 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
         )
 
 
+def _rate_to_try(usual: list[float], direction: str) -> str:
+    """A rate in the middle of what is usual, and where to go from there."""
+    return f"learning_rate={np.sqrt(usual[0] * usual[1]):.1g}, then {direction} by factors of 10 as long as that helps."
+
+
 def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
     """A rate at the lower end of what is usual, in a run that is at chance: made for trained weights, perhaps."""
     usual = (limits.rates or {}).get(pace.optimizer)
@@ -91,6 +95,7 @@ def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
             f"at least {LOW * middle:.2g} is usual for a network that starts from random weights.",
             step,
             {"rate": top, "usual": middle},
+            keras=_rate_to_try(usual, "higher"),
         )
 
 

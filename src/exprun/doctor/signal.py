@@ -16,6 +16,7 @@ from exprun.doctor.record import Call, Pass, called, first_rows, in_float32, pas
 TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
 SATURATED = 0.7  # share of activations at an end of their range
+LARGER = 1.5  # times as large as in He initialisation, from which on weights are worth a word
 ADAPTED = "a layers.Normalization adapted to the training inputs as the first layer."
 MUCH = 10  # times as large as its gradient may be, beside the loss's, may the penalty itself be beside the loss
 
@@ -88,9 +89,11 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
 
 
 def _deviation(layer: Any) -> str:
-    """How large its weights are beside what He et al. propose."""
+    """How large its weights are beside what He et al. propose; empty where they are no larger."""
     kernel = np.asarray(layer.kernel)
     wanted = np.sqrt(2 / np.prod(kernel.shape[:-1]))
+    if kernel.std() < LARGER * wanted:
+        return ""
     return f": the standard deviation of its weights is {kernel.std():.2g}, and {wanted:.2g} in He initialisation"
 
 
@@ -160,7 +163,7 @@ def check_parts(
                 f"Its values reach {taker.layer.name} as they are, around {size:.3g} (root mean square), where values "
                 f"near 1 are usual, and {harm}.",
                 numbers={"rms": size, "loss": float(found.losses.mean())},
-                keras=ADAPTED,
+                keras="a layers.Normalization adapted to this input of the training set, right behind it.",
             )
             return
 
@@ -268,6 +271,7 @@ def _check_stuck(model: Any, found: Pass) -> Iterator[Finding]:
         f"{len(zeros)} matrices of weights start at 0, and their gradient is exactly 0: while each is multiplied with "
         "another one that is 0, none of them moves.",
         numbers={"variables": len(zeros)},
+        keras="leave the initializer of at least one of them at its default.",
     )
 
 

@@ -216,6 +216,7 @@ def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -
             f"{objective.name} compares the class numbers, 0 to {labels.most:g}, with each of {units} units as if they "
             "were amounts: it takes one-hot rows.",
             numbers={"units": units},
+            keras=f"y = keras.utils.to_categorical(y, {units}).",
         )
 
 
@@ -251,7 +252,17 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
     if objective.sparse == (labels.kind == "rows") and units > 1:
         given = "one-hot rows" if labels.kind == "rows" else "class numbers"
         taken = "class numbers" if objective.sparse else "one-hot rows"
-        yield Finding("label-encoding", "error", "labels", f"{objective.name} takes {taken}; the labels are {given}.")
+        yield Finding(
+            "label-encoding",
+            "error",
+            "labels",
+            f"{objective.name} takes {taken}; the labels are {given}.",
+            keras=(
+                "y = y.argmax(-1), or loss='categorical_crossentropy'."
+                if labels.kind == "rows"
+                else "y = keras.utils.to_categorical(y), or loss='sparse_categorical_crossentropy'."
+            ),
+        )
         return
     yield from check_range(objective, labels.values, units)
 
@@ -327,6 +338,8 @@ def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective, l
             f"Its outputs go from {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes "
             "probabilities, 0 to 1.",
             numbers={"least": float(outputs.min()), "most": float(outputs.max())},
+            keras=f"loss=keras.losses.{'Sparse' if objective.sparse else ''}CategoricalCrossentropy(from_logits=True), "
+            "or activation='softmax' in the last layer.",
         )
     else:
         yield _range_finding(activation, objective)
@@ -395,6 +408,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "last layer",
             "A softmax over one unit is 1 for every image.",
             numbers={"units": 1},
+            keras="activation='sigmoid' in the last layer.",
         )
     elif activation == "softmax" and yes.max() > 1:
         yield Finding(
@@ -404,6 +418,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             f"It ends in softmax, one of many, but images have up to {yes.max():g} labels at once: each unit needs a "
             "sigmoid of its own.",
             numbers={"labels": float(yes.max())},
+            keras="activation='sigmoid' in the last layer.",
         )
     elif objective.from_logits and activation in ("sigmoid", "softmax"):
         yield Finding(
@@ -420,6 +435,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "last layer",
             f"Its outputs go from {outputs.min():.3g} to {outputs.max():.3g}; {objective.name} takes "
             "probabilities, 0 to 1.",
+            keras="loss=keras.losses.BinaryCrossentropy(from_logits=True), or activation='sigmoid' in the last layer.",
         )
     elif activation in ("relu", "tanh"):
         yield Finding(
@@ -466,6 +482,7 @@ def _check_error(
             f"It has {units} unit{'s' if units > 1 else ''}, but each label has {targets} "
             f"number{'s' if targets > 1 else ''}.",
             numbers={"units": units, "targets": targets},
+            keras=f"Dense({targets}) as the last layer.",
         )
         return
     numbered = labels.kind in ("numbers", "binary") and (units > 1 or says_accuracy)
@@ -495,4 +512,5 @@ def _check_error(
             f"It ends in {activation}, which gives {least:g} to {most:g}, but the targets are {labels.least:.3g} to "
             f"{labels.most:.3g}: {outside:.0%} of them cannot be reached.",
             numbers={"outside": outside},
+            keras="no activation in the last layer, or targets scaled to its range.",
         )
