@@ -194,7 +194,7 @@ CAUSES = {
         "Schoop et al. 2021, UMLAUT",
         "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True) or its like for your loss, or end the "
         "model in softmax (in sigmoid with a binary cross-entropy).",
-        ("*",),
+        ("*", "learning-rate-low"),
     ),
     "output-activation": Cause(
         "The last activation decides which answers the network can give at all.",
@@ -296,13 +296,13 @@ CAUSES = {
     "learning-rate-high": Cause(
         "With too high a rate, steps overshoot and the loss rises instead of falling.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "divide it by 10 until the loss falls; usual first rates are 0.001 for Adam and 0.01 for SGD.",
+        "divide the rate by 10 until the loss falls; usual first rates are 0.001 for Adam and 0.01 for SGD.",
         ("*",),
     ),
     "learning-rate-low": Cause(
         "At this rate the weights hardly move from where they started.",
         "Bengio 2012, arXiv:1206.5533, section 3.1.1",
-        "multiply it by 10 as long as the loss still falls; usual first rates are 0.001 for Adam and 0.01 for SGD.",
+        "multiply the rate by 10 while the loss still falls; usual first rates are 0.001 for Adam and 0.01 for SGD.",
         ("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient", "slow-learning"),
     ),
     "learning-rate-decay": Cause(
