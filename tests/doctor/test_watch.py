@@ -1,5 +1,6 @@
 """What is said while a network trains, from made-up figures."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -119,3 +120,12 @@ def test_the_cost_of_the_first_probe_is_estimated_from_training():
         one = watch(share=share)
         one._started -= 1000.0  # for 100 steps of 64 images: the 4 of a probe take 1.25 s
         assert one.due(100) == due
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.5, []), (np.nan, ["not-finite"])])
+def test_weights_that_are_not_finite_are_told_though_the_loss_is(value, said):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(2)])
+    model.layers[0].kernel.assign([[value, 0.1, -0.2], [0.3, 0.4, 0.5]])
+    images = Images(np.linspace(-1, 1, 16, dtype=np.float32).reshape(8, 2))
+    subject = Subject(model, None, np.arange(8) % 2, images, pace=Pace("sgd", np.array([0.1]), 40, 8))
+    assert [f.cause for f in Watch(subject, TEN, 40, limits_of({})).probe(4)] == said

@@ -86,7 +86,7 @@ def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding
             "warning",
             "training",
             f"The learning rate has fallen from {top:.2g} to {last.rate:.2g} within {last.step:,} of {steps:,} "
-            "steps, while the loss still fell. Does what lowers it watch an accuracy as if less were better?",
+            "steps, while the loss still fell. Perhaps a callback lowers it that watches an accuracy with mode='min'.",
             last.step,
             {"rate": last.rate, "top": top},
             keras="ReduceLROnPlateau(monitor='val_loss'), or mode='max' with an accuracy; or a larger patience.",

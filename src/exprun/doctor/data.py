@@ -257,8 +257,9 @@ def check_refitted(train: Images, val: Images) -> Iterator[Finding]:
             "unscaled-evaluation",
             "warning",
             "validation images",
-            f"{len(many)} column{'s have' if len(many) > 1 else ' has'} {what}; two samples never do. The scaler was "
-            "probably fitted a second time, on validation.",
+            f"{len(many)} column{'s' if len(many) > 1 else ''} of continuous numbers "
+            f"{'have' if len(many) > 1 else 'has'} {what}, as two samples hardly ever have. The "
+            "scaler was probably fitted a second time, on validation.",
             numbers={"columns": len(many)},
             keras="scaler.fit_transform(x_train), then scaler.transform(x_val): fit on the training rows alone.",
         )

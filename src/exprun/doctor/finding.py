@@ -67,7 +67,7 @@ class Finding:
         by_hand, listed = self.keras or cause.keras, "; ".join(self.overrides)
         tried = f"{'one at a time: ' if len(self.overrides) > 1 else ''}{listed}." if listed else by_hand
         if listed and cause.code:
-            tried = f"{by_hand} Or, to soften what it does, {tried}"
+            tried = f"{by_hand} Or, to learn in spite of it, {tried}"
         return f"[{self.cause}] {self.severity}{at}, {self.where}: {self.evidence} {cause.why} Try: {tried}"
 
 
@@ -93,7 +93,8 @@ CAUSES = {
     "non-finite-input": Cause(
         "One such value turns the loss, and then every weight, into NaN.",
         "IEEE 754",
-        "remove or replace them; np.isfinite(a).all() must be True for images and labels.",
+        "test np.isfinite(x).all() after loading and after each step of preparation; leave out what is broken; where "
+        "all are, look for a division by 0 (a standard deviation or maximum) or a log of 0.",
         ("*", "learning-rate-high", "shuffled-labels"),
     ),
     "constant-input": Cause(
@@ -112,7 +113,7 @@ CAUSES = {
     "label-out-of-range": Cause(
         "For a label that no output stands for, the loss has nothing to compare: it is wrong, NaN or an error.",
         "TensorFlow, sparse_softmax_cross_entropy_with_logits",
-        "number the classes 0, 1, 2, …: y = np.unique(y, return_inverse=True)[1].",
+        "number the classes 0, 1, 2, … in training and validation alike: y = np.searchsorted(np.unique(y_train), y).",
         ("*", "output-units"),
     ),
     "single-class": Cause(
@@ -155,7 +156,7 @@ CAUSES = {
         code=True,
     ),
     "bypassed-layers": Cause(
-        "A layer whose result is not used does nothing: a dropped Rescaling leaves raw pixels.",
+        "A layer whose result is not used does nothing and is not trained.",
         "Nikanjam et al. 2021, NeuraLint",
         "assign the result, x = layer(x), and give x to the next layer.",
         ("unscaled-input", "large-first-loss", "untrained-variables"),
@@ -169,8 +170,8 @@ CAUSES = {
     "mixed-examples": Cause(
         "An image's output must not depend on which other images are in its batch.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
-        "find the operation that works across axis 0, which is the batch: a reshape, a transpose, a mean, or a softmax "
-        "without axis=-1.",
+        "find the operation that works across axis 0, which is the batch: a reshape, a transpose, a mean or softmax "
+        "over axis 0, or BatchNormalization called with training=True.",
         ("*", "shuffled-labels", "softmax-twice", "output-activation", "missing-softmax"),
     ),
     "output-units": Cause(
@@ -265,7 +266,7 @@ CAUSES = {
     "exploding-signal": Cause(
         "Outputs of this size make the loss and its gradient huge; the first steps ruin the weights.",
         "He et al. 2015, arXiv:1502.01852, section 2.2",
-        "kernel_initializer='he_normal' for ReLU layers, and scaled inputs.",
+        "kernel_initializer='he_normal' in all layers with ReLU, and inputs scaled to values near 1.",
         ("*", "learning-rate-high", "unscaled-input"),
     ),
     "vanishing-signal": Cause(
@@ -281,8 +282,8 @@ CAUSES = {
         ("*", "unscaled-input", "lagging-batch-norm"),
     ),
     "unscaled-input": Cause(
-        "Rates and initialisations are made for inputs near 1: larger ones make gradients too large, and beside "
-        "smaller ones biases decide alone.",
+        "Rates and initialisations are made for inputs near 1: with larger ones steps overshoot or units "
+        "saturate, and smaller ones count for little beside the biases.",
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
         "layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
         ("*", "learning-rate-high"),
@@ -346,7 +347,7 @@ CAUSES = {
         "Zhang et al. 2021, AutoTrainer, section 3",
         "divide the learning rate by 10; clipnorm=1.0 in your optimiser; look for log(0), sqrt(0) and division by 0 in "
         "a loss or layer of your own.",
-        ("loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
+        ("dead-relu", "loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
     ),
     "dead-relu": Cause(
         "Such a unit gets no gradient and rarely recovers.",
@@ -373,7 +374,7 @@ CAUSES = {
         ("loss-at-chance", "no-generalization"),
     ),
     "loss-at-chance": Cause(
-        "The network is no better than guessing: it uses nothing of the images.",
+        "The network is no better than guessing, as if it did not see the images.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
         "change one thing at a time: the learning rate (10 times higher, 10 times lower), scaled inputs, "
         "BatchNormalization, he_normal.",

@@ -305,7 +305,9 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
             "excessive-dropout",
             "warning",
             f"layer{'s' if len(high) > 1 else ''} {named(high)}",
-            f"{most:.0%} of the units are dropped in each step; 20% to 50% is usual.",
+            f"{most:.0%} of its units are dropped in each step; 20% to 50% is usual."
+            if len(high) == 1
+            else f"Each drops up to {most:.0%} of its units in each step; 20% to 50% is usual.",
             numbers={"rate": most},
         )
     before = [
@@ -332,7 +334,7 @@ def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
                 "strong-augmentation",
                 "warning",
                 f"layer {layer.name}",
-                f"It turns hues by up to {180 * most:.0f} degrees either way (120 make red green or blue); up to "
+                f"It turns hues by up to {180 * most:.0f} degrees either way (120 turn red into green or blue); up to "
                 f"{180 * limits.hue:.0f} is usual.",
                 numbers={"factor": float(most)},
                 keras=f"RandomHue({limits.hue:g}) or less, or none.",

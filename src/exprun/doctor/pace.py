@@ -12,6 +12,11 @@ from exprun.doctor.finding import Finding
 from exprun.doctor.graph import leaves
 
 LOW = 0.2  # share of the middle of what is usual
+# Rates to begin with: defaults of Keras, but that of Adadelta from Zeiler 2012, arXiv:1212.5701.
+FIRST = dict.fromkeys(("rmsprop", "adam", "adamw", "nadam"), 1e-3) | dict.fromkeys(
+    ("sgd", "sgd_momentum", "nesterov", "adagrad"), 1e-2
+)
+FIRST |= {"adadelta": 1.0, "lion": 1e-4}
 MOST_DECAY = 5e-3  # of a weight in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use some 1e-5
 
 
@@ -49,7 +54,7 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "optimiser",
             f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
             numbers={"rate": top, "least": usual[0], "most": usual[1]},
-            keras=_rate_to_try(usual, "lower" if high else "higher"),
+            keras=_rate_to_try(pace.optimizer, usual, "lower" if high else "higher"),
         )
     fixed = pace.optimizer == "muon_nesterov"  # which brings every kernel to the same norm, whatever decays
     if (lost := top * pace.decay) > MOST_DECAY and not fixed:
@@ -74,9 +79,10 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
         )
 
 
-def _rate_to_try(usual: list[float], direction: str) -> str:
-    """A rate in the middle of what is usual, and where to go from there."""
-    return f"learning_rate={np.sqrt(usual[0] * usual[1]):.1g}, then {direction} by factors of 10 as long as that helps."
+def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
+    """The usual first rate of an optimiser, or the middle of what is usual, and where to go from there."""
+    first = FIRST.get(optimizer, np.sqrt(usual[0] * usual[1]))
+    return f"learning_rate={first:.1g}, then {direction} by factors of 10 as long as that helps."
 
 
 def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
@@ -95,7 +101,7 @@ def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
             f"at least {LOW * middle:.2g} is usual for a network that starts from random weights.",
             step,
             {"rate": top, "usual": middle},
-            keras=_rate_to_try(usual, "higher"),
+            keras=_rate_to_try(pace.optimizer, usual, "higher"),
         )
 
 

@@ -83,7 +83,7 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
             f"layer {calls[worst].layer.name}",
             f"At the start, differences between images are {before:.3g} at the input and {behind:,.3g} in front of the "
             f"last layer, {ratio:,.0f} times larger; up to {limits.exploding:g} times larger is normal. "
-            f"{calls[worst].layer.name} alone multiplies them by {gains[worst]:.3g}{_deviation(calls[worst].layer)}.",
+            f"{calls[worst].layer.name} enlarges them most, {gains[worst]:.3g} times{_deviation(calls[worst].layer)}.",
             numbers=numbers | {"gain": gains[worst]},
         )
 

@@ -229,8 +229,8 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "labels",
             f"{empty:,} of {len(labels.values):,} one-hot rows are all 0: the class has no column.",
             numbers={"empty": empty},
-            keras="number the classes from 0 and make as many columns as there are classes: "
-            "keras.utils.to_categorical(np.unique(y, return_inverse=True)[1]).",
+            keras="make the rows again from class numbers that start at 0, with a column and an output unit for each "
+            "class; leave out images without a label.",
         )
         return
     if labels.kind == "amounts":
@@ -357,6 +357,9 @@ def _range_finding(activation: str, objective: Objective) -> Finding:
         "last layer",
         f"It ends in {activation}, where {objective.name} needs "
         f"{'logits, which have no bounds' if objective.from_logits else 'a softmax: one of many classes'}.",
+        keras="no activation in the last layer."
+        if objective.from_logits
+        else "activation='softmax' in the last layer.",
     )
 
 
@@ -373,11 +376,14 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             wrong,
             "error",
             "last layer" if wrong == "output-units" else "labels",
-            f"{objective.name} takes 0 and 1, but the labels go from {labels.least:g} to {labels.most:g}, and the last "
-            f"layer has {units} unit{'s' if units > 1 else ''}{classes}.",
+            f"{objective.name} takes 0 and 1, but the labels {'are' if two else 'go from'} {labels.least:g} "
+            f"{'and' if two else 'to'} {labels.most:g}, and the last layer has {units} "
+            f"unit{'s' if units > 1 else ''}{classes}.",
             numbers={"units": units, "most": labels.most},
             keras=f"Dense({most}, activation='softmax') as the last layer, and loss='sparse_categorical_crossentropy'."
             if wrong == "output-units"
+            else f"y = (y == {labels.most:g}).astype('float32')."
+            if two
             else "",
         )
         return
@@ -387,6 +393,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "error",
             "loss",
             f"{objective.name} is for yes or no, but the labels go from {labels.least:.3g} to {labels.most:.3g}.",
+            keras="for numbers to predict, loss='mse' and no activation in the last layer; classes must not be scaled.",
         )
         return
     if labels.kind == "rows" and units > 2 and (probabilities or activation == "softmax"):
@@ -444,6 +451,9 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "last layer",
             f"It ends in {activation}, where {objective.name} needs "
             f"{'logits' if objective.from_logits else 'a sigmoid'}.",
+            keras="no activation in the last layer."
+            if objective.from_logits
+            else "activation='sigmoid' in the last layer.",
         )
 
 
@@ -482,7 +492,7 @@ def _check_error(
             f"It has {units} unit{'s' if units > 1 else ''}, but each label has {targets} "
             f"number{'s' if targets > 1 else ''}.",
             numbers={"units": units, "targets": targets},
-            keras=f"Dense({targets}) as the last layer.",
+            keras=f"{targets} unit{'s' if targets > 1 else ''} in the last layer.",
         )
         return
     numbered = labels.kind in ("numbers", "binary") and (units > 1 or says_accuracy)
@@ -512,5 +522,6 @@ def _check_error(
             f"It ends in {activation}, which gives {least:g} to {most:g}, but the targets are {labels.least:.3g} to "
             f"{labels.most:.3g}: {outside:.0%} of them cannot be reached.",
             numbers={"outside": outside},
-            keras="no activation in the last layer, or targets scaled to its range.",
+            keras="no activation in the last layer"
+            + (", or targets scaled to its range." if activation != "softmax" else "."),
         )

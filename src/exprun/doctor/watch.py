@@ -198,6 +198,10 @@ class Watch:
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
                 + unclipped,
                 step,
+                keras=""
+                if self._first_loss is not None and np.isfinite(self._first_loss)
+                else "test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in a loss or "
+                "layer of your own.",
             )
             return
         if len(self._recent) < (self._recent.maxlen or 1):
@@ -238,6 +242,18 @@ class Watch:
         )
 
     def _probe(self, step: int) -> Iterator[Finding]:
+        variables = self.model.trainable_variables
+        if broken := [v.path for v in variables if not np.isfinite(_sampled(v)).all()]:
+            yield Finding(
+                "not-finite",
+                "error",
+                "weights",
+                f"{len(broken)} of {len(variables)} variables hold NaN or infinity, {broken[0]} first of all; the loss "
+                "may stay finite, as a ReLU can turn NaN into 0.",
+                step,
+                {"variables": len(broken)},
+            )
+            return
         found = self._pass()
         loss = None if found.losses is None else float(found.losses.mean())
         guess = None if self.guess is None else self.guess.loss
@@ -400,7 +416,7 @@ class Watch:
                 "overfitting",
                 "note",
                 "validation",
-                f"The validation loss is {loss:.3f} (lowest {self._lowest_val:.3f}), the training loss {trained:.3f}"
+                f"The loss is {trained:.3f} in training and {loss:.3f} in validation (lowest {self._lowest_val:.3f})"
                 f"{_percent(trained_accuracy, accuracy)}.",
                 step,
                 {"val_loss": loss, "lowest": self._lowest_val, "train_loss": trained},
