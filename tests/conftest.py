@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,13 @@ def _in_tmp_path(tmp_path, monkeypatch):
     """Each test works in a folder of its own, and what it starts there runs the code under test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(exprun.__file__).parents[1]))
+
+
+@pytest.fixture(autouse=True)
+def _in_float32():
+    """A run sets Keras' precision for its process; the test behind it starts from the usual one."""
+    if keras := sys.modules.get("keras"):
+        keras.mixed_precision.set_dtype_policy("float32")
 
 
 @pytest.fixture
