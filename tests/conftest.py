@@ -38,8 +38,7 @@ def mixed(request):
     import keras
 
     keras.mixed_precision.set_dtype_policy(request.param)
-    yield request.param
-    keras.mixed_precision.set_dtype_policy("float32")
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -209,9 +209,9 @@ def test_relative_errors_of_targets_around_zero(loss, shift, said):
 @pytest.mark.parametrize(
     ("activation", "units", "loss", "labels", "said"),
     [
-        ("sigmoid", 1, "categorical_crossentropy", [[0], [1]], ("wrong-loss", "binary_crossentropy")),
-        ("sigmoid", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "for each class")),
-        ("softmax", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "for each class")),
+        ("sigmoid", 1, "categorical_crossentropy", [[0], [1]], ("wrong-loss", "Try: loss='binary_crossentropy'.")),
+        ("sigmoid", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "It has one unit")),
+        ("softmax", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "It has one unit")),
         ("sigmoid", 1, "binary_crossentropy", [0, 1, 2, 3], ("output-units", "Dense(4, activation='softmax')")),
         ("sigmoid", 1, "binary_crossentropy", [1, 2], ("label-out-of-range", "y = (y == 2)")),
         ("sigmoid", 1, "binary_crossentropy", [-1, 1, 2], ("label-out-of-range", "error, labels:")),

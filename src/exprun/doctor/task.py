@@ -43,6 +43,11 @@ class Labels:
     least: float
     most: float
 
+    @property
+    def are_two(self) -> bool:
+        """Whether they have two different values at most."""
+        return len(np.unique(self.values)) <= 2
+
 
 def read_labels(values: Any) -> Labels:
     """Labels as a loss gets them, (images,), (images, 1) or (images, classes)."""
@@ -301,7 +306,7 @@ def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterato
 def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective, labels: Labels) -> Iterator[Finding]:
     units = outputs.shape[-1]
     if units == 1:
-        yes_or_no = activation == "sigmoid" and len(np.unique(labels.values)) <= 2
+        yes_or_no = activation == "sigmoid" and labels.are_two
         yield Finding(
             "wrong-loss" if yes_or_no else "output-units",
             "error",
@@ -351,15 +356,17 @@ def _least_loss(units: int) -> float:
 
 
 def _range_finding(activation: str, objective: Objective) -> Finding:
+    """A last activation that is not the one (`objective.kind`) that goes with a cross-entropy."""
+    needed = {"softmax": "a softmax: one of many classes", "sigmoid": "a sigmoid"}[objective.kind]
     return Finding(
         "output-activation",
         "error" if activation in ("relu", "tanh") else "warning",
         "last layer",
         f"It ends in {activation}, where {objective.name} needs "
-        f"{'logits, which have no bounds' if objective.from_logits else 'a softmax: one of many classes'}.",
+        f"{'logits, which have no bounds' if objective.from_logits else needed}.",
         keras="no activation in the last layer."
         if objective.from_logits
-        else "activation='softmax' in the last layer.",
+        else f"activation='{objective.kind}' in the last layer.",
     )
 
 
@@ -368,7 +375,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
     probabilities = are_probabilities(outputs)
     if labels.kind == "numbers":
         most = int(labels.most) + 1
-        two = len(np.unique(labels.values)) <= 2
+        two = labels.are_two
         classes = f" for {most} classes" if labels.least >= 0 and not two else ""
         outside = two or labels.least < 0
         wrong = "label-out-of-range" if outside else "output-units" if units == 1 else "label-encoding"
@@ -445,16 +452,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             keras="loss=keras.losses.BinaryCrossentropy(from_logits=True), or activation='sigmoid' in the last layer.",
         )
     elif activation in ("relu", "tanh"):
-        yield Finding(
-            "output-activation",
-            "error",
-            "last layer",
-            f"It ends in {activation}, where {objective.name} needs "
-            f"{'logits' if objective.from_logits else 'a sigmoid'}.",
-            keras="no activation in the last layer."
-            if objective.from_logits
-            else "activation='sigmoid' in the last layer.",
-        )
+        yield _range_finding(activation, objective)
 
 
 def _leaves_unit_interval(outputs: np.ndarray) -> bool:

@@ -190,18 +190,20 @@ class Watch:
             before = [value for value, _ in self._recent if np.isfinite(value)]
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
             unclipped = graph.unclipped_recurrence(self.model)
+            cause = "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite"
+            at_once = cause == "not-finite" and self._first_loss is not None and not np.isfinite(self._first_loss)
             yield Finding(
-                "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite",
+                cause,
                 "error",
                 "loss",
                 f"The loss is {loss}"
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
                 + unclipped,
                 step,
-                keras=""
-                if self._first_loss is not None and np.isfinite(self._first_loss)
-                else "test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in a loss or "
-                "layer of your own.",
+                keras="test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in a loss or "
+                "layer of your own."
+                if at_once
+                else "",
             )
             return
         if len(self._recent) < (self._recent.maxlen or 1):
@@ -243,7 +245,8 @@ class Watch:
 
     def _probe(self, step: int) -> Iterator[Finding]:
         variables = self.model.trainable_variables
-        if broken := [v.path for v in variables if not np.isfinite(_sampled(v)).all()]:
+        weights = [_sampled(v) for v in variables]
+        if broken := [v.path for v, values in zip(variables, weights, strict=True) if not np.isfinite(values).all()]:
             yield Finding(
                 "not-finite",
                 "error",
@@ -275,7 +278,8 @@ class Watch:
                 yield from present
         if classes is not None and classes > 1 and found.outputs.ndim == 2 and found.outputs.shape[1] > 1:
             yield from self._collapsed(found, learned, step)
-        yield from self._updates(step, found, learned, bool(dead), bool(vanished))
+        matrices = [values for v, values in zip(variables, weights, strict=True) if len(v.shape) > 1]
+        yield from self._updates(step, found, matrices, learned, bool(dead), bool(vanished))
 
     def _pass(self) -> Pass:
         if self.objective is None:
@@ -298,19 +302,21 @@ class Watch:
                 {"classes": wanted},
             )
 
-    def _updates(self, step: int, found: Pass, learned: bool, dead: bool, vanished: bool) -> Iterator[Finding]:
+    def _updates(
+        self, step: int, found: Pass, now: list[np.ndarray], learned: bool, dead: bool, vanished: bool
+    ) -> Iterator[Finding]:
         """How far weights have moved since the last probe, beside their size.
 
         Args:
             step: of the optimiser.
             found: what the probe shows.
+            now: some values of each matrix of weights.
             learned: whether the loss is below that of guessing.
             dead: whether units are, so that nothing can move.
             vanished: whether the gradient has.
         """
         assert self.limits.small_update is not None
         assert self.limits.large_update is not None
-        now = [_sampled(v) for v in self.model.trainable_variables if len(v.shape) > 1]
         before, self._weights = self._weights, [(step, values) for values in now]
         if before is None or len(before) != len(now) or before[0][0] == step:
             return
