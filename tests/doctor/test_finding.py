@@ -30,7 +30,7 @@ def test_text_has_cause_number_reason_and_remedy():
     assert text.endswith("Try: one at a time: norm=batch; init=he_normal.")
     assert "BatchNormalization" in str(finding("vanishing-signal"))
     text = str(finding("bypassed-layers", overrides=("norm=batch",)))
-    assert text.index("x = layer(x)") < text.index("to learn in spite of it, norm=batch.")
+    assert text.index("x = layer(x)") < text.index("What may make up for it where the code has to stay: norm=batch.")
 
 
 def test_a_remedy_that_fits_the_evidence_stands_in_place_of_that_of_the_cause():

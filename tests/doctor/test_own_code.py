@@ -12,8 +12,8 @@ from exprun.doctor.curves import Epoch, check_fallen
 from exprun.doctor.graph import check_dropout_depth, check_symmetric
 from exprun.doctor.objective import Objective, of_keras
 from exprun.doctor.pace import Pace, check_low, check_pace
-from exprun.doctor.record import passed
-from exprun.doctor.signal import check_affine, check_recurrent_input, check_tiny_input, check_unknown
+from exprun.doctor.record import passed, passed_back
+from exprun.doctor.signal import check_affine, check_recurrent_input, check_tiny_input, check_unknown, check_unscaled
 from exprun.doctor.task import check_broadcast, check_direction, check_range, check_task, read_labels
 
 LIMITS = limits_of({})
@@ -139,7 +139,7 @@ def test_a_decay_that_takes_the_weights_away_is_found(decay, said):
 
 @pytest.mark.parametrize(("rate", "said"), [(2e-5, ["learning-rate-low"]), (1e-3, [])])
 def test_a_rate_for_fine_tuning_is_named_at_chance(rate, said):
-    assert causes(check_low(Pace("adam", np.full(5, rate), 100, 32), LIMITS, 50)) == said
+    assert causes(check_low(Pace("adam", np.full(5, rate), 100, 32), LIMITS, 50, 1.39, 1.386)) == said
 
 
 def test_a_loss_inside_a_step_of_ones_own_is_the_objective():
@@ -259,6 +259,17 @@ def test_tiny_values_are_not_to_be_divided_once_more(shape, said):
     found = passed(model, 1e-7 * RNG.random(shape, np.float32), True)
     (finding,) = check_tiny_input(found, LIMITS)
     assert finding.cause == "unscaled-input"
+    assert said in str(finding)
+
+
+@pytest.mark.parametrize(("least", "said"), [(0, "Rescaling(1 / 255)"), (-128, "layers.Normalization adapted")])
+def test_flattened_pixels_are_divided_and_other_large_values_normalised(least, said):
+    model = keras.Sequential([layers.Input((60,)), layers.Dense(8, activation="sigmoid"), layers.Dense(3)])
+    rows, labels = (least + RNG.integers(0, 256, (32, 60))).astype(np.float32), RNG.integers(0, 3, 32)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    judged = of_keras(model)
+    found = passed_back(model, rows, lambda outputs: judged.losses(outputs, labels))
+    (finding,) = check_unscaled(found, judged, labels, LIMITS)
     assert said in str(finding)
 
 

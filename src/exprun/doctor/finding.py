@@ -67,7 +67,7 @@ class Finding:
         by_hand, listed = self.keras or cause.keras, "; ".join(self.overrides)
         tried = f"{'one at a time: ' if len(self.overrides) > 1 else ''}{listed}." if listed else by_hand
         if listed and cause.code:
-            tried = f"{by_hand} Or, to learn in spite of it, {tried}"
+            tried = f"{by_hand} What may make up for it where the code has to stay: {tried}"
         return f"[{self.cause}] {self.severity}{at}, {self.where}: {self.evidence} {cause.why} Try: {tried}"
 
 
@@ -93,8 +93,9 @@ CAUSES = {
     "non-finite-input": Cause(
         "One such value turns the loss, and then every weight, into NaN.",
         "IEEE 754",
-        "test np.isfinite(x).all() after loading and after each step of preparation; leave out what is broken; where "
-        "all are, look for a division by 0 (a standard deviation or maximum) or a log of 0.",
+        "test np.isfinite(x).all() after loading and after each step of preparation; leave out what is broken when "
+        "loaded; in a step, look for a log of 0 or a division by 0, as by the deviation of a blank image: "
+        "x / (x.std() + 1e-7).",
         ("*", "learning-rate-high", "shuffled-labels"),
     ),
     "constant-input": Cause(
@@ -142,16 +143,17 @@ CAUSES = {
         "remove duplicates, then split, then augment.",
     ),
     "class-imbalance": Cause(
-        "The network can get this score without looking at the images, and rare classes count little.",
+        "The network can get this score without looking at its inputs, and rare classes count little.",
         "Buda et al. 2018, arXiv:1710.05381",
-        "fit(class_weight=…) with the weight images / (classes * images of the class) for each class; judge by the "
-        "recall of each class, not by accuracy.",
+        "fit(class_weight=…) with the weight examples / (classes * examples of the class) for each class; judge by "
+        "the recall of each class, not by accuracy.",
         ("collapsed-predictions",),
     ),
     "unscaled-evaluation": Cause(
         "A network only works on inputs scaled like those it was trained on.",
         "Humbatova et al. 2020, arXiv:1910.11015, preprocessing",
-        "put the scaling into the model, or apply the same function to validation and test images.",
+        "apply the same function to validation and test images, or move the scaling from the training data into the "
+        "model.",
         ("*", "lagging-batch-norm"),
         code=True,
     ),
@@ -170,8 +172,9 @@ CAUSES = {
     "mixed-examples": Cause(
         "An image's output must not depend on which other images are in its batch.",
         "Karpathy 2019, A Recipe for Training Neural Networks",
-        "find the operation that works across axis 0, which is the batch: a reshape, a transpose, a mean or softmax "
-        "over axis 0, or BatchNormalization called with training=True.",
+        "find the operation that works across axis 0, the batch, and keep it within an image: attention as q @ k.T "
+        "needs (batch, positions, channels), not pooled; else a reshape, a transpose, a mean or softmax over axis 0, "
+        "or BatchNormalization called with training=True.",
         ("*", "shuffled-labels", "softmax-twice", "output-activation", "missing-softmax"),
     ),
     "output-units": Cause(
@@ -345,8 +348,8 @@ CAUSES = {
     "not-finite": Cause(
         "NaN spreads to all weights; nothing more is learned.",
         "Zhang et al. 2021, AutoTrainer, section 3",
-        "divide the learning rate by 10; clipnorm=1.0 in your optimiser; look for log(0), sqrt(0) and division by 0 in "
-        "a loss or layer of your own.",
+        "look in losses and layers of your own for log, division, sqrt and norms (at 0 the gradient of sqrt is "
+        "infinite, though its value is 0: write sqrt(x + 1e-7)); where there are none, divide the learning rate by 10.",
         ("dead-relu", "loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
     ),
     "dead-relu": Cause(

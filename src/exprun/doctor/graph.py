@@ -337,7 +337,8 @@ def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
                 f"It turns hues by up to {180 * most:.0f} degrees either way (120 turn red into green or blue); up to "
                 f"{180 * limits.hue:.0f} is usual.",
                 numbers={"factor": float(most)},
-                keras=f"RandomHue({limits.hue:g}) or less, or none.",
+                keras="no RandomHue where colour tells the classes apart; elsewhere RandomHue(0.1), at most "
+                f"{limits.hue:g}.",
             )
             return
 
@@ -360,7 +361,9 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}, and "
             f"{classes} outputs depend on it alone.",
             numbers={"units": units},
-            keras="more units in it: as many as there are outputs, or more.",
+            keras="32 units or so: they are what it can remember, not the number of outputs."
+            if isinstance(layer, layers.RNN | layers.Bidirectional)
+            else "more units in it: as many as there are outputs, or more.",
         )
         return
     blind = [layer for layer in weighted[:-1] if isinstance(layer, layers.Conv2D) and _sees_one_pixel(layer)]

@@ -87,7 +87,7 @@ def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
     return f"learning_rate={first:.1g}, then {direction} by factors of 10 as long as that helps."
 
 
-def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
+def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) -> Iterator[Finding]:
     """A rate at the lower end of what is usual, in a run that is at chance: made for trained weights, perhaps."""
     usual = (limits.rates or {}).get(pace.optimizer)
     rates = pace.rates[np.isfinite(pace.rates)]
@@ -99,8 +99,8 @@ def check_low(pace: Pace, limits: Doctor, step: int) -> Iterator[Finding]:
             "learning-rate-low",
             "warning",
             "optimiser",
-            f"The learning rate is at most {top:.2g}, and the loss is still that of guessing; with {pace.optimizer} "
-            f"at least {LOW * middle:.2g} is usual for a network that starts from random weights.",
+            f"The learning rate is at most {top:.2g}, and after {step} steps the loss is {loss:.3f}, where guessing "
+            f"costs {guess:.3f}. Rates this low are for weights that are trained already.",
             step,
             {"rate": top, "usual": middle},
             keras=_rate_to_try(pace.optimizer, usual, "higher"),

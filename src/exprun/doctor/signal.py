@@ -138,8 +138,14 @@ def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits
             f"Inputs reach {calls[0].layer.name} with values around {size:.3g} (root mean square), where values "
             f"near 1 are usual, and {harm}.",
             numbers={"rms": size, "loss": float(found.losses.mean())},
-            keras="" if calls[0].inputs.shape.rank == 4 else ADAPTED,
+            keras="" if calls[0].inputs.shape.rank == 4 or _are_pixels(calls[0].inputs) else ADAPTED,
         )
+
+
+def _are_pixels(inputs: Any) -> bool:
+    """Whether values look like those of images, flattened perhaps: whole numbers up to 255."""
+    values = array(inputs)
+    return bool(values.min() >= 0 and 127 < values.max() <= 255 and np.array_equal(values, np.round(values)))
 
 
 def check_parts(
@@ -221,7 +227,8 @@ def _harm(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor)
     assert found.losses is not None
     loss, guess = float(found.losses.mean()), _guessing(found, objective)
     if guess is not None and loss > limits.large_loss * guess:
-        return f"the loss is {loss:,.4g} before training, where guessing costs {guess:.3f}"
+        classes = round(np.exp(guess))
+        return f"the loss is {loss:,.4g} before training, where guessing one of {classes} classes costs {guess:.3f}"
     if objective.kind == "error" and rms(found.outputs) > limits.large_loss * rms(labels):
         return f"the outputs are around {rms(found.outputs):,.3g} before training, the labels around {rms(labels):.3g}"
     for call in found.calls[:-1]:

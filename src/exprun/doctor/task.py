@@ -297,7 +297,8 @@ def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterato
         f"The labels go from {least:g} to {most:g}, but the last layer has {units} units, for the classes 0 to "
         f"{units - 1}." + (f" {most:g} may stand for none of them." if void else ""),
         numbers={"least": least, "most": most, "units": units},
-        keras=f"if it does, SparseCategoricalCrossentropy(ignore_class={most:g}); else number the classes 0, 1, 2, …"
+        keras=f"if {most:g} marks what has no class, SparseCategoricalCrossentropy(ignore_class={most:g}); else number "
+        "the classes 0, 1, 2, …"
         if void
         else "",
     )
@@ -432,7 +433,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             f"It ends in softmax, one of many, but images have up to {yes.max():g} labels at once: each unit needs a "
             "sigmoid of its own.",
             numbers={"labels": float(yes.max())},
-            keras="activation='sigmoid' in the last layer.",
+            keras="activation='sigmoid' in the last layer, with loss='binary_crossentropy'.",
         )
     elif objective.from_logits and activation in ("sigmoid", "softmax"):
         yield Finding(

@@ -200,8 +200,8 @@ class Watch:
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
                 + unclipped,
                 step,
-                keras="test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in a loss or "
-                "layer of your own."
+                keras="test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in losses and "
+                "layers of your own."
                 if at_once
                 else "",
             )
@@ -227,7 +227,7 @@ class Watch:
             )
             yield from graph.check_dropout_depth(self.model, step)
             if self.pace is not None:
-                yield from check_low(self.pace, self.limits, step)
+                yield from check_low(self.pace, self.limits, step, mean, self.guess.loss)
         elif mean > 10 * max(self._first_loss or mean, self._lowest) and mean > 10 * self._lowest:
             yield self._high_rate(step, mean)
 
