@@ -79,18 +79,45 @@ def test_a_symptom_found_after_its_cause_is_no_news():
 def test_every_remedy_composes(cause, composer):
     start = ["norm=none", "init=glorot_uniform", "input=unit", "optim=adam", "model.freeze=[conv1]"]
     config = composer.config(start)
-    for remedy in overrides_for(cause, config):
+    for remedy in overrides_for(finding(cause), config):
         assert "fault" not in remedy
         changed = composer.config([*start, *remedy.split()])
         assert any(getattr(changed, group) != getattr(config, group) for group in GROUPS), remedy
 
 
 def test_what_the_config_has_already_is_not_proposed(composer):
-    assert overrides_for("vanishing-signal", composer.config(["norm=none"])) == (
+    assert overrides_for(finding("vanishing-signal"), composer.config(["norm=none"])) == (
         "norm=batch",
         "optim.learning_rate=0.001",
     )
-    assert overrides_for("lagging-batch-norm", composer.config(["norm=none"])) == ("norm=group",)
+    assert overrides_for(finding("lagging-batch-norm"), composer.config(["norm=none"])) == ("norm=group",)
     words = ["trainer.precision=float32", "optim.clip_global_norm=1.0", "optim.learning_rate=0.01"]
-    assert overrides_for("not-finite", composer.config(words)) == ("optim.learning_rate=0.001",)
-    assert overrides_for("class-imbalance", composer.config(["data.class_weights=balanced"])) == ()
+    assert overrides_for(finding("not-finite"), composer.config(words)) == ("optim.learning_rate=0.001",)
+    assert overrides_for(finding("class-imbalance"), composer.config(["data.class_weights=balanced"])) == ()
+
+
+@pytest.mark.parametrize(
+    ("cause", "words", "said"),
+    [
+        ("learning-rate-low", ["optim=adam", "optim.learning_rate=1e-9"], ("optim.learning_rate=0.001",)),
+        ("learning-rate-high", ["optim=adam", "optim.learning_rate=5"], ("optim.learning_rate=0.001",)),
+        (
+            "learning-rate-low",
+            ["optim=sgd_momentum", "schedule=matconvnet"],
+            ("schedule=constant optim.learning_rate=0.1", "schedule=constant optim.learning_rate=0.5"),
+        ),
+        (
+            "strong-regularization",
+            ["optim=adamw", "optim.weight_decay=0.9"],
+            ("optim.weight_decay=1e-4", "optim.weight_decay=0"),
+        ),
+        ("strong-regularization", ["optim=adam"], ()),
+        ("missing-nonlinearity", ["model=python", "model.builder=package:network"], ()),
+    ],
+)
+def test_overrides_have_an_effect_in_the_config_they_are_for(cause, words, said, composer):
+    assert overrides_for(finding(cause), composer.config(words)) == said
+
+
+def test_overrides_are_left_out_where_they_do_not_fit_the_evidence(composer):
+    assert overrides_for(finding("not-finite", overridable=False), composer.config([])) == ()

@@ -20,6 +20,11 @@ LIMITS = limits_of({})
 RNG = np.random.default_rng(0)
 
 
+CLASSES_OF_LOGITS = "CategoricalCrossentropy(from_logits=True)"
+LOGITS_OF_TAGS = keras.losses.BinaryCrossentropy(from_logits=True)
+ROWS_OF_LOGITS = keras.losses.CategoricalCrossentropy(from_logits=True)
+
+
 def causes(findings):
     return [finding.cause for finding in findings]
 
@@ -212,9 +217,15 @@ def test_relative_errors_of_targets_around_zero(loss, shift, said):
         ("sigmoid", 1, "categorical_crossentropy", [[0], [1]], ("wrong-loss", "Try: loss='binary_crossentropy'.")),
         ("sigmoid", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "It has one unit")),
         ("softmax", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "It has one unit")),
-        ("sigmoid", 1, "binary_crossentropy", [0, 1, 2, 3], ("output-units", "Dense(4, activation='softmax')")),
+        ("sigmoid", 1, "binary_crossentropy", [0, 1, 2, 3], ("output-units", "there are 4 classes or more")),
         ("sigmoid", 1, "binary_crossentropy", [1, 2], ("label-out-of-range", "y = (y == 2)")),
-        ("sigmoid", 1, "binary_crossentropy", [-1, 1, 2], ("label-out-of-range", "error, labels:")),
+        ("sigmoid", 2, "binary_crossentropy", [1, 2], ("label-out-of-range", "number them from 0")),
+        ("sigmoid", 1, "binary_crossentropy", [-1, 0, 1], ("label-out-of-range", "keep = y >= 0")),
+        (None, 4, LOGITS_OF_TAGS, [0, 1, 2, 3], ("label-encoding", "Sparse" + CLASSES_OF_LOGITS)),
+        (None, 4, ROWS_OF_LOGITS, [0, 1, 2, 3], ("label-encoding", "Sparse" + CLASSES_OF_LOGITS)),
+        ("softmax", 4, "sparse_categorical_crossentropy", [-1, 0, 1, 2], ("label-out-of-range", "(ignore_class=-1)")),
+        ("sigmoid", 1, "binary_crossentropy", [0, np.nan], ("non-finite-input", "np.isfinite(y.reshape")),
+        (None, 1, "mse", [3, 4, 5, 6], ("wrong-loss", "metrics=['mae']")),
         (
             "softmax",
             3,
@@ -229,7 +240,7 @@ def test_relative_errors_of_targets_around_zero(loss, shift, said):
             [[0, 1, 1], [1, 0, 0]],
             ("wrong-loss", "loss='binary_crossentropy'"),
         ),
-        ("softmax", 3, "sparse_categorical_crossentropy", [0.4, 1.7], ("wrong-loss", "loss='mse'")),
+        ("softmax", 3, "sparse_categorical_crossentropy", [0.4, 1.7], ("wrong-loss", "y.astype('int32')")),
         (
             "softmax",
             3,
@@ -244,9 +255,19 @@ def test_the_remedy_fits_the_evidence(activation, units, loss, labels, said):
     model.compile("adam", loss)
     found = passed(model, RNG.random((40, 4), np.float32), True)
     labels = read_labels(np.repeat(np.asarray(labels, np.float32), 40 // len(labels), axis=0))
-    (finding,) = check_task(found, of_keras(model), labels, False)
+    (finding,) = check_task(found, of_keras(model), labels, loss == "mse")
     assert finding.cause == said[0]
     assert said[1] in str(finding)
+
+
+def test_many_class_numbers_of_a_small_batch_are_classes_though_they_are_no_integers():
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(100, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    found = passed(model, RNG.random((32, 4), np.float32), True)
+    labels = RNG.permutation(100)[:32].astype(np.float32)
+    assert causes(check_task(found, of_keras(model), read_labels(labels), False)) == []
+    (finding,) = check_task(found, of_keras(model), read_labels(labels / 255), False)
+    assert finding.cause == "wrong-loss"
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,8 @@ class Doctor(keras.callbacks.Callback):
             found = [] if objective is None else task.check_range(objective, labels, units)
             return [replace(finding, step=self._step) for finding in found]
         evidence = f"The {bad} of this batch hold NaN or infinity, and since then the loss is not a number."
-        return [Finding("non-finite-input", "error", "training", evidence, self._step)]
+        remedy = task.CLEAN_LABELS if bad == "labels" else ""
+        return [Finding("non-finite-input", "error", "training", evidence, self._step, keras=remedy)]
 
     def _keep(self, split: str) -> None:
         if self._given[split == "val"] is None and self._seen[split].count < KEPT and (tap := self._taps.get(split)):

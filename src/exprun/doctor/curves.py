@@ -89,7 +89,8 @@ def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding
             "steps, while the loss still fell. Perhaps a callback lowers it that watches an accuracy with mode='min'.",
             last.step,
             {"rate": last.rate, "top": top},
-            keras="ReduceLROnPlateau(monitor='val_loss'), or mode='max' with an accuracy; or a larger patience.",
+            keras="in a schedule, larger decay_steps; in ReduceLROnPlateau, monitor='val_loss', or mode='max' with an "
+            "accuracy, or a larger patience.",
         )
 
 
@@ -104,11 +105,12 @@ def check_plateau(epochs: Sequence[Epoch], chance: Guess, steps: int | None, lim
     if not (learned and np.isfinite(now) and now > (1 - limits.plateau) * before):
         return
     top = float(np.nanmax([epoch.rate for epoch in epochs], initial=0.0))
-    reason = ""
+    reason, in_vain = "", False
     if np.isfinite(last.rate) and top > 0:
         share = last.rate / top
         if share < DECAYED and steps is not None and last.step > 0.8 * steps:
             return  # the end of a schedule is flat
+        in_vain = DECAYED <= share <= CONSTANT
         reason = f" The learning rate is {last.rate:.2g}, " + (
             "so low that little can change: the schedule has ended learning."
             if share < DECAYED
@@ -123,6 +125,8 @@ def check_plateau(epochs: Sequence[Epoch], chance: Guess, steps: int | None, lim
         f"In the last {FLAT} epochs the lowest training loss is {now:.3g}, before them it was {before:.3g}.{reason}",
         last.step,
         {"loss": now, "before": before, "rate": last.rate},
+        keras="a larger network, or less dropout, weight decay and augmentation." if in_vain else "",
+        overridable=not in_vain,
     )
 
 

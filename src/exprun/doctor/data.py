@@ -74,8 +74,7 @@ def check_inputs(images: Images, split: str) -> Iterator[Finding]:
                 "constant-input",
                 "error",
                 f"{split} images",
-                f"{same:.0%} of {len(images.digests):,} images checked are the same, bit by bit; its values go from "
-                f"{x.min():.3g} to {x.max():.3g}.",
+                f"{same:.0%} of {len(images.digests):,} images checked are the same, bit by bit.",
                 numbers={"same": same},
             )
 
@@ -138,13 +137,16 @@ def check_scaling(train: np.ndarray, val: np.ndarray, same_images: bool, limits:
     if not (np.isfinite(mean + other_mean).all() and spread.max() > 0):
         return
     floor = 1e-3 * spread.max()
-    ratio = float(np.max(np.abs(np.log((other_spread + floor) / (spread + floor)))))
-    shift = float(np.max(np.abs(other_mean - mean) / (spread + floor)))
+    ratios, shifts = (
+        np.abs(np.log((other_spread + floor) / (spread + floor))),
+        np.abs(other_mean - mean) / (spread + floor),
+    )
+    ratio, shift = float(ratios.max()), float(shifts.max())
     assert limits.scale_ratio is not None
     assert limits.scale_shift is not None
     slack = 1.0 if same_images else 1.5  # two samples differ by themselves
     if ratio > np.log(limits.scale_ratio) * slack or shift > limits.scale_shift * slack:
-        worst = int(np.argmax(np.abs(other_mean - mean)))
+        worst = int(np.argmax(np.maximum(ratios / np.log(limits.scale_ratio), shifts / limits.scale_shift)))
         yield Finding(
             "unscaled-evaluation",
             "error",
@@ -225,6 +227,8 @@ def check_range(train: Images, val: Images) -> Iterator[Finding]:
             f"{most[column]:.3g}: they go from {other[:, column].min():.3g} to {other[:, column].max():.3g}. The set "
             "was probably sorted when it was split.",
             numbers={"share": float(beyond[column])},
+            keras="shuffle inputs and targets together before splitting; in a forecast keep the order, and predict "
+            "changes in place of levels.",
         )
 
 

@@ -44,6 +44,7 @@ class Finding:
         numbers: the same numbers by name.
         keras: what to change in a Keras script where this evidence asks for something other than the cause does.
         overrides: of exprun to try, each by itself; filled in where there is a config.
+        overridable: whether those of the cause fit this evidence.
     """
 
     cause: str
@@ -54,6 +55,7 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     keras: str = ""
     overrides: tuple[str, ...] = ()
+    overridable: bool = True
 
     @property
     def is_suspicion(self) -> bool:
@@ -323,7 +325,7 @@ CAUSES = {
         ),
     ),
     "lagging-batch-norm": Cause(
-        "In evaluation batch norm uses moving averages; these are still far from the training batches.",
+        "In evaluation batch norm uses moving averages; these are far from what training batches have.",
         "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.1",
         "BatchNormalization(momentum=0.9), or more steps.",
         ("no-generalization", "overfitting"),

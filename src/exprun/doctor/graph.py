@@ -264,7 +264,8 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
     same = []
     for layer, variable in matrices[:-1]:  # a last layer of zeros is a good start
         units = np.asarray(variable).reshape(-1, variable.shape[-1])
-        if np.ptp(units, axis=1).max() == 0:
+        is_matrix = len(units) > 1 or variable.name == "kernel"  # not one row, such as a token of zeros
+        if is_matrix and np.ptp(units, axis=1).max() == 0:
             same.append((layer, float(units[0, 0])))
     if same:
         first, value = same[0]
@@ -363,7 +364,7 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             numbers={"units": units},
             keras="32 units or so: they are what it can remember, not the number of outputs."
             if isinstance(layer, layers.RNN | layers.Bidirectional)
-            else "more units in it: as many as there are outputs, or more.",
+            else "more units in it, as many as there are classes or more; not if it is the code of an autoencoder.",
         )
         return
     blind = [layer for layer in weighted[:-1] if isinstance(layer, layers.Conv2D) and _sees_one_pixel(layer)]
@@ -375,6 +376,7 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             f"{len(blind)} convolutions of more than one pixel look at maps of 1×1: pools and strides before them have "
             "left nothing to look at.",
             numbers={"layers": len(blind)},
+            keras="padding='same', fewer pools and strides before them, or larger images.",
         )
 
 

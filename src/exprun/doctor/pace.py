@@ -10,15 +10,9 @@ import numpy as np
 from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import leaves
+from exprun.doctor.remedies import first_rate
 
 LOW = 0.2  # share of the middle of what is usual
-FIRST = {  # rates to begin with: defaults of Keras, unless said otherwise
-    **dict.fromkeys(("sgd", "sgd_momentum", "nesterov"), 1e-2),
-    **dict.fromkeys(("rmsprop", "adam", "adamw", "nadam"), 1e-3),
-    "adagrad": 1e-2,  # PyTorch's default
-    "adadelta": 1.0,  # Zeiler 2012, arXiv:1212.5701
-    "lion": 1e-4,  # 3 to 10 times below AdamW's: Chen et al. 2023, arXiv:2302.06675, section 5
-}
 MOST_DECAY = 5e-3  # of a weight in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use some 1e-5
 
 
@@ -82,9 +76,9 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
 
 
 def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
-    """The usual first rate of an optimiser, or the middle of what is usual, and where to go from there."""
-    first = FIRST.get(optimizer, np.sqrt(usual[0] * usual[1]))
-    return f"learning_rate={first:.1g}, then {direction} by factors of 10 as long as that helps."
+    """The first rate to try, and where to go from there."""
+    rate = first_rate(optimizer, usual)
+    return f"learning_rate={rate:.1g}, then {direction} by factors of 10 as long as that helps."
 
 
 def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) -> Iterator[Finding]:

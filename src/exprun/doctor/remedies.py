@@ -1,9 +1,18 @@
 """What to try against a cause, as overrides of a config."""
 
+import math
 from typing import Any
 
 from exprun.config.schema import Config
+from exprun.doctor.finding import Finding
 
+FIRST = {  # rates to begin with: defaults of Keras, unless said otherwise
+    **dict.fromkeys(("sgd", "sgd_momentum", "nesterov"), 1e-2),
+    **dict.fromkeys(("rmsprop", "adam", "adamw", "nadam"), 1e-3),
+    "adagrad": 1e-2,  # PyTorch's default
+    "adadelta": 1.0,  # Zeiler 2012, arXiv:1212.5701
+    "lion": 1e-4,  # 3 to 10 times below AdamW's: Chen et al. 2023, arXiv:2302.06675, section 5
+}
 # In the order in which they are proposed; {slower} and its like are made from the config.
 REMEDIES: dict[str, tuple[str, ...]] = {
     "bypassed-layers": ("norm=batch", "init=he_normal"),
@@ -32,33 +41,50 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "slow-learning": ("{faster}", "norm=batch", "input=standardize"),
     "plateau": ("schedule=cosine",),
     "slow-input": ("trainer.resident=true",),
+    "strong-regularization": ("optim.weight_decay=1e-4", "optim.weight_decay=0"),
     "not-finite": ("{slower}", "optim.clip_global_norm=1.0", "trainer.precision=float32"),
 }
 
 
-def overrides_for(cause: str, config: Config) -> tuple[str, ...]:
+def first_rate(optimizer: str, usual: list[float]) -> float:
+    """The usual first rate of an optimiser of the config, or the middle of what is usual."""
+    return FIRST.get(optimizer, math.sqrt(usual[0] * usual[1]))
+
+
+def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     """The overrides to try against a cause, each by itself; those that the config has already are left out."""
-    rate = config.optim.learning_rate
-    rates = {"slower": rate / 10, "slowest": rate / 100, "faster": rate * 10, "fastest": rate * 100}
-    least, most = (config.doctor.rates or {}).get(config.optim.name, [0.0, float("inf")])
-    words: dict[str, Any] = {
-        name: f"optim.learning_rate={min(max(value, least), most):g}" for name, value in rates.items()
-    }
+    if not finding.overridable:
+        return ()
+    rates = config.schedule.rates  # stand for themselves: the optimiser's is not used beside them
+    rate = max(rates) if rates else config.optim.learning_rate
+    usual = (config.doctor.rates or {}).get(config.optim.name)
+    factors = {"slower": 0.1, "slowest": 0.01, "faster": 10.0, "fastest": 100.0}
+    tried = {name: rate * factor for name, factor in factors.items()}
+    if usual and not usual[0] <= rate <= usual[1]:
+        tried = dict.fromkeys(factors, first_rate(config.optim.name, usual))
+    elif usual:
+        tried = {name: min(max(value, usual[0]), usual[1]) for name, value in tried.items()}
+    constant = "schedule=constant " if rates else ""
+    words: dict[str, Any] = {name: f"{constant}optim.learning_rate={value:g}" for name, value in tried.items()}
     words["larger"] = 4 * config.trainer.batch_size
     chosen = {
         f"{group}={getattr(config, group).name}" for group in ("norm", "init", "input", "augment", "schedule", "model")
     }
-    chosen |= {f"optim.learning_rate={rate:g}", f"trainer.resident={str(config.trainer.resident).lower()}"}
+    chosen |= {
+        f"optim.learning_rate={config.optim.learning_rate:g}",
+        f"trainer.resident={str(config.trainer.resident).lower()}",
+    }
     chosen |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
     chosen |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
     chosen |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
     chosen |= {f"trainer.batch_size={config.trainer.batch_size}"}
-    builder = config.model.builder is not None
+    builder = ("norm", "init", "model") if config.model.builder is not None else ()  # which makes its layers itself
+    decays = config.optim.weight_decay > 1e-4
     found = []
-    for remedy in REMEDIES.get(cause, ()):
+    for remedy in REMEDIES.get(finding.cause, ()):
         parts = [part for part in remedy.format(**words).split() if part not in chosen]
-        if "norm.momentum" in remedy and config.norm.name != "batch":
+        if ("norm.momentum" in remedy and config.norm.name != "batch") or ("weight_decay" in remedy and not decays):
             continue
-        if parts and not (builder and any(part.split("=")[0] in ("norm", "init") for part in parts)):
+        if parts and not any(part.split("=")[0].split(".")[0] in builder for part in parts):
             found.append(" ".join(parts))
     return tuple(dict.fromkeys(found))

@@ -133,7 +133,7 @@ class RunDoctor:
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         news = self.diagnosis.add(
-            replace(finding, overrides=overrides_for(finding.cause, self.config)) for finding in findings
+            replace(finding, overrides=overrides_for(finding, self.config)) for finding in findings
         )
         if news:
             write_findings(self.folder / "findings.json", self.diagnosis.findings)
@@ -162,5 +162,5 @@ def examined(config: Config, dataset: Dataset, assembly: "Assembly", images: int
     found = examine(subject, config.doctor)
     if all(finding.severity == "note" for finding in found):
         found += said([lambda: check_overfit(subject, config.doctor)])
-    diagnosis.add(replace(finding, overrides=overrides_for(finding.cause, honest)) for finding in found)
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, honest)) for finding in found)
     return diagnosis.findings

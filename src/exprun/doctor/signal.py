@@ -77,14 +77,19 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
     elif ratio > limits.exploding:
         gains = [spread(c.outputs) / max(spread(c.inputs), 1e-12) for c in calls[:-1]]
         worst = int(np.argmax(gains))
+        wide = _deviation(calls[worst].layer)
         yield Finding(
             "exploding-signal",
             "error",
             f"layer {calls[worst].layer.name}",
             f"At the start, differences between images are {before:.3g} at the input and {behind:,.3g} in front of the "
             f"last layer, {ratio:,.0f} times larger; up to {limits.exploding:g} times larger is normal. "
-            f"{calls[worst].layer.name} enlarges them most, {gains[worst]:.3g} times{_deviation(calls[worst].layer)}.",
+            f"{calls[worst].layer.name} enlarges them most, {gains[worst]:.3g} times{wide}.",
             numbers=numbers | {"gain": gains[worst]},
+            keras=""
+            if wide
+            else "BatchNormalization after each layer of weights, or kernel_initializer='he_normal'; look for factors "
+            f"and sums around {calls[worst].layer.name}.",
         )
 
 
@@ -306,15 +311,19 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: Any) -> F
     """Whether the layers of such variables have no say in the output at all, or the gradient is lost behind them."""
     lost = {id(v) for v in without}
     owners = [layer for layer in leaves(model) if any(id(v) in lost for v in layer.trainable_variables)]
-    places = [layer.name for layer in owners] or [v.path for v in without]
-    where = f"layer{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
+    whole = [layer.name for layer in owners if all(id(v) in lost for v in layer.trainable_variables)]
+    places = whole if len(whole) == len(owners) and whole else [v.path for v in without]
+    kind = "layer" if places is whole else "variable"
+    where = f"{kind}{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
     count = f"{len(without)} of {of} trainable variables get{'' if len(without) > 1 else 's'} no gradient from the loss"
     if owners:
         plain, silent = (passed(model, first_rows(inputs, 4), False, muted).outputs for muted in ((), owners))
         if np.array_equal(plain, silent):
             evidence = f"{count}; with their layers' outputs set to zero, the output of the model stays the same."
             return Finding("bypassed-layers", "error", where, evidence, numbers={"variables": len(without)})
-    return Finding("untrained-variables", "error", where, f"{count}.", numbers={"variables": len(without)})
+    unused = "use it in call, or remove argmax, round, integer casts or stop_gradient between it and the loss."
+    remedy = "" if places is whole else unused
+    return Finding("untrained-variables", "error", where, f"{count}.", None, {"variables": len(without)}, remedy)
 
 
 def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterator[Finding]:
@@ -393,6 +402,10 @@ def check_dependence(found: Pass, step: int | None, limits: Doctor) -> Iterator[
             f"For {len(found.outputs)} different images the outputs differ by only {own:.1e}, at a size of {size:.2g}.",
             step,
             {"spread": own, "size": size},
+            keras="kernel_initializer='he_normal' with ReLU, BatchNormalization, scaled inputs; print each layer's "
+            "output for two images to see where they become alike."
+            if step is None
+            else "",
         )
 
 

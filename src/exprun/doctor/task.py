@@ -1,7 +1,7 @@
 """Checks of the last layer, the loss and the labels against each other."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -22,6 +22,10 @@ RANGES = {
 MOST_CLASSES = 1000
 MOST_ROWS = 256  # that a loss is tried on
 UNEQUAL = 0.05  # standard deviation of the sizes of targets beside their mean, from which on they differ
+CLEAN_LABELS = (
+    "keep = np.isfinite(y.reshape(len(y), -1)).all(1); x, y = x[keep], y[keep]; look for empty cells, or a log of 0, "
+    "in what made the labels."
+)
 REVERSED = 0.02  # by how much a loss may be lower for wrong answers by chance
 
 
@@ -113,7 +117,8 @@ def check_task(
     activation = activations[-1] if activations else "linear"
     if not np.isfinite(labels.values).all():
         bad = int((~np.isfinite(labels.values)).sum())
-        yield Finding("non-finite-input", "error", "labels", f"{bad:,} labels are NaN or infinite.")
+        evidence = f"{bad:,} labels are NaN or infinite."
+        yield Finding("non-finite-input", "error", "labels", evidence, keras=CLEAN_LABELS)
         return
     squashed = [name for name in activations if name in ("softmax", "sigmoid")]
     if len(squashed) > 1 and objective.kind in ("softmax", "sigmoid"):
@@ -225,7 +230,25 @@ def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -
         )
 
 
+def _loss(objective: Objective, sparse: bool, more: str = "") -> str:
+    """A cross-entropy of classes to type, which takes logits where the one in use does."""
+    logits = "from_logits=True" if objective.from_logits else ""
+    if not logits and not more:
+        return f"loss='{'sparse_' if sparse else ''}categorical_crossentropy'"
+    options = ", ".join(part for part in (more, logits) if part)
+    return f"loss=keras.losses.{'Sparse' if sparse else ''}CategoricalCrossentropy({options})"
+
+
+def _are_class_numbers(labels: Labels, units: int) -> bool:
+    """Whether numbers that are many and not of a whole type may still be classes: each has a unit."""
+    single = labels.values.size == len(labels.values) and units > 2
+    whole = bool((labels.values == np.rint(labels.values)).all())
+    return single and whole and labels.least >= 0 and labels.most < units
+
+
 def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterator[Finding]:
+    if labels.kind == "amounts" and _are_class_numbers(labels, units):
+        labels = replace(labels, kind="numbers", classes=labels.values.reshape(-1).astype(np.int64))
     if labels.kind == "holes":
         empty = int((labels.values.sum(-1) == 0).sum())
         yield Finding(
@@ -241,6 +264,12 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
     if labels.kind == "amounts":
         most = labels.values.reshape(len(labels.values), -1).sum(1).max(initial=0.0)
         several = bool(np.isin(labels.values, (0, 1)).all())
+        numbers = "loss='mse' or loss='mae', and a last layer without activation, with one unit for each number."
+        if labels.values.size == len(labels.values) and units > 1:
+            numbers = (
+                "if they are classes, give them unscaled, as y.astype('int32'); if they are numbers, loss='mse' and a "
+                "last layer of one unit without activation."
+            )
         yield Finding(
             "wrong-loss",
             "error",
@@ -251,7 +280,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             f"{labels.most:.3g}.",
             keras="loss='binary_crossentropy', and activation='sigmoid' in the last layer: each label is a yes or no."
             if several
-            else "loss='mse' or loss='mae', and a last layer without activation, with one unit for each number.",
+            else numbers,
         )
         return
     if objective.sparse == (labels.kind == "rows") and units > 1:
@@ -262,11 +291,8 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "error",
             "labels",
             f"{objective.name} takes {taken}; the labels are {given}.",
-            keras=(
-                "y = y.argmax(-1), or loss='categorical_crossentropy'."
-                if labels.kind == "rows"
-                else "y = keras.utils.to_categorical(y), or loss='sparse_categorical_crossentropy'."
-            ),
+            keras=f"{'y = y.argmax(-1)' if objective.sparse else 'y = keras.utils.to_categorical(y)'}, or "
+            f"{_loss(objective, not objective.sparse)}.",
         )
         return
     yield from check_range(objective, labels.values, units)
@@ -290,6 +316,7 @@ def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterato
     from_one = least == 1 and most == units
     void = most > units + 1 and len(np.unique(found[found >= units])) == 1 and bool(known.size)
     wrong = "label-out-of-range" if least < 0 or from_one or void else "output-units"
+    none = most if void else least  # which may mark what has no class
     yield Finding(
         wrong,
         "error",
@@ -297,9 +324,9 @@ def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterato
         f"The labels go from {least:g} to {most:g}, but the last layer has {units} units, for the classes 0 to "
         f"{units - 1}." + (f" {most:g} may stand for none of them." if void else ""),
         numbers={"least": least, "most": most, "units": units},
-        keras=f"if {most:g} marks what has no class, SparseCategoricalCrossentropy(ignore_class={most:g}); else number "
-        "the classes 0, 1, 2, …"
-        if void
+        keras=f"if {none:g} marks what has no class, {_loss(objective, True, f'ignore_class={none:g}')}; else number "
+        "the classes 0, 1, 2, …: y = np.searchsorted(np.unique(y_train), y)."
+        if void or least < 0
         else "",
     )
 
@@ -380,6 +407,20 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         classes = f" for {most} classes" if labels.least >= 0 and not two else ""
         outside = two or labels.least < 0
         wrong = "label-out-of-range" if outside else "output-units" if units == 1 else "label-encoding"
+        several = "Dense(classes, activation='softmax') as the last layer, and loss='sparse_categorical_crossentropy'"
+        if outside and not (two and units == 1):
+            skip = (
+                "if a negative label means none, keep = y >= 0; x, y = x[keep], y[keep]; " if labels.least < 0 else ""
+            )
+            remedy = f"{skip}for several classes, number them from 0, with {several}."
+        elif outside:
+            remedy = f"y = (y == {labels.most:g}).astype('float32')."
+        elif units == 1:
+            remedy = f"{several}; there are {most} classes or more."
+        else:
+            remedy = f"{_loss(objective, True)}" + (
+                "." if objective.from_logits else ", and activation='softmax' in the last layer."
+            )
         yield Finding(
             wrong,
             "error",
@@ -388,11 +429,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             f"{'and' if two else 'to'} {labels.most:g}, and the last layer has {units} "
             f"unit{'s' if units > 1 else ''}{classes}.",
             numbers={"units": units, "most": labels.most},
-            keras=f"Dense({most}, activation='softmax') as the last layer, and loss='sparse_categorical_crossentropy'."
-            if wrong == "output-units"
-            else f"y = (y == {labels.most:g}).astype('float32')."
-            if two
-            else "",
+            keras=remedy,
         )
         return
     if labels.least < 0 or labels.most > 1:
@@ -503,6 +540,10 @@ def _check_error(
             f"{objective.name} measures distances, but the labels are class numbers ({labels.least:g} to "
             f"{labels.most:g}), and the last layer has {units} unit{'s' if units > 1 else ''}.",
             numbers={"units": units},
+            keras="for classes, Dense(classes, activation='softmax') and loss='sparse_categorical_crossentropy'; for "
+            f"numbers keep {objective.name}, with metrics=['mae'] in place of accuracy."
+            if units == 1
+            else "",
         )
         return
     if labels.kind in ("rows", "binary") and (says_accuracy or labels.kind == "rows"):

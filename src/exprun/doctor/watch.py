@@ -25,6 +25,7 @@ SAMPLE = 4096  # values of a weight that are followed
 OVERFITTED = 0.25  # between the accuracy of training and that of validation
 LEAST_STEPS = 20  # that are looked at together
 SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
+ARRIVED = 0.05  # share of a moving average that is still its first value
 EVEN_TWO = 1.8  # classes that guessing costs as much as, where there are two and both are about as frequent
 UNEVEN = 1.2  # by how much the most frequent class may lie above one of as many even ones
 TWICE = 2  # probes or evaluations in a row before what may pass is a finding
@@ -190,16 +191,18 @@ class Watch:
             before = [value for value, _ in self._recent if np.isfinite(value)]
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
             unclipped = graph.unclipped_recurrence(self.model)
+            at_once = self._first_loss is not None and not np.isfinite(self._first_loss)
             cause = "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite"
-            at_once = cause == "not-finite" and self._first_loss is not None and not np.isfinite(self._first_loss)
+            cause = "not-finite" if at_once else cause
             yield Finding(
                 cause,
                 "error",
                 "loss",
                 f"The loss is {loss}"
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
-                + unclipped,
+                + ("" if at_once else unclipped),
                 step,
+                overridable=not at_once,
                 keras="test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in losses and "
                 "layers of your own."
                 if at_once
@@ -455,6 +458,7 @@ class Watch:
 
     def _lag_finding(self, step: int, trained: float, evaluated: float) -> Finding:
         momentum = max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
+        arrived = momentum**step < ARRIVED
         return Finding(
             "lagging-batch-norm",
             "warning",
@@ -463,6 +467,9 @@ class Watch:
             f"evaluation, after {step:,} steps with momentum {momentum:g}.",
             step,
             {"training": trained, "evaluation": evaluated, "momentum": momentum},
+            keras="larger batches, a lower learning rate, no Dropout before BatchNormalization, or GroupNormalization."
+            if arrived
+            else "",
         )
 
 
