@@ -200,6 +200,93 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
     return lines
 
 
+def whole_run(turns: int, torch: bool) -> list[Line]:
+    """Epochs of a run with tracking, progress and doctor, against the bare step; and the pause between two runs."""
+    lines = []
+    with tempfile.TemporaryDirectory() as place:
+        network = NETWORKS["vgg16"]
+        words = [*network.words.split(), *arrays(Path(place), network.size, 50 * network.batch), "augment=none"]
+        watched = [
+            sys.executable,
+            SIDES,
+            "watched",
+            f"{place}/run",
+            *words,
+            f"tracking.uri=sqlite:///{place}/mlflow.db",
+        ]
+        with sides({"all": watched, "bare": [sys.executable, SIDES, "exprun", *words]}) as started:
+            whole, bare = [], []
+            for turn in range(turns):
+                whole.append(started["all"].speed("epoch"))
+                bare.append(started["bare"].speed("bare"))
+                say("whole", turn, whole[-1], bare[-1])
+        what = "whole epoch with tracking, progress and doctor: the bare step on one batch"
+        lines.append(compared(what, whole, bare, "images/s", 0.94, ",.1f"))
+        gaps = [*SWEEP, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]
+        with sides({"gaps": [sys.executable, SIDES, "gaps", f"{place}/gaps", *gaps]}) as started:
+            found = [started["gaps"].do("epoch") for _ in range(turns)]
+        say("gaps", found)
+    seconds, between = (sorted(one[key] for one in found) for key in ("gap", "between"))
+    lines.append(
+        Line("from the end of a run to the first step of the next, same structure: 0.5 s",
+             f"{statistics.median(seconds):.2f} s", "0.50 s", 0.5 / statistics.median(seconds), 0.5 / seconds[-1],
+             0.5 / seconds[0], 1.0)
+    )  # fmt: skip
+    lines.append(Line("from a run's last step to the next one's first", f"{statistics.median(between):.2f} s"))
+    return lines
+
+
+def pictures(folder: Path, images: int) -> list[str]:
+    """Overrides for JPEG files of 256×256, about as large as photographs of that size; ten classes."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for part, count in {"train": images, "val": 32, "test": 32}.items():
+        for number in range(count):
+            coarse = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).resize((256, 256))
+            place = folder / "pictures" / part / str(number % 10)
+            place.mkdir(parents=True, exist_ok=True)
+            coarse.save(place / f"{number}.jpg", quality=90)
+    return ["data=image_folder", f"data.root={folder / 'pictures'}", "data.size=224", f"data.cache={folder / 'cache'}"]
+
+
+def streaming(turns: int, torch: bool) -> list[Line]:
+    """Pictures at 224×224 that are not kept in memory, against tf.data by hand; memory over the size of a set."""
+    with tempfile.TemporaryDirectory() as place:
+        network = NETWORKS["palm_alexnet"]
+        words = [*network.words.split(), *pictures(Path(place), 1600), "trainer.batch_size=32", "augment=none"]
+        own = [sys.executable, SIDES, "exprun", *words]
+        commands = {"streamed": [*own, "trainer.resident=false"], "resident": [*own, "trainer.resident=true"]}
+        speeds: dict[str, list[float]] = {}
+        with sides(commands | {"files": [sys.executable, SIDES, "files", *words]}) as started:
+            for turn in range(turns):
+                for name, side in started.items():
+                    speeds.setdefault(name, []).append(side.speed("epoch"))
+                say("streaming", turn, {name: found[-1] for name, found in speeds.items()})
+            first = started["streamed"].first["loaded"]
+            reads = [started["files"].do("read")["seconds"] for _ in range(turns)]
+    what = "training from files, 224×224"
+    lines = [
+        compared(f"{what}: Keras fit, tf.data by hand", speeds["streamed"], speeds["files"], "images/s", 1.0),
+        compared(f"{what}: the same set in memory", speeds["streamed"], speeds["resident"], "images/s", None),
+        Line("reading 1,600 pictures: once, into the cache; in each epoch", f"{first:.1f} s",
+             f"{statistics.median(reads):.1f} s"),
+    ]  # fmt: skip
+    sizes: dict[int, float] = {}
+    for images in (5_000, 50_000):
+        with tempfile.TemporaryDirectory() as place:
+            words = ["model=cnn", *arrays(Path(place), 96, images), "trainer.batch_size=128", "augment=none"]
+            with sides({"exprun": [sys.executable, SIDES, "exprun", *words, "trainer.resident=false"]}) as started:
+                sizes[images] = started["exprun"].do("memory")["own_mib"]
+        say("memory when streaming", images, sizes[images])
+    small, large = sizes.values()
+    what = "memory of its own, 50,000 images of 96×96 streamed: 5,000"
+    return [
+        *lines,
+        Line(what, f"{large:,.0f} MiB", f"{small:,.0f} MiB", small / large, small / large, small / large, 0.9),
+    ]
+
+
 def say(*parts: Any) -> None:
     print(*parts, flush=True)
 
@@ -280,6 +367,8 @@ def network_part(name: str) -> Callable[[int, bool], list[Line]]:
 
 PARTS: dict[str, Callable[[int, bool], list[Line]]] = {
     **{name: network_part(name) for name in NETWORKS},
+    "whole": whole_run,
+    "streaming": streaming,
     "memory": memory,
     "sweep": sweep,
     "growth": growth,

@@ -1,7 +1,8 @@
 """What `scripts/bench` compares: exprun and Keras, each in a process of its own that works when it is told to.
 
 A side reads commands from its standard input, one a line, and answers each with a line of JSON:
-`epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training images), `memory`, `end`.
+`epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training images), `read` (the files
+alone), `memory`, `end`.
 """
 
 import json
@@ -22,10 +23,11 @@ def answer(**figures: Any) -> None:
     ANSWERS.flush()
 
 
-def peak_memory() -> float:
-    """The most memory this process has had resident, in MiB."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def memory() -> dict[str, float]:
+    """MiB of this process: the most it has had resident, and what it has now of its own, without mapped files."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.endswith("kB")}
+    return {"mib": int(sizes["VmHWM"]) / 1024, "own_mib": int(sizes["RssAnon"]) / 1024}
 
 
 def serve(actions: dict[str, Callable[[], dict[str, Any]]]) -> None:
@@ -35,7 +37,7 @@ def serve(actions: dict[str, Callable[[], dict[str, Any]]]) -> None:
         if word == "end":
             os._exit(0)
         if word == "memory":
-            answer(mib=peak_memory())
+            answer(**memory())
         elif word in actions:
             answer(**actions[word]())
         else:
@@ -67,7 +69,9 @@ def exprun_side(words: list[str]) -> None:
     from exprun.trainer.step import Preprocessing, Step
 
     config = Composer().config([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false"])
+    started = time.perf_counter()
     dataset = load(config.data)
+    loaded = time.perf_counter() - started
     scaling = fit(config.input, dataset.train)
     device = devices.choose(config.trainer)
     keras.mixed_precision.set_dtype_policy(device.precision)
@@ -105,7 +109,7 @@ def exprun_side(words: list[str]) -> None:
                 seconds=clock["seconds"],
                 images=loop.steps_per_epoch * config.trainer.batch_size,
                 precision=device.precision,
-                device=device.description,
+                loaded=loaded,
             )
             serve(
                 {"bare": bare, "evaluate": lambda: timed(lambda: loop.measure(loop.train_feed), len(loop.train_feed))}
@@ -114,6 +118,99 @@ def exprun_side(words: list[str]) -> None:
 
     loop = Loop(config, dataset, step, Checkpoints(None), listen, lambda: None)
     loop.train()
+
+
+def watched_side(words: list[str], folder: str) -> None:
+    """A whole run with all its listeners: tracking, progress, doctor. It waits behind each epoch's evaluation."""
+    from exprun import runner
+    from exprun.trainer.events import EpochDone, Evaluated
+
+    clock = {"start": 0.0, "seconds": 0.0, "images": 0.0}
+
+    class Paced(runner._Story):  # type: ignore[misc]
+        def _emit(self, event: Any) -> None:
+            super()._emit(event)
+            if isinstance(event, EpochDone):
+                clock["seconds"] = time.perf_counter() - clock["start"]
+                clock["images"] = event.step / event.epoch * self.config.trainer.batch_size
+            elif isinstance(event, Evaluated):
+                answer(seconds=clock["seconds"], images=clock["images"])
+                serve({})
+                clock["start"] = time.perf_counter()
+
+    runner._Story = Paced
+    runner.run([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false", f"run_dir={folder}"])
+
+
+def gaps_side(words: list[str], folder: str) -> None:
+    """Runs of one structure in one process: `epoch` does another, and says how long its first step was in coming."""
+    from exprun import runner
+    from exprun.trainer.events import StepsDone
+
+    times: list[float] = []
+
+    class Noted(runner._Story):  # type: ignore[misc]
+        def _emit(self, event: Any) -> None:
+            if isinstance(event, StepsDone):
+                times.append(time.perf_counter())
+            super()._emit(event)
+
+    runner._Story = Noted
+    session, number = runner.Session(), 0
+
+    def another() -> dict[str, Any]:
+        nonlocal number
+        last, ended = times[-1:], time.perf_counter()
+        times.clear()
+        runner.run([*words, "trainer.log_every=1", f"seed={number}", f"run_dir={folder}/{number}"], session)
+        number += 1
+        return {"gap": times[0] - ended, "between": times[0] - last[0] if last else 0.0}
+
+    answer(**another())
+    serve({"epoch": another})
+
+
+def files_side(words: list[str]) -> None:
+    """Keras `fit` on picture files in folders of classes, read by tf.data: decoded in parallel, shuffled, prefetched."""
+    import keras
+    import tensorflow as tf
+
+    from exprun.config.compose import Composer
+    from exprun.model import build
+    from exprun.trainer import device as devices
+
+    config = Composer().config(words)
+    keras.mixed_precision.set_dtype_policy(devices.choose(config.trainer).precision)
+    files = sorted(Path(config.data.root or "").glob("train/*/*.jpg"))
+    classes = sorted({file.parent.name for file in files})
+    size, batch = config.data.size, config.trainer.batch_size
+    model = build(config, (size, size, 3), len(classes)).model
+    model.compile(
+        keras.optimizers.Adam(config.optim.learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+
+    def decoded(path: Any, label: Any) -> Any:
+        image = tf.image.decode_jpeg(tf.io.read_file(path), channels=3)
+        return tf.image.resize(image, (size, size)) / 255.0, label
+
+    data = (
+        tf.data.Dataset.from_tensor_slices(([str(f) for f in files], [classes.index(f.parent.name) for f in files]))
+        .shuffle(len(files))
+        .map(decoded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
+        .batch(batch, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    images = len(files) // batch * batch
+
+    def read() -> None:
+        for _ in data:
+            pass
+
+    def epoch() -> dict[str, Any]:
+        return timed(lambda: model.fit(data, epochs=1, verbose=0), images)
+
+    answer(**epoch())
+    serve({"epoch": epoch, "read": lambda: timed(read, images)})
 
 
 def keras_side(words: list[str], form: str) -> None:
@@ -204,6 +301,12 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["exprun", *words]:
             exprun_side(words)
+        case ["watched", folder, *words]:
+            watched_side(words, folder)
+        case ["gaps", folder, *words]:
+            gaps_side(words, folder)
+        case ["files", *words]:
+            files_side(words)
         case ["torch_input", folder, *words]:
             torch_input(words, Path(folder))
         case [form, *words]:

@@ -1,5 +1,7 @@
 """Runs that share a session: as fast as the graph allows, and as if each were alone."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -128,3 +130,20 @@ def test_a_model_from_python_is_never_shared(tmp_path, monkeypatch, made):
     for seed in (0, 1):
         run([*words, f"seed={seed}"], session)
     assert len(made) == 2
+
+
+def test_a_step_that_is_let_go_of_is_freed_though_the_process_has_settled():
+    class Cyclic:
+        def __init__(self):
+            self.own = self
+
+    session = Session()
+    session.steps["first"] = Cyclic()
+    first = weakref.ref(session.steps["first"])
+    session.settle()
+    assert gc.get_freeze_count() > 0
+    session.keep_step("first")
+    assert first() is not None
+    session.keep_step("second")
+    assert first() is None
+    assert gc.get_freeze_count() == 0

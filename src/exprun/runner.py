@@ -1,5 +1,6 @@
 """A run, from its config to its result: the whole story on one page."""
 
+import gc
 import hashlib
 import json
 import logging
@@ -59,7 +60,19 @@ class Session:
 
     def keep_step(self, key: str | None) -> None:
         """Let go of the step of any other structure, before the next takes its memory."""
-        self.steps = {known: step for known, step in self.steps.items() if known == key}
+        if self.steps.keys() - {key}:
+            self.steps = {known: step for known, step in self.steps.items() if known == key}
+            gc.unfreeze()  # see `settle`
+            gc.collect()
+
+    def settle(self) -> None:
+        """Leave what the first run has imported and built out of the search for garbage before each later one.
+
+        For processes that only do runs: what is alive now and let go of later is not freed before `keep_step` lets go.
+        """
+        if self.steps and not gc.get_freeze_count():
+            gc.collect()
+            gc.freeze()
 
     def step(self, key: str | None, make: Callable[[], "Step"]) -> "Step":
         """The step of a structure, compiled once; it holds the values of the run before."""

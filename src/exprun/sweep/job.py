@@ -179,4 +179,6 @@ def session() -> Any:
 
     if not _SESSIONS:
         _SESSIONS.append(Session())
+    else:  # there is another run behind the first one
+        _SESSIONS[0].settle()
     return _SESSIONS[0]

@@ -73,13 +73,17 @@ def write_misclassified(folder: Path, classes: list[str], split: Split, predicti
     names = _plain(classes)
     columns = int(np.ceil(np.sqrt(len(wrong))))
     rows = -(-len(wrong) // columns)
-    figure, axes = _figure(rows, columns, (1.7 * columns, 1.9 * rows))
-    for axis in axes:
-        axis.axis("off")
-    for axis, index in zip(axes, wrong, strict=False):
+    figure, (axis,) = _figure(1, 1, (1.7 * columns, 1.9 * rows))
+    axis.axis("off")
+    for place, index in enumerate(wrong):  # in one coordinate system: drawing many takes a second
         image = split.images[split.rows[index]]
-        axis.imshow(image[..., 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"taken for {names[predictions[index]][:14]}\nis {names[labels[index]][:14]}", fontsize=7)
+        height, width = (length / max(image.shape[:2]) for length in image.shape[:2])
+        left, top = 1.1 * (place % columns) + (1 - width) / 2, 1.3 * (place // columns)
+        extent = (left, left + width, top + height, top)
+        axis.imshow(image[..., 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255, extent=extent)
+        title = f"taken for {names[predictions[index]][:14]}\nis {names[labels[index]][:14]}"
+        axis.text(left + width / 2, top - 0.03, title, fontsize=7, ha="center", va="bottom")
+    axis.set(xlim=(-0.05, 1.1 * columns - 0.05), ylim=(1.3 * rows - 0.25, -0.28))
     _save(figure, folder / "misclassified.png")
 
 
