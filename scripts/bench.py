@@ -206,6 +206,7 @@ def whole_run(turns: int, torch: bool) -> list[Line]:
     with tempfile.TemporaryDirectory() as place:
         network = NETWORKS["vgg16"]
         words = [*network.words.split(), *arrays(Path(place), network.size, 50 * network.batch), "augment=none"]
+        words += [f"trainer.batch_size={network.batch}", f"trainer.eval_batch_size={network.batch}"]
         watched = [
             sys.executable,
             SIDES,

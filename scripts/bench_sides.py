@@ -162,6 +162,7 @@ def gaps_side(words: list[str], folder: str) -> None:
         nonlocal number
         last, ended = times[-1:], time.perf_counter()
         times.clear()
+        session.settle()  # as a sweep does
         runner.run([*words, "trainer.log_every=1", f"seed={number}", f"run_dir={folder}/{number}"], session)
         number += 1
         return {"gap": times[0] - ended, "between": times[0] - last[0] if last else 0.0}

@@ -48,6 +48,7 @@ class Session:
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     steps: dict[str, "Step"] = field(default_factory=dict)
+    settled: bool = False
     mlflow_is_away: bool = False  # then runs that were complete before do not wait for it, one after another
 
     def dataset(self, config: Config) -> Dataset:
@@ -62,7 +63,9 @@ class Session:
         """Let go of the step of any other structure, before the next takes its memory."""
         if self.steps.keys() - {key}:
             self.steps = {known: step for known, step in self.steps.items() if known == key}
-            gc.unfreeze()  # see `settle`
+            if self.settled:
+                gc.unfreeze()
+                self.settled = False
             gc.collect()
 
     def settle(self) -> None:
@@ -70,9 +73,10 @@ class Session:
 
         For processes that only do runs: what is alive now and let go of later is not freed before `keep_step` lets go.
         """
-        if self.steps and not gc.get_freeze_count():
+        if self.steps and not self.settled:
             gc.collect()
             gc.freeze()
+            self.settled = True
 
     def step(self, key: str | None, make: Callable[[], "Step"]) -> "Step":
         """The step of a structure, compiled once; it holds the values of the run before."""

@@ -29,6 +29,8 @@ def test_text_has_cause_number_reason_and_remedy():
     assert text.startswith("[vanishing-signal] error at step 7, somewhere: A number is 1.")
     assert text.endswith("Try: one at a time: norm=batch; init=he_normal.")
     assert "BatchNormalization" in str(finding("vanishing-signal"))
+    text = str(finding("bypassed-layers", overrides=("norm=batch", "init=he_normal")))
+    assert text.endswith("where the code has to stay, one at a time: norm=batch; init=he_normal.")
     text = str(finding("bypassed-layers", overrides=("norm=batch",)))
     assert text.index("x = layer(x)") < text.index("What may make up for it where the code has to stay: norm=batch.")
 
@@ -113,6 +115,16 @@ def test_what_the_config_has_already_is_not_proposed(composer):
         ),
         ("strong-regularization", ["optim=adam"], ()),
         ("missing-nonlinearity", ["model=python", "model.builder=package:network"], ()),
+        (
+            "frozen-layers",
+            ["model=python", "model.builder=package:network", "model.freeze=[conv1]"],
+            ("model.freeze=[]",),
+        ),
+        (
+            "learning-rate-high",
+            ["optim=adam", "optim.learning_rate=1e-7"],
+            ("optim.learning_rate=1e-08", "optim.learning_rate=1e-09"),
+        ),
     ],
 )
 def test_overrides_have_an_effect_in_the_config_they_are_for(cause, words, said, composer):

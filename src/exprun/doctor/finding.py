@@ -67,9 +67,11 @@ class Finding:
         cause = CAUSES[self.cause]
         at = "" if self.step is None else f" at step {self.step}"
         by_hand, listed = self.keras or cause.keras, "; ".join(self.overrides)
-        tried = f"{'one at a time: ' if len(self.overrides) > 1 else ''}{listed}." if listed else by_hand
+        each = "one at a time" if len(self.overrides) > 1 else ""
+        tried = f"{each}{': ' if each else ''}{listed}." if listed else by_hand
         if listed and cause.code:
-            tried = f"{by_hand} What may make up for it where the code has to stay: {tried}"
+            stays = f"where the code has to stay{', ' if each else ''}{each}"
+            tried = f"{by_hand} What may make up for it {stays}: {listed}."
         return f"[{self.cause}] {self.severity}{at}, {self.where}: {self.evidence} {cause.why} Try: {tried}"
 
 

@@ -61,7 +61,8 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     factors = {"slower": 0.1, "slowest": 0.01, "faster": 10.0, "fastest": 100.0}
     tried = {name: rate * factor for name, factor in factors.items()}
     if usual and not usual[0] <= rate <= usual[1]:
-        tried = dict.fromkeys(factors, first_rate(config.optim.name, usual))
+        first = first_rate(config.optim.name, usual)
+        tried = {name: first if (factor > 1) == (first > rate) else rate * factor for name, factor in factors.items()}
     elif usual:
         tried = {name: min(max(value, usual[0]), usual[1]) for name, value in tried.items()}
     constant = "schedule=constant " if rates else ""
@@ -78,13 +79,13 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     chosen |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
     chosen |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
     chosen |= {f"trainer.batch_size={config.trainer.batch_size}"}
-    builder = ("norm", "init", "model") if config.model.builder is not None else ()  # which makes its layers itself
+    builder = ("norm", "init", "model.activation") if config.model.builder is not None else ()  # it makes its layers
     decays = config.optim.weight_decay > 1e-4
     found = []
     for remedy in REMEDIES.get(finding.cause, ()):
         parts = [part for part in remedy.format(**words).split() if part not in chosen]
         if ("norm.momentum" in remedy and config.norm.name != "batch") or ("weight_decay" in remedy and not decays):
             continue
-        if parts and not any(part.split("=")[0].split(".")[0] in builder for part in parts):
+        if parts and not any(part.startswith(builder) for part in parts):
             found.append(" ".join(parts))
     return tuple(dict.fromkeys(found))

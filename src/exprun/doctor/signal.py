@@ -232,8 +232,8 @@ def _harm(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor)
     assert found.losses is not None
     loss, guess = float(found.losses.mean()), _guessing(found, objective)
     if guess is not None and loss > limits.large_loss * guess:
-        classes = round(np.exp(guess))
-        return f"the loss is {loss:,.4g} before training, where guessing one of {classes} classes costs {guess:.3f}"
+        what = "yes or no" if objective.kind == "sigmoid" else f"one of {found.outputs.shape[-1]} classes"
+        return f"the loss is {loss:,.4g} before training, where guessing {what} costs {guess:.3f}"
     if objective.kind == "error" and rms(found.outputs) > limits.large_loss * rms(labels):
         return f"the outputs are around {rms(found.outputs):,.3g} before training, the labels around {rms(labels):.3g}"
     for call in found.calls[:-1]:
@@ -347,6 +347,7 @@ def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterato
             f"The penalty is {found.penalty:.3g}, the loss without it {loss:.3g}; the penalty's gradient is up to "
             f"{ratio:,.2g} times that of the data.",
             numbers={"ratio": ratio, "penalty": found.penalty, "loss": loss},
+            overridable=False,  # the optimiser's decay is not what it is about
         )
 
 

@@ -415,7 +415,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             remedy = f"{skip}for several classes, number them from 0, with {several}."
         elif outside:
             remedy = f"y = (y == {labels.most:g}).astype('float32')."
-        elif units == 1:
+        elif units == 1 or most > units:
             remedy = f"{several}; there are {most} classes or more."
         else:
             remedy = f"{_loss(objective, True)}" + (

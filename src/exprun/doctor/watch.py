@@ -192,6 +192,8 @@ class Watch:
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
             unclipped = graph.unclipped_recurrence(self.model)
             at_once = self._first_loss is not None and not np.isfinite(self._first_loss)
+            if unclipped and step > 1:  # several steps may have one figure in Keras
+                at_once = False
             cause = "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite"
             cause = "not-finite" if at_once else cause
             yield Finding(
@@ -202,7 +204,7 @@ class Watch:
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
                 + ("" if at_once else unclipped),
                 step,
-                overridable=not at_once,
+                overridable=not at_once or getattr(self.model, "compute_dtype", "") == "float16",
                 keras="test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in losses and "
                 "layers of your own."
                 if at_once
@@ -470,6 +472,7 @@ class Watch:
             keras="larger batches, a lower learning rate, no Dropout before BatchNormalization, or GroupNormalization."
             if arrived
             else "",
+            overridable=not arrived,
         )
 
 
