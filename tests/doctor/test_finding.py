@@ -71,6 +71,11 @@ def test_each_cause_is_news_once_and_again_when_graver():
     assert [f.cause for f in diagnosis.findings] == ["shuffled-labels"]
 
 
+def test_weights_that_an_exploding_gradient_has_killed_do_not_have_too_low_a_rate():
+    found = ordered([finding("learning-rate-low", "warning"), finding("exploding-gradient")])
+    assert [one.cause for one in found] == ["exploding-gradient"]
+
+
 def test_a_symptom_found_after_its_cause_is_no_news():
     diagnosis = Diagnosis()
     diagnosis.add([finding("vanishing-signal")])

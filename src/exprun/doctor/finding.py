@@ -347,7 +347,15 @@ CAUSES = {
         "A gradient that grows from step to step of a sequence throws the weights away in a single update.",
         "Pascanu et al. 2013, arXiv:1211.5063, section 3.2",
         "clipnorm=1.0 in your optimiser, or LSTM or GRU in place of SimpleRNN.",
-        ("not-finite", "loss-at-chance", "collapsed-predictions", "input-independent", "no-generalization"),
+        (
+            "not-finite",
+            "loss-at-chance",
+            "collapsed-predictions",
+            "input-independent",
+            "no-generalization",
+            "learning-rate-low",  # units that such an update has killed do not move
+            "slow-learning",
+        ),
     ),
     "not-finite": Cause(
         "NaN spreads to all weights; nothing more is learned.",
