@@ -108,6 +108,13 @@ def compared(what: str, own: list[float], other: list[float], unit: str, bar: fl
     return Line(what, *shown, statistics.median(ratios), ratios[0], ratios[-1], bar)
 
 
+def lower(what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ".1f") -> Line:
+    """A line from figures of which less is better, taken in turn."""
+    line = compared(what, [1 / value for value in own], [1 / value for value in other], unit, bar)
+    line.own, line.other = (f"{statistics.median(values):{form}} {unit}" for values in (own, other))
+    return line
+
+
 def arrays(folder: Path, size: int, images: int, name: str = "data") -> list[str]:
     """Overrides for a set of noise: speed does not depend on what is in the pictures."""
     rng = np.random.default_rng(0)
@@ -207,14 +214,8 @@ def whole_run(turns: int, torch: bool) -> list[Line]:
         network = NETWORKS["vgg16"]
         words = [*network.words.split(), *arrays(Path(place), network.size, 50 * network.batch), "augment=none"]
         words += [f"trainer.batch_size={network.batch}", f"trainer.eval_batch_size={network.batch}"]
-        watched = [
-            sys.executable,
-            SIDES,
-            "watched",
-            f"{place}/run",
-            *words,
-            f"tracking.uri=sqlite:///{place}/mlflow.db",
-        ]
+        tracked = [*words, f"tracking.uri=sqlite:///{place}/mlflow.db"]
+        watched = [sys.executable, SIDES, "watched", f"{place}/run", *tracked]
         with sides({"all": watched, "bare": [sys.executable, SIDES, "exprun", *words]}) as started:
             whole, bare = [], []
             for turn in range(turns):
@@ -227,12 +228,9 @@ def whole_run(turns: int, torch: bool) -> list[Line]:
         with sides({"gaps": [sys.executable, SIDES, "gaps", f"{place}/gaps", *gaps]}) as started:
             found = [started["gaps"].do("epoch") for _ in range(turns)]
         say("gaps", found)
-    seconds, between = (sorted(one[key] for one in found) for key in ("gap", "between"))
-    lines.append(
-        Line("from the end of a run to the first step of the next, same structure: 0.5 s",
-             f"{statistics.median(seconds):.2f} s", "0.50 s", 0.5 / statistics.median(seconds), 0.5 / seconds[-1],
-             0.5 / seconds[0], 1.0)
-    )  # fmt: skip
+    seconds, between = ([one[key] for one in found] for key in ("gap", "between"))
+    what = "from the end of a run to the first step of the next, same structure: 0.5 s"
+    lines.append(lower(what, seconds, [0.5] * turns, "s", 1.0, ".2f"))
     lines.append(Line("from a run's last step to the next one's first", f"{statistics.median(between):.2f} s"))
     return lines
 
@@ -282,10 +280,7 @@ def streaming(turns: int, torch: bool) -> list[Line]:
         say("memory when streaming", images, sizes[images])
     small, large = sizes.values()
     what = "memory of its own, 50,000 images of 96×96 streamed: 5,000"
-    return [
-        *lines,
-        Line(what, f"{large:,.0f} MiB", f"{small:,.0f} MiB", small / large, small / large, small / large, 0.9),
-    ]
+    return [*lines, lower(what, [large], [small], "MiB", 0.9, ",.0f")]
 
 
 def say(*parts: Any) -> None:
@@ -303,10 +298,8 @@ def memory(turns: int, torch: bool) -> list[Line]:
                     started[name].do("epoch")
                     found.append(started[name].do("memory")["mib"])
             say("memory", turn, {name: found[-1] for name, found in peaks.items()})
-    line = compared(
-        "peak memory, 50,000 images: Keras fit on the same uint8", peaks["uint8"], peaks["exprun"], "MiB", 1.0
-    )
-    return [Line(line.what, line.other, line.own, line.ratio, line.low, line.high, line.bar)]
+    what = "peak memory, 50,000 images: Keras fit on the same uint8"
+    return [lower(what, peaks["exprun"], peaks["uint8"], "MiB", 1.0, ",.0f")]
 
 
 SWEEP = ["experiment=smoke", "trainer.epochs=2", "progress=quiet"]
@@ -326,11 +319,7 @@ def sweep(turns: int, torch: bool) -> list[Line]:
                     exprun(words, place)
                 found.append(time.perf_counter() - started)
         say("sweep", turn, whole[-1], apart[-1])
-    line = compared(
-        "8 short runs in one process: 8 processes", [1 / s for s in whole], [1 / s for s in apart], "", 1 / 0.35
-    )
-    line.own, line.other = (f"{statistics.median(values):.1f} s" for values in (whole, apart))
-    return [line]
+    return [lower("8 short runs in one process: 8 processes", whole, apart, "s", 1 / 0.35)]
 
 
 def exprun(words: list[str], folder: str) -> None:

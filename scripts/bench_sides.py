@@ -172,7 +172,7 @@ def gaps_side(words: list[str], folder: str) -> None:
 
 
 def files_side(words: list[str]) -> None:
-    """Keras `fit` on picture files in folders of classes, read by tf.data: decoded in parallel, shuffled, prefetched."""
+    """Keras `fit` on picture files in folders of classes; tf.data decodes them in parallel, shuffles and prefetches."""
     import keras
     import tensorflow as tf
 

@@ -137,10 +137,8 @@ def check_scaling(train: np.ndarray, val: np.ndarray, same_images: bool, limits:
     if not (np.isfinite(mean + other_mean).all() and spread.max() > 0):
         return
     floor = 1e-3 * spread.max()
-    ratios, shifts = (
-        np.abs(np.log((other_spread + floor) / (spread + floor))),
-        np.abs(other_mean - mean) / (spread + floor),
-    )
+    ratios = np.abs(np.log((other_spread + floor) / (spread + floor)))
+    shifts = np.abs(other_mean - mean) / (spread + floor)
     ratio, shift = float(ratios.max()), float(shifts.max())
     assert limits.scale_ratio is not None
     assert limits.scale_shift is not None

@@ -66,12 +66,11 @@ class Finding:
         """The paragraph that a person reads."""
         cause = CAUSES[self.cause]
         at = "" if self.step is None else f" at step {self.step}"
-        by_hand, listed = self.keras or cause.keras, "; ".join(self.overrides)
-        each = "one at a time" if len(self.overrides) > 1 else ""
-        tried = f"{each}{': ' if each else ''}{listed}." if listed else by_hand
+        tried, listed, several = self.keras or cause.keras, "; ".join(self.overrides), len(self.overrides) > 1
         if listed and cause.code:
-            stays = f"where the code has to stay{', ' if each else ''}{each}"
-            tried = f"{by_hand} What may make up for it {stays}: {listed}."
+            tried += f" What may make up for it where the code has to stay{', one at a time' * several}: {listed}."
+        elif listed:
+            tried = f"{'one at a time: ' * several}{listed}."
         return f"[{self.cause}] {self.severity}{at}, {self.where}: {self.evidence} {cause.why} Try: {tried}"
 
 

@@ -311,9 +311,8 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: Any) -> F
     """Whether the layers of such variables have no say in the output at all, or the gradient is lost behind them."""
     lost = {id(v) for v in without}
     owners = [layer for layer in leaves(model) if any(id(v) in lost for v in layer.trainable_variables)]
-    whole = [layer.name for layer in owners if all(id(v) in lost for v in layer.trainable_variables)]
-    places = whole if len(whole) == len(owners) and whole else [v.path for v in without]
-    kind = "layer" if places is whole else "variable"
+    whole = bool(owners) and all(id(v) in lost for layer in owners for v in layer.trainable_variables)
+    kind, places = ("layer", [x.name for x in owners]) if whole else ("variable", [v.path for v in without])
     where = f"{kind}{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
     count = f"{len(without)} of {of} trainable variables get{'' if len(without) > 1 else 's'} no gradient from the loss"
     if owners:
@@ -322,7 +321,7 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: Any) -> F
             evidence = f"{count}; with their layers' outputs set to zero, the output of the model stays the same."
             return Finding("bypassed-layers", "error", where, evidence, numbers={"variables": len(without)})
     unused = "use it in call, or remove argmax, round, integer casts or stop_gradient between it and the loss."
-    remedy = "" if places is whole else unused
+    remedy = "" if whole else unused
     return Finding("untrained-variables", "error", where, f"{count}.", None, {"variables": len(without)}, remedy)
 
 

@@ -52,6 +52,11 @@ class Labels:
         """Whether they have two different values at most."""
         return len(np.unique(self.values)) <= 2
 
+    @property
+    def are_single(self) -> bool:
+        """Whether each image has one value."""
+        return self.values.size == len(self.values)
+
 
 def read_labels(values: Any) -> Labels:
     """Labels as a loss gets them, (images,), (images, 1) or (images, classes)."""
@@ -241,9 +246,8 @@ def _loss(objective: Objective, sparse: bool, more: str = "") -> str:
 
 def _are_class_numbers(labels: Labels, units: int) -> bool:
     """Whether numbers that are many and not of a whole type may still be classes: each has a unit."""
-    single = labels.values.size == len(labels.values) and units > 2
     whole = bool((labels.values == np.rint(labels.values)).all())
-    return single and whole and labels.least >= 0 and labels.most < units
+    return labels.are_single and units > 2 and whole and labels.least >= 0 and labels.most < units
 
 
 def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterator[Finding]:
@@ -265,7 +269,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
         most = labels.values.reshape(len(labels.values), -1).sum(1).max(initial=0.0)
         several = bool(np.isin(labels.values, (0, 1)).all())
         numbers = "loss='mse' or loss='mae', and a last layer without activation, with one unit for each number."
-        if labels.values.size == len(labels.values) and units > 1:
+        if labels.are_single and units > 1:
             numbers = (
                 "if they are classes, give them unscaled, as y.astype('int32'); if they are numbers, loss='mse' and a "
                 "last layer of one unit without activation."
@@ -408,19 +412,17 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         outside = two or labels.least < 0
         wrong = "label-out-of-range" if outside else "output-units" if units == 1 else "label-encoding"
         several = "Dense(classes, activation='softmax') as the last layer, and loss='sparse_categorical_crossentropy'"
-        if outside and not (two and units == 1):
-            skip = (
-                "if a negative label means none, keep = y >= 0; x, y = x[keep], y[keep]; " if labels.least < 0 else ""
-            )
-            remedy = f"{skip}for several classes, number them from 0, with {several}."
-        elif outside:
+        if two and units == 1:
             remedy = f"y = (y == {labels.most:g}).astype('float32')."
+        elif outside:
+            skip = "if a negative label means none, keep = y >= 0; x, y = x[keep], y[keep]; "
+            remedy = f"{skip if labels.least < 0 else ''}for several classes, number them from 0, with {several}."
         elif units == 1 or most > units:
             remedy = f"{several}; there are {most} classes or more."
+        elif objective.from_logits:
+            remedy = f"{_loss(objective, True)}."
         else:
-            remedy = f"{_loss(objective, True)}" + (
-                "." if objective.from_logits else ", and activation='softmax' in the last layer."
-            )
+            remedy = f"{_loss(objective, True)}, and activation='softmax' in the last layer."
         yield Finding(
             wrong,
             "error",

@@ -192,12 +192,10 @@ class Watch:
             rose = self._first_loss is not None and bool(before) and before[-1] > 3 * max(self._lowest, 1e-6)
             unclipped = graph.unclipped_recurrence(self.model)
             at_once = self._first_loss is not None and not np.isfinite(self._first_loss)
-            if unclipped and step > 1:  # several steps may have one figure in Keras
-                at_once = False
-            cause = "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite"
-            cause = "not-finite" if at_once else cause
+            at_once = at_once and not (unclipped and step > 1)  # several steps may have one figure in Keras
+            late = "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite"
             yield Finding(
-                cause,
+                "not-finite" if at_once else late,
                 "error",
                 "loss",
                 f"The loss is {loss}"
