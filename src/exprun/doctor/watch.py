@@ -401,8 +401,10 @@ class Watch:
         if self._suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
             yield replace(self._suspicion, severity="warning", step=step)
         worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
-        if worse and self._has_batch_norm() and (losses := self._lags()):
-            if self._streak("lag", True, LATE):
+        again = self._streak("again", worse)  # once says nothing yet, and a look takes time
+        if again and self._has_batch_norm() and (losses := self._lags(trained)):
+            self._streak("worse", False)
+            if self._streak("lag", True, LATE - 1):
                 yield self._lag_finding(step, *losses)
             return
         self._streak("lag", False)
@@ -445,16 +447,24 @@ class Watch:
     def _has_batch_norm(self) -> bool:
         return any(isinstance(x, keras.layers.BatchNormalization) for x in graph.leaves(self.model))
 
-    def _lags(self) -> tuple[float, float] | None:
-        """The loss of training images in training mode and in evaluation, where the latter is far worse."""
-        if self.objective is None or self.guess is None:
+    def _lags(self, trained: float) -> tuple[float, float] | None:
+        """The loss of training images in training mode and in evaluation, where the latter is far worse.
+
+        Args:
+            trained: loss of training, which tells mostly without a second pass that nothing lags.
+        """
+        evaluated = self._loss(training=False)
+        if self.guess is None or evaluated is None or evaluated <= max(self.guess.loss, trained):
             return None
-        labels = tf.constant(self.labels)
-        means = []
-        for training in (True, False):
-            outputs = passed(self.model, self.inputs, training).outputs
-            means.append(float(tf.reduce_mean(self.objective.losses(tf.constant(outputs), labels))))
-        return (means[0], means[1]) if means[1] > 2 * means[0] and means[1] > self.guess.loss else None
+        same = self._loss(training=True)
+        return (same, evaluated) if same is not None and evaluated > 2 * same else None
+
+    def _loss(self, training: bool) -> float | None:
+        """Mean loss of the probe's images in a mode."""
+        if self.objective is None:
+            return None
+        outputs = passed(self.model, self.inputs, training).outputs
+        return float(tf.reduce_mean(self.objective.losses(tf.constant(outputs), tf.constant(self.labels))))
 
     def _lag_finding(self, step: int, trained: float, evaluated: float) -> Finding:
         momentum = max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
