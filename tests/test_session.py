@@ -147,3 +147,30 @@ def test_a_step_that_is_let_go_of_is_freed_though_the_process_has_settled():
     session.keep_step("second")
     assert first() is None
     assert gc.get_freeze_count() == 0
+
+
+def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(monkeypatch):
+    from tensorflow.python.eager.context import context
+
+    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    first = run(words, session)
+    monkeypatch.setattr(type(context()), "clear_kernel_cache", lambda _: pytest.fail("thrown away"))
+    monkeypatch.setattr(type(context()), "_set_global_seed", lambda *_: pytest.fail("thrown away"))
+    again = run([*words, "seed=1"], session)
+    assert checkpoint(again).keys() == checkpoint(first).keys()
+    assert (again.run_dir / "model.txt").read_text() == (first.run_dir / "model.txt").read_text()
+
+
+def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(monkeypatch):
+    from exprun.doctor import examine
+
+    looks, look = [], examine.data.check_labels
+    monkeypatch.setattr(examine.data, "check_labels", lambda *given: looks.append(1) or look(*given))
+    session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1", "fault=unscaled_eval"]
+    for more in (["seed=0"], ["seed=1"]):
+        result = run([*words, *more], session)
+        assert "unscaled-evaluation" in (result.run_dir / "findings.json").read_text()
+    assert len(looks) == 1
+    for more in (["fault=none"], ["fault=shuffled_labels"], ["doctor.leak=0.5"], ["data.limit=300"]):
+        run([*words, *more], session)
+    assert len(looks) == 5

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import random
+import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,11 +57,11 @@ def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Sessi
     used = scaling if trained.input == config.input else fit(trained.input, dataset.train)
     preprocessing = Preprocessing(used, injected_evaluation(config, used))
     device = devices.choose(config.trainer)
-    _set_precision(device.precision)
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
         shape, weights = used.shape(dataset.image_shape), dataset.class_weights
         key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
         session.keep_step(key)
+        _begin(config.seed, device.precision, anew=key not in session.steps)
         images = partial(_network_inputs, dataset, used)
         built = build(trained, shape, len(dataset.classes), images)
         built.model = inject(config, built.model, scaling)
@@ -75,16 +77,37 @@ def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Sessi
 def _prepare_process(config: Config) -> None:
     """Import TensorFlow, and set what it sets once a process."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    import keras
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
 
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(config.seed)
     if config.trainer.deterministic:
         tf.config.experimental.enable_op_determinism()
     else:
         disable_op_determinism()  # an earlier run of this process may have switched it on
+
+
+def _begin(seed: int, precision: str, anew: bool) -> None:
+    """Give Keras the names, seed and precision of a run, as in a process of its own.
+
+    Args:
+        seed: of what is random in Keras.
+        precision: name of the dtype policy.
+        anew: whether another step is to be compiled; else the kernels of the one before are kept, which both
+            `clear_session` and `set_random_seed` throw away: to make them again takes longer than many a step.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+    from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
+
+    if anew:
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+    else:  # nothing that such a step draws comes from TensorFlow's own seed
+        global_state.GLOBAL_STATE_TRACKER = threading.local()
+        global_state.set_global_attribute(GLOBAL_RANDOM_SEED, seed)
+        random.seed(seed)
+        np.random.seed(seed)
+    keras.mixed_precision.set_dtype_policy(precision)
 
 
 def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
@@ -93,9 +116,3 @@ def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
     rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # of all classes
     pixels = train.images[rows].astype(np.float32)
     return np.asarray(scaling(scaling.cropped(pixels)))
-
-
-def _set_precision(precision: str) -> None:
-    import keras
-
-    keras.mixed_precision.set_dtype_policy(precision)

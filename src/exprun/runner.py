@@ -33,6 +33,7 @@ from exprun.tracking.source import Environment
 from exprun.tracking.store import note_of, tracking_uri, without_password
 
 if TYPE_CHECKING:
+    from exprun.doctor.finding import Finding
     from exprun.trainer.events import Event
     from exprun.trainer.loop import Outcome
     from exprun.trainer.step import Step
@@ -48,6 +49,7 @@ class Session:
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     steps: dict[str, "Step"] = field(default_factory=dict)
+    examined: tuple[Dataset, str, list["Finding"]] | None = None
     settled: bool = False
     mlflow_is_away: bool = False  # then runs that were complete before do not wait for it, one after another
 
@@ -58,6 +60,12 @@ class Session:
             self.datasets.clear()  # one at a time: sets are large
             self.datasets[key] = load(config.data)
         return self.datasets[key]
+
+    def of_data(self, dataset: Dataset, settings: str, examine: Callable[[], list["Finding"]]) -> list["Finding"]:
+        """What the doctor says of images alone, looked at once for runs with the same settings."""
+        if self.examined is None or self.examined[0] is not dataset or self.examined[1] != settings:
+            self.examined = dataset, settings, examine()
+        return self.examined[2]
 
     def keep_step(self, key: str | None) -> None:
         """Let go of the step of any other structure, before the next takes its memory."""
@@ -226,7 +234,7 @@ class _Story:
         if config.doctor.name == "watch" and worker_index(config) == 0:
             from exprun.doctor.run import RunDoctor
 
-            self.listeners.append(RunDoctor(config, dataset, assembly, self._emit))
+            self.listeners.append(RunDoctor(config, dataset, assembly, self.session, self._emit))
         summary = _summary(model)
         (self.folder / "model.txt").write_text(summary, encoding="utf-8")
         self._emit(

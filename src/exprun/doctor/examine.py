@@ -52,12 +52,17 @@ class Subject:
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
     """All findings before training, in the order of the checks; a check that fails says nothing."""
-    return said([*_data_checks(subject, limits), *_model_checks(subject, limits)])
+    return examine_data(subject, limits) + examine_model(subject, limits)
 
 
 def examine_data(subject: Subject, limits: Doctor) -> list[Finding]:
     """The same of images and labels alone."""
     return said(_data_checks(subject, limits))
+
+
+def examine_model(subject: Subject, limits: Doctor) -> list[Finding]:
+    """The same of the network, and of a batch that goes through it."""
+    return said(_model_checks(subject, limits))
 
 
 def examine_several(subject: Subject, inputs: Any, limits: Doctor) -> list[Finding]:

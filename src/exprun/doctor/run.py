@@ -1,8 +1,9 @@
 """The doctor of a run of exprun: what it looks at, and the listener that watches."""
 
+import json
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
-from exprun.doctor.examine import Subject, examine, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_model, said
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.guess import guess_of
 from exprun.doctor.objective import probed
@@ -27,6 +28,7 @@ from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, 
 
 if TYPE_CHECKING:
     from exprun.assembly import Assembly
+    from exprun.runner import Session
 
 log = logging.getLogger(__name__)
 INPUTS = 256  # images whose scaling is compared
@@ -88,13 +90,14 @@ class RunDoctor:
         config: of the run.
         dataset: its images.
         assembly: its network.
+        session: knows what was found in these images before.
         emit: called with each finding.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, assembly: "Assembly", emit: Emit) -> None:
+    def __init__(self, config: Config, dataset: Dataset, assembly: "Assembly", session: "Session", emit: Emit) -> None:
         self.folder = run_folder(config)
         self.config = replace(config, fault=Fault(name="none"))  # it is to be found, not to be read
-        self.dataset, self.assembly, self.emit = dataset, assembly, emit
+        self.dataset, self.assembly, self.session, self.emit = dataset, assembly, session, emit
         self.limits = config.doctor
         self.diagnosis = Diagnosis(config.doctor.silence)
         self._watch: Watch | None = None
@@ -127,7 +130,13 @@ class RunDoctor:
         assert subject.train.counts is not None
         guess = guess_of(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, guess, event.total_steps, self.limits)
-        found = examine(subject, self.limits) if event.first_step == 0 else []
+        found = []
+        if event.first_step == 0:
+            settings = json.dumps(
+                [asdict(self.assembly.step.preprocessing), asdict(self.limits)], default=np.ndarray.tolist
+            )
+            found += self.session.of_data(self.dataset, settings, lambda: examine_data(subject, self.limits))
+            found += examine_model(subject, self.limits)
         self._watch.suspect(found)
         return found
 
