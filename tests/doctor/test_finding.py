@@ -130,6 +130,10 @@ def test_what_the_config_has_already_is_not_proposed(composer):
             ["optim=adam", "optim.learning_rate=1e-7"],
             ("optim.learning_rate=1e-08", "optim.learning_rate=1e-09"),
         ),
+        ("vanishing-signal", ["norm=none", "optim=adam", "optim.learning_rate=1e-7"], ("norm=batch",)),
+        ("input-independent", ["norm=none", "input=unit"], ("norm=batch", "input=standardize")),
+        ("lagging-batch-norm", ["norm=batch", "norm.momentum=0.99"], ("norm.momentum=0.9", "norm=group")),
+        ("lagging-batch-norm", ["norm=batch", "norm.momentum=0.5"], ("norm=group",)),
     ],
 )
 def test_overrides_have_an_effect_in_the_config_they_are_for(cause, words, said, composer):
@@ -138,3 +142,6 @@ def test_overrides_have_an_effect_in_the_config_they_are_for(cause, words, said,
 
 def test_overrides_are_left_out_where_they_do_not_fit_the_evidence(composer):
     assert overrides_for(finding("not-finite", overridable=False), composer.config([])) == ()
+    never = finding("not-finite", keras="test images and labels.")  # and so in the first step too
+    assert overrides_for(never, composer.config(["trainer.precision=mixed_float16"])) == ("trainer.precision=float32",)
+    assert "optim.learning_rate=0.001" in overrides_for(finding("dead-relu", step=9), composer.config([]))

@@ -145,11 +145,12 @@ def check_scaling(train: np.ndarray, val: np.ndarray, same_images: bool, limits:
     slack = 1.0 if same_images else 1.5  # two samples differ by themselves
     if ratio > np.log(limits.scale_ratio) * slack or shift > limits.scale_shift * slack:
         worst = int(np.argmax(np.maximum(ratios / np.log(limits.scale_ratio), shifts / limits.scale_shift)))
+        where = f"channel {worst} of the images (from 0) has" if len(mean) > 1 else "images have"
         yield Finding(
             "unscaled-evaluation",
             "error",
             "validation images",
-            f"Prepared as for evaluation, images have mean {other_mean[worst]:.3g} and standard deviation "
+            f"Prepared as for evaluation, {where} mean {other_mean[worst]:.3g} and standard deviation "
             f"{other_spread[worst]:.3g}; as for training, {mean[worst]:.3g} and {spread[worst]:.3g}. They should "
             "be nearly equal.",
             numbers={

@@ -326,7 +326,7 @@ CAUSES = {
         ),
     ),
     "lagging-batch-norm": Cause(
-        "In evaluation batch norm uses moving averages; these are far from what training batches have.",
+        "In evaluation batch norm uses moving averages; these are far from the mean and variance of training batches.",
         "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.1",
         "BatchNormalization(momentum=0.9), or more steps.",
         ("no-generalization", "overfitting"),

@@ -376,7 +376,7 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             f"{len(blind)} convolutions of more than one pixel look at maps of 1×1: pools and strides before them have "
             "left nothing to look at.",
             numbers={"layers": len(blind)},
-            keras="padding='same', fewer pools and strides before them, or larger images.",
+            keras="padding='same' and fewer pools and strides in the layers before them, or larger images.",
         )
 
 

@@ -45,6 +45,9 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "not-finite": ("{slower}", "optim.clip_global_norm=1.0", "trainer.precision=float32"),
 }
 
+# What the first weights may show by themselves, before a rate has done anything.
+AT_START = ("vanishing-signal", "dead-relu", "input-independent")
+
 
 def first_rate(optimizer: str, usual: list[float]) -> float:
     """The usual first rate of an optimiser of the config, or the middle of what is usual."""
@@ -80,11 +83,19 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     chosen |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
     chosen |= {f"trainer.batch_size={config.trainer.batch_size}"}
     builder = ("norm", "init", "model.activation") if config.model.builder is not None else ()  # it makes its layers
+    lagging = config.norm.name == "batch" and (config.norm.momentum or 0.0) > 0.9
     decays = config.optim.weight_decay > 1e-4
+    low = usual is not None and rate < usual[0]
+    never = finding.cause == "not-finite" and finding.keras  # finite, so no step has spoilt it
     found = []
     for remedy in REMEDIES.get(finding.cause, ()):
+        lowers = "{slower}" in remedy and finding.cause in AT_START
+        if lowers and (low or (remedy == "{slower}" and finding.step is None)):
+            continue
+        if never and not remedy.startswith("trainer.precision"):
+            continue
         parts = [part for part in remedy.format(**words).split() if part not in chosen]
-        if ("norm.momentum" in remedy and config.norm.name != "batch") or ("weight_decay" in remedy and not decays):
+        if ("norm.momentum" in remedy and not lagging) or ("weight_decay" in remedy and not decays):
             continue
         if parts and not any(part.startswith(builder) for part in parts):
             found.append(" ".join(parts))

@@ -88,8 +88,8 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
             numbers=numbers | {"gain": gains[worst]},
             keras=""
             if wide
-            else "BatchNormalization after each layer of weights, or kernel_initializer='he_normal'; look for factors "
-            f"and sums around {calls[worst].layer.name}.",
+            else "BatchNormalization after each hidden layer of weights, or kernel_initializer='he_normal'; look for "
+            f"multiplications and additions in the code around {calls[worst].layer.name}.",
         )
 
 

@@ -271,8 +271,9 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
         numbers = "loss='mse' or loss='mae', and a last layer without activation, with one unit for each number."
         if labels.are_single and units > 1:
             numbers = (
-                "if they are classes, give them unscaled, as y.astype('int32'); if they are numbers, loss='mse' and a "
-                "last layer of one unit without activation."
+                "if they are classes, give them as they were before scaling, as whole numbers from 0 (astype('int32') "
+                "on scaled ones makes nearly all of them 0); if they are numbers, loss='mse' and a last layer of one "
+                "unit without activation."
             )
         yield Finding(
             "wrong-loss",
@@ -295,7 +296,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "error",
             "labels",
             f"{objective.name} takes {taken}; the labels are {given}.",
-            keras=f"{'y = y.argmax(-1)' if objective.sparse else 'y = keras.utils.to_categorical(y)'}, or "
+            keras=f"{'y = y.argmax(-1)' if objective.sparse else f'y = keras.utils.to_categorical(y, {units})'}, or "
             f"{_loss(objective, not objective.sparse)}.",
         )
         return
@@ -415,8 +416,9 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         if two and units == 1:
             remedy = f"y = (y == {labels.most:g}).astype('float32')."
         elif outside:
-            skip = "if a negative label means none, keep = y >= 0; x, y = x[keep], y[keep]; "
-            remedy = f"{skip if labels.least < 0 else ''}for several classes, number them from 0, with {several}."
+            skip = "if a negative label means that there is none, keep = y >= 0; x, y = x[keep], y[keep]; "
+            number = "if all are classes, two or more, y = np.searchsorted(np.unique(y_train), y), with"
+            remedy = f"{skip if labels.least < 0 else ''}{number} {several}."
         elif units == 1 or most > units:
             remedy = f"{several}; there are {most} classes or more."
         elif objective.from_logits:
@@ -542,8 +544,9 @@ def _check_error(
             f"{objective.name} measures distances, but the labels are class numbers ({labels.least:g} to "
             f"{labels.most:g}), and the last layer has {units} unit{'s' if units > 1 else ''}.",
             numbers={"units": units},
-            keras="for classes, Dense(classes, activation='softmax') and loss='sparse_categorical_crossentropy'; for "
-            f"numbers keep {objective.name}, with metrics=['mae'] in place of accuracy."
+            keras="for classes, numbered from 0, Dense(classes, activation='softmax') and "
+            f"loss='sparse_categorical_crossentropy'; for numbers keep {objective.name}, with metrics=['mae'] in "
+            "place of accuracy."
             if units == 1
             else "",
         )

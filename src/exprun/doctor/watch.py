@@ -199,6 +199,7 @@ class Watch:
                 "error",
                 "loss",
                 f"The loss is {loss}"
+                + (" and has not been finite since the first that was seen" if at_once else "")
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
                 + ("" if at_once else unclipped),
                 step,
@@ -469,18 +470,19 @@ class Watch:
     def _lag_finding(self, step: int, trained: float, evaluated: float) -> Finding:
         momentum = max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
         arrived = momentum**step < ARRIVED
+        enough = f"; {step:,} steps are enough for averages with momentum {momentum:g}, so they should be about equal."
+        few = f", after {step:,} steps with momentum {momentum:g}; they should be about equal."
         return Finding(
             "lagging-batch-norm",
             "warning",
             "batch norm",
             f"The same training images have a loss of {trained:.3g} in training mode and {evaluated:,.3g} in "
-            f"evaluation, after {step:,} steps with momentum {momentum:g}.",
+            f"evaluation{enough if arrived else few}",
             step,
             {"training": trained, "evaluation": evaluated, "momentum": momentum},
             keras="larger batches, a lower learning rate, no Dropout before BatchNormalization, or GroupNormalization."
             if arrived
             else "",
-            overridable=not arrived,
         )
 
 
