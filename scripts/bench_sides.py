@@ -1,8 +1,8 @@
 """What `scripts/bench` compares: exprun and Keras, each in a process of its own that works when it is told to.
 
 A side reads commands from its standard input, one a line, and answers each with a line of JSON:
-`epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training images), `read` (the files
-alone), `memory`, `end`.
+`epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training images, in batches as by
+default; `evaluate_alike` as `exprun` does by default), `read` (the files alone), `memory`, `end`.
 """
 
 import json
@@ -271,9 +271,12 @@ def keras_side(words: list[str], form: str) -> None:
         return timed(lambda: model.fit(*data, epochs=1, verbose=0, **settings), steps * batch)
 
     answer(**epoch(), precision=precision)
-    serve(
-        {"epoch": epoch, "evaluate": lambda: timed(lambda: model.evaluate(*data, verbose=0, **settings), len(images))}
-    )
+
+    def evaluate(**batch: int) -> dict[str, Any]:
+        return timed(lambda: model.evaluate(*data, verbose=0, **batch), len(images))
+
+    alike = config.trainer.eval_batch_size
+    serve({"epoch": epoch, "evaluate": evaluate, "evaluate_alike": lambda: evaluate(batch_size=alike)})
 
 
 def torch_input(words: list[str], folder: Path) -> None:
