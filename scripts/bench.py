@@ -101,6 +101,12 @@ def sides(words: dict[str, list[str]]) -> Iterator[dict[str, Side]]:
             side.end()
 
 
+def in_turn(turns: int, *calls: tuple[Side, str]) -> list[list[float]]:
+    """Speeds of some sides, each with what it is to do, one after the other in each turn."""
+    found = [[side.speed(word) for side, word in calls] for _ in range(turns)]
+    return [list(speeds) for speeds in zip(*found, strict=True)]
+
+
 def compared(what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ",.0f") -> Line:
     """A line from figures of which more is better, taken in turn."""
     ratios = sorted(a / b for a, b in zip(own, other, strict=True))
@@ -170,8 +176,8 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
             (folder / "torch").mkdir()
             subprocess.run([sys.executable, SIDES, "torch_input", str(folder / "torch"), *words], check=True)
         for precision in (FULL, NATIVE):
-            own = [*words, f"trainer.precision={precision}"]
-            commands = {name: [sys.executable, SIDES, name, *own] for name in ("exprun", "written", "tuned")}
+            given = [*words, f"trainer.precision={precision}"]
+            commands = {name: [sys.executable, SIDES, name, *given] for name in ("exprun", "written", "tuned")}
             if precision == FULL:  # as each is without being told
                 commands["default"] = [sys.executable, SIDES, "exprun", *words]
             if torch:
@@ -186,20 +192,16 @@ def train(network: Network, turns: int, torch: bool) -> list[Line]:
                         found = speeds[precision, "exprun"], speeds[precision, name]
                         bar = network.bars.get((precision, name))
                         lines.append(compared(f"training, {precision}: {NAMES[name]}", *found, "images/s", bar))
-                pairs = [(started["exprun"].speed("epoch"), started["exprun"].speed("bare")) for _ in range(turns)]
-                whole, bare = map(list, zip(*pairs, strict=True))
+                own, written = started["exprun"], started["written"]
+                whole, bare = in_turn(turns, (own, "epoch"), (own, "bare"))
                 what = f"whole epoch, {precision}: the bare step on one batch"
                 lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
-                forms = {"evaluate": ("as written, batches of 32", 1.5), "evaluate_alike": ("the same batches", None)}
-                for word, (form, bar) in forms.items():
-                    started["exprun"].do("evaluate")
-                    started["written"].do(word)  # Keras compiles in its first
-                    pairs = [
-                        (started["exprun"].speed("evaluate"), started["written"].speed(word)) for _ in range(turns)
-                    ]
-                    ours, theirs = map(list, zip(*pairs, strict=True))
-                    what = f"evaluation, {precision}, batches of 256: Keras evaluate, {form}"
-                    lines.append(compared(what, ours, theirs, "images/s", bar))
+                calls = (own, "evaluate"), (written, "evaluate"), (written, "evaluate_alike")
+                in_turn(1, *calls)  # Keras compiles in its first
+                ours, theirs, alike = in_turn(turns, *calls)
+                what = f"evaluation, {precision}: Keras evaluate"
+                lines.append(compared(f"{what}, as written", ours, theirs, "images/s", 1.5))
+                lines.append(compared(f"{what}, the same batches", ours, alike, "images/s", None))
                 if precision == FULL:
                     found = speeds[FULL, "default"], speeds[FULL, "written"]
                     what = (
@@ -219,11 +221,8 @@ def whole_run(turns: int, torch: bool) -> list[Line]:
         tracked = [*words, f"tracking.uri=sqlite:///{place}/mlflow.db"]
         watched = [sys.executable, SIDES, "watched", f"{place}/run", *tracked]
         with sides({"all": watched, "bare": [sys.executable, SIDES, "exprun", *words]}) as started:
-            whole, bare = [], []
-            for turn in range(turns):
-                whole.append(started["all"].speed("epoch"))
-                bare.append(started["bare"].speed("bare"))
-                say("whole", turn, whole[-1], bare[-1])
+            whole, bare = in_turn(turns, (started["all"], "epoch"), (started["bare"], "bare"))
+        say("whole", whole, bare)
         what = "whole epoch with tracking, progress and doctor: the bare step on one batch"
         lines.append(compared(what, whole, bare, "images/s", 0.94, ",.1f"))
         gaps = [*SWEEP, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]

@@ -174,3 +174,13 @@ def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(mon
     for more in (["fault=none"], ["fault=shuffled_labels"], ["doctor.leak=0.5"], ["data.limit=300"]):
         run([*words, *more], session)
     assert len(looks) == 5
+
+
+def test_a_set_that_was_looked_at_is_let_go_of_before_the_next_is_loaded(monkeypatch):
+    session = Session()
+    first = session.dataset(config())
+    session.of_data(first, "", list)
+    gone = weakref.ref(first)
+    del first
+    monkeypatch.setattr("exprun.runner.load", lambda _: gone())
+    assert session.dataset(config("data.limit=300")) is None

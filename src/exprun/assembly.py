@@ -57,11 +57,11 @@ def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Sessi
     used = scaling if trained.input == config.input else fit(trained.input, dataset.train)
     preprocessing = Preprocessing(used, injected_evaluation(config, used))
     device = devices.choose(config.trainer)
+    shape, weights = used.shape(dataset.image_shape), dataset.class_weights
+    key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
+    session.keep_step(key)
+    _begin(config.seed, device.precision, anew=key not in session.steps)
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-        shape, weights = used.shape(dataset.image_shape), dataset.class_weights
-        key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
-        session.keep_step(key)
-        _begin(config.seed, device.precision, anew=key not in session.steps)
         images = partial(_network_inputs, dataset, used)
         built = build(trained, shape, len(dataset.classes), images)
         built.model = inject(config, built.model, scaling)

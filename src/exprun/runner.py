@@ -58,6 +58,7 @@ class Session:
         key = json.dumps(asdict(config.data), sort_keys=True)
         if key not in self.datasets:
             self.datasets.clear()  # one at a time: sets are large
+            self.examined = None
             self.datasets[key] = load(config.data)
         return self.datasets[key]
 

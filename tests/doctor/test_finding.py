@@ -141,7 +141,7 @@ def test_overrides_have_an_effect_in_the_config_they_are_for(cause, words, said,
 
 
 def test_overrides_are_left_out_where_they_do_not_fit_the_evidence(composer):
-    assert overrides_for(finding("not-finite", overridable=False), composer.config([])) == ()
-    never = finding("not-finite", keras="test images and labels.")  # and so in the first step too
+    assert overrides_for(finding("not-finite", remedies=()), composer.config([])) == ()
+    never = finding("not-finite", remedies=("trainer.precision=float32",))
     assert overrides_for(never, composer.config(["trainer.precision=mixed_float16"])) == ("trainer.precision=float32",)
     assert "optim.learning_rate=0.001" in overrides_for(finding("dead-relu", step=9), composer.config([]))

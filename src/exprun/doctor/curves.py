@@ -126,7 +126,7 @@ def check_plateau(epochs: Sequence[Epoch], chance: Guess, steps: int | None, lim
         last.step,
         {"loss": now, "before": before, "rate": last.rate},
         keras="a larger network, or less dropout, weight decay and augmentation." if in_vain else "",
-        overridable=not in_vain,
+        remedies=() if in_vain else None,
     )
 
 

@@ -44,7 +44,7 @@ class Finding:
         numbers: the same numbers by name.
         keras: what to change in a Keras script where this evidence asks for something other than the cause does.
         overrides: of exprun to try, each by itself; filled in where there is a config.
-        overridable: whether those of the cause fit this evidence.
+        remedies: those of `remedies.REMEDIES` that fit this evidence; None for all of the cause.
     """
 
     cause: str
@@ -55,7 +55,7 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     keras: str = ""
     overrides: tuple[str, ...] = ()
-    overridable: bool = True
+    remedies: tuple[str, ...] | None = None
 
     @property
     def is_suspicion(self) -> bool:

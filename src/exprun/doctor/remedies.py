@@ -56,8 +56,6 @@ def first_rate(optimizer: str, usual: list[float]) -> float:
 
 def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     """The overrides to try against a cause, each by itself; those that the config has already are left out."""
-    if not finding.overridable:
-        return ()
     rates = config.schedule.rates  # stand for themselves: the optimiser's is not used beside them
     rate = max(rates) if rates else config.optim.learning_rate
     usual = (config.doctor.rates or {}).get(config.optim.name)
@@ -86,13 +84,10 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     lagging = config.norm.name == "batch" and (config.norm.momentum or 0.0) > 0.9
     decays = config.optim.weight_decay > 1e-4
     low = usual is not None and rate < usual[0]
-    never = finding.cause == "not-finite" and finding.keras  # finite, so no step has spoilt it
     found = []
-    for remedy in REMEDIES.get(finding.cause, ()):
+    for remedy in REMEDIES.get(finding.cause, ()) if finding.remedies is None else finding.remedies:
         lowers = "{slower}" in remedy and finding.cause in AT_START
         if lowers and (low or (remedy == "{slower}" and finding.step is None)):
-            continue
-        if never and not remedy.startswith("trainer.precision"):
             continue
         parts = [part for part in remedy.format(**words).split() if part not in chosen]
         if ("norm.momentum" in remedy and not lagging) or ("weight_decay" in remedy and not decays):

@@ -346,7 +346,7 @@ def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterato
             f"The penalty is {found.penalty:.3g}, the loss without it {loss:.3g}; the penalty's gradient is up to "
             f"{ratio:,.2g} times that of the data.",
             numbers={"ratio": ratio, "penalty": found.penalty, "loss": loss},
-            overridable=False,  # the optimiser's decay is not what it is about
+            remedies=(),  # the optimiser's decay is not what it is about
         )
 
 

@@ -194,6 +194,8 @@ class Watch:
             at_once = self._first_loss is not None and not np.isfinite(self._first_loss)
             at_once = at_once and not (unclipped and step > 1)  # several steps may have one figure in Keras
             late = "exploding-gradient" if unclipped else "learning-rate-high" if rose else "not-finite"
+            in_float16 = getattr(self.model, "compute_dtype", "") == "float16"
+            first = ("trainer.precision=float32",) if in_float16 else ()  # no step has spoilt it
             yield Finding(
                 "not-finite" if at_once else late,
                 "error",
@@ -203,7 +205,7 @@ class Watch:
                 + (f"; before, it had risen from {self._lowest:.3g} to {before[-1]:.3g}." if rose else ".")
                 + ("" if at_once else unclipped),
                 step,
-                overridable=not at_once or getattr(self.model, "compute_dtype", "") == "float16",
+                remedies=first if at_once else None,
                 keras="test images and labels by np.isfinite; look for log(0), sqrt(0) and division by 0 in losses and "
                 "layers of your own."
                 if at_once
