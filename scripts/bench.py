@@ -164,50 +164,50 @@ NETWORKS = {
 NAMES = {"written": "Keras fit, as written", "tuned": "Keras fit, tuned", "torch": "PyTorch"}
 
 
-def train(network: Network, turns: int, torch: bool) -> list[Line]:
-    """Whole epochs of one network on all sides, in turn."""
-    lines: list[Line] = []
-    speeds: dict[tuple[str, str], list[float]] = {}
+def train(network: Network, precision: str, turns: int, torch: bool) -> list[Line]:
+    """Whole epochs of one network on all sides, in turn; in float32 also as each is without being told."""
+    speeds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         words = [*network.words.split(), *arrays(folder, network.size, network.images)]
         words += [f"trainer.batch_size={network.batch}", "augment=none"]
+        given = [*words, f"trainer.precision={precision}"]
+        commands = {name: [sys.executable, SIDES, name, *given] for name in ("exprun", "written", "tuned")}
+        if precision == FULL:
+            commands["default"] = [sys.executable, SIDES, "exprun", *words]
         if torch:
             (folder / "torch").mkdir()
             subprocess.run([sys.executable, SIDES, "torch_input", str(folder / "torch"), *words], check=True)
-        for precision in (FULL, NATIVE):
-            given = [*words, f"trainer.precision={precision}"]
-            commands = {name: [sys.executable, SIDES, name, *given] for name in ("exprun", "written", "tuned")}
-            if precision == FULL:  # as each is without being told
-                commands["default"] = [sys.executable, SIDES, "exprun", *words]
-            if torch:
-                commands["torch"] = [str(TORCH), TORCH_SIDE, str(folder / "torch"), precision]
-            with sides(commands) as started:
-                for turn in range(turns):
-                    for name, side in started.items():
-                        speeds.setdefault((precision, name), []).append(side.speed("epoch"))
-                    say(precision, turn, {name: speeds[precision, name][-1] for name in started})
-                for name in NAMES:
-                    if name in commands:
-                        found = speeds[precision, "exprun"], speeds[precision, name]
-                        bar = network.bars.get((precision, name))
-                        lines.append(compared(f"training, {precision}: {NAMES[name]}", *found, "images/s", bar))
-                own, written = started["exprun"], started["written"]
-                whole, bare = in_turn(turns, (own, "epoch"), (own, "bare"))
-                what = f"whole epoch, {precision}: the bare step on one batch"
-                lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
-                calls = (own, "evaluate"), (written, "evaluate"), (written, "evaluate_alike")
-                in_turn(1, *calls)  # Keras compiles in its first
-                ours, theirs, alike = in_turn(turns, *calls)
-                what = f"evaluation, {precision}: Keras evaluate"
-                lines.append(compared(f"{what}, as written", ours, theirs, "images/s", 1.5))
-                lines.append(compared(f"{what}, the same batches", ours, alike, "images/s", None))
-                if precision == FULL:
-                    found = speeds[FULL, "default"], speeds[FULL, "written"]
-                    what = (
-                        f"training, default ({started['default'].first['precision']}): Keras fit as written (float32)"
-                    )
-                    lines.insert(0, compared(what, *found, "images/s", network.bars.get(("default", "written"))))
+            commands["torch"] = [str(TORCH), TORCH_SIDE, str(folder / "torch"), precision]
+        with sides(commands) as started:
+            for turn in range(turns):
+                for name, side in started.items():
+                    speeds.setdefault(name, []).append(side.speed("epoch"))
+                say(precision, turn, {name: found[-1] for name, found in speeds.items()})
+            own, written = started["exprun"], started["written"]
+            whole, bare = in_turn(turns, (own, "epoch"), (own, "bare"))
+            calls = [(own, "evaluate"), (written, "evaluate"), (written, "evaluate_alike")]
+            if precision == FULL:
+                calls.append((started["default"], "evaluate"))
+            in_turn(1, *calls)  # Keras compiles in its first
+            ours, theirs, alike, *default = in_turn(turns, *calls)
+    say(precision, "bare", whole, bare, "evaluation", ours, theirs, alike, *default)
+    kinds = [(precision, speeds["exprun"], ours)]
+    if precision == FULL:
+        auto = f"default ({started['default'].first['precision']}, theirs {FULL})"
+        kinds.insert(0, (auto, speeds["default"], default[0]))
+    lines = []
+    for kind, found, _ in kinds:
+        bars = {name: network.bars.get((kind.split()[0], name)) for name in NAMES}
+        wanted = [name for name in NAMES if name in commands and (kind == precision or name == "written")]
+        lines += [
+            compared(f"training, {kind}: {NAMES[name]}", found, speeds[name], "images/s", bars[name]) for name in wanted
+        ]
+    what = f"whole epoch, {precision}: the bare step on one batch"
+    lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
+    for kind, _, found in kinds:
+        lines.append(compared(f"evaluation, {kind}: Keras evaluate, as written", found, theirs, "images/s", 1.5))
+    lines.append(compared(f"evaluation, {precision}: Keras, the same batches", ours, alike, "images/s", None))
     return lines
 
 
@@ -352,12 +352,17 @@ def own_speed(what: str, words: list[str], turns: int) -> Line:
     return Line(what, f"{statistics.median(speeds):,.0f} images/s")
 
 
-def network_part(name: str) -> Callable[[int, bool], list[Line]]:
-    return lambda turns, torch: train(NETWORKS[name], turns, torch)
+def network_part(name: str, precision: str) -> Callable[[int, bool], list[Line]]:
+    return lambda turns, torch: train(NETWORKS[name], precision, turns, torch)
 
 
+HALF = "_bfloat16"  # ends the names of parts that only processors with such instructions measure
 PARTS: dict[str, Callable[[int, bool], list[Line]]] = {
-    **{name: network_part(name) for name in NETWORKS},
+    **{
+        name + end: network_part(name, precision)
+        for name in NETWORKS
+        for end, precision in (("", FULL), (HALF, NATIVE))
+    },
     "whole": whole_run,
     "streaming": streaming,
     "memory": memory,
@@ -374,6 +379,16 @@ def torch_version() -> str:
         subprocess.run([TORCH, "-m", "pip", "install", "--quiet", "torch==2.13.0", "numpy"], check=True)
     words = [TORCH, "-c", "import torch; print(torch.__version__)"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def native_precision() -> str:
+    """That of `trainer.precision=auto` here."""
+    words = (
+        "from exprun.config.compose import Composer; from exprun.trainer.device import choose; "
+        "print(choose(Composer().config([]).trainer).precision)"
+    )
+    found = subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, text=True)
+    return found.stdout.split()[-1]
 
 
 def machine(torch: str) -> str:
@@ -433,7 +448,12 @@ def main() -> int:
     torch = "" if args.no_torch else torch_version()
     records = json.loads(RECORDS.read_text()) if RECORDS.exists() else {}
     missed = []
+    native = native_precision() == NATIVE
+    if not native:
+        say("This device has no bfloat16 instructions; figures of bfloat16 stay as they are.")
     for part in args.parts or PARTS:
+        if part.endswith(HALF) and not native:
+            continue
         lines = PARTS[part](args.turns, bool(torch))
         records[part] = {"machine": machine(torch), "turns": args.turns, "lines": [asdict(line) for line in lines]}
         RECORDS.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import exprun
+from exprun import backend
+
+backend.prepare()  # the same kernels as in the processes that tests start
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """From a config and its images to a network with a compiled step, for whoever trains it or looks at it."""
 
 import contextlib
-import os
 import random
 import threading
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exprun import backend
 from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.fault import inject, injected, injected_evaluation, losses_of
@@ -76,7 +76,7 @@ def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Sessi
 
 def _prepare_process(config: Config) -> None:
     """Import TensorFlow, and set what it sets once a process."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    backend.prepare()
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from exprun import __version__
+from exprun import __version__, backend
 from exprun.commands import COMMANDS, Parser
 from exprun.config.errors import ConfigError, UserError, one_line, say
 from exprun.signals import Killed
@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the run failed, 2 the command line or config is wrong, 130 interrupted, 143 terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    backend.prepare()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets ? for what it cannot show
             stream.reconfigure(errors="replace")
