@@ -153,13 +153,13 @@ class Network:
 BETTER = {(precision, form): 1.1 for precision in (FULL, NATIVE) for form in ("written", "tuned")}
 NETWORKS = {
     "vgg16": Network(
-        "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 2560,
+        "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 1280,
         {("default", "written"): 2.2, (FULL, "written"): 1.1, (NATIVE, "written"): 1.4, (FULL, "torch"): 1.0,
          (NATIVE, "torch"): 1.0},
     ),
-    "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 12800, BETTER),
-    "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 2560, BETTER),
-    "palm_alexnet": Network("model=palm_alexnet norm=none init=glorot_uniform optim=adam", 96, 32, 2560, BETTER),
+    "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 6400, BETTER),
+    "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 1280, BETTER),
+    "palm_alexnet": Network("model=palm_alexnet norm=none init=glorot_uniform optim=adam", 96, 32, 1280, BETTER),
 }  # fmt: skip
 NAMES = {"written": "Keras fit, as written", "tuned": "Keras fit, tuned", "torch": "PyTorch"}
 
@@ -173,7 +173,8 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
         words += [f"trainer.batch_size={network.batch}", "augment=none"]
         given = [*words, f"trainer.precision={precision}"]
         commands = {name: [sys.executable, SIDES, name, *given] for name in ("exprun", "written", "tuned")}
-        if precision == FULL:
+        auto = native_precision()
+        if precision == FULL != auto:
             commands["default"] = [sys.executable, SIDES, "exprun", *words]
         if torch:
             (folder / "torch").mkdir()
@@ -187,15 +188,15 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
             own, written = started["exprun"], started["written"]
             whole, bare = in_turn(turns, (own, "epoch"), (own, "bare"))
             calls = [(own, "evaluate"), (written, "evaluate"), (written, "evaluate_alike")]
-            if precision == FULL:
+            if "default" in started:
                 calls.append((started["default"], "evaluate"))
             in_turn(1, *calls)  # Keras compiles in its first
             ours, theirs, alike, *default = in_turn(turns, *calls)
     say(precision, "bare", whole, bare, "evaluation", ours, theirs, alike, *default)
     kinds = [(precision, speeds["exprun"], ours)]
     if precision == FULL:
-        auto = f"default ({started['default'].first['precision']}, theirs {FULL})"
-        kinds.insert(0, (auto, speeds["default"], default[0]))
+        found = speeds.get("default", speeds["exprun"])
+        kinds.insert(0, (f"default ({auto}, theirs {FULL})", found, *(default or [ours])))
     lines = []
     for kind, found, _ in kinds:
         bars = {name: network.bars.get((kind.split()[0], name)) for name in NAMES}

@@ -41,6 +41,7 @@ def test_commands_and_runs_from_python_set_it(monkeypatch):
 
 @X86
 def test_tensorflow_computes_by_onednn():
+    backend.prepare()
     from tensorflow.python.util import _pywrap_util_port
 
     assert _pywrap_util_port.IsMklEnabled()
