@@ -77,6 +77,17 @@ def test_tags_can_be_added(composer):
     assert composer.config(["+tracking.tags.paper=vgg"]).tracking.tags == {"paper": "vgg"}
 
 
+def test_a_file_that_changes_is_read_again_and_otherwise_once(tmp_path, monkeypatch):
+    composer = Composer(str(tmp_path))
+    write(tmp_path / "optim" / "mine.yaml", "name: sgd\nlearning_rate: 0.5\n")
+    assert composer.config(["optim=mine", "optim.learning_rate=0.25"]).optim.learning_rate == 0.25
+    with monkeypatch.context() as patch:
+        patch.setattr("yaml.load", lambda *_, **__: pytest.fail("read once more"))
+        assert composer.config(["optim=mine"]).optim.learning_rate == 0.5
+    write(tmp_path / "optim" / "mine.yaml", "name: sgd\nlearning_rate: 0.125\n")
+    assert composer.config(["optim=mine"]).optim.learning_rate == 0.125
+
+
 def test_null_deselects_an_experiment(composer):
     assert composer.config(["experiment=null"]).model.name == "cnn"
 

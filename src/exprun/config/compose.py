@@ -4,6 +4,7 @@ Composition is Hydra's. What is ours: the order of the search path (`--config-di
 ships), a check of every override before Hydra sees it, and the schema after it.
 """
 
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ CONFIG_NAME = "config"
 MAX_YAML_BYTES = 256 * 1024
 _GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters of Hydra's override grammar: text with them is left alone
 _ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # what needs no quotes there
+_FILES: dict[Path, tuple[tuple[int, int, int], ConfigResult | None]] = {}  # as read, each with its file's state
+_HYDRAS: dict[str, ConfigResult] = {}  # files that ship with Hydra, as read
 _INTERNAL = ("adding node", "full_key", "object_type", "reference_type", "in '")
 
 
@@ -238,7 +241,7 @@ class Composer:
 
 
 class _Repository(ConfigRepository):
-    """Hydra's reader of config files, whose errors name the file.
+    """Hydra's reader of config files, whose errors name the file, and which reads an unchanged file once.
 
     Args:
         search_path: where config files are looked for.
@@ -258,11 +261,21 @@ class _Repository(ConfigRepository):
         name = config_path.removesuffix(".yaml")
         file = next((f for f in (folder / f"{name}.yaml" for folder in self.dirs) if f.exists()), None)
         if file is None:
-            return super().load_config(config_path)
+            found = _HYDRAS.get(config_path) or super().load_config(config_path)
+            if found is not None and found.provider == "hydra":
+                _HYDRAS[config_path] = found
+            return copy.deepcopy(found)
         if not file.is_file():
             raise ConfigError(f"{file} is no file, where a config file should be.")
-        if file.stat().st_size > MAX_YAML_BYTES:
+        state = file.stat()
+        if state.st_size > MAX_YAML_BYTES:
             raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
+        stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
+        if file not in _FILES or _FILES[file][0] != stamp:
+            _FILES[file] = stamp, self._checked(file, name, config_path)
+        return copy.deepcopy(_FILES[file][1])
+
+    def _checked(self, file: Path, name: str, config_path: str) -> ConfigResult | None:
         try:
             found = super().load_config(config_path)
         except yaml.MarkedYAMLError as error:

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure  # not pyplot: no window system, no state that runs share
 
 from exprun.data import Split
 from exprun.tracking.journal import read
 
+DPI = 110
 WRONG_SHOWN = 25
 NAMES_SHOWN = 30  # more classes than this are not labelled
 
@@ -19,7 +21,9 @@ def write_curves(folder: Path) -> None:
     for row in read(folder / "metrics.jsonl"):
         for key, value in row["metrics"].items():
             figures.setdefault(key, []).append((row["step"], value))
-    figure, axes = _figure(1, 2, (10, 4))
+    figure = Figure(figsize=(10, 4), dpi=DPI)
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.13, top=0.95, wspace=0.2)
+    axes = figure.subplots(1, 2)
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
         for split, label in (("train", "training, running mean"), ("val", "validation")):
             points = sorted(figures.get(f"{split}/{name}", []))
@@ -27,14 +31,14 @@ def write_curves(folder: Path) -> None:
                 axis.plot(
                     *zip(*points, strict=True),
                     label=label,
-                    marker="o" if split == "val" else None,
+                    marker="o" if split == "val" or len(points) == 1 else None,
                     markersize=3,
                 )
         axis.set(xlabel="step", ylabel=name)
         axis.grid(alpha=0.3)
     if axes[0].has_data():
         axes[0].legend()
-    _save(figure, folder / "curves.png")
+    FigureCanvasAgg(figure).print_png(folder / "curves.png")
 
 
 def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predictions: np.ndarray) -> None:
@@ -51,17 +55,18 @@ def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predic
     note = {"classes": classes, "rows": "true class", "columns": "predicted class", "matrix": matrix.tolist()}
     (folder / "confusion.json").write_text(json.dumps(note), encoding="utf-8")
     size = min(4 + 0.35 * count, 14)
-    figure, axes = _figure(1, 1, (size, size))
+    figure = Figure(figsize=(size, size), dpi=DPI, layout="constrained")  # the names of classes may be long
+    axis = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes[0].imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     if count <= NAMES_SHOWN:
-        axes[0].set_xticks(range(count), _plain(classes), rotation=90)
-        axes[0].set_yticks(range(count), _plain(classes))
+        axis.set_xticks(range(count), _plain(classes), rotation=90)
+        axis.set_yticks(range(count), _plain(classes))
         for y, x in np.argwhere(matrix > 0):
             colour = "white" if share[y, x] > 0.5 else "black"
-            axes[0].text(x, y, str(matrix[y, x]), ha="center", va="center", fontsize=8, color=colour)
-    axes[0].set(xlabel="predicted", ylabel="true")
-    _save(figure, folder / "confusion.png")
+            axis.text(x, y, str(matrix[y, x]), ha="center", va="center", fontsize=8, color=colour, in_layout=False)
+    axis.set(xlabel="predicted", ylabel="true")
+    FigureCanvasAgg(figure).print_png(folder / "confusion.png")
 
 
 def write_misclassified(folder: Path, classes: list[str], split: Split, predictions: np.ndarray) -> None:
@@ -73,8 +78,8 @@ def write_misclassified(folder: Path, classes: list[str], split: Split, predicti
     names = _plain(classes)
     columns = int(np.ceil(np.sqrt(len(wrong))))
     rows = -(-len(wrong) // columns)
-    figure, (axis,) = _figure(1, 1, (1.7 * columns, 1.9 * rows))
-    axis.axis("off")
+    figure = Figure(figsize=(1.7 * columns, 1.9 * rows), dpi=DPI)
+    axis = figure.add_axes((0, 0, 1, 1), frame_on=False, xticks=[], yticks=[])
     for place, index in enumerate(wrong):  # in one coordinate system: drawing many takes a second
         image = split.images[split.rows[index]]
         height, width = (length / max(image.shape[:2]) for length in image.shape[:2])
@@ -84,21 +89,9 @@ def write_misclassified(folder: Path, classes: list[str], split: Split, predicti
         title = f"taken for {names[predictions[index]][:14]}\nis {names[labels[index]][:14]}"
         axis.text(left + width / 2, top - 0.03, title, fontsize=7, ha="center", va="bottom")
     axis.set(xlim=(-0.05, 1.1 * columns - 0.05), ylim=(1.3 * rows - 0.25, -0.28))
-    _save(figure, folder / "misclassified.png")
+    FigureCanvasAgg(figure).print_png(folder / "misclassified.png")
 
 
 def _plain(classes: list[str]) -> list[str]:
     """Names that matplotlib does not take for formulas."""
     return [name.replace("$", r"\$") for name in classes]
-
-
-def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
-    # A figure of its own, not pyplot's: no window system, no state that runs share.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).reshape(-1))
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=110)
