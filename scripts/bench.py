@@ -213,8 +213,7 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
 
 
 def whole_run(turns: int, torch: bool) -> list[Line]:
-    """Epochs of a run with tracking, progress and doctor, against the bare step; and the pause between two runs."""
-    lines = []
+    """Epochs of a run with tracking, progress and doctor, against the bare step."""
     with tempfile.TemporaryDirectory() as place:
         network = NETWORKS["vgg16"]
         words = [*network.words.split(), *arrays(Path(place), network.size, 50 * network.batch), "augment=none"]
@@ -224,17 +223,23 @@ def whole_run(turns: int, torch: bool) -> list[Line]:
         with sides({"all": watched, "bare": [sys.executable, SIDES, "exprun", *words]}) as started:
             whole, bare = in_turn(turns, (started["all"], "epoch"), (started["bare"], "bare"))
         say("whole", whole, bare)
-        what = "whole epoch with tracking, progress and doctor: the bare step on one batch"
-        lines.append(compared(what, whole, bare, "images/s", 0.94, ",.1f"))
-        gaps = [*SWEEP, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]
-        with sides({"gaps": [sys.executable, SIDES, "gaps", f"{place}/gaps", *gaps]}) as started:
+    what = "whole epoch with tracking, progress and doctor: the bare step on one batch"
+    return [compared(what, whole, bare, "images/s", 0.94, ",.1f")]
+
+
+def gap(turns: int, torch: bool) -> list[Line]:
+    """The pause between two runs of one process."""
+    with tempfile.TemporaryDirectory() as place:
+        words = [*SWEEP, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]
+        with sides({"gaps": [sys.executable, SIDES, "gaps", f"{place}/gaps", *words]}) as started:
             found = [started["gaps"].do("epoch") for _ in range(turns)]
-        say("gaps", found)
+    say("gaps", found)
     seconds, between = ([one[key] for one in found] for key in ("gap", "between"))
     what = "from the end of a run to the first step of the next, same structure: 0.5 s"
-    lines.append(lower(what, seconds, [0.5] * turns, "s", 1.0, ".2f"))
-    lines.append(Line("from a run's last step to the next one's first", f"{statistics.median(between):.2f} s"))
-    return lines
+    return [
+        lower(what, seconds, [0.5] * turns, "s", 1.0, ".2f"),
+        Line("from a run's last step to the next one's first", f"{statistics.median(between):.2f} s"),
+    ]
 
 
 def pictures(folder: Path, images: int) -> list[str]:
@@ -296,8 +301,7 @@ def memory(turns: int, torch: bool) -> list[Line]:
         words = ["model=cnn", *arrays(Path(place), 32, 50_000), "trainer.batch_size=128", "augment=none"]
         for turn in range(turns):
             for name, found in peaks.items():
-                with sides({name: [sys.executable, SIDES, name, *words]}) as started:
-                    started[name].do("epoch")
+                with sides({name: [sys.executable, SIDES, name, *words]}) as started:  # behind its first epoch
                     found.append(started[name].do("memory")["mib"])
             say("memory", turn, {name: found[-1] for name, found in peaks.items()})
     what = "peak memory, 50,000 images: Keras fit on the same uint8"
@@ -368,6 +372,7 @@ PARTS: dict[str, Callable[[int, bool], list[Line]]] = {
     "streaming": streaming,
     "memory": memory,
     "sweep": sweep,
+    "gap": gap,
     "growth": growth,
 }
 
