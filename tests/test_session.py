@@ -176,10 +176,29 @@ def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(mon
     assert len(looks) == 5
 
 
+def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeypatch):
+    from exprun.doctor import examine
+
+    looks, look = [], examine.signal.check_mixing
+    monkeypatch.setattr(examine.signal, "check_mixing", lambda *given: looks.append(1) or look(*given))
+    session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1"]
+    for more, count in ((["seed=0"], 1), (["seed=1", "optim.learning_rate=0.5"], 1), (["norm=layer"], 2), ([], 3)):
+        run([*words, *more], session)
+        assert len(looks) == count
+
+
+def test_a_step_that_was_looked_at_is_let_go_of():
+    session = Session()
+    run([*TINY, "doctor=watch", "trainer.max_steps=1"], session)
+    gone = weakref.ref(next(iter(session.steps.values())))
+    session.keep_step(None)
+    assert gone() is None
+
+
 def test_a_set_that_was_looked_at_is_let_go_of_before_the_next_is_loaded(monkeypatch):
     session = Session()
     first = session.dataset(config())
-    session.of_data(first, "", list)
+    session.once(first, "", list)
     gone = weakref.ref(first)
     del first
     monkeypatch.setattr("exprun.runner.load", lambda _: gone())

@@ -8,6 +8,7 @@ import os
 import shlex
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class Session:
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     steps: dict[str, "Step"] = field(default_factory=dict)
-    examined: tuple[Dataset, str, list["Finding"]] | None = None
+    examined: dict[type, tuple[weakref.ref[Any], str, list["Finding"]]] = field(default_factory=dict)
     settled: bool = False
     mlflow_is_away: bool = False  # then runs that were complete before do not wait for it, one after another
 
@@ -58,15 +59,22 @@ class Session:
         key = json.dumps(asdict(config.data), sort_keys=True)
         if key not in self.datasets:
             self.datasets.clear()  # one at a time: sets are large
-            self.examined = None
             self.datasets[key] = load(config.data)
         return self.datasets[key]
 
-    def of_data(self, dataset: Dataset, settings: str, examine: Callable[[], list["Finding"]]) -> list["Finding"]:
-        """What the doctor says of images alone, looked at once for runs with the same settings."""
-        if self.examined is None or self.examined[0] is not dataset or self.examined[1] != settings:
-            self.examined = dataset, settings, examine()
-        return self.examined[2]
+    def once(self, subject: Any, settings: str, examine: Callable[[], list["Finding"]]) -> list["Finding"]:
+        """What the doctor says of the images alone, or of the step, looked at once for runs that share them.
+
+        Args:
+            subject: the `Dataset`, or the `Step`.
+            settings: on which it depends too.
+            examine: looks at it.
+        """
+        before, known, found = self.examined.get(type(subject), (lambda: None, "", []))
+        if before() is not subject or known != settings:
+            found = examine()
+            self.examined[type(subject)] = weakref.ref(subject), settings, found
+        return found
 
     def keep_step(self, key: str | None) -> None:
         """Let go of the step of any other structure, before the next takes its memory."""

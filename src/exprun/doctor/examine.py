@@ -52,12 +52,17 @@ class Subject:
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
     """All findings before training, in the order of the checks; a check that fails says nothing."""
-    return examine_data(subject, limits) + examine_model(subject, limits)
+    return examine_data(subject, limits) + examine_structure(subject, limits) + examine_model(subject, limits)
 
 
 def examine_data(subject: Subject, limits: Doctor) -> list[Finding]:
     """The same of images and labels alone."""
     return said(_data_checks(subject, limits))
+
+
+def examine_structure(subject: Subject, limits: Doctor) -> list[Finding]:
+    """The same of how the network computes, which other weights and rates do not change."""
+    return said(_structure_checks(subject, limits))
 
 
 def examine_model(subject: Subject, limits: Doctor) -> list[Finding]:
@@ -108,15 +113,17 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     yield lambda: data.check_labels(train, val)
 
 
-def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
-    model = subject.model
-    assert limits.images is not None
-    inputs = subject.train.inputs[: limits.images]
-    yield from _graph_checks(subject, limits)
+def _structure_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
+    model, inputs = subject.model, subject.train.inputs[: limits.images]
     yield lambda: signal.check_mixing(model, inputs)
     yield lambda: signal.check_affine(model, inputs)
     yield lambda: signal.check_unknown(model, inputs)
-    yield lambda: signal.check_recurrent_input(model, inputs, limits)
+
+
+def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
+    inputs = subject.train.inputs[: limits.images]
+    yield from _graph_checks(subject, limits)
+    yield lambda: signal.check_recurrent_input(subject.model, inputs, limits)
     yield lambda: _first_pass(subject, inputs, limits)
 
 

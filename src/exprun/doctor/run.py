@@ -13,7 +13,7 @@ from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images, digests
-from exprun.doctor.examine import Subject, examine, examine_data, examine_model, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, said
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.guess import guess_of
 from exprun.doctor.objective import probed
@@ -135,7 +135,8 @@ class RunDoctor:
             settings = json.dumps(
                 [asdict(self.assembly.step.preprocessing), asdict(self.limits)], default=np.ndarray.tolist
             )
-            found += self.session.of_data(self.dataset, settings, lambda: examine_data(subject, self.limits))
+            found += self.session.once(self.dataset, settings, lambda: examine_data(subject, self.limits))
+            found += self.session.once(self.assembly.step, "", lambda: examine_structure(subject, self.limits))
             found += examine_model(subject, self.limits)
         self._watch.suspect(found)
         return found
