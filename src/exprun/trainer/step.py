@@ -18,7 +18,7 @@ from exprun import augment as augmentation
 from exprun.adversary import Attack
 from exprun.config.schema import Config
 from exprun.input import Scaling
-from exprun.norm import fused
+from exprun.kernels import faster
 from exprun.optim import l2_factors
 from exprun.trainer.device import Device
 
@@ -159,7 +159,7 @@ class Step:
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
         # On GPUs the kernel has no gradient in inference mode, which an attack takes, that is the same in each run.
-        self.network = model if config.trainer.deterministic and device.gpu else fused(model)
+        self.network = model if config.trainer.deterministic and device.gpu else faster(model, dense=not device.gpu)
         self.preprocessing, self.losses = preprocessing, losses
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics

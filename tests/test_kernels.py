@@ -1,11 +1,11 @@
-"""The fused batch norm against Keras' own."""
+"""Layers computed in faster ways, against Keras' own."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from exprun.norm import fused
+from exprun.kernels import faster
 
 IMAGES = np.random.default_rng(0).normal(3.0, 2.0, (16, 6, 6, 3)).astype(np.float32)
 
@@ -50,7 +50,7 @@ def compare(own, other, tolerance):
 @pytest.mark.parametrize("jit", [False, True])
 def test_outputs_gradients_and_moving_statistics_are_those_of_keras(norm, jit):
     source, other = network(**norm), network(**norm)
-    model = fused(source)
+    model = faster(source, dense=True)
     for _ in range(2):
         compare(step(model, source, jit=jit), step(other, other), 1e-4)
     for own, wanted in zip(source.variables, other.variables, strict=True):
@@ -62,7 +62,7 @@ def test_in_bfloat16_it_is_as_near_to_float32_as_keras():
     reference = network()
     exact = step(reference, reference)[0]
     own, keras_own = network("mixed_bfloat16"), network("mixed_bfloat16")
-    errors = [np.abs(step(m, s)[0] - exact).mean() for m, s in ((fused(own), own), (keras_own, keras_own))]
+    errors = [np.abs(step(m, s)[0] - exact).mean() for m, s in ((faster(own, dense=True), own), (keras_own, keras_own))]
     assert errors[0] <= 1.5 * errors[1]
     for v, w in zip(own.non_trainable_variables, keras_own.non_trainable_variables, strict=True):
         np.testing.assert_allclose(v.numpy(), w.numpy(), rtol=2e-2, atol=1e-3, err_msg=v.path)
@@ -71,7 +71,7 @@ def test_in_bfloat16_it_is_as_near_to_float32_as_keras():
 def test_a_frozen_norm_stays_as_it_is():
     source = network()
     source.get_layer("norm1").trainable = False
-    model, before = fused(source), [v.numpy() for v in source.get_layer("norm1").variables]
+    model, before = faster(source, dense=True), [v.numpy() for v in source.get_layer("norm1").variables]
     step(model, source)
     for variable, value in zip(source.get_layer("norm1").variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
@@ -80,10 +80,10 @@ def test_a_frozen_norm_stays_as_it_is():
 
 def test_the_kernel_is_used_for_images_and_the_model_stays_keras_own(tmp_path):
     source = network()
-    graph = tf.function(lambda: fused(source)(IMAGES, training=True)).get_concrete_function().graph
+    graph = tf.function(lambda: faster(source, dense=True)(IMAGES, training=True)).get_concrete_function().graph
     operations = {operation.type for operation in graph.get_operations()}
     assert "FusedBatchNormV3" in operations
-    assert fused(source) is not source
+    assert faster(source, dense=True) is not source
     assert {type(layer) for layer in source.layers if "norm" in layer.name} == {keras.layers.BatchNormalization}
     source.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -95,11 +95,11 @@ def test_nested_and_sequential_models_are_fused_too():
     outer = keras.Sequential([keras.Input((6, 6, 3)), inner, keras.layers.GlobalAveragePooling2D()])
     for model in (inner, outer):
         before = [v.numpy() for v in inner.non_trainable_variables]
-        own = fused(model)(IMAGES, training=True).numpy()
+        own = faster(model, dense=True)(IMAGES, training=True).numpy()
         for variable, value in zip(inner.non_trainable_variables, before, strict=True):
             variable.assign(value)
         np.testing.assert_allclose(own, model(IMAGES, training=True).numpy(), rtol=1e-4, atol=1e-5)
-        assert fused(model) is not model
+        assert faster(model, dense=True) is not model
 
 
 def test_what_the_kernel_does_not_compute_is_left_alone():
@@ -115,7 +115,7 @@ def test_what_the_kernel_does_not_compute_is_left_alone():
     half = keras.layers.BatchNormalization(dtype="float16")
     others = [keras.Sequential([keras.Input((6, 6, 3)), layer]) for layer in (penalised, half)]
     for model in (dense, first, own, *others):
-        assert fused(model) is model
+        assert faster(model, dense=True) is model
 
 
 def test_what_a_builder_compiled_is_left_as_it_is():
@@ -124,7 +124,7 @@ def test_what_a_builder_compiled_is_left_as_it_is():
 
     model = network()
     model.compile("adam", loss=own_loss)
-    assert fused(model) is not model
+    assert faster(model, dense=True) is not model
     assert model.compiled
     assert model.loss is own_loss
 
@@ -133,4 +133,89 @@ def test_a_mask_is_heeded_as_keras_does():
     inputs = keras.Input((6, 6, 3))
     model = keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Masking()(inputs)))
     images = np.where(np.arange(6)[:, None, None] < 3, IMAGES, 0.0).astype(np.float32)
-    np.testing.assert_allclose(fused(model)(images, training=True), model(images, training=True), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        faster(model, dense=True)(images, training=True), model(images, training=True), rtol=1e-4, atol=1e-5
+    )
+
+
+def small(dtype="float32", kernel=3, pixels=(2, 2), **conv):
+    """A convolution over few pixels; the same weights at each call."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((*pixels, 3))
+    own = {"padding": "same", "dtype": dtype, "bias_initializer": "random_normal", "name": "conv1"} | conv
+    x = keras.layers.Conv2D(4, kernel, **own)(inputs)
+    return keras.Model(inputs, keras.layers.Dense(2, name="classifier")(keras.layers.Flatten()(x)))
+
+
+def operations(model, pixels=(2, 2)):
+    given = tf.zeros((2, *pixels, 3))
+    graph = tf.function(lambda: faster(model, dense=True)(given)).get_concrete_function().graph
+    return {operation.type for operation in graph.get_operations()}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pixels", "conv"),
+    [
+        (3, (2, 2), {"activation": "relu"}),
+        (3, (1, 2), {"use_bias": False}),
+        (3, (1, 1), {}),
+        ((3, 5), (2, 3), {"kernel_regularizer": "l2"}),
+        (4, (2, 2), {}),
+    ],
+)
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_convolution_over_few_pixels_is_a_product_of_matrices(kernel, pixels, conv, jit):
+    source = small(kernel=kernel, pixels=pixels, **conv)
+    assert "Conv2D" not in operations(source, pixels)
+    images = np.random.default_rng(0).normal(size=(8, *pixels, 3)).astype(np.float32)
+
+    def results(model):
+        @tf.function(jit_compile=jit)
+        def graph():
+            with tf.GradientTape() as tape:
+                outputs = model(images)
+                loss = tf.reduce_mean(tf.square(outputs - 1.0)) + sum(model.losses, tf.constant(0.0))
+            return outputs, *tape.gradient(loss, source.trainable_variables)
+
+        return graph()
+
+    for own, wanted in zip(results(faster(source, dense=True)), results(source), strict=True):
+        np.testing.assert_allclose(own, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_it_computes_in_the_precision_of_the_layer(dtype):
+    images = np.random.default_rng(0).normal(size=(8, 2, 2, 3)).astype(np.float32)
+    source = small(dtype)
+    inner = faster(source, dense=True).get_layer("conv1")(images)
+    assert inner.dtype.name == dtype.removeprefix("mixed_")
+    np.testing.assert_allclose(inner, source.get_layer("conv1")(images), rtol=5e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pixels": (3, 3)},
+        {"pixels": (2, 3)},
+        {"kernel": 2},
+        {"strides": 2},
+        {"dilation_rate": 2},
+        {"padding": "valid", "kernel": 1},
+        {"activity_regularizer": "l2"},
+        {"pixels": (None, None)},
+        {"kernel": 1, "pixels": (1, 1)},
+    ],
+    ids=str,
+)
+def test_convolutions_over_more_pixels_or_of_another_kind_are_left_alone(other):
+    pixels = other.get("pixels", (2, 2))
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((*pixels, 3))
+    settings = {"kernel": 3, "padding": "same"} | {k: v for k, v in other.items() if k != "pixels"}
+    model = keras.Model(inputs, keras.layers.Conv2D(4, settings.pop("kernel"), **settings)(inputs))
+    assert faster(model, dense=True) is model
+
+
+def test_on_other_devices_convolutions_stay_convolutions():
+    model = small()
+    assert faster(model, dense=False) is model

@@ -1,0 +1,153 @@
+"""Layers computed in faster ways than Keras' own, on the same variables."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def faster(model: Any, dense: bool) -> Any:
+    """The same network on the same variables, some of its layers computed in a faster way.
+
+    Batch norm by TensorFlow's fused kernel: Keras' layer is a chain of operations in float32, whatever the precision
+    of the run; the kernel takes bfloat16 and float16 as they are, and keeps float32 to the statistics. Convolutions
+    over images so small that each pixel reaches all of them, as one product of matrices. The layers of `model` stay
+    Keras' own, so it is saved and loaded as any Keras model.
+
+    Args:
+        model: built; one of a class of its own, which may do more than its graph says, is returned as it is.
+        dense: whether such convolutions are computed as products.
+    """
+    found = [model, *model._flatten_layers(include_self=False)]
+    own_class = any(isinstance(m, keras.Model) and not type(m).__module__.startswith("keras.") for m in found)
+
+    def kind(layer: Any) -> Callable[[Any], Any] | None:
+        if _is_fusible(layer):
+            return _FusedBatchNormalization
+        return _DenseConvolution if dense and _is_dense(layer) else None
+
+    if own_class or not any(map(kind, found)):
+        return model
+
+    def chosen(layer: Any) -> Any:
+        make = kind(layer)
+        return make(layer) if make else layer
+
+    # What a builder compiled its model with is never used, and would be made anew.
+    compiled = [m for m in found if getattr(m, "compiled", False)]
+    try:
+        for inner in compiled:
+            inner.compiled = False
+        return keras.models.clone_model(model, clone_function=chosen, recursive=True)
+    finally:
+        for inner in compiled:
+            inner.compiled = True
+
+
+def _is_fusible(layer: Any) -> bool:
+    """Whether it is what the kernel computes: a batch norm over the last axis of images, in at most 32 bits."""
+    return (
+        type(layer) is keras.layers.BatchNormalization
+        and layer.input_spec.ndim == 4
+        and layer.axis in (-1, 3)
+        and layer.compute_dtype in ("float32", "bfloat16", "float16")
+        and layer.variable_dtype == "float32"
+        and not (layer.renorm or layer.synchronized or layer.activity_regularizer)
+    )
+
+
+class _FusedBatchNormalization(keras.layers.Layer):
+    """A Keras batch norm computed in one kernel each way (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
+
+    Args:
+        norm: has the variables and settings; it is called for masked images only.
+    """
+
+    def __init__(self, norm: Any) -> None:
+        super().__init__(name=norm.name, dtype=norm.dtype_policy)
+        self.norm, self.supports_masking = norm, True
+
+    def call(self, x: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
+        """Normalise (batch, height, width, channels), and follow the statistics in training."""
+        norm = self.norm
+        if mask is not None:
+            return norm(x, training=training, mask=mask)
+        learns = training and norm.trainable
+        own = norm.moving_mean, norm.moving_variance
+        gamma = norm.gamma if norm.scale else tf.ones_like(own[0])
+        beta = norm.beta if norm.center else tf.zeros_like(own[0])
+        y, *statistics, _, _, _ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=gamma,
+            offset=beta,
+            mean=[] if learns else own[0],
+            variance=[] if learns else own[1],
+            epsilon=norm.epsilon,
+            is_training=learns,
+        )
+        if learns:
+            # The kernel tells the unbiased variance; Keras follows the one that normalises.
+            count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
+            statistics[1] *= (count - 1) / count
+            for moving, new in zip(own, statistics, strict=True):
+                moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
+        return y
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape is kept."""
+        return input_shape
+
+
+def _is_dense(layer: Any) -> bool:
+    """Whether it is a convolution of stride 1 in which each pixel of the input reaches each of the output."""
+    if type(layer) is not keras.layers.Conv2D or len(layer._inbound_nodes) != 1:
+        return False
+    shape = layer.input.shape[1:3]
+    reach = [(size - 1) // 2 for size in layer.kernel_size]
+    return (
+        layer.padding == "same"
+        and layer.data_format == "channels_last"
+        and max(layer.kernel_size) > 1
+        and {*layer.strides, *layer.dilation_rate, layer.groups} == {1}
+        and all(size is not None and size <= far + 1 for size, far in zip(shape, reach, strict=True))
+        and layer.variable_dtype == "float32"
+        and not layer.activity_regularizer
+    )
+
+
+class _DenseConvolution(keras.layers.Layer):
+    """A Keras convolution over few pixels, as the dense layer that it is.
+
+    Its matrix holds the part of the kernel that leads from each pixel to each. What a convolution computes besides, at
+    the edges, is zeros: for 3×3 over 2×2 pixels, 20 of 36 products.
+
+    Args:
+        conv: has the variables and settings.
+    """
+
+    def __init__(self, conv: Any) -> None:
+        super().__init__(name=conv.name, dtype=conv.dtype_policy)
+        self.conv, self.supports_masking = conv, conv.supports_masking
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Convolve (batch, height, width, channels)."""
+        conv, (height, width, channels) = self.conv, x.shape[1:]
+        rows, columns = conv.kernel_size
+        top, left = (rows - 1) // 2, (columns - 1) // 2
+        parts = tf.unstack(tf.reshape(tf.convert_to_tensor(conv.kernel), (rows * columns, channels, conv.filters)))
+        pixels = [(row, column) for row in range(height) for column in range(width)]
+        matrix = tf.concat(
+            [
+                tf.concat([parts[(y - row + top) * columns + x - column + left] for row, column in pixels], axis=1)
+                for y, x in pixels
+            ],
+            axis=0,
+        )
+        found = tf.matmul(tf.reshape(x, (-1, height * width * channels)), matrix)
+        found = tf.reshape(found, (-1, height, width, conv.filters))
+        return conv.activation(found + conv.bias if conv.use_bias else found)
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the convolution."""
+        return self.conv.compute_output_shape(input_shape)
