@@ -155,7 +155,7 @@ NETWORKS = {
     "vgg16": Network(
         "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 1280,
         {("default", "written"): 2.2, (FULL, "written"): 1.1, (NATIVE, "written"): 1.4, (FULL, "torch"): 1.0,
-         (NATIVE, "torch"): 1.0},
+         (NATIVE, "torch"): 1.0, (FULL, "tuned"): 1.1, (NATIVE, "tuned"): 1.4},
     ),
     "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 6400, BETTER),
     "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 1280, BETTER),

@@ -159,7 +159,7 @@ def operations(model, pixels=(2, 2)):
         (3, (2, 2), {"activation": "relu"}),
         (3, (1, 2), {"use_bias": False}),
         (3, (1, 1), {}),
-        ((3, 5), (2, 3), {"kernel_regularizer": "l2"}),
+        ((3, 5), (1, 3), {"kernel_regularizer": "l2"}),
         (4, (2, 2), {}),
     ],
 )
@@ -197,6 +197,7 @@ def test_it_computes_in_the_precision_of_the_layer(dtype):
     [
         {"pixels": (3, 3)},
         {"pixels": (2, 3)},
+        {"pixels": (2, 3), "kernel": 5},
         {"kernel": 2},
         {"strides": 2},
         {"dilation_rate": 2},

@@ -1,10 +1,13 @@
 """Layers computed in faster ways than Keras' own, on the same variables."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+MOST_PIXELS = 4  # that a convolution computed as a product may have; the matrix grows with their square
 
 
 def faster(model: Any, dense: bool) -> Any:
@@ -111,6 +114,7 @@ def _is_dense(layer: Any) -> bool:
         and max(layer.kernel_size) > 1
         and {*layer.strides, *layer.dilation_rate, layer.groups} == {1}
         and all(size is not None and size <= far + 1 for size, far in zip(shape, reach, strict=True))
+        and math.prod(shape) <= MOST_PIXELS
         and layer.variable_dtype == "float32"
         and not layer.activity_regularizer
     )
