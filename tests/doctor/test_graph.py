@@ -7,7 +7,8 @@ from keras import layers
 
 from exprun.doctor import graph
 from exprun.doctor.callback import limits_of
-from exprun.norm import LocalResponseNormalization, fused
+from exprun.kernels import faster
+from exprun.norm import LocalResponseNormalization
 
 LIMITS = limits_of({})
 
@@ -66,7 +67,7 @@ def test_a_loaded_model_cannot_show_what_was_dropped(tmp_path):
 
 def test_another_model_on_the_same_layers_drops_nothing():
     model = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
-    assert fused(model) is not model
+    assert faster(model, dense=True) is not model
     keras.Model(model.inputs, [layer.output for layer in model.layers[1:]])
     assert causes(model) == []
 
