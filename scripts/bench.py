@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import platform
@@ -387,6 +388,7 @@ def torch_version() -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@functools.cache  # TensorFlow is imported for it
 def native_precision() -> str:
     """That of `trainer.precision=auto` here."""
     words = (

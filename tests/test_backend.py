@@ -32,7 +32,7 @@ def test_what_is_set_stays(monkeypatch):
 
 
 @X86
-def test_commands_and_runs_from_python_set_it(monkeypatch):
+def test_commands_and_runs_from_python_set_it():
     assert cli.main(["--cfg", "job", "seed=1"]) == 0
     assert os.environ.pop(ONEDNN) == "1"
     assert tiny("trainer.max_steps=1", "trainer.checkpoint=false").status == "FINISHED"
