@@ -128,7 +128,6 @@ def exprun_side(words: list[str]) -> None:
             answer(
                 seconds=clock["seconds"],
                 images=loop.steps_per_epoch * config.trainer.batch_size,
-                precision=device.precision,
                 loaded=loaded,
             )
             serve(
@@ -249,8 +248,7 @@ def keras_side(words: list[str], form: str) -> None:
     config = Composer().config(words)
     dataset = load(config.data)
     scaling = fit(config.input, dataset.train)
-    precision = devices.choose(config.trainer).precision
-    keras.mixed_precision.set_dtype_policy(precision)
+    keras.mixed_precision.set_dtype_policy(devices.choose(config.trainer).precision)
     model = build(config, dataset.image_shape, len(dataset.classes)).model
     images, labels = dataset.train.images[dataset.train.rows], dataset.train.row_labels.astype(np.int32)
     batch = config.trainer.batch_size
@@ -290,7 +288,7 @@ def keras_side(words: list[str], form: str) -> None:
     def epoch() -> dict[str, Any]:
         return timed_keras(partial(model.fit, *data, epochs=1, **settings), steps * batch)
 
-    answer(**epoch(), precision=precision)
+    answer(**epoch())
 
     def evaluate(**batch: int) -> dict[str, Any]:
         return timed_keras(partial(model.evaluate, *data, **batch), len(images))

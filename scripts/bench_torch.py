@@ -14,6 +14,10 @@ import torch
 from torch import nn
 
 
+KNOWN = {"conv", "dense", "kernel", "stride", "padding", "activation", "l2", "dropout", "repeat", "residual", "pool",
+         "size", "norm", "momentum", "epsilon", "global_pool", "flatten"}  # fmt: skip
+
+
 class Residual(nn.Module):
     """Layers around which their input is carried; fewer pixels by a stride, more channels as zeros (option A)."""
 
@@ -30,15 +34,17 @@ class Residual(nn.Module):
         return torch.relu(out + x)
 
 
-def layers_of(config, layers):
-    """The modules of a layer list; sizes are left to the first batch."""
+def layers_of(config, layers, penalties):
+    """The modules of a layer list; sizes are left to the first batch. Adds to `penalties` what has one, with its `l2`."""
     norm, found = config["norm"]["name"] == "batch", []
     activation = config["model"]["activation"]
     for layer in layers:
         body = {layer: True} if isinstance(layer, str) else layer
+        if body.keys() - KNOWN or body.get("pool", "max") != "max":
+            raise SystemExit(f"bench_torch.py knows no layer {body}")
         for _ in range(body.get("repeat", 1)):
             if "residual" in body:
-                found.append(Residual(nn.Sequential(*layers_of(config, body["residual"]))))
+                found.append(Residual(nn.Sequential(*layers_of(config, body["residual"], penalties))))
             elif "conv" in body or "dense" in body:
                 conv = "conv" in body
                 if conv:
@@ -47,6 +53,8 @@ def layers_of(config, layers):
                     found.append(nn.LazyConv2d(body["conv"], kernel, stride, padding, bias=not norm))
                 else:
                     found.append(nn.LazyLinear(body["dense"], bias=not norm))
+                if body.get("l2"):
+                    penalties.append((found[-1], body["l2"]))
                 if norm:
                     found.append(nn.LazyBatchNorm2d() if conv else nn.LazyBatchNorm1d())
                 if body.get("activation", activation) == "relu":
@@ -61,10 +69,8 @@ def layers_of(config, layers):
                 found.append(nn.Dropout(body["dropout"]))
             elif "global_pool" in body:
                 found += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-            elif "flatten" in body:
-                found.append(nn.Flatten())
             else:
-                raise SystemExit(f"bench_torch.py knows no layer {body}")
+                found.append(nn.Flatten())
     return found
 
 
@@ -79,7 +85,8 @@ def main():
     batch = config["trainer"]["batch_size"]
     steps = len(images) // batch
     torch.manual_seed(0)
-    model = nn.Sequential(*layers_of(config, config["model"]["layers"]), nn.LazyLinear(config["classes"]))
+    penalties = []
+    model = nn.Sequential(*layers_of(config, config["model"]["layers"], penalties), nn.LazyLinear(config["classes"]))
 
     def scaled(index):
         return images[index].float() * scale + offset
@@ -100,6 +107,8 @@ def main():
             x = scaled(index)
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
                 loss = nn.functional.cross_entropy(model(x), labels[index])
+            for layer, l2 in penalties:
+                loss = loss + l2 * layer.weight.square().sum()
             loss.backward()
             rule.step()
             rule.zero_grad(set_to_none=True)

@@ -2,11 +2,12 @@
 
 import os
 import platform
+import subprocess
+import sys
 
 import pytest
 
-from exprun import backend, cli
-from tiny import tiny
+from exprun import backend
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 X86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is left as it is elsewhere")
@@ -32,11 +33,26 @@ def test_what_is_set_stays(monkeypatch):
 
 
 @X86
-def test_commands_and_runs_from_python_set_it():
-    assert cli.main(["--cfg", "job", "seed=1"]) == 0
-    assert os.environ.pop(ONEDNN) == "1"
-    assert tiny("trainer.max_steps=1", "trainer.checkpoint=false").status == "FINISHED"
-    assert os.environ[ONEDNN] == "1"
+@pytest.mark.parametrize(
+    "start", ["from exprun.cli import main; main(RUN)", "import exprun; exprun.run(RUN)"], ids=["command", "Python"]
+)
+def test_commands_and_runs_from_python_set_it_before_tensorflow_is_imported(start, tmp_path):
+    seen = """
+import os, sys
+
+class Imports:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tensorflow":
+            print("as it is imported:", os.environ.get("TF_ENABLE_ONEDNN_OPTS"), flush=True)
+            os._exit(0)
+
+sys.meta_path.insert(0, Imports())
+RUN = ["experiment=smoke", "tracking=none"]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", seen + start], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "as it is imported: 1"
 
 
 @X86

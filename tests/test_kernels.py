@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from exprun.kernels import faster
+from tiny import config, step_of
 
 IMAGES = np.random.default_rng(0).normal(3.0, 2.0, (16, 6, 6, 3)).astype(np.float32)
 
@@ -197,14 +198,15 @@ def test_it_computes_in_the_precision_of_the_layer(dtype):
     [
         {"pixels": (3, 3)},
         {"pixels": (2, 3)},
-        {"pixels": (2, 3), "kernel": 5},
-        {"kernel": 2},
+        {"pixels": (2, 3), "kernel_size": 5},
+        {"kernel_size": 2},
         {"strides": 2},
         {"dilation_rate": 2},
-        {"padding": "valid", "kernel": 1},
+        {"groups": 3, "filters": 6},
+        {"dtype": "float16"},
         {"activity_regularizer": "l2"},
         {"pixels": (None, None)},
-        {"kernel": 1, "pixels": (1, 1)},
+        {"kernel_size": 1, "pixels": (1, 1)},
     ],
     ids=str,
 )
@@ -212,9 +214,23 @@ def test_convolutions_over_more_pixels_or_of_another_kind_are_left_alone(other):
     pixels = other.get("pixels", (2, 2))
     keras.utils.set_random_seed(0)
     inputs = keras.Input((*pixels, 3))
-    settings = {"kernel": 3, "padding": "same"} | {k: v for k, v in other.items() if k != "pixels"}
-    model = keras.Model(inputs, keras.layers.Conv2D(4, settings.pop("kernel"), **settings)(inputs))
+    settings = {"kernel_size": 3, "filters": 4, "padding": "same"} | {k: v for k, v in other.items() if k != "pixels"}
+    model = keras.Model(inputs, keras.layers.Conv2D(**settings)(inputs))
     assert faster(model, dense=True) is model
+
+
+def test_so_is_one_that_is_called_twice_over_more_pixels_too():
+    inputs, conv = keras.Input((4, 4, 3)), keras.layers.Conv2D(3, 3, padding="same")
+    few = conv(keras.layers.MaxPooling2D(2)(inputs))
+    model = keras.Model(inputs, [few, conv(inputs)])
+    assert faster(model, dense=True) is model
+
+
+def test_training_on_a_cpu_takes_the_products():
+    words = ["model.layers=[{conv: 4},{pool: max},{pool: max},{conv: 4},flatten]", "norm=none", "data.channels=1"]
+    network = step_of(config(*words, "data.size=8"), np.zeros((40, 8, 8, 1), np.uint8), 10).network
+    kinds = [type(network.get_layer(name)).__name__ for name in ("conv1", "conv2")]
+    assert kinds == ["Conv2D", "_DenseConvolution"]
 
 
 def test_on_other_devices_convolutions_stay_convolutions():

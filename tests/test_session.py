@@ -103,6 +103,16 @@ def test_a_setting_that_is_part_of_the_graph_changes_the_structure(other):
     assert key_of(other) != key_of()
 
 
+def test_a_first_layer_that_whitens_changes_the_structure_for_its_rate_is_0():
+    layers, shape = "model.layers=[{conv: 24, kernel: 2},flatten]", (8, 8, 3)
+    assert key_of(layers, "init=whiten", shape=shape) != key_of(layers, "init=dirac", shape=shape)
+    assert key_of(layers, "init=he_normal", shape=shape) == key_of(layers, "init=dirac", shape=shape)
+
+
+def test_a_network_that_tells_of_other_settings_is_never_shared():
+    assert key_of("fault=bypass_preprocessing") is None
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -147,6 +157,44 @@ def test_a_step_that_is_let_go_of_is_freed_though_the_process_has_settled():
     session.keep_step("second")
     assert first() is None
     assert gc.get_freeze_count() == 0
+
+
+def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(monkeypatch):
+    from exprun.model import build
+
+    models = []
+
+    def noted(*given):
+        built = build(*given)
+        models.append(weakref.ref(built.model))
+        return built
+
+    monkeypatch.setattr("exprun.model.build", noted)
+    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    gc.disable()
+    try:
+        for seed in range(3):
+            session.settle()
+            run([*words, f"seed={seed}"], session)
+        session.settle()
+        alive = [model() is not None for model in models]
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    assert alive == [True, False, False]
+
+
+def test_a_shared_step_has_the_initialisers_of_the_run_that_it_does():
+    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    for init in ("glorot_uniform", "he_normal"):
+        run([*words, f"init={init}"], session)
+    (step,) = session.steps.values()
+    kinds = {
+        type(layer.kernel_initializer).__name__
+        for layer in step.model.layers
+        if layer.name != "classifier" and hasattr(layer, "kernel_initializer")
+    }
+    assert kinds == {"HeNormal"}
 
 
 def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(monkeypatch):

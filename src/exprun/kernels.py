@@ -103,14 +103,16 @@ class _FusedBatchNormalization(keras.layers.Layer):
 
 
 def _is_dense(layer: Any) -> bool:
-    """Whether it is a convolution of stride 1 in which each pixel of the input reaches each of the output."""
+    """Whether it is a convolution of stride 1 in which each pixel of the input reaches each of the output.
+
+    With `padding=valid` none is that has more than one weight a channel: its kernel would be larger than its input.
+    """
     if type(layer) is not keras.layers.Conv2D or len(layer._inbound_nodes) != 1:
         return False
     shape = layer.input.shape[1:3]
     reach = [(size - 1) // 2 for size in layer.kernel_size]
     return (
-        layer.padding == "same"
-        and layer.data_format == "channels_last"
+        layer.data_format == "channels_last"
         and max(layer.kernel_size) > 1
         and {*layer.strides, *layer.dilation_rate, layer.groups} == {1}
         and all(size is not None and size <= far + 1 for size, far in zip(shape, reach, strict=True))

@@ -90,8 +90,10 @@ class Session:
 
         For processes that only do runs: what is alive now and let go of later is not freed before `keep_step` lets go.
         """
-        if self.steps and not self.settled:
-            gc.collect()
+        if not self.steps:
+            return
+        gc.collect()  # what is left of the run before: a network whose values the shared step has taken
+        if not self.settled:
             gc.freeze()
             self.settled = True
 
@@ -282,9 +284,9 @@ class _Story:
 
     def _write_artifacts(self, dataset: Dataset) -> None:
         """Pictures; a run is no worse for lacking one."""
-        from exprun.tracking import artifacts
-
         try:
+            from exprun.tracking import artifacts
+
             artifacts.write_curves(self.folder)
             if dataset.test is not None and self.predictions is not None:
                 labels = dataset.test.row_labels

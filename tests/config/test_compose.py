@@ -84,8 +84,8 @@ def test_a_file_that_changes_is_read_again_and_otherwise_once(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("yaml.load", lambda *_, **__: pytest.fail("read once more"))
         assert composer.config(["optim=mine"]).optim.learning_rate == 0.5
-    write(tmp_path / "optim" / "mine.yaml", "name: sgd\nlearning_rate: 0.125\n")
-    assert composer.config(["optim=mine"]).optim.learning_rate == 0.125
+    write(tmp_path / "optim" / "mine.yaml", "name: sgd\nlearning_rate: 0.7\n")
+    assert composer.config(["optim=mine"]).optim.learning_rate == 0.7
 
 
 def test_null_deselects_an_experiment(composer):

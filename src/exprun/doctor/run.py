@@ -136,7 +136,8 @@ class RunDoctor:
                 [asdict(self.assembly.step.preprocessing), asdict(self.limits)], default=np.ndarray.tolist
             )
             found += self.session.once(self.dataset, settings, lambda: examine_data(subject, self.limits))
-            found += self.session.once(self.assembly.step, "", lambda: examine_structure(subject, self.limits))
+            images = str(self.limits.images)
+            found += self.session.once(self.assembly.step, images, lambda: examine_structure(subject, self.limits))
             found += examine_model(subject, self.limits)
         self._watch.suspect(found)
         return found

@@ -17,6 +17,7 @@ import tensorflow as tf
 from exprun import augment as augmentation
 from exprun.adversary import Attack
 from exprun.config.schema import Config
+from exprun.init import part_for
 from exprun.input import Scaling
 from exprun.kernels import faster
 from exprun.optim import l2_factors
@@ -107,12 +108,15 @@ def structure(
     # A builder and a file of weights, which decides whose rates are other ones, may change between two runs.
     if model.builder is not None or model.weights is not None or device.strategy is not None:
         return None
+    if config.fault.name == "bypass_preprocessing":  # it hangs layers on the network that settings beyond these name
+        return None
     found = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del found["optim"]["learning_rate"]
     trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
     found["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     found["device"] = {"precision": device.precision, "jit": device.jit}
-    data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config))]
+    whitened = part_for(config.init, "first").name == "whiten"  # such a kernel stays as it is: its rate is 0
+    data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config)), whitened]
     return json.dumps([found, data], default=np.ndarray.tolist)
 
 
@@ -214,6 +218,9 @@ class Step:
         for own, first in ((self.model, model), (self.optimizer, optimizer)):
             for variable, value in zip(own.variables, first.variables, strict=True):
                 variable.assign(value)
+        for layer, other in zip(self.model.layers, model.layers, strict=True):
+            if hasattr(layer, "kernel_initializer"):  # by which the doctor tells first weights from learned ones
+                layer.kernel_initializer = other.kernel_initializer
         for average, variable in zip(self.averages, self._averaged, strict=False):
             average.assign(variable.value)
         self.seed.assign(_as_int32(config.seed))
