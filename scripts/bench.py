@@ -402,6 +402,10 @@ def native_precision() -> str:
     return found.stdout.split()[-1]
 
 
+def git(*words: str) -> str:
+    return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=False).stdout.strip()
+
+
 def machine(torch: str) -> str:
     """What these figures were measured with."""
     from importlib.metadata import version
@@ -410,10 +414,10 @@ def machine(torch: str) -> str:
         line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
     ]
     versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras"))
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
+    # What is measured is the code; the records of a part before are no change to it.
+    others = [f":(exclude){path.relative_to(ROOT)}" for path in (RECORDS, PAGE)]
+    commit = git("rev-parse", "--short", "HEAD")
+    commit += "+" if git("status", "--porcelain", "-uno", "--", ".", *others) else ""
     name = names[0] if names else platform.processor()
     flags = Path("/proc/cpuinfo").read_text().split()
     widest = next((flag for flag in INSTRUCTIONS if flag in flags), "")
