@@ -32,9 +32,9 @@ def words(command: str) -> list[str] | None:
     return shlex.split(command.removeprefix(start))
 
 
-def long_commands() -> list[str]:
-    """The commands of the cases, in text blocks and tables: hours on a CPU, so they are not run in full."""
-    page = (ROOT / "docs" / "cases.md").read_text(encoding="utf-8")
+def long_commands(name: str) -> list[str]:
+    """The commands of a page in text blocks and tables: minutes to hours on a CPU, so they are not run in full."""
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()] + re.findall(r"`(python -m exprun [^`]*)`", page)
     return sorted({line for line in lines if line.startswith("python -m exprun")})
@@ -50,10 +50,10 @@ def test_the_documentation_prints_commands():
     assert [command for _, command in PRINTED if not command.startswith(known)] == []
 
 
-LONG = [("cases.md", command) for command in long_commands()]
+CASES, LONG = ([(name, command) for command in long_commands(name)] for name in ("cases.md", "performance.md"))
 
 
-@pytest.mark.parametrize(("page", "command"), [*PRINTED, *EXAMPLES, *LONG])
+@pytest.mark.parametrize(("page", "command"), [*PRINTED, *EXAMPLES, *CASES, *LONG])
 def test_every_printed_command_composes(page, command):
     given = words(command)
     if given is None or given[:1] == ["ui"] or {"--help", "-sc"} & set(given):
@@ -110,7 +110,7 @@ def test_every_printed_command_runs(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [command for _, command in LONG if "-m experiment" not in command])
+@pytest.mark.parametrize("command", [command for _, command in CASES if "-m experiment" not in command])
 def test_every_case_builds_and_takes_a_step(command, tmp_path, tiny_cifar):
     """As printed, but for the size of what it reads and draws, and one step."""
     given = [*words(command), "trainer.dry_run=true", "progress=quiet"]
