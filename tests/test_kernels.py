@@ -1,11 +1,14 @@
 """Layers computed in faster ways, against Keras' own."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from exprun.kernels import faster
+from exprun.trainer.device import choose
 from tiny import config, step_of
 
 IMAGES = np.random.default_rng(0).normal(3.0, 2.0, (16, 6, 6, 3)).astype(np.float32)
@@ -236,3 +239,83 @@ def test_training_on_a_cpu_takes_the_products():
 def test_on_other_devices_convolutions_stay_convolutions():
     model = small()
     assert faster(model, dense=False) is model
+
+
+def wide(channels=128, **conv):
+    """A convolution in bfloat16 of many channels over few pixels."""
+    keras.utils.set_random_seed(0)
+    settings = {"filters": 256, "kernel_size": 3, "padding": "same", "dtype": "mixed_bfloat16", "name": "conv1"} | conv
+    inputs = keras.Input((*settings.pop("pixels", (4, 3)), channels))
+    return keras.Model(inputs, keras.layers.Conv2D(bias_initializer="random_normal", **settings)(inputs))
+
+
+@pytest.mark.parametrize("conv", [{"activation": "relu"}, {"use_bias": False, "kernel_regularizer": "l2"}], ids=str)
+def test_the_gradient_of_a_kernel_in_bfloat16_is_that_of_keras(conv):
+    source = wide(**conv)
+    network = faster(source, dense=True, split=True)
+    assert type(network.get_layer("conv1")).__name__ == "_SplitConvolution"
+    images = tf.constant(np.random.default_rng(0).normal(size=(8, 4, 3, 128)).astype(np.float32))
+
+    def results(model):
+        @tf.function
+        def graph():
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                outputs = tf.cast(model(images), tf.float32)
+                loss = tf.reduce_mean(tf.square(outputs - 1.0)) + sum(model.losses, tf.constant(0.0))
+            return outputs, *tape.gradient(loss, [images, *source.trainable_variables])
+
+        return graph()
+
+    for own, wanted in zip(results(network), results(source), strict=True):
+        assert own.dtype == wanted.dtype
+        size = np.abs(wanted).max()
+        np.testing.assert_allclose(own / size, wanted / size, atol=2**-5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"dtype": "float32"},
+        {"dtype": "mixed_float16"},
+        {"pixels": (13, 5)},
+        {"channels": 120},
+        {"filters": 248},
+        {"kernel_size": 5, "pixels": (6, 6)},
+        {"strides": 2},
+        {"padding": "valid"},
+        {"groups": 2},
+        {"pixels": (None, 4)},
+    ],
+    ids=str,
+)
+def test_gradients_of_other_kernels_are_left_to_tensorflow(other):
+    model = wide(**other)
+    assert faster(model, dense=True, split=True) is model
+
+
+def test_training_splits_gradients_where_the_device_gains_by_it():
+    words = ["model.layers=[{conv: 128},{conv: 256},flatten]", "norm=none", "data.size=8", "data.channels=1"]
+    settings = config(*words, "trainer.precision=mixed_bfloat16")
+    images = np.zeros((40, 8, 8, 1), np.uint8)
+    for split, kind in ((True, "_SplitConvolution"), (False, "Conv2D")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "exprun.trainer.device.choose", lambda _, split=split: replace(choose(settings.trainer), split=split)
+            )
+            network = step_of(settings, images, 10).network
+        assert type(network.get_layer("conv2")).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("flags", "jit", "gains"),
+    [
+        ("avx2 avx512_bf16", "auto", True),
+        ("avx2 avx512_bf16 amx_bf16", "auto", False),
+        ("avx2", "auto", False),
+        ("avx512_bf16", "true", False),
+    ],
+)
+def test_processors_with_avx512_bf16_alone_gain_by_it(flags, jit, gains, monkeypatch):
+    monkeypatch.setattr("exprun.trainer.device._cpu_info", lambda key: flags if key == "flags" else "one")
+    assert choose(config(f"trainer.jit={jit}").trainer).split is gains

@@ -8,19 +8,22 @@ import keras
 import tensorflow as tf
 
 MOST_PIXELS = 4  # that a convolution computed as a product may have; the matrix grows with their square
+MOST_SPLIT = 64  # pixels, up to which several products were faster than the kernel's gradient by oneDNN
+LEAST_CHANNELS = 128, 256  # in and out, from which on they were
 
 
-def faster(model: Any, dense: bool) -> Any:
+def faster(model: Any, dense: bool, split: bool = False) -> Any:
     """The same network on the same variables, some of its layers computed in a faster way.
 
     Batch norm by TensorFlow's fused kernel: Keras' layer is a chain of operations in float32, whatever the precision
     of the run; the kernel takes bfloat16 and float16 as they are, and keeps float32 to the statistics. Convolutions
-    over images so small that each pixel reaches all of them, as one product of matrices. The layers of `model` stay
-    Keras' own, so it is saved and loaded as any Keras model.
+    over images so small that each pixel reaches all of them, as one product of matrices. The gradient of other kernels
+    in bfloat16 as several products. The layers of `model` stay Keras' own: it is saved and loaded as any Keras model.
 
     Args:
         model: built; one of a class of its own, which may do more than its graph says, is returned as it is.
-        dense: whether such convolutions are computed as products.
+        dense: whether such convolutions are computed as one product.
+        split: whether such gradients are computed as several.
     """
     found = [model, *model._flatten_layers(include_self=False)]
     own_class = any(isinstance(m, keras.Model) and not type(m).__module__.startswith("keras.") for m in found)
@@ -28,7 +31,9 @@ def faster(model: Any, dense: bool) -> Any:
     def kind(layer: Any) -> Callable[[Any], Any] | None:
         if _is_fusible(layer):
             return _FusedBatchNormalization
-        return _DenseConvolution if dense and _is_dense(layer) else None
+        if dense and _is_dense(layer):
+            return _DenseConvolution
+        return _SplitConvolution if split and _is_splittable(layer) else None
 
     if own_class or not any(map(kind, found)):
         return model
@@ -102,24 +107,35 @@ class _FusedBatchNormalization(keras.layers.Layer):
         return input_shape
 
 
-def _is_dense(layer: Any) -> bool:
-    """Whether it is a convolution of stride 1 in which each pixel of the input reaches each of the output.
-
-    With `padding=valid` none is that has more than one weight a channel: its kernel would be larger than its input.
-    """
-    if type(layer) is not keras.layers.Conv2D or len(layer._inbound_nodes) != 1:
-        return False
-    shape = layer.input.shape[1:3]
-    reach = [(size - 1) // 2 for size in layer.kernel_size]
+def _is_plain(layer: Any) -> bool:
+    """Whether it is a convolution of stride 1 that keeps the size of its images, which is known."""
     return (
-        layer.data_format == "channels_last"
-        and max(layer.kernel_size) > 1
+        type(layer) is keras.layers.Conv2D
+        and len(layer._inbound_nodes) == 1
+        and layer.padding == "same"
+        and layer.data_format == "channels_last"
         and {*layer.strides, *layer.dilation_rate, layer.groups} == {1}
-        and all(size is not None and size <= far + 1 for size, far in zip(shape, reach, strict=True))
-        and math.prod(shape) <= MOST_PIXELS
+        and None not in layer.input.shape[1:3]
         and layer.variable_dtype == "float32"
         and not layer.activity_regularizer
     )
+
+
+def _is_dense(layer: Any) -> bool:
+    """Whether it is a plain convolution in which each pixel of the input reaches each of the output."""
+    if not _is_plain(layer) or max(layer.kernel_size) == 1:
+        return False
+    shape = layer.input.shape[1:3]
+    reach = [(size - 1) // 2 for size in layer.kernel_size]
+    return math.prod(shape) <= MOST_PIXELS and all(size <= far + 1 for size, far in zip(shape, reach, strict=True))
+
+
+def _is_splittable(layer: Any) -> bool:
+    """Whether it is a plain convolution whose kernel's gradient is faster as several products."""
+    if not _is_plain(layer) or layer.compute_dtype != "bfloat16" or layer.kernel_size != (3, 3):
+        return False
+    _, height, width, channels = layer.input.shape
+    return height * width <= MOST_SPLIT and channels >= LEAST_CHANNELS[0] and layer.filters >= LEAST_CHANNELS[1]
 
 
 class _DenseConvolution(keras.layers.Layer):
@@ -157,3 +173,54 @@ class _DenseConvolution(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """That of the convolution."""
         return self.conv.compute_output_shape(input_shape)
+
+
+class _SplitConvolution(keras.layers.Layer):
+    """A Keras convolution; the gradient of its kernel is computed as a product of matrices for each offset in it.
+
+    oneDNN 3.7 computes this gradient in bfloat16 by AVX512-BF16 at half the speed of the other two where there are few
+    pixels and many channels: 26 ms for 3×3×512×512 over 4×4 pixels, batch 128, where nine products take 13.
+
+    Args:
+        conv: has the variables and settings.
+    """
+
+    def __init__(self, conv: Any) -> None:
+        super().__init__(name=conv.name, dtype=conv.dtype_policy)
+        self.conv, self.supports_masking = conv, conv.supports_masking
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Convolve (batch, height, width, channels)."""
+        conv = self.conv
+        found = _split(x, tf.convert_to_tensor(conv.kernel))
+        return conv.activation(tf.nn.bias_add(found, tf.convert_to_tensor(conv.bias)) if conv.use_bias else found)
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the convolution."""
+        return self.conv.compute_output_shape(input_shape)
+
+
+@tf.custom_gradient
+def _split(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+    """A convolution of stride 1 with padding, and its gradients."""
+    (height, width), (rows, columns, channels, filters) = x.shape[1:3], kernel.shape
+    top, left = (rows - 1) // 2, (columns - 1) // 2
+
+    def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        to_input = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=[1] * 4, padding="SAME"
+        )
+        padded = tf.pad(x, [[0, 0], [top, rows - 1 - top], [left, columns - 1 - left], [0, 0]])
+        flat = tf.reshape(upstream, (-1, filters))
+        parts = [
+            tf.matmul(
+                tf.reshape(padded[:, row : row + height, column : column + width], (-1, channels)),
+                flat,
+                transpose_a=True,
+            )
+            for row in range(rows)
+            for column in range(columns)
+        ]
+        return to_input, tf.reshape(tf.stack(parts), kernel.shape)
+
+    return tf.nn.conv2d(x, kernel, 1, "SAME"), gradients

@@ -24,6 +24,7 @@ class Device:
         jit: whether steps are compiled with XLA.
         description: for tables and tags.
         gpu: whether it computes on GPUs.
+        split: whether gradients of kernels in bfloat16 are faster as several products (`kernels.faster`).
     """
 
     strategy: Any | None
@@ -32,6 +33,7 @@ class Device:
     jit: bool
     description: str
     gpu: bool
+    split: bool = False
 
 
 def choose(config: Trainer) -> Device:
@@ -53,7 +55,8 @@ def choose(config: Trainer) -> Device:
     # XLA has no deterministic gradient of max pooling.
     jit = bool(gpus) and not config.deterministic if config.jit == "auto" else config.jit
     precision = _native_precision(gpus) if config.precision == "auto" else config.precision
-    return Device(strategy, replicas, precision, jit, _describe(gpus, replicas), bool(gpus))
+    split = not gpus and not jit and "avx512_bf16" in _flags() and "amx_bf16" not in _flags()
+    return Device(strategy, replicas, precision, jit, _describe(gpus, replicas), bool(gpus), split)
 
 
 def _strategy(name: str, gpus: int) -> Any | None:
@@ -83,8 +86,12 @@ def _native_precision(gpus: list[Any]) -> str:
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "mixed_bfloat16" if capability >= (8, 0) else "float32"
-    flags = _cpu_info("flags").split()
-    return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"} & set(flags) else "float32"
+    return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"} & _flags() else "float32"
+
+
+def _flags() -> set[str]:
+    """What the processor can do, by the names of /proc/cpuinfo."""
+    return set(_cpu_info("flags").split())
 
 
 def _describe(gpus: list[Any], replicas: int) -> str:

@@ -163,7 +163,8 @@ class Step:
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
         # On GPUs the kernel has no gradient in inference mode, which an attack takes, that is the same in each run.
-        self.network = model if config.trainer.deterministic and device.gpu else faster(model, dense=not device.gpu)
+        plain = config.trainer.deterministic and device.gpu
+        self.network = model if plain else faster(model, dense=not device.gpu, split=device.split)
         self.preprocessing, self.losses = preprocessing, losses
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
