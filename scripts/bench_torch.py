@@ -15,7 +15,7 @@ from torch import nn
 
 
 KNOWN = {"conv", "dense", "kernel", "stride", "padding", "activation", "l2", "dropout", "repeat", "residual", "pool",
-         "size", "norm", "momentum", "epsilon", "global_pool", "flatten"}  # fmt: skip
+         "shortcut", "size", "norm", "momentum", "epsilon", "global_pool", "flatten"}  # fmt: skip
 
 
 class Residual(nn.Module):
@@ -40,7 +40,7 @@ def layers_of(config, layers, penalties):
     activation = config["model"]["activation"]
     for layer in layers:
         body = {layer: True} if isinstance(layer, str) else layer
-        if body.keys() - KNOWN or body.get("pool", "max") != "max":
+        if body.keys() - KNOWN or body.get("pool", "max") != "max" or body.get("shortcut") == "projection":
             raise SystemExit(f"bench_torch.py knows no layer {body}")
         for _ in range(body.get("repeat", 1)):
             if "residual" in body:
