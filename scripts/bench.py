@@ -212,7 +212,8 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
     lines.append(compared(what, whole, bare, "images/s", 0.97, ",.1f"))
     for kind, _, found in kinds:
         lines.append(compared(f"evaluation, {kind}: Keras evaluate, as written", found, theirs, "images/s", 1.5))
-    lines.append(compared(f"evaluation, {precision}: Keras evaluate, as written, the same batches", ours, alike, "images/s", None))
+    what = f"evaluation, {precision}: Keras evaluate, as written, the same batches"
+    lines.append(compared(what, ours, alike, "images/s", None))
     return lines
 
 

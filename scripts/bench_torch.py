@@ -35,7 +35,7 @@ class Residual(nn.Module):
 
 
 def layers_of(config, layers, penalties):
-    """The modules of a layer list; sizes are left to the first batch. Adds to `penalties` what has one, with its `l2`."""
+    """The modules of a layer list; sizes are left to the first batch. Adds what has an `l2` to `penalties`, with it."""
     norm, found = config["norm"]["name"] == "batch", []
     activation = config["model"]["activation"]
     for layer in layers:

@@ -138,11 +138,8 @@ def _is_splittable(layer: Any) -> bool:
     return height * width <= MOST_SPLIT and channels >= LEAST_CHANNELS[0] and layer.filters >= LEAST_CHANNELS[1]
 
 
-class _DenseConvolution(keras.layers.Layer):
-    """A Keras convolution over few pixels, as the dense layer that it is.
-
-    Its matrix holds the part of the kernel that leads from each pixel to each. What a convolution computes besides, at
-    the edges, is zeros: for 3×3 over 2×2 pixels, 20 of 36 products.
+class _Convolution(keras.layers.Layer):
+    """A Keras convolution that is computed in another way.
 
     Args:
         conv: has the variables and settings.
@@ -151,6 +148,18 @@ class _DenseConvolution(keras.layers.Layer):
     def __init__(self, conv: Any) -> None:
         super().__init__(name=conv.name, dtype=conv.dtype_policy)
         self.conv, self.supports_masking = conv, conv.supports_masking
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the convolution."""
+        return self.conv.compute_output_shape(input_shape)
+
+
+class _DenseConvolution(_Convolution):
+    """A Keras convolution over few pixels, as the dense layer that it is.
+
+    Its matrix holds the part of the kernel that leads from each pixel to each. What a convolution computes besides, at
+    the edges, is zeros: for 3×3 over 2×2 pixels, 20 of 36 products.
+    """
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolve (batch, height, width, channels)."""
@@ -170,34 +179,20 @@ class _DenseConvolution(keras.layers.Layer):
         found = tf.reshape(found, (-1, height, width, conv.filters))
         return conv.activation(found + conv.bias if conv.use_bias else found)
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """That of the convolution."""
-        return self.conv.compute_output_shape(input_shape)
 
-
-class _SplitConvolution(keras.layers.Layer):
+class _SplitConvolution(_Convolution):
     """A Keras convolution; the gradient of its kernel is computed as a product of matrices for each offset in it.
 
-    oneDNN 3.7 computes this gradient in bfloat16 by AVX512-BF16 at half the speed of the other two where there are few
-    pixels and many channels: 26 ms for 3×3×512×512 over 4×4 pixels, batch 128, where nine products take 13.
-
-    Args:
-        conv: has the variables and settings.
+    oneDNN, as TensorFlow 2.21 has it, computes this gradient in bfloat16 by AVX512-BF16 at half the speed of the other
+    two where there are few pixels and many channels: 26 ms for 3×3×512×512 over 4×4 pixels, batch 128, where nine
+    products take 13.
     """
-
-    def __init__(self, conv: Any) -> None:
-        super().__init__(name=conv.name, dtype=conv.dtype_policy)
-        self.conv, self.supports_masking = conv, conv.supports_masking
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolve (batch, height, width, channels)."""
         conv = self.conv
         found = _split(x, tf.convert_to_tensor(conv.kernel))
         return conv.activation(tf.nn.bias_add(found, tf.convert_to_tensor(conv.bias)) if conv.use_bias else found)
-
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """That of the convolution."""
-        return self.conv.compute_output_shape(input_shape)
 
 
 @tf.custom_gradient
