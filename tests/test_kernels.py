@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from exprun.kernels import faster
+from exprun.kernels import SPLIT, faster
 from exprun.trainer.device import choose
 from tiny import config, step_of
 
@@ -249,23 +249,26 @@ def wide(channels=128, **conv):
     return keras.Model(inputs, keras.layers.Conv2D(bias_initializer="random_normal", **settings)(inputs))
 
 
-@pytest.mark.parametrize("conv", [{"activation": "relu"}, {"use_bias": False, "kernel_regularizer": "l2"}], ids=str)
-def test_the_gradient_of_a_kernel_in_bfloat16_is_that_of_keras(conv):
+@pytest.mark.parametrize("instructions", SPLIT)
+@pytest.mark.parametrize("conv", [{"activation": "tanh"}, {"use_bias": False, "kernel_regularizer": "l2"}], ids=str)
+def test_a_convolution_in_bfloat16_and_its_gradients_are_those_of_keras(conv, instructions):
     source = wide(**conv)
-    network = faster(source, dense=True, split=True)
-    assert type(network.get_layer("conv1")).__name__ == "_SplitConvolution"
+    network = faster(source, dense=True, bfloat16=instructions)
+    layer = network.get_layer("conv1")
+    assert type(layer).__name__ == "_SplitConvolution"
+    assert layer.wide is (instructions == "amx_bf16")
     images = tf.constant(np.random.default_rng(0).normal(size=(8, 4, 3, 128)).astype(np.float32))
 
     def results(model):
-        @tf.function
-        def graph():
+        @tf.function(input_signature=[tf.TensorSpec([None, *images.shape[1:]])])
+        def graph(images):
             with tf.GradientTape() as tape:
                 tape.watch(images)
                 outputs = tf.cast(model(images), tf.float32)
                 loss = tf.reduce_mean(tf.square(outputs - 1.0)) + sum(model.losses, tf.constant(0.0))
             return outputs, *tape.gradient(loss, [images, *source.trainable_variables])
 
-        return graph()
+        return graph(images)
 
     for own, wanted in zip(results(network), results(source), strict=True):
         assert own.dtype == wanted.dtype
@@ -289,33 +292,53 @@ def test_the_gradient_of_a_kernel_in_bfloat16_is_that_of_keras(conv):
     ],
     ids=str,
 )
-def test_gradients_of_other_kernels_are_left_to_tensorflow(other):
+def test_other_convolutions_are_left_to_tensorflow(other):
     model = wide(**other)
-    assert faster(model, dense=True, split=True) is model
+    assert faster(model, dense=True, bfloat16="avx512_bf16") is model
 
 
-def test_training_splits_gradients_where_the_device_gains_by_it():
+@pytest.mark.parametrize(
+    ("conv", "kind"),
+    [
+        ({"filters": 128}, "side by side"),
+        ({"pixels": (12, 5)}, "side by side"),
+        ({"pixels": (10, 6)}, "products"),
+        ({"pixels": (14, 14), "channels": 256}, "products"),
+        ({"pixels": (14, 14)}, "as it is"),
+        ({"pixels": (15, 14), "channels": 256}, "as it is"),
+        ({"filters": 120}, "as it is"),
+    ],
+    ids=str,
+)
+def test_amx_gains_with_more_of_them(conv, kind):
+    model = wide(**conv)
+    network = faster(model, dense=True, bfloat16="amx_bf16")
+    layer = network.get_layer("conv1")
+    assert kind == ("as it is" if network is model else "side by side" if layer.wide else "products")
+
+
+def test_training_adapts_convolutions_to_the_device():
     words = ["model.layers=[{conv: 128},{conv: 256},flatten]", "norm=none", "data.size=8", "data.channels=1"]
     settings = config(*words, "trainer.precision=mixed_bfloat16")
     images = np.zeros((40, 8, 8, 1), np.uint8)
-    for split, kind in ((True, "_SplitConvolution"), (False, "Conv2D")):
+    for name, kind in (("avx512_bf16", "_SplitConvolution"), ("", "Conv2D")):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                "exprun.trainer.device.choose", lambda _, split=split: replace(choose(settings.trainer), split=split)
+                "exprun.trainer.device.choose", lambda _, name=name: replace(choose(settings.trainer), bfloat16=name)
             )
             network = step_of(settings, images, 10).network
         assert type(network.get_layer("conv2")).__name__ == kind
 
 
 @pytest.mark.parametrize(
-    ("flags", "jit", "gains"),
+    ("flags", "jit", "name"),
     [
-        ("avx2 avx512_bf16", "auto", True),
-        ("avx2 avx512_bf16 amx_bf16", "auto", False),
-        ("avx2", "auto", False),
-        ("avx512_bf16", "true", False),
+        ("avx2 avx512_bf16", "auto", "avx512_bf16"),
+        ("avx2 avx512_bf16 amx_bf16", "auto", "amx_bf16"),
+        ("avx2", "auto", ""),
+        ("avx512_bf16", "true", ""),
     ],
 )
-def test_processors_with_avx512_bf16_alone_gain_by_it(flags, jit, gains, monkeypatch):
+def test_a_device_knows_its_instructions_for_bfloat16(flags, jit, name, monkeypatch):
     monkeypatch.setattr("exprun.trainer.device._cpu_info", lambda key: flags if key == "flags" else "one")
-    assert choose(config(f"trainer.jit={jit}").trainer).split is gains
+    assert choose(config(f"trainer.jit={jit}").trainer).bfloat16 == name

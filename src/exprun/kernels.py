@@ -1,5 +1,6 @@
 """Layers computed in faster ways than Keras' own, on the same variables."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -8,22 +9,26 @@ import keras
 import tensorflow as tf
 
 MOST_PIXELS = 4  # that a convolution computed as a product may have; the matrix grows with their square
-MOST_SPLIT = 64  # pixels, up to which several products were faster than the kernel's gradient by oneDNN
-LEAST_CHANNELS = 128, 256  # in and out, from which on they were
+# By the instructions of processors for bfloat16, the faster ones first: most pixels, least channels in and least out
+# with which several products were faster than oneDNN's gradient of a kernel.
+SPLIT = {"amx_bf16": [(64, 128, 128), (196, 256, 256)], "avx512_bf16": [(64, 128, 256)]}
+MOST_WIDTH = 5  # of images that AMX convolves faster side by side
 
 
-def faster(model: Any, dense: bool, split: bool = False) -> Any:
+def faster(model: Any, dense: bool, bfloat16: str = "") -> Any:
     """The same network on the same variables, some of its layers computed in a faster way.
 
     Batch norm by TensorFlow's fused kernel: Keras' layer is a chain of operations in float32, whatever the precision
     of the run; the kernel takes bfloat16 and float16 as they are, and keeps float32 to the statistics. Convolutions
     over images so small that each pixel reaches all of them, as one product of matrices. The gradient of other kernels
-    in bfloat16 as several products. The layers of `model` stay Keras' own: it is saved and loaded as any Keras model.
+    in bfloat16 as several products, and narrow images side by side, where the processor gains by it. The layers of
+    `model` stay Keras' own: it is saved and loaded as any Keras model.
 
     Args:
         model: built; one of a class of its own, which may do more than its graph says, is returned as it is.
         dense: whether such convolutions are computed as one product.
-        split: whether such gradients are computed as several.
+        bfloat16: the instructions of the processor for it, a key of `SPLIT`; other convolutions are left to TensorFlow
+            where it is empty.
     """
     found = [model, *model._flatten_layers(include_self=False)]
     own_class = any(isinstance(m, keras.Model) and not type(m).__module__.startswith("keras.") for m in found)
@@ -33,7 +38,10 @@ def faster(model: Any, dense: bool, split: bool = False) -> Any:
             return _FusedBatchNormalization
         if dense and _is_dense(layer):
             return _DenseConvolution
-        return _SplitConvolution if split and _is_splittable(layer) else None
+        if bfloat16 and _is_splittable(layer, SPLIT[bfloat16]):
+            wide = bfloat16 == "amx_bf16" and layer.input.shape[2] <= MOST_WIDTH
+            return functools.partial(_SplitConvolution, wide=wide)
+        return None
 
     if own_class or not any(map(kind, found)):
         return model
@@ -130,12 +138,12 @@ def _is_dense(layer: Any) -> bool:
     return math.prod(shape) <= MOST_PIXELS and all(size <= far + 1 for size, far in zip(shape, reach, strict=True))
 
 
-def _is_splittable(layer: Any) -> bool:
+def _is_splittable(layer: Any, limits: list[tuple[int, int, int]]) -> bool:
     """Whether it is a plain convolution whose kernel's gradient is faster as several products."""
     if not _is_plain(layer) or layer.compute_dtype != "bfloat16" or layer.kernel_size != (3, 3):
         return False
     _, height, width, channels = layer.input.shape
-    return height * width <= MOST_SPLIT and channels >= LEAST_CHANNELS[0] and layer.filters >= LEAST_CHANNELS[1]
+    return any(height * width <= most and channels >= into and layer.filters >= out for most, into, out in limits)
 
 
 class _Convolution(keras.layers.Layer):
@@ -183,39 +191,74 @@ class _DenseConvolution(_Convolution):
 class _SplitConvolution(_Convolution):
     """A Keras convolution; the gradient of its kernel is computed as a product of matrices for each offset in it.
 
-    oneDNN, as TensorFlow 2.21 has it, computes this gradient in bfloat16 by AVX512-BF16 at half the speed of the other
-    two where there are few pixels and many channels: 26 ms for 3×3×512×512 over 4×4 pixels, batch 128, where nine
-    products take 13.
+    oneDNN, as TensorFlow 2.21 has it, computes this gradient in bfloat16 at half the speed of the other two and less
+    where there are few pixels and many channels. 3×3×512×512 over 4×4 pixels, batch 128, by AVX512-BF16: 26 ms, and 13
+    as nine products; by AMX: 120 and 22. AMX multiplies 16 pixels of a row at once, and convolves a row of 4 in the
+    same time: 36 ms, and 22 with all images in one row.
+
+    Args:
+        conv: 3×3, has the variables and settings.
+        wide: whether images are laid side by side.
     """
+
+    def __init__(self, conv: Any, wide: bool) -> None:
+        super().__init__(conv)
+        self.wide = wide
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolve (batch, height, width, channels)."""
         conv = self.conv
-        found = _split(x, tf.convert_to_tensor(conv.kernel))
+        found = _split(self.wide)(x, tf.convert_to_tensor(conv.kernel))
         return conv.activation(tf.nn.bias_add(found, tf.convert_to_tensor(conv.bias)) if conv.use_bias else found)
 
 
-@tf.custom_gradient
-def _split(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-    """A convolution of stride 1 with padding, and its gradients."""
-    (height, width), (rows, columns, channels, filters) = x.shape[1:3], kernel.shape
-    top, left = (rows - 1) // 2, (columns - 1) // 2
+Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-    def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        to_input = tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=tf.shape(x), filter=kernel, out_backprop=upstream, strides=[1] * 4, padding="SAME"
-        )
-        padded = tf.pad(x, [[0, 0], [top, rows - 1 - top], [left, columns - 1 - left], [0, 0]])
-        flat = tf.reshape(upstream, (-1, filters))
-        parts = [
-            tf.matmul(
-                tf.reshape(padded[:, row : row + height, column : column + width], (-1, channels)),
-                flat,
-                transpose_a=True,
+
+def _split(wide: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A 3×3 convolution of stride 1 with padding, and its gradients."""
+
+    @tf.custom_gradient
+    def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
+        (height, width), (rows, columns, channels, filters) = x.shape[1:3], kernel.shape
+        joined, parted = (_join, functools.partial(_part, width=width)) if wide else (tf.identity, tf.identity)
+
+        def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            given = joined(upstream)
+            size = tf.shape(given)
+            to_input = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=[size[0], height, size[2], channels],
+                filter=kernel,
+                out_backprop=given,
+                strides=[1] * 4,
+                padding="SAME",
             )
-            for row in range(rows)
-            for column in range(columns)
-        ]
-        return to_input, tf.reshape(tf.stack(parts), kernel.shape)
+            padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+            flat = tf.reshape(upstream, (-1, filters))
+            parts = [
+                tf.matmul(
+                    tf.reshape(padded[:, row : row + height, column : column + width], (-1, channels)),
+                    flat,
+                    transpose_a=True,
+                )
+                for row in range(rows)
+                for column in range(columns)
+            ]
+            return parted(to_input), tf.reshape(tf.stack(parts), kernel.shape)
 
-    return tf.nn.conv2d(x, kernel, 1, "SAME"), gradients
+        return parted(tf.nn.conv2d(joined(x), kernel, 1, "SAME")), gradients
+
+    return convolve
+
+
+def _join(images: tf.Tensor) -> tf.Tensor:
+    """Images, (batch, height, width, channels), side by side in one, a column of zeros behind each."""
+    _, height, _, channels = images.shape
+    padded = tf.pad(images, [[0, 0], [0, 0], [0, 1], [0, 0]])
+    return tf.reshape(tf.transpose(padded, (1, 0, 2, 3)), (1, height, -1, channels))
+
+
+def _part(image: tf.Tensor, width: int) -> tf.Tensor:
+    """The images that `_join` laid side by side."""
+    _, height, _, channels = image.shape
+    return tf.transpose(tf.reshape(image, (height, -1, width + 1, channels)), (1, 0, 2, 3))[:, :, :width]

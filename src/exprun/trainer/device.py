@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from exprun.config.errors import RunError
 from exprun.config.schema import Trainer
+from exprun.kernels import SPLIT
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Device:
         jit: whether steps are compiled with XLA.
         description: for tables and tags.
         gpu: whether it computes on GPUs.
-        split: whether gradients of kernels in bfloat16 are faster as several products (`kernels.faster`).
+        bfloat16: the instructions for it that convolutions are adapted to (`kernels.faster`), or empty.
     """
 
     strategy: Any | None
@@ -33,7 +34,7 @@ class Device:
     jit: bool
     description: str
     gpu: bool
-    split: bool = False
+    bfloat16: str = ""
 
 
 def choose(config: Trainer) -> Device:
@@ -55,8 +56,8 @@ def choose(config: Trainer) -> Device:
     # XLA has no deterministic gradient of max pooling.
     jit = bool(gpus) and not config.deterministic if config.jit == "auto" else config.jit
     precision = _native_precision(gpus) if config.precision == "auto" else config.precision
-    split = not gpus and not jit and "avx512_bf16" in _flags() and "amx_bf16" not in _flags()
-    return Device(strategy, replicas, precision, jit, _describe(gpus, replicas), bool(gpus), split)
+    native = "" if gpus or jit else next((name for name in SPLIT if name in _flags()), "")
+    return Device(strategy, replicas, precision, jit, _describe(gpus, replicas), bool(gpus), native)
 
 
 def _strategy(name: str, gpus: int) -> Any | None:
@@ -86,7 +87,7 @@ def _native_precision(gpus: list[Any]) -> str:
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "mixed_bfloat16" if capability >= (8, 0) else "float32"
-    return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"} & _flags() else "float32"
+    return "mixed_bfloat16" if _flags() & SPLIT.keys() else "float32"
 
 
 def _flags() -> set[str]:
