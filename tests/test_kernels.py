@@ -54,7 +54,7 @@ def compare(own, other, tolerance):
 @pytest.mark.parametrize("jit", [False, True])
 def test_outputs_gradients_and_moving_statistics_are_those_of_keras(norm, jit):
     source, other = network(**norm), network(**norm)
-    model = faster(source, dense=True)
+    model = faster(source, cpu=True)
     for _ in range(2):
         compare(step(model, source, jit=jit), step(other, other), 1e-4)
     for own, wanted in zip(source.variables, other.variables, strict=True):
@@ -66,7 +66,7 @@ def test_in_bfloat16_it_is_as_near_to_float32_as_keras():
     reference = network()
     exact = step(reference, reference)[0]
     own, keras_own = network("mixed_bfloat16"), network("mixed_bfloat16")
-    errors = [np.abs(step(m, s)[0] - exact).mean() for m, s in ((faster(own, dense=True), own), (keras_own, keras_own))]
+    errors = [np.abs(step(m, s)[0] - exact).mean() for m, s in ((faster(own, cpu=True), own), (keras_own, keras_own))]
     assert errors[0] <= 1.5 * errors[1]
     for v, w in zip(own.non_trainable_variables, keras_own.non_trainable_variables, strict=True):
         np.testing.assert_allclose(v.numpy(), w.numpy(), rtol=2e-2, atol=1e-3, err_msg=v.path)
@@ -75,7 +75,7 @@ def test_in_bfloat16_it_is_as_near_to_float32_as_keras():
 def test_a_frozen_norm_stays_as_it_is():
     source = network()
     source.get_layer("norm1").trainable = False
-    model, before = faster(source, dense=True), [v.numpy() for v in source.get_layer("norm1").variables]
+    model, before = faster(source, cpu=True), [v.numpy() for v in source.get_layer("norm1").variables]
     step(model, source)
     for variable, value in zip(source.get_layer("norm1").variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
@@ -84,10 +84,10 @@ def test_a_frozen_norm_stays_as_it_is():
 
 def test_the_kernel_is_used_for_images_and_the_model_stays_keras_own(tmp_path):
     source = network()
-    graph = tf.function(lambda: faster(source, dense=True)(IMAGES, training=True)).get_concrete_function().graph
+    graph = tf.function(lambda: faster(source, cpu=True)(IMAGES, training=True)).get_concrete_function().graph
     operations = {operation.type for operation in graph.get_operations()}
     assert "FusedBatchNormV3" in operations
-    assert faster(source, dense=True) is not source
+    assert faster(source, cpu=True) is not source
     assert {type(layer) for layer in source.layers if "norm" in layer.name} == {keras.layers.BatchNormalization}
     source.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -99,11 +99,11 @@ def test_nested_and_sequential_models_are_fused_too():
     outer = keras.Sequential([keras.Input((6, 6, 3)), inner, keras.layers.GlobalAveragePooling2D()])
     for model in (inner, outer):
         before = [v.numpy() for v in inner.non_trainable_variables]
-        own = faster(model, dense=True)(IMAGES, training=True).numpy()
+        own = faster(model, cpu=True)(IMAGES, training=True).numpy()
         for variable, value in zip(inner.non_trainable_variables, before, strict=True):
             variable.assign(value)
         np.testing.assert_allclose(own, model(IMAGES, training=True).numpy(), rtol=1e-4, atol=1e-5)
-        assert faster(model, dense=True) is not model
+        assert faster(model, cpu=True) is not model
 
 
 def test_what_the_kernel_does_not_compute_is_left_alone():
@@ -119,7 +119,7 @@ def test_what_the_kernel_does_not_compute_is_left_alone():
     half = keras.layers.BatchNormalization(dtype="float16")
     others = [keras.Sequential([keras.Input((6, 6, 3)), layer]) for layer in (penalised, half)]
     for model in (dense, first, own, *others):
-        assert faster(model, dense=True) is model
+        assert faster(model, cpu=True) is model
 
 
 def test_what_a_builder_compiled_is_left_as_it_is():
@@ -128,7 +128,7 @@ def test_what_a_builder_compiled_is_left_as_it_is():
 
     model = network()
     model.compile("adam", loss=own_loss)
-    assert faster(model, dense=True) is not model
+    assert faster(model, cpu=True) is not model
     assert model.compiled
     assert model.loss is own_loss
 
@@ -138,7 +138,7 @@ def test_a_mask_is_heeded_as_keras_does():
     model = keras.Model(inputs, keras.layers.BatchNormalization()(keras.layers.Masking()(inputs)))
     images = np.where(np.arange(6)[:, None, None] < 3, IMAGES, 0.0).astype(np.float32)
     np.testing.assert_allclose(
-        faster(model, dense=True)(images, training=True), model(images, training=True), rtol=1e-4, atol=1e-5
+        faster(model, cpu=True)(images, training=True), model(images, training=True), rtol=1e-4, atol=1e-5
     )
 
 
@@ -153,7 +153,7 @@ def small(dtype="float32", kernel=3, pixels=(2, 2), **conv):
 
 def operations(model, pixels=(2, 2)):
     given = tf.zeros((2, *pixels, 3))
-    graph = tf.function(lambda: faster(model, dense=True)(given)).get_concrete_function().graph
+    graph = tf.function(lambda: faster(model, cpu=True)(given)).get_concrete_function().graph
     return {operation.type for operation in graph.get_operations()}
 
 
@@ -183,7 +183,7 @@ def test_a_convolution_over_few_pixels_is_a_product_of_matrices(kernel, pixels, 
 
         return graph()
 
-    for own, wanted in zip(results(faster(source, dense=True)), results(source), strict=True):
+    for own, wanted in zip(results(faster(source, cpu=True)), results(source), strict=True):
         np.testing.assert_allclose(own, wanted, rtol=1e-4, atol=1e-6)
 
 
@@ -191,7 +191,7 @@ def test_a_convolution_over_few_pixels_is_a_product_of_matrices(kernel, pixels, 
 def test_it_computes_in_the_precision_of_the_layer(dtype):
     images = np.random.default_rng(0).normal(size=(8, 2, 2, 3)).astype(np.float32)
     source = small(dtype)
-    inner = faster(source, dense=True).get_layer("conv1")(images)
+    inner = faster(source, cpu=True).get_layer("conv1")(images)
     assert inner.dtype.name == dtype.removeprefix("mixed_")
     np.testing.assert_allclose(inner, source.get_layer("conv1")(images), rtol=5e-2, atol=2e-2)
 
@@ -219,14 +219,14 @@ def test_convolutions_over_more_pixels_or_of_another_kind_are_left_alone(other):
     inputs = keras.Input((*pixels, 3))
     settings = {"kernel_size": 3, "filters": 4, "padding": "same"} | {k: v for k, v in other.items() if k != "pixels"}
     model = keras.Model(inputs, keras.layers.Conv2D(**settings)(inputs))
-    assert faster(model, dense=True) is model
+    assert faster(model, cpu=True) is model
 
 
 def test_so_is_one_that_is_called_twice_over_more_pixels_too():
     inputs, conv = keras.Input((4, 4, 3)), keras.layers.Conv2D(3, 3, padding="same")
     few = conv(keras.layers.MaxPooling2D(2)(inputs))
     model = keras.Model(inputs, [few, conv(inputs)])
-    assert faster(model, dense=True) is model
+    assert faster(model, cpu=True) is model
 
 
 def test_training_on_a_cpu_takes_the_products():
@@ -238,7 +238,7 @@ def test_training_on_a_cpu_takes_the_products():
 
 def test_on_other_devices_convolutions_stay_convolutions():
     model = small()
-    assert faster(model, dense=False) is model
+    assert faster(model, cpu=False) is model
 
 
 def wide(channels=128, **conv):
@@ -253,7 +253,7 @@ def wide(channels=128, **conv):
 @pytest.mark.parametrize("conv", [{"activation": "tanh"}, {"use_bias": False, "kernel_regularizer": "l2"}], ids=str)
 def test_a_convolution_in_bfloat16_and_its_gradients_are_those_of_keras(conv, instructions):
     source = wide(**conv)
-    network = faster(source, dense=True, bfloat16=instructions)
+    network = faster(source, cpu=True, bfloat16=instructions)
     layer = network.get_layer("conv1")
     assert type(layer).__name__ == "_SplitConvolution"
     assert layer.wide is (instructions == "amx_bf16")
@@ -294,7 +294,7 @@ def test_a_convolution_in_bfloat16_and_its_gradients_are_those_of_keras(conv, in
 )
 def test_other_convolutions_are_left_to_tensorflow(other):
     model = wide(**other)
-    assert faster(model, dense=True, bfloat16="avx512_bf16") is model
+    assert faster(model, cpu=True, bfloat16="avx512_bf16") is model
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_other_convolutions_are_left_to_tensorflow(other):
 )
 def test_amx_gains_with_more_of_them(conv, kind):
     model = wide(**conv)
-    network = faster(model, dense=True, bfloat16="amx_bf16")
+    network = faster(model, cpu=True, bfloat16="amx_bf16")
     layer = network.get_layer("conv1")
     assert kind == ("as it is" if network is model else "side by side" if layer.wide else "products")
 
@@ -342,3 +342,57 @@ def test_training_adapts_convolutions_to_the_device():
 def test_a_device_knows_its_instructions_for_bfloat16(flags, jit, name, monkeypatch):
     monkeypatch.setattr("exprun.trainer.device._cpu_info", lambda key: flags if key == "flags" else "one")
     assert choose(config(f"trainer.jit={jit}").trainer).bfloat16 == name
+
+
+def dropping(rate, dtype="float32", **settings):
+    """A dropout of images; the same seed at each call."""
+    inputs = keras.Input((40, 40, 3))
+    return keras.Model(inputs, keras.layers.Dropout(rate, seed=1, dtype=dtype, name="dropout1", **settings)(inputs))
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.3, 0.999999])
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("jit", [False, True])
+def test_dropout_drops_its_share_and_scales_the_rest(rate, dtype, jit):
+    source = dropping(rate, dtype)
+    network = faster(source, cpu=True)
+    assert type(network.get_layer("dropout1")).__name__ == "_Dropout"
+    images = tf.ones((9, 40, 40, 3))
+
+    @tf.function(jit_compile=jit)
+    def graph():
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = network(images, training=True)
+        return outputs, tape.gradient(outputs, images)
+
+    (first, gradient), (second, _) = graph(), graph()
+    assert first.dtype == source(images).dtype
+    kept = first.numpy() != 0
+    assert abs(kept.mean() - (1 - rate)) < 4 * (rate * (1 - rate) / kept.size) ** 0.5 + 2**-17
+    assert set(np.unique(first)) <= {0, tf.constant(1 / (1 - rate), first.dtype).numpy()}
+    np.testing.assert_array_equal(gradient.numpy(), first.numpy().astype(np.float32))
+    if rate < 0.9:  # neighbours and steps draw on their own
+        others = [np.roll(kept, shift) for shift in (1, 2, 3, 4)] + [second.numpy() != 0]
+        assert max(abs(np.corrcoef(kept.ravel(), other.ravel())[0, 1]) for other in others) < 0.03
+    np.testing.assert_array_equal(network(images), images)
+
+
+def test_draws_go_on_where_the_seed_of_the_model_stands():
+    images = np.ones((2, 40, 40, 3), np.float32)
+    first, second = dropping(0.5), dropping(0.5)
+    network = faster(first, cpu=True)
+    network(images, training=True)
+    for own, other in zip(second.variables, first.variables, strict=True):
+        own.assign(other)
+    wanted = network(images, training=True)
+    np.testing.assert_array_equal(faster(second, cpu=True)(images, training=True), wanted)
+
+
+def test_dropout_of_another_kind_or_elsewhere_is_left_alone():
+    for model, cpu in (
+        (dropping(0.0), True),
+        (dropping(0.5, noise_shape=(None, 1, 1, None)), True),
+        (dropping(0.5), False),
+    ):
+        assert faster(model, cpu=cpu) is model

@@ -15,18 +15,19 @@ SPLIT = {"amx_bf16": [(64, 128, 128), (196, 256, 256)], "avx512_bf16": [(64, 128
 MOST_WIDTH = 5  # of images that AMX convolves faster side by side
 
 
-def faster(model: Any, dense: bool, bfloat16: str = "") -> Any:
+def faster(model: Any, cpu: bool, bfloat16: str = "") -> Any:
     """The same network on the same variables, some of its layers computed in a faster way.
 
     Batch norm by TensorFlow's fused kernel: Keras' layer is a chain of operations in float32, whatever the precision
-    of the run; the kernel takes bfloat16 and float16 as they are, and keeps float32 to the statistics. Convolutions
-    over images so small that each pixel reaches all of them, as one product of matrices. The gradient of other kernels
-    in bfloat16 as several products, and narrow images side by side, where the processor gains by it. The layers of
-    `model` stay Keras' own: it is saved and loaded as any Keras model.
+    of the run; the kernel takes bfloat16 and float16 as they are, and keeps float32 to the statistics. On CPUs, dropout
+    draws fewer bits, and convolutions over images so small that each pixel reaches all of them are one product of
+    matrices. The gradient of other kernels in bfloat16 is several products, and narrow images are convolved side by
+    side, where the processor gains by it. The layers of `model` stay Keras' own: it is saved and loaded as any Keras
+    model.
 
     Args:
         model: built; one of a class of its own, which may do more than its graph says, is returned as it is.
-        dense: whether such convolutions are computed as one product.
+        cpu: whether it computes on a CPU.
         bfloat16: the instructions of the processor for it, a key of `SPLIT`; other convolutions are left to TensorFlow
             where it is empty.
     """
@@ -36,8 +37,10 @@ def faster(model: Any, dense: bool, bfloat16: str = "") -> Any:
     def kind(layer: Any) -> Callable[[Any], Any] | None:
         if _is_fusible(layer):
             return _FusedBatchNormalization
-        if dense and _is_dense(layer):
+        if cpu and _is_dense(layer):
             return _DenseConvolution
+        if cpu and _is_dropout(layer):
+            return _Dropout
         if bfloat16 and _is_splittable(layer, SPLIT[bfloat16]):
             wide = bfloat16 == "amx_bf16" and layer.input.shape[2] <= MOST_WIDTH
             return functools.partial(_SplitConvolution, wide=wide)
@@ -109,6 +112,41 @@ class _FusedBatchNormalization(keras.layers.Layer):
             for moving, new in zip(own, statistics, strict=True):
                 moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
         return y
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape is kept."""
+        return input_shape
+
+
+def _is_dropout(layer: Any) -> bool:
+    """Whether it drops single numbers."""
+    return type(layer) is keras.layers.Dropout and layer.rate > 0 and layer.noise_shape is None
+
+
+class _Dropout(keras.layers.Layer):
+    """A Keras dropout (Srivastava et al. 2014) that draws 8 or 16 bits for a number, where TensorFlow draws 32.
+
+    The rate is that of the layer where it is a multiple of 1/256, and else within 1/131072 of it.
+
+    Args:
+        dropout: has the settings and the seed.
+    """
+
+    def __init__(self, dropout: Any) -> None:
+        super().__init__(name=dropout.name, dtype=dropout.dtype_policy)
+        self.dropout, self.supports_masking = dropout, True
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Drop numbers of a tensor of any shape in training."""
+        if not training:
+            return x
+        rate, seed = self.dropout.rate, tf.cast(self.dropout.seed_generator.next(), tf.int64)
+        kind = tf.uint8 if (rate * 2**8).is_integer() else tf.uint16
+        dropped = min(round(rate * (kind.max + 1)), kind.max)
+        count, each = tf.size(x), tf.uint32.size // kind.size
+        words = tf.random.stateless_uniform([(count + each - 1) // each], seed, None, None, tf.uint32, "philox")
+        bits = tf.reshape(tf.reshape(tf.bitcast(words, kind), [-1])[:count], tf.shape(x))
+        return tf.where(bits >= tf.constant(dropped, kind), x * tf.constant(1 / (1 - rate), x.dtype), 0)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape is kept."""

@@ -67,7 +67,7 @@ def test_a_loaded_model_cannot_show_what_was_dropped(tmp_path):
 
 def test_another_model_on_the_same_layers_drops_nothing():
     model = network(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
-    assert faster(model, dense=True) is not model
+    assert faster(model, cpu=True) is not model
     keras.Model(model.inputs, [layer.output for layer in model.layers[1:]])
     assert causes(model) == []
 

@@ -164,7 +164,7 @@ class Step:
         self.model, self.optimizer, self.device = model, optimizer, device
         # On GPUs the kernel has no gradient in inference mode, which an attack takes, that is the same in each run.
         plain = config.trainer.deterministic and device.gpu
-        self.network = model if plain else faster(model, dense=not device.gpu, bfloat16=device.bfloat16)
+        self.network = model if plain else faster(model, cpu=not device.gpu, bfloat16=device.bfloat16)
         self.preprocessing, self.losses = preprocessing, losses
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
