@@ -346,18 +346,18 @@ def test_a_device_knows_its_instructions_for_bfloat16(flags, jit, name, monkeypa
 
 def dropping(rate, dtype="float32", **settings):
     """A dropout of images; the same seed at each call."""
-    inputs = keras.Input((40, 40, 3))
+    inputs = keras.Input((41, 41, 3))
     return keras.Model(inputs, keras.layers.Dropout(rate, seed=1, dtype=dtype, name="dropout1", **settings)(inputs))
 
 
-@pytest.mark.parametrize("rate", [0.25, 0.3, 0.999999])
+@pytest.mark.parametrize("rate", [0.25, 0.3, 0.999])
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("jit", [False, True])
 def test_dropout_drops_its_share_and_scales_the_rest(rate, dtype, jit):
     source = dropping(rate, dtype)
     network = faster(source, cpu=True)
     assert type(network.get_layer("dropout1")).__name__ == "_Dropout"
-    images = tf.ones((9, 40, 40, 3))
+    images = tf.ones((9, 41, 41, 3))  # an odd number of them
 
     @tf.function(jit_compile=jit)
     def graph():
@@ -370,7 +370,9 @@ def test_dropout_drops_its_share_and_scales_the_rest(rate, dtype, jit):
     assert first.dtype == source(images).dtype
     kept = first.numpy() != 0
     assert abs(kept.mean() - (1 - rate)) < 4 * (rate * (1 - rate) / kept.size) ** 0.5 + 2**-17
-    assert set(np.unique(first)) <= {0, tf.constant(1 / (1 - rate), first.dtype).numpy()}
+    zero, scale = np.unique(first)
+    assert zero == 0
+    assert float(scale) == pytest.approx(1 / (1 - rate), rel=1e-2)
     np.testing.assert_array_equal(gradient.numpy(), first.numpy().astype(np.float32))
     if rate < 0.9:  # neighbours and steps draw on their own
         others = [np.roll(kept, shift) for shift in (1, 2, 3, 4)] + [second.numpy() != 0]
@@ -379,7 +381,7 @@ def test_dropout_drops_its_share_and_scales_the_rest(rate, dtype, jit):
 
 
 def test_draws_go_on_where_the_seed_of_the_model_stands():
-    images = np.ones((2, 40, 40, 3), np.float32)
+    images = np.ones((3, 41, 41, 3), np.float32)
     first, second = dropping(0.5), dropping(0.5)
     network = faster(first, cpu=True)
     network(images, training=True)
@@ -390,9 +392,8 @@ def test_draws_go_on_where_the_seed_of_the_model_stands():
 
 
 def test_dropout_of_another_kind_or_elsewhere_is_left_alone():
-    for model, cpu in (
-        (dropping(0.0), True),
-        (dropping(0.5, noise_shape=(None, 1, 1, None)), True),
-        (dropping(0.5), False),
-    ):
-        assert faster(model, cpu=cpu) is model
+    settings = {"noise_shape": (None, 1, 1, None)}, {"activity_regularizer": "l2"}
+    for model in (*map(dropping, (0.0, 0, 1.0, 1)), *(dropping(0.5, **own) for own in settings)):
+        assert faster(model, cpu=True) is model
+    model = dropping(0.5)
+    assert faster(model, cpu=False) is model

@@ -119,14 +119,16 @@ class _FusedBatchNormalization(keras.layers.Layer):
 
 
 def _is_dropout(layer: Any) -> bool:
-    """Whether it drops single numbers."""
-    return type(layer) is keras.layers.Dropout and layer.rate > 0 and layer.noise_shape is None
+    """Whether it drops some of its numbers, each on its own."""
+    plain = type(layer) is keras.layers.Dropout and layer.noise_shape is None and not layer.activity_regularizer
+    return plain and 0 < layer.rate < 1
 
 
 class _Dropout(keras.layers.Layer):
     """A Keras dropout (Srivastava et al. 2014) that draws 8 or 16 bits for a number, where TensorFlow draws 32.
 
-    The rate is that of the layer where it is a multiple of 1/256, and else within 1/131072 of it.
+    The rate is that of the layer where it is a multiple of 1/256, and else the nearest multiple of 1/65536 below 1.
+    What is left is divided by the share that is kept.
 
     Args:
         dropout: has the settings and the seed.
@@ -140,13 +142,16 @@ class _Dropout(keras.layers.Layer):
         """Drop numbers of a tensor of any shape in training."""
         if not training:
             return x
-        rate, seed = self.dropout.rate, tf.cast(self.dropout.seed_generator.next(), tf.int64)
+        rate, seed = self.dropout.rate, self.dropout.seed_generator.next()
         kind = tf.uint8 if (rate * 2**8).is_integer() else tf.uint16
-        dropped = min(round(rate * (kind.max + 1)), kind.max)
+        values = kind.max + 1
+        dropped = min(round(rate * values), kind.max)
         count, each = tf.size(x), tf.uint32.size // kind.size
-        words = tf.random.stateless_uniform([(count + each - 1) // each], seed, None, None, tf.uint32, "philox")
+        words = tf.random.stateless_uniform(
+            [(count + each - 1) // each], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+        )
         bits = tf.reshape(tf.reshape(tf.bitcast(words, kind), [-1])[:count], tf.shape(x))
-        return tf.where(bits >= tf.constant(dropped, kind), x * tf.constant(1 / (1 - rate), x.dtype), 0)
+        return tf.where(bits >= tf.constant(dropped, kind), x * tf.constant(values / (values - dropped), x.dtype), 0)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape is kept."""
@@ -250,15 +255,18 @@ class _SplitConvolution(_Convolution):
         return conv.activation(tf.nn.bias_add(found, tf.convert_to_tensor(conv.bias)) if conv.use_bias else found)
 
 
-Gradients = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-
-
 def _split(wide: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A 3×3 convolution of stride 1 with padding, and its gradients."""
+    """A 3×3 convolution of stride 1 with padding, and its gradients.
+
+    It takes images, (batch, height, width, channels), and a kernel, (3, 3, channels, filters).
+
+    Args:
+        wide: whether the images are laid side by side, but for the kernel's gradient.
+    """
 
     @tf.custom_gradient
-    def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
-        (height, width), (rows, columns, channels, filters) = x.shape[1:3], kernel.shape
+    def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
+        (height, width), (channels, filters) = x.shape[1:3], kernel.shape[2:]
         joined, parted = (_join, functools.partial(_part, width=width)) if wide else (tf.identity, tf.identity)
 
         def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -279,8 +287,8 @@ def _split(wide: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
                     flat,
                     transpose_a=True,
                 )
-                for row in range(rows)
-                for column in range(columns)
+                for row in range(3)
+                for column in range(3)
             ]
             return parted(to_input), tf.reshape(tf.stack(parts), kernel.shape)
 
@@ -297,6 +305,6 @@ def _join(images: tf.Tensor) -> tf.Tensor:
 
 
 def _part(image: tf.Tensor, width: int) -> tf.Tensor:
-    """The images that `_join` laid side by side."""
+    """The images of this width that `_join` laid side by side, (batch, height, width, channels)."""
     _, height, _, channels = image.shape
     return tf.transpose(tf.reshape(image, (height, -1, width + 1, channels)), (1, 0, 2, 3))[:, :, :width]
