@@ -64,6 +64,22 @@ def faster(model: Any, cpu: bool, bfloat16: str = "") -> Any:
             inner.compiled = True
 
 
+class _Faster(keras.layers.Layer):
+    """A Keras layer that is computed in another way.
+
+    Args:
+        own: has the variables and settings.
+    """
+
+    def __init__(self, own: Any) -> None:
+        super().__init__(name=own.name, dtype=own.dtype_policy)
+        self.own, self.supports_masking = own, own.supports_masking
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the layer."""
+        return self.own.compute_output_shape(input_shape)
+
+
 def _is_fusible(layer: Any) -> bool:
     """Whether it is what the kernel computes: a batch norm over the last axis of images, in at most 32 bits."""
     return (
@@ -76,20 +92,15 @@ def _is_fusible(layer: Any) -> bool:
     )
 
 
-class _FusedBatchNormalization(keras.layers.Layer):
+class _FusedBatchNormalization(_Faster):
     """A Keras batch norm computed in one kernel each way (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
 
-    Args:
-        norm: has the variables and settings; it is called for masked images only.
+    The layer itself is called for masked images only.
     """
-
-    def __init__(self, norm: Any) -> None:
-        super().__init__(name=norm.name, dtype=norm.dtype_policy)
-        self.norm, self.supports_masking = norm, True
 
     def call(self, x: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
         """Normalise (batch, height, width, channels), and follow the statistics in training."""
-        norm = self.norm
+        norm = self.own
         if mask is not None:
             return norm(x, training=training, mask=mask)
         learns = training and norm.trainable
@@ -113,10 +124,6 @@ class _FusedBatchNormalization(keras.layers.Layer):
                 moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
         return y
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape is kept."""
-        return input_shape
-
 
 def _is_dropout(layer: Any) -> bool:
     """Whether it drops some of its numbers, each on its own."""
@@ -124,25 +131,18 @@ def _is_dropout(layer: Any) -> bool:
     return plain and 0 < layer.rate < 1
 
 
-class _Dropout(keras.layers.Layer):
+class _Dropout(_Faster):
     """A Keras dropout (Srivastava et al. 2014) that draws 8 or 16 bits for a number, where TensorFlow draws 32.
 
     The rate is that of the layer where it is a multiple of 1/256, and else the nearest multiple of 1/65536 below 1.
     What is left is divided by the share that is kept.
-
-    Args:
-        dropout: has the settings and the seed.
     """
-
-    def __init__(self, dropout: Any) -> None:
-        super().__init__(name=dropout.name, dtype=dropout.dtype_policy)
-        self.dropout, self.supports_masking = dropout, True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Drop numbers of a tensor of any shape in training."""
         if not training:
             return x
-        rate, seed = self.dropout.rate, self.dropout.seed_generator.next()
+        rate, seed = self.own.rate, self.own.seed_generator.next()
         kind = tf.uint8 if (rate * 2**8).is_integer() else tf.uint16
         values = kind.max + 1
         dropped = min(round(rate * values), kind.max)
@@ -152,10 +152,6 @@ class _Dropout(keras.layers.Layer):
         )
         bits = tf.reshape(tf.reshape(tf.bitcast(words, kind), [-1])[:count], tf.shape(x))
         return tf.where(bits >= tf.constant(dropped, kind), x * tf.constant(values / (values - dropped), x.dtype), 0)
-
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape is kept."""
-        return input_shape
 
 
 def _is_plain(layer: Any) -> bool:
@@ -189,23 +185,7 @@ def _is_splittable(layer: Any, limits: list[tuple[int, int, int]]) -> bool:
     return any(height * width <= most and channels >= into and layer.filters >= out for most, into, out in limits)
 
 
-class _Convolution(keras.layers.Layer):
-    """A Keras convolution that is computed in another way.
-
-    Args:
-        conv: has the variables and settings.
-    """
-
-    def __init__(self, conv: Any) -> None:
-        super().__init__(name=conv.name, dtype=conv.dtype_policy)
-        self.conv, self.supports_masking = conv, conv.supports_masking
-
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """That of the convolution."""
-        return self.conv.compute_output_shape(input_shape)
-
-
-class _DenseConvolution(_Convolution):
+class _DenseConvolution(_Faster):
     """A Keras convolution over few pixels, as the dense layer that it is.
 
     Its matrix holds the part of the kernel that leads from each pixel to each. What a convolution computes besides, at
@@ -214,7 +194,7 @@ class _DenseConvolution(_Convolution):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolve (batch, height, width, channels)."""
-        conv, (height, width, channels) = self.conv, x.shape[1:]
+        conv, (height, width, channels) = self.own, x.shape[1:]
         rows, columns = conv.kernel_size
         top, left = (rows - 1) // 2, (columns - 1) // 2
         parts = tf.unstack(tf.reshape(tf.convert_to_tensor(conv.kernel), (rows * columns, channels, conv.filters)))
@@ -231,7 +211,7 @@ class _DenseConvolution(_Convolution):
         return conv.activation(found + conv.bias if conv.use_bias else found)
 
 
-class _SplitConvolution(_Convolution):
+class _SplitConvolution(_Faster):
     """A Keras convolution; the gradient of its kernel is computed as a product of matrices for each offset in it.
 
     oneDNN, as TensorFlow 2.21 has it, computes this gradient in bfloat16 at half the speed of the other two and less
@@ -240,17 +220,17 @@ class _SplitConvolution(_Convolution):
     same time: 36 ms, and 22 with all images in one row.
 
     Args:
-        conv: 3×3, has the variables and settings.
+        own: 3×3.
         wide: whether images are laid side by side.
     """
 
-    def __init__(self, conv: Any, wide: bool) -> None:
-        super().__init__(conv)
+    def __init__(self, own: Any, wide: bool) -> None:
+        super().__init__(own)
         self.wide = wide
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolve (batch, height, width, channels)."""
-        conv = self.conv
+        conv = self.own
         found = _split(self.wide)(x, tf.convert_to_tensor(conv.kernel))
         return conv.activation(tf.nn.bias_add(found, tf.convert_to_tensor(conv.bias)) if conv.use_bias else found)
 
