@@ -71,7 +71,9 @@ class Difference:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The interval of Student's t distribution; a value that is not finite makes the mean infinite."""
+    """The interval of Student's t distribution; NaN without values. One that is not finite makes the mean infinite."""
+    if not values:
+        return Interval(math.nan, math.nan)
     count = len(values)
     mean = math.fsum(values) / count if all(map(math.isfinite, values)) else math.inf
     if count < 2 or not math.isfinite(mean):

@@ -251,7 +251,7 @@ def test_no_character_reaches_the_terminal_that_it_would_obey(sweep, capsys):
 )
 def test_a_damaged_record_costs_its_run_at_most(sweep, name, text):
     (sweep / "0" / name).write_text(text)
-    assert len(select([str(sweep)])) == (12 if name == "environment.json" else 11)
+    assert len(select([str(sweep)])) == (11 if name == "config.yaml" else 12)
 
 
 def test_many_runs_are_read_without_tensorflow_or_mlflow(tmp_path):
@@ -265,3 +265,34 @@ def test_many_runs_are_read_without_tensorflow_or_mlflow(tmp_path):
         [sys.executable, "-c", script, str(tmp_path / "s")], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["4", "False", "False"]
+
+
+@pytest.mark.parametrize("result", [None, "FAILED", "{", "no metric"])
+def test_a_setting_without_a_result_is_listed_and_the_others_are_compared(tmp_path, capsys, result):
+    for seed in (0, 1):
+        write_run(tmp_path / "s" / f"a{seed}", 0.8 + 0.01 * seed, seed=seed)
+        write_run(tmp_path / "s" / f"b{seed}", 0.9 + 0.01 * seed, seed=seed, norm__name="none")
+        accuracy = 0.1 if result == "FAILED" else None
+        folder = write_run(tmp_path / "s" / f"c{seed}", accuracy, "FAILED", "not finite", seed=seed, norm__name="layer")
+        if result == "{":
+            (folder / "result.json").write_text(result)
+        if result == "no metric":
+            (folder / "result.json").write_text('{"status": "FINISHED", "metrics": {}}')
+    assert cli.main(["compare", "s"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    reason = {
+        None: "NOT ENDED s/c0: it is still running, or its process died",
+        "FAILED": "FAILED s/c0: not finite",
+        "{": "NOT ENDED s/c0: its result.json cannot be read",
+        "no metric": "FINISHED s/c0: it has no val/accuracy",
+    }[result]
+    assert reason in shown
+    assert "norm=layer is not compared: none of its 2 runs gave a result" in shown
+    assert "norm=none against norm=batch: +10.0 points" in shown
+    assert "Not all have the same seeds" not in shown
+    assert cli.main(["compare", "s", "--json"]) == 0
+    arms = {arm["levels"]["norm"]: arm for arm in json.loads(capsys.readouterr().out)["arms"]}
+    assert arms["layer"]["mean"] is None
+    assert arms["none"]["mean"] == pytest.approx(0.905)
+    assert cli.main(["compare", "s", "--csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7

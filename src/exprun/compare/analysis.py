@@ -372,14 +372,16 @@ def _follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
 
 
 def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
-    counts = {len(arm.values) for arm in arms}
-    if counts == {1}:
+    compared = [arm for arm in arms if arm.values]
+    if {len(arm.values) for arm in compared} == {1}:
         yield "There is one seed of each: nothing can be said about seed noise. Add seed=0,1,2."
-    elif len({tuple(arm.values) for arm in arms}) > 1:
-        told = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in arms)
+    elif len({tuple(arm.values) for arm in compared}) > 1:
+        told = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in compared)
         yield f"Not all have the same seeds ({told}), so not all can be paired."
     for arm in arms:
-        if arm.lost and arm.values:
+        if not arm.values:
+            yield f"{label(arm.levels, factors)} is not compared: none of its {len(arm.lost)} runs gave a result."
+        elif arm.lost:
             yield (
                 f"{label(arm.levels, factors)} lost {len(arm.lost)} of {len(arm.lost) + len(arm.values)} runs; those "
                 "left may look better than it is."

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from exprun.config.errors import ConfigError
+from exprun.config.errors import ConfigError, say
 from exprun.sweep.folder import NOTE
 from exprun.tracking.source import read_environment
-from exprun.tracking.store import OUTPUTS
+from exprun.tracking.store import OUTPUTS, note_of
 
 LAST = "last"
 LEAST = 2  # runs that can be compared
@@ -69,7 +69,12 @@ def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
         ConfigError: there is no such folder, it holds no run, or fewer than two runs are left.
     """
     folders = list(dict.fromkeys(folder for place in places for folder in _folders(place)))
-    runs = [run for run in map(read, folders) if run is not None]
+    runs = []
+    for folder in folders:
+        if (run := read(folder)) is not None:
+            runs.append(run)
+        else:
+            say(f"{folder} is left out: its config.yaml cannot be read.")
     for condition in where:
         runs = [run for run in runs if holds(run, condition)]
     if len(runs) < LEAST:
@@ -110,32 +115,48 @@ def _started(folder: Path) -> tuple[float, str]:
 
 
 def read(folder: Path) -> Run | None:
-    """A run's record; None where the folder holds none that can be read."""
+    """A run's record; None where the folder holds no config that can be read. Other damaged files count as missing."""
     try:
         settings = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
-        result = _json(folder / "result.json", {})
         config = dict(_flat(settings))
         int(config["seed"])
-        return Run(
-            folder,
-            str(result.get("status", NOT_ENDED)),
-            str(result.get("reason", "")),
-            config,
-            {key: float(value) for key, value in result.get("metrics", {}).items() if value is not None},
-            [{key: float(value) for key, value in row.items()} for row in result.get("history", [])],
-            read_environment(folder),
-            [found for found in _json(folder / "findings.json", []) if isinstance(found, dict)],
-            str(_json(folder / "tracking.json", {}).get("run_id", "")),
-        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None
+    status, reason, metrics, history = _result(folder / "result.json")
+    return Run(
+        folder,
+        status,
+        reason,
+        config,
+        metrics,
+        history,
+        read_environment(folder),
+        [found for found in _json(folder / "findings.json", []) if isinstance(found, dict)],
+        str(note_of(folder).get("run_id", "")),
+    )
+
+
+def _result(path: Path) -> tuple[str, str, dict[str, float], list[dict[str, float]]]:
+    """Status, reason, final metrics and those of each epoch."""
+    if not path.exists():
+        return NOT_ENDED, "it is still running, or its process died", {}, []
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        metrics = {key: float(value) for key, value in result["metrics"].items() if value is not None}
+        history = [{key: float(value) for key, value in row.items()} for row in result.get("history", [])]
+        return str(result["status"]), str(result.get("reason", "")), metrics, history
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return NOT_ENDED, "its result.json cannot be read", {}, []
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
 
 
 def _json(path: Path, default: Any) -> Any:
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else default
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else default
+    except (OSError, ValueError):
+        return default
     return found if isinstance(found, type(default)) else default
 
 

@@ -37,7 +37,14 @@ def show(analysis: Analysis, file: Any = None) -> None:
     for warning in analysis.warnings:
         out.print(f"[yellow]careful[/]: {safe(warning)}")
     for run in analysis.lost:
-        out.print(f"[red]{safe(run.status)}[/] {safe(run.name)}: {safe(run.reason or 'it gave no reason')}")
+        out.print(f"[red]{safe(run.status)}[/] {safe(run.name)}: {safe(why_lost(analysis, run))}")
+
+
+def why_lost(analysis: Analysis, run: Run) -> str:
+    """Why a run is not part of the comparison."""
+    if run.status == "FINISHED":
+        return f"it has no {analysis.figure}"
+    return run.reason or "it gave no reason"
 
 
 def cells(analysis: Analysis, arm: Arm) -> tuple[str, ...]:
@@ -89,7 +96,7 @@ def facts(analysis: Analysis) -> dict[str, Any]:
         ],
         "tuned": analysis.tuned,
         "warnings": analysis.warnings,
-        "lost": [{"run": str(r.folder), "status": r.status, "reason": r.reason} for r in analysis.lost],
+        "lost": [{"run": str(r.folder), "status": r.status, "reason": why_lost(analysis, r)} for r in analysis.lost],
     }
 
 
@@ -160,6 +167,7 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
         settings=_settings(analysis),
         figure_of=lambda run: number(analysis, run.metrics[analysis.figure]) if analysis.figure in run.metrics else "–",
         findings=_findings,
+        why_lost=lambda run: why_lost(analysis, run),
         label=lambda arm: label(arm.levels, analysis.factors),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
