@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from exprun import __version__, backend
@@ -71,8 +72,9 @@ def _train(words: list[str]) -> int:
         _check_command_word(args.overrides)
 
     from exprun.config.compose import Composer, passed
+    from exprun.outputs import with_last_run
 
-    args.overrides = passed(args.overrides)
+    args.overrides = passed(with_last_run(args.overrides))
     composer = Composer(args.config_dir, (args.config_name or "config").removesuffix(".yaml"))
     from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
@@ -197,15 +199,15 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
 
 
 def _sweep(composer: Any, hydra: Any, overrides: list[str], own: list[str], options: str) -> int:
-    from exprun.run_folder import preflight
     from exprun.sweep import plan
+    from exprun.sweep.folder import check_run
     from exprun.sweep.launch import sweep
 
     planned = plan.make(composer, overrides)
     # Where a sweeper searches, what holds for the whole sweep stands in the overrides that it does not vary.
     configs = planned.configs if planned is not None else [composer.config(composer.fixed(overrides))]
     for config in configs:
-        preflight(config)
+        check_run(config, Path(config.run_dir), searched=planned is None)
     return sweep(composer, hydra, planned, configs[0], overrides, own, options)
 
 

@@ -40,7 +40,7 @@ def _ui(words: list[str]) -> int:
     import socket
     import subprocess
 
-    from exprun.tracking.store import OUTPUTS, artifact_root, tracking_uri, without_password
+    from exprun.tracking.store import OUTPUTS, artifact_root, repair, tracking_uri, without_password
 
     parser = Parser(prog="python -m exprun ui", description="Serve MLflow's UI of the runs logged here.")
     parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
@@ -64,6 +64,7 @@ def _ui(words: list[str]) -> int:
         )
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         raise ConfigError(f"There is no store at {uri.removeprefix('sqlite:///')} yet: train first, in this folder.")
+    repair(uri)
     with socket.socket(socket.AF_INET6 if ":" in args.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -106,6 +107,7 @@ def _ui(words: list[str]) -> int:
 def _check(words: list[str]) -> int:
     """Say what is wrong with a config, its data and its network, without training."""
     from exprun.config.compose import Composer
+    from exprun.outputs import with_last_run
     from exprun.run_folder import preflight
 
     parser = Parser(
@@ -116,7 +118,7 @@ def _check(words: list[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="of the config, as for training")
     parser.add_argument("--config-dir", metavar="DIR", help="a folder of config files that is searched first")
     args = parser.parse_intermixed_args(words)
-    config = Composer(args.config_dir).config(args.overrides)
+    config = Composer(args.config_dir).config(with_last_run(args.overrides))
     if config.doctor.name == "none":
         raise ConfigError("check asks the doctor: leave out doctor=none.")
     preflight(config)
@@ -152,9 +154,11 @@ def _explain(words: list[str]) -> int:
     parser.add_argument("--config-dir", metavar="DIR", help="a folder of config files that is searched first")
     args = parser.parse_intermixed_args(words[:mark])
     from exprun.explain.study import explain
+    from exprun.outputs import with_last_run
 
-    against = words[mark + 1 :] if mark < len(words) else None
-    return explain(args.overrides, against, args.minutes, args.seeds, args.steps, args.config_dir)
+    overrides = with_last_run(args.overrides)
+    against = with_last_run(words[mark + 1 :]) if mark < len(words) else None
+    return explain(overrides, against, args.minutes, args.seeds, args.steps, args.config_dir)
 
 
 def _compare_arguments(words: list[str]) -> argparse.Namespace:
@@ -188,7 +192,8 @@ def _compare(words: list[str]) -> int:
     args = _compare_arguments(words)
     from exprun.compare import report
     from exprun.compare.analysis import analyse
-    from exprun.compare.query import LAST, select
+    from exprun.compare.query import select
+    from exprun.outputs import LAST
 
     if args.experiment is not None:
         from exprun.compare import remote
@@ -276,6 +281,7 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     from exprun.compare import history
     from exprun.compare.query import read
     from exprun.export import check_consent, repeated
+    from exprun.outputs import with_last_run
     from exprun.run_folder import preflight
     from exprun.sweep.job import attempt
     from exprun.tracking.store import OUTPUTS
@@ -283,7 +289,7 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     before = history.find(name)
     check_consent(before, trust)
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    config = repeated(before, overrides, folder)
+    config = repeated(before, with_last_run(overrides), folder)
     preflight(config)
     score = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", before.name, *overrides]), "")
     if (now := read(folder)) is not None and not overrides:

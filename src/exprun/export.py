@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from exprun.compare.query import Run, shown
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
-from exprun.config.schema import GROUPS, Config
+from exprun.config.schema import GROUPS, Config, settings
 from exprun.interface import Interface, of_pixels
 from exprun.run_folder import read_config
 
@@ -42,7 +41,7 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
     """
     composer = Composer()
     composer.check_overrides(overrides)
-    plain = yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))
+    plain = settings(read_config(run.folder))
     for override in composer.parse(overrides):
         key = override.key_or_group
         if key in (*GROUPS, "experiment") or override.is_sweep_override():

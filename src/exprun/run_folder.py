@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,18 @@ from typing import Any
 
 import yaml
 
-from exprun.config.errors import ConfigError, RunError, one_line
-from exprun.config.schema import Config, settings
+from exprun import __version__
+from exprun.config.errors import ConfigError, RunError, one_line, say
+from exprun.config.schema import GROUPS, Config, settings
+from exprun.config.versions import known_settings
 from exprun.config.weights import find_weights
 from exprun.files import PART, write_whole
 from exprun.locks import file_lock
+from exprun.tracking.source import read_environment
 from exprun.tracking.store import NOTE, note_of, without_password
 
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
+UNNAMED = re.compile(r"outputs/runs/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # where a run goes that was given no run_dir
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
 OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".lock"})  # what makes a folder a run's
 LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
@@ -57,6 +63,10 @@ class TakenError(RunError):
     """Another process is at this run."""
 
 
+class OtherConfigError(ConfigError):
+    """The run in a folder was trained with another config, so it cannot go on."""
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from training in the same folder."""
@@ -75,7 +85,9 @@ def clear(folder: Path) -> None:
         stale += ["metrics.jsonl", "findings.json"]
         if before := note_of(folder):  # its run in MLflow is taken away when that of the new start is made
             keys = [*before.get("abandoned", []), *([before["key"]] if "key" in before else [])]
-            write_whole(folder / NOTE, json.dumps({"uri": before.get("uri"), "abandoned": keys}))
+            write_whole(
+                folder / NOTE, json.dumps({key: before.get(key) for key in ("uri", "store")} | {"abandoned": keys})
+            )
     stale += [path.name for path in folder.glob(f".*{PART}*")]
     for name in stale:
         (folder / name).unlink(missing_ok=True)
@@ -93,14 +105,52 @@ def write_config(config: Config, folder: Path) -> None:
 
 
 def read_config(folder: Path) -> Config:
-    """The config of a run, as `write_config` wrote it; nothing in it is composed or executed.
+    """The config of a run, whichever version wrote it; nothing in it is composed or executed.
 
     Raises:
         ConfigError: it is no config.
     """
     from exprun.config.compose import typed  # Hydra, which most readers of a folder do without
 
-    return typed(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    found, unknown = read_settings(folder)
+    if unknown:
+        say(f"{folder}: {_unknown(folder, unknown)}; it is left out.")
+    try:
+        return typed(found)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / 'config.yaml'}, {_written_by(folder)}: {error}") from None
+
+
+def read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings in a run's folder, complete, and by dotted key those that this version of exprun does not know.
+
+    Raises:
+        ConfigError: the file holds no settings.
+        OSError: it cannot be read.
+    """
+    try:
+        raw = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=YAML_LOADER)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{folder / 'config.yaml'} cannot be read: {one_line(error)[:120]}.") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{folder / 'config.yaml'} holds no settings.")
+    found, unknown = known_settings(raw)
+    if missing := [group for group in GROUPS if group not in found]:
+        from exprun.config.compose import Composer
+
+        now = settings(Composer().config([]))
+        found |= {group: now[group] for group in missing}
+    return found, unknown
+
+
+def _unknown(folder: Path, unknown: dict[str, Any]) -> str:
+    told = ", ".join(f"{key}={value}" for key, value in unknown.items())
+    return f"{told} is not known to exprun {__version__}; the run was {_written_by(folder)}"
+
+
+def _written_by(folder: Path) -> str:
+    version = read_environment(folder).get("version", "")
+    return f"written by exprun {version}" if version else "written by another version of exprun"
 
 
 def name_of(config: Config) -> str:
@@ -136,8 +186,12 @@ def worker_index(config: Config) -> int:
         ) from None
 
 
-def preflight(config: Config) -> RunResult | None:
+def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     """Check what the config names on disk, before anything is written or TensorFlow imported.
+
+    Args:
+        config: of the run.
+        sweeping: the run belongs to a sweep, which decides where it lies and whether it goes on.
 
     Returns:
         None to train, or the result of a run that has nothing left to do.
@@ -149,6 +203,11 @@ def preflight(config: Config) -> RunResult | None:
     if root is not None and not Path(root).expanduser().exists():
         raise ConfigError(f"data.root={root} does not exist.")
     folder = run_folder(config)
+    if config.trainer.resume and not sweeping and UNNAMED.fullmatch(config.run_dir) and not folder.exists():
+        raise ConfigError(
+            "trainer.resume=true goes on with the run in run_dir, but no run_dir is given: add run_dir=last, or the "
+            "folder of a run."
+        )
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {there} is a file.")
@@ -172,12 +231,12 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
     if not (folder / "config.yaml").exists():
         return None
     try:
-        before = yaml.safe_load((folder / "config.yaml").read_text())
+        before, unknown = read_settings(folder)
         dry = before["trainer"]["dry_run"]
         result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120]}."
+            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120].rstrip('.')}."
         ) from None
     if dry or not ((folder / "metrics.jsonl").exists() or (folder / "checkpoints").exists()):
         return None  # nothing in it that could be lost
@@ -187,8 +246,10 @@ def _result_before(config: Config, folder: Path) -> RunResult | None:
         )
     now = settings(config)
     if result.get("status") == "FINISHED" or (folder / "checkpoints" / "last.npz").exists():
+        if unknown:
+            raise OtherConfigError(f"run_dir={config.run_dir} cannot go on: {_unknown(folder, unknown)}.")
         for key, old, new in differences(before, now, FREE_ON_RESUME):
-            raise ConfigError(
+            raise OtherConfigError(
                 f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
                 "only a run of the same config goes on."
             )

@@ -28,6 +28,7 @@ from exprun.files import write_whole
 from exprun.input import Scaling, fit
 from exprun.interface import Interface, save_keras
 from exprun.logs import logging_to
+from exprun.outputs import remember, with_last_run
 from exprun.run_folder import RunResult, clear, locked, name_of, preflight, run_folder, worker_index, write_config
 from exprun.signals import Killed, Signals
 from exprun.tracking.source import Environment
@@ -132,6 +133,7 @@ def run(
         _deliver_late(config, folder, session)
         return before
     folder.mkdir(parents=True, exist_ok=True)
+    remember(folder)
     name = name_of(config)
     if command is None:
         words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
@@ -241,7 +243,9 @@ class _Story:
             if checkpoints.damaged:
                 self.console.warn(f"{checkpoints.damaged} The checkpoint before it is used.")
             self.history = loop.state.history
-            self.console.say(f"{self.name}: goes on behind step {loop.state.step}")
+            self.console.say(f"{self.name}: resuming after step {loop.state.step}")
+        elif config.trainer.resume:
+            self.console.say(f"{self.name}: nothing to resume in {self.folder}, so it starts at step 0")
         if config.doctor.name == "watch" and worker_index(config) == 0:
             from exprun.doctor.run import RunDoctor
 
@@ -353,7 +357,8 @@ def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tu
 
     if isinstance(config, DictConfig | dict):
         return typed(config), []
-    return Composer().config(config), list(config)
+    overrides = with_last_run(config)
+    return Composer().config(overrides), overrides
 
 
 def _digest(path: Path) -> str:

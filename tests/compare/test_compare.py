@@ -163,7 +163,7 @@ def test_a_run_that_was_repeated_counts_once(sweep):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "There is no sweep under outputs/sweeps yet: train one first"),
+        ([], "There is no sweep under outputs/ yet: train one first"),
         (["nowhere"], "nowhere is no folder; name folders of runs or of sweeps, or `last`."),
         (["EMPTY"], "There is no run in EMPTY; a comparison takes two at least."),
         (

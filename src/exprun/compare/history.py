@@ -1,6 +1,5 @@
 """The command `runs`: what was trained here, how two runs differ, and how to be rid of one."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +8,20 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from exprun.compare.query import LAST, Run, holds, read, safe, shown
+from exprun.compare.query import Run, holds, read, safe, shown
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.locks import file_lock
-from exprun.tracking.store import OUTPUTS, PLACES, tracking_uri, without_password
+from exprun.outputs import LAST, all_runs, last_run, runs_below
+from exprun.tracking.store import OUTPUTS, note_of, tracking_uri, without_password
 
 
 def find_all(where: Sequence[str]) -> list[Run]:
-    """All runs below `outputs/`, the newest first.
+    """All runs below `outputs/`, and those elsewhere that were started from here, the newest first.
 
     Args:
         where: `key=value`, all of which must hold.
     """
-    folders = [path.parent.resolve() for place in PLACES for path in OUTPUTS.glob(f"{place}/config.yaml")]
+    folders = [folder.resolve() for folder in all_runs()]
     folders.sort(key=lambda folder: (folder / "config.yaml").stat().st_mtime, reverse=True)
     runs = [run for run in map(read, folders) if run is not None]
     return [run for run in runs if all(holds(run, condition) for condition in where)]
@@ -34,9 +34,7 @@ def find(name: str) -> Run:
         ConfigError: there is none, or there are several.
     """
     if name == LAST:
-        if not (newest := find_all(())):
-            raise ConfigError(f"There is no run below {OUTPUTS}/ yet.")
-        return newest[0]
+        name = str(last_run())
     folder = Path(name).expanduser()
     if (folder / "config.yaml").exists():
         run = read(folder.resolve())
@@ -142,9 +140,11 @@ def delete(run: Run) -> None:
     Raises:
         RunError: another process trains in it, or it cannot be removed.
     """
+    if inside := [folder for folder in runs_below(run.folder) if folder != run.folder]:
+        raise RunError(f"{run.name} also holds other runs, such as {inside[0].name}: delete these first.")
     try:
         with file_lock(run.folder / ".lock", wait=False):
-            _delete_in_mlflow(run.folder / "tracking.json")
+            _delete_in_mlflow(run.folder)
             shutil.rmtree(run.folder)
     except BlockingIOError:
         raise RunError(f"Another process is training in {run.name}.") from None
@@ -152,11 +152,9 @@ def delete(run: Run) -> None:
         raise RunError(f"{run.name} cannot be removed: {error.strerror}.") from None
 
 
-def _delete_in_mlflow(note: Path) -> None:
-    """Delete the run that `tracking.json` names; nothing where its store has gone."""
-    if not note.exists():
-        return
-    found = json.loads(note.read_text(encoding="utf-8"))
+def _delete_in_mlflow(folder: Path) -> None:
+    """Delete the run that a folder names; nothing where its store has gone."""
+    found = note_of(folder)
     if "run_id" not in found:
         return
     uri = tracking_uri(None)

@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from exprun.config.errors import ConfigError, say
-from exprun.sweep.folder import NOTE
+from exprun.config.versions import known_settings
+from exprun.outputs import LAST, all_sweeps, runs_below
+from exprun.run_folder import YAML_LOADER
 from exprun.tracking.source import read_environment
 from exprun.tracking.store import OUTPUTS, note_of
 
-LAST = "last"
 LEAST = 2  # runs that can be compared
 NOT_ENDED = "NOT ENDED"  # killed without a word, or still at it
 
@@ -73,7 +74,7 @@ def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
     for folder in folders:
         if (run := read(folder)) is not None:
             runs.append(run)
-        else:
+        elif (folder / "run.log").exists():
             say(f"{folder} is left out: its config.yaml cannot be read.")
     for condition in where:
         runs = [run for run in runs if holds(run, condition)]
@@ -91,35 +92,26 @@ def _folders(place: str) -> list[Path]:
         raise ConfigError(f"{place} is no folder; name folders of runs or of sweeps, or `last`.")
     if (root / "config.yaml").exists():
         return [root]
-    found = sorted(
-        (path.parent for path in root.glob("*/config.yaml")), key=lambda folder: (len(folder.name), folder.name)
-    )
-    return found or sorted(path.parent for path in root.glob("*/*/config.yaml"))
+    return [folder.resolve() for folder in runs_below(root)]
 
 
 def _last() -> Path:
-    sweeps = OUTPUTS / "sweeps"
-    found = sorted((folder for folder in sweeps.glob("*") if any(folder.glob("*/config.yaml"))), key=_started)
+    found = all_sweeps()
     if not found:
         raise ConfigError(
-            f"There is no sweep under {sweeps} yet: train one first, for example "
+            f"There is no sweep under {OUTPUTS}/ yet: train one first, for example "
             "python -m exprun -m norm=none,batch seed=0,1,2."
         )
     return found[-1].resolve()
 
 
-def _started(folder: Path) -> tuple[float, str]:
-    """When a sweep was started last; those of before there was a note of it, by their names."""
-    note = folder / NOTE
-    return note.stat().st_mtime if note.exists() else 0.0, folder.name
-
-
 def read(folder: Path) -> Run | None:
     """A run's record; None where the folder holds no config that can be read. Other damaged files count as missing."""
     try:
-        settings = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
-        config = dict(_flat(settings))
-        int(config["seed"])
+        raw = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=YAML_LOADER)
+        settings, unknown = known_settings(raw)
+        config = dict(_flat(settings)) | unknown
+        int(config["seed"]), config["model.name"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None
     status, reason, metrics, history = _result(folder / "result.json")
@@ -147,9 +139,6 @@ def _result(path: Path) -> tuple[str, str, dict[str, float], list[dict[str, floa
         return str(result["status"]), str(result.get("reason", "")), metrics, history
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return NOT_ENDED, "its result.json cannot be read", {}, []
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
 
 
 def _json(path: Path, default: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, holds
 from exprun.config.errors import ConfigError, RunError, one_line
-from exprun.tracking.store import tracking_uri, without_password
+from exprun.tracking.store import repair, tracking_uri, without_password
 
 PAGE = 1000  # runs in one answer: the most a store gives
 DRAWN = 200  # runs whose epochs are fetched too, one request a figure
@@ -33,6 +33,7 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         check_condition(one)
     if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).exists():
         raise ConfigError(f"There is no store at {place.removeprefix('sqlite:///')}.")
+    repair(place)
     import mlflow
     from mlflow.exceptions import MlflowException
 

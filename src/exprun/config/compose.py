@@ -5,6 +5,7 @@ ships), a check of every override before Hydra sees it, and the schema after it.
 """
 
 import copy
+import random
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -100,7 +101,7 @@ class Composer:
             if not override.is_sweep_override():
                 found[override.key_or_group] = [text]
             elif override.is_discrete_sweep():
-                found[override.key_or_group] = [f"{element}={value}" for value in override.sweep_string_iterator()]
+                found[override.key_or_group] = [f"{element}={value}" for value in _values(override)]
             else:
                 raise ConfigError(f"{text} names a range, of which only a search chooses: add hydra/sweeper=optuna.")
         return found
@@ -367,6 +368,16 @@ def _needs_quotes(value: str) -> bool:
     if not value.isprintable() or value.startswith("'") or _GRAMMAR.intersection(value):
         return False
     return not _ASCII.fullmatch(value)
+
+
+def _values(override: Override) -> list[str]:
+    """The values of a sweep; one that shuffles them does so alike each time, so that the same command goes on."""
+    state = random.getstate()
+    random.seed(override.input_line)
+    try:
+        return [str(value) for value in override.sweep_string_iterator()]
+    finally:
+        random.setstate(state)
 
 
 def _picked(override: Override) -> Iterator[str]:

@@ -7,17 +7,17 @@ checkpoint, one that failed is tried again. Nothing here imports TensorFlow or M
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
+from exprun.config.errors import ConfigError
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
 from exprun.locks import file_lock
-from exprun.run_folder import FREE_IN_SWEEPS, differences
+from exprun.outputs import SWEEP, runs_of_sweep
+from exprun.run_folder import FREE_IN_SWEEPS, OtherConfigError, differences, preflight, read_settings
 from exprun.tracking.source import environment, read_environment
 from exprun.tracking.store import OUTPUTS, REPLACED, without_password
 from exprun.trainer.prune import RUNGS
@@ -25,7 +25,6 @@ from exprun.trainer.prune import RUNGS
 if TYPE_CHECKING:
     from exprun.runner import Session
 
-NOTE = "sweep.json"
 ENVIRONMENT = "EXPRUN_SWEEP"  # for the jobs, which may run in processes of their own
 NAMES = {
     "trained": "trained",
@@ -51,6 +50,7 @@ class Sweep:
         quiet: a table shows them, so they say nothing themselves.
         search: a sweeper of its own chooses the runs.
         cwd: where the command was typed.
+        folder: absolute, of the sweep.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Sweep:
     quiet: bool = False
     search: bool = False
     cwd: str = ""
+    folder: str = ""
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
         """Of a run in MLflow: its sweep, and the values of the factors.
@@ -101,7 +102,7 @@ def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
         if rerun != "always":
             for folder in sorted(root.iterdir(), reverse=True):
                 if _words(folder) == (_lasting(overrides), options):
-                    os.utime(folder / NOTE)  # the sweep that was started last
+                    os.utime(folder / SWEEP)  # the sweep that was started last
                     return folder.resolve()
         return note(root / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}", overrides, options).resolve()
 
@@ -110,7 +111,7 @@ def note(folder: Path, overrides: Sequence[str], options: str) -> Path:
     """Make the folder of a sweep, and note there what it is; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"overrides": _lasting(overrides), "options": options}, indent=1)
-    write_whole(folder / NOTE, text)
+    write_whole(folder / SWEEP, text)
     return folder
 
 
@@ -125,7 +126,7 @@ def _lasting(overrides: Sequence[str]) -> list[str]:
 
 def _words(folder: Path) -> tuple[list[str], str] | None:
     try:
-        note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        note = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
         return list(note["overrides"]), str(note["options"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -147,10 +148,10 @@ def others_at_it(folder: Path) -> bool:
     Args:
         folder: of the sweep.
     """
-    for path in folder.glob("*/config.yaml"):
-        if status_of(path.parent) == "STARTED":
+    for run in runs_of_sweep(folder):
+        if status_of(run) == "STARTED":
             try:
-                with file_lock(path.parent / ".lock", wait=False):
+                with file_lock(run / ".lock", wait=False):
                     pass
             except BlockingIOError:
                 return True
@@ -185,7 +186,9 @@ def replaced(config: Config, folder: Path, session: "Session") -> str:
 
 
 def _whats_new(config: Config, folder: Path, session: "Session") -> str:
-    before = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    before, unknown = read_settings(folder)
+    if unknown:
+        return f"it was trained with {', '.join(unknown)}, which this version does not know"
     if apart := next(differences(before, settings(config), FREE_IN_SWEEPS), None):
         return f"{apart[0]} was {apart[1]}, not {apart[2]}"
     if config.sweep.rerun != "changed":
@@ -195,6 +198,26 @@ def _whats_new(config: Config, folder: Path, session: "Session") -> str:
         if was.get(key, "") != now[key]:
             return f"its {name} was another"
     return "its images were others" if was.get("data_fingerprint") != session.dataset(config).fingerprint else ""
+
+
+def check_run(config: Config, folder: Path, searched: bool = False) -> None:
+    """Check what a run of a sweep finds on disk; a run that is there already goes on.
+
+    Args:
+        config: of the run now.
+        folder: of the run.
+        searched: a sweeper chooses the runs, so another config in the folder is no mistake.
+
+    Raises:
+        ConfigError: a folder or file cannot be used, or the run was trained with other settings.
+    """
+    trainer = replace(config.trainer, resume=config.sweep.rerun != "always")
+    try:
+        preflight(replace(config, run_dir=str(folder), trainer=trainer), sweeping=True)
+    except OtherConfigError as error:
+        if searched or config.sweep.rerun == "changed" or config.sweep.name == "tuned":
+            return  # trained anew
+        raise ConfigError(f"{error} Add sweep.rerun=changed to train again what differs.") from None
 
 
 def goes_on(config: Config, folder: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exprun.config.errors import RunError, UserError, one_line, say
+from exprun.outputs import POINTER, point
 from exprun.sweep.folder import STOPPED, announced, goes_on, replaced
 
 if TYPE_CHECKING:
@@ -84,12 +85,15 @@ def _of_sweep(config: "Config", command: str, label: str, number: str, overrides
         config.tracking.tags = {**(config.tracking.tags or {}), **known.tags(overrides)}
         if config.sweep.name == "tuned":
             config.tracking.tags["exprun.stage"] = "tuning" if config.seed == config.sweep.tuning_seed else "compared"
-    folder = Path(config.run_dir)
-    if (folder.parent / STOPPED).exists():
+    folder = Path(config.run_dir).expanduser().absolute()
+    sweep = Path(known.folder) if known is not None and known.folder else folder.parent
+    if (sweep / STOPPED).exists():
         return _score(float("nan"), "stopped")
+    if folder.resolve() != (sweep / number).resolve():
+        point(sweep / f"{number}{POINTER}", folder)
     score = _tried(config, command, label, folder)
     if not score.finished and config.sweep.on_failure == "stop":
-        (folder.parent / STOPPED).touch()
+        (sweep / STOPPED).touch()
     if known is not None and known.search:
         while score.state == "taken":  # what is proposed next depends on it
             time.sleep(WAIT_SECONDS)

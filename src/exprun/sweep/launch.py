@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from exprun.config.compose import Composer, forced, quoted
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
 from exprun.config.schema import Config
-from exprun.sweep.folder import NAMES, STOPPED, Sweep, note, others_at_it, status_of, sweep_folder
+from exprun.outputs import remember, run_of_sweep, runs_of_sweep
+from exprun.sweep.folder import (
+    NAMES,
+    STOPPED,
+    Sweep,
+    check_run,
+    note,
+    others_at_it,
+    status_of,
+    sweep_folder,
+)
 from exprun.sweep.job import WAIT_SECONDS, Score, job
 from exprun.sweep.plan import Job, Plan
 from exprun.tracking.store import note_of, without_password
@@ -45,6 +55,9 @@ def sweep(
         options: `--config-dir` and the like, as typed.
     """
     folder = _folder(composer, hydra, plan, config, given, options)
+    placed = "run_dir" in composer.overridden(given)
+    for number, one in enumerate(plan.configs if plan is not None and not placed else ()):
+        check_run(one, run_of_sweep(folder, number))
     (folder / STOPPED).unlink(missing_ok=True)
     factors = composer.varied(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
@@ -52,7 +65,7 @@ def sweep(
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
     above = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
-    known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()))
+    known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()), str(folder))
     told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
     if "hydra/sweeper=optuna" in given:
         told += _search_settings(composer, hydra, config, given)
@@ -105,8 +118,9 @@ def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, g
             return sweep_folder(given, options, rerun)
         named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
         place = Path(named.hydra.sweep.dir).expanduser().resolve()
-        if rerun == "always" and any(place.glob("*/config.yaml")):
+        if rerun == "always" and runs_of_sweep(place):
             raise ConfigError(f"{place} holds runs already, and all are to be new: name another folder.")
+        remember(place)
         return note(place, given, options)
 
     return _guarded(find)
@@ -132,7 +146,7 @@ def _run_all(
             return _counted([score.state for score in scores])
         # The sweeper keeps them to itself.
         kept = {path: "kept" if before.get(path) == time else "trained" for path, time in _results(folder).items()}
-        runs = [path.parent for path in folder.glob("*/config.yaml")]
+        runs = runs_of_sweep(folder)
         return _counted([kept[run] if status_of(run) == "FINISHED" else "failed" for run in runs])
     from exprun.sweep.table import SweepTable
 
@@ -151,7 +165,8 @@ def _run_all(
 
 def _results(folder: Path) -> dict[Path, int]:
     """When each run of a sweep gave its result."""
-    return {path.parent: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
+    results = [run / "result.json" for run in runs_of_sweep(folder)]
+    return {path.parent: path.stat().st_mtime_ns for path in results if path.exists()}
 
 
 def _multirun() -> Any:
@@ -245,7 +260,8 @@ def _open_parent(
     numbers = range(len(plan.jobs) if plan is not None else 0)
     done = plan is not None and not plan.arms and config.sweep.rerun != "changed"
     done = done and note_of(folder).get("delivered") is True
-    if config.tracking.name != "mlflow" or (done and all(status_of(folder / str(n)) == "FINISHED" for n in numbers)):
+    done = done and all(status_of(run_of_sweep(folder, number)) == "FINISHED" for number in numbers)
+    if config.tracking.name != "mlflow" or done:
         return None
     from exprun.tracking.parent import Parent
 

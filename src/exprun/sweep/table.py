@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exprun.console import duration
+from exprun.outputs import run_of_sweep
 from exprun.sweep.folder import status_of
 from exprun.tracking.journal import tail
 from exprun.tracking.source import read_environment
@@ -121,7 +122,7 @@ class SweepTable:
         rows = []
         for number, job in enumerate(jobs, first):
             row = Row(number, " ".join(word for word in job if word not in common))
-            row.look(self.folder / str(number))
+            row.look(run_of_sweep(self.folder, number))
             row.before = row.state == FINISHED
             rows.append(row)
         self.rows = [*self.rows, *rows]
@@ -145,7 +146,7 @@ class SweepTable:
 
     def _look(self) -> None:
         for row in self.rows:
-            row.look(self.folder / str(row.number))
+            row.look(run_of_sweep(self.folder, row.number))
 
     def render(self) -> Group:
         """The table as it is now: as many rows as the terminal has room for, those that run first."""

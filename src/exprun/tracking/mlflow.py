@@ -18,7 +18,16 @@ from exprun.files import write_whole
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import environment, read_environment
-from exprun.tracking.store import NOTE, REPLACED, artifact_root, note_of, tracking_uri, without_password
+from exprun.tracking.store import (
+    NOTE,
+    REPLACED,
+    address,
+    artifact_root,
+    note_of,
+    repair,
+    tracking_uri,
+    without_password,
+)
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
@@ -56,6 +65,8 @@ class MlflowTracker:
         self.config, self.folder, self.name, self.command = config, folder, name, command
         self.has_params = params
         self.uri = tracking_uri(config.tracking.uri)
+        if config.tracking.name == "mlflow":
+            repair(self.uri)
         self.problem: str | None = None
         self._ended: RunEnded | None = None
         self._start_time = self._end_time = _now()
@@ -93,7 +104,7 @@ class MlflowTracker:
 
     def expect(self) -> None:
         """Note in the run's folder that it is to arrive."""
-        self.note(uri=without_password(self.uri), tags=self._own_tags(), delivered=False)
+        self.note(**address(self.uri, self.folder), tags=self._own_tags(), delivered=False)
 
     def deliver(self, ended: RunEnded, started: int, end: int) -> None:
         """Deliver a run whose folder is complete; a failure of the store raises what it raised.
@@ -156,7 +167,7 @@ class MlflowTracker:
             experiment, known = self._experiment(client), note_of(self.folder)
             # A server may die when it has made the run, and before it has said so: the key tells it again.
             key = str(known.get("key") or uuid.uuid4().hex)
-            self.note(uri=without_password(self.uri), key=key)
+            self.note(**address(self.uri, self.folder), key=key)
             made = self._with_key(client, experiment, key) if "key" in known else []
             if made:
                 run_id = made[0]
@@ -195,11 +206,11 @@ class MlflowTracker:
         from mlflow.exceptions import MlflowException
 
         try:
-            note = json.loads((self.folder / NOTE).read_text())
+            note = note_of(self.folder)
             if note["uri"] != without_password(self.uri):
                 return None
             run = client.get_run(note["run_id"])
-        except (OSError, ValueError, KeyError):
+        except KeyError:
             return None
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":

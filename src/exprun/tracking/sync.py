@@ -10,11 +10,12 @@ from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, UserError, one_line
 from exprun.config.schema import Config
 from exprun.locks import file_lock
+from exprun.outputs import all_runs
 from exprun.run_folder import name_of, read_config
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.source import read_environment
-from exprun.tracking.store import NOTE, OUTPUTS, PLACES, note_of, tracking_uri, without_password
+from exprun.tracking.store import NOTE, note_of, sqlite_path, tracking_uri, without_password
 from exprun.trainer.events import RunEnded
 
 MASKED = "://***@"
@@ -22,9 +23,8 @@ DIED = "it ended without a word"
 
 
 def undelivered() -> list[Path]:
-    """Folders of runs below `outputs/` that were to be logged and have not arrived whole, the oldest first."""
-    found = sorted(path.parent for place in PLACES for path in OUTPUTS.glob(f"{place}/{NOTE}"))
-    return [folder for folder in found if (folder / "config.yaml").exists() and not note_of(folder).get("delivered")]
+    """Folders of runs that were to be logged and have not arrived whole, wherever they lie."""
+    return [folder for folder in all_runs() if (folder / NOTE).exists() and not note_of(folder).get("delivered")]
 
 
 def check_folders(places: Sequence[str]) -> list[Path]:
@@ -80,6 +80,9 @@ def _config(folder: Path, uri: str | None, note: dict[str, Any]) -> Config:
     place = str(uri or note.get("uri") or tracking_uri(config.tracking.uri))
     if MASKED in place and without_password(tracking_uri(None)) == place:
         place = tracking_uri(None)
+    path = sqlite_path(place)
+    if path is not None and not uri and not path.parent.is_dir():
+        raise ConfigError(f"its store was {path}, which is not there any more: give --uri.")
     if MASKED in place:
         raise ConfigError("the address of its server was written down without the password: give --uri.")
     tags = {**(config.tracking.tags or {}), **(note.get("tags") or {})}
