@@ -9,6 +9,7 @@ import pytest
 
 from exprun import cli
 from exprun.locks import file_lock
+from exprun.outputs import runs_of_sweep
 from exprun.sweep.folder import ENVIRONMENT, Sweep, announced, status_of, sweep_folder
 from tiny import TINY
 
@@ -110,9 +111,51 @@ def test_another_config_in_its_folder_is_said(tmp_path, capsys):
     (folder,) = folders(tmp_path)
     path = folder / "0" / "config.yaml"
     path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
+    before = written(folder)
     code, text = swept(capsys, "norm=none,batch")
+    assert code == 2
+    assert "/0 was trained with seed=7, not 0; only a run of the same config goes on." in text
+    assert "Add sweep.rerun=changed to train again what differs." in text
+    assert written(folder) == before
+
+
+def test_a_sweep_of_shuffled_values_goes_on(tmp_path, capsys):
+    code, _ = swept(capsys, "seed=shuffle(range(0,4))")
+    assert code == 0
+    (folder,) = folders(tmp_path)
+    seeds = [(folder / n / "config.yaml").read_text().split("\nseed: ")[1][0] for n in "0123"]
+    assert sorted(seeds) == ["0", "1", "2", "3"]
+    code, text = swept(capsys, "seed=shuffle(range(0,4))")
+    assert code == 0
+    assert "sweep: 4 runs: 4 kept from before." in text
+
+
+def test_runs_in_folders_of_their_own_belong_to_the_sweep(tmp_path, capsys):
+    words = ["run_dir=outputs/x/${seed}/run", "seed=0,1"]
+    code, text = swept(capsys, *words)
+    assert code == 0
+    (folder,) = folders(tmp_path)
+    assert cli.main(text.split("compare  python -m exprun ")[1].split()) == 0
+    assert "val/accuracy of 2 runs" in capsys.readouterr().out
+    code, text = swept(capsys, *words)
+    assert code == 0
+    assert "sweep: 2 runs: 2 kept from before." in text
+    assert [str(run.relative_to(tmp_path)) for run in runs_of_sweep(folder)] == ["outputs/x/0/run", "outputs/x/1/run"]
+    code, text = swept(capsys, *words, "optim.learning_rate=0.5")
+    assert code == 2
+    assert "outputs/x/0/run was trained with optim.learning_rate=0.01, not 0.5" in text
+    code, text = swept(capsys, *words, "sweep.rerun=always")
+    assert code == 2
+    assert "outputs/x/0/run holds a run already" in text
+
+
+def test_a_run_that_fails_in_a_folder_of_its_own_ends_the_sweep_but_not_the_next(one_bad, tmp_path, capsys):
+    words = [*ONE_BAD, "sweep.on_failure=stop", "run_dir=outputs/x/${data.root}"]
+    code, text = swept(capsys, *words)
     assert code == 1
-    assert "was trained with seed=7, not 0" in text
+    assert "the sweep ended with the run that failed" in text
+    code, text = swept(capsys, *words, "sweep.on_failure=continue")
+    assert "1 trained, 1 failed" in text
 
 
 def test_runs_of_another_process_are_left_to_it(tmp_path, capsys):

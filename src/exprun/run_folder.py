@@ -86,7 +86,7 @@ def clear(folder: Path) -> None:
         if before := note_of(folder):  # its run in MLflow is taken away when that of the new start is made
             keys = [*before.get("abandoned", []), *([before["key"]] if "key" in before else [])]
             write_whole(
-                folder / NOTE, json.dumps({key: before.get(key) for key in ("uri", "store")} | {"abandoned": keys})
+                folder / NOTE, json.dumps({key: before.get(key) for key in ("uri", "inside")} | {"abandoned": keys})
             )
     stale += [path.name for path in folder.glob(f".*{PART}*")]
     for name in stale:

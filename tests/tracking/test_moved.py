@@ -85,7 +85,7 @@ def test_runs_are_delivered_to_the_store_that_lies_here(moved, capsys, version):
     path = moved / "outputs" / "runs" / "late" / NOTE
     note = json.loads(path.read_text()) | {"delivered": False}
     if version == "before":  # which noted the absolute path alone
-        del note["store"]
+        del note["inside"]
     path.write_text(json.dumps(note))
     assert note_of(path.parent)["uri"] == f"sqlite:///{moved}/outputs/mlflow.db"
     assert cli.main(["sync"]) == 0

@@ -39,26 +39,26 @@ def note_of(folder: Path) -> dict[str, Any]:
         return {}
     if not isinstance(found, dict):
         return {}
-    if found.get("store"):
-        found["uri"] = f"{SQLITE}{os.path.normpath(folder.resolve() / str(found['store']))}"
-    elif "store" not in found and (path := sqlite_path(str(found.get("uri")))) is not None:
-        # Written by a version that noted the absolute path alone.
-        above = (parent for parent in folder.resolve().parents if parent.name == path.parent.name)
-        here = next((parent / path.name for parent in above if (parent / path.name).exists()), path)
-        found["uri"] = f"{SQLITE}{here}"
+    path = sqlite_path(str(found.get("uri")))
+    if path is None or found.get("inside") is False:
+        return found
+    above = [parent / path.name for parent in folder.resolve().parents if parent.name == path.parent.name]
+    # Versions that did not note whether the store is inside noted the absolute path alone.
+    otherwise = above[0] if above and found.get("inside") else path
+    found["uri"] = f"{SQLITE}{next((place for place in above if place.exists()), otherwise)}"
     return found
 
 
 def address(uri: str, folder: Path) -> dict[str, Any]:
-    """What a run's folder notes of its store: its URI, and its place beside the folder where both may move together.
+    """What a run's folder notes of its store: its URI, and whether both lie in one folder, which may move.
 
     Args:
         uri: of the store.
         folder: of the run or of the sweep.
     """
-    path, here = sqlite_path(uri), folder.resolve()
-    together = os.path.relpath(path, here) if path is not None and here.is_relative_to(path.parent) else None
-    return {"uri": without_password(uri), "store": together}
+    path = sqlite_path(uri)
+    inside = path is not None and folder.resolve().is_relative_to(path.parent)
+    return {"uri": without_password(uri), "inside": inside}
 
 
 def sqlite_path(uri: str) -> Path | None:
