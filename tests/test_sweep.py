@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 
 import numpy as np
@@ -256,10 +257,11 @@ def test_jobs_know_their_sweep(monkeypatch):
         ("sweep.rerun=often", "sweep.rerun is 'often', but must be one of failed, changed, never, always."),
         ("sweep.retries=-1", "sweep.retries is -1, but must be at least 0."),
         ("sweep=every", "sweep=every"),
+        ("sweep.prune=asha 'run_dir=outputs/${norm.name}'", "sweep.prune compares runs in the sweep's own folder"),
     ],
 )
 def test_mistakes_are_one_sentence(capsys, word, sentence):
-    assert cli.main(["-m", "norm=none,batch", word]) == 2
+    assert cli.main(["-m", "norm=none,batch", *shlex.split(word)]) == 2
     assert sentence in capsys.readouterr().err
 
 

@@ -206,6 +206,10 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], own: list[str], opti
     planned = plan.make(composer, overrides)
     # Where a sweeper searches, what holds for the whole sweep stands in the overrides that it does not vary.
     configs = planned.configs if planned is not None else [composer.config(composer.fixed(overrides))]
+    if configs[0].sweep.prune != "none" and "run_dir" in composer.overridden(overrides):
+        raise ConfigError(
+            "sweep.prune compares runs in the sweep's own folder: leave out run_dir, or set hydra.sweep.dir=… for that."
+        )
     for config in configs:
         check_run(config, Path(config.run_dir), searched=planned is None)
     return sweep(composer, hydra, planned, configs[0], overrides, own, options)
