@@ -1,5 +1,6 @@
 """`check`: what is wrong with a config, its data and its network, without training."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,16 @@ if TYPE_CHECKING:
     from exprun.doctor.finding import Finding
     from exprun.runner import Session
 
-DRAWN = 3  # images of each person: at least one to train on and one to validate on
+DRAWN = 3  # images of each person, at least one of them to train on
 
 
-def examine(config: Config, session: "Session") -> "list[Finding]":
+def examine(config: Config, session: "Session", report: Callable[[str], None] = lambda _: None) -> "list[Finding]":
     """Load the data, build the network, send one batch through it; what is wrong, the cause of the rest first.
 
     Args:
         config: of a run.
         session: what may be shared with runs of this process.
+        report: called with each sentence that the data room has on the splits, before anything is built.
 
     Raises:
         DataError: the data is missing, damaged or does not fit.
@@ -28,9 +30,12 @@ def examine(config: Config, session: "Session") -> "list[Finding]":
     from exprun.input import fit
 
     images = config.data.images_per_person  # of a set that is drawn: a few of each are enough to look at
-    if images is not None and images > DRAWN:
+    fewer = images is not None and images > DRAWN
+    if fewer:
         config = replace(config, data=replace(config.data, images_per_person=DRAWN))
     dataset = injected_dataset(config, session.dataset(config))
+    for note in () if fewer else dataset.notes:  # with fewer images the splits are others
+        report(note)
     scaling = fit(config.input, dataset.train)
     assembly = assemble(config, dataset, scaling, session)
 

@@ -129,7 +129,7 @@ def _check(words: list[str]) -> int:
     from exprun.runner import Session
 
     with _without_logs():
-        findings = examine(config, Session())
+        findings = examine(config, Session(), lambda note: print(printable(note), flush=True))
     print(_printable_lines(verdict(findings)))
     return 1 if any(finding.severity != "note" for finding in findings) else 0
 

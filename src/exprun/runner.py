@@ -201,6 +201,8 @@ class _Story:
             self.console.warn(f"skipped {len(dataset.skipped) - 5} more files, all named in run.log")
         for line in dataset.skipped:
             log.warning("skipped %s", line)
+        for note in dataset.notes:
+            self.console.warn(f"{self.name}: {note}")
         scaling = fit(self.config.input, dataset.train)
         parts = [(dataset.train, "training"), (dataset.val, "validation"), (dataset.test, "test")]
         counts = ", ".join(f"{len(split):,} {name}" for split, name in parts if split is not None)

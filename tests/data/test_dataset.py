@@ -1,6 +1,7 @@
 """The splits of a run, what decides them, and the cache of decoded images."""
 
 import errno
+import hashlib
 import multiprocessing
 import os
 from dataclasses import replace
@@ -42,7 +43,7 @@ def counts(part, classes=4):
 
 
 def rows(dataset):
-    return [part.rows.tolist() for part in (dataset.train, dataset.val, dataset.test)]
+    return [part.rows.tolist() for part in (dataset.train, dataset.val, dataset.test) if part is not None]
 
 
 # Digits
@@ -95,6 +96,104 @@ def test_limit_draws_evenly_by_class(pool):
     data = split(pool, replace(DATA, limit=100))
     assert len(data.train) + len(data.val) + len(data.test) == 100
     assert (np.array(counts(data.train)) + counts(data.val) + counts(data.test)).tolist() == [40, 30, 20, 10]
+
+
+def many(*sizes):
+    """A pool of so many images of each class, all training."""
+    labels = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    names = [f"c{number:02d}" for number in range(len(sizes))]
+    return Pool(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, names, np.zeros(len(labels), np.uint8))
+
+
+def over_seeds(pool, data, seeds=200):
+    """How many images of each class each split has, (seeds, training/validation/test, classes)."""
+    drawn = [split(pool, replace(data, split_seed=seed)) for seed in range(seeds)]
+    return np.array([[counts(part, len(pool.classes)) for part in (d.train, d.val, d.test)] for d in drawn])
+
+
+TENTHS = Data(name="arrays", root="-")  # a tenth for validation, a tenth for the test
+
+
+@pytest.mark.parametrize("sizes", [[5] * 10, [15] * 10, [5] * 4 + [4] * 4, [2] * 20, [4] * 10 + [60]])
+def test_few_images_of_a_class_are_drawn_so_that_each_class_gets_its_share_over_the_seeds(sizes):
+    found = over_seeds(many(*sizes), TENTHS)
+    wanted = np.minimum(np.array(sizes) * 0.1, np.array(sizes) - 1)
+    assert len(np.unique(found.sum(2), axis=0)) == 1  # the splits have the same sizes for every seed
+    np.testing.assert_allclose(found[:, 2].mean(0), wanted, atol=0.2)
+    np.testing.assert_allclose(found[:, 1].mean(0), wanted, atol=0.2)
+    assert (found[:, 2].max(0) <= np.ceil(wanted)).all()
+    assert len(np.unique(found[:, 2], axis=0)) > 10
+
+
+@pytest.mark.parametrize(
+    ("sizes", "more"),
+    [
+        ([1] * 30 + [170], {}),
+        ([1] * 100 + [20], {}),
+        ([2] * 10, {}),
+        ([1, 2, 3, 4, 90], {}),
+        ([3] * 5, {"val_fraction": 0.4, "test_fraction": 0.55}),
+        ([300, 3], {"limit": 20}),
+        ([1, 1, 1000], {"limit": 30}),
+    ],
+)
+def test_each_class_keeps_a_training_image(sizes, more):
+    assert over_seeds(many(*sizes), replace(TENTHS, **more), 50)[:, 0].min() >= 1
+
+
+def test_a_class_that_cannot_give_its_share_takes_no_images_from_the_others():
+    data = split(many(*[1] * 100, 20), TENTHS)
+    assert (len(data.train), len(data.val), len(data.test)) == (116, 2, 2)
+
+
+def test_limit_keeps_a_rare_class_and_the_shares_of_the_others():
+    data = split(many(300, 150, 3), replace(TENTHS, limit=31))
+    assert (np.array(counts(data.train, 3)) + counts(data.val, 3) + counts(data.test, 3)).tolist() == [20, 10, 1]
+
+
+def test_a_limit_below_the_number_of_classes_is_refused():
+    with pytest.raises(DataError, match=r"data\.limit=9 is less than one image for each of the 10 classes"):
+        split(many(*[5] * 10), replace(TENTHS, limit=9))
+
+
+def test_what_the_splits_lack_is_said_with_its_counts():
+    assert split(many(*[20] * 4), TENTHS).notes == ()
+    test, val, note = split(many(*[1] * 30, 170), TENTHS).notes
+    held_out = "of 200 images holds out 17, not 20, for each class keeps an image for training."
+    assert (test, val) == (f"data.test_fraction=0.1 {held_out}", f"data.val_fraction=0.1 {held_out}")
+    assert note == (
+        "Not every class is in every split: there are no validation images of 30 of 31 classes (c00, c01, c02, …) and "
+        "no test images of 30 of 31 classes (c00, c01, c02, …); the smallest class, c00, has 1 image in all and 1 for "
+        "training."
+    )
+    note, _ = split(many(300, 3), replace(TENTHS, limit=20)).notes
+    assert note == (
+        "data.limit=20 keeps one image of 1 of 2 classes (c01), more than the share of this class in 303 images."
+    )
+    note, *_ = split(many(2, 2), replace(TENTHS, val_fraction=0.3)).notes
+    assert note == "data.test_fraction=0.1 of 4 images holds out 0, not 1, for they are too few."
+
+
+def test_official_parts_that_lack_a_class_are_said_too():
+    parts = np.repeat([TRAIN, VALIDATION, TEST], 20).astype(np.uint8)
+    pool = replace(many(30, 30), labels=np.repeat([0, 1, 1, 0, 1], [10, 10, 20, 10, 10]).astype(np.int32), parts=parts)
+    [note] = split(pool, TENTHS).notes
+    assert note.startswith("Not every class is in every split: there are no validation images of 1 of 2 classes (c00);")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "more", "digest"),
+    [
+        ([178, 182, 177, 183, 181, 182, 181, 179, 174, 180], {}, "ae8415acd1f6ac8c"),
+        ([178, 182, 177, 183, 181, 182, 181, 179, 174, 180], {"limit": 400}, "d9be03275210f995"),
+        ([5000] * 10, {"test_fraction": 0.0}, "4916931aeb60a3ca"),
+        ([40] * 160, {"val_fraction": 0.2, "test_fraction": 0.16}, "6bced733f854dc02"),
+    ],
+)
+def test_splits_of_many_images_of_each_class_stay_what_they_were(sizes, more, digest):
+    """Measured figures rest on these splits: the digits, 400 of them, CIFAR-10, the palm veins."""
+    digests = hashlib.sha256(str(rows(split(many(*sizes), replace(TENTHS, **more)))).encode())
+    assert digests.hexdigest()[:16] == digest
 
 
 def test_limit_holds_for_an_official_test_set_too(pool):

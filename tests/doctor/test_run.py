@@ -45,6 +45,16 @@ def test_check_finds_nothing_in_a_healthy_run(precision):
     assert check.examine(config("doctor=watch", f"trainer.precision={precision}"), SESSION) == []
 
 
+def test_what_the_splits_lack_is_said_by_check_and_by_the_run(capsys):
+    few, said = ["data.limit=30", "trainer.batch_size=8"], []
+    check.examine(config("doctor=watch", *few), SESSION, said.append)
+    result = run([*TINY, *few], SESSION)
+    [note] = said
+    assert note.startswith("Not every class is in every split: there are no validation images of 7 of 10 classes")
+    assert note in capsys.readouterr().out
+    assert note in (result.run_dir / "run.log").read_text()
+
+
 def test_what_is_found_does_not_depend_on_the_name_of_the_fault(monkeypatch):
     """The doctor gets a config without it, so hiding it changes nothing."""
     seen = []

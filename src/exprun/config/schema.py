@@ -77,7 +77,9 @@ class Data:
     channels: Literal[1, 3] | None = setting("1 grey, 3 colour; null keeps those of the files.", None)
     classes: list[str | int] | None = setting("Keep these classes only, by name or number.", None)
     limit: int | None = setting(
-        "Keep so many training images, before the splits, and test images at most; drawn evenly by class.", None, ge=2
+        "Keep this many training images, before the splits, and test images at most; of each class its share.",
+        None,
+        ge=2,
     )
     split_seed: int = setting("Draws the splits; stays fixed while `seed` varies.", 0, ge=0, lt=2**32)
     val_fraction: float = setting("Share of the training images held out for validation.", 0.1, ge=0.0, lt=1.0)

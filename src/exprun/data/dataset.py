@@ -1,6 +1,8 @@
 """From a config to the images of a run: the pool, the classes kept, the splits."""
 
 import hashlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool
 from exprun.data.sources import locate
 
 PIECE = 256  # images that are changed at a time
+PLENTY = 3  # images of a class in a split; where each class has them, one more or less changes little
+NAMED = 3  # classes that a note names
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Dataset:
         class_weights: weight of each class in the loss, (classes,), float32, or None.
         fingerprint: of the images, labels and splits, in hex.
         skipped: files that could not be read, with the reason.
+        notes: what the splits cannot give that the config asks for, a sentence each.
     """
 
     train: Split
@@ -59,6 +64,7 @@ class Dataset:
     class_weights: np.ndarray | None
     fingerprint: str
     skipped: list[str]
+    notes: tuple[str, ...] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -128,21 +134,28 @@ def split(pool: Pool, data: Data) -> Dataset:
     rows, labels, classes = _keep_classes(pool, data.classes)
     parts = {part: rows[pool.parts[rows] == part] for part in (TRAIN, VALIDATION, TEST)}
     rng = np.random.default_rng(data.split_seed)
+    notes: list[str] = []
     if data.limit is not None:
-        parts = {part: _drawn(chosen, labels, data.limit, rng) for part, chosen in parts.items()}
+        notes += _limit_notes(labels[parts[TRAIN]], data.limit, classes)
+        parts = {part: _limited(chosen, labels, data.limit, rng) for part, chosen in parts.items()}
     train, val, test = parts[TRAIN], parts[VALIDATION], parts[TEST]
     whole = len(train)
     if not len(test):
-        test = _drawn(train, labels, round(whole * data.test_fraction), rng)
+        test = _held_out(train, labels, round(whole * data.test_fraction), rng)
         train = np.setdiff1d(train, test)
+        notes += _held_out_notes("test_fraction", data.test_fraction, whole, len(test))
     if data.validation == "test":
         train, val = np.union1d(train, val), test
     elif not len(val):
-        val = _drawn(train, labels, round(whole * data.val_fraction), rng)
+        val = _held_out(train, labels, round(whole * data.val_fraction), rng)
         train = np.setdiff1d(train, val)
+        notes += _held_out_notes("val_fraction", data.val_fraction, whole, len(val))
     for name, chosen in (("training", train), ("validation", val)):
         if not len(chosen):
-            raise DataError(f"No images are left for {name}; see data.limit, data.val_fraction and data.test_fraction.")
+            raise DataError(
+                f"No images are left for {name}, of {whole} in all; see data.limit, data.val_fraction and "
+                "data.test_fraction. Each class keeps an image for training."
+            )
     digest = hashlib.sha256(pool.fingerprint.encode())
     for chosen in (train, val, test):
         digest.update(np.ascontiguousarray(chosen).tobytes() + b"|")
@@ -156,6 +169,7 @@ def split(pool: Pool, data: Data) -> Dataset:
         class_weights=_class_weights(data, labels[train], len(classes)),
         fingerprint=digest.hexdigest(),
         skipped=pool.skipped,
+        notes=(*notes, *_split_notes({"training": train, "validation": val, "test": test}, labels, classes)),
     )
 
 
@@ -181,20 +195,134 @@ def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarra
     return rows[labels >= 0], labels, [pool.classes[number] for number in numbers]
 
 
-def _drawn(rows: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` of the rows, of each class its share, in ascending order.
+def _limited(rows: np.ndarray, labels: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
+    """`limit` of the rows, of each class its share but at least one image, in ascending order.
 
-    Shares are rounded by largest remainder, so that the total is exactly `count` where there are as many.
+    Raises:
+        DataError: there are more classes than that.
     """
-    if count >= len(rows):
-        return rows
     numbers, sizes = np.unique(labels[rows], return_counts=True)
-    exact = sizes * (count / len(rows))
-    take = np.floor(exact).astype(int)
-    order = np.argsort(take - exact, kind="stable")
-    take[order[: count - take.sum()]] += 1
+    if limit >= len(rows):
+        return rows
+    if limit < len(numbers):
+        raise DataError(f"data.limit={limit} is less than one image for each of the {len(numbers)} classes.")
+    return _drawn(rows, labels, _limit_shares(sizes, limit), rng)
+
+
+def _limit_shares(sizes: np.ndarray, limit: int) -> np.ndarray:
+    """How many images of each class, not rounded, (classes,): in proportion, but at least one."""
+    few = np.zeros(len(sizes), bool)
+    while True:
+        rate = (limit - few.sum()) / sizes[~few].sum()
+        shares = np.where(few, 1.0, sizes * rate)
+        if (shares >= 1).all():
+            return shares
+        few |= shares < 1
+
+
+def _held_out(rows: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` of the rows, of each class its share, in ascending order; one image of each class is left at least.
+
+    A class that cannot give its share is not made up for by the others, so the rows may be fewer than `count`.
+    """
+    if not len(rows):
+        return rows
+    _, sizes = np.unique(labels[rows], return_counts=True)
+    return _drawn(rows, labels, np.minimum(sizes * (count / len(rows)), sizes - 1), rng)
+
+
+def _drawn(rows: np.ndarray, labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Some of the rows, of each class its share rounded up or down, in ascending order.
+
+    Args:
+        rows: to draw from.
+        labels: class numbers of all images.
+        shares: how many rows of each class in them, (classes,).
+        rng: draws.
+    """
+    whole = np.rint(shares)
+    shares = np.where(np.abs(shares - whole) < 1e-9, whole, shares)  # whole numbers but for floating point
+    take = np.floor(shares).astype(int)
+    left = round(math.fsum(shares)) - int(take.sum())
+    if shares.min() >= PLENTY or not left:
+        # By largest remainder, which is as near to the shares as whole images can be.
+        take[np.argsort(take - shares, kind="stable")[:left]] += 1
+    else:
+        take += _drawn_remainders(shares - take, left, rng)
+    numbers = np.unique(labels[rows])
     chosen = [rng.permutation(rows[labels[rows] == number])[:n] for number, n in zip(numbers, take, strict=True)]
-    return np.sort(np.concatenate(chosen)) if chosen else rows[:0]
+    return np.sort(np.concatenate(chosen))
+
+
+def _drawn_remainders(remainders: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """1 for `count` classes and 0 for the others, (classes,); the remainder of a class is its probability.
+
+    Systematic sampling of classes in random order: Madow 1949, Annals of Mathematical Statistics 20, p. 333. Largest
+    remainders, with few images of each class, would leave the same classes out for every seed.
+
+    Args:
+        remainders: (classes,), each at least 0 and below 1.
+        count: their sum, rounded.
+        rng: draws.
+    """
+    total, open_ = math.fsum(remainders), remainders > 0
+    if count > total:  # lifted or lowered, so that the sum is a whole number and each is a probability
+        remainders = np.where(open_, remainders + (1 - remainders) * (count - total) / (open_.sum() - total), 0.0)
+    else:
+        remainders = remainders * (count / total)
+    order = rng.permutation(len(remainders))
+    ends = np.minimum(np.cumsum(remainders[order]), count)
+    ends[-1] = count  # but for floating point
+    drawn = np.empty(len(remainders), int)
+    drawn[order] = np.diff(np.floor(ends + rng.random()), prepend=0)
+    return drawn
+
+
+def _limit_notes(labels: np.ndarray, limit: int, classes: list[str]) -> Iterator[str]:
+    """What `data.limit` cannot keep in proportion."""
+    counts = np.bincount(labels, minlength=len(classes))
+    rare = np.flatnonzero((counts > 0) & (counts * limit < len(labels)))
+    if limit < len(labels) and len(rare):
+        yield (
+            f"data.limit={limit} keeps one image of {_named(rare, classes)}, more than the share of "
+            f"{'this class' if len(rare) == 1 else 'these classes'} in {len(labels):,} images."
+        )
+
+
+def _held_out_notes(key: str, fraction: float, whole: int, count: int) -> Iterator[str]:
+    """That fewer images were held out than asked for."""
+    wanted = round(whole * fraction)
+    if fraction and count < max(1, wanted):
+        reason = "each class keeps an image for training" if wanted else "they are too few"
+        yield f"data.{key}={fraction} of {whole:,} images holds out {count}, not {max(1, wanted)}, for {reason}."
+
+
+def _split_notes(splits: dict[str, np.ndarray], labels: np.ndarray, classes: list[str]) -> Iterator[str]:
+    """Which classes a split has no images of, and how few there are.
+
+    Args:
+        splits: rows of each split, by its name; one without any is not there.
+        labels: class numbers of all images.
+        classes: names.
+    """
+    counts = {name: np.bincount(labels[rows], minlength=len(classes)) for name, rows in splits.items() if len(rows)}
+    lacking = {name: np.flatnonzero(found == 0) for name, found in counts.items() if (found == 0).any()}
+    if not lacking:
+        return
+    missing = " and ".join(f"no {name} images of {_named(numbers, classes)}" for name, numbers in lacking.items())
+    of_class = np.bincount(labels[np.unique(np.concatenate(list(splits.values())))], minlength=len(classes))
+    fewest = int(of_class.argmin())
+    yield (
+        f"Not every class is in every split: there are {missing}; the smallest class, {classes[fewest]}, has "
+        f"{of_class[fewest]} image{'' if of_class[fewest] == 1 else 's'} in all and {counts['training'][fewest]} for "
+        "training."
+    )
+
+
+def _named(numbers: np.ndarray, classes: list[str]) -> str:
+    """`3 of 10 classes (a, b, c)`, with the names of some."""
+    shown = ", ".join(classes[number] for number in numbers[:NAMED]) + (", …" if len(numbers) > NAMED else "")
+    return f"{len(numbers)} of {len(classes)} classes ({shown})"
 
 
 def _class_weights(data: Data, labels: np.ndarray, classes: int) -> np.ndarray | None:
