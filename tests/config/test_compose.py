@@ -289,6 +289,8 @@ def test_whole_numbers_serve_as_numbers(composer):
         ("data.classes=[cat,1]", "data.classes names cat"),
         ("data=cifar10 data.classes=[cat,dgo]", "data.classes names dgo"),
         ("data=cifar100 data.classes=[1,100]", "data.classes names 100"),
+        ("data=cifar10 data.classes=[cat,9]", "data.classes mixes names and numbers: cat is the name of a class, 9 is"),
+        ("data=palm_vein data.classes=[person0001,2]", "data.classes mixes names and numbers"),
         ("data.class_weights=[1,2]", "2 weights for 10 classes"),
         ("data.classes=[0,1] data.class_weights=[1,2,3]", "3 weights for 2 classes"),
         ("data.classes=[0,1] data.class_weights=[1,-2]", "must not be negative"),
@@ -325,7 +327,7 @@ def test_a_path_that_no_file_can_have_is_refused(composer):
     "overrides",
     [
         "model=vgg16 data.size=32",
-        "data=cifar10 data.classes=[cat,9]",
+        "data=cifar10 data.classes=[3,9]",
         "data=cifar100 data.classes=[apple,bear]",
         "data.classes=[0,1] data.class_weights=[1,0]",
         "data.limit=20 trainer.batch_size=16",

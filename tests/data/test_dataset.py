@@ -227,7 +227,7 @@ def test_without_a_test_fraction_there_is_no_test_set(pool):
 
 
 def test_classes_are_kept_and_numbered_in_the_order_given(pool):
-    data = split(pool, replace(DATA, classes=["d", 1]))
+    data = split(pool, replace(DATA, classes=["d", "b"]))
     assert data.classes == ["d", "b"]
     assert counts(data.train, 2) == [14, 42]
     kept = np.concatenate([data.train.rows, data.val.rows, data.test.rows])
@@ -235,10 +235,52 @@ def test_classes_are_kept_and_numbered_in_the_order_given(pool):
     assert (data.train.row_labels == np.where(pool.labels[data.train.rows] == 3, 0, 1)).all()
 
 
-@pytest.mark.parametrize("classes", [["a", "e"], ["a", 4], ["a", -1], ["a", 0]])
+@pytest.mark.parametrize("classes", [["a", "e"], [0, 4], [1, -1], ["a", "a"]])
 def test_classes_that_are_not_there_or_twice_are_refused(pool, classes):
     with pytest.raises(DataError, match=r"data\.classes names"):
         split(pool, replace(DATA, classes=classes))
+
+
+NUMBERED = ["1", "10", "11", "12", "2", "3"]  # folders in their order
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "kept"),
+    [
+        (NUMBERED, [1, 2], ["1", "2"]),
+        (NUMBERED, ["1", "2"], ["1", "2"]),
+        (NUMBERED, [1, "2"], ["1", "2"]),
+        (NUMBERED, [12, 3, 10], ["12", "3", "10"]),
+        (["cat", "3", "dog"], ["cat", 3], ["cat", "3"]),
+        (["5", "6", "7"], [6, 7], ["6", "7"]),
+        (["5", "6", "7"], [1, 2], ["6", "7"]),
+        (["cat", "cow", "dog"], [2, 0], ["dog", "cat"]),
+        (["01", "02", "03"], [1, 2], ["02", "03"]),
+        (["-1", "0", "1"], [-1, 1], ["-1", "1"]),
+    ],
+)
+def test_a_number_that_is_the_name_of_a_class_means_that_class(names, wanted, kept):
+    pool = replace(many(*[20] * len(names)), classes=names)
+    data = split(pool, replace(TENTHS, classes=wanted))
+    assert data.classes == kept
+    taken = np.concatenate([part.rows for part in (data.train, data.val, data.test)])
+    assert {names[number] for number in pool.labels[taken]} == set(kept)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "said"),
+    [
+        (NUMBERED, [1, 0], "mixes names and numbers: 1 is the name of a class, 0 is not"),
+        (["cat", "cow", "dog"], ["cat", 2], "mixes names and numbers: cat is the name of a class, 2 is not"),
+        (["5", "6", "7"], [1, 6], "mixes names and numbers: 6 is the name of a class, 1 is not"),
+        (NUMBERED, [1, 99], "names 99, but the set has 1, 10, 11, 12, 2, 3"),
+        (["cat", "cow", "dog"], ["1", "2"], "names 1, but the set has cat, cow, dog"),
+        (NUMBERED, [1, "1"], "names a class twice"),
+    ],
+)
+def test_classes_that_are_named_in_two_ways_or_are_not_there_are_refused(names, wanted, said):
+    with pytest.raises(DataError, match=said):
+        split(replace(many(*[20] * len(names)), classes=names), replace(TENTHS, classes=wanted))
 
 
 def test_a_split_without_images_is_refused(pool):

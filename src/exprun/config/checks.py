@@ -1,5 +1,6 @@
 """What only several settings together can get wrong, checked before any data is read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exprun.config.errors import ConfigError
@@ -44,6 +45,37 @@ def facts_of(data: Data) -> Facts | None:
 def person_names(first: int, count: int) -> tuple[str, ...]:
     """The classes of `data=palm_vein`."""
     return tuple(f"person{number:04d}" for number in range(first, first + count))
+
+
+def class_numbers(wanted: Sequence[str | int], classes: Sequence[str], place: str) -> list[int]:
+    """The numbers of the classes that `data.classes` names.
+
+    A number that is the name of a class means that class; it is an index only where no class has that name.
+
+    Args:
+        wanted: names, or indices.
+        classes: the names of all classes.
+        place: what has these classes, for the sentence on one that is not there.
+
+    Raises:
+        ConfigError: a class is not there or named twice, or the list mixes names and indices.
+    """
+    by_name = {name: number for number, name in reversed(list(enumerate(classes)))}
+    named = [name for name in wanted if str(name) in by_name]
+    indices = [name for name in wanted if isinstance(name, int) and str(name) not in by_name]
+    for name in wanted:
+        if name not in named and not (name in indices and 0 <= int(name) < len(classes)):
+            shown = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
+            raise ConfigError(f"data.classes names {name}, but {place} has {shown}.")
+    if named and indices:
+        raise ConfigError(
+            f"data.classes mixes names and numbers: {named[0]} is the name of a class, {indices[0]} is not; give all "
+            "by name, or all by number where no class has a number for its name."
+        )
+    numbers = [by_name[str(name)] if named else int(name) for name in wanted]
+    if len(set(numbers)) < len(numbers):
+        raise ConfigError("data.classes names a class twice.")
+    return numbers
 
 
 def check(config: Config, overridden: set[str]) -> None:
@@ -149,17 +181,9 @@ def _check_data(config: Config) -> None:
     if classes is not None:
         if len(classes) < 2 or len({str(c) for c in classes}) < len(classes):
             raise ConfigError("data.classes must name at least two classes, each once.")
-        if facts:
-            for name in classes:
-                known = range(len(facts.classes)) if isinstance(name, int) else facts.classes
-                if name not in known and data.name != "cifar100":
-                    raise ConfigError(
-                        f"data.classes names {name}, but data={data.name} has {', '.join(facts.classes)}."
-                    )
-                if isinstance(name, int) and name not in range(len(facts.classes)):
-                    raise ConfigError(
-                        f"data.classes names {name}, but data={data.name} has 0 to {len(facts.classes) - 1}."
-                    )
+        # Of CIFAR-100 the names are not known yet: they are checked when the files are read.
+        if facts and not (data.name == "cifar100" and any(isinstance(name, str) for name in classes)):
+            class_numbers(classes, facts.classes, f"data={data.name}")
     count = len(classes) if classes is not None else len(facts.classes) if facts else None
     weights = data.class_weights
     if isinstance(weights, list):

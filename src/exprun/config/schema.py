@@ -75,7 +75,9 @@ class Data:
     cache: str = setting("Folder for decoded images.", "outputs/cache")
     size: int | None = setting("Height and width in pixels; null keeps those of the files.", None, ge=1, le=4096)
     channels: Literal[1, 3] | None = setting("1 grey, 3 colour; null keeps those of the files.", None)
-    classes: list[str | int] | None = setting("Keep these classes only, by name or number.", None)
+    classes: list[str | int] | None = setting(
+        "Keep these classes only, by name, or by number where no class has a number for its name.", None
+    )
     limit: int | None = setting(
         "Keep this many training images, before the splits, and test images at most; of each class its share.",
         None,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from exprun.config.errors import DataError
+from exprun.config.checks import class_numbers
+from exprun.config.errors import ConfigError, DataError
 from exprun.config.schema import Data
 from exprun.data.cache import cached, file_key
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool
@@ -178,17 +179,10 @@ def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarra
     rows = np.arange(len(pool.labels))
     if wanted is None:
         return rows, np.asarray(pool.labels, np.int32), pool.classes
-    numbers = []
-    for name in wanted:
-        if isinstance(name, str) and name in pool.classes:
-            numbers.append(pool.classes.index(name))
-        elif isinstance(name, int) and 0 <= name < len(pool.classes):
-            numbers.append(name)
-        else:
-            shown = ", ".join(pool.classes[:20]) + (", …" if len(pool.classes) > 20 else "")
-            raise DataError(f"data.classes names {name}, but the set has {shown}.")
-    if len(set(numbers)) < len(numbers):
-        raise DataError("data.classes names a class twice.")
+    try:
+        numbers = class_numbers(wanted, pool.classes, "the set")
+    except ConfigError as error:
+        raise DataError(str(error)) from None
     table = np.full(len(pool.classes), -1, np.int32)
     table[numbers] = np.arange(len(numbers))
     labels = table[pool.labels]
