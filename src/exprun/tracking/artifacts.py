@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,7 +13,8 @@ from exprun.tracking.journal import read
 
 DPI = 110
 WRONG_SHOWN = 25
-NAMES_SHOWN = 30  # more classes than this are not labelled
+NAMES_SHOWN = 30  # classes of a confusion matrix that are drawn
+WHOLE = 200  # classes whose whole confusion matrix is written
 
 
 def write_curves(folder: Path) -> None:
@@ -44,6 +46,8 @@ def write_curves(folder: Path) -> None:
 def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predictions: np.ndarray) -> None:
     """Write how often each class was taken for which: `confusion.json` and `confusion.png`.
 
+    Of up to `WHOLE` classes the file has the whole matrix, of more only the cells that are not 0.
+
     Args:
         folder: of the run.
         classes: names.
@@ -51,22 +55,69 @@ def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predic
         predictions: predicted classes, (images,).
     """
     count = len(classes)
-    matrix = np.bincount(labels * count + predictions, minlength=count * count).reshape(count, count)
-    note = {"classes": classes, "rows": "true class", "columns": "predicted class", "matrix": matrix.tolist()}
+    cells, images = np.unique(labels.astype(np.int64) * count + predictions, return_counts=True)
+    true, predicted = cells // count, cells % count
+    note: dict[str, Any] = {"classes": classes, "rows": "true class", "columns": "predicted class"}
+    if count <= WHOLE:
+        matrix = np.zeros((count, count), int)
+        matrix[true, predicted] = images
+        note |= {"matrix": matrix.tolist()}
+    else:
+        note |= {"cells": np.stack((true, predicted, images), axis=1).tolist()}
     (folder / "confusion.json").write_text(json.dumps(note), encoding="utf-8")
-    size = min(4 + 0.35 * count, 14)
+    _draw_confusion(folder / "confusion.png", classes, true, predicted, images)
+
+
+def _draw_confusion(
+    file: Path, classes: list[str], true: np.ndarray, predicted: np.ndarray, images: np.ndarray
+) -> None:
+    """Draw the matrix; where there are more than `NAMES_SHOWN` classes, that of those most often confused.
+
+    Args:
+        file: to write.
+        classes: names.
+        true: class numbers of the cells that are not 0, (cells,).
+        predicted: likewise.
+        images: in each of these cells.
+    """
+    shown = np.array(_most_confused(len(classes), true, predicted, images))
+    place = np.full(len(classes), -1)
+    place[shown] = np.arange(len(shown))
+    inside = (place[true] >= 0) & (place[predicted] >= 0)
+    matrix = np.zeros((len(shown), len(shown)), int)
+    matrix[place[true[inside]], place[predicted[inside]]] = images[inside]
+    of_class = np.bincount(true, images, len(classes))[shown]
+    share = matrix / np.maximum(of_class, 1)[:, None]
+    size = min(4 + 0.35 * len(shown), 14)
     figure = Figure(figsize=(size, size), dpi=DPI, layout="constrained")  # the names of classes may be long
     axis = figure.subplots()
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    if count <= NAMES_SHOWN:
-        axis.set_xticks(range(count), _plain(classes), rotation=90)
-        axis.set_yticks(range(count), _plain(classes))
-        for y, x in np.argwhere(matrix > 0):
-            colour = "white" if share[y, x] > 0.5 else "black"
-            axis.text(x, y, str(matrix[y, x]), ha="center", va="center", fontsize=8, color=colour, in_layout=False)
+    names = _plain([classes[number] for number in shown])
+    axis.set_xticks(range(len(shown)), names, rotation=90)
+    axis.set_yticks(range(len(shown)), names)
+    for y, x in np.argwhere(matrix > 0):
+        colour = "white" if share[y, x] > 0.5 else "black"
+        axis.text(x, y, str(matrix[y, x]), ha="center", va="center", fontsize=8, color=colour, in_layout=False)
     axis.set(xlabel="predicted", ylabel="true")
-    FigureCanvasAgg(figure).print_png(folder / "confusion.png")
+    if len(shown) < len(classes):
+        wrong = true != predicted
+        axis.set_title(
+            f"the {len(shown)} of {len(classes):,} classes most often confused, with "
+            f"{images[wrong & inside].sum():,} of {images[wrong].sum():,} wrong answers"
+        )
+    FigureCanvasAgg(figure).print_png(file)
+
+
+def _most_confused(count: int, true: np.ndarray, predicted: np.ndarray, images: np.ndarray) -> list[int]:
+    """Up to `NAMES_SHOWN` classes: all of them in order, or those of the pairs that were confused most often."""
+    if count <= NAMES_SHOWN:
+        return list(range(count))
+    wrong = np.flatnonzero(true != predicted)
+    often = wrong[np.argsort(-images[wrong], kind="stable")]
+    pairs = np.stack((true[often], predicted[often]), axis=1).ravel()
+    _, first = np.unique(pairs, return_index=True)
+    confused = pairs[np.sort(first)][:NAMES_SHOWN].tolist()
+    return confused or list(range(NAMES_SHOWN))
 
 
 def write_misclassified(folder: Path, classes: list[str], split: Split, predictions: np.ndarray) -> None:
