@@ -47,6 +47,19 @@ def test_counts_of_classes(counts, weighted, expected):
     assert causes(data.check_classes(np.array(counts), "training", weighted, LIMITS)) == expected
 
 
+def test_classes_are_called_by_their_names_where_these_are_known():
+    counts, names = np.array([5, 95]), ["cat", "dog"]
+    [named] = data.check_classes(counts, "training", False, LIMITS, names=names)
+    [numbered] = data.check_classes(counts, "training", False, LIMITS)
+    assert "95% of 100 labels are class dog, so" in named.evidence
+    assert "95% of 100 labels are class 1, so" in numbered.evidence
+    [single] = data.check_classes(np.array([0, 9]), "training", False, LIMITS, names=names)
+    assert single.evidence == "All 9 labels checked are class dog."
+    train, val = (images(np.zeros((1, 1)), counts=np.array(c)) for c in ([50, 50, 0], [10, 10, 40]))
+    [unknown] = data.check_split(train, val, [*names, "eel"])
+    assert "of classes that training hardly has (eel)" in unknown.evidence
+
+
 def test_scaling_is_compared_channel_by_channel():
     x = np.random.default_rng(0).random((50, 8, 8, 3), np.float32)
     for other, wrong in [(x, False), (x * 255, True), (x - 0.5, True), (x * [1, 1, 3], True), (x * 1.1, False)]:

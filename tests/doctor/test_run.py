@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from exprun import check
@@ -53,6 +54,20 @@ def test_what_the_splits_lack_is_said_by_check_and_by_the_run(capsys):
     assert note.startswith("Not every class is in every split: there are no validation images of 7 of 10 classes")
     assert note in capsys.readouterr().out
     assert note in (result.run_dir / "run.log").read_text()
+
+
+def test_check_calls_classes_by_their_names(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [10, 10, 280])
+    np.savez(
+        tmp_path / "few.npz",
+        x_train=rng.integers(0, 256, (300, 8, 8, 1), np.uint8),
+        y_train=labels,
+        classes=["cat", "dog", "eel"],
+    )
+    found = check.examine(config("doctor=watch", "data=arrays", f"data.root={tmp_path / 'few.npz'}"), SESSION)
+    [imbalance] = [f for f in found if f.cause == "class-imbalance"]
+    assert "93% of 240 labels are class eel, so" in imbalance.evidence
 
 
 def test_what_is_found_does_not_depend_on_the_name_of_the_fault(monkeypatch):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,8 +79,18 @@ def check_inputs(images: Images, split: str) -> Iterator[Finding]:
             )
 
 
+def class_name(number: int, names: Sequence[str]) -> str:
+    """The name of a class where it is known, its number where not."""
+    return names[number] if number < len(names) else str(number)
+
+
 def check_classes(
-    counts: np.ndarray, split: str, weighted: bool, limits: Doctor, weights: np.ndarray | None = None
+    counts: np.ndarray,
+    split: str,
+    weighted: bool,
+    limits: Doctor,
+    weights: np.ndarray | None = None,
+    names: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Labels of one class only, and strong imbalance that nothing makes up for.
 
@@ -90,6 +100,7 @@ def check_classes(
         weighted: whether the loss has class weights.
         limits: the thresholds.
         weights: mean weight of an image of each class, (classes,); None where unknown.
+        names: of the classes; empty where unknown.
     """
     total, top = int(counts.sum()), int(counts.argmax())
     if total < 2 or len(counts) < 2:
@@ -99,7 +110,7 @@ def check_classes(
             "single-class",
             "error",
             f"{split} labels",
-            f"All {total:,} labels checked are class {top}.",
+            f"All {total:,} labels checked are class {class_name(top, names)}.",
             numbers={"classes": 1},
         )
         return
@@ -118,8 +129,8 @@ def check_classes(
             "class-imbalance",
             "warning",
             f"{split} labels",
-            f"{share:.0%} of {total:,} labels are class {top}, so an accuracy of {share:.0%} means nothing yet."
-            f"{heavier}",
+            f"{share:.0%} of {total:,} labels are class {class_name(top, names)}, so an accuracy of {share:.0%} means "
+            f"nothing yet.{heavier}",
             numbers={"share": float(share)},
         )
 
@@ -183,8 +194,14 @@ def check_leak(train: Images, val: Images, limits: Doctor) -> Iterator[Finding]:
         )
 
 
-def check_split(train: Images, val: Images) -> Iterator[Finding]:
-    """Validation images of classes that are hardly trained on."""
+def check_split(train: Images, val: Images, names: Sequence[str] = ()) -> Iterator[Finding]:
+    """Validation images of classes that are hardly trained on.
+
+    Args:
+        train: training images.
+        val: validation images.
+        names: of the classes; empty where unknown.
+    """
     if train.counts is None or val.counts is None:
         return
     classes = max(len(train.counts), len(val.counts))
@@ -194,13 +211,13 @@ def check_split(train: Images, val: Images) -> Iterator[Finding]:
     missing = own / own.sum() < 0.05 * other / other.sum()
     share = float(other[missing].sum() / other.sum())
     if share > 0.2:
+        few = ", ".join(class_name(number, names) for number in np.flatnonzero(missing)[:5])
         yield Finding(
             "unshuffled-data",
             "error",
             "validation labels",
             f"{share:.0%} of the validation images are of classes that training hardly has "
-            f"({', '.join(str(c) for c in np.flatnonzero(missing)[:5])}). The set was probably sorted when it was "
-            "split.",
+            f"({few}). The set was probably sorted when it was split.",
             numbers={"share": share},
         )
 

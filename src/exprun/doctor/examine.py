@@ -1,7 +1,7 @@
 """Everything that can be said before training, of any Keras model and its data."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ class Subject:
         class_weights: mean weight of an image of each class, (classes,); None where unknown.
         loaded: names of layers whose weights come from elsewhere.
         says_accuracy: whether an accuracy is measured.
+        classes: names, in the order of the labels; empty where unknown.
     """
 
     model: Any
@@ -48,6 +49,7 @@ class Subject:
     loaded: frozenset[str] = frozenset()
     says_accuracy: bool = True
     class_weights: np.ndarray | None = None
+    classes: Sequence[str] = ()
 
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
@@ -100,14 +102,15 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     if val is not None:
         yield lambda: data.check_inputs(val, "validation")
     if (counts := train.counts) is not None:
-        yield lambda: data.check_classes(counts, "training", subject.weighted, limits, subject.class_weights)
+        weights, names = subject.class_weights, subject.classes
+        yield lambda: data.check_classes(counts, "training", subject.weighted, limits, weights, names)
     if (evaluated := subject.train_as_evaluated) is not None:
         yield lambda: data.check_scaling(train.inputs, evaluated, True, limits)
     elif val is not None:
         yield lambda: data.check_scaling(train.inputs, val.inputs, False, limits)
     if val is not None:
         yield lambda: data.check_leak(train, val, limits)
-        yield lambda: data.check_split(train, val)
+        yield lambda: data.check_split(train, val, subject.classes)
         yield lambda: data.check_range(train, val)
         yield lambda: data.check_refitted(train, val)
     yield lambda: data.check_labels(train, val)

@@ -66,6 +66,7 @@ def subject_of(config: Config, dataset: Dataset, assembly: "Assembly", steps_per
         pace,
         config.data.class_weights != "none",
         frozenset(assembly.loaded),
+        classes=dataset.classes,
     )
 
 

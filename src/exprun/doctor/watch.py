@@ -14,6 +14,7 @@ import tensorflow as tf
 from exprun.config.schema import Doctor
 from exprun.doctor import graph, signal
 from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
+from exprun.doctor.data import class_name
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
@@ -49,7 +50,7 @@ class Watch:
     def __init__(self, subject: Subject, guess: Guess | None, steps: int | None, limits: Doctor) -> None:
         self.model, self.objective = subject.model, subject.objective
         self.inputs, self.labels = subject.train.inputs[: limits.images], subject.labels[: limits.images]
-        self.pace = subject.pace
+        self.pace, self.classes = subject.pace, subject.classes
         self.batch = self.pace.batch if self.pace is not None else 1
         self.guess, self.limits, self.weighted = guess, limits, subject.weighted
         assert limits.chance_steps is not None
@@ -302,8 +303,8 @@ class Watch:
                 "collapsed-predictions",
                 "warning",
                 "output",
-                f"All {len(found.outputs)} images of the probe are taken for class {answers[0]}; they are of "
-                f"{wanted} classes.",
+                f"All {len(found.outputs)} images of the probe are taken for class "
+                f"{class_name(answers[0], self.classes)}; they are of {wanted} classes.",
                 step,
                 {"classes": wanted},
             )
