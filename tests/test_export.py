@@ -152,8 +152,8 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
     [
         ("export nothing", 2, "There is no such run; python -m exprun runs lists them."),
         ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
-        ("predict digits nothing.png", 2, "There is no picture nothing.png."),
-        ("predict digits empty", 2, "There is no picture in empty."),
+        ("predict digits nothing.png", 2, "There is no image nothing.png."),
+        ("predict digits empty", 2, "There is no image in empty."),
         ("predict digits mine.py --top 0", 2, "--top is 0, but must be above 0."),
         ("predict digits", 2, "The following arguments are required: PICTURE"),
         ("export bare", 1, "has no checkpoints/best.npz"),

@@ -19,7 +19,7 @@ def examine(config: Config, session: "Session", report: Callable[[str], None] = 
     Args:
         config: of a run.
         session: what may be shared with runs of this process.
-        report: called with each sentence that the data room has on the splits, before anything is built.
+        report: called with each line on files that are left out and on the splits, before anything is built.
 
     Raises:
         DataError: the data is missing, damaged or does not fit.
@@ -34,8 +34,8 @@ def examine(config: Config, session: "Session", report: Callable[[str], None] = 
     if fewer:
         config = replace(config, data=replace(config.data, images_per_person=DRAWN))
     dataset = injected_dataset(config, session.dataset(config))
-    for note in () if fewer else dataset.notes:  # with fewer images the splits are others
-        report(note)
+    for line in () if fewer else dataset.remarks():  # with fewer images the splits are others
+        report(line)
     scaling = fit(config.input, dataset.train)
     assembly = assemble(config, dataset, scaling, session)
 

@@ -129,7 +129,7 @@ def _check(words: list[str]) -> int:
     from exprun.runner import Session
 
     with _without_logs():
-        findings = examine(config, Session(), lambda note: print(printable(note), flush=True))
+        findings = examine(config, Session(), lambda line: print(printable(line), flush=True))
     print(_printable_lines(verdict(findings)))
     return 1 if any(finding.severity != "note" for finding in findings) else 0
 
@@ -351,11 +351,14 @@ def _predict(words: list[str]) -> int:
     args = _predict_arguments(words)
     from exprun import predict
     from exprun.compare import history
+    from exprun.data.folder import summary
     from exprun.export import check_consent
 
     run = history.find(args.run)
     check_consent(run, args.trust)
-    files = predict.find_pictures(args.pictures)
+    files, left_out = predict.find(args.pictures)
+    if left_out:
+        say(f"{summary(left_out)}.")
     with _without_logs():
         found = list(predict.predict(run, files, args.top))
     if args.json:

@@ -1,6 +1,7 @@
-"""What a trained network says of pictures."""
+"""What a trained network says of images."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from exprun.compare.query import Run
-from exprun.config.errors import ConfigError, one_line
-from exprun.data.folder import SUFFIXES, decode_picture
+from exprun.config.errors import ConfigError
+from exprun.data.decode import UnreadableImage, decode_image
+from exprun.data.folder import find_images, summary
+from exprun.data.pool import LeftOut
 from exprun.export import network
 
 BATCH = 64
@@ -17,11 +20,11 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is said of one picture.
+    """What is said of one image.
 
     Args:
-        file: of the picture.
-        classes: the likeliest first, with their probabilities; empty where the picture cannot be read.
+        file: its path.
+        classes: the likeliest first, with their probabilities; empty where the image cannot be read.
         problem: why it cannot be read.
     """
 
@@ -30,33 +33,35 @@ class Prediction:
     problem: str = ""
 
 
-def find_pictures(places: Sequence[str]) -> list[str]:
-    """Pictures, and those below folders, by name.
+def find(places: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
+    """The images that are named, those below folders that are named, and what is left out there.
 
     Raises:
-        ConfigError: a place does not exist, or there is no picture in a folder.
+        ConfigError: a place does not exist, or there is no image in a folder.
     """
     found: list[str] = []
+    left_out: list[LeftOut] = []
     for place in places:
         path = Path(place).expanduser()
         if path.is_dir():
-            inside = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            inside = find_images(str(path), left_out)
             if not inside:
-                raise ConfigError(f"There is no picture in {place}.")
+                also = f"; {summary(left_out)}" if left_out else ""
+                raise ConfigError(f"There is no image in {place}{also}.")
             found += inside
         elif path.exists():
             found.append(str(path))
         else:
-            raise ConfigError(f"There is no picture {place}.")
-    return found
+            raise ConfigError(f"There is no image {place}.")
+    return found, left_out
 
 
 def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
-    """Give each picture its classes; it is cropped to the shape of the training images and scaled, as those were.
+    """Give each image its classes; it is decoded as `data=image_folder` does, with the run's own background.
 
     Args:
         run: whose network is asked.
-        files: pictures.
+        files: of images.
         top: how many classes of each.
 
     Raises:
@@ -67,19 +72,20 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
     mode = "L" if channels == 1 else "RGB"
     for start in range(0, len(files), BATCH):
         part = files[start : start + BATCH]
-        pictures: dict[str, np.ndarray] = {}
+        images: dict[str, np.ndarray] = {}
         problems: dict[str, str] = {}
-        for file in part:
-            try:
-                pictures[file] = decode_picture(file, (width, height), mode)
-            except Exception as error:  # Pillow raises nearly anything on a damaged file
-                problems[file] = one_line(error)[:120]
+        with warnings.catch_warnings(action="ignore"):  # Pillow's, of what it reads all the same
+            for file in part:
+                try:
+                    images[file] = decode_image(file, (width, height), mode, run.config.get("data.background"))
+                except UnreadableImage as reason:
+                    problems[file] = str(reason)
         chosen: dict[str, list[tuple[str, float]]] = {}
-        if pictures:
-            logits = np.asarray(model(np.stack(list(pictures.values()))), np.float64)
+        if images:
+            logits = np.asarray(model(np.stack(list(images.values()))), np.float64)
             shares = np.exp(logits - logits.max(axis=1, keepdims=True))
             shares /= shares.sum(axis=1, keepdims=True)
-            for file, row in zip(pictures, shares, strict=True):
+            for file, row in zip(images, shares, strict=True):
                 best = np.argsort(-row)[:top]
                 chosen[file] = [(interface.classes[place], float(row[place])) for place in best]
         for file in part:

@@ -195,14 +195,12 @@ class _Story:
             check_shape(self.config, (height, width), channels)
         except ConfigError as error:
             raise DataError(str(error)) from None
-        for line in dataset.skipped[:5]:
-            self.console.warn(f"skipped {line}")
-        if len(dataset.skipped) > 5:
-            self.console.warn(f"skipped {len(dataset.skipped) - 5} more files, all named in run.log")
+        for line in dataset.remarks():
+            self.console.warn(line)
+        for path, reason in dataset.left_out:
+            log.warning("left out %s: %s", path, reason)
         for line in dataset.skipped:
             log.warning("skipped %s", line)
-        for note in dataset.notes:
-            self.console.warn(f"{self.name}: {note}")
         scaling = fit(self.config.input, dataset.train)
         parts = [(dataset.train, "training"), (dataset.val, "validation"), (dataset.test, "test")]
         counts = ", ".join(f"{len(split):,} {name}" for split, name in parts if split is not None)

@@ -437,7 +437,7 @@ def test_pictures_in_folders_within_a_class_and_hidden_folders(tmp_path):
         (["cat/0.png"], "1 class"),
         (["0.png", "1.png"], "folder of its own"),
         (["test/cat/0.png", "test/dog/0.png"], "no train folder"),
-        (["train/cat/0.png", "train/dog/0.png", "test/cow/0.png"], "class cow has no training pictures"),
+        (["train/cat/0.png", "train/dog/0.png", "test/cow/0.png"], "class cow has no training images"),
     ],
 )
 def test_folders_that_do_not_fit_are_refused(tmp_path, files, said):
@@ -545,7 +545,7 @@ def test_a_picture_that_cannot_be_read_is_skipped_and_named_or_refused(tmp_path,
     assert "set/cat/5.jpg: " in data.skipped[0]
     assert len(data.train) + len(data.val) + len(data.test) == 20
     sentence = refused(**{**config, "corrupt": "refuse"})
-    assert "1 of 21 pictures" in sentence
+    assert "1 of 21 images" in sentence
     assert "5.jpg" in sentence
     assert "data.corrupt=skip" in sentence
 

@@ -7,7 +7,7 @@ refuses it, and an option that uses it needs it. Nothing here imports TensorFlow
 import json
 import math
 from dataclasses import asdict, fields
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -97,6 +97,9 @@ class Data:
     )
     corrupt: Literal["skip", "refuse"] | None = setting(
         "What to do with files that do not decode.", only=("image_folder",)
+    )
+    background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] | None = setting(
+        "What transparent images are laid on: white, black, or a grey of 0 to 255.", only=("image_folder",)
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from exprun.config.options import shipped_conf
 from exprun.config.schema import GROUPS, Config, default_of, field_info, only_for
@@ -46,6 +46,8 @@ def _kind(hint: Any, joint: str = " or ") -> str:
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return joint.join(map(_kind, get_args(hint)))
+    if origin is Annotated:
+        return _kind(get_args(hint)[0])
     if origin is list:
         return f"list of {_kind(get_args(hint)[0], '/')}"
     return "choice" if origin is Literal else _WORDS.get(hint, "mapping")

@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,14 @@ from exprun.config.checks import class_numbers
 from exprun.config.errors import ConfigError, DataError
 from exprun.config.schema import Data
 from exprun.data.cache import cached, file_key
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool
+from exprun.data.folder import summary
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool
 from exprun.data.sources import locate
 
 PIECE = 256  # images that are changed at a time
 PLENTY = 3  # images of a class in a split; where each class has them, one more or less changes little
 NAMED = 3  # classes that a note names
+SKIPPED = 5  # files that do not decode, each in a line of its own
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Dataset:
         class_weights: weight of each class in the loss, (classes,), float32, or None.
         fingerprint: of the images, labels and splits, in hex.
         skipped: files that could not be read, with the reason.
-        notes: what the splits cannot give that the config asks for, a sentence each.
+        left_out: what lies among the files of the set and is not read.
+        notes: what the splits cannot give that the config asks for, and what was made of a folder that could be meant in
+            two ways; a sentence each.
     """
 
     train: Split
@@ -65,6 +69,7 @@ class Dataset:
     class_weights: np.ndarray | None
     fingerprint: str
     skipped: list[str]
+    left_out: Sequence[LeftOut] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -72,6 +77,14 @@ class Dataset:
         """Height, width and channels."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
+
+    def remarks(self) -> list[str]:
+        """A few lines, however many files there are: which of them are not in the set and why, and the notes."""
+        lines = [*self.notes, *([summary(self.left_out)] if self.left_out else [])]
+        lines += [f"skipped {line}" for line in self.skipped[:SKIPPED]]
+        if len(self.skipped) > SKIPPED:
+            lines.append(f"skipped {len(self.skipped) - SKIPPED} more files; run.log names all")
+        return lines
 
 
 def load(data: Data) -> Dataset:
@@ -89,9 +102,12 @@ def load(data: Data) -> Dataset:
         "size": data.size,
         "channels": data.channels,
         "corrupt": data.corrupt,
+        "background": data.background,
     }
     pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
-    return split(pool, data)
+    found = split(pool, data)
+    notes = (source.note, *found.notes) if source.note else found.notes
+    return replace(found, left_out=source.left_out, notes=notes)
 
 
 def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:

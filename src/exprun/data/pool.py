@@ -34,6 +34,18 @@ class Pool:
     fingerprint: str = ""
 
 
+class LeftOut(NamedTuple):
+    """A file or folder that lies among the images of a set and is not read.
+
+    Args:
+        path: below the folder of the set.
+        reason: why, in words that follow a number: "hidden", "of format .heic".
+    """
+
+    path: str
+    reason: str
+
+
 class Source(NamedTuple):
     """The files of a set, and what reads them.
 
@@ -42,11 +54,15 @@ class Source(NamedTuple):
         read: makes the pool; images that may be many are written into room that it asks for, which may
             be a file, so that a set does not have to fit into memory.
         labelling: what the places of the files say beyond their content.
+        left_out: what lies among the files and is not read.
+        note: what was made of a folder that could be meant in two ways; empty where there is none.
     """
 
     files: Sequence[str | Path]
     read: Callable[[Allocate], Pool]
     labelling: str = ""
+    left_out: Sequence[LeftOut] = ()
+    note: str = ""
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> np.ndarray:

@@ -23,7 +23,7 @@ from exprun.config.checks import FACTS
 from exprun.config.errors import DataError, one_line
 from exprun.config.schema import Data
 from exprun.data import palm_vein
-from exprun.data.folder import locate_folder
+from exprun.data.folder import is_hidden, locate_folder
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
 
 MAX_CLASSES = 100_000
@@ -314,7 +314,7 @@ def _arrays(data: Data) -> Source:
     root = Path(data.root).expanduser()
     if not root.exists():
         raise DataError(f"data.root={data.root} does not exist.")
-    files = [root] if root.is_file() else sorted(root.glob("*.npy"))
+    files = [root] if root.is_file() else sorted(f for f in root.glob("*.npy") if not is_hidden(f.name))
 
     def read(allocate: Allocate) -> Pool:
         arrays: dict[str, np.ndarray] = {}
