@@ -70,6 +70,7 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
     model, interface = network(run)
     height, width, channels = interface.image
     mode = "L" if channels == 1 else "RGB"
+    background = run.config.get("data.background", "white")  # which only data=image_folder has
     for start in range(0, len(files), BATCH):
         part = files[start : start + BATCH]
         images: dict[str, np.ndarray] = {}
@@ -77,7 +78,7 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
         with warnings.catch_warnings(action="ignore"):  # Pillow's, of what it reads all the same
             for file in part:
                 try:
-                    images[file] = decode_image(file, (width, height), mode, run.config.get("data.background"))
+                    images[file] = decode_image(file, (width, height), mode, background)
                 except UnreadableImage as reason:
                     problems[file] = str(reason)
         chosen: dict[str, list[tuple[str, float]]] = {}

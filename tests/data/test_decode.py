@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from exprun import predict
-from exprun.config.schema import Data
+from exprun.config.compose import typed
+from exprun.config.errors import ConfigError
+from exprun.config.schema import Data, settings
 from exprun.data import load
 from exprun.data.decode import FORMATS, SUFFIXES, UnreadableImage, decode_image, upright_size
 from exprun.input import Scaling
@@ -29,7 +31,7 @@ def encoded(image, kind="PNG", **options):
     return file.getvalue()
 
 
-def decoded(content, mode="L", background=None, size=(8, 8)):
+def decoded(content, mode="L", background="white", size=(8, 8)):
     """The pixels of a file with this content."""
     Path("image").write_bytes(content)
     return decode_image("image", size, mode, background)
@@ -94,7 +96,7 @@ TRANSPARENT = {
 
 @pytest.mark.parametrize("kind", TRANSPARENT)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize(("background", "grey"), [(None, 255), ("white", 255), ("black", 0), (128, 128)])
+@pytest.mark.parametrize(("background", "grey"), [("white", 255), ("black", 0), (128, 128)])
 def test_transparency_is_laid_on_the_background(kind, mode, background, grey):
     pixels = decoded(TRANSPARENT[kind](), mode, background)
     assert set(pixels[0, 0]) == {grey}
@@ -266,3 +268,15 @@ def test_predict_says_why_as_training_does(monkeypatch):
     (found,) = predict.predict(SimpleNamespace(config={}), ["set/a/9.jpg"], 1)
     assert skipped == f"set/a/9.jpg: {found.problem}"
     assert "HEIC" in found.problem
+
+
+def test_the_config_of_an_older_run_has_the_default(composer):
+    raw = settings(composer.config(["data=image_folder", "data.root=set", "data.background=black"]))
+    del raw["data"]["background"]
+    assert typed(raw).data.background == "white"
+
+
+def test_other_sets_do_not_use_a_background(composer):
+    assert "background" not in settings(composer.config([]))["data"]
+    with pytest.raises(ConfigError, match=r"data=digits does not use data\.background"):
+        composer.config(["data.background=white"])

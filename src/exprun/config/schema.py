@@ -98,8 +98,8 @@ class Data:
     corrupt: Literal["skip", "refuse"] | None = setting(
         "What to do with files that do not decode.", only=("image_folder",)
     )
-    background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] | None = setting(
-        "What transparent images are laid on: white, black, or a grey of 0 to 255.", only=("image_folder",)
+    background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] = setting(
+        "What transparent images are laid on: white, black, or a grey of 0 to 255.", "white", only=("image_folder",)
     )
 
 

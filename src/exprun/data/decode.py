@@ -40,14 +40,14 @@ class UnreadableImage(Exception):
     """An image file that cannot be read; the text is the reason, without the name of the file."""
 
 
-def decode_image(file: str, size: tuple[int, int], mode: str, background: str | int | None) -> np.ndarray:
+def decode_image(file: str, size: tuple[int, int], mode: str, background: str | int = "white") -> np.ndarray:
     """Decode one image, crop it at its centre to the shape asked for, and scale it.
 
     Args:
         file: its path.
         size: width and height of the result.
         mode: `L` for grey, `RGB` for colour.
-        background: what transparent pixels are laid on: `white`, `black` or a grey of 0 to 255; None is white.
+        background: what transparent pixels are laid on: `white`, `black` or a grey of 0 to 255.
 
     Returns:
         uint8, (height, width, channels).
@@ -124,11 +124,11 @@ def _eight_bits(image: Image.Image, kind: str | None) -> Image.Image:
     return Image.merge("LA", [grey, Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))])
 
 
-def _on_background(image: Image.Image, background: str | int | None) -> Image.Image:
+def _on_background(image: Image.Image, background: str | int) -> Image.Image:
     """An image without transparency; what lies below transparent pixels is often black, and never meant."""
     if not image.has_transparency_data:
         return image
-    grey = background if isinstance(background, int) else GREYS[background or "white"]
+    grey = background if isinstance(background, int) else GREYS[background]
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, (grey, grey, grey, 255)), image)
 
