@@ -17,6 +17,7 @@ from typing import Any
 
 from exprun.config.errors import UserError
 from exprun.locks import file_lock
+from exprun.metrics import BATCH_LOSS
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "docs" / "cases.json"
@@ -339,7 +340,7 @@ def figures_of(folder: Path, layers: tuple[str, ...]) -> tuple[str, dict[str, An
     result = json.loads((folder / "result.json").read_text())
     found: dict[str, Any] = {key: value for key, value in result["metrics"].items() if key != "time/seconds"}
     first = json.loads((folder / "metrics.jsonl").read_text().split("\n", 1)[0])
-    found["first/loss"] = first["metrics"]["train/loss"]
+    found["first/loss"] = first["metrics"][BATCH_LOSS]
     found["epochs_to_95"] = next((r["epoch"] for r in result["history"] if r["val/accuracy"] >= 0.95), None)
     if (folder / "confusion.json").exists():
         found["classes"] = len(json.loads((folder / "confusion.json").read_text())["classes"])

@@ -77,7 +77,7 @@ def test_a_run_stopped_within_an_epoch_resumes_there(whole):
 def test_resuming_repeats_no_line_of_the_journal(whole):
     tiny(*EXACT, "trainer.epochs=2", "run_dir=part", "trainer.log_every=1")
     resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true", "trainer.log_every=1")
-    steps = [row["step"] for row in read(resumed.run_dir / "metrics.jsonl") if "train/loss" in row["metrics"]]
+    steps = [row["step"] for row in read(resumed.run_dir / "metrics.jsonl") if "train/batch_loss" in row["metrics"]]
     assert steps == list(range(1, 31))
 
 
@@ -338,7 +338,7 @@ def test_without_a_checkpoint_resuming_starts_afresh():
     assert failed.status == "FAILED"
     again = tiny("run_dir=out", "trainer.resume=true", "trainer.log_every=1")
     rows = [row["metrics"] for row in read(again.run_dir / "metrics.jsonl")]
-    assert max(row["train/loss"] for row in rows if "train/loss" in row) < 100
+    assert max(row["train/batch_loss"] for row in rows if "train/batch_loss" in row) < 100
 
 
 def test_a_run_that_was_to_stop_early_stops_when_it_is_resumed(monkeypatch):

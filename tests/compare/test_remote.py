@@ -8,19 +8,24 @@ from exprun import cli
 from exprun.compare import remote
 from exprun.compare.query import read, select
 from exprun.config.errors import ConfigError, RunError
+from exprun.tracking.store import tracking_uri
 from tiny import TINY
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A sweep of four runs, logged."""
+    """A sweep of four runs, which end within an epoch, logged."""
     place = tmp_path_factory.mktemp("store")
-    words = [word for word in TINY if word not in ("tracking=none", "trainer.epochs=2")]
+    words = [word for word in TINY if word != "tracking=none"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         assert (
-            cli.main(["-m", *words, "trainer.epochs=1", "norm=none,batch", "seed=0,1", "tracking.tags={team: a}"]) == 0
-        )
+            cli.main(
+                ["-m", *words, "trainer.max_steps=15", "trainer.log_every=3", "trainer.gap=true",
+                 "norm=none,batch", "seed=0,1", "tracking.tags={team: a}"]
+            )
+            == 0
+        )  # fmt: skip
     return place
 
 
@@ -41,15 +46,45 @@ def test_the_store_tells_what_the_folders_tell(place):
         assert {key: b.config[key] for key in ("norm.name", "optim.learning_rate", "trainer.deterministic")} == {
             key: a.config[key] for key in ("norm.name", "optim.learning_rate", "trainer.deterministic")
         }
-        assert b.metrics["val/accuracy"] == pytest.approx(a.metrics["val/accuracy"])
-        assert [row["step"] for row in b.history] == [row["step"] for row in a.history]
+        assert {name: b.metrics.get(name) for name in a.metrics} == a.metrics
+        assert {"train/loss", "train/accuracy", "train/inference_loss", "val/loss", "test/loss", "time/seconds"} <= set(
+            a.metrics
+        )
+        assert [row["step"] for row in a.history] == [10, 15]
+        assert b.history == a.history
         assert b.environment["data_fingerprint"] == a.environment["data_fingerprint"]
 
 
-def test_the_comparison_is_the_same(place, capsys):
+def test_runs_of_older_versions_are_read_by_the_names_of_today(place):
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri("sqlite:///outputs/mlflow.db"))
+    experiment = client.create_experiment("older")
+    for seed in range(2):
+        run = client.create_run(experiment, tags={"exprun.version": "0.1.0"}).info.run_id
+        client.log_param(run, "seed", seed)
+        logged = {
+            10: {"train/loss": 0.9},
+            20: {
+                "train/loss": 0.7, "train/accuracy": 0.6, "optim/learning_rate": 0.1, "epoch": 1,
+                "train/epoch_loss": 0.8, "train/epoch_accuracy": 0.5, "val/accuracy": 0.4,
+            },
+        }  # fmt: skip
+        for step, metrics in logged.items():
+            for name, value in metrics.items():
+                client.log_metric(run, name, value, step=step)
+    for run in remote.select("older", "", [], None):
+        assert run.metrics["train/loss"] == 0.8
+        assert run.metrics["train/accuracy"] == 0.5
+        assert run.metrics["train/batch_loss"] == 0.7
+        assert run.history == [{"step": 20, "epoch": 1, "train/loss": 0.8, "train/accuracy": 0.5, "val/accuracy": 0.4}]
+
+
+@pytest.mark.parametrize("figure", ["val/accuracy", "train/accuracy", "train/loss"])
+def test_the_comparison_is_the_same(place, capsys, figure):
     found = []
     for words in (["last"], ["--experiment", "exprun"]):
-        assert cli.main(["compare", *words, "--json"]) == 0
+        assert cli.main(["compare", *words, "--figure", figure, "--json"]) == 0
         facts = json.loads(capsys.readouterr().out)
         found.append([(arm["levels"], arm["values"]) for arm in facts["arms"]])
     assert [levels for levels, _ in found[0]] == [levels for levels, _ in found[1]]

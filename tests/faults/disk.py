@@ -103,7 +103,7 @@ def _journal(place: Path, small: Path, root: Path) -> None:
     last = max(row["step"] for row in rows)
     again = [*words, "trainer.resume=true", f"trainer.epochs={last // 8 + 2}"]
     assert run(place, *again) == 0, said(place)[-1500:]
-    steps = [row["step"] for row in read(small / "it" / "metrics.jsonl") if "train/loss" in row["metrics"]]
+    steps = [row["step"] for row in read(small / "it" / "metrics.jsonl") if "train/batch_loss" in row["metrics"]]
     assert steps == sorted(set(steps))
     check_store(place / "outputs" / "mlflow.db", small / "it")
 

@@ -34,8 +34,8 @@ def test_a_window_is_the_mean_of_log_every_steps_wherever_calls_are_cut(path, cu
     for first, last in zip([0, *cuts], cuts, strict=False):
         journal(steps(first + 1, last))
     assert [step for step, _ in figures(path)] == [10, 20, 30]
-    assert [m["train/loss"] for _, m in figures(path)] == pytest.approx([5.5, 15.5, 25.5])
-    assert [m["train/accuracy"] for _, m in figures(path)] == pytest.approx([0.0055, 0.0155, 0.0255])
+    assert [m["train/batch_loss"] for _, m in figures(path)] == pytest.approx([5.5, 15.5, 25.5])
+    assert [m["train/batch_accuracy"] for _, m in figures(path)] == pytest.approx([0.0055, 0.0155, 0.0255])
     assert [m["optim/learning_rate"] for _, m in figures(path)] == [20, 40, 60]
 
 
@@ -45,7 +45,7 @@ def test_evaluations_and_epochs_are_lines_of_their_own(path):
     journal(Evaluated("val", 22, 1.0, 0.25, 0.75))
     journal(Evaluated("test", 22, 1.0, 0.5, 0.5))
     (_, ended), *evaluated = figures(path)
-    assert (ended["epoch"], ended["train/epoch_loss"], ended["time/images_per_second"]) == (1, 1.5, 100)
+    assert (ended["epoch"], ended["train/loss"], ended["time/images_per_second"]) == (1, 1.5, 100)
     assert evaluated == [
         (22, {"val/loss": 0.25, "val/accuracy": 0.75}),
         (22, {"test/loss": 0.5, "test/accuracy": 0.5}),
@@ -80,7 +80,7 @@ def test_the_line_that_a_crash_cut_short_is_written_again_on_resume(path):
     path.write_text(path.read_text()[:-15])
     resumed = Journal(path, log_every=10)
     resumed(steps(11, 30))
-    assert [(step, m["train/loss"]) for step, m in figures(path)] == [(10, 5.5), (20, 15.5), (30, 25.5)]
+    assert [(step, m["train/batch_loss"]) for step, m in figures(path)] == [(10, 5.5), (20, 15.5), (30, 25.5)]
 
 
 @pytest.mark.parametrize("line", ["[]", "3", "null", '{"step": 1}', '{"step": 1, "metrics": 3}', "nonsense"])
@@ -96,4 +96,21 @@ def test_a_journal_that_is_not_there_is_empty(path):
 
 def test_figures_that_are_not_finite_are_kept(path):
     Journal(path, log_every=1)(StepsDone(1, 0.0, np.array([np.nan]), np.array([0.5]), np.array([0.1]), None))
-    assert np.isnan(read(path)[0]["metrics"]["train/loss"])
+    assert np.isnan(read(path)[0]["metrics"]["train/batch_loss"])
+
+
+def test_journals_of_older_versions_are_read_by_the_names_of_today_and_go_on(path):
+    speed = {"epoch": 1, "time/images_per_second": 9.0, "time/seconds": 1.0}
+    rows = [
+        (10, {"train/loss": 5.5, "train/accuracy": 0.1, "optim/learning_rate": 0.01}),
+        (15, {"train/epoch_loss": 8.0, "train/epoch_accuracy": 0.2, **speed}),
+    ]
+    path.write_text("".join(json.dumps({"step": step, "time": 0, "metrics": m}) + "\n" for step, m in rows))
+    assert figures(path) == [
+        (10, {"train/batch_loss": 5.5, "train/batch_accuracy": 0.1, "optim/learning_rate": 0.01}),
+        (15, {"train/loss": 8.0, "train/accuracy": 0.2, **speed}),
+    ]
+    resumed = Journal(path, log_every=10)
+    for event in (steps(1, 15), epoch(15), steps(16, 30), epoch(30, 2)):
+        resumed(event)
+    assert [step for step, _ in figures(path)] == [10, 15, 20, 30, 30]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from exprun.compare.analysis import Analysis, Arm, label
+from exprun.metrics import TRAIN_LOSS
 
 COLOURED = 10  # arms that get a colour of their own; the others are grey
 POINTS = 400  # of a curve at most
@@ -35,7 +36,7 @@ def curves(analysis: Analysis) -> str:
     """The figure and the training loss over the epochs."""
     own = analysis.figure.replace("best_", "").replace("test/", "val/")
     figure, panels = _figure(2, height=3.6)
-    for axes, key in zip(panels, (own, "train/loss"), strict=True):
+    for axes, key in zip(panels, (own, TRAIN_LOSS), strict=True):
         scale = 100 if "accuracy" in key else 1
         for place, arm in enumerate(analysis.arms):
             epochs, values = _history(arm, key)

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from exprun import metrics as names
 from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, holds
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.tracking.store import repair, tracking_uri, without_password
 
 PAGE = 1000  # runs in one answer: the most a store gives
 DRAWN = 200  # runs whose epochs are fetched too, one request a figure
-CURVES = ("epoch", "val/accuracy", "val/loss", "train/epoch_loss")
+# Those of older versions come last: an epoch's mean is the one that counts.
+CURVES = {
+    **{key: key for key in (names.EPOCH, "val/accuracy", "val/loss", names.TRAIN_LOSS, names.TRAIN_ACCURACY)},
+    names.OLD_TRAIN_LOSS: names.TRAIN_LOSS,
+    names.OLD_TRAIN_ACCURACY: names.TRAIN_ACCURACY,
+}
 ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
@@ -86,8 +92,8 @@ def _run(client: Any, run: Any, curves: bool) -> Run:
         status,
         environment.get("reason", ""),
         {key: _value(text) for key, text in run.data.params.items()},
-        dict(run.data.metrics),
-        _history(client, run.info.run_id) if curves else [],
+        names.current(dict(run.data.metrics)),
+        _history(client, run) if curves else [],
         environment | {"commit": tags.get("mlflow.source.git.commit", "")},
         [
             {"cause": cause, "severity": text.partition(":")[0], "text": text.partition(": ")[2]}
@@ -105,11 +111,10 @@ def _value(text: str) -> Any:
         return text
 
 
-def _history(client: Any, run_id: str) -> list[dict[str, float]]:
-    """The figures of each epoch."""
+def _history(client: Any, run: Any) -> list[dict[str, float]]:
+    """The metrics of each epoch."""
     rows: dict[int, dict[str, float]] = {}
-    for key in CURVES:
-        for metric in client.get_metric_history(run_id, key):
-            name = "train/loss" if key == "train/epoch_loss" else key
+    for key, name in CURVES.items():
+        for metric in client.get_metric_history(run.info.run_id, key) if key in run.data.metrics else ():
             rows.setdefault(metric.step, {"step": float(metric.step)})[name] = metric.value
-    return [row for _, row in sorted(rows.items()) if "epoch" in row]
+    return [row for _, row in sorted(rows.items()) if names.EPOCH in row]

@@ -58,7 +58,7 @@ class Dataset:
         fingerprint: of the images, labels and splits, in hex.
         skipped: files that could not be read, with the reason.
         left_out: what lies among the files of the set and is not read.
-        notes: what the splits cannot give that the config asks for, and what was made of a folder that could be meant in
+        notes: what the splits cannot give that the config asks for, and how a folder was read that could be meant in
             two ways; a sentence each.
     """
 

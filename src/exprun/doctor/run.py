@@ -120,7 +120,7 @@ class RunDoctor:
                     self._tell(self._watch.probe(event.step))
                 self._tell(self._watch.waited(event.step, event.waiting))
                 self._rate = float(event.rates[-1])
-            case EpochDone() if self._watch is not None:
+            case EpochDone() if self._watch is not None and event.epoch == int(event.epoch):
                 self._tell(self._watch.epoch(Epoch(event.step, event.loss, event.accuracy, self._rate)))
             case Evaluated(split="val") if self._watch is not None:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))

@@ -18,6 +18,7 @@ from exprun.config.schema import settings
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import EVALUATED, Trial
 from exprun.explain.verdict import Row, Verdict, rows
+from exprun.metrics import BATCH_LOSS
 from exprun.statistics import Interval
 from exprun.tracking.journal import read
 from exprun.tracking.store import tracking_uri, without_password
@@ -223,9 +224,9 @@ def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Row], chance: flo
     for row in found:
         run = next(t for t in trials if t.label == row.label and t.steps == row.steps)
         points = [
-            (r["step"], r["metrics"]["train/loss"])
+            (r["step"], r["metrics"][BATCH_LOSS])
             for r in read(Path(run.folder) / "metrics.jsonl")
-            if "train/loss" in r["metrics"]
+            if BATCH_LOSS in r["metrics"]
         ]
         if points:
             curves.plot(*zip(*points, strict=True), label=row.label, linestyle="-" if row.in_full else ":", marker=".")

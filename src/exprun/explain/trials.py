@@ -11,6 +11,7 @@ from exprun.config.errors import UserError, one_line
 from exprun.config.schema import Config
 from exprun.data import Dataset, Split
 from exprun.explain.candidates import Candidate
+from exprun.metrics import BATCH_LOSS
 from exprun.run_folder import RunResult
 from exprun.runner import Session, run
 from exprun.tracking.journal import read
@@ -218,7 +219,7 @@ def _trial(label: str, stage: str, seed: int, steps: int, seconds: float, result
     if not failure and not np.isfinite(loss):
         failure, accuracy = f"the validation loss is {loss}", nan
     rows = [
-        row["metrics"]["train/loss"] for row in read(result.run_dir / "metrics.jsonl") if "train/loss" in row["metrics"]
+        row["metrics"][BATCH_LOSS] for row in read(result.run_dir / "metrics.jsonl") if BATCH_LOSS in row["metrics"]
     ]
     training = rows[-1] if rows and not failure else nan
     return Trial(label, stage, seed, steps, loss, accuracy, training, seconds, failure, str(result.run_dir))

@@ -15,6 +15,11 @@ DPI = 110
 WRONG_SHOWN = 25
 NAMES_SHOWN = 30  # classes of a confusion matrix that are drawn
 WHOLE = 200  # classes whose whole confusion matrix is written
+CURVES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("train/batch_", "training, means of some steps", {"color": "tab:blue", "alpha": 0.4}),
+    ("train/", "training, means of epochs", {"color": "tab:blue", "marker": "o"}),
+    ("val/", "validation", {"color": "tab:orange", "marker": "o"}),
+)
 
 
 def write_curves(folder: Path) -> None:
@@ -27,15 +32,11 @@ def write_curves(folder: Path) -> None:
     figure.subplots_adjust(left=0.07, right=0.98, bottom=0.13, top=0.95, wspace=0.2)
     axes = figure.subplots(1, 2)
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
-        for split, label in (("train", "training, running mean"), ("val", "validation")):
-            points = sorted(figures.get(f"{split}/{name}", []))
+        for prefix, label, style in CURVES:
+            points = sorted(figures.get(f"{prefix}{name}", []))
             if points:
-                axis.plot(
-                    *zip(*points, strict=True),
-                    label=label,
-                    marker="o" if split == "val" or len(points) == 1 else None,
-                    markersize=3,
-                )
+                style = style if len(points) > 1 else style | {"marker": "o"}
+                axis.plot(*zip(*points, strict=True), label=label, markersize=3, **style)
         axis.set(xlabel="step", ylabel=name)
         axis.grid(alpha=0.3)
     if axes[0].has_data():

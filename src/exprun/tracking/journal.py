@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun import metrics as names
 from exprun.config.errors import RunError
 from exprun.trainer.events import EpochDone, Evaluated, Event, Measured, StepsDone
 
@@ -42,11 +43,11 @@ class Journal:
                 self._write(
                     event.step,
                     {
-                        "epoch": event.epoch,
-                        "train/epoch_loss": event.loss,
-                        "train/epoch_accuracy": event.accuracy,
-                        "time/images_per_second": event.images_per_second,
-                        "time/seconds": event.seconds,
+                        names.EPOCH: event.epoch,
+                        names.TRAIN_LOSS: event.loss,
+                        names.TRAIN_ACCURACY: event.accuracy,
+                        names.IMAGES_PER_SECOND: event.images_per_second,
+                        names.SECONDS: event.seconds,
                     },
                 )
             case Evaluated():
@@ -65,7 +66,7 @@ class Journal:
                 loss, accuracy, _ = np.mean(self._waiting, axis=0)
                 self._waiting = []
                 rate = float(values[2])
-                self._write(step, {"train/loss": loss, "train/accuracy": accuracy, "optim/learning_rate": rate})
+                self._write(step, {names.BATCH_LOSS: loss, names.BATCH_ACCURACY: accuracy, names.LEARNING_RATE: rate})
 
     def _write(self, step: int, metrics: dict[str, float]) -> None:
         row = {
@@ -93,7 +94,7 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a journal; a last line that a crash cut short is left out."""
+    """The lines of a journal, by the metrics' names of today; a last line that a crash cut short is left out."""
     return tail(path, 0)[0]
 
 
@@ -109,6 +110,7 @@ def tail(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
     for line in whole.splitlines():
         try:
             row = json.loads(line)
+            row["metrics"] = names.current(row["metrics"])
             _key(row)
         except (ValueError, KeyError, TypeError):
             continue

@@ -140,14 +140,19 @@ class MlflowTracker:
     def _deliver_all(self) -> None:
         client, run_id = self.open_run()
         offset = step = 0
+        last: dict[str, tuple[int, float]] = {}  # of each metric, by the rule of MLflow: the one of the highest step
         while True:
             self._wake.wait(2.0)
             ended = self._ended
             rows, offset = tail(self.folder / "metrics.jsonl", offset)
             self._send(client, run_id, rows)
             step = max([step, *(row["step"] for row in rows)])
+            for row in rows:
+                for key, value in row["metrics"].items():
+                    if key not in last or row["step"] >= last[key][0]:
+                        last[key] = row["step"], value
             if ended is not None:
-                self._close(client, run_id, ended, step)
+                self._close(client, run_id, ended, step, {key: value for key, (_, value) in last.items()})
                 self.note(delivered=True)
                 return
 
@@ -310,9 +315,10 @@ class MlflowTracker:
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
-    def _close(self, client: Any, run_id: str, ended: RunEnded, step: int) -> None:
-        best = {key: value for key, value in ended.metrics.items() if key.startswith("val/best_")}
-        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": best}])
+    def _close(self, client: Any, run_id: str, ended: RunEnded, step: int, known: dict[str, float]) -> None:
+        # So that the last value of each metric is the final one of the run.
+        final = {key: value for key, value in ended.metrics.items() if str(known.get(key)) != str(value)}
+        self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": final}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for cause, text in self._findings().items():

@@ -104,10 +104,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch of training is done: exact means over its steps."""
+    """An epoch of training is done, or as much of the last one as the run takes: exact means over its steps.
+
+    Args:
+        step: the optimiser's step.
+        epoch: epochs done, with a fraction where the run ended within one.
+        loss: mean training loss.
+        accuracy: share of the images classified right while training.
+        images_per_second: of training so far; 0 where there was only the call that compiles.
+        seconds: of training and evaluation so far.
+    """
 
     step: int
-    epoch: int
+    epoch: float
     loss: float
     accuracy: float
     images_per_second: float

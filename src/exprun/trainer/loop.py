@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from exprun import metrics as names
 from exprun.augment import mirrored_in
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
@@ -243,18 +244,19 @@ class Loop:
         loss, accuracy = (total / count for total in state.epoch_sums)
         state.epoch += 1
         state.epoch_steps, state.epoch_sums = 0, [0.0, 0.0]
-        self.emit(EpochDone(state.step, state.epoch, loss, accuracy, self.images_per_second, state.seconds))
         self._validate(float(state.epoch), loss, accuracy)
 
     def _validate(self, epoch: float, train_loss: float, train_accuracy: float) -> None:
-        """Measure the validation images with the weights as they are (or their averages), and select.
+        """Tell the training metrics, measure the validation images with the weights as they are (or their averages),
+        and select.
 
         Args:
             epoch: epochs done, with fraction.
-            train_loss: mean over the steps of this epoch, for the history.
+            train_loss: mean over the steps of this epoch.
             train_accuracy: likewise.
         """
         state, trainer = self.state, self.config.trainer
+        self.emit(EpochDone(state.step, epoch, train_loss, train_accuracy, self.images_per_second, state.seconds))
         started = time.perf_counter()
         self.step.share_statistics()
         self.step.swap_averages()
@@ -268,7 +270,8 @@ class Loop:
         self.step.swap_averages()
         self._plateau(loss)
         state.seconds += time.perf_counter() - started
-        row = {"epoch": epoch, "step": float(state.step), "train/loss": train_loss, "train/accuracy": train_accuracy}
+        row = {names.EPOCH: epoch, "step": float(state.step)}
+        row |= {names.TRAIN_LOSS: train_loss, names.TRAIN_ACCURACY: train_accuracy}
         figures = {"loss": loss, "accuracy": accuracy, **more}
         state.history.append(row | {f"val/{name}": value for name, value in figures.items()})
         self.emit(Evaluated("val", state.step, epoch, loss, accuracy, best, more=more))
@@ -382,8 +385,8 @@ class Loop:
             found |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
             found["val/best_epoch"] = state.best["epoch"]
         found |= self._gap | self._test
-        speed = {"time/images_per_second": self.images_per_second} if self.images_per_second else {}
-        return found | {"time/seconds": state.seconds} | speed
+        speed = {names.IMAGES_PER_SECOND: self.images_per_second} if self.images_per_second else {}
+        return found | {names.SECONDS: state.seconds} | speed
 
     @property
     def images_per_second(self) -> float:
