@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 
 from exprun import cli
+from exprun.compare.analysis import _follows
 from exprun.compare.history import find
+from exprun.compare.query import Run
 from exprun.data.dataset import load
 from exprun.export import card
 from exprun.interface import Interface
-from tiny import config, tiny
+from tiny import TINY, config, tiny
 
 WORDS = ["model.layers=[{conv: 8},{pool: max},{conv: 16},{pool: max},flatten]", "data.size=16", "trainer.epochs=4"]
 
@@ -190,3 +192,82 @@ def test_the_interface_of_a_run_is_that_of_its_images(place):
     assert found.classes == [str(digit) for digit in range(10)]
     assert found.image == (16, 16, 1)
     assert found.scaling.scale.shape == (1,)
+
+
+@pytest.fixture
+def other_code(place):
+    """Make the run of Python code one that other code made; or, with None, one of an older version."""
+    file = place / "outputs/runs/code/environment.json"
+    found = file.read_text()
+
+    def change(digest):
+        known = json.loads(found)
+        assert len(known.pop("builder_code")) == 12
+        file.write_text(json.dumps(known if digest is None else known | {"builder_code": digest}))
+
+    yield change
+    file.write_text(found)
+
+
+AGAIN = ["model=python", "model.builder=mine:net", "trainer.epochs=1"]
+
+
+def start(*words):
+    return cli.main([*TINY[1:], *AGAIN, *words])
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda: cli.main(["export", "code", "--trust"]), "outputs/runs/code was trained with other code of mine:net"),
+        (lambda: cli.main(["predict", "code", ".", "--trust"]), "was trained with other code of mine:net"),
+        (lambda: start("run_dir=outputs/runs/code", "trainer.resume=true", "trainer.epochs=2"), "to go on"),
+        (lambda: start("model.weights=outputs/runs/code"), "model.weights=outputs/runs/code was trained with other"),
+    ],
+    ids=["export", "predict", "resume", "model.weights"],
+)
+def test_weights_are_not_put_into_a_network_of_other_code(place, other_code, capsys, act, said):
+    pictures(place, 1)
+    other_code("0123456789ab")
+    before = sorted((place / "outputs/runs").iterdir())
+    assert act() == 2
+    assert said in capsys.readouterr().err
+    assert sorted((place / "outputs/runs").iterdir()) == before
+
+
+def test_what_other_code_does_not_touch_goes_on(place, other_code, capsys):
+    other_code("0123456789ab")
+    assert start("run_dir=outputs/runs/code", "trainer.resume=true") == 0  # complete: no weights are used
+    weights = "model.weights=outputs/runs/code/checkpoints/best.npz"
+    assert start(weights, "run_dir=outputs/runs/taken") == 0
+    capsys.readouterr()
+    assert cli.main(["runs", "repeat", "code", "--trust"]) == 0
+    assert "outputs/runs/code was trained with other code of mine:net." in capsys.readouterr().out
+    assert cli.main(["runs", "diff", "code", "taken"]) == 0
+    assert "environment.builder_code" in capsys.readouterr().out
+
+
+def test_a_run_of_an_older_version_is_taken_with_one_warning(place, other_code, capsys):
+    other_code(None)
+    assert start("run_dir=outputs/runs/code", "trainer.resume=true", "trainer.epochs=2") == 0
+    assert capsys.readouterr().err.count("did not record the code of model.builder=mine:net") == 1
+
+
+def test_a_sweep_trains_anew_what_other_code_made(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(trained))
+    words = ["-m", *TINY[1:], *AGAIN, "progress=plain", "sweep.rerun=changed", "seed=0,1"]
+    assert cli.main(words) == 0
+    file = next((tmp_path / "outputs/sweeps").glob("*/0/environment.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"builder_code": "0123456789ab"}))
+    capsys.readouterr()
+    assert cli.main(words) == 0
+    assert "anew, for the code of mine:net was another" in (said := capsys.readouterr().out)
+    assert "1 trained, 1 kept" in said
+
+
+def test_a_comparison_names_other_code_of_one_builder_but_not_two_builders(place, tmp_path):
+    def made(builder, code):
+        return Run(tmp_path, "FINISHED", "", {"seed": 0, "model.builder": builder}, {}, [], {"builder_code": code})
+
+    assert not _follows([made("a:b", "1"), made("a:b", "2")], "builder_code", ["norm"])
+    assert _follows([made("a:b", "1"), made("c:d", "2"), made("a:b", "1")], "builder_code", ["model.builder"])

@@ -284,6 +284,7 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     from exprun.outputs import with_last_run
     from exprun.run_folder import preflight
     from exprun.sweep.job import attempt
+    from exprun.tracking.source import has_other_code
     from exprun.tracking.store import OUTPUTS
 
     before = history.find(name)
@@ -291,6 +292,9 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     config = repeated(before, with_last_run(overrides), folder)
     preflight(config)
+    builder = config.model.builder
+    if builder is not None and builder == before.config.get("model.builder") and has_other_code(builder, before.folder):
+        print(f"{printable(before.name)} was trained with other code of {printable(builder)}.")
     score = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", before.name, *overrides]), "")
     if (now := read(folder)) is not None and not overrides:
         history.show_repeated(before, now)

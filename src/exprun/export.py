@@ -13,6 +13,7 @@ from exprun.config.errors import ConfigError, RunError
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.interface import Interface, of_pixels
 from exprun.run_folder import read_config
+from exprun.tracking.source import has_other_code
 
 MODEL, CARD = "model.keras", "README.md"
 
@@ -66,7 +67,7 @@ def network(run: Run) -> tuple[Any, Interface]:
     """The trained network of a run, in float32, with the weights that validation chose: pixels to logits.
 
     Raises:
-        ConfigError: its config cannot be read.
+        ConfigError: its config cannot be read, or its network was made by other code.
         RunError: it has no checkpoint, or one that does not fit.
     """
     interface = Interface.read(run.folder)
@@ -74,6 +75,10 @@ def network(run: Run) -> tuple[Any, Interface]:
     if not weights.exists():
         raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained without (trainer.checkpoint=false).")
     config = read_config(run.folder)
+    if config.model.builder is not None and has_other_code(config.model.builder, run.folder):
+        raise ConfigError(
+            f"{run.name} was trained with other code of {config.model.builder}: put that code back, or train it anew."
+        )
     # All weights come from the checkpoint.
     config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
     return of_pixels(_built(config, interface, weights), interface.scaling, interface.image), interface

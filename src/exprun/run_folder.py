@@ -18,7 +18,7 @@ from exprun.config.versions import known_settings
 from exprun.config.weights import find_weights
 from exprun.files import PART, write_whole
 from exprun.locks import file_lock
-from exprun.tracking.source import read_environment
+from exprun.tracking.source import has_other_code, read_environment
 from exprun.tracking.store import NOTE, note_of, without_password
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
@@ -219,7 +219,43 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     before = _result_before(config, folder)
     if before is None and config.model.weights is not None:
         find_weights(config.model.weights)
+    if before is None and config.model.builder is not None:
+        _check_code(config, config.model.builder, folder)
     return before
+
+
+def _check_code(config: Config, builder: str, folder: Path) -> None:
+    """Refuse weights that are to go into a network which the same builder makes with other code.
+
+    Args:
+        config: of the run.
+        builder: its `model.builder`.
+        folder: of the run.
+
+    Raises:
+        ConfigError: its own checkpoint, or the run that `model.weights` names, has such weights.
+    """
+    goes_on = config.trainer.resume and (folder / "checkpoints" / "last.npz").exists()
+    if goes_on and has_other_code(builder, folder):
+        raise OtherConfigError(
+            f"run_dir={config.run_dir} was trained with other code of {builder}: put that code back to go on, or name "
+            "another folder."
+        )
+    start = Path(config.model.weights or "").expanduser()
+    if config.model.weights is not None and _builder_of(start) == builder and has_other_code(builder, start):
+        raise ConfigError(
+            f"model.weights={config.model.weights} was trained with other code of {builder}: put that code back, train "
+            "it anew, or name its checkpoints/best.npz to take what fits."
+        )
+
+
+def _builder_of(folder: Path) -> str | None:
+    """`model.builder` of the run in a folder; None where it has none, or there is no run."""
+    try:
+        found = read_settings(folder)[0]["model"]["builder"]
+    except (ConfigError, OSError, KeyError, TypeError):
+        return None
+    return str(found) if found else None
 
 
 def _result_before(config: Config, folder: Path) -> RunResult | None:

@@ -234,7 +234,7 @@ class _Story:
         if not config.trainer.dry_run:
             journal = Journal(self.folder / "metrics.jsonl", config.trainer.log_every)
             Interface.of(dataset, assembly.scaling).write(self.folder)
-            self.listeners[:0] = [Environment(self.folder, self.command), journal]
+            self.listeners[:0] = [Environment(self.folder, self.command, config.model.builder), journal]
         self.listeners.append(self._keep_predictions)
         hopeless = Halving(self.folder, config.trainer.select == "val/loss") if config.sweep.prune == "asha" else None
         loop = Loop(assembly.config, dataset, step, checkpoints, self._emit, signals.seen, hopeless)

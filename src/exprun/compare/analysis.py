@@ -10,6 +10,7 @@ from exprun.compare.query import Run, shown, value_of
 from exprun.config.errors import ConfigError
 from exprun.config.schema import GROUPS, GROUPS_APART
 from exprun.statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
+from exprun.tracking.source import CODE
 
 FIGURE = "val/accuracy"
 RATE = "optim.learning_rate"
@@ -19,6 +20,7 @@ APART = ("seed", "run_dir", "progress", "data.cache", "trainer.resume", "trainer
 ALIKE = {
     "commit": "code",
     "changes": "uncommitted code",
+    CODE: "code of the builder",
     "version": "version of exprun",
     "data_fingerprint": "images",
     "weights_fingerprint": "first weights",
@@ -365,6 +367,9 @@ def _unfair(
 
 def _follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
     """Whether runs that differ in something of the environment do so because a factor says so."""
+    if key == CODE:  # of each builder, one
+        builders = {run.config.get("model.builder") for run in runs}
+        return len({(run.config.get("model.builder"), run.environment.get(key, "")) for run in runs}) == len(builders)
     if key not in ("precision", "data_fingerprint", "weights_fingerprint"):
         return False
     own = {"precision": "trainer.precision", "data_fingerprint": "data", "weights_fingerprint": "model.weights"}[key]

@@ -1,18 +1,17 @@
 """Builds the Keras model of a config."""
 
 import importlib
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from exprun.config import layers as grammar
+from exprun.config.builder import make_importable
 from exprun.config.errors import RunError, one_line
 from exprun.config.schema import Config, Norm
 from exprun.config.weights import find_weights
@@ -226,9 +225,7 @@ class _Builder:
 def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> Any:
     """The model that `package.module:function` makes; modules of the working folder can be named."""
     module_name, _, function_name = builder.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    make_importable()
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError) as error:

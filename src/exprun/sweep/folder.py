@@ -18,7 +18,7 @@ from exprun.files import write_whole
 from exprun.locks import file_lock
 from exprun.outputs import SWEEP, runs_of_sweep
 from exprun.run_folder import FREE_IN_SWEEPS, OtherConfigError, differences, preflight, read_settings
-from exprun.tracking.source import environment, read_environment
+from exprun.tracking.source import CODE, environment, read_environment
 from exprun.tracking.store import OUTPUTS, REPLACED, without_password
 from exprun.trainer.prune import RUNGS
 
@@ -193,7 +193,9 @@ def _whats_new(config: Config, folder: Path, session: "Session") -> str:
         return f"{apart[0]} was {apart[1]}, not {apart[2]}"
     if config.sweep.rerun != "changed":
         return ""
-    was, now = read_environment(folder), environment(folder, "")
+    was, now = read_environment(folder), environment(folder, "", config.model.builder)
+    if was.get(CODE) and now[CODE] and was[CODE] != now[CODE]:
+        return f"the code of {config.model.builder} was another"
     for key, name in (("version", "exprun"), ("commit", "commit"), ("changes", "uncommitted code")):
         if was.get(key, "") != now[key]:
             return f"its {name} was another"

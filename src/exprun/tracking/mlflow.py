@@ -264,7 +264,7 @@ class MlflowTracker:
         return str(found.experiment_id)
 
     def _tags(self) -> dict[str, str]:
-        found = read_environment(self.folder) or environment(self.folder, self.command)
+        found = read_environment(self.folder) or environment(self.folder, self.command, self.config.model.builder)
         tags = {
             "mlflow.user": os.environ.get("USER", ""),
             "mlflow.source.name": "exprun",

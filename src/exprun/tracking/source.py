@@ -11,11 +11,14 @@ from functools import cache
 from pathlib import Path
 
 from exprun import __version__
+from exprun.config.builder import code_digest
+from exprun.config.errors import say
 from exprun.files import write_whole
 from exprun.tracking.store import without_password
 from exprun.trainer.events import Event, RunStarted
 
 FILE = "environment.json"
+CODE = "builder_code"  # what tells the code of `model.builder` apart
 LIBRARIES = ("tensorflow", "keras", "numpy")
 
 
@@ -25,15 +28,16 @@ class Environment:
     Args:
         folder: of the run.
         command: repeats it.
+        builder: `model.builder`, or None.
     """
 
-    def __init__(self, folder: Path, command: str) -> None:
-        self.folder, self.command = folder, command
+    def __init__(self, folder: Path, command: str, builder: str | None) -> None:
+        self.folder, self.command, self.builder = folder, command, builder
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         if isinstance(event, RunStarted):
-            found = environment(self.folder, self.command) | {
+            found = environment(self.folder, self.command, self.builder) | {
                 "device": event.device,
                 "precision": event.precision,
                 "data_fingerprint": event.data_fingerprint,
@@ -44,7 +48,7 @@ class Environment:
             write_whole(self.folder / FILE, json.dumps(found, indent=1))
 
 
-def environment(folder: Path, command: str) -> dict[str, str]:
+def environment(folder: Path, command: str, builder: str | None) -> dict[str, str]:
     """What can be known before a network is built; what is not known is empty."""
     commit, changes = git_state()
     return {
@@ -55,6 +59,7 @@ def environment(folder: Path, command: str) -> dict[str, str]:
         **{name: str(getattr(sys.modules.get(name), "__version__", "")) for name in LIBRARIES},
         "commit": commit,
         "changes": changes,
+        CODE: code_digest(builder) if builder else "",
     }
 
 
@@ -65,6 +70,27 @@ def read_environment(folder: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def has_other_code(builder: str, folder: Path) -> bool:
+    """Whether a run was trained with a network that other code of the builder made; a run that does not tell is named.
+
+    Args:
+        builder: `model.builder`, which is that of the run, too.
+        folder: of the run.
+    """
+    before, now = read_environment(folder).get(CODE), code_digest(builder)
+    if before is None:
+        _say_unknown(builder, folder)
+    return bool(before and now) and before != now
+
+
+@cache  # once a process
+def _say_unknown(builder: str, folder: Path) -> None:
+    say(
+        f"the run in {folder} is of an older version that did not record the code of model.builder={builder}: whether "
+        "it is still the same is not known."
+    )
 
 
 def git_state() -> tuple[str, str]:
