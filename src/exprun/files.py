@@ -1,10 +1,15 @@
 """Small files that are there whole or not at all."""
 
+import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import IO, Any
 
 PART = ".part-"  # in the names of what a crash may leave
+# What the system answers to a call that the file system does not have.
+NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL})
 
 
 def write_whole(path: Path, content: str) -> None:
@@ -17,11 +22,26 @@ def write_whole(path: Path, content: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
-        os.chmod(name, 0o666 & ~_UMASK)
+        with contextlib.suppress(OSError):  # of a file system that has no such rights, or keeps its own
+            os.chmod(name, 0o666 & ~_UMASK)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+
+
+def flush_to_disk(file: IO[Any]) -> None:
+    """Wait until the disk has what was written to a file; file systems that cannot say so are not waited for.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
 
 
 def _umask() -> int:

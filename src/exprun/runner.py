@@ -1,5 +1,6 @@
 """A run, from its config to its result: the whole story on one page."""
 
+import contextlib
 import gc
 import hashlib
 import json
@@ -19,7 +20,7 @@ from omegaconf import DictConfig
 
 from exprun.assembly import assemble
 from exprun.config.checks import check_shape
-from exprun.config.errors import ConfigError, DataError, UserError, one_line, say
+from exprun.config.errors import ConfigError, DataError, RunError, UserError, one_line, say
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
@@ -132,8 +133,6 @@ def run(
     if before is not None:
         _deliver_late(config, folder, session)
         return before
-    folder.mkdir(parents=True, exist_ok=True)
-    remember(folder)
     name = name_of(config)
     if command is None:
         words = overrides or ["--config-dir", str(folder), f"run_dir={folder}-again"]
@@ -141,11 +140,18 @@ def run(
 
     from exprun.console import Console
 
-    with locked(folder):
-        clear(folder)
-        write_config(config, folder)
-        story = _Story(config, folder, name, command, Console(config, name, folder), session)
-        with logging_to(folder / "run.log"), Signals() as signals:
+    story = _Story(config, folder, name, command, Console(config, name, folder), session)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            remember(folder)
+            stack.enter_context(locked(folder))
+            clear(folder)
+            write_config(config, folder)
+            stack.enter_context(logging_to(folder / "run.log"))
+        except OSError as error:
+            raise RunError(f"{folder} cannot be written: {error.strerror}.") from None
+        with Signals() as signals:
             return story.tell(signals)
 
 

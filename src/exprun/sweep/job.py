@@ -149,7 +149,7 @@ def _failed(sentence: str) -> Score:
 
 def attempt(config: "Config", command: str, label: str) -> Score:
     """One try of a run; `label` names it in a sweep."""
-    from exprun.run_folder import COMPLETE, TakenError
+    from exprun.run_folder import COMPLETE, TakenError, run_folder
     from exprun.runner import run
 
     start = f"{label} failed: " if label else ""
@@ -164,8 +164,8 @@ def attempt(config: "Config", command: str, label: str) -> Score:
     except UserError as error:
         return _failed(f"{start}{error}")
     except Exception as error:
-        known = f"{type(error).__name__}: {one_line(error)[:200]}"
-        return _failed(f"{start}{known} (the whole of it is in {config.run_dir}/run.log)")
+        known, log = f"{type(error).__name__}: {one_line(error)[:200]}", run_folder(config) / "run.log"
+        return _failed(f"{start}{known}{f' (the whole of it is in {log})' if log.exists() else ''}")
     if result.reason == COMPLETE and config.progress != "quiet":
         print("  kept from before" if label else f"exprun: the run in {result.run_dir} is complete already.")
     if result.status != "FINISHED":

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from exprun.config.errors import RunError, one_line
+from exprun.files import flush_to_disk
 
 LAST, PREVIOUS = "last", "previous"
 
@@ -130,8 +131,7 @@ class Checkpoints:
         try:
             with open(beside, "wb") as file:
                 np.savez(file, allow_pickle=False, state=np.frombuffer(note, np.uint8), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
+                flush_to_disk(file)
             if path.stem == LAST and path.exists():
                 with contextlib.suppress(OSError):  # of a file system without links
                     before = path.with_name(f".{PREVIOUS}.npz")
