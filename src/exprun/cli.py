@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the run failed, 2 the command line or config is wrong, 130 interrupted, 143 terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     backend.prepare()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets ? for what it cannot show
@@ -60,6 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _open_streams() -> None:
+    """Put the null device where a standard stream is closed: the next file that is opened would take its place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _train(words: list[str]) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from exprun.config.errors import ConfigError, RunError, printable, say
+from exprun.config.paths import user_path
 
 
 class Parser(argparse.ArgumentParser):
@@ -203,8 +204,8 @@ def _compare(words: list[str]) -> int:
         runs = select(args.places or [LAST], args.where)
     by = [key for key in args.by.split(",") if key] if args.by else None
     found = analyse(runs, by, args.figure)
-    beside = runs[0].folder.parent
-    page = Path(args.html) if args.html else (beside if beside.is_dir() else Path()) / "report.html"
+    beside = runs[0].folder.parent if runs[0].folder.parent.is_dir() else Path()
+    page = user_path(args.html, f"--html {args.html}") if args.html else beside / "report.html"
     if args.json:
         print(report.as_json(found))
     elif args.csv:
@@ -320,7 +321,7 @@ def _export(words: list[str]) -> int:
 
     run = history.find(args.run)
     export.check_consent(run, args.trust)
-    folder = Path(args.to).expanduser() if args.to else run.folder / "export"
+    folder = user_path(args.to, f"--to {args.to}") if args.to else run.folder / "export"
     if args.to and (folder / export.MODEL).exists():
         raise ConfigError(f"--to {args.to} holds a {export.MODEL} already; name another folder.")
     if folder.exists() and not folder.is_dir():
@@ -391,7 +392,10 @@ def _sync(words: list[str]) -> int:
     """Deliver to MLflow what its server has not taken."""
     args = _sync_arguments(words)
     from exprun.tracking import sync
+    from exprun.tracking.accepted import check_uri
 
+    if args.uri is not None:
+        check_uri(args.uri, "--uri")
     folders = sync.check_folders(args.runs) or sync.undelivered()
     arrived = 0
     for folder, problem in sync.sync(folders, args.uri):

@@ -4,12 +4,12 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from exprun.compare.query import Run
 from exprun.config.errors import ConfigError
+from exprun.config.paths import user_path
 from exprun.data.decode import UnreadableImage, decode_image
 from exprun.data.folder import find_images, summary
 from exprun.data.pool import LeftOut
@@ -42,7 +42,7 @@ def find(places: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
     found: list[str] = []
     left_out: list[LeftOut] = []
     for place in places:
-        path = Path(place).expanduser()
+        path = user_path(place)
         if path.is_dir():
             inside = find_images(str(path), left_out)
             if not inside:

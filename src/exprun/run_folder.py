@@ -13,11 +13,13 @@ import yaml
 
 from exprun import __version__
 from exprun.config.errors import ConfigError, RunError, one_line, say
+from exprun.config.paths import user_path
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.config.versions import known_settings
 from exprun.config.weights import find_weights
 from exprun.files import PART, write_whole
 from exprun.locks import file_lock
+from exprun.tracking.accepted import check_tracking
 from exprun.tracking.source import has_other_code, read_environment
 from exprun.tracking.store import NOTE, note_of, without_password
 
@@ -164,7 +166,7 @@ def name_of(config: Config) -> str:
 
 def run_folder(config: Config) -> Path:
     """The run's folder, absolute; a worker other than the first has one of its own inside it."""
-    folder = Path(config.run_dir).expanduser().absolute()
+    folder = user_path(config.run_dir, f"run_dir={config.run_dir}").absolute()
     if index := worker_index(config):
         folder = folder / f"worker-{index}"
     return folder
@@ -200,8 +202,10 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
         ConfigError: a folder or file cannot be used.
     """
     root = config.data.root
-    if root is not None and not Path(root).expanduser().exists():
+    if root is not None and not user_path(root, f"data.root={root}").exists():
         raise ConfigError(f"data.root={root} does not exist.")
+    user_path(config.data.cache, f"data.cache={config.data.cache}")
+    check_tracking(config)
     folder = run_folder(config)
     if config.trainer.resume and not sweeping and UNNAMED.fullmatch(config.run_dir) and not folder.exists():
         raise ConfigError(
@@ -241,8 +245,8 @@ def _check_code(config: Config, builder: str, folder: Path) -> None:
             f"run_dir={config.run_dir} was trained with other code of {builder}: put that code back to go on, or name "
             "another folder."
         )
-    start = Path(config.model.weights or "").expanduser()
-    if config.model.weights is not None and _builder_of(start) == builder and has_other_code(builder, start):
+    start = user_path(config.model.weights) if config.model.weights is not None else None
+    if start is not None and _builder_of(start) == builder and has_other_code(builder, start):
         raise ConfigError(
             f"model.weights={config.model.weights} was trained with other code of {builder}: put that code back, train "
             "it anew, or name its checkpoints/best.npz to take what fits."

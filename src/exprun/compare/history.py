@@ -10,6 +10,7 @@ from rich.table import Table
 
 from exprun.compare.query import Run, holds, read, safe, shown
 from exprun.config.errors import ConfigError, RunError, one_line
+from exprun.config.paths import user_path
 from exprun.locks import file_lock
 from exprun.outputs import LAST, all_runs, last_run, runs_below
 from exprun.tracking.store import OUTPUTS, note_of, tracking_uri, without_password
@@ -35,7 +36,7 @@ def find(name: str) -> Run:
     """
     if name == LAST:
         name = str(last_run())
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if (folder / "config.yaml").exists():
         run = read(folder.resolve())
         if run is None:

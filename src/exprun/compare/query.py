@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from exprun.config.errors import ConfigError, say
+from exprun.config.paths import user_path
 from exprun.config.versions import known_settings
 from exprun.outputs import LAST, all_sweeps, runs_below
 from exprun.run_folder import YAML_LOADER
@@ -87,7 +88,7 @@ def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
 
 def _folders(place: str) -> list[Path]:
     """The folders of runs at or below a place."""
-    root = _last() if place == LAST else Path(place).expanduser().resolve()
+    root = _last() if place == LAST else user_path(place).resolve()
     if not root.is_dir():
         raise ConfigError(f"{place} is no folder; name folders of runs or of sweeps, or `last`.")
     if (root / "config.yaml").exists():

@@ -8,6 +8,7 @@ from typing import Any
 from exprun import metrics as names
 from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, holds
 from exprun.config.errors import ConfigError, RunError, one_line
+from exprun.tracking.accepted import check_uri
 from exprun.tracking.store import repair, tracking_uri, without_password
 
 PAGE = 1000  # runs in one answer: the most a store gives
@@ -35,6 +36,7 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         RunError: the store does not answer.
     """
     place = tracking_uri(uri)
+    check_uri(place, "MLFLOW_TRACKING_URI" if uri is None else "--uri")
     for one in where:
         check_condition(one)
     if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).exists():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from exprun.config.errors import ConfigError
+from exprun.config.paths import user_path
 from exprun.config.schema import GROUPS
 
 
@@ -22,7 +23,7 @@ def config_dirs(config_dir: str | None = None) -> list[Path]:
     shipped = shipped_conf()
     found = []
     if config_dir is not None:
-        found.append(Path(config_dir).resolve())
+        found.append(user_path(config_dir, f"--config-dir {config_dir}").resolve())
         if not found[0].is_dir():
             raise ConfigError(f"--config-dir {config_dir} is not a folder.")
     own = Path.cwd() / "conf"

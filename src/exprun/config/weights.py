@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from exprun.config.errors import ConfigError
+from exprun.config.paths import user_path
 
 HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 SIGNATURES = {".npz": ZIP, ".keras": ZIP, ".h5": HDF5, ".hdf5": HDF5}  # how a file of each ending starts
@@ -18,7 +19,7 @@ def find_weights(place: str) -> Path:
     Raises:
         ConfigError: it does not exist, cannot be read, is of another kind, or is a folder without a checkpoint.
     """
-    path = Path(place).expanduser()
+    path = user_path(place, f"model.weights={place}")
     if path.is_dir():
         path = path / "checkpoints" / "best.npz"
         if not path.exists():

@@ -4,12 +4,12 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from exprun.config.checks import class_numbers
 from exprun.config.errors import ConfigError, DataError
+from exprun.config.paths import user_path
 from exprun.config.schema import Data
 from exprun.data.cache import cached, file_key
 from exprun.data.folder import summary
@@ -94,7 +94,7 @@ def load(data: Data) -> Dataset:
         DataError: files are missing or damaged, or the config asks for what they do not hold.
     """
     source = locate(data)
-    folder = Path(data.cache)
+    folder = user_path(data.cache, f"data.cache={data.cache}")
     key = {
         "name": data.name,
         "content": file_key(source.files, folder / "listings"),

@@ -5,12 +5,12 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from exprun.config.errors import DataError
+from exprun.config.paths import user_path
 from exprun.config.schema import Data
 from exprun.data.decode import SUFFIXES, UnreadableImage, decode_image, upright_size
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
@@ -37,7 +37,7 @@ def locate_folder(data: Data) -> Source:
         DataError: no folder there, no images in it, or classes that differ between the splits.
     """
     assert data.root is not None
-    root = Path(data.root).expanduser()
+    root = user_path(data.root, f"data.root={data.root}")
     if not root.is_dir():
         raise DataError(f"data.root={data.root} is not a folder.")
     left_out: list[LeftOut] = []

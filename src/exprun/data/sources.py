@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from exprun.backend import NO_HOME
 from exprun.config.checks import FACTS
 from exprun.config.errors import DataError, one_line
+from exprun.config.paths import user_path
 from exprun.config.schema import Data
 from exprun.data import palm_vein
 from exprun.data.folder import is_hidden, locate_folder
@@ -99,7 +101,7 @@ def locate(data: Data) -> Source:
 def _folders(data: Data, *names: str) -> list[Path]:
     """Where files of a set may lie: the user's folder, Keras' cache, Debian's place."""
     if data.root is not None:
-        root = Path(data.root).expanduser()
+        root = user_path(data.root, f"data.root={data.root}")
         if not root.exists():
             raise DataError(f"data.root={data.root} does not exist.")
         return [root, *(root / name for name in names)]
@@ -109,11 +111,13 @@ def _folders(data: Data, *names: str) -> list[Path]:
 
 
 def _keras_folder() -> Path:
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+    place = os.environ.get("KERAS_HOME")
+    keras = user_path(place, f"KERAS_HOME={place}") if place else Path(os.path.expanduser("~/.keras"))
+    return keras / "datasets"
 
 
 def _downloads(data: Data) -> Path:
-    return Path(data.cache) / "downloads" / data.name
+    return user_path(data.cache, f"data.cache={data.cache}") / "downloads" / data.name
 
 
 def _download(data: Data, name: str) -> Path:
@@ -121,7 +125,9 @@ def _download(data: Data, name: str) -> Path:
     import pooch
 
     folder, remote = _downloads(data), REMOTES[name]
-    where = f"put {name} into {data.root or _keras_folder()}, or set data.root to its folder"
+    keras = _keras_folder()
+    place = data.root or (folder if keras.is_relative_to(NO_HOME) else keras)
+    where = f"put {name} into {place}, or set data.root to its folder"
     if data.root is not None:
         raise DataError(f"data.root={data.root} has no files of {data.name}: {where}.")
     try:
@@ -311,7 +317,7 @@ def _load_npz(file: Path) -> dict[str, np.ndarray]:
 def _arrays(data: Data) -> Source:
     """`x_train`, `y_train`, and where there are any `x_val`, `y_val`, `x_test`, `y_test` and `classes`."""
     assert data.root is not None
-    root = Path(data.root).expanduser()
+    root = user_path(data.root, f"data.root={data.root}")
     if not root.exists():
         raise DataError(f"data.root={data.root} does not exist.")
     files = [root] if root.is_file() else sorted(f for f in root.glob("*.npy") if not is_hidden(f.name))

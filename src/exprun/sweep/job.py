@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exprun.config.errors import RunError, UserError, one_line, say
+from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
 from exprun.sweep.folder import STOPPED, announced, goes_on, replaced
 
@@ -85,7 +86,7 @@ def _of_sweep(config: "Config", command: str, label: str, number: str, overrides
         config.tracking.tags = {**(config.tracking.tags or {}), **known.tags(overrides)}
         if config.sweep.name == "tuned":
             config.tracking.tags["exprun.stage"] = "tuning" if config.seed == config.sweep.tuning_seed else "compared"
-    folder = Path(config.run_dir).expanduser().absolute()
+    folder = user_path(config.run_dir).absolute()
     sweep = Path(known.folder) if known is not None and known.folder else folder.parent
     if (sweep / STOPPED).exists():
         return _score(float("nan"), "stopped")

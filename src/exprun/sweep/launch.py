@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exprun.config.compose import Composer, forced, quoted
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
+from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
 from exprun.sweep.folder import (
@@ -117,7 +118,7 @@ def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, g
         if not any(word.lstrip("+").startswith(DIR) for word in given):
             return sweep_folder(given, options, rerun)
         named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
-        place = Path(named.hydra.sweep.dir).expanduser().resolve()
+        place = user_path(named.hydra.sweep.dir, f"{DIR}{named.hydra.sweep.dir}").resolve()
         if rerun == "always" and runs_of_sweep(place):
             raise ConfigError(f"{place} holds runs already, and all are to be new: name another folder.")
         remember(place)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from exprun.config.errors import say
+from exprun.config.paths import user_path
 
 OUTPUTS = Path("outputs")
 SQLITE = "sqlite:///"
@@ -125,7 +126,9 @@ def _replace(store: sqlite3.Connection, table: str, column: str, old: str, new: 
 
 def tracking_uri(uri: str | None) -> str:
     """The tracking URI: of the config, of MLFLOW_TRACKING_URI, or the SQLite store under outputs/."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / 'mlflow.db').resolve()}"
+    found = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / 'mlflow.db').resolve()}"
+    home = found.removeprefix(SQLITE)
+    return f"{SQLITE}{user_path(home, found)}" if found != home and home.startswith("~") else found
 
 
 def artifact_root(uri: str) -> str | None:

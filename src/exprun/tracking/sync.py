@@ -8,10 +8,12 @@ from typing import Any
 
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, UserError, one_line
+from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.locks import file_lock
 from exprun.outputs import all_runs
 from exprun.run_folder import name_of, read_config
+from exprun.tracking.accepted import check_uri
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.source import read_environment
@@ -34,9 +36,9 @@ def check_folders(places: Sequence[str]) -> list[Path]:
         ConfigError: one holds no run.
     """
     for place in places:
-        if not (Path(place) / "config.yaml").exists():
+        if not (user_path(place) / "config.yaml").exists():
             raise ConfigError(f"{place} is no folder of a run.")
-    return [Path(place) for place in places]
+    return [user_path(place) for place in places]
 
 
 def sync(folders: Iterable[Path], uri: str | None) -> Iterator[tuple[Path, str]]:
@@ -77,9 +79,10 @@ def _config(folder: Path, uri: str | None, note: dict[str, Any]) -> Config:
     config = read_config(folder)
     if config.tracking.name == "none":
         config = replace(config, tracking=Composer().config(["tracking=mlflow"]).tracking)
-    place = str(uri or note.get("uri") or tracking_uri(config.tracking.uri))
+    place = tracking_uri(uri or note.get("uri") or config.tracking.uri)
     if MASKED in place and without_password(tracking_uri(None)) == place:
         place = tracking_uri(None)
+    check_uri(place, "its store" if uri is None else "--uri")
     path = sqlite_path(place)
     if path is not None and not uri and not path.parent.is_dir():
         raise ConfigError(f"its store was {path}, which is not there any more: give --uri.")

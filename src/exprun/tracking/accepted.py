@@ -1,0 +1,95 @@
+"""What MLflow will refuse, told before anything is trained, and without importing it.
+
+The rules are those of `mlflow.utils.validation` and of the columns of its tables (MLflow 3.17).
+"""
+
+import os
+import posixpath
+import re
+from importlib.metadata import entry_points
+from urllib.parse import urlsplit
+
+from exprun.config.errors import ConfigError
+from exprun.config.schema import Config, settings
+from exprun.tracking.mlflow import flat
+from exprun.tracking.store import tracking_uri, without_password
+
+KEY_LIMIT = 250  # characters of the key of a tag, param or metric
+EXPERIMENT_LIMIT = 256  # characters of an experiment's name, in the table of PostgreSQL; SQLite takes more
+NAME_LIMIT = 250  # characters of a run's name, likewise
+EXAMPLES = "sqlite:////home/me/mlflow.db or http://127.0.0.1:5000"
+
+
+def check_tracking(config: Config) -> None:
+    """Refuse a store, names and tags that MLflow will not take.
+
+    Raises:
+        ConfigError: in one sentence, with what it takes.
+    """
+    tracking = config.tracking
+    if tracking.name != "mlflow":
+        return
+    check_uri(tracking_uri(tracking.uri), "tracking.uri" if tracking.uri else "MLFLOW_TRACKING_URI")
+    for key, text, limit in (
+        ("tracking.experiment", tracking.experiment, EXPERIMENT_LIMIT),
+        ("tracking.run_name", tracking.run_name, NAME_LIMIT),
+    ):
+        if text is not None and len(text) > limit:
+            raise ConfigError(f"{key} has {len(text)} characters, but MLflow takes {limit} at most.")
+    for key in tracking.tags or {}:
+        _check_key(f"The tag {key}", key)
+    if "mlflow.runName" in (tracking.tags or {}):
+        raise ConfigError("The tag mlflow.runName is the name of the run: set tracking.run_name.")
+    for key in flat(settings(config)):
+        _check_key(key, key)
+
+
+def _check_key(shown: str, key: str) -> None:
+    if len(key) > KEY_LIMIT:
+        raise ConfigError(f"{shown[:60]}… has {len(key)} characters, but MLflow takes {KEY_LIMIT} at most.")
+    if not re.fullmatch(r"[/\w.\- :]*", key):
+        raise ConfigError(
+            f"{shown} is no name that MLflow takes: letters, digits, spaces and _ - . : / are allowed in it."
+        )
+    if posixpath.normpath(key) != key or key == "." or key.startswith(("/", "..")):
+        raise ConfigError(f"{shown} is no name that MLflow takes: as a path it would be another.")
+
+
+def check_uri(uri: str, given: str) -> None:
+    """Refuse an address at which MLflow cannot have its runs.
+
+    Args:
+        uri: of the store or the server.
+        given: where it was given: `tracking.uri`, `--uri`.
+
+    Raises:
+        ConfigError: it is a folder, a scheme that MLflow does not know, or incomplete.
+    """
+    shown, scheme = f"{given} is {without_password(uri)}", urlsplit(uri).scheme.lower()
+    engine = scheme.partition("+")[0]
+    if uri == "databricks" or scheme == "databricks" or engine in ("postgresql", "mysql", "mssql"):
+        return
+    if engine == "sqlite":
+        if not re.match(r"sqlite(\+\w+)?:///.", uri) or uri.endswith("/:memory:"):
+            raise ConfigError(f"{shown}, which names no file: after sqlite:// comes its path, for example {EXAMPLES}.")
+    elif scheme in ("http", "https"):
+        if not _has_host(uri):
+            raise ConfigError(f"{shown}, which names no server, for example {EXAMPLES}.")
+    elif re.match(r"[\w.-]+:\d+(/|$)", uri):
+        raise ConfigError(f"{shown}, which lacks its beginning: http://{uri}.")
+    elif scheme in ("", "file") or len(scheme) == 1:  # one letter is a drive of Windows
+        if os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
+            raise ConfigError(
+                f"{shown}, a folder, in which MLflow 3 keeps no runs: use a database or a server, for example "
+                f"{EXAMPLES} (mlflow migrate-filestore takes over the runs of a folder)."
+            )
+    elif scheme not in {plugin.name for plugin in entry_points(group="mlflow.tracking_store")}:
+        raise ConfigError(f"{shown}, which MLflow does not know: use a database or a server, for example {EXAMPLES}.")
+
+
+def _has_host(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is no number, or too large
+        return False
