@@ -50,6 +50,11 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         known = client.get_experiment_by_name(experiment)
         if known is None:
             raise ConfigError(f"There is no experiment {experiment} in {without_password(place)}.")
+        if known.lifecycle_stage == "deleted":
+            raise ConfigError(
+                f"The experiment {experiment} has been deleted in {without_password(place)}; the next run that is "
+                f"logged to it restores it, or mlflow experiments restore --experiment-id {known.experiment_id}."
+            )
         found = [run for run in _all(client, known.experiment_id, condition) if _is_one_of_ours(run)]
         runs = [_run(client, run, len(found) <= DRAWN) for run in found]
     except ConfigError:

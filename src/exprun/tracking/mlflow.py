@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exprun.config.errors import one_line
+from exprun.config.errors import one_line, say
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
 from exprun.locks import file_lock
@@ -35,6 +35,7 @@ BATCH = 1000  # metrics in one call: the most MLflow takes
 HURRY_SECONDS = 5.0  # that the delivery gets after a signal
 TRIES_AFTER_END = 3  # of the delivery
 KEY = "exprun.key"  # tag of a run, chosen before it is made
+DELETED = "deleted"  # stage of what was deleted in MLflow's pages, and can be restored
 PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
 ARTIFACTS = (
     "config.yaml",
@@ -222,6 +223,11 @@ class MlflowTracker:
                 raise
             return None
         run_id = str(run.info.run_id)
+        if run.info.lifecycle_stage == DELETED:
+            _restored(client, client.get_experiment(run.info.experiment_id))
+            if client.get_run(run_id).info.lifecycle_stage == DELETED:
+                client.restore_run(run_id)
+                say(f"warning: the run {self.name} had been deleted in MLflow; it is restored.")
         client.update_run(run_id, status="RUNNING")
         if "exprun.reason" in run.data.tags:
             client.delete_tag(run_id, "exprun.reason")
@@ -232,12 +238,20 @@ class MlflowTracker:
 
     def _retire(self, client: Any, run_id: str) -> None:
         """Take earlier runs out of the sweep in whose place this one was trained anew."""
+        from mlflow.exceptions import MlflowException
+
         for path in (self.folder.parent / REPLACED).glob(f"{self.folder.name}_*"):
             before = note_of(path)
             if before.get("uri") != without_password(self.uri) or "run_id" not in before:
                 continue
-            tags = client.get_run(before["run_id"]).data.tags
-            if "exprun.replaced_by" not in tags:
+            try:
+                run = client.get_run(before["run_id"])
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                continue
+            tags = run.data.tags
+            if "exprun.replaced_by" not in tags and run.info.lifecycle_stage != DELETED:
                 client.set_tag(before["run_id"], "exprun.replaced_by", run_id)
                 for key in {"exprun.sweep", "mlflow.parentRunId"} & set(tags):
                     client.delete_tag(before["run_id"], key)
@@ -261,7 +275,7 @@ class MlflowTracker:
                 found = client.get_experiment_by_name(name)
                 if found is None:
                     raise
-        return str(found.experiment_id)
+        return _restored(client, found)
 
     def _tags(self) -> dict[str, str]:
         found = read_environment(self.folder) or environment(self.folder, self.command, self.config.model.builder)
@@ -336,6 +350,22 @@ class MlflowTracker:
         # The first of two calls may have been late, and its run have come after that of the second.
         self._delete_doubles(client, client.get_run(run_id))
         client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
+
+
+def _restored(client: Any, experiment: Any) -> str:
+    """The identifier of an experiment, which is restored where it had been deleted: its name stays taken."""
+    from mlflow.exceptions import MlflowException
+
+    found = str(experiment.experiment_id)
+    if experiment.lifecycle_stage == DELETED:
+        try:
+            client.restore_experiment(found)
+        except MlflowException:  # another process restored it in the meantime
+            if client.get_experiment(found).lifecycle_stage == DELETED:
+                raise
+        else:
+            say(f"warning: the experiment {experiment.name} had been deleted in MLflow; it is restored, with its runs.")
+    return found
 
 
 def _alone(uri: str) -> contextlib.AbstractContextManager[None]:

@@ -59,6 +59,7 @@ class Parent:
         self.problem = None  # it may have opened late
 
         def end() -> None:
+            self._client, self._run_id = self._tracker.open_run()  # it may have been deleted meanwhile
             for key, value in tags.items():
                 self._client.set_tag(self._run_id, key, value[:5000])
             for file in files:
