@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from exprun import RunResult, run
+from exprun import RunResult, cli, run
 from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.tracking.journal import read
-from tiny import checkpoint, same, tiny
+from tiny import TINY, checkpoint, same, tiny
 
 EXACT = ["trainer.deterministic=true", "augment=cifar", "schedule=constant"]
 
@@ -430,3 +430,10 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(RunError, match="Another process is training"):
             tiny("run_dir=out")
+
+
+def test_the_folder_may_have_hydras_name(tmp_path):
+    assert cli.main([*TINY, "trainer.dry_run=true", "hydra.run.dir=here/it"]) == 0
+    assert (tmp_path / "here/it/config.yaml").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "outputs"]
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["cache"]

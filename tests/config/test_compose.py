@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from exprun.config.checks import check_shape
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError
-from exprun.config.options import options
+from exprun.config.options import options, shipped_conf
 from exprun.sweep import plan
 
 NEEDED = {
@@ -475,3 +475,55 @@ def test_options_can_be_picked_by_a_pattern(composer):
 @pytest.mark.parametrize("override", ["norm=group norm.groups=null", "optim.momentum=null", "tracking.experiment=null"])
 def test_null_is_no_value_for_what_an_option_needs(override):
     assert "needs" in refused(override)
+
+
+def test_hydras_name_of_the_folder_is_ours(composer):
+    assert composer.config(["hydra.run.dir=x"]).run_dir == "x"
+    assert composer.config(["+hydra.run.dir='x y'"]).run_dir == "x y"
+    with pytest.raises(ConfigError, match="run_dir=x would be shared"):
+        composer.jobs(["hydra.run.dir=x", "seed=0,1"], [["run_dir=x", "seed=0"], ["run_dir=x", "seed=1"]])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("hydra.job.chdir=true", "hydra.job.chdir=true is not for exprun"),
+        ("hydra.output_subdir=.hydra", "hydra.output_subdir is not for exprun: the folder of a run has its config"),
+        ("hydra/job_logging=default", "hydra/job_logging is not for exprun: a run writes run.log itself"),
+        ("hydra.job_logging.root.level=INFO", "hydra.job_logging.root.level is not for exprun"),
+        ("hydra.searchpath=[file:///tmp]", "--config-dir DIR adds a folder"),
+    ],
+)
+def test_what_a_run_decides_itself_is_refused(composer, override, said):
+    with pytest.raises(ConfigError, match=said):
+        composer.config([override])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "hydra.job.chdir=false", "hydra.output_subdir=null", "hydra/job_logging=disabled", "hydra.job.name=mine",
+        "hydra.verbose=true", "hydra.sweep.subdir='${hydra.job.num}'", "hydra.searchpath=[]",
+    ],
+)  # fmt: skip
+def test_what_changes_nothing_of_a_run_is_taken(composer, override):
+    assert composer.config([override]).run_dir.startswith("outputs/runs/")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("job: {chdir: true}", "hydra.job.chdir=true is not for"), ("run: {dir: x}", "the folder of a run is run_dir")],
+)
+def test_a_config_file_of_ones_own_is_told_too(tmp_path, text, said):
+    (tmp_path / "conf").mkdir()
+    shipped = (shipped_conf() / "config.yaml").read_text()
+    (tmp_path / "conf/config.yaml").write_text(f"{shipped}\nhydra: {{{text}}}\n")
+    with pytest.raises(ConfigError, match=said):
+        Composer().config([])
+
+
+def test_what_hydra_knows_can_be_used(composer):
+    words = ["model=resnet20", "tracking.run_name=${hydra:runtime.choices.model}-${hydra:job.name}"]
+    assert composer.config(words).tracking.run_name == "resnet20-exprun"
+    jobs = composer.jobs(["seed=0,1"], [[f"seed={n}", "tracking.run_name=run${hydra:job.num}"] for n in (0, 1)])
+    assert [config.tracking.run_name for config in jobs] == ["run0", "run1"]

@@ -4,6 +4,7 @@ Composition is Hydra's. What is ours: the order of the search path (`--config-di
 ships), a check of every override before Hydra sees it, and the schema after it.
 """
 
+import contextlib
 import copy
 import random
 import re
@@ -18,6 +19,7 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -39,6 +41,15 @@ _GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters of Hydra's override grammar:
 _ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # what needs no quotes there
 _FILES: dict[Path, tuple[tuple[int, int, int], ConfigResult | None]] = {}  # as read, each with its file's state
 _HYDRAS: dict[str, ConfigResult] = {}  # files that ship with Hydra, as read
+_RUN_DIR = "hydra.run.dir"
+_RUN_DIR_OF_HYDRA = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}"  # where nobody has set another
+# Settings of Hydra that a run decides itself: how they begin, the values that change nothing, and what to do instead.
+_OWN: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    ("hydra.output_subdir", (None,), "the folder of a run has its config.yaml already"),
+    ("hydra/job_logging", ("none", "disabled"), "a run writes run.log itself"),
+    ("hydra.job_logging", (), "a run writes run.log itself"),
+    ("hydra.searchpath", ([],), "--config-dir DIR adds a folder that is searched first, and conf/ is searched too"),
+)
 _INTERNAL = ("adding node", "full_key", "object_type", "reference_type", "in '")
 
 
@@ -77,7 +88,9 @@ class Composer:
             ConfigError: in one sentence, whatever is wrong with it.
         """
         self.check_overrides(overrides)
-        return typed(self.compose(forced(overrides)), self.overridden(overrides))
+        loaded = self._load(forced(overrides), RunMode.RUN)
+        with _hydra_of(loaded):
+            return typed(self._without_hydra(loaded), self.overridden(overrides))
 
     def dimensions(self, overrides: Sequence[str]) -> dict[str, list[str]] | None:
         """The overrides of a multirun by their keys, each with all its values: `norm`: [`norm=none`, `norm=batch`].
@@ -119,9 +132,11 @@ class Composer:
         master = self._load(forced(given), RunMode.MULTIRUN)
         configs = []
         try:
-            for job in jobs:
-                config = self._without_hydra(self.loader.load_sweep_config(master, forced(job)))
-                configs.append(typed(config, self.overridden(job)))
+            for number, job in enumerate(jobs):
+                loaded = self.loader.load_sweep_config(master, forced(job))
+                loaded.hydra.job.num, loaded.hydra.job.id = number, str(number)
+                with _hydra_of(loaded):
+                    configs.append(typed(self._without_hydra(loaded), self.overridden(job)))
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(self._explain(error, given)) from None
         if "run_dir" in self.overridden(given) and len({config.run_dir for config in configs}) < len(configs):
@@ -149,6 +164,7 @@ class Composer:
         choices = None
         for override in self.parse(overrides):
             if override.is_hydra_override():
+                _check_own(override)
                 continue
             if choices is None:
                 choices = options(self.config_dir)
@@ -214,6 +230,18 @@ class Composer:
 
     @staticmethod
     def _without_hydra(config: DictConfig) -> DictConfig:
+        """The config without Hydra's own node.
+
+        Raises:
+            ConfigError: that node moves runs to another place than `run_dir`.
+        """
+        if config.hydra.job.chdir:
+            raise ConfigError(
+                "hydra.job.chdir=true is not for exprun, whose paths start from the folder it was started in: leave it "
+                "out; run_dir names the folder of the run."
+            )
+        if OmegaConf.to_container(config.hydra.run, resolve=False) != {"dir": _RUN_DIR_OF_HYDRA}:
+            raise ConfigError(f"{_RUN_DIR} is set in a config file, but the folder of a run is run_dir: set that.")
         OmegaConf.set_struct(config, False)
         config.pop("hydra", None)
         return config
@@ -318,6 +346,26 @@ def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = Non
     return found
 
 
+@contextlib.contextmanager
+def _hydra_of(config: DictConfig) -> Iterator[None]:
+    """Put Hydra's settings of a config within reach of `${hydra:…}`, as they are when it is run."""
+    known = HydraConfig.instance()
+    before = known.cfg
+    known.set_config(config)
+    try:
+        yield
+    finally:
+        known.cfg = before
+
+
+def _check_own(override: Override) -> None:
+    """Refuse what would give a run a second log, a second config or another search path."""
+    key = override.key_or_group
+    for start, harmless, instead in _OWN:
+        if key.startswith(start) and (override.is_delete() or override.value() not in harmless):
+            raise ConfigError(f"{key} is not for exprun: {instead}.")
+
+
 def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
     """`raw` without the keys that are marked as still to be given (`???`)."""
     return {
@@ -341,12 +389,14 @@ def passed(overrides: Sequence[str]) -> list[str]:
     """The overrides as Hydra takes them.
 
     `++` before keys inside a setting that is a mapping of its own; quotes around plain text that its grammar
-    does not know, such as letters beyond ASCII; without what is null by default, for which it has no word.
+    does not know, such as letters beyond ASCII; without what is null by default, for which it has no word;
+    `run_dir` in place of its name in Hydra, `hydra.run.dir`.
     """
     inside = {key for key in known_keys() if key.count(".") > 1}
     found = []
     for text in overrides:
         key, equals, value = text.partition("=")
+        key = "run_dir" if key.lstrip("+") == _RUN_DIR else key
         if text in ("experiment=null", "experiment=none"):
             continue
         if _needs_quotes(value):
