@@ -86,7 +86,7 @@ def _train(words: list[str]) -> int:
     from exprun.config.compose import Composer, passed
     from exprun.outputs import with_last_run
 
-    args.overrides = passed(with_last_run(args.overrides))
+    args.overrides = with_last_run(passed(args.overrides))
     composer = Composer(args.config_dir, (args.config_name or "config").removesuffix(".yaml"))
     from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
