@@ -57,8 +57,7 @@ def last_run() -> Path:
     Raises:
         ConfigError: there is none.
     """
-    folders = [folder for folder in all_runs() if (folder / CONFIG).exists()]
-    if not folders:
+    if not (folders := all_runs()):
         raise ConfigError(f"There is no run below {OUTPUTS}/ yet.")
     return max(folders, key=lambda folder: (folder / CONFIG).stat().st_mtime)
 
