@@ -306,3 +306,12 @@ def test_images_come_in_the_order_of_their_paths():
     for name in ("b/2", "a/1", "b/c/1", "0", "b/10"):
         image(f"set/{name}.png")
     assert find_images("set", []) == [f"set/{name}.png" for name in ("0", "a/1", "b/10", "b/2", "b/c/1")]
+
+
+def test_five_files_that_cannot_be_read_are_named_and_the_others_counted():
+    images("set/cat", "set/dog")
+    for number in range(7):
+        Path(f"set/cat/bad{number}.png").write_bytes(b"")
+    lines = load(CONFIG).remarks()
+    assert lines[0] == "skipped set/cat/bad0.png: an empty file"
+    assert lines[5:] == ["skipped 2 more files, all named in the run.log of a run"]

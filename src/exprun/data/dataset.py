@@ -83,7 +83,7 @@ class Dataset:
         lines = [*self.notes, *([summary(self.left_out)] if self.left_out else [])]
         lines += [f"skipped {line}" for line in self.skipped[:SKIPPED]]
         if len(self.skipped) > SKIPPED:
-            lines.append(f"skipped {len(self.skipped) - SKIPPED} more files; run.log names all")
+            lines.append(f"skipped {len(self.skipped) - SKIPPED} more files, all named in the run.log of a run")
         return lines
 
 

@@ -101,12 +101,12 @@ def _eight_bits(image: Image.Image, kind: str | None) -> Image.Image:
 
     Args:
         image: of any mode.
-        kind: its format. Pillow has PPM and PNG in 32 bits too, but within 16.
+        kind: its format. Pillow gives the integers of a PPM 32 bits, and scales them to 0 to 65535.
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.asarray(image, np.float64)
-    if image.mode == "I" and kind not in ("PPM", "PNG"):
+    if image.mode == "I" and kind != "PPM":
         raise UnreadableImage("its integers have no known range: save it with 8 or 16 bits, without a sign")
     if image.mode == "F":
         low, high = values.min(), values.max()
