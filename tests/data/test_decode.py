@@ -112,10 +112,27 @@ def test_half_transparency_is_blended_before_the_image_is_scaled():
     assert (decoded(encoded(white), background="white", size=(3, 3)) == 255).all()
 
 
+def tiff(bits, photometric, body):
+    """A TIFF of 8×8 grey pixels of a kind that Pillow does not write."""
+    tags = {256: 8, 257: 8, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 8, 279: len(body)}
+    entries = b"".join(struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, tags[tag]) for tag in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def twelve_bits(values):
+    """Two values in three bytes."""
+    pairs = values.reshape(-1, 2).astype(int).tolist()
+    return b"".join((one << 12 | two).to_bytes(3, "big") for one, two in pairs)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         lambda: encoded(Image.fromarray((RAMP * 65535).astype(np.uint16))),
+        lambda: tiff(16, 1, (RAMP * 65535).astype("<u2").tobytes()),
+        lambda: tiff(16, 0, ((1 - RAMP) * 65535).astype("<u2").tobytes()),
+        lambda: tiff(12, 1, twelve_bits(RAMP * 4095)),
+        lambda: tiff(8, 0, ((1 - RAMP) * 255).astype(np.uint8).tobytes()),
         lambda: encoded(Image.fromarray((RAMP * 65535).astype(np.uint16)), "TIFF"),
         lambda: b"P5 8 8 65535\n" + (RAMP * 65535).astype(">u2").tobytes(),
         lambda: b"P5 8 8 1023\n" + (RAMP * 1023).astype(">u2").tobytes(),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from exprun.config.errors import one_line
 
@@ -21,6 +22,7 @@ FORMATS = {
     "AVIF": (".avif",),
 }
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of a TIFF, and a value of the second
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 GREYS = {"white": 255, "black": 0}
 HEAD = 512  # bytes that tell what a file is
@@ -57,7 +59,7 @@ def decode_image(file: str, size: tuple[int, int], mode: str, background: str | 
     """
     with _opened(file) as image:
         image.draft(mode, (size[0] * 2, size[1] * 2))  # JPEG decodes straight to a smaller size
-        flat = _on_background(_eight_bits(ImageOps.exif_transpose(image), image.format), background)
+        flat = _on_background(_eight_bits(ImageOps.exif_transpose(image), image), background)
         if flat.mode not in ("1", "L"):
             flat = flat.convert("RGB")  # by which Pillow makes grey of every mode
         flat = flat.convert(mode)
@@ -93,20 +95,20 @@ def _opened(file: str) -> Iterator[Image.Image]:
         raise UnreadableImage(_reason(file, error)) from None
 
 
-def _eight_bits(image: Image.Image, kind: str | None) -> Image.Image:
+def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
     """An image of 16 bits or floating point scaled to 8 bits, which Pillow's own conversion would cut off at 255.
 
     A scale that fits one image alone would make the images of a set differ, so the range has to follow from the
-    format: 0 to 65535, or 0 to 1.
+    format: its number of bits, or 0 to 1.
 
     Args:
         image: of any mode.
-        kind: its format. Pillow gives the integers of a PPM 32 bits, and scales them to 0 to 65535.
+        opened: the same as it was opened, which knows its format and, for a TIFF, its tags.
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.asarray(image, np.float64)
-    if image.mode == "I" and kind != "PPM":
+    if image.mode == "I" and opened.format != "PPM":  # whose integers Pillow scales to 0 to 65535
         raise UnreadableImage("its integers have no known range: save it with 8 or 16 bits, without a sign")
     if image.mode == "F":
         low, high = values.min(), values.max()
@@ -116,8 +118,11 @@ def _eight_bits(image: Image.Image, kind: str | None) -> Image.Image:
             raise UnreadableImage(
                 f"its floating-point values are {low:.4g} to {high:.4g}, not 0 to 1: scale them, or save it with 8 bits"
             )
-    full = 1 if image.mode == "F" else 65535
-    grey = Image.fromarray((values * (255 / full)).clip(0, 255).round().astype(np.uint8))
+    tags = opened.tag_v2 if isinstance(opened, TiffImageFile) else {}
+    full = 1 if image.mode == "F" else 2 ** tags.get(BITS, (16,))[0] - 1
+    pixels = (values * (255 / full)).clip(0, 255).round().astype(np.uint8)
+    # Pillow inverts what has white at 0 in 8 bits alone.
+    grey = Image.fromarray(255 - pixels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else pixels)
     transparent = image.info.get("transparency")
     if transparent is None:
         return grey
