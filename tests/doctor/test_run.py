@@ -1,9 +1,12 @@
 """The doctor of a run: what it finds for each fault, what it leaves alone, and where that is written."""
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from exprun import check
 from exprun.config.errors import RunError
@@ -54,6 +57,49 @@ def test_what_the_splits_lack_is_said_by_check_and_by_the_run(capsys):
     assert note.startswith("Not every class is in every split: there are no validation images of 7 of 10 classes")
     assert note in capsys.readouterr().out
     assert note in (result.run_dir / "run.log").read_text()
+
+
+def pictures(folder, seed):
+    """Ten pictures of each of two classes, as different from each other as photos."""
+    rng = np.random.default_rng(seed)
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for number in range(10):
+            small = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8))
+            small.resize((48, 48), Image.Resampling.BICUBIC).save(folder / name / f"{number}.png")
+
+
+def leaks_in(folder, *more):
+    words = ["data=image_folder", f"data.root={folder}", "data.size=32", "trainer.batch_size=8", *more]
+    found = check.examine(config("doctor=watch", *words), Session())
+    return {f.cause: f.evidence for f in found if f.cause.startswith("leaked")}
+
+
+def test_a_test_folder_that_is_a_copy_of_the_training_folder_is_found(tmp_path):
+    pictures(tmp_path / "train", 0)
+    pictures(tmp_path / "val", 1)
+    pictures(tmp_path / "test", 2)
+    assert leaks_in(tmp_path) == {}
+    shutil.rmtree(tmp_path / "test")
+    shutil.copytree(tmp_path / "train", tmp_path / "test")
+    [(cause, evidence)] = leaks_in(tmp_path).items()
+    assert cause == "leaked-test"
+    pair = re.fullmatch(
+        r"20 of 20 test images \(100%\) are exact copies of training images, such as test/(.*) and train/(.*)\.",
+        evidence,
+    )
+    assert pair[1] == pair[2]
+    for file in (tmp_path / "test").rglob("*.png"):
+        Image.open(file).resize((64, 64)).save(file.with_suffix(".jpg"), quality=80)
+        file.unlink()
+    evidence = leaks_in(tmp_path)["leaked-test"]
+    assert "are nearly the same (but for compression, size or brightness) as training images, such as test/" in evidence
+
+
+def test_a_test_set_that_is_validated_on_is_no_leak(tmp_path):
+    pictures(tmp_path / "train", 0)
+    pictures(tmp_path / "test", 2)
+    assert leaks_in(tmp_path, "data.validation=test") == {}
 
 
 def test_check_calls_classes_by_their_names(tmp_path):

@@ -321,7 +321,9 @@ class Doctor:
     )
     hue: float | None = setting("How far colours are turned, in half turns.", only=WATCH, gt=0, le=1)
     frequent_class: float | None = setting("Share of the most frequent class.", only=WATCH, gt=0, lt=1)
-    leak: float | None = setting("Share of validation images that are trained on.", only=WATCH, ge=0, lt=1)
+    leak: float | None = setting(
+        "Share of validation or test images that an earlier split has too.", only=WATCH, ge=0, lt=1
+    )
     dropout: float | None = setting("Share of units dropped.", only=WATCH, gt=0, lt=1)
     frozen: float | None = setting("Share of weights in layers that do not train.", only=WATCH, gt=0, lt=1)
     norm_batch: int | None = setting("Images in a batch below which batch norm suffers.", only=WATCH, ge=1)

@@ -23,7 +23,7 @@ import numpy as np
 from exprun.data.pool import Allocate, Pool, in_memory
 from exprun.files import write_whole
 
-LAYOUT = 2  # of the entries; another number leaves the old ones unused
+LAYOUT = 3  # of the entries; another number leaves the old ones unused
 ARRAYS = ("images", "labels", "parts")
 DAY = 86_400  # seconds
 PIECE = 2**26  # bytes under one checksum
@@ -136,6 +136,7 @@ def _store(entry: Path, place: Path, pool: Pool) -> None:
             np.save(path, array)
     sums = {name: _sums(getattr(pool, name)) for name in ARRAYS}
     meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint, "sums": sums}
+    meta["files"] = pool.files
     (made / "meta.json").write_text(json.dumps(meta))
     if _open(entry) is None:
         shutil.rmtree(entry, ignore_errors=True)  # damaged
@@ -154,7 +155,7 @@ def _open(entry: Path) -> Pool | None:
             return None
         if any(_sums(array) != meta["sums"][name] for name, array in zip(ARRAYS, (images, labels, parts), strict=True)):
             return None
-        return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"])
+        return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"], meta["files"])
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError):
         return None
 

@@ -60,6 +60,7 @@ class Dataset:
         left_out: what lies among the files of the set and is not read.
         notes: what the splits cannot give that the config asks for, and how a folder was read that could be meant in
             two ways; a sentence each.
+        files: for each image of the pool the file that it was read from; empty where it has none.
     """
 
     train: Split
@@ -71,6 +72,7 @@ class Dataset:
     skipped: list[str]
     left_out: Sequence[LeftOut] = ()
     notes: tuple[str, ...] = ()
+    files: Sequence[str] = ()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -187,6 +189,7 @@ def split(pool: Pool, data: Data) -> Dataset:
         fingerprint=digest.hexdigest(),
         skipped=pool.skipped,
         notes=(*notes, *_split_notes({"training": train, "validation": val, "test": test}, labels, classes)),
+        files=pool.files,
     )
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from PIL import Image
 
-from exprun.config.errors import DataError
+from exprun.config.errors import DataError, printable
 from exprun.config.paths import user_path
 from exprun.config.schema import Data
 from exprun.data.decode import SUFFIXES, UnreadableImage, decode_image, upright_size
@@ -211,7 +211,10 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
         name = classes[min(empty)]
         first = next(text for index, text in sorted(skipped.items()) if found[index][1:] == (name, TRAIN))
         raise DataError(f"None of the training images of class {name} can be read, the first is {first}.")
-    return Pool(images, labels, [plain(name) for name in classes], parts, [skipped[i] for i in sorted(skipped)])
+    below = f"{user_path(data.root or '')}{os.sep}"
+    files = [printable(file.removeprefix(below)) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
+    names, unreadable = [plain(name) for name in classes], [skipped[i] for i in sorted(skipped)]
+    return Pool(images, labels, names, parts, unreadable, files=files)
 
 
 def _common_size(files: list[str]) -> tuple[int, int]:

@@ -24,6 +24,7 @@ class Pool:
         parts: for each image 0 training, 1 validation, 2 test, by the set's own division; uint8.
         skipped: files that could not be read, with the reason.
         fingerprint: SHA-256 of images, labels and parts, in hex.
+        files: for each image the file that it was read from, below the set's folder; empty where it has none.
     """
 
     images: np.ndarray
@@ -32,6 +33,7 @@ class Pool:
     parts: np.ndarray
     skipped: list[str] = field(default_factory=list)
     fingerprint: str = ""
+    files: list[str] = field(default_factory=list)
 
 
 class LeftOut(NamedTuple):

@@ -21,10 +21,11 @@ from exprun.config.schema import Doctor as Limits
 from exprun.config.schema import strictly
 from exprun.doctor import data, graph, task
 from exprun.doctor.curves import Epoch
-from exprun.doctor.data import Images, digests
+from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject, examine, examine_data, examine_several, said
 from exprun.doctor.finding import Diagnosis, Finding
 from exprun.doctor.guess import guess_of
+from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
 from exprun.doctor.record import first_rows, passed

@@ -1,6 +1,5 @@
 """Checks of images and labels, before any network sees them; NumPy alone."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from exprun.doctor.finding import Finding
 
 SIDE = 16  # pixels to which images are reduced for the probe
 PATCHES, PATCH = 96, 3  # random filters of the probe, and their size
-DIGESTED = 200 * 2**20  # bytes of images that are compared between splits
 TOO_FREQUENT = 0.8  # share of a class beside which a probe can hardly be better than guessing
 LEAST_ANSWERS = 30  # fewer held-out images cannot tell
 LEAST_IMAGES, FOLDS = 90, 5  # of a probe
@@ -179,21 +177,6 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
 
 
-def check_leak(train: Images, val: Images, limits: Doctor) -> Iterator[Finding]:
-    """Images of the training set that are in the validation set too, bit by bit."""
-    known = set(train.digests)
-    shared = sum(digest in known for digest in val.digests) / max(1, len(val.digests))
-    assert limits.leak is not None
-    if shared > limits.leak:
-        yield Finding(
-            "leaked-validation",
-            "warning",
-            "validation images",
-            f"{shared:.0%} of {len(val.digests):,} validation images are exact copies of training images.",
-            numbers={"share": shared},
-        )
-
-
 def check_split(train: Images, val: Images, names: Sequence[str] = ()) -> Iterator[Finding]:
     """Validation images of classes that are hardly trained on.
 
@@ -306,12 +289,6 @@ def check_order(batches: Iterable[np.ndarray | None]) -> Iterator[Finding]:
             f"class has more than {top:.0%}.",
             numbers={"share": float(np.mean(tops)), "overall": top},
         )
-
-
-def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
-    """What tells images apart bit by bit, of as many of `rows` as fit into `DIGESTED` bytes."""
-    most = max(1, DIGESTED // max(1, images[0].nbytes))
-    return tuple(hashlib.blake2b(images[row].tobytes(), digest_size=12).digest() for row in rows[:most])
 
 
 def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:

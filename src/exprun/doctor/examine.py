@@ -12,6 +12,7 @@ import tensorflow as tf
 from exprun.config.schema import Doctor
 from exprun.doctor import data, graph, pace, signal, task
 from exprun.doctor.finding import Finding
+from exprun.doctor.leaks import Prints, check_leaks
 from exprun.doctor.objective import Objective
 from exprun.doctor.pace import Pace
 from exprun.doctor.record import Pass, first_rows, passed, passed_back
@@ -36,6 +37,7 @@ class Subject:
         loaded: names of layers whose weights come from elsewhere.
         says_accuracy: whether an accuracy is measured.
         classes: names, in the order of the labels; empty where unknown.
+        looked_up: the prints of all splits; None where no more is known of them than `train` and `val` hold.
     """
 
     model: Any
@@ -50,6 +52,14 @@ class Subject:
     says_accuracy: bool = True
     class_weights: np.ndarray | None = None
     classes: Sequence[str] = ()
+    looked_up: Callable[[], list[Prints]] | None = None
+
+    def prints(self) -> list[Prints]:
+        """What the images of each split are recognised by, training first."""
+        if self.looked_up is not None:
+            return self.looked_up()
+        parts = [("training", self.train), ("validation", self.val)]
+        return [Prints(name, part.digests) for name, part in parts if part is not None]
 
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
@@ -109,7 +119,7 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     elif val is not None:
         yield lambda: data.check_scaling(train.inputs, val.inputs, False, limits)
     if val is not None:
-        yield lambda: data.check_leak(train, val, limits)
+        yield lambda: check_leaks(subject.prints(), limits)
         yield lambda: data.check_split(train, val, subject.classes)
         yield lambda: data.check_range(train, val)
         yield lambda: data.check_refitted(train, val)

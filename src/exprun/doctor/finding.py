@@ -105,7 +105,7 @@ CAUSES = {
         "What is the same in all images cannot tell classes apart.",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
         "print x.min() and x.max(), and plot a few images just before fit.",
-        ("*", "shuffled-labels", "vanishing-signal", "leaked-validation"),
+        ("*", "shuffled-labels", "vanishing-signal", "leaked-validation", "leaked-test"),
     ),
     "label-encoding": Cause(
         "Sparse losses take class numbers (3); other losses for classes take one-hot rows (0, 0, 0, 1).",
@@ -143,6 +143,11 @@ CAUSES = {
     "leaked-validation": Cause(
         "The validation score is then too good: it measures memory.",
         "Kapoor & Narayanan 2023, doi:10.1016/j.patter.2023.100804",
+        "remove duplicates, then split, then augment.",
+    ),
+    "leaked-test": Cause(
+        "The test score is then too good: it measures memory.",
+        "Barz & Denzler 2020, arXiv:1902.00423",
         "remove duplicates, then split, then augment.",
     ),
     "class-imbalance": Cause(

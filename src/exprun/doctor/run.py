@@ -12,10 +12,11 @@ from exprun.config.errors import RunError
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.doctor.curves import Epoch
-from exprun.doctor.data import Images, digests
+from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, said
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.guess import guess_of
+from exprun.doctor.leaks import Prints, digests, prints_of
 from exprun.doctor.objective import probed
 from exprun.doctor.overfit import check_overfit
 from exprun.doctor.pace import Pace
@@ -67,7 +68,16 @@ def subject_of(config: Config, dataset: Dataset, assembly: "Assembly", steps_per
         config.data.class_weights != "none",
         frozenset(assembly.loaded),
         classes=dataset.classes,
+        looked_up=lambda: _prints(dataset),
     )
+
+
+def _prints(dataset: Dataset) -> list[Prints]:
+    """What the images of each split are recognised by; a test set that validation chooses on is not told apart."""
+    parts = [("training", dataset.train), ("validation", dataset.val)]
+    if dataset.test is not None and not np.array_equal(dataset.test.rows, dataset.val.rows):
+        parts.append(("test", dataset.test))
+    return [prints_of(name, part.images, part.rows, dataset.files) for name, part in parts]
 
 
 def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images:
@@ -76,7 +86,7 @@ def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images
     pixels = split.images[order[:sample]]
     counts = np.bincount(split.row_labels, minlength=classes)
     labels = split.labels[order[:sample]].astype(np.int32)
-    return Images(_scaled(pixels, scaling), counts, pixels, labels, digests(split.images, order))
+    return Images(_scaled(pixels, scaling), counts, pixels, labels, digests(split.images, order[:sample]))
 
 
 def _scaled(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
