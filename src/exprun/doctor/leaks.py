@@ -20,7 +20,7 @@ ALIKE, FINELY_ALIKE = (
     0.9,
 )  # correlation of the thumbnails of two images that are nearly the same, and of fine ones
 NEIGHBOURS, CLOSER = 3, 0.1  # the one found has less than this share of the distance to the third nearest
-ASKED, BLOCK = 2000, 256  # images of a split for which a like is looked for, and how many at once
+ASKED, BLOCK = 1000, 256  # images of a split for which a like is looked for, and how many at once
 LEAST_COPIES = 3  # where not all images are compared
 
 
