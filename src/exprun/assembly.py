@@ -76,9 +76,13 @@ def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Sessi
 
 def _prepare_process(config: Config) -> None:
     """Import TensorFlow, and set what it sets once a process."""
-    backend.prepare()
+    backend.prepare(config.trainer.deterministic)
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
+
+    from exprun.trainer.device import set_threads
+
+    set_threads(config.trainer)
 
     if config.trainer.deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -224,6 +224,7 @@ class _Story:
 
         from exprun.tracking.journal import Journal
         from exprun.trainer.checkpoint import Checkpoints
+        from exprun.trainer.device import computing
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
         from exprun.trainer.memory import available, check_batch
@@ -268,6 +269,7 @@ class _Story:
                 first_step=loop.state.step,
                 data_fingerprint=dataset.fingerprint,
                 weights_fingerprint=_digest(find_weights(config.model.weights)) if config.model.weights else "",
+                computing=computing(),
             )
         )
         signals.training = True  # and beyond: what is trained is also recorded

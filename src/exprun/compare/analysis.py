@@ -29,6 +29,13 @@ ALIKE = {
     "tensorflow": "version of TensorFlow",
     "keras": "version of Keras",
 }
+# On what the bits of a result depend beside, by its name for a person; the figures of a run differ as by another seed.
+COMPUTING = {
+    "intra_op_threads": "threads an operation",
+    "onednn": "oneDNN",
+    "instructions": "instructions",
+    "variables": "variables",
+}
 Levels = tuple[str, ...]
 
 
@@ -342,6 +349,8 @@ def _unfair(
         if len(values) > 1 and not _follows(ended, key, factors):
             known = [_short(value) if value or key != "changes" else "none" for value in values]
             yield f"The runs differ in their {name}: {_list(sorted(known))}."
+    if apart := [f"{name} ({told})" for key, name in COMPUTING.items() if (told := _apart(ended, key))]:
+        yield f"The runs were not computed alike, which changes figures as another seed does: {', '.join(apart)}."
     steps = {int(run.history[-1]["step"]) for run in ended if run.history}
     if len(steps) > 1:
         yield f"The runs took different numbers of steps: {_list(f'{step:,}' for step in sorted(steps))}."
@@ -363,6 +372,18 @@ def _unfair(
             yield f"The optimisers were not tuned: each was run at one learning rate ({tried})."
     if "best" in figure:
         yield f"{figure} is the best of all epochs, which favours settings whose figures jump about."
+
+
+def _apart(runs: Sequence[Run], key: str) -> str:
+    """In what runs differ that recorded something of the environment; empty where they do not."""
+    values = {run.environment[key] for run in runs if key in run.environment}
+    if len(values) < 2:
+        return ""
+    if key != "instructions":
+        return _list(value or "none" for value in sorted(values))
+    kinds = [frozenset(value.split()) for value in values]
+    shared, all_of_them = kinds[0].intersection(*kinds), kinds[0].union(*kinds)
+    return f"not all have {_list(sorted(all_of_them - shared))}"
 
 
 def _follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:

@@ -15,6 +15,8 @@ from exprun.locks import file_lock
 from exprun.outputs import LAST, all_runs, last_run, runs_below
 from exprun.tracking.store import OUTPUTS, note_of, tracking_uri, without_password
 
+MISSING = "–"  # in place of a value that a run has not
+
 
 def find_all(where: Sequence[str]) -> list[Run]:
     """All runs below `outputs/`, and those elsewhere that were started from here, the newest first.
@@ -95,7 +97,7 @@ def differences(first: Run, second: Run) -> list[tuple[str, ...]]:
     found = []
     for kind, a, b in (("", first.config, second.config), ("environment.", first.environment, second.environment)):
         for key in dict.fromkeys([*a, *b]):
-            values = [shown(of[key]) if key in of else "–" for of in (a, b)]
+            values = [shown(of[key]) if key in of else MISSING for of in (a, b)]
             if values[0] != values[1] and key not in ("run_dir", "command"):
                 found.append((f"{kind}{key}", *values))
     return found
@@ -128,10 +130,13 @@ def show_repeated(before: Run, now: Run) -> None:
     for name in apart:
         out.print(safe(f"  {name:24} {before.metrics[name]:.5g} before, {now.metrics[name]:.5g} now"))
     others = [(key.removeprefix("environment."), a, b) for key, a, b in differences(before, now) if "environ" in key]
+    others = [row for row in others if MISSING not in row]  # of what an older version did not record nothing is known
     told = "; ".join(f"{key} was {a or 'none'}, not {b or 'none'}" for key, a, b in others)
     if told:
         out.print(safe(f"What was another: {told}."))
-    elif before.config.get("trainer.deterministic") is not True:
+    elif before.config.get("trainer.deterministic") is True:
+        out.print("Nothing known was another.")
+    else:
         out.print("Nothing known was another: trainer.deterministic=true makes runs repeat in every bit.")
 
 

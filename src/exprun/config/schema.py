@@ -369,6 +369,13 @@ class Trainer:
     jit: bool | Literal["auto"] = setting("Compile with XLA; auto: on GPUs only.", "auto")
     resident: bool | Literal["auto"] = setting("Keep the whole set on the device; auto: when it fits.", "auto")
     deterministic: bool = setting("The same bits at each repetition on the same machine.", False)
+    threads: int | None = setting(
+        "Threads that share an operation; null: one for each core that the process may use, or, where the run is "
+        "deterministic, for each core of the machine.",
+        None,
+        ge=1,
+        le=1024,
+    )
     checkpoint: bool = setting("Write last and best weights.", True)
     resume: bool = setting("Go on from the checkpoint in run_dir.", False)
     overfit_batch: bool = setting("Train on one batch only: a network that cannot learn it has a fault.", False)

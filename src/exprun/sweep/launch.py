@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exprun import backend
 from exprun.config.compose import Composer, forced, quoted
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
 from exprun.config.paths import user_path
@@ -273,5 +274,6 @@ def _open_parent(
         from exprun.logs import logging_to
 
         with logging_to(folder / "sweep.log"):
+            backend.prepare(config.trainer.deterministic)
             import tensorflow  # noqa: F401  # the jobs need it anyway, and the store is opened meanwhile
     return parent

@@ -44,6 +44,7 @@ class Environment:
                 "weights_fingerprint": event.weights_fingerprint,
                 "parameters": str(event.parameters),
                 "steps": str(event.total_steps),
+                **event.computing,
             }
             write_whole(self.folder / FILE, json.dumps(found, indent=1))
 

@@ -9,9 +9,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from exprun.config.errors import RunError
+from exprun.config.errors import RunError, say
 from exprun.config.schema import Trainer
 from exprun.kernels import SPLIT
+from exprun.trainer.memory import control_groups
+
+VECTORS = ("sse4", "avx", "amx", "fma", "asimd", "sve", "bf16", "i8mm")  # how such instructions' flags begin
+# How environment variables begin by which oneDNN, XLA and cuDNN compute otherwise.
+VARIABLES = ("ONEDNN_", "DNNL_", "TF_ONEDNN_", "TF_SET_ONEDNN_", "TF_XLA_", "XLA_FLAGS", "TF_CUDNN_", "NVIDIA_TF32_")
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,96 @@ def _flags() -> set[str]:
     return set(_cpu_info("flags").split())
 
 
+def set_threads(config: Trainer) -> None:
+    """Fix the threads that share an operation, on which the order of its sums depends, before TensorFlow starts.
+
+    A deterministic run takes one for each core of the machine, whatever the process may use and the environment says.
+
+    Raises:
+        RunError: TensorFlow has started in this process with another number than `trainer.threads`.
+    """
+    wanted = config.threads or (os.cpu_count() if config.deterministic else None)
+    if wanted is None:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(wanted)
+    except RuntimeError:
+        before = _intra_op_threads()
+        if config.threads not in (None, before):
+            raise RunError(
+                f"TensorFlow has started in this process with {before} threads an operation, so trainer.threads="
+                f"{config.threads} needs a command of its own."
+            ) from None
+        if before != wanted:
+            say(
+                f"TensorFlow has started in this process with {before} threads an operation, not the {wanted} of a "
+                "deterministic run: the bits may differ from those of a run by itself."
+            )
+
+
+def computing() -> dict[str, str]:
+    """What the bits of a result depend on beside config, code and data, and the cores, on which its time depends."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    inter = tf.config.threading.get_inter_op_parallelism_threads() or _positive("TF_NUM_INTEROP_THREADS")
+    return {
+        "cores": f"{_usable_cores():g}",
+        "intra_op_threads": str(_intra_op_threads()),
+        "inter_op_threads": str(inter or _allowed_cores()),
+        "onednn": "on" if _pywrap_util_port.IsMklEnabled() else "off",
+        "instructions": " ".join(flag for flag in sorted(_flags()) if flag.startswith(VECTORS)),
+        "variables": " ".join(f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith(VARIABLES)),
+    }
+
+
+def _intra_op_threads() -> int:
+    """As TensorFlow decides: what the process has set, then the environment, then the cores that it may use."""
+    set_here = tf.config.threading.get_intra_op_parallelism_threads()
+    return set_here or _positive("TF_NUM_INTRAOP_THREADS") or _allowed_cores()
+
+
+def _positive(variable: str) -> int:
+    """A number from the environment; 0 where there is none above 0."""
+    try:
+        return max(0, int(os.environ.get(variable, "")))
+    except ValueError:
+        return 0
+
+
+def _allowed_cores() -> int:
+    """The cores on which the system lets this process run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _usable_cores(root: Path = Path("/")) -> float:
+    """The same, and no more than the processor time that a container gets.
+
+    Args:
+        root: of the file system that is asked.
+    """
+    found = [float(_allowed_cores())]
+    for folder in control_groups("cpu", root):
+        try:
+            if (folder / "cpu.max").exists():
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            if float(quota) > 0:  # `max` is no number
+                found.append(float(quota) / float(period))
+        except (OSError, ValueError):
+            continue
+    return min(found)
+
+
 def _describe(gpus: list[Any], replicas: int) -> str:
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     else:
-        name = f"CPU ({_cpu_info('model name') or platform.machine()}, {os.cpu_count()} cores)"
+        usable, there = _usable_cores(), os.cpu_count() or 1
+        cores = f"{usable:g} of {there} cores" if usable < there else f"{there} cores"
+        name = f"CPU ({_cpu_info('model name') or platform.machine()}, {cores})"
     return name if replicas == 1 else f"{replicas} × {name}"
 
 

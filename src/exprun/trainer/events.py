@@ -18,6 +18,7 @@ class RunStarted:
     first_step: int
     data_fingerprint: str
     weights_fingerprint: str = ""  # SHA-256 of the file of `model.weights`
+    computing: dict[str, str] = field(default_factory=dict)  # threads, cores, oneDNN, instructions
 
 
 @dataclass(frozen=True)

@@ -42,23 +42,34 @@ def available(root: Path = Path("/")) -> int | None:
 
 def _limits(root: Path) -> Iterator[int]:
     """Those of the control groups that this process is in, from its own up."""
+    for folder in control_groups("memory", root):
+        for name in LIMITS:
+            try:
+                yield int((folder / name).read_text())  # `max` is no number
+            except (OSError, ValueError):
+                continue
+
+
+def control_groups(controller: str, root: Path = Path("/")) -> Iterator[Path]:
+    """The folders of the control groups that this process is in, from its own up.
+
+    Args:
+        controller: `memory` or `cpu`, for the first version of control groups.
+        root: of the file system that is asked.
+    """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "memory"):
+        if controllers and controller not in controllers.split(","):
             continue
         place = root / "sys/fs/cgroup" / controllers
         for folder in (place / path.lstrip("/"), *(place / path.lstrip("/")).parents):
             if folder == place.parent:
                 break
-            for name in LIMITS:
-                try:
-                    yield int((folder / name).read_text())  # `max` is no number
-                except (OSError, ValueError):
-                    continue
+            yield folder
 
 
 def needed(model: Any, precision: str) -> int:
