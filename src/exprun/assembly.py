@@ -76,7 +76,7 @@ def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Sessi
 
 def _prepare_process(config: Config) -> None:
     """Import TensorFlow, and set what it sets once a process."""
-    backend.prepare(config.trainer.deterministic)
+    backend.load(config.trainer.deterministic)
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
 

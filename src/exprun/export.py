@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun import backend
 from exprun.compare.query import Run, shown
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
@@ -85,6 +86,7 @@ def network(run: Run) -> tuple[Any, Interface]:
 
 
 def _built(config: Config, interface: Interface, weights: Path) -> Any:
+    backend.load()
     import keras
 
     from exprun.fault import inject, injected

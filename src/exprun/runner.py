@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig
 
+from exprun import backend
 from exprun.assembly import assemble
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, RunError, UserError, one_line, say
@@ -127,6 +128,7 @@ def run(
         Killed: a signal ended it; what was done is recorded.
     """
     config, overrides = _checked(config)
+    backend.check_keras()
     before = preflight(config)
     folder = run_folder(config)
     session = session or Session()

@@ -274,6 +274,5 @@ def _open_parent(
         from exprun.logs import logging_to
 
         with logging_to(folder / "sweep.log"):
-            backend.prepare(config.trainer.deterministic)
-            import tensorflow  # noqa: F401  # the jobs need it anyway, and the store is opened meanwhile
+            backend.load(config.trainer.deterministic)  # the jobs need it anyway, and the store is opened meanwhile
     return parent
