@@ -37,10 +37,10 @@ def _ui(words: list[str]) -> int:
     """Serve MLflow's UI of the store, on this machine's loopback interface unless told otherwise."""
     import errno
     import ipaddress
-    import signal
     import socket
     import subprocess
 
+    from exprun.signals import Signals
     from exprun.tracking.store import OUTPUTS, artifact_root, repair, tracking_uri, without_password
 
     parser = Parser(prog="python -m exprun ui", description="Serve MLflow's UI of the runs logged here.")
@@ -93,15 +93,20 @@ def _ui(words: list[str]) -> int:
             "password.",
             flush=True,
         )
-    with open(log, "w") as file:
-        # In a session of its own, so that Ctrl-C reaches only this process, which ends the server in one piece.
-        server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    # Its runners of jobs are seven more processes, for what MLflow does with language models.
+    env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+    guard = [sys.executable, "-m", "exprun.guard", *command]
+    with open(log, "w") as file, Signals():
+        # In a session of its own, so that what a terminal sends reaches this process alone.
+        server = subprocess.Popen(
+            guard, stdin=subprocess.PIPE, stdout=file, stderr=file, env=env, start_new_session=True
+        )
         try:
             code = server.wait()
-        except KeyboardInterrupt:
-            os.killpg(server.pid, signal.SIGTERM)
+        finally:
+            assert server.stdin is not None
+            server.stdin.close()
             server.wait()
-            return 130
     raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
 
 

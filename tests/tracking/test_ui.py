@@ -1,20 +1,39 @@
-"""`python -m exprun ui`: who can reach it, and what it says of that."""
+"""`python -m exprun ui`: who can reach it, what it says of that, and that nothing of it is left, however it ends."""
 
+import contextlib
+import fcntl
+import io
 import os
+import pty
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from exprun import cli
+from exprun import backend, cli, guard
 from faults.common import plain_signals
 from servers import free_port
+
+MARK = "EXPRUN_TEST_MARK"  # variable by which all that a test started is found
+# Stands for MLflow: a process that serves, below one that waits for it.
+FAKE = """
+import signal, socket, subprocess, sys
+
+port = sys.argv[sys.argv.index("--port") + 1]
+if sys.argv[1] == "server":
+    sys.exit(subprocess.call([sys.executable, __file__, "work", "--port", port]))
+with socket.create_server(("127.0.0.1", int(port))) as listener:
+    while True:
+        listener.accept()[0].close()
+"""
+CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129, "SIGQUIT": -3, "SIGKILL": -9}
 
 
 def reached(host: str, port: int) -> bool:
@@ -22,10 +41,65 @@ def reached(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
+def marked(mark: str) -> dict[str, str]:
+    """The command lines of the processes that have the mark, by their numbers."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            command = (place / "cmdline").read_text().replace("\0", " ")
+            if command and f"{MARK}={mark}" in (place / "environ").read_text(errors="replace").split("\0"):
+                found[place.name] = command
+    return found
+
+
+def until(holds, process: subprocess.Popen | None = None) -> None:
+    while not holds():
+        assert process is None or process.poll() is None, Path("outputs/ui.log").read_text()
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def store(tmp_path):
     (tmp_path / "outputs").mkdir()
     sqlite3.connect(tmp_path / "outputs" / "mlflow.db").close()
+
+
+@pytest.fixture
+def mark(tmp_path, monkeypatch):
+    """What a test has started is ended with it."""
+    monkeypatch.setenv(MARK, tmp_path.name)
+    yield tmp_path.name
+    for number in marked(tmp_path.name).keys() - {str(os.getpid())}:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(number), signal.SIGKILL)
+
+
+def put(tmp_path: Path, program: str) -> None:
+    """Put a program in the place of MLflow, in this folder."""
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "__init__.py").touch()
+    (tmp_path / "mlflow" / "__main__.py").write_text(program)
+
+
+@pytest.fixture
+def fake(tmp_path, store):
+    put(tmp_path, FAKE)
+
+
+def serving(port: int, *words: str, **how) -> subprocess.Popen:
+    """The pages, when they answer."""
+    command = [sys.executable, "-m", "exprun", "ui", "--port", str(port), *words]
+    process = subprocess.Popen(command, text=True, **{"preexec_fn": plain_signals} | how)
+    until(lambda: reached("127.0.0.1", port), process)
+    return process
+
+
+def nothing_is_left(mark: str, port: int) -> None:
+    until(lambda: not marked(mark))
+    with socket.socket() as probe:  # without SO_REUSEADDR where nobody was connected
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        probe.listen()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +112,7 @@ def test_it_is_for_this_machine_unless_told_otherwise_and_says_what_that_means(
 
     def ends_at_once(command, **_):
         started.append(command)
-        return SimpleNamespace(wait=lambda: 0)
+        return SimpleNamespace(wait=lambda: 0, stdin=io.BytesIO())
 
     monkeypatch.setattr(subprocess, "Popen", ends_at_once)
     assert cli.main(["ui", "--port", str(free_port()), *words]) == 1
@@ -47,21 +121,100 @@ def test_it_is_for_this_machine_unless_told_otherwise_and_says_what_that_means(
     assert ("Whoever reaches" in capsys.readouterr().out) is warned
 
 
+@pytest.mark.parametrize("name", CODES)
+def test_a_signal_ends_all_of_it(fake, mark, name):
+    port = free_port()
+    process = serving(port, stderr=subprocess.PIPE)
+    assert len(marked(mark)) == 4  # itself, its guard, and two of the server
+    process.send_signal(signal.Signals[name])
+    _, said = process.communicate()
+    assert process.returncode == CODES[name]
+    assert said == (f"exprun: stopped by {name}.\n" if CODES[name] > 0 else "")
+    nothing_is_left(mark, port)
+
+
+def test_a_terminal_that_is_closed_ends_all_of_it(fake, mark):
+    ours, its = pty.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), its)
+
+    def begin():
+        plain_signals()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    port = free_port()
+    process = serving(port, preexec_fn=begin, start_new_session=True, **streams)
+    os.close(its)
+    os.close(ours)
+    process.wait()
+    nothing_is_left(mark, port)
+
+
+def test_a_server_that_ends_by_itself_is_told(store, tmp_path, capsys):
+    put(tmp_path, "import sys; sys.exit(7)")
+    assert cli.main(["ui", "--port", str(free_port())]) == 1
+    assert "MLflow's server ended with code 7; its log is outputs/ui.log." in capsys.readouterr().err
+
+
+def test_what_does_not_listen_to_a_signal_is_killed(mark, tmp_path, monkeypatch):
+    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w'); time.sleep(1000)"
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        until(Path("ready").exists)
+        os._exit(0)  # and with it goes its end of the pipe
+    os.close(write)
+    assert guard.guard([sys.executable, "-c", deaf], read) == -signal.SIGKILL
+    os.waitpid(child, 0)
+    os.close(read)
+    assert str(os.getpid()) not in marked(mark)  # whose environment is that of its start
+    until(lambda: not marked(mark))
+
+
+def test_the_server_gets_no_runners_of_jobs_and_reports_to_nobody(store, monkeypatch):
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.delenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", raising=False)
+    started = []
+
+    def ends_at_once(_, env, **__):
+        started.append(env)
+        return SimpleNamespace(wait=lambda: 0, stdin=io.BytesIO())
+
+    monkeypatch.setattr(subprocess, "Popen", ends_at_once)
+    cli.main(["ui", "--port", str(free_port())])
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "true")
+    cli.main(["ui", "--port", str(free_port())])
+    assert [env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] for env in started] == ["false", "true"]
+    assert [env["MLFLOW_DISABLE_TELEMETRY"] for env in started] == ["true", "true"]
+
+
+def test_mlflow_reports_to_nobody(monkeypatch):
+    from mlflow.telemetry.utils import is_telemetry_disabled
+
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("mlflow.telemetry.utils._IS_IN_CI_ENV_OR_TESTING", False)
+    assert not is_telemetry_disabled()
+    backend.prepare()
+    assert is_telemetry_disabled()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("everywhere", [False, True])
-def test_a_real_server_listens_where_it_says(store, tmp_path, everywhere):
+def test_a_real_server_listens_where_it_says(store, mark, everywhere):
     port = free_port()
-    words = ["--host", "0.0.0.0"] if everywhere else []
-    command = [sys.executable, "-m", "exprun", "ui", "--port", str(port), *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=plain_signals)
-    try:
-        end = time.monotonic() + 120
-        while not reached("127.0.0.1", port):
-            assert process.poll() is None, Path("outputs/ui.log").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.2)
-        assert reached("127.0.0.2", port) is everywhere
-    finally:
-        os.kill(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
-    assert not reached("127.0.0.1", port)
+    process = serving(port, *(["--host", "0.0.0.0"] if everywhere else []), stdout=subprocess.PIPE)
+    assert reached("127.0.0.2", port) is everywhere
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+    nothing_is_left(mark, port)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CODES)
+def test_a_signal_ends_all_of_a_real_server(store, mark, name):
+    port = free_port()
+    process = serving(port, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert len(marked(mark)) == 4, marked(mark)
+    process.send_signal(signal.Signals[name])
+    assert process.wait() == CODES[name]
+    nothing_is_left(mark, port)
