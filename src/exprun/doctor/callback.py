@@ -1,12 +1,12 @@
 """The doctor of any Keras script: `model.fit(…, callbacks=[exprun.doctor.Doctor()])`."""
 
 import contextlib
+import functools
 import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 import yaml
 from pydantic import TypeAdapter
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from exprun.config.options import shipped_conf
 from exprun.config.schema import Doctor as Limits
@@ -29,6 +28,9 @@ from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
 from exprun.doctor.record import first_rows, passed
+from exprun.doctor.states import undrawn
+from exprun.doctor.tap import Tap
+from exprun.doctor.trainable import Trainable
 from exprun.doctor.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -84,110 +86,6 @@ class Seen:
             self.weights.append(weights.reshape(-1))
 
 
-class _Tap:
-    """Copies what a model's own step gets into variables, where a callback can read it.
-
-    The step is traced with the copy in front of it, so what it computes stays the same.
-
-    Args:
-        model: a Keras model, compiled.
-        name: `train` or `test`.
-    """
-
-    def __init__(self, model: Any, name: str) -> None:
-        self.model, self.name = model, name
-        self.inputs: Any = None
-        self.labels: Any = None
-        self.weights: Any = None
-        self.arrived: Any = None  # when the batch was there, in seconds since the epoch, where a graph may ask
-        self.weighted = False
-        self.several = False  # inputs
-        # XLA takes no variable of changing shape, so there the copy goes around what it compiles.
-        self.attribute = "_make_function" if getattr(model, "jit_compile", False) else f"{name}_step"
-        self.inner = getattr(model, self.attribute)
-        setattr(model, self.attribute, self._made if self.attribute == "_make_function" else self.take)
-        setattr(model, f"{name}_function", None)
-
-    def remove(self) -> None:
-        """Leave the model as it was."""
-        vars(self.model).pop(self.attribute, None)
-        setattr(self.model, f"{self.name}_function", None)
-
-    def take(self, data: Any) -> Any:
-        """Take the model's step."""
-        self._copy(data)
-        return self.inner(data)
-
-    def _made(self, step: Any) -> Any:
-        """The function of a step, made as Keras makes it, the copy outside of what XLA compiles."""
-        if getattr(step, "__name__", "") != f"{self.name}_step":
-            return self.inner(step)
-        around = self.model._autoconvert_optionals
-
-        def copied(compiled: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            whole = around(compiled)
-
-            def step_on(data: Any) -> Any:
-                self._copy(data)
-                return whole(data)
-
-            return step_on
-
-        self.model._autoconvert_optionals = copied
-        try:
-            return self.inner(step)
-        finally:
-            vars(self.model).pop("_autoconvert_optionals", None)
-
-    def _copy(self, data: Any) -> None:
-        try:
-            self._keep_last(data)
-        except Exception:  # what cannot be copied is left alone
-            log.exception("The doctor cannot see these batches")
-            self.inputs = self.labels = self.arrived = None
-
-    def _keep_last(self, data: Any) -> None:
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        self.weighted = weights is not None
-        parts = keras.tree.flatten(x)
-        if not all(isinstance(part, tf.Tensor) for part in [*parts, y]):
-            return
-        self.several = not isinstance(x, tf.Tensor)
-        if self.inputs is None:
-            self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
-            if not is_op_determinism_enabled():  # which forbids the clock
-                with tf.device("CPU:0"):
-                    self.arrived = _variable(tf.zeros([], tf.float64))
-            self.weights = _variable(weights) if isinstance(weights, tf.Tensor) else None
-        for variable, part in zip(keras.tree.flatten(self.inputs), parts, strict=True):
-            variable.assign(part)
-        self.labels.assign(y)
-        if self.weights is not None:
-            self.weights.assign(weights)
-        if self.arrived is not None:
-            with tf.control_dependencies(parts), tf.device("CPU:0"):
-                self.arrived.assign(tf.timestamp())
-
-    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-        """The last batch: inputs, labels and weights; None where there are several inputs."""
-        if self.inputs is None or self.several:
-            return None
-        weights = None if self.weights is None else self.weights.numpy()
-        return self.inputs.numpy(), self.labels.numpy(), weights
-
-    def read_several(self) -> tuple[Any, np.ndarray] | None:
-        """The last batch where there are several inputs: these, as the model takes them, and labels."""
-        if self.inputs is None or not self.several:
-            return None
-        return keras.tree.map_structure(lambda variable: variable.numpy(), self.inputs), self.labels.numpy()
-
-
-def _variable(tensor: Any) -> tf.Variable:
-    """A variable that takes tensors of any shape and of this one's type."""
-    with tf.init_scope():
-        return tf.Variable(tf.zeros([], tensor.dtype), trainable=False, shape=tf.TensorShape(None))
-
-
 def _counted(labels: task.Labels) -> np.ndarray | None:
     """How often each class occurs, (classes,); None where the labels are no classes."""
     if labels.classes is None or labels.classes.min(initial=0) < 0:
@@ -198,6 +96,28 @@ def _counted(labels: task.Labels) -> np.ndarray | None:
 def _accuracy_in(logs: dict[str, Any]) -> str | None:
     """The name of the accuracy of training among what Keras tells."""
     return next((name for name in logs if "acc" in name and not name.startswith("val_")), None)
+
+
+_AT_WORK: list["Doctor"] = []  # in a `fit` that has begun and not ended
+
+
+def _tell_of_exceptions() -> None:
+    """Let `fit` tell the doctors in it that an exception ends it: Keras has no callback for that."""
+    original = keras.Model.fit
+    if getattr(original, "tells_doctors", False):
+        return
+
+    @functools.wraps(original)
+    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        except BaseException as error:
+            for doctor in [doctor for doctor in _AT_WORK if doctor.model is self]:
+                doctor.ended(error)
+            raise
+
+    fit.tells_doctors = True  # type: ignore[attr-defined]
+    keras.Model.fit = fit
 
 
 class Doctor(keras.callbacks.Callback):
@@ -226,11 +146,13 @@ class Doctor(keras.callbacks.Callback):
         **limits: Any,
     ) -> None:
         super().__init__()
+        _tell_of_exceptions()
         self.limits = limits_of(limits)
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
-        self._report = report or partial(print, file=sys.stderr)
-        self._taps: dict[str, _Tap] = {}
+        self._report = report or functools.partial(print, file=sys.stderr)
+        self._taps = {"train": Tap("train"), "val": Tap("test")}
+        self._trainable = Trainable()
         self._reset()
 
     @property
@@ -239,28 +161,20 @@ class Doctor(keras.callbacks.Callback):
         return self._diagnosis.findings
 
     def set_model(self, model: Any) -> None:
-        """Called by Keras before the steps are traced."""
+        """Called by Keras before it makes the function of a training step, or takes one that is there already."""
         super().set_model(model)
-        self._safely(self._tap)
-
-    def _tap(self) -> None:
-        self._untap()
-        self._taps = {"train": _Tap(self.model, "train"), "val": _Tap(self.model, "test")}
-
-    def _untap(self) -> None:
-        for tap in reversed(self._taps.values()):
-            tap.remove()
-        self._taps = {}
+        self._safely(lambda: self._trainable.look(model))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the first weights: checks of the start look at them."""
         self._reset()
+        _AT_WORK.append(self)
         self._safely(self._begin)
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self._watch: Watch | None = None
-        self._step, self._epochs, self._begun = 0, 0, 0.0
+        self._step, self._epochs = 0, 0
         self._before = 0  # steps of the epochs that are done
         self._are_means: bool | None = None
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
@@ -278,16 +192,21 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keras fetches the batch after this."""
-        self._begun = time.time()
+        if batch == 0:
+            self._safely(lambda: self._trainable.before(self.model))
+        self._safely(lambda: self._taps["train"].put_on(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at a training batch."""
+        self._safely(self._taps["train"].take_off)
         # Several at a time with steps_per_execution, which Keras counts beyond the end of the epoch.
         self._step = self._before + min(batch + 1, self.params.get("steps") or batch + 1)
         self._safely(lambda: self._after_batch(batch, logs or {}))
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
+        if batch < max(1, self.model.steps_per_execution):
+            self._tell(self._trainable.after(self.model, self._step))
         self._keep("train")
         if self._watch is None:
             if not self._seen["train"].count:
@@ -340,13 +259,14 @@ class Doctor(keras.callbacks.Callback):
         if arrived is None or self._step == 1 or self.model.steps_per_execution != 1:
             return
         assert self._watch is not None
-        waited = float(arrived.numpy()) - self._begun
-        share = waited / max(ended - self._begun, 1e-9) if waited > LEAST_WAIT else 0.0
+        begun = self._taps["train"].begun
+        waited = arrived - begun
+        share = waited / max(ended - begun, 1e-9) if waited > LEAST_WAIT else 0.0
         self._tell(self._watch.waited(self._step, min(1.0, share)))
 
-    def _bad_batch(self) -> list[Finding]:
-        """Whether the batch whose loss is not finite was finite itself, and its class numbers have units."""
-        batch = self._taps["train"].read()
+    def _bad_batch(self, split: str = "train") -> list[Finding]:
+        """Whether a batch without a finite loss was finite itself, and its class numbers have units."""
+        batch = self._taps[split].read()
         if batch is None:
             return []
         pairs = zip(("images", "labels"), batch[:2], strict=True)
@@ -355,7 +275,7 @@ class Doctor(keras.callbacks.Callback):
             units = self._units(batch[0])
             objective = of_keras(self.model, units)
             # A batch alone may lack the first classes.
-            labels = np.concatenate([part.ravel() for part in (*self._seen["train"].labels, batch[1])])
+            labels = np.concatenate([part.ravel() for part in (*self._seen[split].labels, batch[1])])
             found = [] if objective is None else task.check_range(objective, labels, units)
             return [replace(finding, step=self._step) for finding in found]
         evidence = f"The {bad} of this batch hold NaN or infinity, and since then the loss is not a number."
@@ -363,8 +283,8 @@ class Doctor(keras.callbacks.Callback):
         return [Finding("non-finite-input", "error", "training", evidence, self._step, keras=remedy)]
 
     def _keep(self, split: str) -> None:
-        if self._given[split == "val"] is None and self._seen[split].count < KEPT and (tap := self._taps.get(split)):
-            batch = tap.read()
+        if self._given[split == "val"] is None and self._seen[split].count < KEPT:
+            batch = self._taps[split].read()
             if batch is not None:
                 self._seen[split].keep(*batch)
 
@@ -394,17 +314,62 @@ class Doctor(keras.callbacks.Callback):
                 variable.assign(value)
             self._fresh = []
 
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keras fetches the batch after this."""
+        self._safely(lambda: self._taps["val"].put_on(self.model))
+
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep validation batches."""
+        self._safely(self._taps["val"].take_off)
         self._safely(lambda: self._keep("val"))
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Hold no batches any longer."""
+        self._safely(self._taps["val"].let_go)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the figures of an epoch."""
+        self._safely(self._taps["train"].let_go)
         self._safely(lambda: self._after_epoch(logs or {}))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the model as it was."""
-        self._safely(self._untap)
+        self._leave()
+
+    def _leave(self) -> None:
+        _AT_WORK[:] = [doctor for doctor in _AT_WORK if doctor is not self]
+        for tap in self._taps.values():
+            self._safely(tap.take_off)
+            self._safely(tap.let_go)
+
+    def ended(self, error: BaseException) -> None:
+        """Called where an exception ends `fit`: look at the batch of the step that raised it, and sum up."""
+        split = "val" if self._taps["val"].is_on else "train"
+        in_step = self._taps[split].is_on
+        self._safely(self._taps[split].take_off)
+        if in_step:
+            self._safely(lambda: self._after_failure(split))
+        self._leave()
+        causes = ", ".join(f"[{finding.cause}]" for finding in self.findings)
+        steps = f"{self._step:,} step{'s' if self._step != 1 else ''}"
+        self._report(
+            f"doctor: fit was ended by {type(error).__name__} after {steps}. "
+            + (f"What was found: {causes}." if causes else "Nothing was found until then.")
+        )
+
+    def _after_failure(self, split: str) -> None:
+        """What a step that failed shows; its batch is there, unless the failure came before."""
+        self._tell(self._trainable.failed(self.model, self._step))
+        if not self.model.built:
+            return
+        if split == "train" and self._watch is None:
+            self._keep("train")
+            if self._seen["train"].count:
+                with self._first_weights():
+                    self._start()
+            else:
+                self._tell(self._without_images())
+        self._tell(self._bad_batch(split))
 
     def _start(self) -> None:
         """Look at the network at its first weights, and begin to watch."""
@@ -525,7 +490,8 @@ class Doctor(keras.callbacks.Callback):
     def _safely(self, action: Callable[[], Any]) -> None:
         """Do something; a mistake of the doctor's own never reaches who is watched."""
         try:
-            action()
+            with undrawn():
+                action()
         except Exception:
             log.exception("The doctor could not look at this")
 

@@ -16,6 +16,7 @@ from exprun.doctor.leaks import Prints, check_leaks
 from exprun.doctor.objective import Objective
 from exprun.doctor.pace import Pace
 from exprun.doctor.record import Pass, first_rows, passed, passed_back
+from exprun.doctor.states import undrawn
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def said(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
     found: list[Finding] = []
     for check in checks:
         try:
-            found += check()
+            with undrawn():
+                found += check()
         except Exception:  # the doctor never ends a run by a mistake of its own
             log.exception("A check failed")
     return found

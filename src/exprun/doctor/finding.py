@@ -228,6 +228,24 @@ CAUSES = {
         "give hidden layers activation='relu'.",
         ("overfitting",),
     ),
+    "not-recompiled": Cause(
+        "The training step and its optimiser keep to what was trainable when they were made, whatever is set later.",
+        "Keras guides, Transfer learning & fine-tuning",
+        "call model.compile(…) again after each change of trainable; within a fit, let it end first: one fit for each "
+        "stage.",
+        (
+            "frozen-layers",
+            "untrained-variables",
+            "learning-rate-low",
+            "input-independent",
+            "collapsed-predictions",
+            "loss-at-chance",
+            "slow-learning",
+            "plateau",
+            "no-generalization",
+            "overfitting",
+        ),
+    ),
     "frozen-layers": Cause(
         "Layers that keep their first, random weights pass on noise.",
         "Humbatova et al. 2020, arXiv:1910.11015, model",

@@ -9,6 +9,7 @@ import numpy as np
 
 from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
+from exprun.doctor.states import unchanged
 
 layers = keras.layers
 DROPOUTS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
@@ -244,7 +245,8 @@ def _is_fresh(layer: Any) -> bool:
     if kernel is None or initializer is None:
         return bias is not None
     try:
-        fresh = float(np.std(np.asarray(initializer(kernel.shape, dtype="float32"))))
+        with unchanged(layer):
+            fresh = float(np.std(np.asarray(initializer(kernel.shape, dtype="float32"))))
     except (ValueError, TypeError, AttributeError):
         return False
     return bool(abs(float(np.std(np.asarray(kernel))) - fresh) <= 0.15 * fresh + 1e-12)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from exprun.doctor.states import unchanged
+
 Kind = Literal["softmax", "sigmoid", "error", "unknown"]
 _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: its kind, and whether it takes class numbers
     "SparseCategoricalCrossentropy": ("softmax", True),
@@ -97,6 +99,10 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
     from_logits = bool(getattr(found, "_fn_kwargs", {}).get("from_logits", config.get("from_logits", False)))
 
     def losses(outputs: Any, labels: Any) -> Any:
+        with unchanged(model):  # one of a user's own may keep count, or draw
+            return computed(outputs, labels)
+
+    def computed(outputs: Any, labels: Any) -> Any:
         if not sparse and len(labels.shape) == len(outputs.shape) - 1 and outputs.shape[-1] == 1:
             labels = labels[..., None]
         if isinstance(found, keras.losses.Loss):

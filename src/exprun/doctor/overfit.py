@@ -9,7 +9,8 @@ import tensorflow as tf
 from exprun.config.schema import Doctor
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
-from exprun.doctor.record import called, unchanged
+from exprun.doctor.record import called
+from exprun.doctor.states import unchanged
 
 IMAGES, STEPS = 16, 30
 LEAST_STEPS, SECONDS = 12, 4.0  # with fewer steps in this time, nothing is said

@@ -1,6 +1,7 @@
 """One pass of a batch through a model, layer by layer, that leaves the model as it was."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
+from exprun.doctor.states import unchanged
 
 FLOAT16_SCALE = 2.0**15  # of the loss, as Keras' LossScaleOptimizer begins: small gradients would be 0 in float16
 
@@ -56,10 +59,12 @@ def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterat
         calls: where they are noted.
         muted: ids of layers that give zeros.
     """
-    original = keras.Layer.__call__
+    original, here = keras.Layer.__call__, threading.get_ident()
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = original(self, *args, **kwargs)
+        if threading.get_ident() != here:  # an input pipeline that augments by layers
+            return outputs
         if id(self) in muted:
             outputs = tf.zeros_like(outputs)
         if args and tf.is_tensor(args[0]) and tf.is_tensor(outputs) and not self._layers:
@@ -74,17 +79,6 @@ def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterat
 
 
 @contextlib.contextmanager
-def unchanged(model: Any) -> Iterator[None]:
-    """Give moving averages, metrics and the state of random layers back as they were."""
-    kept = [(v, tf.identity(v.value)) for v in _states(model)]
-    try:
-        yield
-    finally:
-        for variable, value in kept:
-            variable.assign(value)
-
-
-@contextlib.contextmanager
 def in_float32(model: Any) -> Iterator[None]:
     """Let layers of mixed precision compute in float32, for what is to be told apart from rounding."""
     found = model._flatten_layers(include_self=True)
@@ -96,17 +90,6 @@ def in_float32(model: Any) -> Iterator[None]:
     finally:
         for layer, policy in mixed:
             layer.dtype_policy = policy
-
-
-def _states(model: Any) -> list[Any]:
-    """All variables that a call in training mode may change."""
-    found = {id(v): v for v in [*model.non_trainable_variables, *model.variables] if not v.trainable}
-    for layer in model._flatten_layers(include_self=True):
-        for value in vars(layer).values():
-            state = getattr(value, "state", None) if isinstance(value, keras.random.SeedGenerator) else None
-            if state is not None:
-                found[id(state)] = state
-    return list(found.values())
 
 
 def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -> Pass:

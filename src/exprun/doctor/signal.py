@@ -11,7 +11,8 @@ from exprun.config.schema import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
-from exprun.doctor.record import Call, Pass, called, first_rows, in_float32, passed, unchanged
+from exprun.doctor.record import Call, Pass, called, first_rows, in_float32, passed
+from exprun.doctor.states import unchanged
 
 TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish

@@ -20,6 +20,7 @@ from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
 from exprun.doctor.pace import check_low
 from exprun.doctor.record import Pass, passed, passed_back
+from exprun.doctor.states import undrawn
 
 log = logging.getLogger(__name__)
 SAMPLE = 4096  # values of a weight that are followed
@@ -64,7 +65,7 @@ class Watch:
         self._first_loss: float | None = None
         self._first_probe: float | None = None
         self._lowest = np.inf
-        self._weights: list[tuple[int, np.ndarray]] | None = None
+        self._weights: tuple[int, list[np.ndarray]] | None = None  # as they were, and at which step
         self._streaks: dict[str, int] = {}
         self._evaluations = 0
         self._lowest_val = np.inf
@@ -130,7 +131,8 @@ class Watch:
 
     def _safely(self, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
         try:
-            return list(check())
+            with undrawn():
+                return list(check())
         except Exception:  # the doctor never ends a run by a mistake of its own
             log.exception("A check failed")
             return []
@@ -324,13 +326,13 @@ class Watch:
         """
         assert self.limits.small_update is not None
         assert self.limits.large_update is not None
-        before, self._weights = self._weights, [(step, values) for values in now]
-        if before is None or len(before) != len(now) or before[0][0] == step:
+        before, self._weights = self._weights, (step, now)
+        if before is None or len(before[1]) != len(now) or before[0] == step or not now:
             return
-        steps = step - before[0][0]
+        steps = step - before[0]
         moved = [
             float(np.linalg.norm(new - old) / max(float(np.linalg.norm(old)), 1e-12)) / steps
-            for (_, old), new in zip(before, now, strict=True)
+            for old, new in zip(before[1], now, strict=True)
         ]
         left = [] if dead or vanished else self._left_out(found, moved)
         if self._streak("left-out", bool(left)):

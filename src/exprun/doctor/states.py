@@ -1,0 +1,247 @@
+"""What a pass through a model may change besides its result, and how it stays as it was."""
+
+import contextlib
+import copy
+import functools
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common import global_state
+from tensorflow.python.framework import random_seed
+from tensorflow.python.ops import stateful_random_ops
+
+SEED = 20_271_119  # of operations of the doctor's own; any that nobody else would take
+MOST = 5000  # objects that are looked at for random generators
+LIBRARIES = frozenset({"keras", "tensorflow", "numpy", "pandas", "builtins", "exprun"})  # hold none of a user's
+WRAPPED = ("python_function", "fn", "func", "fget", "__func__", "__wrapped__")  # where wrappers keep functions
+KERAS_SEEDS, KERAS_NAMES = "global_seed_generator", "object_name_uids"
+_inside = threading.local()
+
+
+@contextlib.contextmanager
+def undrawn() -> Iterator[None]:
+    """Leave the random states of the process as they are, whatever is drawn in this thread meanwhile.
+
+    Python's and NumPy's global generators, and operations of TensorFlow that count their seeds, draw from copies here,
+    and as ever in other threads: an input pipeline may go on in one. Keras' generator and TensorFlow's are set back.
+    """
+    if getattr(_inside, "undrawn", False):
+        yield
+        return
+    _inside.undrawn = True
+    try:
+        with _drawing_from_copies(), _seeds_of_its_own(), _keras_seeds(), _tensorflow_generator():
+            yield
+    finally:
+        _inside.undrawn = False
+
+
+@contextlib.contextmanager
+def unchanged(model: Any) -> Iterator[None]:
+    """Leave a model as it is: weights, moving averages, metrics and random states, also those of code of its own."""
+    if getattr(_inside, "unchanged", None) is model:
+        yield
+        return
+    before, _inside.unchanged = getattr(_inside, "unchanged", None), model
+    found = model._flatten_layers(include_self=True)
+    losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in found]
+    own = [layer for layer in found if _root(type(layer)) not in LIBRARIES]
+    held = [*_Search([*own, getattr(model, "loss", None), *_lambdas(found)])]
+    values = [(v, tf.identity(v.value if isinstance(v, keras.Variable) else v)) for v in _variables(model, held)]
+    states = [(generator, copy.deepcopy(_state(generator))) for generator in held if not _is_variable(generator)]
+    try:
+        with undrawn(), _without_traces(bool(own)):
+            yield
+    finally:
+        _inside.unchanged = before
+        for variable, value in values:
+            variable.assign(value)
+        for generator, state in states:
+            _set_state(generator, state)
+        for layer, kept, ids in losses:
+            layer._losses[:] = kept
+            layer._loss_ids.clear()
+            layer._loss_ids.update(ids)
+
+
+@contextlib.contextmanager
+def _drawing_from_copies() -> Iterator[None]:
+    here, replaced = threading.get_ident(), []
+    numpy_copy = np.random.RandomState(copy.deepcopy(np.random.mtrand._rand._bit_generator))
+    python_copy = random.Random()
+    python_copy.setstate(random.getstate())
+    for module, copied in ((random, python_copy), (np.random, numpy_copy)):
+        owner = module.random.__self__
+        for name, value in list(vars(module).items()):
+            if name == "seed" or getattr(value, "__self__", None) is owner:
+                replaced.append((module, name, value))
+                setattr(module, name, _by_thread(here, getattr(copied, name), value))
+    try:
+        yield
+    finally:
+        for module, name, value in replaced:
+            setattr(module, name, value)
+
+
+def _by_thread(here: int, copied: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        return (copied if threading.get_ident() == here else original)(*args, **kwargs)
+
+    return drawn
+
+
+@contextlib.contextmanager
+def _seeds_of_its_own() -> Iterator[None]:
+    """Give operations here other seeds: those with the same seeds share a state, which nothing can set back."""
+    numbers, original = itertools.count(1), random_seed.get_seed
+
+    def get_seed(op_seed: int | None) -> tuple[int, int]:
+        return SEED, next(numbers) if op_seed is None else op_seed
+
+    random_seed.get_seed = _by_thread(threading.get_ident(), get_seed, original)
+    try:
+        yield
+    finally:
+        random_seed.get_seed = original
+
+
+@contextlib.contextmanager
+def _keras_seeds() -> Iterator[None]:
+    generator, names = (global_state.get_global_attribute(name) for name in (KERAS_SEEDS, KERAS_NAMES))
+    state, counts = None if generator is None else tf.identity(generator.state.value), copy.copy(names)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(KERAS_SEEDS, generator)
+        global_state.set_global_attribute(KERAS_NAMES, counts)
+        if generator is not None:
+            generator.state.assign(state)
+
+
+@contextlib.contextmanager
+def _tensorflow_generator() -> Iterator[None]:
+    generator = stateful_random_ops.global_generator
+    state = None if generator is None else tf.identity(generator.state)
+    try:
+        yield
+    finally:
+        stateful_random_ops.global_generator = generator
+        if generator is not None:
+            generator.state.assign(state)
+
+
+@contextlib.contextmanager
+def _without_traces(own_code: bool) -> Iterator[None]:
+    """Call functions of a model's own code as they are: a `tf.function` keeps its first trace, and random states."""
+    before = tf.config.functions_run_eagerly()
+    if own_code:
+        tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        if own_code:
+            tf.config.run_functions_eagerly(before)
+
+
+def _variables(model: Any, held: list[Any]) -> list[Any]:
+    """All that a call in training mode, or a loss that keeps count, may assign to."""
+    metrics = [v for metric in getattr(model, "metrics", []) for v in metric.variables]
+    found = {id(v): v for v in [*model.variables, *metrics]}
+    for layer in model._flatten_layers(include_self=True):
+        for value in vars(layer).values():
+            for part in (value, getattr(value, "seed", None)):  # of a layer, or of its initializer
+                if isinstance(part, keras.random.SeedGenerator):
+                    found[id(part.state)] = part.state
+    known = {id(v.value) for v in found.values()} | {id(getattr(v, "_value", None)) for v in found.values()}
+    return [*found.values(), *(v for v in held if _is_variable(v) and id(v) not in known and id(v) not in found)]
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, tf.Variable | keras.Variable)
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
+
+
+def _set_state(generator: Any, state: Any) -> None:
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    elif isinstance(generator, random.Random):
+        generator.setstate(state)
+    else:
+        generator.set_state(state)
+
+
+def _root(kind: Any) -> str:
+    return str(getattr(kind, "__module__", None) or "builtins").split(".")[0]
+
+
+def _lambdas(found: list[Any]) -> list[Any]:
+    return [layer.function for layer in found if isinstance(layer, keras.layers.Lambda)]
+
+
+class _Search:
+    """Variables and random generators that objects of a user's own hold, or that their code mentions.
+
+    Args:
+        objects: where to begin: layers, functions, or whatever a model has for a loss.
+    """
+
+    def __init__(self, objects: list[Any]) -> None:
+        self.waiting = list(objects)
+
+    def __iter__(self) -> Iterator[Any]:
+        seen: dict[int, Any] = {}
+        while self.waiting and len(seen) < MOST:
+            value = self.waiting.pop()
+            if id(value) in seen:
+                continue
+            seen[id(value)] = value
+            if _is_variable(value) or isinstance(value, np.random.Generator | np.random.RandomState | random.Random):
+                yield value
+            elif isinstance(value, tf.random.Generator | keras.random.SeedGenerator):
+                yield value.state
+            else:
+                self.waiting += self._parts(value)
+
+    def _parts(self, value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            return list(value.values())[:MOST]
+        if isinstance(value, list | tuple | set):
+            return list(value)[:MOST]
+        if isinstance(value, FunctionType):
+            return [] if _root(value) in LIBRARIES else self._mentioned(value)
+        bound = getattr(value, "__self__", None)
+        if bound is not None and not isinstance(bound, ModuleType):  # a method, or `from random import randint`
+            return [bound, getattr(value, "__func__", None)]
+        if isinstance(value, functools.partial):
+            return [value.func, *value.args, *value.keywords.values()]
+        if isinstance(value, type | ModuleType) or not hasattr(value, "__dict__"):
+            return []
+        if _root(type(value)) in LIBRARIES and not isinstance(value, keras.Layer):
+            return [getattr(value, name, None) for name in WRAPPED]
+        own = [vars(kind).values() for kind in type(value).__mro__ if _root(kind) not in LIBRARIES]
+        return [*vars(value).values(), *(part for parts in own for part in parts)]
+
+    def _mentioned(self, function: FunctionType) -> list[Any]:
+        """What the code of a function names: cells around it, and objects of its module."""
+        cells = []
+        for cell in function.__closure__ or ():
+            with contextlib.suppress(ValueError):  # not filled yet
+                cells.append(cell.cell_contents)
+        codes, names = [function.__code__], set()
+        while codes:
+            code = codes.pop()
+            names |= set(code.co_names)
+            codes += [constant for constant in code.co_consts if isinstance(constant, type(code))]
+        return [*cells, *(function.__globals__[name] for name in names if name in function.__globals__)]

@@ -1,0 +1,181 @@
+"""What passes through a model's own training and evaluation steps, copied on its way where a callback can read it."""
+
+import logging
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+log = logging.getLogger(__name__)
+_plain = tf.autograph.experimental.do_not_convert
+
+
+class Tap:
+    """Hands batches on to the function that Keras has made of a model's step, and copies each.
+
+    The copy is made where the function fetches its batch: in front of it stands an iterator of the same kind that takes
+    each batch from the one that Keras made, when it is asked for it. So the function, its trace and the variables that
+    this trace updates are those that would have run without a doctor.
+
+    Args:
+        split: `train` or `test`.
+    """
+
+    def __init__(self, split: str) -> None:
+        self.attribute = f"{split}_function"
+        self.begun = 0.0  # when the last call began, in seconds since the epoch
+        self._model: Any = None
+        self._function: Any = None
+        self._source: Any = None
+        self._iterator: Any = None
+        self._tees: list[_Tee] = []
+        self._tee: _Tee | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a step is going on."""
+        return self._model is not None
+
+    def put_on(self, model: Any) -> None:
+        """Stand in front of a model's function for a step; it is made again where a callback has compiled anew."""
+        self.take_off()
+        self._function = getattr(model, self.attribute)
+        if self._function is not None:
+            self._model = model
+            setattr(model, self.attribute, self)
+
+    def take_off(self) -> None:
+        """Leave the model as it was."""
+        if self._model is not None and getattr(self._model, self.attribute) is self:
+            setattr(self._model, self.attribute, self._function)
+        self._model = None
+
+    def let_go(self) -> None:
+        """Hold no iterator any longer: one that has ended may keep buffers and threads."""
+        self._source = self._iterator = None
+
+    def __call__(self, iterator: Any) -> Any:
+        """The step on the next batch, or on several."""
+        watched = self._watched(iterator)
+        self.begun = time.time()
+        return self._function(watched)
+
+    def _watched(self, source: Any) -> Any:
+        # Batches of `train_on_batch` come from a generator, those of a strategy of several devices from many iterators.
+        if not isinstance(source, tf.data.Iterator):
+            return source
+        if source is not self._source:
+            try:
+                self._iterator = self._teed(source)
+            except Exception:  # what cannot be copied is left alone
+                log.exception("The doctor cannot see these batches")
+                self._tee, self._iterator = None, source
+            self._source = source
+        return self._iterator
+
+    def _teed(self, source: Any) -> Any:
+        spec = source.element_spec
+        tee = next((known for known in self._tees if known.spec == spec), None)
+        if tee is None:
+            tee = _Tee(spec)
+            self._tees.append(tee)
+        self._tee = tee if tee.inputs is not None else None
+        return source if self._tee is None else self._tee.iterator(source)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether batches have weights in the loss."""
+        return self._tee is not None and self._tee.weighted
+
+    @property
+    def arrived(self) -> float | None:
+        """When the last batch was there, in seconds since the epoch; None where a graph may not ask for the time."""
+        return None if self._tee is None or self._tee.arrived is None else float(self._tee.arrived.numpy())
+
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+        """The last batch: inputs, labels and weights; None where there are several inputs, or none was seen."""
+        tee = self._tee
+        if tee is None or tee.several or not tee.is_filled:
+            return None
+        return tee.inputs.numpy(), tee.labels.numpy(), None if tee.weights is None else tee.weights.numpy()
+
+    def read_several(self) -> tuple[Any, np.ndarray] | None:
+        """The last batch where there are several inputs: these, as the model takes them, and labels."""
+        tee = self._tee
+        if tee is None or not tee.several or not tee.is_filled:
+            return None
+        return keras.tree.map_structure(lambda variable: variable.numpy(), tee.inputs), tee.labels.numpy()
+
+
+class _Tee:
+    """Copies batches of one kind into variables.
+
+    Args:
+        spec: of a batch, as `tf.data` describes it.
+    """
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+        self.inputs: Any = None
+        self.labels: Any = None
+        self.weights: Any = None
+        self.arrived: Any = None
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(_without_optionals(spec))
+        self.weighted, self.several = weights is not None, not isinstance(x, tf.TensorSpec)
+        parts = [*keras.tree.flatten(x), y, *([] if weights is None else [weights])]
+        if not all(isinstance(part, tf.TensorSpec) for part in parts):
+            return  # sparse or ragged, several outputs, or no labels
+        with tf.device("CPU:0"):
+            self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
+            self.weights = None if weights is None else _variable(weights)
+            if not is_op_determinism_enabled():  # which forbids the clock
+                self.arrived = tf.Variable(0.0, trainable=False, dtype=tf.float64)
+        self._dataset = tf.function(self._built, autograph=False)
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether a batch has passed."""
+        return bool(self.labels.numpy().ndim)
+
+    def iterator(self, source: Any) -> Any:
+        """An iterator that gives what another one gives, when it is asked for it, and ends with it."""
+        dataset = tf.data.experimental.from_variant(self._dataset(source), self.spec)
+        return iter(dataset)
+
+    def _built(self, source: Any) -> tf.Tensor:
+        """The dataset behind it, traced once: an epoch has an iterator of its own, and this takes a while."""
+        options = tf.data.Options()  # nothing may fetch a batch before it is asked for
+        options.autotune.enabled = False
+        options.experimental_optimization.apply_default_optimizations = False
+        optional = tf.data.Dataset.counter().map(_plain(lambda _: source.get_next_as_optional()))
+        present = optional.take_while(_plain(lambda batch: batch.has_value()))
+        dataset = present.map(_plain(lambda batch: self._copied(batch.get_value()))).with_options(options)
+        return tf.data.experimental.to_variant(dataset)
+
+    def _copied(self, batch: Any) -> Any:
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(_without_optionals(batch))
+        parts = keras.tree.flatten(x)
+        with tf.device("CPU:0"):
+            for variable, part in zip(keras.tree.flatten(self.inputs), parts, strict=True):
+                variable.assign(part)
+            self.labels.assign(y)
+            if weights is not None:
+                self.weights.assign(weights)
+            if self.arrived is not None:
+                with tf.control_dependencies(parts):
+                    self.arrived.assign(tf.timestamp())
+        return batch
+
+
+def _without_optionals(batch: Any) -> Any:
+    """None in place of what a generator's batch leaves out, as in Keras' own steps."""
+    optional = (tf.experimental.Optional, tf.OptionalSpec)
+    return keras.tree.map_structure(lambda part: None if isinstance(part, optional) else part, batch)
+
+
+def _variable(spec: Any) -> tf.Variable:
+    """A variable that takes tensors of any shape and of this type."""
+    return tf.Variable(tf.zeros([], spec.dtype), trainable=False, shape=tf.TensorShape(None))
