@@ -27,8 +27,8 @@ from exprun.doctor.guess import guess_of
 from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
-from exprun.doctor.record import first_rows, passed
-from exprun.doctor.states import undrawn
+from exprun.doctor.record import called, first_rows, fixed_rows, passed
+from exprun.doctor.states import unchanged, undrawn
 from exprun.doctor.tap import Tap
 from exprun.doctor.trainable import Trainable
 from exprun.doctor.watch import Watch
@@ -174,6 +174,7 @@ class Doctor(keras.callbacks.Callback):
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self._watch: Watch | None = None
+        self._looked = False  # at the network, before it had learned
         self._step, self._epochs = 0, 0
         self._before = 0  # steps of the epochs that are done
         self._are_means: bool | None = None
@@ -209,13 +210,10 @@ class Doctor(keras.callbacks.Callback):
             self._tell(self._trainable.after(self.model, self._step))
         self._keep("train")
         if self._watch is None:
-            if not self._seen["train"].count:
-                if self._step == 1:
-                    self._tell(self._without_images())
+            if not self._looked:
+                self._look()
+            if self._watch is None:
                 return
-            with self._first_weights():
-                self._start()
-        assert self._watch is not None
         if self._epochs == 0:
             self._guess(self._watch)
         self._waited(ended)
@@ -223,6 +221,25 @@ class Doctor(keras.callbacks.Callback):
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
             self._tell(self._watch.probe(self._step))
+
+    def _look(self) -> None:
+        """Look at the network and its first batch, and begin to watch, as far as what it takes and gives is known."""
+        self._looked = True
+        if not self._seen["train"].count:
+            self._tell(self._without_images())
+        elif not self._has_one_output():
+            self._tell(said([lambda: graph.check_graph(self.model, set(), self.limits)]))
+        else:
+            with self._first_weights():
+                self._start()
+
+    def _has_one_output(self) -> bool:
+        """Whether the model gives one tensor; one whose code alone knows that is asked by an image."""
+        outputs = getattr(self.model, "outputs", None)
+        if outputs is None:
+            with unchanged(self.model):
+                return tf.is_tensor(called(self.model, self._seen["train"].inputs[0][:1], False))
+        return len(keras.tree.flatten(outputs)) == 1
 
     def _without_images(self) -> list[Finding]:
         """What a first batch of several inputs shows, or the network alone where inputs are of another kind."""
@@ -264,8 +281,13 @@ class Doctor(keras.callbacks.Callback):
         share = waited / max(ended - begun, 1e-9) if waited > LEAST_WAIT else 0.0
         self._tell(self._watch.waited(self._step, min(1.0, share)))
 
-    def _bad_batch(self, split: str = "train") -> list[Finding]:
-        """Whether a batch without a finite loss was finite itself, and its class numbers have units."""
+    def _bad_batch(self, split: str = "train", failed: bool = False) -> list[Finding]:
+        """Whether a batch without a finite loss was finite itself, and its class numbers have units.
+
+        Args:
+            split: of the batch.
+            failed: whether its step has raised an exception.
+        """
         batch = self._taps[split].read()
         if batch is None:
             return []
@@ -277,10 +299,14 @@ class Doctor(keras.callbacks.Callback):
             # A batch alone may lack the first classes.
             labels = np.concatenate([part.ravel() for part in (*self._seen[split].labels, batch[1])])
             found = [] if objective is None else task.check_range(objective, labels, units)
-            return [replace(finding, step=self._step) for finding in found]
-        evidence = f"The {bad} of this batch hold NaN or infinity, and since then the loss is not a number."
+            return [
+                replace(f, step=self._step, where="validation labels" if split == "val" else f.where) for f in found
+            ]
+        then = "the step on them has failed" if failed else "since then the loss is not a number"
+        evidence = f"The {bad} of this batch hold NaN or infinity, and {then}."
         remedy = task.CLEAN_LABELS if bad == "labels" else ""
-        return [Finding("non-finite-input", "error", "training", evidence, self._step, keras=remedy)]
+        where = "validation" if split == "val" else "training"
+        return [Finding("non-finite-input", "error", where, evidence, self._step, keras=remedy)]
 
     def _keep(self, split: str) -> None:
         if self._given[split == "val"] is None and self._seen[split].count < KEPT:
@@ -358,24 +384,24 @@ class Doctor(keras.callbacks.Callback):
         )
 
     def _after_failure(self, split: str) -> None:
-        """What a step that failed shows; its batch is there, unless the failure came before."""
+        """What a step that failed shows, and its batch: where it could not be traced, the one that would have come."""
         self._tell(self._trainable.failed(self.model, self._step))
         if not self.model.built:
             return
-        if split == "train" and self._watch is None:
+        self._taps[split].fetch()
+        if split == "train" and not self._looked:
             self._keep("train")
-            if self._seen["train"].count:
-                with self._first_weights():
-                    self._start()
-            else:
-                self._tell(self._without_images())
-        self._tell(self._bad_batch(split))
+            self._look()
+        self._tell(self._bad_batch(split, failed=True))
 
     def _start(self) -> None:
         """Look at the network at its first weights, and begin to watch."""
+        self._looked = True
         subject = self._subject(whole=False)
-        self._tell(examine(subject, self.limits))
-        self._watch = Watch(subject, None, self._steps(), self.limits)
+        rows = fixed_rows(self.model)
+        limits = self.limits if rows is None else replace(self.limits, images=rows)
+        self._tell(examine(subject, limits))
+        self._watch = Watch(subject, None, self._steps(), limits)
 
     def _guess(self, watch: Watch) -> None:
         """What guessing costs, once enough labels have been seen to know."""

@@ -135,9 +135,22 @@ def first_rows(inputs: Any, count: int) -> Any:
     return keras.tree.map_structure(lambda part: part[:count], inputs)
 
 
+def fixed_rows(model: Any) -> int | None:
+    """How many examples a model takes at a time; None where it takes any number, as all do but stateful ones."""
+    layers = model._flatten_layers(include_self=False)
+    if not any(isinstance(layer, keras.layers.RNN) and layer.stateful for layer in layers) or not model.inputs:
+        return None
+    rows = model.inputs[0].shape[0]
+    return None if rows is None else int(rows)
+
+
 def called(model: Any, inputs: Any, training: bool) -> Any:
     """The outputs of a model, whether or not it knows a training mode."""
-    return model(inputs, training=training) if model._call_has_training_arg else model(inputs)
+    count, rows = len(keras.tree.flatten(inputs)[0]), fixed_rows(model)
+    if rows is not None and count < rows:
+        inputs = keras.tree.map_structure(lambda part: np.resize(part, (rows, *part.shape[1:])), inputs)
+    outputs = model(inputs, training=training) if model._call_has_training_arg else model(inputs)
+    return outputs if rows is None else keras.tree.map_structure(lambda part: part[:count], outputs)
 
 
 def _dense(gradient: Any, scale: float = 1.0) -> np.ndarray | None:

@@ -156,9 +156,10 @@ def _variables(model: Any, held: list[Any]) -> list[Any]:
     found = {id(v): v for v in [*model.variables, *metrics]}
     for layer in model._flatten_layers(include_self=True):
         for value in vars(layer).values():
-            for part in (value, getattr(value, "seed", None)):  # of a layer, or of its initializer
-                if isinstance(part, keras.random.SeedGenerator):
-                    found[id(part.state)] = part.state
+            for part in value if isinstance(value, list | tuple) else (value, getattr(value, "seed", None)):
+                state = part.state if isinstance(part, keras.random.SeedGenerator) else part
+                if isinstance(state, keras.Variable):  # such as what a stateful layer remembers
+                    found[id(state)] = state
     known = {id(v.value) for v in found.values()} | {id(getattr(v, "_value", None)) for v in found.values()}
     return [*found.values(), *(v for v in held if _is_variable(v) and id(v) not in known and id(v) not in found)]
 

@@ -85,6 +85,11 @@ class Tap:
         self._tee = tee if tee.inputs is not None else None
         return source if self._tee is None else self._tee.iterator(source)
 
+    def fetch(self) -> None:
+        """Let a batch pass where none has: a step that fails while it is traced has asked for none."""
+        if self._tee is not None and not self._tee.is_filled:
+            next(self._iterator, None)
+
     @property
     def weighted(self) -> bool:
         """Whether batches have weights in the loss."""
@@ -126,8 +131,8 @@ class _Tee:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(_without_optionals(spec))
         self.weighted, self.several = weights is not None, not isinstance(x, tf.TensorSpec)
         parts = [*keras.tree.flatten(x), y, *([] if weights is None else [weights])]
-        if not all(isinstance(part, tf.TensorSpec) for part in parts):
-            return  # sparse or ragged, several outputs, or no labels
+        if not all(isinstance(part, tf.TensorSpec) for part in parts) or parts[0].dtype == tf.string:
+            return  # sparse or ragged, text, several outputs, or no labels
         with tf.device("CPU:0"):
             self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
             self.weights = None if weights is None else _variable(weights)
@@ -142,6 +147,7 @@ class _Tee:
 
     def iterator(self, source: Any) -> Any:
         """An iterator that gives what another one gives, when it is asked for it, and ends with it."""
+        self.labels.assign(tf.zeros([], self.labels.dtype))
         dataset = tf.data.experimental.from_variant(self._dataset(source), self.spec)
         return iter(dataset)
 
