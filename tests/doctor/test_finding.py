@@ -71,6 +71,17 @@ def test_each_cause_is_news_once_and_again_when_graver():
     assert [f.cause for f in diagnosis.findings] == ["shuffled-labels"]
 
 
+def test_what_is_withdrawn_is_no_finding_and_news_only_where_it_was_told():
+    doubt, back = finding("shuffled-labels"), finding("shuffled-labels", "note", withdrawn=True, step=8)
+    diagnosis = Diagnosis()
+    assert diagnosis.add([doubt, back]) == []
+    assert diagnosis.add([doubt]) == [doubt]
+    assert diagnosis.add([back]) == [back]
+    assert diagnosis.findings == []
+    assert diagnosis.add([back]) == []
+    assert str(back) == "[shuffled-labels] withdrawn at step 8, somewhere: A number is 1."
+
+
 def test_weights_that_an_exploding_gradient_has_killed_do_not_have_too_low_a_rate():
     found = ordered([finding("learning-rate-low", "warning"), finding("exploding-gradient")])
     assert [one.cause for one in found] == ["exploding-gradient"]

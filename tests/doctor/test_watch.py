@@ -67,6 +67,33 @@ def test_the_class_that_all_images_are_taken_for_is_named_where_names_are_known(
     assert f"All 3 images of the probe are taken for class {called}; they are of 3 classes." in finding.evidence
 
 
+def suspicious(*more):
+    one = watch()
+    val = Images(np.zeros((4, 2)), counts=np.full(10, 40))
+    one.suspect([Finding(cause, "error", "labels", "") for cause in ("shuffled-labels", *more)], val)
+    return one
+
+
+def test_validation_above_luck_withdraws_a_suspicion_about_labels_and_a_loss_at_chance():
+    one = suspicious()
+    assert told(one, [2.303] * 100, [0.1] * 100) == ["shuffled-labels", "loss-at-chance"]
+    assert one.evaluated(100, 2.2, 0.145) == []  # 3.1 deviations of 400 images are 4.65 %
+    assert [(f.cause, f.withdrawn) for f in one.evaluated(100, 2.2, 0.15)] == [
+        ("shuffled-labels", True),
+        ("loss-at-chance", True),
+    ]
+    assert one.evaluated(100, 2.2, 0.15) == []
+
+
+def test_validation_images_that_are_trained_on_withdraw_nothing():
+    assert suspicious("leaked-validation").evaluated(100, 1.0, 0.9) == []
+
+
+@pytest.mark.parametrize(("trained", "said"), [(2.2, set()), (1.5, {("shuffled-labels", "warning")})])
+def test_validation_at_chance_confirms_a_suspicion_where_training_has_learned(trained, said):
+    assert set(evaluated(suspicious(), [(trained, 0.2, 2.4, 0.1)] * 3)) == said
+
+
 def test_a_loss_that_falls_or_an_accuracy_above_chance_is_left_alone():
     assert told(watch(), np.linspace(2.3, 2.0, 120), [0.1] * 120) == []
     assert told(watch(), [2.303] * 120, [0.14] * 120) == []

@@ -420,25 +420,25 @@ class Doctor(keras.callbacks.Callback):
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
             self._tell(self._watch.epoch(Epoch(self._step, float(logs["loss"]), accuracy, self._rate())))
-        if self._epochs == 1:
-            self._after_first_epoch()
+        found = self._after_first_epoch() if self._epochs == 1 else []
         if "val_loss" in logs:
             right = float(logs.get(f"val_{name}", np.nan))
-            self._tell(self._watch.evaluated(self._step, float(logs["val_loss"]), right))
+            found += self._watch.evaluated(self._step, float(logs["val_loss"]), right)
+        self._tell(found)  # at once: what validation refutes is not told
 
     def _rate(self) -> float:
         rate = getattr(self.model.optimizer, "learning_rate", np.nan)
         return float(np.asarray(rate))
 
-    def _after_first_epoch(self) -> None:
+    def _after_first_epoch(self) -> list[Finding]:
         """What more images can tell than the first batch."""
         subject = self._subject(whole=True)
         found = examine_data(subject, self.limits)
         assert self._watch is not None
-        self._watch.suspect(found)
-        self._tell(found)
+        self._watch.suspect(found, subject.val)
         if self._given[0] is None:
-            self._tell(data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels]))
+            found += data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels])
+        return found
 
     def _subject(self, whole: bool) -> Subject:
         """What is known of the run: by its first batch alone, or by all batches kept."""
@@ -492,8 +492,9 @@ class Doctor(keras.callbacks.Callback):
             values = labels.values.reshape(len(labels.values), -1)
             amounts = values if whole and labels.kind == "amounts" and labels.values.ndim < 3 else None
             return Images(inputs, digests=known, amounts=amounts)
-        # One batch says nothing of the frequencies in the set.
-        return Images(inputs, counts if whole else None, inputs, labels.classes, known)
+        if not whole:  # one batch says too little of labels
+            return Images(inputs, digests=known)
+        return Images(inputs, counts, inputs, labels.classes, known)
 
     def _steps(self) -> int | None:
         epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")

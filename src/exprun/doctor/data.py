@@ -1,7 +1,7 @@
-"""Checks of images and labels, before any network sees them; NumPy alone."""
+"""Checks of images and labels, before any network sees them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ PATCHES, PATCH = 96, 3  # random filters of the probe, and their size
 TOO_FREQUENT = 0.8  # share of a class beside which a probe can hardly be better than guessing
 LEAST_ANSWERS = 30  # fewer held-out images cannot tell
 LEAST_IMAGES, FOLDS = 90, 5  # of a probe
+LEAST_OF_CLASS = 8  # images of each class (mean) that a probe is fitted on
+NEIGHBOURS, TREES = 10, 50
+LUCK = 3.1  # standard deviations that luck alone exceeds in 1 of 1,000 cases
+COMPARED = 1000  # images of a split that are compared with those of another
 ALIKE, LEAST_ALIKE = 0.9, 16  # share of images that are one and the same, and of how many
 HEAVIER = 1.2  # weight of an image of the most frequent class beside that of another
 BEYOND, LEAST_AMOUNTS = 0.2, 100  # share of targets outside of those trained on, and of how many
@@ -292,54 +296,89 @@ def check_order(batches: Iterable[np.ndarray | None]) -> Iterator[Finding]:
 
 
 def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
-    """Whether labels belong to their images: a probe on fixed random features is better than chance, or not.
+    """Whether labels belong to their images: simple classifiers are asked about images that they were not fitted on.
 
-    The probe is ridge regression on filter responses (Coates & Ng 2012, section 2: random patches) and pixels, fitted
-    on one part of the images and asked about the other.
+    Where none of them is better than guessing, that is a suspicion (a note): a network may be able to learn what they
+    cannot. It is proof (an error) where they learn the labels of validation images, images of training look alike, and
+    what was learned of validation is no better than guessing there.
     """
-    sets = [s for s in (train, val) if s is not None and s.pixels is not None and s.pixel_labels is not None]
-    if not sets or sets[0] is not train:
+    if train.pixels is None or train.pixel_labels is None:
         return
-    assert train.pixels is not None
-    assert train.pixel_labels is not None
     features = _Features(train.pixels)
-    own = _Probe(features(train.pixels), train.pixel_labels)
-    if own.chance > TOO_FREQUENT:
+    own = _Labelled.of(features, train.pixels, train.pixel_labels)
+    if own.chance > TOO_FREQUENT or not own.enough:
         return
-    if own.answers < LEAST_IMAGES or own.fitted < 8 * own.classes or own.above_chance():
+    if (FOLDS - 1) * len(own.labels) < FOLDS * LEAST_OF_CLASS * len(own.counts):
         return
-    reference = None
-    if len(sets) == 2:
-        assert val is not None
-        assert val.pixels is not None
-        assert val.pixel_labels is not None
-        found = _Probe(features(val.pixels), val.pixel_labels)
-        reference = found if found.answers >= LEAST_IMAGES and found.above_chance() else None
-    beside = (
-        f". A classifier of the same kind, fitted and asked in the same way on validation images, is right on "
-        f"{reference.accuracy:.0%}"
-        if reference
-        else ". On most image sets it does better, so labels may be mixed up"
-    )
+    found = []
+    for classifier in CLASSIFIERS:
+        found.append(own.asked(classifier))
+        if found[-1].above_luck:
+            return
+    proof = ""
+    if val is not None and val.pixels is not None and val.pixel_labels is not None:
+        other = _Labelled.of(features, val.pixels, val.pixel_labels)
+        there = {classifier: other.asked(classifier) for classifier in CLASSIFIERS if other.enough}
+        learned = [(one, other.asked(classifier, own)) for classifier, one in there.items() if one.above_luck]
+        if any(here.above_luck for _, here in learned):
+            return
+        proof = _proof(own, other, learned)
+    best = max(answer.accuracy for answer in found)
     yield Finding(
         "shuffled-labels",
-        "error" if reference else "note",
+        "error" if proof else "note",
         "training labels",
-        f"A simple classifier, asked about each fifth of {own.answers:,} training images after it was fitted on the "
-        f"other four, is right on {own.accuracy:.1%}; always answering the most frequent class is right on "
-        f"{own.chance:.1%}{beside}.",
-        numbers={"accuracy": own.accuracy, "chance": own.chance},
+        f"Simple classifiers (linear, nearest neighbours, trees), asked about {len(own.labels):,} training images that "
+        f"they were not fitted on, are right on {best:.1%} at most; always answering the most frequent class is "
+        f"right on {own.chance:.1%}. "
+        + (
+            proof
+            or "On most image sets they do better. What they cannot learn, a network perhaps can; if it cannot, "
+            "labels may be mixed up."
+        ),
+        numbers={"accuracy": best, "chance": own.chance},
+    )
+
+
+def _proof(train: "_Labelled", val: "_Labelled", learned: "list[tuple[_Answers, _Answers]]") -> str:
+    """Why labels that no classifier learns are wrong, in a sentence; empty where that is not certain.
+
+    Args:
+        train: images whose labels are asked about.
+        val: others.
+        learned: what each classifier that has learned from these says of others of them, and of the training images.
+    """
+    if not learned:
+        return ""
+    # Of as many of each, what can be told from the other split by more than guessing is not like it.
+    many = min(COMPARED, len(train.labels), len(val.labels))
+    some = [part.features[np.random.default_rng(0).permutation(len(part.labels))[:many]] for part in (train, val)]
+    both = _Labelled(np.concatenate(some), np.repeat([0, 1], many))
+    alike = min(1.0, 2 - 2 * max(both.asked(classifier).accuracy for classifier in CLASSIFIERS))
+    there, here = max(learned, key=lambda pair: pair[0].beyond)
+    # Right labels would lie as far above luck as those of validation, up to the number of images like those.
+    if there.beyond * np.sqrt(len(train.labels) / len(val.labels)) * alike < 2 * LUCK:
+        return ""
+    return (
+        f"Fitted on validation images, the best of them is right on {there.accuracy:.0%} of other validation images, "
+        f"but on {here.accuracy:.0%} of the training images, though these look alike."
     )
 
 
 class _Features:
-    """Fixed features of images: small pixels, and the responses of filters that are patches of the images."""
+    """Fixed features of images: small pixels, and the responses of filters that are patches of the images.
+
+    Args:
+        images: of training, (images, …), which say how all others are scaled.
+    """
 
     def __init__(self, images: np.ndarray) -> None:
         rng = np.random.default_rng(0)
         self.filters: np.ndarray | None = None
         if images.ndim == 4:
-            small = _small(images)
+            blocks = _blocks(images)
+            self.mean, self.spread = float(blocks.mean()), float(blocks.std()) + 1e-6
+            small = (blocks - self.mean) / self.spread
             rows = rng.integers(0, len(small), PATCHES)
             tops = rng.integers(0, max(1, small.shape[1] - PATCH + 1), (PATCHES, 2))
             patches = np.stack(
@@ -352,7 +391,7 @@ class _Features:
         """Features of images, float32, (images, features)."""
         if self.filters is None or min(images.shape[1:3]) < PATCH:
             return images.reshape(len(images), -1).astype(np.float32)
-        small = _small(images)
+        small = (_blocks(images) - self.mean) / self.spread
         windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH, PATCH), (1, 2))
         n, height, width = windows.shape[:3]
         rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n, height, width, -1)
@@ -369,45 +408,137 @@ class _Features:
         return np.concatenate(found, 1)
 
 
-def _small(images: np.ndarray) -> np.ndarray:
-    """Images of at most `SIDE` pixels a side by averaging blocks, their mean taken away; float32."""
+def _blocks(images: np.ndarray) -> np.ndarray:
+    """Images of at most `SIDE` pixels a side, by averaging blocks; float32."""
     factor = max(1, -(-max(images.shape[1:3]) // SIDE))
     height, width = (axis // factor for axis in images.shape[1:3])
     if not height or not width:
         factor, (height, width) = 1, images.shape[1:3]
     cut = images[:, : height * factor, : width * factor].astype(np.float32)
-    blocks = cut.reshape(len(cut), height, factor, width, factor, -1).mean((2, 4))
-    return (blocks - blocks.mean()) / (blocks.std() + 1e-6)
+    return np.asarray(cut.reshape(len(cut), height, factor, width, factor, -1).mean((2, 4)))
 
 
-class _Probe:
-    """Ridge regression from features to classes: each fifth of the images is asked about, the others are fitted.
+@dataclass(frozen=True)
+class _Answers:
+    """What a classifier has said about images that it was not fitted on.
 
     Args:
-        features: (images, features).
+        accuracy: share that is right.
+        beyond: how far the right answers lie above those of luck, in standard deviations.
+    """
+
+    accuracy: float
+    beyond: float
+
+    @property
+    def above_luck(self) -> bool:
+        """Whether luck alone does as well in fewer than 1 of 1,000 cases."""
+        return self.beyond > LUCK
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Images, none of them twice, with a class for each.
+
+    Args:
+        features: float32, (images, features).
         labels: class numbers, (images,).
     """
 
-    def __init__(self, features: np.ndarray, labels: np.ndarray) -> None:
-        order = np.random.default_rng(0).permutation(len(labels))
-        _, y = np.unique(labels, return_inverse=True)
-        self.answers, self.classes = len(order), int(y.max(initial=0)) + 1
-        self.fitted = self.answers - self.answers // FOLDS
-        self.accuracy, self.chance = 0.0, 1.0
-        if self.answers < LEAST_IMAGES:
-            return
-        targets = np.eye(self.classes, dtype=np.float32)[y]
-        right = 0
-        for ask in np.array_split(order, FOLDS):
-            fit = np.setdiff1d(order, ask)
-            right += int((_answered(features, targets, fit, ask).argmax(1) == y[ask]).sum())
-        self.accuracy = right / self.answers
-        self.chance = float(np.bincount(y).max() / self.answers)
+    features: np.ndarray
+    labels: np.ndarray
 
-    def above_chance(self) -> bool:
-        """Whether luck alone is right so often in fewer than 1 of 1,000 cases (one-sided binomial, normal limit)."""
-        deviation = np.sqrt(self.chance * (1 - self.chance) / max(1, self.answers))
-        return self.accuracy > self.chance + 3.1 * deviation
+    @classmethod
+    def of(cls, features: "_Features", pixels: np.ndarray, labels: np.ndarray) -> "_Labelled":
+        """From images as they are; of exact copies, the first counts."""
+        rows = np.sort(np.unique([hash(image.tobytes()) for image in pixels], return_index=True)[1])
+        return cls(features(pixels[rows]), labels[rows])
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are images enough to ask about."""
+        return len(self.labels) >= LEAST_IMAGES
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How often each class that occurs does, (classes,)."""
+        return np.unique(self.labels, return_counts=True)[1]
+
+    @property
+    def chance(self) -> float:
+        """Share of the most frequent class."""
+        return float(self.counts.max() / len(self.labels))
+
+    def asked(self, classifier: "Classifier", others: "_Labelled | None" = None) -> _Answers:
+        """Fit a classifier on these images, and ask it about others, or about each of these from the rest."""
+        classes, fitted = np.unique(self.labels, return_inverse=True)
+        about = others or self
+        scores = classifier(
+            self.features, np.eye(len(classes), dtype=np.float32)[fitted], None if others is None else others.features
+        )
+        right = float((classes[scores.argmax(1)] == about.labels).mean())
+        known = np.isin(about.labels, classes)
+        return _Answers(right, _beyond_luck(scores[known], np.searchsorted(classes, about.labels[known])))
+
+
+def _beyond_luck(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Sum of the scores of the right classes, against that of the same labels in any order, in standard deviations.
+
+    Frequent classes gain nothing by being frequent. Hoeffding 1951, A combinatorial central limit theorem.
+
+    Args:
+        scores: of each class, (images, classes).
+        labels: places of the right classes in `scores`, (images,).
+    """
+    if len(labels) < 2:
+        return 0.0
+    counts = np.bincount(labels, minlength=scores.shape[1])
+    scores = scores - (scores @ counts / len(labels))[:, None]
+    scores = scores - scores.mean(0)
+    deviation = np.sqrt(float((scores**2).sum(0) @ counts) / (len(labels) - 1))
+    return float(scores[np.arange(len(labels)), labels].sum() / deviation) if deviation > 1e-6 else 0.0
+
+
+# From features and one-hot rows of images to scores, (images, classes): of other images where their features are given,
+# else of each of the same from a fit without it.
+Classifier = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
+
+
+def _linear(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None) -> np.ndarray:
+    """Ridge regression; each fifth of the images is asked about from the other four."""
+    if others is not None:
+        fit, ask = np.split(np.arange(len(features) + len(others)), [len(features)])
+        return _answered(np.concatenate([features, others]), targets, fit, ask)
+    order = np.random.default_rng(0).permutation(len(features))
+    scores = np.empty_like(targets)
+    for ask in np.array_split(order, FOLDS):
+        scores[ask] = _answered(features, targets, np.setdiff1d(order, ask), ask)
+    return scores
+
+
+def _neighbours(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None) -> np.ndarray:
+    """The classes of the nearest images."""
+    x = features - features.mean(0)
+    scale = x.std(0) + 1e-3 * x.std()  # what hardly varies decides nothing
+    x = x / np.where(scale > 0, scale, 1)
+    y = x if others is None else (others - features.mean(0)) / np.where(scale > 0, scale, 1)
+    distances = (x**2).sum(1) - 2 * y @ x.T
+    if others is None:
+        np.fill_diagonal(distances, np.inf)
+    nearest = np.argpartition(distances, min(NEIGHBOURS, len(x) - 1), 1)[:, :NEIGHBOURS]
+    return np.asarray(targets[nearest].mean(1))
+
+
+def _trees(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None) -> np.ndarray:
+    """Randomised trees (Geurts et al. 2006), each image asked about by those that were not fitted on it."""
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, bootstrap=True, oob_score=others is None, random_state=0)
+    forest.fit(features, targets.argmax(1))
+    return np.asarray(forest.oob_decision_function_ if others is None else forest.predict_proba(others))
+
+
+CLASSIFIERS: tuple[Classifier, ...] = (_linear, _neighbours, _trees)  # the cheapest first
 
 
 def _answered(features: np.ndarray, targets: np.ndarray, fit: np.ndarray, ask: np.ndarray) -> np.ndarray:

@@ -45,6 +45,7 @@ class Finding:
         keras: what to change in a Keras script where this evidence asks for something other than the cause does.
         overrides: of exprun to try, each by itself; filled in where there is a config.
         remedies: those of `remedies.REMEDIES` that fit this evidence; None for all of the cause.
+        withdrawn: whether it takes back what was said of this cause, for the reason in `evidence`.
     """
 
     cause: str
@@ -56,6 +57,7 @@ class Finding:
     keras: str = ""
     overrides: tuple[str, ...] = ()
     remedies: tuple[str, ...] | None = None
+    withdrawn: bool = False
 
     @property
     def is_suspicion(self) -> bool:
@@ -66,6 +68,8 @@ class Finding:
         """The paragraph that a person reads."""
         cause = CAUSES[self.cause]
         at = "" if self.step is None else f" at step {self.step}"
+        if self.withdrawn:
+            return f"[{self.cause}] withdrawn{at}, {self.where}: {self.evidence}"
         tried, listed, several = self.keras or cause.keras, "; ".join(self.overrides), len(self.overrides) > 1
         if listed and cause.code:
             tried += f" What may make up for it where the code has to stay{', one at a time' * several}: {listed}."
@@ -472,7 +476,7 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
 
 
 class Diagnosis:
-    """The findings of a run, each cause once.
+    """The findings of a run, each cause once; one that was withdrawn is none.
 
     Args:
         silence: causes not to report.
@@ -490,17 +494,22 @@ class Diagnosis:
     def add(self, findings: Iterable[Finding]) -> list[Finding]:
         """Take findings; returns those that are news and no mere symptom of others, in order.
 
-        A cause that was a note before is news again as a warning.
+        A cause that was a note before is news again as a warning. What is withdrawn is news where it was told before.
         """
-        news = []
+        news: list[Finding] = []
+        withdrawn: list[Finding] = []
         for finding in findings:
+            if finding.withdrawn:
+                before = self._found.pop(finding.cause, None)
+                withdrawn += [] if before is None or before in news else [finding]
+                continue
             before = self._found.get(finding.cause)
             graver = before is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(before.severity)
             if finding.cause not in self.silence and graver:
                 self._found[finding.cause] = finding
                 news.append(finding)
         kept = self.findings
-        return [finding for finding in kept if finding in news]
+        return withdrawn + [finding for finding in kept if finding in news]
 
 
 def verdict(findings: Iterable[Finding]) -> str:

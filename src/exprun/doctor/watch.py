@@ -14,7 +14,7 @@ import tensorflow as tf
 from exprun.config.schema import Doctor
 from exprun.doctor import graph, signal
 from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
-from exprun.doctor.data import class_name
+from exprun.doctor.data import Images, class_name
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 SAMPLE = 4096  # values of a weight that are followed
 OVERFITTED = 0.25  # between the accuracy of training and that of validation
 LEAST_STEPS = 20  # that are looked at together
-SUSPICION = ("shuffled-labels", "note")  # what more of the run is to confirm
+SUSPICION, LEAKED = "shuffled-labels", "leaked-validation"  # what more of the run is to confirm or to refute
 ARRIVED = 0.05  # share of a moving average that is still its first value
 EVEN_TWO = 1.8  # classes that guessing costs as much as, where there are two and both are about as frequent
 UNEVEN = 1.2  # by how much the most frequent class may lie above one of as many even ones
@@ -35,6 +35,7 @@ LATE = 3  # evaluations in a row before lagging averages are more than the usual
 EAGER = 2.0  # times as long as in training, an image in a probe
 ALIKE, MOVES = 0.1, 1e-5  # gradient beside those of weights that move by so much of their size in a step
 FREE = 1.0  # seconds that probes may take whatever their share
+LUCKY = 3.1  # standard deviations that luck alone exceeds in 1 of 1,000 cases
 WAITS = 20  # calls over which the waiting for images is averaged
 
 
@@ -72,7 +73,8 @@ class Watch:
         self._seconds, self._started = 0.0, time.perf_counter()
         self._last: float | None = None  # seconds of the last probe
         self._next = self._every
-        self._suspicion: Finding | None = None
+        self._doubts: dict[str, Finding] = {}  # by cause; what the run may refute
+        self._refuting = np.inf  # accuracy of validation that does
         self._epochs: list[Epoch] = []
         self._waits: deque[float] = deque(maxlen=WAITS)
 
@@ -86,9 +88,18 @@ class Watch:
         spent = self._seconds + expected
         return step >= self._next and (spent <= self.limits.share * passed_by or spent < FREE)
 
-    def suspect(self, findings: Iterable[Finding]) -> None:
-        """Keep a suspicion about labels, which a classifier alone cannot prove, for the run to confirm."""
-        self._suspicion = next((f for f in findings if (f.cause, f.severity) == SUSPICION), None)
+    def suspect(self, findings: Iterable[Finding], val: Images | None = None) -> None:
+        """Keep what was found about labels, for the run to confirm or to refute.
+
+        Args:
+            findings: about the data.
+            val: validation images, whose number says which accuracy is above luck; None where there are none.
+        """
+        found = {finding.cause: finding for finding in findings}
+        self._doubts |= {SUSPICION: found[SUSPICION]} if SUSPICION in found else {}
+        if self.guess is not None and val is not None and val.counts is not None and LEAKED not in found:
+            chance = max(self.guess.accuracy, float(val.counts.max() / max(1, val.counts.sum())))
+            self._refuting = chance + LUCKY * np.sqrt(chance * (1 - chance) / max(1, val.counts.sum()))
 
     def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
         """Take figures of steps.
@@ -219,13 +230,12 @@ class Watch:
             return
         mean, accuracy = self._mean()
         if self.guess is not None and self._at_chance():
-            if self._suspicion is not None:
-                yield replace(self._suspicion, severity="warning", step=step)
+            yield from self._confirmed(step)
             if mean > 2 * self.guess.loss and mean > 1.2 * (self._first_loss or mean):
                 yield self._high_rate(step, mean)
                 return
             right = "" if np.isnan(accuracy) else f" and the accuracy {accuracy:.1%}"
-            yield Finding(
+            at_chance = Finding(
                 "loss-at-chance",
                 "error" if self._whole is not None and step >= self._whole / 2 else "warning",
                 "training",
@@ -234,6 +244,8 @@ class Watch:
                 step,
                 {"loss": mean, "guessing": self.guess.loss},
             )
+            self._doubts[at_chance.cause] = at_chance
+            yield at_chance
             yield from graph.check_dropout_depth(self.model, step)
             if self.pace is not None:
                 yield from check_low(self.pace, self.limits, step, mean, self.guess.loss)
@@ -398,17 +410,19 @@ class Watch:
 
     def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
         self._lowest_val = min(self._lowest_val, loss if np.isfinite(loss) else np.inf)
+        yield from self._refuted(step, accuracy)
         if len(self._recent) == 0:
             return
         recent = np.asarray(self._recent, np.float64)[-20:]
         trained, trained_accuracy = float(recent[:, 0].mean()), float(recent[:, 1].mean())
         if self._epochs:
             trained, trained_accuracy = self._epochs[-1].loss, self._epochs[-1].accuracy
-        if self._suspicion is not None and self._streak("suspicion", self._says_nothing(accuracy)):
-            yield replace(self._suspicion, severity="warning", step=step)
+        memorised = self._says_nothing(accuracy) and self._has_learned(trained)
+        if SUSPICION in self._doubts and self._streak("suspicion", memorised) and not self._lags(trained):
+            yield from self._confirmed(step)
         worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
         again = self._streak("again", worse)  # once says nothing yet, and a look takes time
-        if again and self._has_batch_norm() and (losses := self._lags(trained)):
+        if again and (losses := self._lags(trained)):
             self._streak("worse", False)
             if self._streak("lag", True, LATE - 1):
                 yield self._lag_finding(step, *losses)
@@ -439,15 +453,32 @@ class Watch:
                 {"val_loss": loss, "lowest": self._lowest_val, "train_loss": trained},
             )
 
+    def _confirmed(self, step: int) -> Iterator[Finding]:
+        """A suspicion about labels that the run makes likely."""
+        if SUSPICION in self._doubts:
+            yield replace(self._doubts[SUSPICION], severity="warning", step=step)
+
+    def _refuted(self, step: int, accuracy: float) -> Iterator[Finding]:
+        """What is withdrawn, as validation is right more often than by luck."""
+        if accuracy > self._refuting:
+            evidence = f"The network is right on {accuracy:.1%} of the validation images, more than by luck."
+            for doubt in self._doubts.values():
+                yield replace(doubt, severity="note", evidence=evidence, step=step, withdrawn=True)
+            self._doubts = {}
+
     def _says_nothing(self, accuracy: float) -> bool:
         """Whether validation is right no more often than guessing, with some room for the luck of few images."""
         return self.guess is not None and accuracy <= 1.25 * self.guess.accuracy + 0.02
+
+    def _has_learned(self, trained: float) -> bool:
+        """Whether the loss of training is clearly below that of guessing."""
+        return self.guess is not None and trained < 0.8 * self.guess.loss
 
     def _worse_than_guessing(self, loss: float, accuracy: float, trained: float, trained_accuracy: float) -> bool:
         """Whether training has learned, and validation is no better than looking at no image."""
         if self.guess is None or not np.isfinite(loss):
             return False
-        learned = trained < 0.8 * self.guess.loss and not trained_accuracy < 1.5 * self.guess.accuracy
+        learned = self._has_learned(trained) and not trained_accuracy < 1.5 * self.guess.accuracy
         return learned and loss > 1.5 * self.guess.loss and not accuracy > 0.8 * trained_accuracy
 
     def _has_batch_norm(self) -> bool:
@@ -459,7 +490,7 @@ class Watch:
         Args:
             trained: loss of training, which tells mostly without a second pass that nothing lags.
         """
-        evaluated = self._loss(training=False)
+        evaluated = self._loss(training=False) if self._has_batch_norm() else None
         if self.guess is None or evaluated is None or evaluated <= max(self.guess.loss, trained):
             return None
         same = self._loss(training=True)
