@@ -77,12 +77,13 @@ def suspicious(*more):
 def test_validation_above_luck_withdraws_a_suspicion_about_labels_and_a_loss_at_chance():
     one = suspicious()
     assert told(one, [2.303] * 100, [0.1] * 100) == ["shuffled-labels", "loss-at-chance"]
-    assert one.evaluated(100, 2.2, 0.145) == []  # 3.1 deviations of 400 images are 4.65 %
-    assert [(f.cause, f.withdrawn) for f in one.evaluated(100, 2.2, 0.15)] == [
+    assert one.evaluated(100, 1.1, 0.145) == []  # 3.1 deviations of 400 images are 4.65 %
+    assert one.evaluated(100, 1.2, 0.9) == []  # as where one label in five is right
+    assert [(f.cause, f.withdrawn) for f in one.evaluated(100, 1.1, 0.15)] == [
         ("shuffled-labels", True),
         ("loss-at-chance", True),
     ]
-    assert one.evaluated(100, 2.2, 0.15) == []
+    assert one.evaluated(100, 1.1, 0.15) == []
 
 
 def test_validation_images_that_are_trained_on_withdraw_nothing():
@@ -128,6 +129,37 @@ def test_overfitting_is_a_note():
     rows = [(0.5, 0.8, 0.9, 0.7), *[(0.05, 0.99, 1.6, 0.68)] * 4]
     assert set(evaluated(watch(), rows)) == {("overfitting", "note")}
     assert evaluated(watch(), [(0.5, 0.8, 0.6, 0.78)] * 5) == []
+
+
+@pytest.mark.parametrize(("own", "said"), [(0.1, {("overfitting", "note")}), (0.9, set())])
+def test_training_images_that_evaluation_finds_no_easier_are_not_memorised(monkeypatch, own, said):
+    one = watch()
+    monkeypatch.setattr(one, "_loss", lambda training: own)  # moving averages that still settle, heavy dropout
+    assert set(evaluated(one, [(0.05, 0.99, 1.6, 0.68)] * 5)) == said
+
+
+@pytest.mark.parametrize(
+    ("images", "lowest", "row"),
+    [
+        (20, 0.5, (0.05, 0.99, 0.5, 0.65)),  # seven wrong
+        (20, 0.02, (0.004, 1.0, 0.05, 0.95)),
+        (20, 0.02, (0.004, 1.0, 0.05, np.nan)),
+        (400, 0.02, (0.004, 1.0, 0.03, 0.9975)),  # one wrong
+    ],
+)
+def test_few_validation_images_do_not_show_overfitting(images, lowest, row):
+    one = watch()
+    one.suspect([], Images(np.zeros((4, 2)), counts=np.full(10, images // 10)))
+    assert evaluated(one, [(0.5, 0.8, lowest, 0.7), *[row] * 5]) == []
+
+
+@pytest.mark.parametrize(("momentum", "steps", "said"), [(0.99, 400, False), (0.99, 6, True), (0.1, 400, True)])
+def test_moving_averages_that_are_still_to_settle_are_given_time(monkeypatch, momentum, steps, said):
+    one = watch(steps)
+    one.model = keras.Sequential([keras.layers.Input((2,)), keras.layers.BatchNormalization(momentum=momentum)])
+    monkeypatch.setattr(one, "_lags", lambda trained: (0.5, 5.0))
+    found = evaluated(one, [(0.5, 0.8, 5.0, 0.1)] * 5)
+    assert (("lagging-batch-norm", "warning") in found) is said
 
 
 def test_waiting_for_images_is_a_note():

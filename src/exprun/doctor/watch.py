@@ -36,6 +36,7 @@ EAGER = 2.0  # times as long as in training, an image in a probe
 ALIKE, MOVES = 0.1, 1e-5  # gradient beside those of weights that move by so much of their size in a step
 FREE = 1.0  # seconds that probes may take whatever their share
 LUCKY = 3.1  # standard deviations that luck alone exceeds in 1 of 1,000 cases
+REFUTES = 0.5  # of the loss of guessing, in validation
 WAITS = 20  # calls over which the waiting for images is averaged
 
 
@@ -74,6 +75,7 @@ class Watch:
         self._last: float | None = None  # seconds of the last probe
         self._next = self._every
         self._doubts: dict[str, Finding] = {}  # by cause; what the run may refute
+        self._answers = 0  # images of validation, as far as known
         self._refuting = np.inf  # accuracy of validation that does
         self._epochs: list[Epoch] = []
         self._waits: deque[float] = deque(maxlen=WAITS)
@@ -97,9 +99,12 @@ class Watch:
         """
         found = {finding.cause: finding for finding in findings}
         self._doubts |= {SUSPICION: found[SUSPICION]} if SUSPICION in found else {}
-        if self.guess is not None and val is not None and val.counts is not None and LEAKED not in found:
-            chance = max(self.guess.accuracy, float(val.counts.max() / max(1, val.counts.sum())))
-            self._refuting = chance + LUCKY * np.sqrt(chance * (1 - chance) / max(1, val.counts.sum()))
+        if val is None or val.counts is None:
+            return
+        self._answers = int(val.counts.sum())
+        if self.guess is not None and self._answers and LEAKED not in found:
+            chance = max(self.guess.accuracy, float(val.counts.max() / self._answers))
+            self._refuting = chance + LUCKY * np.sqrt(chance * (1 - chance) / self._answers)
 
     def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
         """Take figures of steps.
@@ -410,7 +415,7 @@ class Watch:
 
     def _after_evaluation(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
         self._lowest_val = min(self._lowest_val, loss if np.isfinite(loss) else np.inf)
-        yield from self._refuted(step, accuracy)
+        yield from self._refuted(step, loss, accuracy)
         if len(self._recent) == 0:
             return
         recent = np.asarray(self._recent, np.float64)[-20:]
@@ -424,7 +429,7 @@ class Watch:
         again = self._streak("again", worse)  # once says nothing yet, and a look takes time
         if again and (losses := self._lags(trained)):
             self._streak("worse", False)
-            if self._streak("lag", True, LATE - 1):
+            if self._streak("lag", True, LATE - 1) and not self._settles(step):
                 yield self._lag_finding(step, *losses)
             return
         self._streak("lag", False)
@@ -440,9 +445,15 @@ class Watch:
                 {"train_loss": trained, "val_loss": loss},
             )
         assert self.limits.overfitting is not None
-        rising = loss > self.limits.overfitting * self._lowest_val and loss > 2 * trained and self._evaluations > LATE
-        gap = trained_accuracy - accuracy > OVERFITTED and loss > 3 * trained
-        if self._streak("overfitting", rising or gap, LATE):
+        luck = LUCKY * np.sqrt(accuracy * (1 - accuracy) / self._answers) if self._answers else 0.0
+        few = (
+            LUCKY / np.sqrt(max(1.0, (1 - np.nan_to_num(accuracy)) * self._answers)) if self._answers else 0.0
+        )  # that are wrong
+        rose = loss > self.limits.overfitting * (1 + few) * self._lowest_val and self._evaluations > LATE
+        gap = trained_accuracy - accuracy > OVERFITTED + luck and loss > 3 * trained
+        # As evaluation sees them, its own images may be no better: then it is no memory that makes the difference.
+        memory = (rose or gap) and loss > 2 * max(trained, self._loss(training=False) or 0.0)
+        if self._streak("overfitting", memory, LATE):
             yield Finding(
                 "overfitting",
                 "note",
@@ -458,10 +469,14 @@ class Watch:
         if SUSPICION in self._doubts:
             yield replace(self._doubts[SUSPICION], severity="warning", step=step)
 
-    def _refuted(self, step: int, accuracy: float) -> Iterator[Finding]:
-        """What is withdrawn, as validation is right more often than by luck."""
-        if accuracy > self._refuting:
-            evidence = f"The network is right on {accuracy:.1%} of the validation images, more than by luck."
+    def _refuted(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
+        """What is withdrawn, as validation is right more often than by luck, and sure of it."""
+        # Few right labels among wrong ones are enough for a good accuracy, but not for a low loss.
+        if self.guess is not None and accuracy > self._refuting and loss < REFUTES * self.guess.loss:
+            evidence = (
+                f"The network is right on {accuracy:.1%} of the validation images, at a loss of {loss:.3f}; guessing "
+                f"costs {self.guess.loss:.3f}."
+            )
             for doubt in self._doubts.values():
                 yield replace(doubt, severity="note", evidence=evidence, step=step, withdrawn=True)
             self._doubts = {}
@@ -503,8 +518,16 @@ class Watch:
         outputs = passed(self.model, self.inputs, training).outputs
         return float(tf.reduce_mean(self.objective.losses(tf.constant(outputs), tf.constant(self.labels))))
 
+    def _momentum(self) -> float:
+        """The slowest of the moving averages."""
+        return max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
+
+    def _settles(self, step: int) -> bool:
+        """Whether moving averages have had too few steps yet, and the run goes on for longer than it has gone."""
+        return self._whole is not None and step < self._whole / 2 and self._momentum() ** step >= ARRIVED
+
     def _lag_finding(self, step: int, trained: float, evaluated: float) -> Finding:
-        momentum = max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
+        momentum = self._momentum()
         arrived = momentum**step < ARRIVED
         enough = f"; {step:,} steps are enough for averages with momentum {momentum:g}, so they should be about equal."
         few = f", after {step:,} steps with momentum {momentum:g}; they should be about equal."
