@@ -146,3 +146,11 @@ def test_a_compile_in_a_callback_is_followed():
     model.fit(ROWS, CLASSES, 16, 3, verbose=0, callbacks=[Compiles(), doctor])
     assert doctor._seen["train"].count == 3 * 64
     assert not isinstance(model.train_function, Tap)
+
+
+def test_two_doctors_do_not_stand_in_each_others_way():
+    doctors, model = [watched(), watched()], network()
+    model.fit(ROWS, CLASSES, 16, 2, verbose=0, validation_data=(ROWS, CLASSES), callbacks=doctors)
+    assert [doctor._seen["val"].count for doctor in doctors] == [2 * 64, 2 * 64]
+    assert not isinstance(model.train_function, Tap)
+    assert not isinstance(model.test_function, Tap)

@@ -28,7 +28,7 @@ from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
 from exprun.doctor.record import called, first_rows, fixed_rows, passed
-from exprun.doctor.states import unchanged, undrawn
+from exprun.doctor.states import unchanged
 from exprun.doctor.tap import Tap
 from exprun.doctor.trainable import Trainable
 from exprun.doctor.watch import Watch
@@ -517,8 +517,7 @@ class Doctor(keras.callbacks.Callback):
     def _safely(self, action: Callable[[], Any]) -> None:
         """Do something; a mistake of the doctor's own never reaches who is watched."""
         try:
-            with undrawn():
-                action()
+            action()
         except Exception:
             log.exception("The doctor could not look at this")
 

@@ -74,15 +74,13 @@ def unchanged(model: Any) -> Iterator[None]:
 @contextlib.contextmanager
 def _drawing_from_copies() -> Iterator[None]:
     here, replaced = threading.get_ident(), []
-    numpy_copy = np.random.RandomState(copy.deepcopy(np.random.mtrand._rand._bit_generator))
-    python_copy = random.Random()
-    python_copy.setstate(random.getstate())
-    for module, copied in ((random, python_copy), (np.random, numpy_copy)):
+    for module in (random, np.random):
         owner = module.random.__self__
+        copied = functools.cache(functools.partial(_copy_of, owner))  # made when it is asked for
         for name, value in list(vars(module).items()):
             if name == "seed" or getattr(value, "__self__", None) is owner:
                 replaced.append((module, name, value))
-                setattr(module, name, _by_thread(here, getattr(copied, name), value))
+                setattr(module, name, _by_thread(here, functools.partial(_drawn, copied, name), value))
     try:
         yield
     finally:
@@ -90,11 +88,23 @@ def _drawing_from_copies() -> Iterator[None]:
             setattr(module, name, value)
 
 
+def _copy_of(owner: random.Random | np.random.RandomState) -> Any:
+    if isinstance(owner, np.random.RandomState):
+        return np.random.RandomState(copy.deepcopy(owner._bit_generator))
+    found = random.Random()
+    found.setstate(owner.getstate())
+    return found
+
+
 def _by_thread(here: int, copied: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
     def drawn(*args: Any, **kwargs: Any) -> Any:
         return (copied if threading.get_ident() == here else original)(*args, **kwargs)
 
     return drawn
+
+
+def _drawn(copied: Callable[[], Any], name: str, *args: Any, **kwargs: Any) -> Any:
+    return getattr(copied(), name)(*args, **kwargs)
 
 
 @contextlib.contextmanager

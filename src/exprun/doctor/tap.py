@@ -49,8 +49,12 @@ class Tap:
 
     def take_off(self) -> None:
         """Leave the model as it was."""
-        if self._model is not None and getattr(self._model, self.attribute) is self:
-            setattr(self._model, self.attribute, self._function)
+        if self._model is not None:
+            first = getattr(self._model, self.attribute)
+            if first is self:
+                setattr(self._model, self.attribute, self._function)
+            elif isinstance(first, Tap) and first._function is self:  # of a second doctor
+                first._function = self._function
         self._model = None
 
     def let_go(self) -> None:

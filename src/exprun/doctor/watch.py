@@ -20,7 +20,6 @@ from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess
 from exprun.doctor.pace import check_low
 from exprun.doctor.record import Pass, passed, passed_back
-from exprun.doctor.states import undrawn
 
 log = logging.getLogger(__name__)
 SAMPLE = 4096  # values of a weight that are followed
@@ -147,8 +146,7 @@ class Watch:
 
     def _safely(self, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
         try:
-            with undrawn():
-                return list(check())
+            return list(check())
         except Exception:  # the doctor never ends a run by a mistake of its own
             log.exception("A check failed")
             return []
