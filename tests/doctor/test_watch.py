@@ -13,6 +13,7 @@ from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.guess import Guess, guess_of
 from exprun.doctor.pace import Pace
+from exprun.doctor.record import Pass
 from exprun.doctor.watch import Watch
 
 TEN = Guess(float(np.log(10)), 0.1, 10)
@@ -74,16 +75,22 @@ def suspicious(*more):
     return one
 
 
-def test_validation_above_luck_withdraws_a_suspicion_about_labels_and_a_loss_at_chance():
+def test_validation_above_luck_withdraws_what_it_refutes():
     one = suspicious()
     assert told(one, [2.303] * 100, [0.1] * 100) == ["shuffled-labels", "loss-at-chance"]
     assert one.evaluated(100, 1.1, 0.145) == []  # 3.1 deviations of 400 images are 4.65 %
     assert one.evaluated(100, 1.2, 0.9) == []  # as where one label in five is right
-    assert [(f.cause, f.withdrawn) for f in one.evaluated(100, 1.1, 0.15)] == [
-        ("shuffled-labels", True),
-        ("loss-at-chance", True),
-    ]
-    assert one.evaluated(100, 1.1, 0.15) == []
+    withdrawn = {f.cause for f in one.evaluated(100, 1.1, 0.15) if f.withdrawn}
+    assert withdrawn == {"shuffled-labels", "loss-at-chance", "collapsed-predictions"}
+    assert set(told(one, [2.303] * 100, [0.1] * 100)) == {"loss-at-chance"}
+
+
+@pytest.mark.parametrize(("first", "said"), [(1, []), (20, ["collapsed-predictions"])])
+def test_one_answer_for_all_images_is_how_many_networks_start(first, said):
+    one = watch()
+    one.labels = np.arange(4)
+    found = Pass([], np.eye(4)[[2, 2, 2, 2]])
+    assert [f.cause for step in range(first, first + 3) for f in one._collapsed(found, False, step)] == said
 
 
 def test_validation_images_that_are_trained_on_withdraw_nothing():
@@ -116,7 +123,7 @@ def evaluated(watch, rows):
         watch.steps(step, np.array([trained]), np.array([accuracy]))
         found += watch.epoch(Epoch(step, trained, accuracy, 0.1))
         found += watch.evaluated(step, loss, right)
-    return [(f.cause, f.severity) for f in found]
+    return [(f.cause, f.severity) for f in found if not f.withdrawn]
 
 
 def test_validation_worse_than_guessing_while_training_learns():

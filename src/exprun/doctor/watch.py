@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 SAMPLE = 4096  # values of a weight that are followed
 OVERFITTED = 0.25  # between the accuracy of training and that of validation
 LEAST_STEPS = 20  # that are looked at together
-SUSPICION, LEAKED = "shuffled-labels", "leaked-validation"  # what more of the run is to confirm or to refute
+SUSPICION = "shuffled-labels"  # what the run is to confirm or to refute
+LEAKED = "leaked-validation"  # with it, validation refutes nothing
+REFUTED = (SUSPICION, "loss-at-chance", "collapsed-predictions")  # where validation is right after all
 ARRIVED = 0.05  # share of a moving average that is still its first value
 EVEN_TWO = 1.8  # classes that guessing costs as much as, where there are two and both are about as frequent
 UNEVEN = 1.2  # by how much the most frequent class may lie above one of as many even ones
@@ -73,9 +75,9 @@ class Watch:
         self._seconds, self._started = 0.0, time.perf_counter()
         self._last: float | None = None  # seconds of the last probe
         self._next = self._every
-        self._doubts: dict[str, Finding] = {}  # by cause; what the run may refute
+        self._suspicion: Finding | None = None
         self._answers = 0  # images of validation, as far as known
-        self._refuting = np.inf  # accuracy of validation that does
+        self._above_luck = np.inf  # accuracy of validation that luck hardly has
         self._epochs: list[Epoch] = []
         self._waits: deque[float] = deque(maxlen=WAITS)
 
@@ -97,13 +99,13 @@ class Watch:
             val: validation images, whose number says which accuracy is above luck; None where there are none.
         """
         found = {finding.cause: finding for finding in findings}
-        self._doubts |= {SUSPICION: found[SUSPICION]} if SUSPICION in found else {}
+        self._suspicion = found.get(SUSPICION)
         if val is None or val.counts is None:
             return
         self._answers = int(val.counts.sum())
         if self.guess is not None and self._answers and LEAKED not in found:
             chance = max(self.guess.accuracy, float(val.counts.max() / self._answers))
-            self._refuting = chance + LUCKY * np.sqrt(chance * (1 - chance) / self._answers)
+            self._above_luck = chance + LUCKY * np.sqrt(chance * (1 - chance) / self._answers)
 
     def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
         """Take figures of steps.
@@ -238,7 +240,7 @@ class Watch:
                 yield self._high_rate(step, mean)
                 return
             right = "" if np.isnan(accuracy) else f" and the accuracy {accuracy:.1%}"
-            at_chance = Finding(
+            yield Finding(
                 "loss-at-chance",
                 "error" if self._whole is not None and step >= self._whole / 2 else "warning",
                 "training",
@@ -247,8 +249,6 @@ class Watch:
                 step,
                 {"loss": mean, "guessing": self.guess.loss},
             )
-            self._doubts[at_chance.cause] = at_chance
-            yield at_chance
             yield from graph.check_dropout_depth(self.model, step)
             if self.pace is not None:
                 yield from check_low(self.pace, self.limits, step, mean, self.guess.loss)
@@ -314,7 +314,7 @@ class Watch:
     def _collapsed(self, found: Pass, learned: bool, step: int) -> Iterator[Finding]:
         answers = np.unique(found.outputs.argmax(1))
         wanted = len(np.unique(self.labels.reshape(len(self.labels), -1), axis=0))
-        one = len(answers) == 1 and wanted > 2 and not learned
+        one = len(answers) == 1 and wanted > 2 and not learned and step >= LEAST_STEPS  # many networks start so
         if self._streak("collapsed-predictions", one, TWICE + 1):
             yield Finding(
                 "collapsed-predictions",
@@ -421,7 +421,7 @@ class Watch:
         if self._epochs:
             trained, trained_accuracy = self._epochs[-1].loss, self._epochs[-1].accuracy
         memorised = self._says_nothing(accuracy) and self._has_learned(trained)
-        if SUSPICION in self._doubts and self._streak("suspicion", memorised) and not self._lags(trained):
+        if self._suspicion is not None and self._streak("suspicion", memorised) and not self._lags(trained):
             yield from self._confirmed(step)
         worse = self._worse_than_guessing(loss, accuracy, trained, trained_accuracy)
         again = self._streak("again", worse)  # once says nothing yet, and a look takes time
@@ -464,20 +464,20 @@ class Watch:
 
     def _confirmed(self, step: int) -> Iterator[Finding]:
         """A suspicion about labels that the run makes likely."""
-        if SUSPICION in self._doubts:
-            yield replace(self._doubts[SUSPICION], severity="warning", step=step)
+        if self._suspicion is not None:
+            yield replace(self._suspicion, severity="warning", step=step)
 
     def _refuted(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
-        """What is withdrawn, as validation is right more often than by luck, and sure of it."""
+        """What is withdrawn, where it was told: validation is right more often than by luck, and sure of it."""
         # Few right labels among wrong ones are enough for a good accuracy, but not for a low loss.
-        if self.guess is not None and accuracy > self._refuting and loss < REFUTES * self.guess.loss:
+        if self.guess is not None and accuracy > self._above_luck and loss < REFUTES * self.guess.loss:
             evidence = (
                 f"The network is right on {accuracy:.1%} of the validation images, at a loss of {loss:.3f}; guessing "
                 f"costs {self.guess.loss:.3f}."
             )
-            for doubt in self._doubts.values():
-                yield replace(doubt, severity="note", evidence=evidence, step=step, withdrawn=True)
-            self._doubts = {}
+            self._suspicion = None
+            for cause in REFUTED:
+                yield Finding(cause, "note", "validation", evidence, step, withdrawn=True)
 
     def _says_nothing(self, accuracy: float) -> bool:
         """Whether validation is right no more often than guessing, with some room for the luck of few images."""
