@@ -15,10 +15,7 @@ SIDE, FINE = 8, 32  # pixels of a thumbnail, and of a finer one at the most
 FLAT = 4.0  # standard deviation of a thumbnail, in grey levels: below, all images look alike
 # Measured: nearly all images that were compressed again, scaled or made brighter pass these; of different digits,
 # articles of Fashion-MNIST, drawn palms and noisy templates less than 1 in 1,000 does.
-ALIKE, FINELY_ALIKE = (
-    0.99,
-    0.9,
-)  # correlation of the thumbnails of two images that are nearly the same, and of fine ones
+ALIKE, FINELY_ALIKE = 0.99, 0.9  # correlation of the thumbnails of two like images, and of the finer ones
 NEIGHBOURS, CLOSER = 3, 0.1  # the one found has less than this share of the distance to the third nearest
 ASKED, BLOCK = 1000, 256  # images of a split for which a like is looked for, and how many at once
 LEAST_COPIES = 3  # where not all images are compared
