@@ -170,12 +170,14 @@ def test_given_sets_are_looked_at_before_the_first_step():
     assert said[0].startswith("doctor: [unscaled-evaluation] error, validation images:")
 
 
-def test_a_mistake_of_its_own_stays_its_own(monkeypatch):
+def test_a_mistake_of_its_own_stays_its_own(monkeypatch, failures):
     (x, y), _ = data.digits(8)
     monkeypatch.setattr("exprun.doctor.callback.examine", lambda *_: 1 / 0)
     doctor = Doctor()
     assert network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor]).history["loss"]
     assert doctor.findings == []
+    assert any("ZeroDivisionError" in text for text in failures)
+    failures.clear()
 
 
 def test_thresholds_and_silence():

@@ -157,9 +157,11 @@ def test_it_ends_a_run_when_asked_to():
         watched("fault=unscaled_eval", "doctor.on_failure=stop")
 
 
-def test_a_mistake_of_its_own_ends_no_run(monkeypatch):
+def test_a_mistake_of_its_own_ends_no_run(monkeypatch, failures):
     monkeypatch.setattr("exprun.doctor.run.subject_of", lambda *_: 1 / 0)
     assert watched("trainer.epochs=1", "progress=quiet").status == "FINISHED"
+    assert any("ZeroDivisionError" in text for text in failures)
+    failures.clear()
 
 
 def test_a_cause_can_be_silenced():

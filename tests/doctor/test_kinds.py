@@ -1,0 +1,135 @@
+"""Models and data of many kinds: no check fails (the fixture `failures` sees that), and training stays as it is."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from exprun.doctor import Doctor
+
+RNG = np.random.default_rng(0)
+ROWS, CLASSES = RNG.normal(size=(48, 6)).astype(np.float32), RNG.integers(0, 3, 48)
+LOSS = "sparse_categorical_crossentropy"
+
+
+def compiled(*parts, **options):
+    model = keras.Sequential(parts)
+    model.compile("adam", LOSS, **options)
+    return model
+
+
+def nothing_is_trainable():
+    model = keras.Sequential([layers.Input((6,)), layers.Dense(3, "softmax")])
+    model.trainable = False
+    model.compile("adam", LOSS, metrics=["accuracy"])
+    return model, ROWS, CLASSES
+
+
+def no_weights():
+    return compiled(layers.Input((3,)), layers.Softmax()), ROWS[:, :3], CLASSES
+
+
+class Bias(layers.Layer):
+    def build(self, shape):
+        self.bias = self.add_weight(shape=shape[1:])
+
+    def call(self, x):
+        return x + self.bias
+
+
+def no_matrix_of_weights():
+    return compiled(layers.Input((3,)), Bias(), layers.Softmax()), ROWS[:, :3], CLASSES
+
+
+def a_stateful_layer():
+    parts = (layers.Input(batch_shape=(16, 3, 2)), layers.LSTM(4, stateful=True), layers.Dense(3, "softmax"))
+    return compiled(*parts), ROWS.reshape(-1, 3, 2), CLASSES
+
+
+class Pair(keras.Model):
+    """Gives two tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.head = layers.Dense(4, activation="relu"), layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        hidden = self.hidden(x)
+        return self.head(hidden), hidden
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, self(x)[0]))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+def two_tensors_from_code():
+    model = Pair()
+    model.compile("adam")
+    return model, ROWS, CLASSES
+
+
+def two_outputs():
+    first = layers.Input((6,))
+    model = keras.Model(
+        first, {"a": layers.Dense(3, "softmax", name="a")(first), "b": layers.Dense(1, name="b")(first)}
+    )
+    model.compile("adam", {"a": LOSS, "b": "mse"})
+    return model, ROWS, {"a": CLASSES, "b": ROWS[:, :1]}
+
+
+def two_inputs():
+    first, second = layers.Input((6,), name="first"), layers.Input((6,), name="second")
+    model = keras.Model([first, second], layers.Dense(3, "softmax")(layers.Concatenate()([first, second])))
+    model.compile("adam", LOSS)
+    return model, [ROWS, ROWS], CLASSES
+
+
+class OwnLoss(keras.Model):
+    """Has no labels."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(6)
+
+    def call(self, x):
+        found = self.dense(x)
+        self.add_loss(tf.reduce_mean(tf.square(x - found)))
+        return found
+
+
+def no_labels():
+    model = OwnLoss()
+    model.compile("adam")
+    return model, ROWS, None
+
+
+def one_row():
+    return compiled(layers.Input((6,)), layers.Dense(3, "softmax")), ROWS[:1], CLASSES[:1]
+
+
+def text():
+    words = layers.TextVectorization(output_sequence_length=3)
+    words.adapt(["a b", "c"])
+    model = compiled(words, layers.Embedding(9, 4), layers.GlobalAveragePooling1D(), layers.Dense(2, "softmax"))
+    return model, tf.constant(["a b", "c", "b", "a"] * 4), np.array([0, 1, 1, 0] * 4)
+
+
+KINDS = (
+    *(nothing_is_trainable, no_weights, no_matrix_of_weights, a_stateful_layer, two_tensors_from_code, two_outputs),
+    *(two_inputs, no_labels, one_row, text),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_check_fails_and_the_weights_are_the_same(kind):
+    found = []
+    for doctors in ([], [Doctor(report=lambda text: None, every=1, share=1.0)]):
+        keras.utils.set_random_seed(1)
+        model, x, y = kind()
+        model.fit(x, y, 16, 3, verbose=0, shuffle=False, callbacks=doctors)
+        found.append([np.asarray(v) for v in model.variables])
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
