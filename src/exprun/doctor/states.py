@@ -2,12 +2,13 @@
 
 import contextlib
 import copy
+import dis
 import functools
 import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import keras
@@ -49,13 +50,13 @@ def unchanged(model: Any) -> Iterator[None]:
     if getattr(_inside, "unchanged", None) is model:
         yield
         return
-    before, _inside.unchanged = getattr(_inside, "unchanged", None), model
     found = model._flatten_layers(include_self=True)
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in found]
     own = [layer for layer in found if _root(type(layer)) not in LIBRARIES]
     held = [*_Search([*own, getattr(model, "loss", None), *_lambdas(found)])]
     values = [(v, tf.identity(v.value if isinstance(v, keras.Variable) else v)) for v in _variables(model, held)]
     states = [(generator, copy.deepcopy(_state(generator))) for generator in held if not _is_variable(generator)]
+    before, _inside.unchanged = getattr(_inside, "unchanged", None), model
     try:
         with undrawn(), _without_traces(bool(own)):
             yield
@@ -250,9 +251,13 @@ class _Search:
         for cell in function.__closure__ or ():
             with contextlib.suppress(ValueError):  # not filled yet
                 cells.append(cell.cell_contents)
-        codes, names = [function.__code__], set()
-        while codes:
-            code = codes.pop()
-            names |= set(code.co_names)
-            codes += [constant for constant in code.co_consts if isinstance(constant, type(code))]
+        names = _globals_of(function.__code__)
         return [*cells, *(function.__globals__[name] for name in names if name in function.__globals__)]
+
+
+@functools.cache
+def _globals_of(code: CodeType) -> frozenset[str]:
+    """Names of globals that code loads, that of functions inside it included."""
+    own = {found.argval for found in dis.get_instructions(code) if found.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    inner = [_globals_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return frozenset(own).union(*inner)
