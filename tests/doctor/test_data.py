@@ -134,7 +134,7 @@ def waves(rng, count):
 
 def rare(rng, count):
     y = (rng.random(count) < 0.25).astype(int)
-    return rng.normal(size=(count, 8)) + 0.4 * y[:, None], y
+    return rng.normal(size=(count, 8)) + 0.7 * y[:, None], y
 
 
 def many(rng, count):
