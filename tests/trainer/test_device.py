@@ -74,14 +74,14 @@ def test_threads_come_from_the_process_then_the_environment_then_the_cores(monke
 def test_where_tensorflow_has_started_other_threads_are_refused_or_said(monkeypatch, capsys):
     tf.constant(1) + 1
     before = device._intra_op_threads()
-    with pytest.raises(RunError, match=f"started in this process with {before} threads .* trainer.threads=99 needs"):
+    with pytest.raises(RunError, match=f"in this process with {before} threads? .* trainer.threads=99 needs a command"):
         device.set_threads(config("trainer.threads=99").trainer)
     device.set_threads(config(f"trainer.threads={before}").trainer)
     device.set_threads(config().trainer)
     assert not capsys.readouterr().err
     monkeypatch.setattr(os, "cpu_count", lambda: 99)
     device.set_threads(config("trainer.deterministic=true").trainer)
-    assert f"with {before} threads an operation, not the 99 of a deterministic run" in capsys.readouterr().err
+    assert " an operation, not the 99 of a deterministic run" in capsys.readouterr().err
 
 
 V1 = "sys/fs/cgroup/cpu,cpuacct/b/cpu.cfs_{}_us"

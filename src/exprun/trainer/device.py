@@ -115,16 +115,13 @@ def set_threads(config: Trainer) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)
     except RuntimeError:
         before = _intra_op_threads()
+        started = f"TensorFlow has started in this process with {before} thread{'s' if before > 1 else ''} an operation"
         if config.threads not in (None, before):
             raise RunError(
-                f"TensorFlow has started in this process with {before} threads an operation, so trainer.threads="
-                f"{config.threads} needs a command of its own."
+                f"{started}, so a run with trainer.threads={config.threads} needs a command of its own."
             ) from None
         if before != wanted:
-            say(
-                f"TensorFlow has started in this process with {before} threads an operation, not the {wanted} of a "
-                "deterministic run: the bits may differ from those of a run by itself."
-            )
+            say(f"{started}, not the {wanted} of a deterministic run: by itself it may give other bits.")
 
 
 def computing() -> dict[str, str]:
