@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 import exprun
-from exprun import backend
+from exprun import backend, runner
+from exprun.tracking import parent
 
 backend.prepare()  # the same kernels as in the processes that tests start
+# What is delivered to MLflow is waited for, however busy the machine is.
+runner.DELIVERY_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
 
 
 @pytest.fixture(autouse=True)

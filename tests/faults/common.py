@@ -19,6 +19,7 @@ from PIL import Image
 from exprun.tracking.journal import read
 
 PICTURES = 320
+HANGS = 3600.0  # seconds after which a command is taken to hang: not its speed is tried, but what becomes of it
 POINTS = """select key, step, value, timestamp from metrics join runs using (run_uuid)
     where is_nan = 0 and lifecycle_stage = 'active'"""
 # Small enough to be tried a hundred times, large enough that a checkpoint takes a moment to write.
@@ -108,7 +109,7 @@ def words_of(root: Path, *more: str) -> list[str]:
     return list({word.split("=")[0]: word for word in words}.values())
 
 
-def run(folder: Path, *words: str, env: dict[str, str] | None = None, seconds: float = 300) -> int:
+def run(folder: Path, *words: str, env: dict[str, str] | None = None, seconds: float = HANGS) -> int:
     """The same to its end; returns the exit code."""
     return start(folder, *words, env=env).wait(seconds)
 
@@ -124,7 +125,7 @@ def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
         os.killpg(process.pid, number)
 
 
-def until(process: subprocess.Popen[str], holds: Callable[[], bool], seconds: float = 120) -> bool:
+def until(process: subprocess.Popen[str], holds: Callable[[], bool], seconds: float = HANGS) -> bool:
     """Wait, looking often, until something holds; False where the process ended before."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -14,7 +14,7 @@ from typing import Any
 
 from exprun.config.errors import one_line, say
 from exprun.config.schema import Config, settings
-from exprun.files import write_whole
+from exprun.files import PART, write_whole
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import environment, read_environment
@@ -166,6 +166,7 @@ class MlflowTracker:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         with _alone(self.uri):  # the first use of a store makes its tables, which two at once would spoil
+            _make_tables(self.uri)
             client = mlflow.MlflowClient(tracking_uri=self.uri)
             client.search_experiments(max_results=1)
         run_id = self._reopen(client)
@@ -373,6 +374,23 @@ def _alone(uri: str) -> contextlib.AbstractContextManager[None]:
     if not uri.startswith("sqlite:///"):
         return contextlib.nullcontext()
     return file_lock(Path(f"{uri.removeprefix('sqlite:///')}.lock"), wait=True)
+
+
+def _make_tables(uri: str) -> None:
+    """Make a new SQLite store, which is there whole or not at all: MLflow cannot go on where a part of it was made.
+
+    To be called by one process at a time.
+    """
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or "?" in uri or (path.exists() and path.stat().st_size):
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for left in path.parent.glob(f".{path.name}{PART}*"):  # by a process that was killed
+        left.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}{PART}{os.getpid()}")
+    SqlAlchemyStore(f"sqlite:///{part}", artifact_root(uri)).engine.dispose()
+    os.replace(part, path)
 
 
 def _now() -> int:

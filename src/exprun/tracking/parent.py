@@ -12,7 +12,7 @@ from exprun.locks import file_lock
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.store import without_password
 
-OPEN_SECONDS = 30.0  # that its children wait for a store
+OPEN_SECONDS = 30.0  # that its children wait for a store, when MLflow is imported
 CLOSE_SECONDS = 60.0
 
 
@@ -35,6 +35,7 @@ class Parent:
         all_tags = {**(config.tracking.tags or {}), **tags}
         tracked = replace(config, tracking=replace(config.tracking, tags=all_tags)) if self._wanted else config
         self._tracker = MlflowTracker(tracked, folder, name[:200], command, params=False)
+        self._imported = threading.Event()
         self._opening = threading.Thread(target=self._guarded, args=(self._open,), daemon=True)
         if self._wanted:
             self._opening.start()
@@ -42,6 +43,7 @@ class Parent:
     def tags(self) -> dict[str, str] | None:
         """The tags that make a run a child of this one; None where there is no store to log to."""
         if self._wanted:
+            self._imported.wait()  # however long a busy machine takes: that says nothing of the store
             self._opening.join(OPEN_SECONDS)
             if self._opening.is_alive():
                 self.problem = "it did not answer in time"
@@ -74,6 +76,10 @@ class Parent:
             self.problem = "it did not answer in time"
 
     def _open(self) -> None:
+        try:
+            import mlflow  # noqa: F401
+        finally:
+            self._imported.set()
         with file_lock(self._tracker.folder / ".lock", wait=True):  # processes that share a sweep share its run
             self._client, self._run_id = self._tracker.open_run()
         self._tracker.note(delivered=False)
