@@ -103,8 +103,10 @@ def test_an_input_pipeline_that_is_slower_than_the_step():
     (x, y), _ = data.digits(8)
 
     def slowly():
+        given = time.monotonic()
         for start in range(0, 800, 32):
-            time.sleep(0.1)
+            time.sleep(max(0.1, 3 * (time.monotonic() - given)))  # longer than a step, however long that takes
+            given = time.monotonic()
             yield x[start : start + 32] / 255, y[start : start + 32]
 
     doctor = Doctor(report=lambda text: None)

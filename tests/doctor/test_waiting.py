@@ -30,9 +30,7 @@ print("slow-input" in {finding.cause for finding in doctor.findings})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("source", "waits"), [("arrays", "False"), pytest.param("slow", "True", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("source", "waits"), [("arrays", "False"), ("slow", "True")])
 def test_a_step_that_holds_the_only_thread_is_no_waiting_for_images(source, waits):
     done = subprocess.run([sys.executable, "-c", SCRIPT, source], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-1] == waits
