@@ -298,7 +298,7 @@ def test_what_is_left_out_is_not_of_the_cache():
     before = load(CONFIG)
     Path("set/bird").mkdir()
     after = load(CONFIG)
-    assert (before.remarks(), after.remarks()) == ([], ["left out: 1 without images (bird)"])
+    assert after.remarks() == [*before.remarks(), "left out: 1 without images (bird)"]
     assert before.fingerprint == after.fingerprint
 
 
@@ -312,6 +312,7 @@ def test_five_files_that_cannot_be_read_are_named_and_the_others_counted():
     images("set/cat", "set/dog")
     for number in range(7):
         Path(f"set/cat/bad{number}.png").write_bytes(b"")
-    lines = load(CONFIG).remarks()
+    data = load(CONFIG)
+    lines = data.remarks()[len(data.notes) :]
     assert lines[0] == "skipped set/cat/bad0.png: an empty file"
     assert lines[5:] == ["skipped 2 more files, all named in the run.log of a run"]

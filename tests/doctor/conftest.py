@@ -18,7 +18,7 @@ class _Failures(logging.Handler):
 def failures():
     """What the doctor logs of checks that failed: a test fails with them, unless it takes them out."""
     handler = _Failures()
-    logging.getLogger("exprun").addHandler(handler)
+    logging.getLogger("exprun.doctor").addHandler(handler)
     yield handler.said
-    logging.getLogger("exprun").removeHandler(handler)
+    logging.getLogger("exprun.doctor").removeHandler(handler)
     assert handler.said == []

@@ -113,7 +113,10 @@ def test_it_fetches_no_batch_before_it_is_asked():
             yield ROWS[:4], CLASSES[:4]
 
     spec = (tf.TensorSpec((None, 6)), tf.TensorSpec((None,), tf.int64))
-    iterator = Tap("train")._watched(iter(tf.data.Dataset.from_generator(rows, output_signature=spec)))
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False  # by which TensorFlow itself would ask ahead
+    batches = tf.data.Dataset.from_generator(rows, output_signature=spec).with_options(options)
+    iterator = Tap("train")._watched(iter(batches))
     next(iterator)
     next(iterator)
     assert asked == [0, 1]

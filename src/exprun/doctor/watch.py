@@ -431,7 +431,9 @@ class Watch:
                 yield self._lag_finding(step, *losses)
             return
         self._streak("lag", False)
-        if self._streak("worse", worse):
+        # Where evaluation of its own images is about as bad, it is not that these images are others.
+        unlike = worse and loss > 2 * (self._loss(training=False) or 0.0)
+        if self._streak("worse", unlike):
             assert self.guess is not None
             yield Finding(
                 "no-generalization",
