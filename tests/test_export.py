@@ -264,7 +264,7 @@ def test_a_sweep_trains_anew_what_other_code_made(trained, tmp_path, capsys, mon
     file.write_text(json.dumps(json.loads(file.read_text()) | {"builder_code": "0123456789ab"}))
     capsys.readouterr()
     assert cli.main(words) == 0
-    assert "anew, for the code of mine:net was another" in (said := capsys.readouterr().out)
+    assert "anew, for the code of mine:net has changed" in (said := capsys.readouterr().out)
     assert "1 trained, 1 kept" in said
 
 

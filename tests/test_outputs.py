@@ -22,7 +22,9 @@ def names():
 def test_runs_are_found_at_any_depth_and_copies_of_configs_are_not(tmp_path):
     for place in ("mine", "a/b/c/deep", "mine/inside", "rates/0", "rates/10", "rates/9", "mine/worker-1"):
         write_run(OUTPUTS / place, 0.9)
-    for copy in ("mlartifacts/id/artifacts", "rates/replaced/0_then", "a/.hidden/x", "mine/checkpoints"):
+    (OUTPUTS / "mlflow.db").touch()
+    old = "rates/replaced/0_2026-01-02_03-04-05-678901"
+    for copy in ("mlartifacts/id/artifacts", old, "a/.hidden/x", "mine/checkpoints"):
         write_run(OUTPUTS / copy, 0.9)
     found = ["mine", "rates/0", "rates/9", "rates/10", "mine/inside", "a/b/c/deep"]
     assert sorted(names()) == sorted(f"outputs/{place}" for place in found)
@@ -126,3 +128,17 @@ def test_the_last_run_is_resumed_and_gives_its_weights(tmp_path, capsys):
     assert "it's 1 run" in Path("outputs/second/config.yaml").read_text()
     assert cli.main([*words, "run_dir=outputs/third", "trainer.resume=true"]) == 0
     assert "nothing to resume in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["checkpoints/a", "replaced", "replaced/a", "mlartifacts/a", "mlruns/a"])
+def test_a_name_alone_hides_no_run(place):
+    write_run(OUTPUTS / place, 0.9)
+    assert names() == [f"outputs/{place}"]
+
+
+def test_a_sweep_whose_runs_come_back_into_its_folder_has_each_once(tmp_path, capsys):
+    words = ["-m", *TINY, "trainer.epochs=1", "trainer.max_steps=2", "seed=0,1", "hydra.sweep.dir=outputs/rates"]
+    assert cli.main([*words, "run_dir=outputs/x/s${seed}"]) == 0
+    assert [run.name for run in runs_of_sweep(OUTPUTS / "rates")] == ["s0", "s1"]
+    assert cli.main(words) == 0
+    assert [run.name for run in runs_of_sweep(OUTPUTS / "rates")] == ["0", "1"]

@@ -281,7 +281,7 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("key", "said"), [("commit", "its commit was another"), ("data_fingerprint", "its images were")]
+    ("key", "said"), [("commit", "its commit has changed"), ("data_fingerprint", "its images have changed")]
 )
 def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     swept(capsys, "seed=0,1")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from exprun.config.errors import RunError, say
+from exprun.config.paths import NO_HOME
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-NO_HOME = "/nonexistent"  # Debian's name for the home of who has none
 # Of runs, by the names of keras.json: what a run gives does not depend on whose machine it is.
 KERAS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
 

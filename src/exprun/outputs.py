@@ -7,17 +7,19 @@ path of the folder, relative where both lie below the same `outputs/`, so that t
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from exprun.config.errors import ConfigError
 from exprun.files import write_whole
-from exprun.tracking.store import OUTPUTS, REPLACED
+from exprun.tracking.store import ARTIFACTS, OUTPUTS, REPLACED
 
 LAST = "last"  # stands for the run that was started last; for comparisons, the sweep
 POINTER = ".elsewhere"
 CONFIG, SWEEP = "config.yaml", "sweep.json"  # what makes a folder one of a run, of a sweep
-NO_RUNS = frozenset({REPLACED, "mlartifacts", "mlruns", "checkpoints"})  # copies of configs, or none
+STORE = "mlflow.db"  # beside it lie MLflow's copies of configs
+ANEW = re.compile(r".+_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # a run in the folder `replaced`
 
 
 def runs_below(place: Path) -> list[Path]:
@@ -27,7 +29,7 @@ def runs_below(place: Path) -> list[Path]:
 
 def runs_of_sweep(folder: Path) -> list[Path]:
     """The folders of a sweep's runs, by their numbers."""
-    numbered = [path.parent for path in folder.glob(f"*/{CONFIG}") if path.parent.name not in NO_RUNS]
+    numbered = [path.parent for path in folder.glob(f"*/{CONFIG}")]
     pointed = [place for pointer in folder.glob(f"*{POINTER}") if (place := _pointed(pointer)) is not None]
     return sorted([*numbered, *(place for place in pointed if (place / CONFIG).exists())], key=_natural)
 
@@ -59,7 +61,15 @@ def last_run() -> Path:
     """
     if not (folders := all_runs()):
         raise ConfigError(f"There is no run below {OUTPUTS}/ yet.")
-    return max(folders, key=lambda folder: (folder / CONFIG).stat().st_mtime)
+    return max(folders, key=_started)
+
+
+def _started(folder: Path) -> float:
+    """When a run was started, in seconds since 1970; 0 where it has been removed meanwhile."""
+    try:
+        return (folder / CONFIG).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def with_last_run(overrides: Sequence[str]) -> list[str]:
@@ -73,7 +83,7 @@ def with_last_run(overrides: Sequence[str]) -> list[str]:
     found = []
     for text in overrides:
         key, _, value = text.partition("=")
-        if value == LAST and key.lstrip("+") in ("run_dir", "model.weights"):
+        if value == LAST and key.lstrip("+") in ("run_dir", "hydra.run.dir", "model.weights"):
             text = f"{key}={quoted(str(last_run()))}"
         found.append(text)
     return found
@@ -120,18 +130,36 @@ def _below(place: Path, name: str) -> list[Path]:
 
 def _walk(place: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[Path]:
     for root, folders, files in os.walk(place, followlinks=True):
-        state = os.stat(root)
+        try:
+            state = os.stat(root)
+        except OSError:  # removed meanwhile
+            folders.clear()
+            continue
         if (state.st_dev, state.st_ino) in seen:  # a link that leads back, or two ways to one folder
             folders.clear()
             continue
         seen.add((state.st_dev, state.st_ino))
-        workers = "worker-" if CONFIG in files else "\0"  # of a run on several machines: the first one's folder counts
-        folders[:] = [f for f in folders if f not in NO_RUNS and not f.startswith((".", workers))]
+        folders[:] = [folder for folder in folders if _may_hold_runs(Path(root), folder, files)]
         if name in files:
             yield Path(root)
         for file in files:
             if file.endswith(POINTER) and (target := _pointed(Path(root) / file)) is not None:
                 yield from _walk(target, name, seen)
+
+
+def _may_hold_runs(place: Path, folder: str, files: Sequence[str]) -> bool:
+    """Whether runs are looked for in a folder: not where copies of configs lie, nor inside the parts of a run.
+
+    Args:
+        place: that holds the folder.
+        folder: its name.
+        files: beside it.
+    """
+    if folder.startswith("."):
+        return False
+    if CONFIG in files:  # of a run, whose workers on other machines belong to it
+        return folder != "checkpoints" and not folder.startswith("worker-")
+    return not (folder == ARTIFACTS and STORE in files) and not (place.name == REPLACED and ANEW.fullmatch(folder))
 
 
 def _natural(folder: Path) -> tuple[tuple[int, str], ...]:

@@ -147,7 +147,8 @@ def read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _unknown(folder: Path, unknown: dict[str, Any]) -> str:
     told = ", ".join(f"{key}={value}" for key, value in unknown.items())
-    return f"{told} is not known to exprun {__version__}; the run was {_written_by(folder)}"
+    are = "is" if len(unknown) == 1 else "are"
+    return f"{told} {are} not known to exprun {__version__}; the run was {_written_by(folder)}"
 
 
 def _written_by(folder: Path) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from exprun import cli
-from exprun.compare import remote
+from exprun.compare import query, remote
 from exprun.compare.query import read, select
 from exprun.config.errors import ConfigError, RunError
 from exprun.tracking.store import tracking_uri
@@ -125,3 +125,16 @@ def test_a_param_is_the_setting_that_it_was():
     assert {text: remote._value(text) for text in values} == values
     with pytest.raises(ConfigError):
         remote.select("exprun", "", [], "sqlite:///away.db")
+
+
+def test_a_param_that_an_older_version_did_not_have_has_its_default():
+    params = {
+        "seed": "3",
+        "model.name": "cnn",
+        "trainer.epochs": "2",
+        "data.name": "image_folder",
+        "tracking.tags.a": "b",
+    }
+    found = query.complete(remote._nested(params))
+    wanted = {"seed": 3, "trainer.tta": "none", "data.background": "white", "tracking.tags.a": "b"}
+    assert {key: found[key] for key in wanted} == wanted

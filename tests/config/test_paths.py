@@ -35,7 +35,7 @@ def test_a_home_folder_is_put_in(home):
     assert user_path("~/x") == home / "x"
     assert user_path("x/~") == Path("x/~")
     assert tracking_uri("sqlite:///~/runs.db") == f"sqlite:///{home}/runs.db"
-    assert tracking_uri("sqlite:///runs.db") == "sqlite:///runs.db"
+    assert tracking_uri("sqlite:///runs.db") == f"sqlite:///{Path.cwd()}/runs.db"
 
 
 @pytest.mark.parametrize("text", ["~nosuch", "~nosuch/x", "a\0b"])

@@ -62,6 +62,7 @@ def test_a_folder_is_refused_as_long_as_mlflow_refuses_it(uri, monkeypatch):
         ("sqlite:///:memory:", "names no file"),
         ("http://", "names no server"),
         ("http://host:port", "names no server"),
+        ("http://[::1", "names no server"),
         ("http://host:99999", "names no server"),
         ("ftp://me:secret@host", r"ftp://\*\*\*@host"),
     ],

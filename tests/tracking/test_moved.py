@@ -115,7 +115,7 @@ def store(tmp_path):
     with sqlite3.connect(folder / "mlflow.db") as found:
         found.execute("CREATE TABLE experiments (artifact_location TEXT)")
         found.execute("CREATE TABLE runs (run_uuid TEXT, artifact_uri TEXT)")
-        found.execute("CREATE TABLE tags (key TEXT, value TEXT)")
+        found.execute("CREATE TABLE tags (run_uuid TEXT, key TEXT, value TEXT)")
         found.execute("INSERT INTO experiments VALUES ('file:///old/outputs/mlartifacts')")
         found.execute("INSERT INTO runs VALUES ('a', 'file:///old/outputs/mlartifacts/a/artifacts')")
     return folder
@@ -177,3 +177,20 @@ def test_a_store_that_cannot_be_read_or_written_is_left_alone(store):
     os.unlink(store / "mlflow.db")
     repair(f"sqlite:///{store}/mlflow.db")
     assert not (store / "mlflow.db").exists()
+
+
+def test_a_moved_store_is_recognised_by_the_folders_of_its_runs_where_none_has_artifacts(store):
+    with sqlite3.connect(store / "mlflow.db") as found:
+        found.execute("INSERT INTO tags VALUES ('a', 'exprun.run_dir', '/old/outputs/runs/a')")
+    repair(f"sqlite:///{store}/mlflow.db?timeout=5")
+    assert location(store)[0] == ("file:///old/outputs/mlartifacts",)
+    (store / "runs" / "a").mkdir(parents=True)
+    repair(f"sqlite:///{store}/mlflow.db?timeout=5")
+    assert location(store) == [(f"file://{store}/mlartifacts",), (f"file://{store}/mlartifacts/a/artifacts",)]
+
+
+def test_a_run_goes_on_in_its_own_run_of_a_store_by_a_relative_address(tmp_path):
+    words = [*WORDS, "tracking.uri=sqlite:///outputs/mlflow.db", "run_dir=outputs/runs/it", "trainer.resume=true"]
+    for steps in (2, 3):
+        tiny(*words, f"trainer.max_steps={steps}")
+    assert len(runs(tmp_path)) == 1

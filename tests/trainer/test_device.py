@@ -81,7 +81,7 @@ def test_where_tensorflow_has_started_other_threads_are_refused_or_said(monkeypa
     assert not capsys.readouterr().err
     monkeypatch.setattr(os, "cpu_count", lambda: 99)
     device.set_threads(config("trainer.deterministic=true").trainer)
-    assert " an operation, not the 99 of a deterministic run" in capsys.readouterr().err
+    assert " per operation, not the 99 of a deterministic run" in capsys.readouterr().err
 
 
 V1 = "sys/fs/cgroup/cpu,cpuacct/b/cpu.cfs_{}_us"
@@ -120,7 +120,7 @@ def test_a_comparison_says_in_one_sentence_what_computed_its_runs(capsys):
     ]
     found = [warning for warning in analyse(runs).warnings if "computed" in warning]
     assert found == [
-        "The runs were not computed alike, which changes figures as another seed does: threads an operation (1, 2), "
+        "The runs were not computed alike, which changes figures as another seed does: threads per operation (1, 2), "
         "oneDNN (off, on), instructions (not all have avx512f)."
     ]
     assert not [warning for warning in analyse([runs[0], *runs[2:]]).warnings if "computed" in warning]
@@ -128,6 +128,6 @@ def test_a_comparison_says_in_one_sentence_what_computed_its_runs(capsys):
 
 def test_a_repeated_run_names_what_computed_it_otherwise(capsys):
     show_repeated(recorded(0, intra_op_threads="2", onednn="on"), recorded(1, intra_op_threads="1", onednn="on"))
-    assert "What was another: intra_op_threads was 2, not 1." in capsys.readouterr().out
+    assert "What differed: intra_op_threads was 2, not 1." in capsys.readouterr().out
     show_repeated(recorded(0, commit="a"), recorded(1, commit="a", onednn="on"))
-    assert "Nothing known was another: trainer.deterministic=true makes" in capsys.readouterr().out
+    assert "Nothing that was recorded differs: trainer.deterministic=true makes" in capsys.readouterr().out

@@ -31,7 +31,7 @@ ALIKE = {
 }
 # On what the bits of a result depend beside, by its name for a person; the figures of a run differ as by another seed.
 COMPUTING = {
-    "intra_op_threads": "threads an operation",
+    "intra_op_threads": "threads per operation",
     "onednn": "oneDNN",
     "instructions": "instructions",
     "variables": "variables",

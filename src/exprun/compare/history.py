@@ -13,7 +13,7 @@ from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.config.paths import user_path
 from exprun.locks import file_lock
 from exprun.outputs import LAST, all_runs, last_run, runs_below
-from exprun.tracking.store import OUTPUTS, note_of, tracking_uri, without_password
+from exprun.tracking.store import OUTPUTS, note_of, sqlite_path, tracking_uri, without_password
 
 MISSING = "–"  # in place of a value that a run has not
 
@@ -118,7 +118,7 @@ def show_differences(first: Run, second: Run) -> None:
 
 
 def show_repeated(before: Run, now: Run) -> None:
-    """Say whether a run that was repeated gave the same, and what was another where it did not."""
+    """Say whether a run that was repeated gave the same, and what differs where it did not."""
     out = Console(highlight=False, soft_wrap=True)
     names = [name for name in before.metrics if name in now.metrics and not name.startswith("time/")]
     apart = [name for name in names if before.metrics[name] != now.metrics[name]]
@@ -133,11 +133,11 @@ def show_repeated(before: Run, now: Run) -> None:
     others = [row for row in others if MISSING not in row]  # of what an older version did not record nothing is known
     told = "; ".join(f"{key} was {a or 'none'}, not {b or 'none'}" for key, a, b in others)
     if told:
-        out.print(safe(f"What was another: {told}."))
+        out.print(safe(f"What differed: {told}."))
     elif before.config.get("trainer.deterministic") is True:
-        out.print("Nothing known was another.")
+        out.print("Nothing that was recorded differs.")
     else:
-        out.print("Nothing known was another: trainer.deterministic=true makes runs repeat in every bit.")
+        out.print("Nothing that was recorded differs: trainer.deterministic=true makes runs repeat in every bit.")
 
 
 def delete(run: Run) -> None:
@@ -165,7 +165,7 @@ def _delete_in_mlflow(folder: Path) -> None:
         return
     uri = tracking_uri(None)
     uri = uri if without_password(uri) == found["uri"] else found["uri"]
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    if (path := sqlite_path(uri)) is not None and not path.exists():
         return
     import mlflow
     from mlflow.exceptions import MlflowException

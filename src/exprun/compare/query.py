@@ -110,8 +110,7 @@ def read(folder: Path) -> Run | None:
     """A run's record; None where the folder holds no config that can be read. Other damaged files count as missing."""
     try:
         raw = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=YAML_LOADER)
-        settings, unknown = known_settings(raw)
-        config = dict(_flat(settings)) | unknown
+        config = complete(raw)
         int(config["seed"]), config["model.name"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         return None
@@ -148,6 +147,12 @@ def _json(path: Path, default: Any) -> Any:
     except (OSError, ValueError):
         return default
     return found if isinstance(found, type(default)) else default
+
+
+def complete(raw: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run by dotted key, those added that its version did not have; unknown ones stay."""
+    settings, unknown = known_settings(raw)
+    return dict(_flat(settings)) | unknown
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -1,15 +1,16 @@
 """Runs as MLflow's store tells them, for those whose folders are on another machine."""
 
 import ast
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from exprun import metrics as names
-from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, holds
+from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, complete, holds
 from exprun.config.errors import ConfigError, RunError, one_line
 from exprun.tracking.accepted import check_uri
-from exprun.tracking.store import repair, tracking_uri, without_password
+from exprun.tracking.store import repair, sqlite_path, tracking_uri, without_password
 
 PAGE = 1000  # runs in one answer: the most a store gives
 DRAWN = 200  # runs whose epochs are fetched too, one request a figure
@@ -39,8 +40,9 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
     check_uri(place, "MLFLOW_TRACKING_URI" if uri is None else "--uri")
     for one in where:
         check_condition(one)
-    if place.startswith("sqlite:///") and not Path(place.removeprefix("sqlite:///")).exists():
-        raise ConfigError(f"There is no store at {place.removeprefix('sqlite:///')}.")
+    path = sqlite_path(place)
+    if path is not None and not path.exists():
+        raise ConfigError(f"There is no store at {os.path.relpath(path)}.")
     repair(place)
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -98,7 +100,7 @@ def _run(client: Any, run: Any, curves: bool) -> Run:
         Path(environment.get("run_dir", run.info.run_id)),
         status,
         environment.get("reason", ""),
-        {key: _value(text) for key, text in run.data.params.items()},
+        complete(_nested(run.data.params)),
         names.current(dict(run.data.metrics)),
         _history(client, run) if curves else [],
         environment | {"commit": tags.get("mlflow.source.git.commit", "")},
@@ -108,6 +110,18 @@ def _run(client: Any, run: Any, curves: bool) -> Run:
         ],
         run.info.run_id,
     )
+
+
+def _nested(params: dict[str, str]) -> dict[str, Any]:
+    """Params as the settings that they were: those of each group together."""
+    found: dict[str, Any] = {}
+    for key, text in params.items():
+        *groups, last = key.split(".")
+        place = found
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = _value(text)
+    return found
 
 
 def _value(text: str) -> Any:

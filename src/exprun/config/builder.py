@@ -43,7 +43,8 @@ def _digest(module: str, _: Path) -> str:
     if root is None:
         return ""
     found: dict[str, Any] = {}
-    waiting = [".".join([top, *inner])]
+    named = ".".join([top, *inner])
+    waiting = [named]
     while waiting:
         parts = waiting.pop().split(".")
         if root.name in INSTALLED and parts[0] != top:
@@ -53,7 +54,8 @@ def _digest(module: str, _: Path) -> str:
             file = None if name in found else _file(root, parts[:end])
             if file is not None:
                 found[name], imported = _read(file, name)
-                waiting += imported
+                # Of a package that is installed, only what the module itself imports: Keras has a thousand modules.
+                waiting += imported if root.name not in INSTALLED or name == named else []
     return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()[:12] if found else ""
 
 

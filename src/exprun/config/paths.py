@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from exprun.backend import NO_HOME
 from exprun.config.errors import ConfigError
+
+NO_HOME = "/nonexistent"  # Debian's name for the home of who has none
 
 
 def user_path(text: str, given: str = "") -> Path:

@@ -370,7 +370,7 @@ class Trainer:
     resident: bool | Literal["auto"] = setting("Keep the whole set on the device; auto: when it fits.", "auto")
     deterministic: bool = setting("The same bits at each repetition on the same machine.", False)
     threads: int | None = setting(
-        "Threads that share an operation; null: one for each core that the process may use, or, where the run is "
+        "Threads used within one operation; null: one for each core that the process may use, or, where the run is "
         "deterministic, for each core of the machine.",
         None,
         ge=1,

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exprun.backend import NO_HOME
 from exprun.config.checks import FACTS
 from exprun.config.errors import DataError, one_line
-from exprun.config.paths import user_path
+from exprun.config.paths import NO_HOME, user_path
 from exprun.config.schema import Data
 from exprun.data import palm_vein
 from exprun.data.folder import is_hidden, locate_folder

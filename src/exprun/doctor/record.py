@@ -138,9 +138,10 @@ def first_rows(inputs: Any, count: int) -> Any:
 def fixed_rows(model: Any) -> int | None:
     """How many examples a model takes at a time; None where it takes any number, as all do but stateful ones."""
     layers = model._flatten_layers(include_self=False)
-    if not any(isinstance(layer, keras.layers.RNN) and layer.stateful for layer in layers) or not model.inputs:
+    if not any(isinstance(layer, keras.layers.RNN) and layer.stateful for layer in layers):
         return None
-    rows = model.inputs[0].shape[0]
+    inputs = getattr(model, "inputs", None)  # a subclass may have none
+    rows = inputs[0].shape[0] if inputs else None
     return None if rows is None else int(rows)
 
 

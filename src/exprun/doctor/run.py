@@ -150,7 +150,7 @@ class RunDoctor:
             images = str(self.limits.images)
             found += self.session.once(self.assembly.step, images, lambda: examine_structure(subject, self.limits))
             found += examine_model(subject, self.limits)
-        self._watch.suspect(found, subject.val)
+        self._watch.suspect(found, subject.val if event.first_step == 0 else None)  # a leak is looked for then
         return found
 
     def _tell(self, findings: Iterable[Finding]) -> None:

@@ -23,7 +23,9 @@ MOST = 5000  # objects that are looked at for random generators
 LIBRARIES = frozenset({"keras", "tensorflow", "numpy", "pandas", "builtins", "exprun"})  # hold none of a user's
 WRAPPED = ("python_function", "fn", "func", "fget", "__func__", "__wrapped__")  # where wrappers keep functions
 KERAS_SEEDS, KERAS_NAMES = "global_seed_generator", "object_name_uids"
+ASSIGNING = (keras.layers.SpectralNormalization, keras.layers.Lambda)
 _inside = threading.local()
+_one_at_a_time = threading.RLock()  # what is put in place of functions of modules holds for all threads
 
 
 @contextlib.contextmanager
@@ -38,7 +40,7 @@ def undrawn() -> Iterator[None]:
         return
     _inside.undrawn = True
     try:
-        with _drawing_from_copies(), _seeds_of_its_own(), _keras_seeds(), _tensorflow_generator():
+        with _one_at_a_time, _drawing_from_copies(), _seeds_of_its_own(), _keras_seeds(), _tensorflow_generator():
             yield
     finally:
         _inside.undrawn = False
@@ -54,7 +56,10 @@ def unchanged(model: Any) -> Iterator[None]:
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in found]
     own = [layer for layer in found if _root(type(layer)) not in LIBRARIES]
     held = [*_Search([*own, getattr(model, "loss", None), *_lambdas(found)])]
-    values = [(v, tf.identity(v.value if isinstance(v, keras.Variable) else v)) for v in _variables(model, held)]
+    # Weights are assigned to by code of a user's own, and by this layer; copies of all would need their memory again.
+    assigned = bool(own) or any(isinstance(layer, ASSIGNING) for layer in found)
+    variables = _variables(model, held, assigned)
+    values = [(v, tf.identity(v.value if isinstance(v, keras.Variable) else v)) for v in variables]
     states = [(generator, copy.deepcopy(_state(generator))) for generator in held if not _is_variable(generator)]
     before, _inside.unchanged = getattr(_inside, "unchanged", None), model
     try:
@@ -161,10 +166,10 @@ def _without_traces(own_code: bool) -> Iterator[None]:
             tf.config.run_functions_eagerly(before)
 
 
-def _variables(model: Any, held: list[Any]) -> list[Any]:
-    """All that a call in training mode, or a loss that keeps count, may assign to."""
+def _variables(model: Any, held: list[Any], weights: bool) -> list[Any]:
+    """All that a call in training mode, or a loss that keeps count, may assign to; weights too where they may be."""
     metrics = [v for metric in getattr(model, "metrics", []) for v in metric.variables]
-    found = {id(v): v for v in [*model.variables, *metrics]}
+    found = {id(v): v for v in [*(model.variables if weights else model.non_trainable_variables), *metrics]}
     for layer in model._flatten_layers(include_self=True):
         for value in vars(layer).values():
             for part in value if isinstance(value, list | tuple) else (value, getattr(value, "seed", None)):

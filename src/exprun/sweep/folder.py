@@ -195,11 +195,11 @@ def _whats_new(config: Config, folder: Path, session: "Session") -> str:
         return ""
     was, now = read_environment(folder), environment(folder, "", config.model.builder)
     if was.get(CODE) and now[CODE] and was[CODE] != now[CODE]:
-        return f"the code of {config.model.builder} was another"
+        return f"the code of {config.model.builder} has changed"
     for key, name in (("version", "exprun"), ("commit", "commit"), ("changes", "uncommitted code")):
         if was.get(key, "") != now[key]:
-            return f"its {name} was another"
-    return "its images were others" if was.get("data_fingerprint") != session.dataset(config).fingerprint else ""
+            return f"its {name} has changed"
+    return "its images have changed" if was.get("data_fingerprint") != session.dataset(config).fingerprint else ""
 
 
 def check_run(config: Config, folder: Path, searched: bool = False) -> None:

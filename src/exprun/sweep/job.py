@@ -1,5 +1,6 @@
 """One run of Hydra's: of a command line, or of a sweep, which may keep it, try it again, or leave it to another."""
 
+import contextlib
 import json
 import math
 import os
@@ -90,8 +91,12 @@ def _of_sweep(config: "Config", command: str, label: str, number: str, overrides
     sweep = Path(known.folder) if known is not None and known.folder else folder.parent
     if (sweep / STOPPED).exists():
         return _score(float("nan"), "stopped")
-    if folder.resolve() != (sweep / number).resolve():
-        point(sweep / f"{number}{POINTER}", folder)
+    pointer = sweep / f"{number}{POINTER}"
+    with contextlib.suppress(OSError):  # a worker of another machine may have no such folder
+        if folder.resolve() != (sweep / number).resolve():
+            point(pointer, folder)
+        else:
+            pointer.unlink(missing_ok=True)
     score = _tried(config, command, label, folder)
     if not score.finished and config.sweep.on_failure == "stop":
         (sweep / STOPPED).touch()

@@ -59,7 +59,7 @@ def sweep(
     folder = _folder(composer, hydra, plan, config, given, options)
     placed = "run_dir" in composer.overridden(given)
     for number, one in enumerate(plan.configs if plan is not None and not placed else ()):
-        check_run(one, run_of_sweep(folder, number))
+        check_run(one, folder / str(number))
     (folder / STOPPED).unlink(missing_ok=True)
     factors = composer.varied(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])

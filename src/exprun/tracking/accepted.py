@@ -65,7 +65,7 @@ def check_uri(uri: str, given: str) -> None:
     Raises:
         ConfigError: it is a folder, a scheme that MLflow does not know, or incomplete.
     """
-    shown, scheme = f"{given} is {without_password(uri)}", urlsplit(uri).scheme.lower()
+    shown, scheme = f"{given} is {without_password(uri)}", uri.partition(":")[0].lower() if ":" in uri else ""
     engine = scheme.partition("+")[0]
     if uri == "databricks" or scheme == "databricks" or engine in ("postgresql", "mysql", "mssql"):
         return

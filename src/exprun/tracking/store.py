@@ -64,7 +64,7 @@ def address(uri: str, folder: Path) -> dict[str, Any]:
 
 def sqlite_path(uri: str) -> Path | None:
     """The file of an SQLite store, absolute; None for any other store."""
-    return Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]).resolve() if uri.startswith(SQLITE) else None
 
 
 def repair(uri: str) -> None:
@@ -109,9 +109,17 @@ def _moved_from(store: sqlite3.Connection, here: Path) -> Path | None:
             continue
         if old == here or (old.exists() and old.samefile(here)):
             continue
-        # Several projects may log to one store, each with artifacts of its own: those here tell a copy from that.
-        runs = store.execute("SELECT run_uuid FROM runs WHERE artifact_uri LIKE ? || '/%'", (location,)).fetchall()
-        if any((here / run).is_dir() for (run,) in runs) or not (runs or old.parent.exists()):
+        # Several projects may log to one store, each with its own artifacts: runs that lie here tell a move from that.
+        runs = store.execute(
+            "SELECT runs.run_uuid, value FROM runs LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND "
+            "key = 'exprun.run_dir' WHERE artifact_uri LIKE ? || '/%'",
+            (location,),
+        ).fetchall()
+        folders = [os.path.relpath(folder, old.parent) for _, folder in runs if folder and Path(folder).is_absolute()]
+        lies_here = any((here / run).is_dir() for run, _ in runs) or any(
+            not folder.startswith("..") and (here.parent / folder).is_dir() for folder in folders
+        )
+        if lies_here or not (runs or old.parent.exists()):
             return old
     return None
 
@@ -127,8 +135,10 @@ def _replace(store: sqlite3.Connection, table: str, column: str, old: str, new: 
 def tracking_uri(uri: str | None) -> str:
     """The tracking URI: of the config, of MLFLOW_TRACKING_URI, or the SQLite store under outputs/."""
     found = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / 'mlflow.db').resolve()}"
-    home = found.removeprefix(SQLITE)
-    return f"{SQLITE}{user_path(home, found)}" if found != home and home.startswith("~") else found
+    file, mark, query = found.removeprefix(SQLITE).partition("?")
+    if not found.startswith(SQLITE) or not file or file.startswith(":"):
+        return found
+    return f"{SQLITE}{user_path(file, found).resolve()}{mark}{query}"  # the same wherever it is read again
 
 
 def artifact_root(uri: str) -> str | None:

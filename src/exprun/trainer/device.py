@@ -100,6 +100,9 @@ def _flags() -> set[str]:
     return set(_cpu_info("flags").split())
 
 
+_fixed: list[int] = []  # the number of threads that a run of this process has asked for
+
+
 def set_threads(config: Trainer) -> None:
     """Fix the threads that share an operation, on which the order of its sums depends, before TensorFlow starts.
 
@@ -109,19 +112,22 @@ def set_threads(config: Trainer) -> None:
         RunError: TensorFlow has started in this process with another number than `trainer.threads`.
     """
     wanted = config.threads or (os.cpu_count() if config.deterministic else None)
+    before = _intra_op_threads()
+    started = f"TensorFlow has started in this process with {before} thread{'s' if before > 1 else ''} per operation"
     if wanted is None:
+        if before in _fixed:
+            say(f"{started}, as a run before asked: run on its own, it may give different bits.")
         return
     try:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)
+        _fixed[:] = [wanted]
     except RuntimeError:
-        before = _intra_op_threads()
-        started = f"TensorFlow has started in this process with {before} thread{'s' if before > 1 else ''} an operation"
         if config.threads not in (None, before):
             raise RunError(
                 f"{started}, so a run with trainer.threads={config.threads} needs a command of its own."
             ) from None
         if before != wanted:
-            say(f"{started}, not the {wanted} of a deterministic run: by itself it may give other bits.")
+            say(f"{started}, not the {wanted} of a deterministic run: run on its own, it may give different bits.")
 
 
 def computing() -> dict[str, str]:
