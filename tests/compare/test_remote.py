@@ -133,6 +133,7 @@ def test_a_param_that_an_older_version_did_not_have_has_its_default():
         "model.name": "cnn",
         "trainer.epochs": "2",
         "data.name": "image_folder",
+        "tracking.name": "mlflow",
         "tracking.tags.a": "b",
     }
     found = query.complete(remote._nested(params))
