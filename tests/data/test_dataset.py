@@ -159,7 +159,7 @@ def test_a_limit_below_the_number_of_classes_is_refused():
 def test_what_the_splits_lack_is_said_with_its_counts():
     assert split(many(*[20] * 4), TENTHS).notes == ()
     test, val, note = split(many(*[1] * 30, 170), TENTHS).notes
-    held_out = "of 200 images holds out 17, not 20, for each class keeps an image for training."
+    held_out = "of 200 images holds out 17, not 20, because each class keeps an image for training."
     assert (test, val) == (f"data.test_fraction=0.1 {held_out}", f"data.val_fraction=0.1 {held_out}")
     assert note == (
         "Not every class is in every split: there are no validation images of 30 of 31 classes (c00, c01, c02, …) and "
@@ -171,7 +171,7 @@ def test_what_the_splits_lack_is_said_with_its_counts():
         "data.limit=20 keeps one image of 1 of 2 classes (c01), more than the share of this class in 303 images."
     )
     note, *_ = split(many(2, 2), replace(TENTHS, val_fraction=0.3)).notes
-    assert note == "data.test_fraction=0.1 of 4 images holds out 0, not 1, for they are too few."
+    assert note == "data.test_fraction=0.1 of 4 images holds out 0, not 1, because there are too few images."
 
 
 def test_official_parts_that_lack_a_class_are_said_too():

@@ -79,7 +79,7 @@ def test_an_address_that_is_none_is_refused(uri, said):
         (f"tracking.run_name={'x' * 251}", "tracking.run_name has 251 characters, but MLflow takes 250"),
         (f"tracking.tags={{{'x' * 237}: 1}}", "has 251 characters, but MLflow takes 250"),  # as tracking.tags.xxx…
         ("tracking.tags={mlflow.runName: other}", "set tracking.run_name"),
-        ("doctor.rates={a@b: [0.1, 1]}", "doctor.rates.a@b is no name that MLflow takes"),
+        ("doctor.rates={a@b: [0.1, 1]}", "doctor.rates.a@b is not a name that MLflow accepts"),
     ],
 )
 def test_names_are_refused_before_training(override, said):

@@ -120,8 +120,8 @@ def test_a_comparison_says_in_one_sentence_what_computed_its_runs(capsys):
     ]
     found = [warning for warning in analyse(runs).warnings if "computed" in warning]
     assert found == [
-        "The runs were not computed alike, which changes figures as another seed does: threads per operation (1, 2), "
-        "oneDNN (off, on), instructions (not all have avx512f)."
+        "The runs were computed differently, which changes metrics about as much as another seed does: "
+        "threads per operation (1, 2), oneDNN (off, on), instructions (not all have avx512f)."
     ]
     assert not [warning for warning in analyse([runs[0], *runs[2:]]).warnings if "computed" in warning]
 

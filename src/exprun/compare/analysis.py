@@ -29,7 +29,7 @@ ALIKE = {
     "tensorflow": "version of TensorFlow",
     "keras": "version of Keras",
 }
-# On what the bits of a result depend beside, by its name for a person; the figures of a run differ as by another seed.
+# What else the bits of a result depend on, by its name for a person: metrics differ as they do by another seed.
 COMPUTING = {
     "intra_op_threads": "threads per operation",
     "onednn": "oneDNN",
@@ -350,7 +350,10 @@ def _unfair(
             known = [_short(value) if value or key != "changes" else "none" for value in values]
             yield f"The runs differ in their {name}: {_list(sorted(known))}."
     if apart := [f"{name} ({told})" for key, name in COMPUTING.items() if (told := _apart(ended, key))]:
-        yield f"The runs were not computed alike, which changes figures as another seed does: {', '.join(apart)}."
+        yield (
+            f"The runs were computed differently, which changes metrics about as much as another seed does: "
+            f"{', '.join(apart)}."
+        )
     steps = {int(run.history[-1]["step"]) for run in ended if run.history}
     if len(steps) > 1:
         yield f"The runs took different numbers of steps: {_list(f'{step:,}' for step in sorted(steps))}."

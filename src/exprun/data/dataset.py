@@ -306,8 +306,8 @@ def _held_out_notes(key: str, fraction: float, whole: int, count: int) -> Iterat
     """That fewer images were held out than asked for."""
     wanted = round(whole * fraction)
     if fraction and count < max(1, wanted):
-        reason = "each class keeps an image for training" if wanted else "they are too few"
-        yield f"data.{key}={fraction} of {whole:,} images holds out {count}, not {max(1, wanted)}, for {reason}."
+        reason = "each class keeps an image for training" if wanted else "there are too few images"
+        yield f"data.{key}={fraction} of {whole:,} images holds out {count}, not {max(1, wanted)}, because {reason}."
 
 
 def _split_notes(splits: dict[str, np.ndarray], labels: np.ndarray, classes: list[str]) -> Iterator[str]:

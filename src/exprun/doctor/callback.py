@@ -380,7 +380,7 @@ class Doctor(keras.callbacks.Callback):
         steps = f"{self._step:,} step{'s' if self._step != 1 else ''}"
         self._report(
             f"doctor: fit was ended by {type(error).__name__} after {steps}. "
-            + (f"What was found: {causes}." if causes else "Nothing was found until then.")
+            + (f"What was found: {causes}." if causes else "Nothing had been found by then.")
         )
 
     def _after_failure(self, split: str) -> None:

@@ -49,10 +49,10 @@ def _check_key(shown: str, key: str) -> None:
         raise ConfigError(f"{shown[:60]}… has {len(key)} characters, but MLflow takes {KEY_LIMIT} at most.")
     if not re.fullmatch(r"[/\w.\- :]*", key):
         raise ConfigError(
-            f"{shown} is no name that MLflow takes: letters, digits, spaces and _ - . : / are allowed in it."
+            f"{shown} is not a name that MLflow accepts: it may hold only letters, digits, spaces and _ - . : /"
         )
     if posixpath.normpath(key) != key or key == "." or key.startswith(("/", "..")):
-        raise ConfigError(f"{shown} is no name that MLflow takes: as a path it would be another.")
+        raise ConfigError(f"{shown} is not a name that MLflow accepts: read as a path, it would name something else.")
 
 
 def check_uri(uri: str, given: str) -> None:

@@ -74,7 +74,7 @@ def read_environment(folder: Path) -> dict[str, str]:
 
 
 def has_other_code(builder: str, folder: Path) -> bool:
-    """Whether a run was trained with a network that other code of the builder made; a run that does not tell is named.
+    """Whether other code of the builder made the network of a run; said to be unknown where the run did not record it.
 
     Args:
         builder: `model.builder`, which is that of the run, too.
