@@ -128,7 +128,7 @@ def test_the_store_is_under_outputs_unless_told_otherwise(monkeypatch, tmp_path)
     assert tracking_uri(None) == f"sqlite:///{tmp_path}/outputs/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:1")
     assert tracking_uri(None) == "http://localhost:1"
-    assert tracking_uri("sqlite:///x.db") == "sqlite:///x.db"
+    assert tracking_uri("sqlite:///x.db") == f"sqlite:///{tmp_path}/x.db"  # the same wherever it is read again
 
 
 def test_passwords_are_not_shown():
