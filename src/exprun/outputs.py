@@ -30,8 +30,7 @@ def runs_below(place: Path) -> list[Path]:
 def runs_of_sweep(folder: Path) -> list[Path]:
     """The folders of a sweep's runs, by their numbers."""
     numbered = [path.parent for path in folder.glob(f"*/{CONFIG}")]
-    pointed = [place for pointer in folder.glob(f"*{POINTER}") if (place := _pointed(pointer)) is not None]
-    return sorted([*numbered, *(place for place in pointed if (place / CONFIG).exists())], key=_natural)
+    return sorted([*numbered, *(place for place in _pointers(folder) if (place / CONFIG).exists())], key=_natural)
 
 
 def run_of_sweep(folder: Path, number: int | str) -> Path:
@@ -46,9 +45,8 @@ def all_runs() -> list[Path]:
 
 def all_sweeps() -> list[Path]:
     """Folders of sweeps that have a run, likewise, in the order in which they were started last."""
-    early = [
-        folder for folder in (OUTPUTS / "sweeps").glob("*") if not (folder / SWEEP).exists()
-    ]  # made without a note
+    # Early versions made sweeps without a note.
+    early = [folder for folder in (OUTPUTS / "sweeps").glob("*") if not (folder / SWEEP).exists()]
     noted = sorted(_below(OUTPUTS, SWEEP), key=lambda folder: ((folder / SWEEP).stat().st_mtime, folder.name))
     return [folder for folder in [*sorted(early), *noted] if runs_of_sweep(folder)]
 

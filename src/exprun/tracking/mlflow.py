@@ -25,6 +25,7 @@ from exprun.tracking.store import (
     artifact_root,
     note_of,
     repair,
+    sqlite_path,
     tracking_uri,
     without_password,
 )
@@ -159,8 +160,8 @@ class MlflowTracker:
 
     def open_run(self) -> tuple[Any, str]:
         """The client and the run, a new one or that of an earlier start."""
-        if self.uri.startswith("sqlite:///"):
-            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if (path := sqlite_path(self.uri)) is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         import mlflow
 
         for name in ("mlflow", "alembic"):
@@ -371,9 +372,9 @@ def _restored(client: Any, experiment: Any) -> str:
 
 def _alone(uri: str) -> contextlib.AbstractContextManager[None]:
     """Keep other processes from an SQLite store meanwhile; other databases see to that themselves."""
-    if not uri.startswith("sqlite:///"):
+    if (path := sqlite_path(uri)) is None:
         return contextlib.nullcontext()
-    return file_lock(Path(f"{uri.removeprefix('sqlite:///')}.lock"), wait=True)
+    return file_lock(Path(f"{path}.lock"), wait=True)
 
 
 def _make_tables(uri: str) -> None:
@@ -381,8 +382,8 @@ def _make_tables(uri: str) -> None:
 
     To be called by one process at a time.
     """
-    path = Path(uri.removeprefix("sqlite:///"))
-    if not uri.startswith("sqlite:///") or "?" in uri or (path.exists() and path.stat().st_size):
+    path = sqlite_path(uri)
+    if path is None or "?" in uri or (path.exists() and path.stat().st_size):
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
