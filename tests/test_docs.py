@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from exprun import __version__, cli, commands
+from exprun import cli, commands
 from exprun.config.compose import Composer
 from exprun.sweep import plan
+from exprun.version import __version__
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

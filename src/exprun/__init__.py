@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["RunResult", "Session", "run"]
+from exprun.version import __version__
+
+__all__ = ["RunResult", "Session", "__version__", "run"]
 
 if TYPE_CHECKING:
     from exprun.run_folder import RunResult

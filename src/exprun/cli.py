@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exprun import __version__, backend
+from exprun import backend
 from exprun.commands import COMMANDS, Parser
 from exprun.config.errors import ConfigError, UserError, one_line, say
 from exprun.signals import Killed
+from exprun.version import __version__
 
 EXAMPLES = (
     ("python -m exprun", "a small network on embedded digits, in seconds"),

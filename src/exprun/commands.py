@@ -40,8 +40,9 @@ def _ui(words: list[str]) -> int:
     import socket
     import subprocess
 
+    from exprun.config.errors import without_password
     from exprun.signals import Signals
-    from exprun.tracking.store import OUTPUTS, artifact_root, repair, tracking_uri, without_password
+    from exprun.tracking.store import OUTPUTS, artifact_root, repair, tracking_uri
 
     parser = Parser(prog="python -m exprun ui", description="Serve MLflow's UI of the runs logged here.")
     parser.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")

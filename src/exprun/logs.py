@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exprun.tracking.store import without_password
+from exprun.config.errors import without_password
 
 
 class _Formatter(logging.Formatter):

@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from exprun import __version__
-from exprun.config.errors import ConfigError, RunError, one_line, say
+from exprun.config.errors import ConfigError, RunError, one_line, say, without_password
 from exprun.config.paths import user_path
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.config.versions import known_settings
@@ -21,7 +20,8 @@ from exprun.files import PART, write_whole
 from exprun.locks import file_lock
 from exprun.tracking.accepted import check_tracking
 from exprun.tracking.source import has_other_code, read_environment
-from exprun.tracking.store import NOTE, note_of, without_password
+from exprun.tracking.store import NOTE, note_of
+from exprun.version import __version__
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
 UNNAMED = re.compile(r"outputs/runs/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # where a run goes that was given no run_dir

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from exprun import backend
 from exprun.assembly import assemble
 from exprun.config.checks import check_shape
-from exprun.config.errors import ConfigError, DataError, RunError, UserError, one_line, say
+from exprun.config.errors import ConfigError, DataError, RunError, UserError, one_line, say, without_password
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.data import Dataset, load
@@ -34,7 +34,7 @@ from exprun.outputs import remember, with_last_run
 from exprun.run_folder import RunResult, clear, locked, name_of, preflight, run_folder, worker_index, write_config
 from exprun.signals import Killed, Signals
 from exprun.tracking.source import Environment
-from exprun.tracking.store import note_of, tracking_uri, without_password
+from exprun.tracking.store import note_of, tracking_uri
 
 if TYPE_CHECKING:
     from exprun.doctor.finding import Finding

@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from exprun.config.errors import DataError
+from exprun.config.errors import DataError, without_password
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import flat
-from exprun.tracking.store import tracking_uri, without_password
+from exprun.tracking.store import tracking_uri
 from tiny import config, tiny
 
 

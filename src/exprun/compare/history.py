@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from exprun.compare.query import Run, holds, read, safe, shown
-from exprun.config.errors import ConfigError, RunError, one_line
+from exprun.config.errors import ConfigError, RunError, one_line, without_password
 from exprun.config.paths import user_path
 from exprun.locks import file_lock
 from exprun.outputs import LAST, all_runs, last_run, runs_below
-from exprun.tracking.store import OUTPUTS, note_of, sqlite_path, tracking_uri, without_password
+from exprun.tracking.store import OUTPUTS, note_of, sqlite_path, tracking_uri
 
 MISSING = "–"  # in place of a value that a run has not
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from exprun import metrics as names
 from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, complete, holds
-from exprun.config.errors import ConfigError, RunError, one_line
+from exprun.config.errors import ConfigError, RunError, one_line, without_password
 from exprun.tracking.accepted import check_uri
-from exprun.tracking.store import repair, sqlite_path, tracking_uri, without_password
+from exprun.tracking.store import repair, sqlite_path, tracking_uri
 
 PAGE = 1000  # runs in one answer: the most a store gives
 DRAWN = 200  # runs whose epochs are fetched too, one request a figure

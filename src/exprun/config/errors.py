@@ -1,6 +1,7 @@
 """Errors that a user can cause, each one clear sentence, and the search for what was meant."""
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 
@@ -33,6 +34,11 @@ def one_line(text: object) -> str:
 def printable(text: str) -> str:
     """`text` without characters that a terminal would obey."""
     return "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode())
+
+
+def without_password(text: str) -> str:
+    """`text` with the user name and password of every URI in it masked, so that it may be shown and logged."""
+    return re.sub(r"://[^\s/@'\"]*@", "://***@", text)
 
 
 def say(sentence: object) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from exprun.config.errors import one_line
+from exprun.config.errors import one_line, without_password
 from exprun.config.schema import settings
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import EVALUATED, Trial
@@ -21,7 +21,7 @@ from exprun.explain.verdict import Row, Verdict, rows
 from exprun.metrics import BATCH_LOSS
 from exprun.statistics import Interval
 from exprun.tracking.journal import read
-from exprun.tracking.store import tracking_uri, without_password
+from exprun.tracking.store import tracking_uri
 
 if TYPE_CHECKING:
     from exprun.explain.study import Study

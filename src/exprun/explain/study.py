@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from exprun.config.compose import Composer
-from exprun.config.errors import ConfigError, RunError, UserError, one_line
+from exprun.config.errors import ConfigError, RunError, UserError, one_line, without_password
 from exprun.doctor.finding import Finding
 from exprun.doctor.guess import guess_of
 from exprun.explain.candidates import (
@@ -32,7 +32,7 @@ from exprun.explain.verdict import Guessing, Verdict, of_changes, of_groups, row
 from exprun.logs import logging_to
 from exprun.run_folder import preflight
 from exprun.signals import Killed, Signals
-from exprun.tracking.store import OUTPUTS, without_password
+from exprun.tracking.store import OUTPUTS
 
 log = logging.getLogger(__name__)
 PACE_STEPS = 6  # that tell how long a step takes

@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exprun.config.errors import ConfigError
+from exprun.config.errors import ConfigError, without_password
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
 from exprun.locks import file_lock
 from exprun.outputs import SWEEP, runs_of_sweep
 from exprun.run_folder import FREE_IN_SWEEPS, OtherConfigError, differences, preflight, read_settings
 from exprun.tracking.source import CODE, environment, read_environment
-from exprun.tracking.store import OUTPUTS, REPLACED, without_password
+from exprun.tracking.store import OUTPUTS, REPLACED
 from exprun.trainer.prune import RUNGS
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ def job(config: "DictConfig") -> Score:
     from omegaconf import OmegaConf, open_dict
 
     from exprun.config.compose import typed
-    from exprun.tracking.store import without_password
+    from exprun.config.errors import without_password
 
     known = announced()
     if known is not None and known.cwd and Path(known.cwd).is_dir():
@@ -72,7 +72,7 @@ def job(config: "DictConfig") -> Score:
 
 def _of_sweep(config: "Config", command: str, label: str, number: str, overrides: list[str]) -> Score:
     """A run of a sweep, as often as it may be tried."""
-    from exprun.tracking.store import without_password
+    from exprun.config.errors import without_password
 
     known = announced()
     if known is not None and known.quiet:

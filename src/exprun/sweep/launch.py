@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exprun import backend
 from exprun.config.compose import Composer, forced, quoted
-from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
+from exprun.config.errors import ConfigError, RunError, UserError, one_line, say, without_password
 from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
@@ -27,7 +27,7 @@ from exprun.sweep.folder import (
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
 from exprun.sweep.plan import Job, Plan
-from exprun.tracking.store import note_of, without_password
+from exprun.tracking.store import note_of
 
 if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable

@@ -9,10 +9,10 @@ import re
 from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
-from exprun.config.errors import ConfigError
+from exprun.config.errors import ConfigError, without_password
 from exprun.config.schema import Config, settings
 from exprun.tracking.mlflow import flat
-from exprun.tracking.store import tracking_uri, without_password
+from exprun.tracking.store import tracking_uri
 
 KEY_LIMIT = 250  # characters of the key of a tag, param or metric
 EXPERIMENT_LIMIT = 256  # characters of an experiment's name, in the table of PostgreSQL; SQLite takes more

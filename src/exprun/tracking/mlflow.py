@@ -12,23 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exprun.config.errors import one_line, say
+from exprun.config.errors import one_line, say, without_password
 from exprun.config.schema import Config, settings
 from exprun.files import PART, write_whole
 from exprun.locks import file_lock
 from exprun.tracking.journal import tail
 from exprun.tracking.source import environment, read_environment
-from exprun.tracking.store import (
-    NOTE,
-    REPLACED,
-    address,
-    artifact_root,
-    note_of,
-    repair,
-    sqlite_path,
-    tracking_uri,
-    without_password,
-)
+from exprun.tracking.store import NOTE, REPLACED, address, artifact_root, note_of, repair, sqlite_path, tracking_uri
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from exprun.config.errors import one_line
+from exprun.config.errors import one_line, without_password
 from exprun.config.schema import Config
 from exprun.locks import file_lock
 from exprun.tracking.mlflow import MlflowTracker
-from exprun.tracking.store import without_password
 
 OPEN_SECONDS = 30.0  # that its children wait for a store, when MLflow is imported
 CLOSE_SECONDS = 60.0

@@ -10,12 +10,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from exprun import __version__
 from exprun.config.builder import code_digest
-from exprun.config.errors import say
+from exprun.config.errors import say, without_password
 from exprun.files import write_whole
-from exprun.tracking.store import without_password
 from exprun.trainer.events import Event, RunStarted
+from exprun.version import __version__
 
 FILE = "environment.json"
 CODE = "builder_code"  # what tells the code of `model.builder` apart

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from exprun.config.errors import say
+from exprun.config.errors import say, without_password
 from exprun.config.paths import user_path
 
 OUTPUTS = Path("outputs")
@@ -144,8 +143,3 @@ def tracking_uri(uri: str | None) -> str:
 def artifact_root(uri: str) -> str | None:
     """Where artifacts of a new experiment go: beside the default store; a server decides for itself."""
     return (OUTPUTS / ARTIFACTS).resolve().as_uri() if uri.startswith("sqlite:") else None
-
-
-def without_password(text: str) -> str:
-    """A URI, or text with URIs in it, as it may be shown and logged."""
-    return re.sub(r"://[^\s/@'\"]*@", "://***@", text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from exprun.config.compose import Composer
-from exprun.config.errors import ConfigError, UserError, one_line
+from exprun.config.errors import ConfigError, UserError, one_line, without_password
 from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.locks import file_lock
@@ -17,7 +17,7 @@ from exprun.tracking.accepted import check_uri
 from exprun.tracking.journal import read
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.source import read_environment
-from exprun.tracking.store import NOTE, note_of, sqlite_path, tracking_uri, without_password
+from exprun.tracking.store import NOTE, note_of, sqlite_path, tracking_uri
 from exprun.trainer.events import RunEnded
 
 MASKED = "://***@"
