@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from exprun.files import write_whole  # noqa: E402
 from exprun.locks import file_lock  # noqa: E402
-from faults.rows import ROWS  # noqa: E402
+from reliability.rows import ROWS  # noqa: E402
 
 RECORDS, PAGE = ROOT / "docs" / "faults.json", ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: written by scripts/faults -->", "<!-- end of the table -->"

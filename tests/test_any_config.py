@@ -6,8 +6,8 @@ import io
 import pytest
 from hypothesis import given, seed, settings
 
-from anything import CHECKED, configs
 from exprun import cli
+from random_configs import CHECKED, configs
 
 GROUPS = ["model", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault"]
 SMALL = ["data=digits", "data.limit=300", "trainer.batch_size=16", "trainer.dry_run=true", "progress=quiet"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.folders import write_run, write_sweep
+from compare.fake_runs import write_run, write_sweep
 from exprun import cli
 from exprun.outputs import POINTER, all_runs, all_sweeps, last_run, point, remember, run_of_sweep, runs_of_sweep
 from exprun.sweep.folder import note

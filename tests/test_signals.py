@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exprun.tracking.store import note_of
-from faults.common import plain_signals
+from reliability.common import plain_signals
 
 WORDS = [sys.executable, "-m", "exprun", "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400"]
 

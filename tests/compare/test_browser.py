@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from compare.folders import write_run
+from compare.fake_runs import write_run
 from exprun.compare import report
 from exprun.compare.analysis import analyse
 from exprun.compare.query import select

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from compare.folders import write_run, write_sweep
+from compare.fake_runs import write_run, write_sweep
 from exprun import cli
 from exprun.compare import report
 from exprun.compare.analysis import analyse

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from compare.folders import write_run
+from compare.fake_runs import write_run
 from exprun import cli
 from exprun.compare.history import differences, find
 from exprun.config.errors import ConfigError

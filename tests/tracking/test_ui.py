@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from exprun import backend, cli, guard
-from faults.common import plain_signals
+from reliability.common import plain_signals
 from servers import free_port
 
 MARK = "EXPRUN_TEST_MARK"  # variable by which all that a test started is found

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from faults.common import Row, check_store, pictures, run, runs_in, said, start, status, until, words_of
-from faults.disk import small_disk
+from reliability.common import Row, check_store, pictures, run, runs_in, said, start, status, until, words_of
+from reliability.disk import small_disk
 
 
 def broken(folder: Path, times: int) -> Row:

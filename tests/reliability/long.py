@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faults.common import Row, pictures, words_of
+from reliability.common import Row, pictures, words_of
 
 MOST = 0.01  # growth of memory over the second half; its slope by least squares
 MOST_TIME = 0.03  # likewise of the processor's time for a run, which other processes of a machine disturb

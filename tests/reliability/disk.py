@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exprun.tracking.journal import read
-from faults.common import (
+from reliability.common import (
     Row,
     check_store,
     one_sentence,

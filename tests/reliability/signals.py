@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from faults.common import Row, check_store, kill, pictures, run, runs_in, said, start, status, until, words_of
+from reliability.common import Row, check_store, kill, pictures, run, runs_in, said, start, status, until, words_of
 
 WARNINGS = (("SIGTERM", 143), ("SIGINT", 130), ("SIGUSR1", 138), ("SIGHUP", 129))
 MOST_SECONDS = 10.0

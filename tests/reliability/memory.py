@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faults.common import Row, one_sentence, said, status
+from reliability.common import Row, one_sentence, said, status
 
 MEGABYTES = 2200  # that the process may have; TensorFlow and a small network take some 900
 PICTURES, SIZE = 110_000, 96  # 3 GB

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from faults import deaths, disk, long, memory, server, signals, store, together
-from faults.common import Row
+from reliability import deaths, disk, long, memory, server, signals, store, together
+from reliability.common import Row
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,11 +59,11 @@ DAMAGE = (
         "data/test_sources.py",
         "truncated or damaged or wrong_bytes or checksum or no_idx or something_else or no_arrays",
     ),
-    ("test_run.py", "damaged or another_version or same_config_goes_on or another_shape"),
+    ("test_runner.py", "damaged or another_version or same_config_goes_on or another_shape"),
     ("model/test_weights.py", "damaged or refused or pickled"),
 )
 NUMBERS = (
-    ("test_run.py", "finite or nan_ or blamed or half_precision or loss_scaling"),
+    ("test_runner.py", "finite or nan_ or blamed or half_precision or loss_scaling"),
     ("data/test_sources.py", "labels_beyond or wrong_arrays or labels_in_the_place"),
 )
 HOSTILE = (
@@ -71,7 +71,7 @@ HOSTILE = (
     ("model/test_weights.py", "pickled or archive"),
     ("compare/test_compare.py", "hostile or obey"),
     ("test_export.py", "consent or executed"),
-    ("test_sweep.py", "password"),
+    ("sweep/test_folder.py", "password"),
     ("tracking/test_mlflow.py", "password"),
 )
 
@@ -88,11 +88,9 @@ ROWS = {
     "memory": Entry(memory.streams, 1, memory.can_limit),
     "batch": Entry(memory.too_large, 4, memory.can_limit),
     "words": Entry(
-        partial(_tests, "command lines at random", (("test_bad_input.py", "thousand_command"),), "slow"), 2000
+        partial(_tests, "command lines at random", (("test_cli_fuzz.py", "thousand_command"),), "slow"), 2000
     ),
-    "files": Entry(
-        partial(_tests, "option files at random", (("test_bad_input.py", "thousand_option"),), "slow"), 1000
-    ),
+    "files": Entry(partial(_tests, "option files at random", (("test_cli_fuzz.py", "thousand_option"),), "slow"), 1000),
     "hostile": Entry(partial(_tests, "hostile files, names and settings", HOSTILE, "not slow"), 1),
     "folder": Entry(together.same_folder, 2),
     "cache": Entry(together.same_cache_and_store, 2),

@@ -9,12 +9,12 @@ import yaml
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from anything import CHECKED, OPTIONS, configs
 from exprun import RunResult, cli
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError
 from exprun.config.schema import GROUPS, known_keys
 from exprun.config.schema import settings as plain
+from random_configs import CHECKED, OPTIONS, configs
 
 MOST_SECONDS = 5.0
 KEYS = [key for key in known_keys() if key not in ("run_dir", "data.cache")]

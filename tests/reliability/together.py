@@ -5,7 +5,18 @@ import json
 import sqlite3
 from pathlib import Path
 
-from faults.common import Row, check_equal, check_store, compare_points, pictures, run, said, start, status, words_of
+from reliability.common import (
+    Row,
+    check_equal,
+    check_store,
+    compare_points,
+    pictures,
+    run,
+    said,
+    start,
+    status,
+    words_of,
+)
 
 PROCESSES = 8
 

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from faults.common import Row, check_equal, check_store, kill, pictures, run, start, until, words_of
+from reliability.common import Row, check_equal, check_store, kill, pictures, run, start, until, words_of
 
 MOMENTS = ("checkpoint", "cache", "logging", "anywhere", "import")
 

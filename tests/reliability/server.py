@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from exprun.tracking.journal import read
-from faults.common import POINTS, Row, compare_points, pictures, run, runs_in, said, start, status, until, words_of
+from reliability.common import POINTS, Row, compare_points, pictures, run, runs_in, said, start, status, until, words_of
 from servers import free_port, mlflow_server
 
 LONG = "trainer.epochs=150"
