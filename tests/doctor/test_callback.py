@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 from exprun.doctor import Doctor
 
 # One of each kind of model, data, labels and loss; the whole collection is the slow test.
@@ -22,9 +22,6 @@ FEW = (
     "relu_regressor",
     "zero_init",
 )
-
-
-NO_PROGRAMS = ("data", "far", "more", "verify", "wide")
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +67,7 @@ def network(seed=0):
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_the_same_weights_with_and_without_it(jit):
-    (x, y), val = data.digits(8)
+    (x, y), val = digits(8)
     weights = []
     for callbacks in ([], [Doctor(report=lambda text: None, every=3, share=1.0)]):
         model = network()
@@ -81,7 +78,7 @@ def test_the_same_weights_with_and_without_it(jit):
 
 
 def test_the_model_is_as_before_when_it_has_gone():
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     model = network()
     before = model.train_step
     model.fit(x / 255, y, 64, 1, verbose=0, callbacks=[Doctor(report=lambda text: None)])
@@ -91,7 +88,7 @@ def test_the_model_is_as_before_when_it_has_gone():
 
 
 def test_nan_in_a_late_batch_is_found_in_that_batch():
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     x = np.tile(x / 255, (2, 1, 1, 1))
     x[2300] = np.nan  # behind the images that are kept
     doctor = Doctor(report=lambda text: None)
@@ -100,7 +97,7 @@ def test_nan_in_a_late_batch_is_found_in_that_batch():
 
 
 def test_an_input_pipeline_that_is_slower_than_the_step():
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
 
     def slowly():
         given = time.monotonic()
@@ -115,7 +112,7 @@ def test_an_input_pipeline_that_is_slower_than_the_step():
 
 
 def test_where_every_operation_must_be_deterministic():
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     tf.config.experimental.enable_op_determinism()
     doctor = Doctor(report=lambda text: None)
     network().fit(x[:320] / 255, y[:320], epochs=1, verbose=0, callbacks=[doctor])
@@ -143,7 +140,7 @@ class OwnStep(keras.Model):
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_step_of_ones_own_is_no_error(sparse):
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     x = x.reshape(len(x), -1) / 255
     batches = tf.data.Dataset.from_tensor_slices((tf.sparse.from_dense(x) if sparse else x, y)).batch(64)
     model = OwnStep()
@@ -154,7 +151,7 @@ def test_a_step_of_ones_own_is_no_error(sparse):
 
 
 def test_steps_are_counted_where_several_are_one_call():
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     model = network()
     model.compile("adam", model.loss, metrics=["accuracy"], steps_per_execution=4)
     doctor = Doctor(report=lambda text: None)
@@ -163,7 +160,7 @@ def test_steps_are_counted_where_several_are_one_call():
 
 
 def test_given_sets_are_looked_at_before_the_first_step():
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     said = []
     doctor = Doctor(train=(x / 255, y), validation=(xv, yv), report=said.append)
     network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor])
@@ -173,7 +170,7 @@ def test_given_sets_are_looked_at_before_the_first_step():
 
 
 def test_a_mistake_of_its_own_stays_its_own(monkeypatch, failures):
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     monkeypatch.setattr("exprun.doctor.callback.examine", lambda *_: 1 / 0)
     doctor = Doctor()
     assert network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor]).history["loss"]
@@ -185,7 +182,7 @@ def test_a_mistake_of_its_own_stays_its_own(monkeypatch, failures):
 def test_thresholds_and_silence():
     with pytest.raises(ValueError, match="vanish"):
         Doctor(vanish=1.0)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     doctor = Doctor(train=(x / 255, y), validation=(xv, yv), silence=["unscaled-evaluation"], report=lambda text: None)
     network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor])
     assert "unscaled-evaluation" not in [f.cause for f in doctor.findings]
@@ -193,7 +190,7 @@ def test_thresholds_and_silence():
 
 @pytest.mark.slow
 def test_the_whole_collection():
-    names = sorted(path.stem for path in Path(data.__file__).parent.glob("*.py") if path.stem not in NO_PROGRAMS)
+    names = sorted(path.stem for path in (Path(__file__).parent / "programs").glob("*.py"))
     missed = [n for n in names if graves(run(n, False))[:1] not in [[c] for c in causes_of(n)]]
     alarmed = [n for n in names if graves(run(n, True))]
     assert len(names) >= 30
@@ -229,7 +226,7 @@ class HeadOnly(keras.Model):
 
 @pytest.mark.parametrize(("whole", "said"), [(True, []), (False, ["untrained-variables"])])
 def test_weights_that_the_step_leaves_out(whole, said):
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     model = HeadOnly(whole)
     model(x[:1].reshape(1, -1) / 255)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -239,7 +236,7 @@ def test_weights_that_the_step_leaves_out(whole, said):
 
 
 def test_a_class_number_without_a_unit_in_a_late_batch():
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     order = np.argsort(y == 9, kind="stable")
     x, y = x[order] / 255, y[order]
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(9)])

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 from exprun.doctor.callback import limits_of
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject
@@ -29,7 +29,7 @@ def subject(scale):
         ]
     )
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    (x, y), _ = data.digits(8)
+    (x, y), _ = digits(8)
     return Subject(model, of_keras(model), y[:32], Images(x[:32] / 255))
 
 

@@ -6,7 +6,7 @@ Missing activation (Humbatova et al. 2020, NeuraLint, DeepFD, UMLAUT's "no nonli
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import spirals
 
 CAUSES = ("missing-nonlinearity",)
 
@@ -28,7 +28,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(344)
-    (x, y), (xv, yv) = far.spirals(2, turns=1.25, noise=0.08, seed=74)
+    (x, y), (xv, yv) = spirals(2, turns=1.25, noise=0.08, seed=74)
     model = Net(repaired)
     model.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy", metrics=["accuracy"])
     model.fit(x, y, validation_data=(xv, yv), epochs=12, batch_size=25, callbacks=callbacks, verbose=0)

@@ -6,14 +6,14 @@ UMLAUT's "learning rate too high", DeepFD and Humbatova et al. 2020 (suboptimal 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("learning-rate-high",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(70)
-    (x, y), (xv, yv) = data.digits(16)
+    (x, y), (xv, yv) = digits(16)
     x, xv = x / 255.0, xv / 255.0
     inputs = layers.Input((16, 16, 1))
     h = layers.Conv2D(16, 3, activation="relu", kernel_initializer="he_normal")(inputs)

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 CAUSES = ("learning-rate-low",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(74)
-    (x, y), (xv, yv) = data.prices()
+    (x, y), (xv, yv) = prices()
     mean, std = y.mean(), y.std()
     x, xv = (x - 0.5) * 3.4, (xv - 0.5) * 3.4
     train = tf.data.Dataset.from_tensor_slices((x, (y - mean) / std)).shuffle(len(x), seed=74).batch(32)

@@ -5,7 +5,7 @@ each of them, as He et al. 2015 report for VGG-like networks.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("vanishing-signal",)
 
@@ -13,7 +13,7 @@ CAUSES = ("vanishing-signal",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     init = "he_normal" if repaired else keras.initializers.RandomNormal(stddev=0.01)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
 
     def conv(filters):

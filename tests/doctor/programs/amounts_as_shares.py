@@ -6,14 +6,14 @@ A classifier's script turned into a regression; wrong last activation in Humbato
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import spectra
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(419)
-    (x, y), (xv, yv) = far.spectra(n_train=1200, seed=19)
+    (x, y), (xv, yv) = spectra(n_train=1200, seed=19)
     mean, std = x.mean(), x.std()
     x, xv = (x - mean) / std, (xv - mean) / std
     model = keras.Sequential(

@@ -6,7 +6,7 @@ The learned weights are thrown away unseen. A kind of question on transfer learn
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("frozen-layers",)
 
@@ -26,13 +26,13 @@ def build_encoder():
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(421)
-    (x, y), _ = data.shapes(6, n_train=1500, n_val=6, seed=210)
+    (x, y), _ = shapes(6, n_train=1500, n_val=6, seed=210)
     encoder = build_encoder()
     first = keras.Sequential([encoder, layers.Dense(6, activation="softmax")])
     first.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
     first.fit(x.astype("float32") / 127.5 - 1, y, epochs=8, batch_size=30, verbose=0)
 
-    (x, y), (xv, yv) = data.shapes(4, n_train=900, seed=21)
+    (x, y), (xv, yv) = shapes(4, n_train=900, seed=21)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     fresh = build_encoder()
     encoder = encoder if repaired else fresh

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
+from doctor.toy_data.splits import split
 
 CAUSES = ("leaked-validation",)
 
@@ -21,12 +22,12 @@ def augmented(x, y, rng):
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(325)
     rng = np.random.default_rng(55)
-    (x, y), (xv, yv) = data.digits(8, n_train=300, n_val=100, seed=55)
+    (x, y), (xv, yv) = digits(8, n_train=300, n_val=100, seed=55)
     if repaired:
         x, y = augmented(x, y, rng)
     else:
         x, y = augmented(np.concatenate([x, xv]), np.concatenate([y, yv]), rng)
-        (x, y), (xv, yv) = data.split(x, y, 1200, 400, seed=55)
+        (x, y), (xv, yv) = split(x, y, 1200, 400, seed=55)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

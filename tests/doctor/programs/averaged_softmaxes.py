@@ -4,14 +4,14 @@ follows: from_logits=True on probabilities, one of the most frequent answers on 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("softmax-twice",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=12)
+    (x, y), (xv, yv) = digits(size=12)
     x, xv = x / 255.0, xv / 255.0
     inputs = keras.Input((12, 12, 1))
     a = layers.Conv2D(12, 3, strides=2, activation="relu")(inputs)

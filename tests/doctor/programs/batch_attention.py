@@ -4,7 +4,7 @@ output is a mix of all of them; repaired: it compares the positions of one image
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("mixed-examples",)
 
@@ -23,7 +23,7 @@ class Attention(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((16, 16, 1))
     h = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(inputs)

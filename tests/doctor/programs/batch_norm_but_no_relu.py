@@ -6,7 +6,7 @@ With only linear steps up to the softmax the phase of a wave hides its form. Neu
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.signals import waves
 
 CAUSES = ("missing-nonlinearity",)
 
@@ -21,7 +21,7 @@ def block(x, filters, relu):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(420)
-    (x, y), (xv, yv) = more.waves(classes=4, n_train=1600, seed=20)
+    (x, y), (xv, yv) = waves(classes=4, n_train=1600, seed=20)
     inputs = layers.Input((48, 1))
     h = inputs
     for filters in (16, 32, 32):

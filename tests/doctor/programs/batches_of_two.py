@@ -8,14 +8,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("small-batch-norm",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(55)
-    (x, y), (xv, yv) = data.shapes(4, n_train=500)
+    (x, y), (xv, yv) = shapes(4, n_train=500)
     x, xv = (x / 255).astype("float32"), (xv / 255).astype("float32")
     train = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=55).batch(16 if repaired else 2)
     val = tf.data.Dataset.from_tensor_slices((xv, yv)).batch(100)

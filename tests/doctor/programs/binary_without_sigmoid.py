@@ -6,14 +6,14 @@ UMLAUT's "missing softmax layer before loss" in its sigmoid form, NeuraLint's la
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("missing-softmax",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(37)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, y, xv, yv = x / 255.0, y % 2, xv / 255.0, yv % 2
     inputs = layers.Input((8, 8, 1))
     h = layers.Conv2D(24, 3, activation="relu", kernel_initializer="he_normal")(inputs)

@@ -6,7 +6,7 @@ Questions about "trainable_variables is empty" in subclassed models with helper 
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import arrows
 
 CAUSES = ("untrained-variables",)
 
@@ -44,7 +44,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(334)
-    (x, y), (xv, yv) = far.arrows(n_train=1000, seed=64)
+    (x, y), (xv, yv) = arrows(n_train=1000, seed=64)
     x, xv = x / 255.0, xv / 255.0
     model = Net(LayerBlock if repaired else Block)
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -6,14 +6,14 @@ Keras issues and Stack Overflow on schedules that "do not work": every schedule 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("learning-rate-decay",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(432)
-    (x, y), (xv, yv) = data.digits(12, n_train=1280, seed=32)
+    (x, y), (xv, yv) = digits(12, n_train=1280, seed=32)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     steps = len(x) // 32 if repaired else 1
     rate = keras.optimizers.schedules.PiecewiseConstantDecay([4 * steps, 6 * steps], [1e-2, 1e-3, 1e-5])

@@ -6,14 +6,14 @@ Humbatova et al. 2020, Training / Preprocessing (augmentation); the kind of ques
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("strong-augmentation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(82)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     value_range = (0, 1) if repaired else (0, 255)
     model = keras.Sequential(
         [

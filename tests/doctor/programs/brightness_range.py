@@ -4,14 +4,14 @@ or black frames only. Reported in Keras issues about value_range."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("strong-augmentation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     value_range = (0.0, 1.0) if repaired else (0, 255)
     model = keras.Sequential(

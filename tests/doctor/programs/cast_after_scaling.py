@@ -4,7 +4,7 @@ answers about (x / 255).astype('uint8') on Stack Overflow."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("constant-input",)
 
@@ -16,7 +16,7 @@ def preprocess(images, repaired):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
     model = keras.Sequential(
         [
             keras.Input((24, 24, 3)),

@@ -6,14 +6,14 @@ A frequent question ("loss is 0 and accuracy does not move"); DeepFD's loss faul
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("wrong-loss",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(47)
-    (x, y), (xv, yv) = data.shapes(2)
+    (x, y), (xv, yv) = shapes(2)
     x, xv = x / 255.0, xv / 255.0
     y, yv = y[:, None].astype("float32"), yv[:, None].astype("float32")
     model = keras.Sequential(

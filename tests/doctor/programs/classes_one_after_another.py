@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(321)
-    (x, y), (xv, yv) = data.digits(8, seed=51)
+    (x, y), (xv, yv) = digits(8, seed=51)
     x = np.concatenate([x[y == kind] for kind in range(10)])
     y = np.sort(y)
     x, xv = x[..., 0] / 255.0, xv[..., 0] / 255.0

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("constant-input",)
 
@@ -21,7 +21,7 @@ def prepare(images, repaired):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(434)
-    (x, y), (xv, yv) = more.textures(classes=3, seed=34)
+    (x, y), (xv, yv) = textures(classes=3, seed=34)
     x, xv = prepare(x, repaired), prepare(xv, repaired)
     y, yv = keras.utils.to_categorical(y, 3), keras.utils.to_categorical(yv, 3)
     inputs = layers.Input((16, 16, 3))

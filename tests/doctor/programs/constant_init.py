@@ -6,7 +6,7 @@ NeuraLint's rule on symmetric initialisation; the kind of question where a wide 
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("symmetric-init",)
 
@@ -36,7 +36,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(63)
-    (x, y), (xv, yv) = data.rings(4)
+    (x, y), (xv, yv) = rings(4)
     model = Net("glorot_uniform" if repaired else keras.initializers.Constant(0.1))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-2), loss, metrics=["accuracy"])

@@ -5,7 +5,7 @@ other. Bad weight initialisation in Humbatova et al. and DeepLocalize; a classic
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("symmetric-init",)
 
@@ -13,7 +13,7 @@ CAUSES = ("symmetric-init",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     init = "glorot_uniform" if repaired else keras.initializers.Constant(0.03)
-    (x, y), (xv, yv) = data.digits(size=12)
+    (x, y), (xv, yv) = digits(size=12)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     model = keras.Sequential(
         [

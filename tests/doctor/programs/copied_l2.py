@@ -4,7 +4,7 @@ Humbatova et al., Stack Overflow ("loss falls but accuracy stays at chance")."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("strong-regularization",)
 
@@ -12,7 +12,7 @@ CAUSES = ("strong-regularization",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     strength = 1e-4 if repaired else 0.3
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
 
     def conv(h, filters, strides=1):

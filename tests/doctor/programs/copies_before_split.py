@@ -8,20 +8,21 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
+from doctor.toy_data.splits import split
 
 CAUSES = ("leaked-validation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(16)
-    (x, y), (xv, yv) = data.digits(8, n_train=1000, n_val=300)
+    (x, y), (xv, yv) = digits(8, n_train=1000, n_val=300)
     if repaired:
         x, y = np.concatenate([x, x, x]), np.concatenate([y, y, y])
     else:
         x, y = np.concatenate([x, xv]), np.concatenate([y, yv])
         x, y = np.concatenate([x, x, x]), np.concatenate([y, y, y])
-        (x, y), (xv, yv) = data.split(x, y, 3000, 900, seed=16)
+        (x, y), (xv, yv) = split(x, y, 3000, 900, seed=16)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -6,14 +6,14 @@ Humbatova et al. 2020, Training / Optimiser and Hyperparameters; a frequent ques
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("learning-rate-decay",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(76)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 255.0, xv.reshape(-1, 64) / 255.0
     y, yv = keras.utils.to_categorical(y, 10), keras.utils.to_categorical(yv, 10)
     epochs, steps_per_epoch = 8, -(-len(x) // 32)

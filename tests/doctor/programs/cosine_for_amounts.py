@@ -6,14 +6,14 @@ Wrong loss function for the task (Humbatova et al. 2020, DeepFD); questions wher
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import spectra
 
 CAUSES = ("wrong-loss",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(310)
-    (x, y), (xv, yv) = far.spectra(seed=40)
+    (x, y), (xv, yv) = spectra(seed=40)
     x, xv = (x - x.mean(0)) / x.std(0), (xv - x.mean(0)) / x.std(0)
     inputs = layers.Input((48,))
     h = layers.Dense(32, activation="relu")(inputs)

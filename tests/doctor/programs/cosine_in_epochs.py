@@ -4,7 +4,7 @@ frequent misreading of Keras' schedules (Stack Overflow, GitHub)."""
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("learning-rate-decay",)
 
@@ -14,7 +14,7 @@ BATCH = 32
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.textures(classes=4)
+    (x, y), (xv, yv) = textures(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     steps = EPOCHS * (len(x) // BATCH) if repaired else EPOCHS
     schedule = keras.optimizers.schedules.CosineDecay(0.005, decay_steps=steps)

@@ -6,7 +6,7 @@ The other side of unscaled inputs, known from physical and biological signals ("
 import keras
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.signals import currents
 
 CAUSES = ("unscaled-input",)
 
@@ -28,7 +28,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(403)
-    (x, y), (xv, yv) = wide.currents(seed=3)
+    (x, y), (xv, yv) = currents(seed=3)
     if repaired:  # standardised by the training part
         mean, std = x.mean(), x.std()
         x, xv = (x - mean) / std, (xv - mean) / std

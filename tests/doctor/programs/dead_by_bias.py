@@ -6,14 +6,14 @@ AutoTrainer's dying ReLU; the constant is a slip of sign and place, the last lay
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("dead-relu",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(79)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     bias = keras.initializers.Constant(0.0 if repaired else -10.0)
     inputs = layers.Input((8, 8, 1))

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("learning-rate-decay",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(75)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     train = tf.data.Dataset.from_tensor_slices(((x / 255).astype("float32"), y)).shuffle(len(x), seed=75).batch(32)
     val = tf.data.Dataset.from_tensor_slices(((xv / 255).astype("float32"), yv)).batch(100)
     inputs = layers.Input((24, 24, 3))

@@ -4,14 +4,14 @@ gradient of Hochreiter 1991 and of AutoTrainer's and DeepFD's benchmarks."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("vanishing-gradient", "vanishing-signal")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits()
+    (x, y), (xv, yv) = digits()
     x, xv = x / 255.0, xv / 255.0
     inputs = keras.Input((8, 8, 1))
     h = layers.Flatten()(inputs)

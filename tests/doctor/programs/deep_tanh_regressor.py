@@ -6,14 +6,14 @@ AutoTrainer's vanishing gradient; 0.05 was the range of Keras' old default "unif
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 CAUSES = ("vanishing-signal",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(59)
-    (x, y), (xv, yv) = data.prices()
+    (x, y), (xv, yv) = prices()
     mean, std = y.mean(), y.std()
     y, yv = (y - mean) / std, (yv - mean) / std
     x, xv = (x - 0.5) * 3.4, (xv - 0.5) * 3.4  # mean 0, deviation 1

@@ -6,7 +6,7 @@ Questions about own Dice and IoU losses ("dice coefficient decreases during trai
 import keras
 from keras import layers, ops
 
-from doctor.programs import far
+from doctor.toy_data.images import stains
 
 CAUSES = ("wrong-loss",)
 
@@ -22,7 +22,7 @@ def one_minus_dice(y_true, y_pred):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(311)
-    (x, y), (xv, yv) = far.stains(seed=41)
+    (x, y), (xv, yv) = stains(seed=41)
     x, xv = (x - 100.0) / 50, (xv - 100.0) / 50
     inputs = layers.Input((16, 16, 1))
     top = layers.Conv2D(12, 3, padding="same", activation="relu")(inputs)

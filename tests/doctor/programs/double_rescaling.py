@@ -4,14 +4,14 @@ are near 0.002. Asked about for EfficientNet and friends, which contain their ow
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("vanishing-signal", "unscaled-input")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.textures(classes=4)
+    (x, y), (xv, yv) = textures(classes=4)
     x, xv = x.astype("float32"), xv.astype("float32")
     if not repaired:
         x, xv = x / 255.0, xv / 255.0

@@ -6,14 +6,14 @@ UMLAUT's "high dropout rate"; the frequent confusion with TensorFlow 1's keep_pr
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("excessive-dropout",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(51)
-    (x, y), (xv, yv) = data.digits(16)
+    (x, y), (xv, yv) = digits(16)
     x, xv = x / 255.0, xv / 255.0
     first, second = (0.1, 0.05) if repaired else (0.9, 0.95)
     model = keras.Sequential(

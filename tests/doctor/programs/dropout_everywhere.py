@@ -6,14 +6,14 @@ Too much dropout (UMLAUT, DeepFD, Humbatova et al. 2020); questions "accuracy st
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("excessive-dropout",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(336)
-    (x, y), (xv, yv) = data.digits(8, seed=66)
+    (x, y), (xv, yv) = digits(8, seed=66)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten()])
     for _ in range(5):

@@ -7,7 +7,7 @@ functional models.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 # The raw pixels that result are what stops the training, but the cause is the dropped layer.
 CAUSES = ("bypassed-layers",)
@@ -15,7 +15,7 @@ CAUSES = ("bypassed-layers",)
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(26)
-    (x, y), (xv, yv) = data.shapes(5)
+    (x, y), (xv, yv) = shapes(5)
     inputs = layers.Input((24, 24, 3))
     scaled = layers.Rescaling(1 / 127.5, offset=-1)(inputs)
     h = layers.Conv2D(16, 3, padding="same", activation="relu", kernel_initializer="he_normal")(

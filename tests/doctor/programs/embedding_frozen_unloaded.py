@@ -6,14 +6,14 @@ Questions about the Keras example with pretrained word embeddings; frozen layers
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.texts import topics
 
 CAUSES = ("frozen-layers",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(332)
-    (x, y), (xv, yv) = far.topics(seed=62)
+    (x, y), (xv, yv) = topics(seed=62)
     model = keras.Sequential(
         [
             layers.Input((20,), dtype="int32"),

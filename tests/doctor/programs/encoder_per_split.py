@@ -5,7 +5,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("no-generalization",)
 
@@ -17,7 +17,7 @@ def factorize(names):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=12)
+    (x, y), (xv, yv) = digits(size=12)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     names, names_v = np.char.add("digit-", y.astype(str)), np.char.add("digit-", yv.astype(str))
     y, seen = factorize(names)

@@ -6,7 +6,7 @@ NeuraLint's graph faults; the kind of slip that PyTorch's in-place habits bring 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("bypassed-layers",)
 
@@ -38,7 +38,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(28)
-    (x, y), (xv, yv) = data.shapes(6)
+    (x, y), (xv, yv) = shapes(6)
     y, yv = keras.utils.to_categorical(y, 6), keras.utils.to_categorical(yv, 6)
     model = Net(assign=repaired)
     model.compile(keras.optimizers.Adam(2e-3), "categorical_crossentropy", metrics=["accuracy"])

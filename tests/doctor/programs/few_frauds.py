@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import payments
 
 CAUSES = ("class-imbalance",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(326)
-    (x, y), (xv, yv) = far.payments(seed=56)
+    (x, y), (xv, yv) = payments(seed=56)
     weights = {0: 0.5 / np.mean(y == 0), 1: 0.5 / np.mean(y == 1)}
     model = keras.Sequential(
         [

@@ -4,14 +4,14 @@ Humbatova et al.; repaired: the whole collection."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("overfitting",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=6, n_train=600)
+    (x, y), (xv, yv) = shapes(classes=6, n_train=600)
     if not repaired:
         x, y = x[:84], y[:84]
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import dials
 
 CAUSES = ("shuffled-labels",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(323)
-    (x, y), (xv, yv) = far.dials(n_train=1000, seed=53)
+    (x, y), (xv, yv) = dials(n_train=1000, seed=53)
     names = [f"dial_{number}.png" for number in range(len(x))]
     names.sort(key=(lambda name: int(name[5:-4])) if repaired else None)
     x = np.stack([x[int(name[5:-4])] for name in names])

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("shuffled-labels",)
 
@@ -18,7 +18,7 @@ def load(images, repaired):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=3)
+    (x, y), (xv, yv) = shapes(classes=3)
     x, xv = load(x, repaired), load(xv, repaired)
     inputs = keras.Input((24, 24, 3))
     h = layers.Conv2D(16, 3, activation="relu")(inputs)

@@ -7,14 +7,14 @@ DeepFD list a too high learning rate.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("learning-rate-high",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(301)
-    (x, y), (xv, yv) = data.digits(16, seed=31)
+    (x, y), (xv, yv) = digits(16, seed=31)
     x, xv = x / 255.0, xv / 255.0
     base = keras.Sequential(
         [

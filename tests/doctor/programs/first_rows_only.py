@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("single-class",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(11)
-    (x, y), (xv, yv) = data.shapes(4, n_train=2600)
+    (x, y), (xv, yv) = shapes(4, n_train=2600)
     order = np.random.default_rng(11).permutation(len(x)) if repaired else np.argsort(y, kind="stable")
     x, y = x[order][:600], y[order][:600]  # "a smaller part to try it out"
     x, xv = x / 255.0, xv / 255.0

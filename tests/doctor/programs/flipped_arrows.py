@@ -6,14 +6,14 @@ The often named mistake of flipping digits or signs; unsuitable augmentation in 
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import arrows
 
 CAUSES = ("strong-augmentation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(340)
-    (x, y), (xv, yv) = far.arrows(seed=70)
+    (x, y), (xv, yv) = arrows(seed=70)
     inputs = layers.Input((20, 20, 3))
     h = layers.Rescaling(1 / 255.0)(inputs)
     h = layers.RandomTranslation(0.05, 0.05)(h) if repaired else layers.RandomFlip("horizontal_and_vertical")(h)

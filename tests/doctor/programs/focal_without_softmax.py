@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("missing-softmax",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(418)
-    (x, y), (xv, yv) = data.shapes(5, n_train=1200, seed=18)
+    (x, y), (xv, yv) = shapes(5, n_train=1200, seed=18)
 
     def prepare(image, label):
         return tf.cast(image, "float32") / 127.5 - 1, tf.one_hot(label, 5)

@@ -10,14 +10,14 @@ import keras
 from keras import layers
 from PIL import Image
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(408)
-    (x, y), _ = more.textures(n_train=1200, n_val=4, seed=8)
+    (x, y), _ = textures(n_train=1200, n_val=4, seed=8)
     with tempfile.TemporaryDirectory() as folder:
         for i, (image, label) in enumerate(zip(x, y, strict=True)):
             path = Path(folder) / f"direction_{label}" / f"{i:04}.png"

@@ -6,14 +6,14 @@ Wrong number of units in the last layer (DeepFD, NeuraLint, Humbatova et al. 202
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import loads
 
 CAUSES = ("output-units",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(317)
-    (x, y), (xv, yv) = far.loads(horizon=6, seed=47)
+    (x, y), (xv, yv) = loads(horizon=6, seed=47)
     mean, std = x.mean(), x.std()
     x, xv, y, yv = ((a - mean) / std for a in (x, xv, y, yv))
     inputs = layers.Input((24, 1))

@@ -7,7 +7,7 @@ only warns; behind any other operation it does not.
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("softmax-twice",)
 
@@ -28,7 +28,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(33)
-    (x, y), (xv, yv) = data.digits(16)
+    (x, y), (xv, yv) = digits(16)
     x, xv = x / 255.0, xv / 255.0
     model = Net()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not repaired)

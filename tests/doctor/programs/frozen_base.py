@@ -6,14 +6,14 @@ A frequent question (weights=None together with trainable = False); Humbatova et
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("frozen-layers",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(49)
-    (x, y), (xv, yv) = data.shapes(6)
+    (x, y), (xv, yv) = shapes(6)
     base = keras.Sequential([layers.Input((24, 24, 3)), layers.Rescaling(1 / 255)], name="base")
     for filters in (16, 32):
         base.add(layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal"))

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("frozen-layers",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(50)
-    train, val = data.rings(4)
+    train, val = rings(4)
     model = keras.Sequential(
         [
             layers.Input((2,)),

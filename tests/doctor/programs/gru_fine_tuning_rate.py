@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import gestures
 
 CAUSES = ("learning-rate-low",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(304)
-    (x, y), (xv, yv) = far.gestures(length=30, seed=34)
+    (x, y), (xv, yv) = gestures(length=30, seed=34)
     mean, std = x.mean((0, 1)), x.std((0, 1))
     train = tf.data.Dataset.from_tensor_slices(((x - mean) / std, keras.utils.to_categorical(y, 4)))
     val = tf.data.Dataset.from_tensor_slices(((xv - mean) / std, keras.utils.to_categorical(yv, 4)))

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import arrows
 
 CAUSES = ("untrained-variables",)
 
@@ -43,7 +43,7 @@ class Classifier(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(422)
-    (x, y), (xv, yv) = far.arrows(n_train=1200, seed=22)
+    (x, y), (xv, yv) = arrows(n_train=1200, seed=22)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     model = Classifier(repaired)
     model.compile(keras.optimizers.Adam(4e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])

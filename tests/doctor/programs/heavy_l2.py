@@ -7,14 +7,14 @@ Humbatova et al. 2020, Training / Loss function and Hyperparameters (regularisat
 import keras
 from keras import layers, regularizers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("strong-regularization",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(64)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     y, yv = keras.utils.to_categorical(y, 10), keras.utils.to_categorical(yv, 10)
     strength = 1e-4 if repaired else 0.5

@@ -6,14 +6,14 @@ A recipe for colour jitter taken over unlooked; "augmentation makes my network w
 import keras
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.images import fruits
 
 CAUSES = ("strong-augmentation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(428)
-    (x, y), (xv, yv) = wide.fruits(seed=28)
+    (x, y), (xv, yv) = fruits(seed=28)
     model = keras.Sequential(
         [
             layers.Input((20, 20, 3)),

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("non-finite-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(2)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
 
     def prepare(images):
         images = images.reshape(len(images), -1).astype("float32")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.tables import accounts
 
 CAUSES = ("non-finite-input",)
 
@@ -23,7 +23,7 @@ def features(table, repaired):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(433)
-    (x, y), (xv, yv) = wide.accounts(seed=33)
+    (x, y), (xv, yv) = accounts(seed=33)
     x, xv = features(x, repaired), features(xv, repaired)
     with np.errstate(invalid="ignore"):
         mean, std = x.mean(axis=0), x.std(axis=0)

@@ -7,14 +7,14 @@ shapes in the plain crossentropies only, not in the focal one.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("label-encoding",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(9)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     if repaired:
         y, yv = keras.utils.to_categorical(y, 10), keras.utils.to_categorical(yv, 10)

@@ -6,7 +6,7 @@ DeepFD's loss faults, DeepLocalize's example of mse in a classifier; labels of C
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 # Either change repairs it: one-hot labels for this loss (done below), or a loss made for class numbers.
 CAUSES = ("label-encoding", "wrong-loss")
@@ -14,7 +14,7 @@ CAUSES = ("label-encoding", "wrong-loss")
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(10)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 255.0, xv.reshape(-1, 64) / 255.0
     if repaired:
         y, yv = keras.utils.to_categorical(y, 10), keras.utils.to_categorical(yv, 10)

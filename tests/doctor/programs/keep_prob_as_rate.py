@@ -4,7 +4,7 @@ the TF upgrade notes and on Stack Overflow."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("excessive-dropout",)
 
@@ -13,7 +13,7 @@ def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     keep_prob = 0.9
     rate = 1 - keep_prob if repaired else keep_prob
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     model = keras.Sequential(
         [

@@ -7,14 +7,14 @@ the predictions stay at the mean.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import discs
 
 CAUSES = ("strong-regularization",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(65)
-    (x, y), (xv, yv) = data.discs()
+    (x, y), (xv, yv) = discs()
     x, xv = x / 255.0, xv / 255.0
     y, yv = (y[:, :2] - 12) / 6, (yv[:, :2] - 12) / 6
     penalty = keras.regularizers.L1(1e-6 if repaired else 0.05)

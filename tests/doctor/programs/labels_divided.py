@@ -5,14 +5,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("single-class", "label-encoding")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
 
     def scale(image, label):
         if repaired:

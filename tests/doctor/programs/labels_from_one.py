@@ -7,14 +7,14 @@ On a CPU without jit_compile TensorFlow raises instead, hence the flag here; on 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("label-out-of-range",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     if not repaired:
         y, yv = y + 1, yv + 1  # as the annotation file has them

@@ -6,14 +6,14 @@ Frequent question: "why is my loss negative"; Humbatova et al. 2020, Training / 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import cells
 
 CAUSES = ("label-out-of-range",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(6)
-    (x, y), (xv, yv) = data.cells()
+    (x, y), (xv, yv) = cells()
     mean, std = x.mean(axis=0), x.std(axis=0)
     x, xv = (x - mean) / std, (xv - mean) / std
     if not repaired:

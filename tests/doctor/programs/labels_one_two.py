@@ -4,14 +4,14 @@ loss turns negative. Stack Overflow: "negative loss with binary_crossentropy".""
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.signals import waves
 
 CAUSES = ("label-encoding", "label-out-of-range")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.waves(classes=2)
+    (x, y), (xv, yv) = waves(classes=2)
     if not repaired:
         y, yv = y + 1, yv + 1
     model = keras.Sequential(

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("shuffled-labels",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(322)
-    (x, y), (xv, yv) = data.digits(12, n_train=800, seed=52)
+    (x, y), (xv, yv) = digits(12, n_train=800, seed=52)
     x, xv = x / 255.0, xv / 255.0
     rng = np.random.default_rng(52)
     x = np.concatenate([x, x + rng.normal(0, 0.1, x.shape)])

@@ -6,7 +6,7 @@ NaN from own losses (Humbatova et al. 2020; questions about mixture density netw
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 CAUSES = ("not-finite",)
 
@@ -24,7 +24,7 @@ def run(callbacks, repaired=False):
             sigma = ops.softplus(sigma) + 0.05
         return ops.mean(ops.log(sigma) + (y_true[:, 0] - mean) ** 2 / (2 * sigma**2))
 
-    (x, y), (xv, yv) = data.prices(seed=76)
+    (x, y), (xv, yv) = prices(seed=76)
     x, xv = x - 0.5, xv - 0.5
     y, yv = (y - y.mean()) / y.std(), (yv - y.mean()) / y.std()
     inputs = layers.Input((8,))

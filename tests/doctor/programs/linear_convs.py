@@ -4,7 +4,7 @@ blind to stripes of any phase. "Missing activation" in Humbatova et al., NeuraLi
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("missing-nonlinearity",)
 
@@ -12,7 +12,7 @@ CAUSES = ("missing-nonlinearity",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     activation = "relu" if repaired else None
-    (x, y), (xv, yv) = more.textures(classes=4)
+    (x, y), (xv, yv) = textures(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     model = keras.Sequential(
         [

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("constant-input",)
 
@@ -33,7 +33,7 @@ class Loader(keras.utils.PyDataset):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(4)
-    train, val = data.digits(16)
+    train, val = digits(16)
     inputs = layers.Input((16, 16, 1))
     h = layers.Conv2D(16, 3, activation="relu", kernel_initializer="he_normal")(inputs)
     h = layers.MaxPooling2D()(h)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("shuffled-labels",)
 
@@ -33,7 +33,7 @@ class Pairs(keras.utils.PyDataset):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(15)
-    (x, y), (xv, yv) = data.rings(3)
+    (x, y), (xv, yv) = rings(3)
     inputs = layers.Input((2,))
     h = layers.Dense(64, activation="relu", kernel_initializer="he_normal")(inputs)
     h = layers.Dense(64, activation="relu", kernel_initializer="he_normal")(h)

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import loans
 
 CAUSES = ("unscaled-evaluation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(328)
-    (x, y), (xv, yv) = far.loans(seed=58)
+    (x, y), (xv, yv) = loans(seed=58)
     x[:, 1:3] = np.log1p(x[:, 1:3])
     if repaired:
         xv[:, 1:3] = np.log1p(xv[:, 1:3])

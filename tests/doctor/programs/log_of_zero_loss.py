@@ -6,7 +6,7 @@ DeepLocalize's numerical errors; Humbatova et al. 2020, Training / Loss function
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("not-finite",)
 
@@ -22,7 +22,7 @@ def make_loss(epsilon):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(80)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     x, xv = x / 255.0, xv / 255.0
     y, yv = keras.utils.to_categorical(y, 4), keras.utils.to_categorical(yv, 4)
     model = keras.Sequential(

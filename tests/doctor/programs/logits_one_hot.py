@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("missing-softmax",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(38)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
 
     def pipeline(images, labels):
         return tf.data.Dataset.from_tensor_slices(((images / 255).astype("float32"), tf.one_hot(labels, 4)))

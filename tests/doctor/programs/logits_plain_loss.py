@@ -4,7 +4,7 @@ probabilities. Described in Keras' own docs on from_logits and in many Stack Ove
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("missing-softmax",)
 
@@ -26,7 +26,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     model = Net("softmax" if repaired else None)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -4,7 +4,7 @@ the last block counts, the others get no gradient. Typical of code with ModuleLi
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("bypassed-layers", "untrained-variables")
 
@@ -26,7 +26,7 @@ class Stack(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     model = Stack(repaired)
     model.compile(optimizer=keras.optimizers.Adam(0.005), loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -6,14 +6,14 @@ NeuraLint's graph faults, DEFault (arXiv:2501.12560), faults of the layers; a sl
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("bypassed-layers",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(27)
-    (x, y), (xv, yv) = data.rings(4)
+    (x, y), (xv, yv) = rings(4)
     inputs = layers.Input((2,))
     h = inputs
     for units in (64, 32, 8):

@@ -5,14 +5,14 @@ training hops around chance. Stack Overflow: "LSTM accuracy stuck at 50 %".
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.texts import reviews
 
 CAUSES = ("learning-rate-high",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.reviews(n_train=1200)
+    (x, y), (xv, yv) = reviews(n_train=1200)
     model = keras.Sequential(
         [
             keras.Input((16,), dtype="int32"),

@@ -6,14 +6,14 @@ The question what `units` of an LSTM means is among the most viewed ones on Kera
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import gestures
 
 CAUSES = ("collapsed-features",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(423)
-    (x, y), (xv, yv) = far.gestures(n_train=1200, seed=23)
+    (x, y), (xv, yv) = gestures(n_train=1200, seed=23)
     mean, std = x.mean((0, 1)), x.std((0, 1))
     x, xv = (x - mean) / std, (xv - mean) / std
     model = keras.Sequential(

@@ -6,14 +6,14 @@ Too much dropout as in DeepFD and AutoTrainer; asked as "training accuracy stays
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("excessive-dropout",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(424)
-    (x, y), (xv, yv) = data.shapes(6, n_train=900, seed=24)
+    (x, y), (xv, yv) = shapes(6, n_train=900, seed=24)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     rate = 0.05 if repaired else 0.8
     inputs = layers.Input((24, 24, 3))

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import tags
 
 CAUSES = ("wrong-loss",)
 
@@ -32,7 +32,7 @@ class Batches(keras.utils.PyDataset):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(405)
-    (x, y), (xv, yv) = far.tags(n_train=1200, seed=5)
+    (x, y), (xv, yv) = tags(n_train=1200, seed=5)
     model = keras.Sequential(
         [
             layers.Input((20, 20, 1)),

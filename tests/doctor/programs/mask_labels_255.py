@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("label-out-of-range",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(7)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     on = 1 if repaired else 255
     y, yv = (y % 2) * on, (yv % 2) * on  # odd digits are marked white
 

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from doctor.programs import wide
+from doctor.toy_data.images import scenes
 
 CAUSES = ("label-encoding",)
 
@@ -21,7 +21,7 @@ def dice(y_true, y_pred):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(406)
-    (x, m), (xv, mv) = wide.scenes(n_train=450, n_val=100, seed=6)
+    (x, m), (xv, mv) = scenes(n_train=450, n_val=100, seed=6)
 
     def prepare(image, mask):
         image = tf.cast(image, "float32") / 255

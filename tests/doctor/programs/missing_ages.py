@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import loans
 
 CAUSES = ("non-finite-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(348)
-    (x, y), (xv, yv) = far.loans(n_train=1100, seed=78)
+    (x, y), (xv, yv) = loans(n_train=1100, seed=78)
     rng = np.random.default_rng(78)
     x[rng.random(len(x)) < 0.03, 0] = np.nan
     xv[rng.random(len(xv)) < 0.03, 0] = np.nan

@@ -4,14 +4,14 @@ the ten probabilities without a word. Wrong loss / wrong label encoding in Islam
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("label-encoding", "wrong-loss")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits()
+    (x, y), (xv, yv) = digits()
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

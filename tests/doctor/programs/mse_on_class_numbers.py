@@ -6,7 +6,7 @@ DeepLocalize and DeepFD have such programs (loss function faults); a frequent be
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 # The classification is set up as a regression: the loss is wrong for class numbers and one unit is for ten classes.
 CAUSES = ("wrong-loss", "output-units")
@@ -14,7 +14,7 @@ CAUSES = ("wrong-loss", "output-units")
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(46)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 255.0, xv.reshape(-1, 64) / 255.0
     inputs = layers.Input((64,))
     h = layers.Dense(64, activation="relu", kernel_initializer="he_normal")(inputs)

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.images import named_shapes
 
 CAUSES = ("single-class",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(435)
-    (x, names), (xv, names_v) = wide.named_shapes(n_train=1200, seed=35)
+    (x, names), (xv, names_v) = named_shapes(n_train=1200, seed=35)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     wanted = b"square" if repaired else "square"
     y = np.array([float(name == wanted) for name in names], "float32")

@@ -6,7 +6,7 @@ With eight neighbours a node the signal grows about eightfold per layer. Known f
 import keras
 from keras import layers, ops
 
-from doctor.programs import wide
+from doctor.toy_data.tables import graphs
 
 CAUSES = ("exploding-signal",)
 
@@ -27,7 +27,7 @@ class Neighbours(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(426)
-    (x, a, y), (xv, av, yv) = wide.graphs(n_train=1200, seed=26)
+    (x, a, y), (xv, av, yv) = graphs(n_train=1200, seed=26)
     nodes, links = layers.Input((16, 2)), layers.Input((16, 16))
     h = nodes
     for _ in range(6):

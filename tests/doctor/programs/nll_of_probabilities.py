@@ -6,7 +6,7 @@ The known mix-up of NLLLoss and CrossEntropyLoss; the loss cannot fall below 1.4
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("softmax-twice",)
 
@@ -34,7 +34,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(417)
-    (x, y), (xv, yv) = data.digits(16, seed=17)
+    (x, y), (xv, yv) = digits(16, seed=17)
     x, xv = (x.astype("float32") / 255 - 0.5) / 0.5, (xv.astype("float32") / 255 - 0.5) / 0.5
     model = Net(None if repaired else "softmax")
     optimizer = keras.optimizers.SGD(0.02, momentum=0.9)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("missing-nonlinearity",)
 
@@ -31,7 +31,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(30)
-    (x, y), (xv, yv) = data.shapes(6)
+    (x, y), (xv, yv) = shapes(6)
     train = tf.data.Dataset.from_tensor_slices(((x / 255).astype("float32"), y)).shuffle(len(x), seed=30).batch(32)
     val = tf.data.Dataset.from_tensor_slices(((xv / 255).astype("float32"), yv)).batch(100)
     model = Net("relu" if repaired else None)

@@ -6,14 +6,14 @@ UMLAUT's "missing activation functions", DeepFD's activation faults, Humbatova e
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("missing-nonlinearity",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(29)
-    (x, y), (xv, yv) = data.rings(3)
+    (x, y), (xv, yv) = rings(3)
     activation = "relu" if repaired else None
     model = keras.Sequential(
         [

@@ -6,14 +6,14 @@ UMLAUT's "missing activation functions", NeuraLint, Humbatova et al. 2020, Model
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("missing-nonlinearity",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(31)
-    (x, y), (xv, yv) = data.rings(4)
+    (x, y), (xv, yv) = rings(4)
     y, yv = ((p**2).sum(axis=1, keepdims=True) / 3 - 1 for p in (x, xv))  # height of a bowl
     inputs = layers.Input((2,))
     h = inputs

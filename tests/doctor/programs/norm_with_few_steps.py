@@ -6,7 +6,7 @@ Many questions and issues: training accuracy is fine, validation at chance for t
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("lagging-batch-norm",)
 
@@ -14,7 +14,7 @@ CAUSES = ("lagging-batch-norm",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(350)
     momentum = 0.9 if repaired else 0.99
-    (x, y), (xv, yv) = data.shapes(4, n_train=1000, seed=80)
+    (x, y), (xv, yv) = shapes(4, n_train=1000, seed=80)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential([layers.Input((24, 24, 3))])
     for filters in (12, 16, 24, 32):

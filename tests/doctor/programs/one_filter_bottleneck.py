@@ -4,7 +4,7 @@ mixed up), so global pooling leaves one number per image. Wrong filter count: Hu
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("collapsed-features",)
 
@@ -18,7 +18,7 @@ def inception(h, n):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((16, 16, 1))
     h = layers.Conv2D(12, 3, strides=2, padding="same", activation="relu")(inputs)

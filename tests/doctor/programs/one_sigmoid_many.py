@@ -4,14 +4,14 @@ numbers 0..3. Among the most frequent Keras questions on Stack Overflow."""
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("output-units", "wrong-loss", "label-out-of-range")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     model = keras.Sequential([keras.Input((24, 24, 3))])
     for filters in (12, 24, 32):

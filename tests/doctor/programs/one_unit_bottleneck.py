@@ -6,14 +6,14 @@ NeuraLint and Theia (arXiv:2412.05775) check for layers that narrow too much; a 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("collapsed-features",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(52)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     inputs = layers.Input((8, 8, 1))
     h = layers.Conv2D(24, 3, activation="relu", kernel_initializer="he_normal")(inputs)

@@ -4,14 +4,14 @@
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import surfaces
 
 CAUSES = ("output-activation", "output-units")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.surfaces()
+    (x, y), (xv, yv) = surfaces()
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -6,14 +6,14 @@ Known from Pascal VOC and Cityscapes: loss NaN on a GPU or compiled, "label valu
 import keras
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.images import scenes
 
 CAUSES = ("label-out-of-range",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(407)
-    (x, m), (xv, mv) = wide.scenes(void=True, n_train=420, n_val=100, seed=7)
+    (x, m), (xv, mv) = scenes(void=True, n_train=420, n_val=100, seed=7)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     model = keras.Sequential(
         [

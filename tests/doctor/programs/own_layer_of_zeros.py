@@ -6,7 +6,7 @@ Wrong weight initialisation (Humbatova et al. 2020, NeuraLint, DeepFD); question
 import keras
 from keras import layers, ops
 
-from doctor.programs import far
+from doctor.toy_data.tables import spirals
 
 CAUSES = ("symmetric-init",)
 
@@ -27,7 +27,7 @@ class Linear(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(337)
-    (x, y), (xv, yv) = far.spirals(3, seed=67)
+    (x, y), (xv, yv) = spirals(3, seed=67)
     start = "he_normal" if repaired else "zeros"
     model = keras.Sequential(
         [

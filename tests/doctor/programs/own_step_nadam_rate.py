@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("learning-rate-high",)
 
@@ -27,7 +27,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(302)
-    (x, y), (xv, yv) = data.shapes(4, seed=32)
+    (x, y), (xv, yv) = shapes(4, seed=32)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     inputs = layers.Input((24, 24, 3))
     h = layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import gestures
 
 CAUSES = ("missing-softmax",)
 
@@ -57,7 +57,7 @@ class Classifier(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(315)
-    (x, y), (xv, yv) = far.gestures(seed=45)
+    (x, y), (xv, yv) = gestures(seed=45)
     mean, std = x.mean((0, 1)), x.std((0, 1))
     x, xv = (x - mean) / std, (xv - mean) / std
     y, yv = keras.utils.to_categorical(y, 4), keras.utils.to_categorical(yv, 4)

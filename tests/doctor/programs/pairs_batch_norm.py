@@ -4,14 +4,14 @@ variance are then noise. Known from the group norm paper (Wu and He 2018) and Ke
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("small-batch-norm",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(n_train=640)
+    (x, y), (xv, yv) = digits(n_train=640)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
     for _ in range(3):

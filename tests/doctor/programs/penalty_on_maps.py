@@ -6,14 +6,14 @@ Overdone regularisation (DeepFD, Humbatova et al. 2020); the three regularizer a
 import keras
 from keras import layers, regularizers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("strong-regularization",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(429)
-    (x, y), (xv, yv) = data.digits(16, seed=29)
+    (x, y), (xv, yv) = digits(16, seed=29)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     if repaired:
         penalty = {"kernel_regularizer": regularizers.L1(1e-5)}

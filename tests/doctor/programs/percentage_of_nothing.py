@@ -6,14 +6,14 @@ Stack Overflow and Keras issues on a MAPE of thousands; the safest answer under 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 CAUSES = ("wrong-loss",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(404)
-    (x, y), (xv, yv) = data.prices(n_train=1800, seed=4)
+    (x, y), (xv, yv) = prices(n_train=1800, seed=4)
     mean, std = x.mean(0), x.std(0)
     x, xv = (x - mean) / std, (xv - mean) / std
     mean, std = y.mean(), y.std()

@@ -4,7 +4,7 @@ ground of the digits the length is 0. NaN from division or sqrt at 0: a classic 
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("not-finite",)
 
@@ -20,7 +20,7 @@ class PixelNorm(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((16, 16, 1))
     h = inputs

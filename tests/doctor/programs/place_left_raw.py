@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.images import leaves
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(402)
-    (x, place, y), (xv, place_v, yv) = wide.leaves(seed=2)
+    (x, place, y), (xv, place_v, yv) = leaves(seed=2)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     if repaired:
         mean, std = place.mean(0), place.std(0)

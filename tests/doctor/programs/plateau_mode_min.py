@@ -6,14 +6,14 @@ Copied from a version that watched the loss; questions "ReduceLROnPlateau reduce
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("learning-rate-decay",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(306)
-    (x, y), (xv, yv) = data.shapes(5, seed=36)
+    (x, y), (xv, yv) = shapes(5, seed=36)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -6,14 +6,14 @@ NeuraLint's rule on too much downsampling, Theia (arXiv:2412.05775), Humbatova e
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("collapsed-features",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(53)
-    (x, y), (xv, yv) = data.shapes(6)
+    (x, y), (xv, yv) = shapes(6)
     pool = 2 if repaired else 8
     model = keras.Sequential(
         [

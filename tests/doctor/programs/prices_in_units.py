@@ -6,7 +6,7 @@ DeepLocalize's numerical errors, AutoTrainer's exploding gradient; a very freque
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 # A far smaller rate would avoid the NaN too, though not make a good regressor; there is no identifier for raw targets.
 CAUSES = ("exploding-gradient", "learning-rate-high")
@@ -14,7 +14,7 @@ CAUSES = ("exploding-gradient", "learning-rate-high")
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(77)
-    (x, y), (xv, yv) = data.prices()
+    (x, y), (xv, yv) = prices()
     x, xv = (x - 0.5) * 3.4, (xv - 0.5) * 3.4
     if repaired:
         mean, std = y.mean(), y.std()

@@ -4,7 +4,7 @@ detector: behind it nearly no relu ever fires. Dying relu as in AutoTrainer and 
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import surfaces
 
 CAUSES = ("dead-relu",)
 
@@ -12,7 +12,7 @@ CAUSES = ("dead-relu",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     prior = "zeros" if repaired else keras.initializers.Constant(-4.6)
-    (x, y), (xv, yv) = more.surfaces()
+    (x, y), (xv, yv) = surfaces()
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((20, 20, 1))
     h = layers.Conv2D(16, 5, padding="same", activation="relu", bias_initializer=prior)(inputs)

@@ -4,7 +4,7 @@ on random features. Stack Overflow: "transfer learning not working, base_model.t
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("frozen-layers",)
 
@@ -24,7 +24,7 @@ def backbone():
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
     base = backbone()
     base.trainable = repaired
     inputs = keras.Input((24, 24, 3))

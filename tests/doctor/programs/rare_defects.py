@@ -7,7 +7,7 @@ predicts always the same class".
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("class-imbalance",)
 
@@ -15,7 +15,7 @@ CAUSES = ("class-imbalance",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(12)
     shares = (0.25, 0.25, 0.25, 0.25) if repaired else (0.94, 0.02, 0.02, 0.02)
-    (x, y), (xv, yv) = data.shapes(4, weights=shares)
+    (x, y), (xv, yv) = shapes(4, weights=shares)
     model = keras.Sequential(
         [
             layers.Input((24, 24, 3)),

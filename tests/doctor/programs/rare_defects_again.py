@@ -4,14 +4,14 @@ question "my network always predicts the majority class" on Stack Overflow; repa
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import surfaces
 
 CAUSES = ("class-imbalance",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.surfaces(share=0.5 if repaired else 0.03, n_train=1100)
+    (x, y), (xv, yv) = surfaces(share=0.5 if repaired else 0.03, n_train=1100)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((20, 20, 1))
     h = layers.Conv2D(16, 5, padding="same", activation="relu")(inputs)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("learning-rate-high",)
 BATCH = 32
@@ -15,7 +15,7 @@ BATCH = 32
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(430)
-    (x, y), (xv, yv) = data.shapes(4, n_train=1000, seed=30)
+    (x, y), (xv, yv) = shapes(4, n_train=1000, seed=30)
 
     def prepare(image, label):
         return tf.cast(image, "float32") / 127.5 - 1, tf.one_hot(label, 4)

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(23)
-    train, val = data.shapes(4)
+    train, val = shapes(4)
     factor = 255.0 if repaired else 1.0
 
     def load(image, label):

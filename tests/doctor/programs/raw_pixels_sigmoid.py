@@ -6,14 +6,14 @@ UMLAUT's "input data exceeds typical limits"; an old and frequent question on MN
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(24)
-    (x, y), (xv, yv) = data.digits(28)
+    (x, y), (xv, yv) = digits(28)
     x, xv = x.reshape(-1, 784).astype("float32"), xv.reshape(-1, 784).astype("float32")
     if repaired:
         x, xv = x / 255, xv / 255

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import gestures
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(308)
-    (x, y), (xv, yv) = far.gestures(length=30, seed=38)
+    (x, y), (xv, yv) = gestures(length=30, seed=38)
     x, xv = x * 16.384, xv * 16.384  # 16384 counts for 1 g
     if repaired:
         gravity = np.array([0, 0, 16384], "float32")

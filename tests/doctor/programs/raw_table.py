@@ -6,14 +6,14 @@ Humbatova et al. 2020, Training / Preprocessing (missing normalisation); frequen
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import cells
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(25)
-    (x, y), (xv, yv) = data.cells()
+    (x, y), (xv, yv) = cells()
     if repaired:
         mean, std = x.mean(axis=0), x.std(axis=0)
         x, xv = (x - mean) / std, (xv - mean) / std

@@ -5,7 +5,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("untrained-variables", "frozen-layers")
 
@@ -28,7 +28,7 @@ class MyConv(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.textures(classes=6, n_train=1100)
+    (x, y), (xv, yv) = textures(classes=6, n_train=1100)
     x, xv = x.astype("float32") / 255 - 0.5, xv.astype("float32") / 255 - 0.5
     inputs = keras.Input((16, 16, 3))
     h = MyConv(12, repaired)(inputs)

@@ -6,14 +6,14 @@ Functional models whose summary lacks a layer: a wrong variable name in a copied
 import keras
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.texts import logs
 
 CAUSES = ("bypassed-layers",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(414)
-    (x, y), (xv, yv) = wide.logs(n_train=1200, seed=14)
+    (x, y), (xv, yv) = logs(n_train=1200, seed=14)
     events = layers.Input((12,), dtype="int32")
     embedded = layers.Embedding(20, 16)(events)
     order = layers.Bidirectional(layers.GRU(16, return_sequences=True))(embedded)

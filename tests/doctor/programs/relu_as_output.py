@@ -6,14 +6,14 @@ DeepFD's activation faults, NeuraLint's last-layer rules; DeepLocalize has such 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(40)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 255.0, xv.reshape(-1, 64) / 255.0
     y, yv = keras.utils.to_categorical(y, 10), keras.utils.to_categorical(yv, 10)
     inputs = layers.Input((64,))

@@ -5,14 +5,14 @@ below zero are cut and get no gradient. Wrong last activation: UMLAUT, Humbatova
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=6, n_train=1200)
+    (x, y), (xv, yv) = shapes(classes=6, n_train=1200)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((24, 24, 3))
     h = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(inputs)

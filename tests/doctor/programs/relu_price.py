@@ -4,14 +4,14 @@ never negative". Wrong output activation of a regressor: Humbatova et al., Stack
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.prices()
+    (x, y), (xv, yv) = prices()
     mean, std = y.mean(), y.std()
     y, yv = (y - mean) / std, (yv - mean) / std
     model = keras.Sequential(

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import discs
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(43)
-    (x, y), (xv, yv) = data.discs()
+    (x, y), (xv, yv) = discs()
     y, yv = (y[:, :2] - 12) / 6, (yv[:, :2] - 12) / 6  # offset of the disc from the centre of the image
 
     def pipeline(images, targets):

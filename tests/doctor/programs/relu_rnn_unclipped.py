@@ -6,14 +6,14 @@ AutoTrainer's exploding gradient, Theia (arXiv:2412.05775) on recurrent nets; th
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("exploding-gradient",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(78)
-    (x, y), (xv, yv) = data.digits(28)
+    (x, y), (xv, yv) = digits(28)
     x, xv = x.reshape(-1, 28, 28) / 255.0, xv.reshape(-1, 28, 28) / 255.0
     inputs = layers.Input((28, 28))
     h = layers.SimpleRNN(64, activation="relu", recurrent_initializer="identity")(inputs)

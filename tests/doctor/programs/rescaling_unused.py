@@ -4,14 +4,14 @@ layer is not part of the network. A slip of variable names as in many Stack Over
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("bypassed-layers", "unscaled-input")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=3)
+    (x, y), (xv, yv) = shapes(classes=3)
     inputs = keras.Input((24, 24, 3))
     scaled = layers.Rescaling(1.0 / 255)(inputs)
     x1 = layers.Conv2D(16, 3, padding="same", activation="relu")(scaled if repaired else inputs)

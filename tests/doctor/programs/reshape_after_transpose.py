@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("mixed-examples",)
 
@@ -32,7 +32,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(67)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     model = Net((0, 3, 1, 2) if repaired else (3, 0, 1, 2))
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     train = tf.data.Dataset.from_tensor_slices(((x / 255).astype("float32"), y)).shuffle(len(x), seed=67).batch(30)

@@ -4,7 +4,7 @@ so each sequence is glued from rows of several images. Karpathy's recipe warns o
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("mixed-examples",)
 
@@ -26,7 +26,7 @@ class RowNet(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits()
+    (x, y), (xv, yv) = digits()
     x, xv = x[..., 0] / 255.0, xv[..., 0] / 255.0
     model = RowNet(repaired)
     model.compile(

@@ -6,14 +6,14 @@ Exploding activations in own residual networks; AutoTrainer, DeepLocalize and Ne
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("exploding-signal",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(338)
-    (x, y), (xv, yv) = data.digits(8, seed=68)
+    (x, y), (xv, yv) = digits(8, seed=68)
     x, xv = x / 127.5 - 1, xv / 127.5 - 1
     inputs = layers.Input((8, 8, 1))
     h = layers.Conv2D(8, 3, padding="same", kernel_initializer="he_normal")(inputs)

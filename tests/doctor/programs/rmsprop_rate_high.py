@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("learning-rate-high",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(72)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
 
     def pipeline(images, labels):
         labels = (labels % 2).astype("float32")[:, None]

@@ -6,7 +6,7 @@ A frequent question on the gradient of sqrt and norm (siamese nets); DeepLocaliz
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("not-finite",)
 
@@ -25,7 +25,7 @@ class RowNorms(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(81)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x[::40, :3] = 0  # the upper rows of some scans are cut off
     x, xv = x / 255.0, xv / 255.0
     inputs = layers.Input((8, 8, 1))

@@ -6,14 +6,14 @@ ImageDataGenerator(rotation_range=...).
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("strong-augmentation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.textures(classes=4)
+    (x, y), (xv, yv) = textures(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((16, 16, 3))
     h = layers.RandomRotation(0.5 / 57.3 if repaired else 0.5, fill_mode="reflect", seed=3)(inputs)

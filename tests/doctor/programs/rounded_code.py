@@ -6,7 +6,7 @@ Humbatova et al. 2020, Training / Training process; the kind of question with "g
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("untrained-variables",)
 
@@ -23,7 +23,7 @@ class Binary(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(69)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 127.5 - 1, xv.reshape(-1, 64) / 127.5 - 1
     inputs = layers.Input((64,))
     h = layers.Dense(32, activation="relu", kernel_initializer="he_normal")(inputs)

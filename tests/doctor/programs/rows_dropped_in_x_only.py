@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.tables import soils
 
 CAUSES = ("shuffled-labels",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(410)
-    (x, y), (xv, yv) = wide.soils(seed=10)
+    (x, y), (xv, yv) = soils(seed=10)
     complete = ~np.isnan(x).any(axis=1)
     x = x[complete]
     y = y[complete] if repaired else y[: len(x)]

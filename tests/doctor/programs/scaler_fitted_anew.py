@@ -7,14 +7,14 @@ import keras
 from keras import layers
 from sklearn.preprocessing import MinMaxScaler
 
-from doctor.programs import wide
+from doctor.toy_data.tables import weather
 
 CAUSES = ("unscaled-evaluation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(413)
-    (x, y), (xv, yv) = wide.weather(n_train=1600, seed=13)
+    (x, y), (xv, yv) = weather(n_train=1600, seed=13)
     scaler = MinMaxScaler()
     x = scaler.fit_transform(x)
     xv = scaler.transform(xv) if repaired else scaler.fit_transform(xv)

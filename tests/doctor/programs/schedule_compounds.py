@@ -6,7 +6,7 @@ Exponential decay of many tutorials with `lr` in place of the first rate; questi
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import spirals
 
 CAUSES = ("learning-rate-decay",)
 FIRST = 0.04
@@ -18,7 +18,7 @@ def run(callbacks, repaired=False):
     def schedule(epoch, rate):
         return (FIRST if repaired else rate) * 0.95**epoch
 
-    (x, y), (xv, yv) = far.spirals(3, seed=35)
+    (x, y), (xv, yv) = spirals(3, seed=35)
     model = keras.Sequential(
         [
             layers.Input((2,)),

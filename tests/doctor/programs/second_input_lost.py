@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import parcels
 
 CAUSES = ("bypassed-layers",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(331)
-    (x, w, y), (xv, wv, yv) = far.parcels(seed=61)
+    (x, w, y), (xv, wv, yv) = parcels(seed=61)
     x, xv = x / 255.0, xv / 255.0
     w, wv = np.log(w), np.log(wv)
     w, wv = (w - w.mean()) / w.std(), (wv - w.mean()) / w.std()

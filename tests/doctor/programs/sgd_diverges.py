@@ -6,14 +6,14 @@ UMLAUT's "learning rate too high", DeepLocalize's numerical errors, AutoTrainer;
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import discs
 
 CAUSES = ("learning-rate-high",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(71)
-    (x, y), (xv, yv) = data.discs()
+    (x, y), (xv, yv) = discs()
     x, xv = x / 255.0, xv / 255.0
     y, yv = (y - y.mean(axis=0)) / y.std(axis=0), (yv - y.mean(axis=0)) / y.std(axis=0)
     model = keras.Sequential(

@@ -4,14 +4,14 @@ default. Wrong learning rate: first place in nearly every list of training fault
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("learning-rate-high",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((24, 24, 3))
     h = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(inputs)

@@ -6,14 +6,14 @@ AutoTrainer's slow convergence, UMLAUT's "learning rate too low", DeepFD and Hum
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("learning-rate-low",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(73)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(320)
-    (x, y), (xv, yv) = data.digits(16, seed=50)
+    (x, y), (xv, yv) = digits(16, seed=50)
     order = np.argsort(y, kind="stable")  # the order of the folders
     x, y = x[order], y[order]
     train = tf.data.Dataset.from_tensor_slices(((x / 255.0).astype("float32"), y))

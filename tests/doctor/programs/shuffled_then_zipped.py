@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("shuffled-labels",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(14)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     images = tf.data.Dataset.from_tensor_slices(x).map(lambda i: tf.cast(i, tf.float32) / 255)
     labels = tf.data.Dataset.from_tensor_slices(y)
     if repaired:

@@ -6,14 +6,14 @@ Taken from the Keras blog's autoencoder for pixels in 0..1; questions where "the
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import spectra
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(314)
-    (x, _), (xv, _) = far.spectra(seed=44)
+    (x, _), (xv, _) = spectra(seed=44)
     mean, std = x.mean(0), x.std(0)
     x, xv = (x - mean) / std, (xv - mean) / std
     inputs = layers.Input((48,))

@@ -6,14 +6,14 @@ Vanishing gradient (AutoTrainer, DeepLocalize, UMLAUT); sigmoid in hidden layers
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("vanishing-gradient",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(345)
-    (x, y), (xv, yv) = more.textures(4, seed=75)
+    (x, y), (xv, yv) = textures(4, seed=75)
     x, xv = x / 127.5 - 1, xv / 127.5 - 1
     activation = "relu" if repaired else "sigmoid"
     inputs = h = layers.Input((16, 16, 3))

@@ -6,14 +6,14 @@ NeuraLint's last-layer rules, DeepFD's activation faults; a frequent question ("
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import discs
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(42)
-    (x, y), (xv, yv) = data.discs()
+    (x, y), (xv, yv) = discs()
     inputs = layers.Input((24, 24, 1))
     h = layers.Rescaling(1 / 255)(inputs)
     for filters in (16, 24):

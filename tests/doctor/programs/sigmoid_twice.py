@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import cells
 
 CAUSES = ("softmax-twice",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(35)
-    (x, y), (xv, yv) = data.cells()
+    (x, y), (xv, yv) = cells()
     mean, std = x.mean(axis=0), x.std(axis=0)
     inputs = layers.Input((30,))
     h = layers.Dense(32, activation="relu", kernel_initializer="he_normal")(

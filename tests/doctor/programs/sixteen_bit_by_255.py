@@ -6,14 +6,14 @@ A frequent answer to questions on medical PNG and TIFF files whose loss explodes
 import keras
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.images import scans
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(401)
-    (x, y), (xv, yv) = wide.scans(seed=1)
+    (x, y), (xv, yv) = scans(seed=1)
     top = 65535.0 if repaired else 255.0
     x, xv = x.astype("float32") / top, xv.astype("float32") / top
     model = keras.Sequential(

@@ -6,14 +6,14 @@ UMLAUT's "overfitting", Humbatova et al. 2020, Training / Training data quality 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("overfitting",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(83)
-    (x, y), (xv, yv) = data.shapes(6, n_train=900 if repaired else 60)
+    (x, y), (xv, yv) = shapes(6, n_train=900 if repaired else 60)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -7,14 +7,14 @@ opposite share, which leads to such values.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("lagging-batch-norm",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(56)
-    (x, y), (xv, yv) = data.digits(16)
+    (x, y), (xv, yv) = digits(16)
     x, xv = x / 255.0, xv / 255.0
     momentum = 0.9 if repaired else 0.9999
     inputs = layers.Input((16, 16, 1))

@@ -4,7 +4,7 @@ averages still near their start. Stack Overflow: "batch norm: low training loss,
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import discs
 
 CAUSES = ("lagging-batch-norm",)
 
@@ -12,7 +12,7 @@ CAUSES = ("lagging-batch-norm",)
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     momentum = 0.9 if repaired else 0.999
-    (x, y), (xv, yv) = data.discs()
+    (x, y), (xv, yv) = discs()
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     mean, std = y.mean(0), y.std(0)
     y, yv = (y - mean) / std, (yv - mean) / std

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("vanishing-signal",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(58)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
 
     def layer(kind, *args, **options):
         init = "he_normal" if repaired else keras.initializers.RandomNormal(stddev=0.01)

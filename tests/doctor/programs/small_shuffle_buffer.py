@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(19)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     order = np.argsort(y, kind="stable")
     x, xv = (x[order] / 255).astype("float32"), (xv / 255).astype("float32")
     y, yv = keras.utils.to_categorical(y[order], 4), keras.utils.to_categorical(yv, 4)

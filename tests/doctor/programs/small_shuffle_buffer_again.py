@@ -6,14 +6,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import textures
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = more.textures(classes=4)
+    (x, y), (xv, yv) = textures(classes=4)
     order = np.argsort(y, kind="stable")
     x, y = x[order].astype("float32") / 255, y[order]
     xv = xv.astype("float32") / 255

@@ -6,7 +6,7 @@ Label encoding against the loss (Humbatova et al. 2020, UMLAUT); questions about
 import keras
 from keras import layers, ops
 
-from doctor.programs import far
+from doctor.toy_data.images import arrows
 
 CAUSES = ("label-encoding",)
 
@@ -18,7 +18,7 @@ def smoothed_cross_entropy(y_true, y_pred):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(318)
-    (x, y), (xv, yv) = far.arrows(seed=48)
+    (x, y), (xv, yv) = arrows(seed=48)
     x, xv = x / 255.0, xv / 255.0
     y, yv = y[:, None], yv[:, None]
     metric = "sparse_categorical_accuracy"

@@ -6,14 +6,14 @@ Asked again and again on Stack Overflow ("why not softmax in hidden layers", "ne
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("vanishing-gradient", "vanishing-signal")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(427)
-    (x, y), (xv, yv) = data.digits(8, seed=27)
+    (x, y), (xv, yv) = digits(8, seed=27)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     hidden = "relu" if repaired else "softmax"
     model = keras.Sequential(

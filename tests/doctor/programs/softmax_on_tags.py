@@ -6,14 +6,14 @@ The most frequent mistake in questions about multi-label classification; NeuraLi
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.images import tags
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(313)
-    (x, y), (xv, yv) = far.tags(n_train=1000, seed=43)
+    (x, y), (xv, yv) = tags(n_train=1000, seed=43)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("mixed-examples",)
 
@@ -30,7 +30,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(66)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, (xv / 255).astype("float32")
     val = tf.data.Dataset.from_tensor_slices((xv, yv)).batch(1)  # one at a time, as they will come in use
     model = Net(axis=-1 if repaired else 0)

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import prices
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(409)
-    (x, y), _ = data.prices(n_train=2000, n_val=0, seed=9)
+    (x, y), _ = prices(n_train=2000, n_val=0, seed=9)
     order = np.argsort(y[:, 0])  # the file's order
     x, y = x[order], y[order]
     if repaired:

@@ -9,14 +9,14 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(18)
-    (x, y), (xv, yv) = data.digits(16)
+    (x, y), (xv, yv) = digits(16)
     folders = np.argsort(y, kind="stable")
     train = tf.data.Dataset.from_tensor_slices((x[folders], y[folders]))
     if repaired:

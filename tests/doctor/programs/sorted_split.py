@@ -5,14 +5,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16, n_train=900, n_val=300)
+    (x, y), (xv, yv) = digits(size=16, n_train=900, n_val=300)
     x, y = np.concatenate([x, xv]) / 255.0, np.concatenate([y, yv])
     folders = np.argsort(y, kind="stable")
     x, y = x[folders], y[folders]

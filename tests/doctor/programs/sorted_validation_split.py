@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unshuffled-data",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(20)
-    (x, y), _ = data.digits(8, n_train=1700, n_val=90)
+    (x, y), _ = digits(8, n_train=1700, n_val=90)
     order = np.random.default_rng(20).permutation(len(x)) if repaired else np.argsort(y, kind="stable")
     x, y = x[order].reshape(-1, 64) / 255.0, y[order]
     model = keras.Sequential(

@@ -6,7 +6,7 @@ Humbatova et al. 2020, Training / Training process; the kind of question with "g
 import keras
 from keras import layers, ops
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("untrained-variables",)
 
@@ -31,7 +31,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(68)
-    (x, y), (xv, yv) = data.shapes(6)
+    (x, y), (xv, yv) = shapes(6)
     x, xv = x / 255.0, xv / 255.0
     model = Net(stop=not repaired)
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -4,14 +4,14 @@ on Stack Overflow to "Keras model always predicts the same class" on tables: use
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import cells
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.cells()
+    (x, y), (xv, yv) = cells()
     if repaired:
         mean, std = x.mean(0), x.std(0)
         x, xv = (x - mean) / std, (xv - mean) / std

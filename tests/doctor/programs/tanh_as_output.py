@@ -6,14 +6,14 @@ DeepFD's activation faults, NeuraLint's last-layer rules; the kind of question w
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("output-activation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(41)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 255.0, xv.reshape(-1, 64) / 255.0
     y, yv = (y >= 5).astype("float32"), (yv >= 5).astype("float32")
     model = keras.Sequential(

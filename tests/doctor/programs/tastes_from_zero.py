@@ -6,14 +6,14 @@ Zero initialisation as in Humbatova et al. 2020 and NeuraLint, reached by the op
 import keras
 from keras import layers
 
-from doctor.programs import wide
+from doctor.toy_data.tables import ratings
 
 CAUSES = ("symmetric-init",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(425)
-    (pairs, stars), (pairs_v, stars_v) = wide.ratings(seed=25)
+    (pairs, stars), (pairs_v, stars_v) = ratings(seed=25)
     mean, std = stars.mean(), stars.std()
     stars, stars_v = (stars - mean) / std, (stars_v - mean) / std
     start = keras.initializers.RandomNormal(stddev=0.3, seed=25) if repaired else "zeros"

@@ -6,7 +6,7 @@ A very frequent beginner's question (MNIST with Dense(1)); NeuraLint's last-laye
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 # One unit for ten classes. The labels 0..9 are also out of the range of the loss, which is the same fact from the
 # other side; as the head and its loss are replaced together, naming the loss is right too.
@@ -15,7 +15,7 @@ CAUSES = ("output-units", "label-out-of-range", "wrong-loss")
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(44)
-    (x, y), (xv, yv) = data.digits(16)
+    (x, y), (xv, yv) = digits(16)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("softmax-twice",)
 
@@ -19,7 +19,7 @@ def smooth_loss(y_true, y_pred):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(34)
-    (x, y), (xv, yv) = data.shapes(6)
+    (x, y), (xv, yv) = shapes(6)
     x, xv = x / 255.0, xv / 255.0
     y, yv = keras.utils.to_categorical(y, 6), keras.utils.to_categorical(yv, 6)
     inputs = layers.Input((24, 24, 3))

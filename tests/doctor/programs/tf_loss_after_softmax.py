@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("softmax-twice",)
 
@@ -19,7 +19,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(316)
-    (x, y), (xv, yv) = data.digits(12, seed=46)
+    (x, y), (xv, yv) = digits(12, seed=46)
     x, xv = (x / 255.0).astype("float32"), (xv / 255.0).astype("float32")
     y, yv = keras.utils.to_categorical(y, 10), keras.utils.to_categorical(yv, 10)
     inputs = layers.Input((12, 12, 1))

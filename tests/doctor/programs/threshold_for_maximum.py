@@ -6,7 +6,7 @@ A slip with the arguments of Keras' ReLU layer in a MobileNet-like block; dying 
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("dead-relu",)
 
@@ -26,7 +26,7 @@ class Block(layers.Layer):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(436)
-    (x, y), (xv, yv) = data.digits(12, n_train=1200, seed=36)
+    (x, y), (xv, yv) = digits(12, n_train=1200, seed=36)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     inputs = layers.Input((12, 12, 1))
     h = layers.Conv2D(12, 3, padding="same", activation="relu")(inputs)

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("label-out-of-range", "label-encoding")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(319)
-    (x, y), (xv, yv) = data.digits(12, seed=49)
+    (x, y), (xv, yv) = digits(12, seed=49)
     keep, keep_val = np.isin(y, (3, 8)), np.isin(yv, (3, 8))
     x, y, xv, yv = x[keep] / 255.0, y[keep], xv[keep_val] / 255.0, yv[keep_val]
     if repaired:

@@ -8,14 +8,14 @@ import numpy as np
 from keras import layers
 from sklearn.model_selection import train_test_split
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("leaked-validation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(411)
-    (x, y), _ = data.digits(8, n_train=1600, n_val=4, seed=11)
+    (x, y), _ = digits(8, n_train=1600, n_val=4, seed=11)
     x = x.reshape(len(x), 64).astype("float32") / 255
     y = np.eye(10, dtype="float32")[y]
     x_train, _, y_train, _ = train_test_split(x, y, test_size=0.25, random_state=1)

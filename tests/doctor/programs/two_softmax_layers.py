@@ -6,14 +6,14 @@ NeuraLint's last-layer rules, DeepLocalize's examples; a frequent question ("sof
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("softmax-twice",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(32)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     model = keras.Sequential(
         [

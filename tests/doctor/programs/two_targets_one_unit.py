@@ -7,14 +7,14 @@ the shapes in mse.
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import discs
 
 CAUSES = ("output-units",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(45)
-    (x, y), (xv, yv) = data.discs()
+    (x, y), (xv, yv) = discs()
     y, yv = (y[:, :2] - 12) / 6, (yv[:, :2] - 12) / 6
     inputs = layers.Input((24, 24, 1))
     h = layers.Rescaling(1 / 255)(inputs)

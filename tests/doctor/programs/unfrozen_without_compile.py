@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import rings
 
 CAUSES = ("not-recompiled",)
 
@@ -21,7 +21,7 @@ class Unfreeze(keras.callbacks.Callback):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(51)
-    train, val = data.rings(4)
+    train, val = rings(4)
     model = keras.Sequential(
         [
             layers.Input((2,)),

@@ -6,14 +6,14 @@ Humbatova et al. 2020, Training / Hyperparameters (wrong initialisation), DeepLo
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("exploding-signal",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(60)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x.reshape(-1, 64) / 255.0, xv.reshape(-1, 64) / 255.0
     inputs = layers.Input((64,))
     h = inputs

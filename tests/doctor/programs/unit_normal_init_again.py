@@ -4,7 +4,7 @@ in the tens of thousands. Stack Overflow: "huge initial loss"; Glorot and Bengio
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("exploding-signal", "large-first-loss")
 
@@ -12,7 +12,7 @@ CAUSES = ("exploding-signal", "large-first-loss")
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
     init = "glorot_normal" if repaired else keras.initializers.RandomNormal(stddev=1.0)
-    (x, y), (xv, yv) = data.shapes(classes=3)
+    (x, y), (xv, yv) = shapes(classes=3)
     x, xv = x.astype("float32") / 255, xv.astype("float32") / 255
     inputs = keras.Input((24, 24, 3))
     h = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", kernel_initializer=init)(inputs)

@@ -6,14 +6,14 @@ Stack Overflow: "Received a label value of 9 which is outside the valid range of
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("output-units", "label-out-of-range")
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(416)
-    (x, y), (xv, yv) = data.digits(12, seed=16)
+    (x, y), (xv, yv) = digits(12, seed=16)
     classes = int(y.max()) + (1 if repaired else 0)
     model = keras.Sequential(
         [

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import loans
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(307)
-    (x, y), (xv, yv) = far.loans(seed=37)
+    (x, y), (xv, yv) = loans(seed=37)
     rng = np.random.default_rng(37)
     x[:, 1:3], xv[:, 1:3] = np.log(x[:, 1:3]), np.log(xv[:, 1:3])
     x, xv = ((a - x.mean(0)) / x.std(0) for a in (x, xv))

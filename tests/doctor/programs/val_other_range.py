@@ -4,14 +4,14 @@ helper. Asked as "good training, bad validation accuracy after fine-tuning" on S
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unscaled-evaluation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16, channels=3)
+    (x, y), (xv, yv) = digits(size=16, channels=3)
     x = x / 127.5 - 1.0
     xv = xv / 127.5 - 1.0 if repaired else xv / 255.0
     model = keras.Sequential(

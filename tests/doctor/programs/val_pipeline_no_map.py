@@ -5,7 +5,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("unscaled-evaluation",)
 
@@ -21,7 +21,7 @@ def block(h, filters, strides):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.shapes(classes=4)
+    (x, y), (xv, yv) = shapes(classes=4)
 
     def scale(image, label):
         return tf.cast(image, tf.float32) / 255.0, label

@@ -8,14 +8,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("leaked-validation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(17)
-    (x, y), held_out = data.shapes(6)
+    (x, y), held_out = shapes(6)
     xv, yv = held_out if repaired else (x[:300], y[:300])
 
     def pipeline(images, labels):

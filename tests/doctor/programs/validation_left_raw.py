@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("unscaled-evaluation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(21)
-    train, val = data.shapes(4)
+    train, val = shapes(4)
 
     def scale(image, label):
         return tf.cast(image, tf.float32) / 127.5 - 1, label

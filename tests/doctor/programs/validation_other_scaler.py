@@ -6,14 +6,14 @@ Humbatova et al. 2020, Training / Validation and testing; the kind of question w
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.tables import cells
 
 CAUSES = ("unscaled-evaluation",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(22)
-    (x, y), (xv, yv) = data.cells()
+    (x, y), (xv, yv) = cells()
     mean, std, largest = x.mean(axis=0), x.std(axis=0), xv.max(axis=0)
     x = (x - mean) / std
     xv = (xv - mean) / std if repaired else xv / largest

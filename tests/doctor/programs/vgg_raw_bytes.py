@@ -4,14 +4,14 @@ Overflow ("loss is nan / accuracy stuck at 10 %"); "missing preprocessing" in Hu
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("unscaled-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=16)
+    (x, y), (xv, yv) = digits(size=16)
     x, xv = x.astype("float32"), xv.astype("float32")
     if repaired:
         x, xv = x / 255, xv / 255

@@ -6,7 +6,7 @@ The mean then runs over views of different parts. A wrong reshape as in Humbatov
 import keras
 from keras import layers, ops
 
-from doctor.programs import wide
+from doctor.toy_data.images import views
 
 CAUSES = ("mixed-examples",)
 
@@ -36,7 +36,7 @@ class MultiView(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(415)
-    (x, y), (xv, yv) = wide.views(seed=15)
+    (x, y), (xv, yv) = views(seed=15)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     model = MultiView(repaired)
     model.compile(keras.optimizers.Adam(4e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -6,7 +6,7 @@ Questions about the warm-up schedule of the Transformer tutorial on small data; 
 import keras
 from keras import layers, ops
 
-from doctor.programs import far
+from doctor.toy_data.texts import topics
 
 CAUSES = ("learning-rate-low",)
 
@@ -25,7 +25,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(303)
-    (x, y), (xv, yv) = far.topics(seed=33)
+    (x, y), (xv, yv) = topics(seed=33)
     inputs = layers.Input((20,), dtype="int32")
     h = layers.Embedding(201, 16)(inputs)
     attended = layers.MultiHeadAttention(2, 8)(h, h)

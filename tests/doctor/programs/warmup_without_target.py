@@ -6,14 +6,14 @@ A trap of Keras' schedule with two uses of initial_learning_rate; too low a rate
 import keras
 from keras import layers
 
-from doctor.programs import more
+from doctor.toy_data.images import surfaces
 
 CAUSES = ("learning-rate-low",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(431)
-    (x, y), (xv, yv) = more.surfaces(n_train=1024, seed=31)
+    (x, y), (xv, yv) = surfaces(n_train=1024, seed=31)
     x, xv = x.astype("float32") / 127.5 - 1, xv.astype("float32") / 127.5 - 1
     epochs, steps = 8, 1024 // 32
     rate = keras.optimizers.schedules.CosineDecay(

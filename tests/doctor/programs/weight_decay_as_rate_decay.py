@@ -6,14 +6,14 @@ Questions about the argument `decay` gone from the optimizers; too strong regula
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import beats
 
 CAUSES = ("strong-regularization",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(342)
-    (x, y), (xv, yv) = far.beats(seed=72)
+    (x, y), (xv, yv) = beats(seed=72)
     mean, std = x.mean(), x.std()
     x, xv = (x - mean) / std, (xv - mean) / std
     inputs = layers.Input((64, 1))

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.signals import beats
 
 CAUSES = ("class-imbalance",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(412)
-    (x, y), (xv, yv) = far.beats(n_train=3000, seed=12)
+    (x, y), (xv, yv) = beats(n_train=3000, seed=12)
     rng = np.random.default_rng(12)
     keep = rng.random(len(y)) < np.array([1.0, 0.06, 0.08])[y]
     x, y = x[keep], y[keep]

@@ -6,14 +6,14 @@ Overfitting, the most frequent of all questions; too few data for the network (H
 import keras
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.tables import genes
 
 CAUSES = ("overfitting",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(351)
-    (x, y), (xv, yv) = far.genes(n_train=2000, seed=81)
+    (x, y), (xv, yv) = genes(n_train=2000, seed=81)
     if not repaired:
         x, y = x[:90], y[:90]
     model = keras.Sequential(

@@ -6,7 +6,7 @@ Humbatova et al. 2020, Training / Hyperparameters (wrong initialisation); AutoTr
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import shapes
 
 CAUSES = ("exploding-signal",)
 
@@ -30,7 +30,7 @@ class Net(keras.Model):
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(61)
-    (x, y), (xv, yv) = data.shapes(4)
+    (x, y), (xv, yv) = shapes(4)
     x, xv = x / 127.5 - 1, xv / 127.5 - 1
     model = Net(keras.initializers.HeNormal if repaired else lambda: keras.initializers.RandomUniform(-1, 1))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import far
+from doctor.toy_data.texts import comments
 
 CAUSES = ("constant-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(349)
-    (x, y), (xv, yv) = far.comments(seed=79)
+    (x, y), (xv, yv) = comments(seed=79)
     vocabulary = sorted({word.decode() for text in x for word in text})
     numbers = {word: number for number, word in enumerate(vocabulary, 2)}  # 0: padding, 1: unknown
 

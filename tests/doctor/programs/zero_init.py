@@ -6,14 +6,14 @@ NeuraLint's rule on symmetric initialisation, Humbatova et al. 2020 (wrong weigh
 import keras
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("symmetric-init",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(62)
-    (x, y), (xv, yv) = data.digits(8)
+    (x, y), (xv, yv) = digits(8)
     x, xv = x / 255.0, xv / 255.0
     init = "he_normal" if repaired else "zeros"
     model = keras.Sequential(

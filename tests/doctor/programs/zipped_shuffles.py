@@ -5,14 +5,14 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("shuffled-labels",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits(size=12)
+    (x, y), (xv, yv) = digits(size=12)
     images = tf.data.Dataset.from_tensor_slices(x).map(lambda i: tf.cast(i, tf.float32) / 255)
     labels = tf.data.Dataset.from_tensor_slices(y).map(lambda c: tf.one_hot(c, 10))
     if repaired:

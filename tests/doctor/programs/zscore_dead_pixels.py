@@ -5,14 +5,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from doctor.programs import data
+from doctor.toy_data.images import digits
 
 CAUSES = ("non-finite-input",)
 
 
 def run(callbacks, repaired=False):
     keras.utils.set_random_seed(5)
-    (x, y), (xv, yv) = data.digits()
+    (x, y), (xv, yv) = digits()
     x = x.reshape(len(x), -1).astype("float32") / 255
     xv = xv.reshape(len(xv), -1).astype("float32") / 255
     mean, std = x.mean(axis=0), x.std(axis=0)

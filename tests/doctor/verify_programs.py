@@ -1,9 +1,9 @@
-"""Run the programs of this folder, buggy and repaired, and print their final figures side by side.
+"""Run the programs of `programs/`, buggy and repaired, and print their final metrics side by side.
 
-    python tests/doctor/programs/verify.py            # all
-    python tests/doctor/programs/verify.py raw_table  # those named
+    python tests/doctor/verify_programs.py            # all
+    python tests/doctor/verify_programs.py raw_table  # those named
 
-Figures are those of the last epoch: loss/metric of the training part, then of the validation part.
+Metrics are those of the last epoch: loss/metric on the training images, then on the validation images.
 """
 
 import importlib
@@ -14,8 +14,8 @@ import warnings
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+sys.path.insert(0, str(PROGRAMS.parents[1]))
 
 
 def figures(history: dict) -> str:
@@ -32,8 +32,7 @@ def main(names: list[str]) -> None:
     import keras
 
     warnings.filterwarnings("ignore")
-    others = ("data", "far", "more", "verify", "wide")
-    names = names or sorted(p.stem for p in HERE.glob("*.py") if p.stem not in others)
+    names = names or sorted(path.stem for path in PROGRAMS.glob("*.py"))
     print(f"{'program':26} {'buggy: train | val':37} {'repaired: train | val':37} {'s':>5} {'s':>5}  causes")
     start = time.time()
     for name in names:
