@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exprun.doctor.callback import limits_of
-from exprun.doctor.curves import Epoch, check_oscillation, check_plateau, check_slow
+from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
 from exprun.doctor.guess import Guess
 
 LIMITS = limits_of({})
@@ -79,3 +79,19 @@ def test_slow_is_what_creeps_and_will_not_arrive():
     assert not list(check_slow(epochs([2.2] * 4), TEN, 800, LIMITS))  # flat: a plateau
     assert not list(check_slow(epochs([2.303] * 4), TEN, 800, LIMITS))  # that is at chance
     assert not list(check_slow(epochs([2.24, 2.23, 2.22, 2.21], steps=10), TEN, 60, LIMITS))
+
+
+@pytest.mark.parametrize(
+    ("rates", "losses", "steps", "said"),
+    [
+        ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 100, ["learning-rate-decay"]),
+        ([1, 0.1, 0.01], [1.0, 0.999, 0.998], 100, []),  # it had stopped falling
+        ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 40, []),  # the end of the run
+        ([1, 0.1, 0.01], [1.0, 0.3, 0.1], 100, []),  # all is fitted
+        ([1, 1, 0.1, 0.1, 0.01], [1.0, 0.9, 0.8, 0.75, 0.74], 100, ["learning-rate-decay"]),
+        ([1, 1, 0.1, 0.1, 0.01], [1.0, 0.999, 0.8, 0.799, 0.7], 100, []),  # lowered once it had stopped falling
+        ([1, 0.9, 0.8], [1.0, 0.8, 0.7], 100, []),
+    ],
+)
+def test_a_rate_that_collapses_while_the_loss_falls_is_found(rates, losses, steps, said):
+    assert [f.cause for f in check_fallen(epochs(losses, rates, accuracy=0.5, steps=10), steps)] == said

@@ -192,3 +192,15 @@ class Block(layers.Layer):
 
 def test_a_block_of_ones_own_may_hold_the_activation():
     assert causes(network(Block(), Block(), inputs=(5,))) == []
+
+
+def test_the_bias_of_a_gated_layer_is_no_matrix():
+    model = keras.Sequential([layers.Input((4, 3)), layers.GRU(5), layers.Dense(2)])
+    assert list(graph.check_symmetric(model)) == []
+
+
+@pytest.mark.parametrize(("rate", "said"), [(0.6, ["excessive-dropout"]), (0.1, [])])
+def test_many_dropouts_together_leave_nothing(rate, said):
+    parts = [part for _ in range(5) for part in (layers.Dense(8, activation="relu"), layers.Dropout(rate))]
+    found = graph.check_dropout_depth(keras.Sequential([layers.Input((4,)), *parts]), 9)
+    assert [f.cause for f in found] == said

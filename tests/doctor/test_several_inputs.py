@@ -1,0 +1,73 @@
+"""Networks of several inputs in plain Keras scripts."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from exprun.doctor import Doctor
+
+RNG = np.random.default_rng(0)
+
+
+def causes(findings):
+    return [finding.cause for finding in findings]
+
+
+def several(size=1.0, kernel="glorot_uniform", grow=1.0):
+    """A network of two inputs, and what it takes."""
+    first, second = layers.Input((6,), name="first"), layers.Input((2,), name="second")
+    x = layers.Dense(16, activation="relu", kernel_initializer=kernel)(first)
+    x = layers.Rescaling(grow)(layers.Concatenate()([x, second]))
+    x = layers.Dense(16, activation="relu")(x)
+    model = keras.Model([first, second], layers.Dense(3, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model, [RNG.normal(size=(64, 6)), size * RNG.normal(size=(64, 2))]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, []),
+        ({"size": 1e3}, ["unscaled-input"]),
+        ({"grow": 500.0}, ["exploding-signal"]),
+        ({"kernel": "zeros"}, ["symmetric-init"]),
+    ],
+)
+@pytest.mark.parametrize("as_dictionary", [True, False])
+def test_a_network_of_several_inputs_is_looked_at(options, said, as_dictionary):
+    model, parts = several(**options)
+    inputs = dict(zip(("first", "second"), parts, strict=True)) if as_dictionary else parts
+    labels = RNG.integers(0, 3, 64)
+    batches = tf.data.Dataset.from_tensor_slices((inputs if as_dictionary else tuple(inputs), labels)).batch(32)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(batches, epochs=1, verbose=0, callbacks=[doctor])
+    assert [f.cause for f in doctor.findings if f.severity != "note"] == said
+
+
+def test_tables_that_are_multiplied_and_start_at_zero():
+    for start, said in (("zeros", ["symmetric-init"]), ("uniform", [])):
+        user, film = layers.Input((1,), dtype="int32"), layers.Input((1,), dtype="int32")
+        tables = [layers.Flatten()(layers.Embedding(9, 4, embeddings_initializer=start)(x)) for x in (user, film)]
+        model = keras.Model([user, film], layers.Dot(axes=1)(tables))
+        model.compile("adam", "mse")
+        doctor = Doctor(report=lambda text: None)
+        numbers = [RNG.integers(0, 9, (64, 1)) for _ in range(2)]
+        model.fit(numbers, RNG.normal(size=64), 32, 1, verbose=0, callbacks=[doctor])
+        assert causes(doctor.findings) == said
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
+    found = []
+    for callbacks in ([], [Doctor(report=lambda text: None)]):
+        keras.utils.set_random_seed(3)
+        rng = np.random.default_rng(3)
+        model, _ = several()
+        model.jit_compile = jit
+        parts = [rng.normal(size=(96, 6)), rng.normal(size=(96, 2))]
+        weights = np.ones(96) + (np.arange(96) % 2)
+        model.fit(parts, np.arange(96) % 3, 32, 2, verbose=0, sample_weight=weights, callbacks=callbacks)
+        found.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
