@@ -1,6 +1,10 @@
-"""The folders of config files, and the options that lie in them."""
+"""The folders of config files, and the options that lie in them. Nothing here composes a config."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from exprun.config.errors import ConfigError
 from exprun.config.paths import user_path
@@ -34,15 +38,57 @@ def config_dirs(config_dir: str | None = None) -> list[Path]:
 
 def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
     """Every group with its options, each with the line that describes it."""
+    return options_in(config_dirs(config_dir))
+
+
+def options_in(folders: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """Every group with its options in these folders, first hit wins, each with the line that describes it."""
     found: dict[str, dict[str, str]] = {}
-    for folder in reversed(config_dirs(config_dir)):
-        for file in sorted(folder.glob("*/*.yaml")):
-            if not file.is_file():  # reading a pipe would wait for whoever writes to it
-                continue
-            if file.parent.name not in GROUPS and file.parent.name != "experiment":
-                continue
-            found.setdefault(file.parent.name, {})[file.stem] = _description(file)
+    for file in _option_files(folders):
+        found.setdefault(file.parent.name, {})[file.stem] = _description(file)
     return {group: dict(sorted(found[group].items())) for group in sorted(found)}
+
+
+def option_settings(group: str, folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """The options of a group with the keys and values of their files; a file that cannot be read has none."""
+    found = {file.stem: _content(file) for file in _option_files(folders) if file.parent.name == group}
+    return dict(sorted(found.items()))
+
+
+def root_settings(folders: Sequence[Path], config_name: str = "config") -> dict[str, Any]:
+    """The content of the root config; empty where it cannot be read.
+
+    Args:
+        folders: the folders searched for the root config, first hit wins.
+        config_name: the name of its file, without the suffix.
+    """
+    files = (folder / f"{config_name}.yaml" for folder in folders)
+    return next((_content(file) for file in files if file.is_file()), {})
+
+
+def default_options(root: dict[str, Any]) -> dict[str, str]:
+    """The option of each group that a root config starts from; groups for which it names none are left out."""
+    entries = root.get("defaults")
+    named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {str(group): str(option) for entry in named for group, option in entry.items() if option is not None}
+
+
+def _option_files(folders: Sequence[Path]) -> Iterator[Path]:
+    """The option files; those of the folder that is searched first come last, and so replace others of their name."""
+    for folder in reversed(folders):
+        for file in sorted(folder.glob("*/*.yaml")):
+            # Reading a pipe would wait for whoever writes to it.
+            if file.is_file() and (file.parent.name in GROUPS or file.parent.name == "experiment"):
+                yield file
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """The mapping in a config file; empty where the file cannot be read as one."""
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _description(file: Path) -> str:

@@ -1,0 +1,93 @@
+"""What the schema says of each key, in words: for the table in the documentation, and for `--help KEY`."""
+
+import json
+from dataclasses import dataclass, fields
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart, default_of, field_info, only_for
+
+PRESETS = "experiment"  # the group of presets, which has no keys
+PRESETS_MEANING = "A preset: options that are chosen together, and values that belong to no option."
+_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the config, described in words.
+
+    Args:
+        name: the dotted key, `optim.momentum`.
+        meaning: the description in the schema.
+        type: the types that it takes, `whole number or null`.
+        default: the value where no option file sets one, as it is typed; None where an option file has to set it.
+        values: the values that are allowed; empty where a type or a range decides.
+        limits: the bounds of the range, `≥ 0`.
+        users: the names of the options that use it; empty where all options of the group do.
+    """
+
+    name: str
+    meaning: str
+    type: str
+    default: str | None
+    values: tuple[str, ...]
+    limits: tuple[str, ...]
+    users: tuple[str, ...]
+
+
+def keys_of(group: str) -> list[Key]:
+    """The keys of a group, in the order of the schema; those that belong to no group for an empty name."""
+    if not group:
+        return [_key(field.name, field) for field in fields(Config) if field.name not in GROUPS]
+    return [_key(f"{group}.{field.name}", field) for field in fields(GROUPS[group])]
+
+
+def find_key(name: str) -> Key | None:
+    """The key of this name, also one within a part of the initialisation: `init.classifier.stddev`."""
+    parts = [_key(f"init.{part}.{field.name}", field) for part in INIT_PARTS for field in fields(InitPart)]
+    group = name.partition(".")[0]
+    known = [*keys_of(""), *(keys_of(group) if group in GROUPS else []), *parts]
+    return next((key for key in known if key.name == name), None)
+
+
+def meaning_of(group: str) -> str:
+    """What a group decides, in one sentence."""
+    return PRESETS_MEANING if group == PRESETS else str(GROUPS[group].__doc__)
+
+
+def as_typed(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    return json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
+
+
+def _key(name: str, field: Any) -> Key:
+    info, only, default = field_info(field), only_for(field), default_of(field)
+    limits = [(limit, sign) for limit in info.metadata for sign in _SIGNS if hasattr(limit, sign)]
+    return Key(
+        name=name,
+        meaning=str(info.description),
+        # What only some options use is None in the others, which no person can type.
+        type=_type(field.type).removesuffix(" or null" if only else ""),
+        default=None if only or default is ... else as_typed(default),
+        values=tuple(map(str, _values(field.type))),
+        limits=tuple(f"{_SIGNS[sign]} {getattr(limit, sign):,}".removesuffix(".0") for limit, sign in limits),
+        users=tuple(only),
+    )
+
+
+def _type(hint: Any, joint: str = " or ") -> str:
+    """A type hint in words."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return joint.join(map(_type, get_args(hint)))
+    if origin is Annotated:
+        return _type(get_args(hint)[0])
+    if origin is list:
+        return f"list of {_type(get_args(hint)[0], '/')}"
+    return "choice" if origin is Literal else _WORDS.get(hint, "mapping")
+
+
+def _values(hint: Any) -> list[Any]:
+    """The values that the literals in a type hint allow."""
+    return [value for part in get_args(hint) for value in ([part] if get_origin(hint) is Literal else _values(part))]
