@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exprun import cli, commands
+from exprun.cli import EXAMPLES
 from exprun.config.compose import Composer
 from exprun.sweep import plan
 from exprun.version import __version__
@@ -20,9 +21,10 @@ STARTS = ("python -m exprun", "exprun ", "scripts/run")
 
 
 def printed(page: Path) -> list[str]:
-    """The lines of its shell blocks."""
+    """The commands in the shell blocks of a page, without the comments after them."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if line.strip()]
+    lines = [line.partition("  # ")[0].rstrip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("# ")]
 
 
 def words(command: str) -> list[str] | None:
@@ -42,7 +44,7 @@ def long_commands(name: str) -> list[str]:
 
 
 PRINTED = [(page.name, command) for page in PAGES for command in printed(page)]
-EXAMPLES = [("--help", command) for command, _ in cli.EXAMPLES]
+OF_HELP = [("--help", command) for command, _ in EXAMPLES]
 
 
 def test_the_documentation_prints_commands():
@@ -54,34 +56,25 @@ def test_the_documentation_prints_commands():
 CASES, LONG = ([(name, command) for command in long_commands(name)] for name in ("cases.md", "performance.md"))
 
 
-@pytest.mark.parametrize(("page", "command"), [*PRINTED, *EXAMPLES, *CASES, *LONG])
+@pytest.mark.parametrize(("page", "command"), [*PRINTED, *OF_HELP, *CASES, *LONG])
 def test_every_printed_command_composes(page, command):
     given = words(command)
-    if given is None or given[:1] == ["ui"] or {"--help", "-sc"} & set(given):
+    if given is None:
         return
-    if given[:1] in (["check"], ["explain"]):
-        for part in " ".join(w for w in given[1:] if not re.match(r"--(minutes|seeds|steps)", w)).split("--against"):
-            Composer().config([word for word in part.split() if not word.isdecimal()])
-        return
-    if given[:1] == ["compare"]:
-        commands._compare_arguments(given[1:])
-        return
-    if given[:1] == ["sync"]:
-        commands._sync_arguments(given[1:])
-        return
-    if given[:1] == ["export"]:
-        commands._export_arguments(given[1:])
-        return
-    if given[:1] == ["runs"]:
-        commands._runs_arguments(given[1:])
+    if given[:1] and given[0] in commands.NAMES:
+        args = commands.load(given[0]).parse(given[1:])
+        for overrides in (getattr(args, "overrides", None), getattr(args, "against", None)):
+            if overrides is not None:
+                Composer(args.config_dir).config(overrides)
         return
     args = cli._parse(given)
-    composer = Composer(args.config_dir)
-    if args.multirun:
-        planned = plan.make(composer, args.overrides)
+    if args.help:
+        assert cli._help(args.config_dir)
+    elif args.multirun:
+        planned = plan.make(Composer(args.config_dir), args.overrides)
         assert planned is None or len(planned.configs) > 1
-    else:
-        composer.config(args.overrides)
+    elif not args.shell_completion:
+        Composer(args.config_dir).config(args.overrides)
 
 
 def test_links_between_pages_lead_somewhere():
@@ -101,7 +94,11 @@ def test_every_printed_command_runs(page, tmp_path):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in printed(page):
         given = words(command)
-        if given is None or given[:1] == ["ui"] or any(word in command for word in ("PICTURES", "example.org")):
+        if (
+            given is None
+            or given[:1] == ["ui"]
+            or any(word in command for word in ("PICTURES", "IMAGES", "example.org"))
+        ):
             continue
         done = subprocess.run(
             [sys.executable, "-m", "exprun", *given], capture_output=True, text=True, env=environment, check=False

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exprun import backend
-from exprun.commands import COMMANDS, Parser
+from exprun import backend, commands
+from exprun.commands import Parser
 from exprun.config.errors import ConfigError, UserError, one_line, say
 from exprun.signals import Killed
 from exprun.version import __version__
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets ? for what it cannot show
             stream.reconfigure(errors="replace")
     try:
-        if words and words[0] in COMMANDS:
-            return COMMANDS[words[0]](words[1:])
+        if words and words[0] in commands.NAMES:
+            return commands.load(words[0]).run(words[1:])
         return _train(words)
     except UserError as error:
         say(error)
@@ -159,7 +159,8 @@ def _check_command_word(overrides: list[str]) -> None:
     first = overrides[0] if overrides else ""
     if first.isidentifier():
         raise ConfigError(
-            f"'{first}' is neither a command ({', '.join(COMMANDS)}) nor an override, which has the form key=value."
+            f"'{first}' is neither a command ({', '.join(commands.NAMES)}) nor an override, which has the form "
+            "key=value."
         )
 
 

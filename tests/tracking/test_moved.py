@@ -89,7 +89,7 @@ def test_runs_are_delivered_to_the_store_that_lies_here(moved, capsys, version):
     path.write_text(json.dumps(note))
     assert note_of(path.parent)["uri"] == f"sqlite:///{moved}/outputs/mlflow.db"
     assert cli.main(["sync"]) == 0
-    assert "delivered outputs/runs/late" in capsys.readouterr().out
+    assert "uploaded outputs/runs/late" in capsys.readouterr().out
     assert len(runs(moved)) == 2  # the one it was, no second one
 
 

@@ -33,9 +33,9 @@ def store(tmp_path):
 def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
     uri = f"sqlite:///{tmp_path}/outputs/mlflow.db"
     assert cli.main(["sync"]) == 1  # the server is still away
-    assert "sync: 0 of 1 runs delivered." in capsys.readouterr().out
+    assert "sync: 0 of 1 runs uploaded." in capsys.readouterr().out
     assert cli.main(["sync", "--uri", uri]) == 0
-    assert "sync: 1 of 1 runs delivered." in capsys.readouterr().out
+    assert "sync: 1 of 1 runs uploaded." in capsys.readouterr().out
     assert cli.main(["sync", "--uri", uri]) == 0
     assert "sync: everything has arrived already." in capsys.readouterr().out
     assert cli.main(["sync", "outputs/runs/away", "--uri", uri]) == 0

@@ -1,0 +1,78 @@
+"""`compare`: report which setting is better, with intervals over seeds."""
+
+import argparse
+import shlex
+from pathlib import Path
+
+from exprun.commands import Parser
+from exprun.config.errors import ConfigError, RunError
+from exprun.config.paths import user_path
+
+
+def parser() -> Parser:
+    """The parser of the command's arguments."""
+    found = Parser(
+        prog="python -m exprun compare",
+        description="Report which setting is better, with intervals over seeds, and what makes the comparison unfair. "
+        "Writes one HTML file.",
+    )
+    found.add_argument(
+        "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: last, the last sweep)"
+    )
+    found.add_argument(
+        "--by", metavar="KEY,KEY", help="factors to compare (default: all settings that vary, except the seed)"
+    )
+    found.add_argument("--figure", default="val/accuracy", help="the final figure to compare (default: val/accuracy)")
+    found.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="only runs with this setting")
+    found.add_argument("--experiment", metavar="NAME", help="runs of this MLflow experiment instead of folders")
+    found.add_argument("--filter", metavar="CONDITION", help="only these of its runs, in MLflow's filter language")
+    found.add_argument("--uri", help="MLflow store (default: MLFLOW_TRACKING_URI, or outputs/mlflow.db)")
+    found.add_argument("--html", metavar="FILE", help="path of the report (default: report.html beside the first run)")
+    found.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    found.add_argument("--csv", action="store_true", help="print CSV, a line for each run, instead of the table")
+    return found
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command line."""
+    args = parser().parse_intermixed_args(words)
+    if args.json and args.csv:
+        raise ConfigError("Only one of --json and --csv can be given.")
+    if args.experiment is None and (args.filter is not None or args.uri is not None):
+        raise ConfigError("--filter and --uri choose among the runs of MLflow's store: add --experiment NAME.")
+    if args.experiment is not None and args.places:
+        raise ConfigError("Only one of --experiment and folders can be given.")
+    return args
+
+
+def run(words: list[str]) -> int:
+    """Print the comparison as a table, JSON or CSV, and write the report."""
+    args = parse(words)
+    from exprun.compare import report
+    from exprun.compare.analysis import analyse
+    from exprun.compare.query import select
+    from exprun.outputs import LAST
+
+    if args.experiment is not None:
+        from exprun.compare import remote
+
+        runs = remote.select(args.experiment, args.filter or "", args.where, args.uri)
+    else:
+        runs = select(args.places or [LAST], args.where)
+    by = [key for key in args.by.split(",") if key] if args.by else None
+    found = analyse(runs, by, args.figure)
+    beside = runs[0].folder.parent if runs[0].folder.parent.is_dir() else Path()
+    page = user_path(args.html, f"--html {args.html}") if args.html else beside / "report.html"
+    if args.json:
+        print(report.as_json(found))
+    elif args.csv:
+        print(report.as_csv(found), end="")
+    else:
+        report.show(found)
+    try:
+        report.write_page(found, page, shlex.join(["python", "-m", "exprun", "compare", *words]))
+    except OSError as error:
+        raise RunError(f"The report cannot be written to {page}: {error.strerror}.") from None
+    if not (args.json or args.csv):
+        print(f"report: {page}")
+    return 0

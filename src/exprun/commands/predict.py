@@ -1,0 +1,55 @@
+"""`predict`: classify images with the network of a run."""
+
+import argparse
+import json
+
+from exprun.commands import Parser, without_logs
+from exprun.config.errors import ConfigError, printable, say
+
+
+def parser() -> Parser:
+    """The parser of the command's arguments."""
+    found = Parser(
+        prog="python -m exprun predict",
+        description="Classify images with the network of a run. The exit code is 1 if an image cannot be read.",
+    )
+    found.add_argument("run", metavar="RUN", help="run folder, the end of its name, or last")
+    found.add_argument("images", metavar="PICTURE", nargs="+", help="image files, or folders of images")
+    found.add_argument("--top", type=int, default=3, metavar="N", help="print the N likeliest classes (default: 3)")
+    found.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    found.add_argument("--trust", action="store_true", help="run the Python code that the run's config names")
+    return found
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command line."""
+    args = parser().parse_intermixed_args(words)
+    if args.top < 1:
+        raise ConfigError(f"--top is {args.top}, but must be above 0.")
+    return args
+
+
+def run(words: list[str]) -> int:
+    """Print the likeliest classes of each image; returns 1 if an image cannot be read."""
+    args = parse(words)
+    from exprun import predict
+    from exprun.compare import history
+    from exprun.data.folder import summary
+    from exprun.export import check_consent
+
+    run = history.find(args.run)
+    check_consent(run, args.trust)
+    files, left_out = predict.find(args.images)
+    if left_out:
+        say(f"{summary(left_out)}.")
+    with without_logs():
+        predictions = list(predict.predict(run, files, args.top))
+    if args.json:
+        facts = [{"file": p.file, "classes": dict(p.classes), "problem": p.problem} for p in predictions]
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
+    for one in predictions:
+        if one.problem:
+            say(f"{one.file} cannot be read: {one.problem}.")
+        elif not args.json:
+            print(printable(f"{one.file}  " + "  ".join(f"{name} {share:.1%}" for name, share in one.classes)))
+    return 1 if any(one.problem for one in predictions) else 0

@@ -1,0 +1,141 @@
+"""`ui`: serve MLflow's pages of the runs, on this machine's loopback interface unless another address is given."""
+
+import argparse
+import errno
+import ipaddress
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from exprun.commands import Parser
+from exprun.config.errors import ConfigError, RunError, without_password
+
+DATABASE = re.compile(r"(sqlite:///|postgresql|mysql|mssql)")  # beginnings of the stores that MLflow can serve
+
+
+def parser() -> Parser:
+    """The parser of the command's arguments."""
+    found = Parser(prog="python -m exprun ui", description="Serve MLflow's pages of the runs logged here.")
+    found.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
+    found.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
+    )
+    found.add_argument("--uri", help="MLflow store (default: MLFLOW_TRACKING_URI, or outputs/mlflow.db)")
+    return found
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command line."""
+    args = parser().parse_args(words)
+    if not 0 < args.port < 65536:
+        raise ConfigError(f"--port is {args.port}, but must be from 1 to 65535.")
+    try:
+        ipaddress.ip_address(args.host)
+    except ValueError:
+        raise ConfigError(f"--host is {args.host}, but must be an address, for example 0.0.0.0 for all.") from None
+    return args
+
+
+def run(words: list[str]) -> int:
+    """Serve until a signal ends it.
+
+    Raises:
+        ConfigError: the store cannot be served.
+        RunError: the port cannot be used, or the server ended by itself.
+    """
+    args = parse(words)
+    from exprun.tracking.store import OUTPUTS, repair
+
+    uri = _store(args.uri)
+    repair(uri)
+    _check_port(args.host, args.port)
+    OUTPUTS.mkdir(exist_ok=True)
+    log = OUTPUTS / "ui.log"
+    _announce(uri, args.host, args.port, log)
+    code = _serve(_server(uri, args.host, args.port), log)
+    raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
+
+
+def _store(given: str | None) -> str:
+    """The URI of the database that is served.
+
+    Raises:
+        ConfigError: it is a server or no database, or there is no such file.
+    """
+    from exprun.tracking.store import sqlite_path, tracking_uri
+
+    uri = tracking_uri(given)
+    if uri.startswith(("http:", "https:")):
+        raise ConfigError(f"{without_password(uri)} is a server already: open it in a browser.")
+    if not DATABASE.match(uri):
+        raise ConfigError(
+            f"--uri is {without_password(uri)}, but must be a database, for example sqlite:///outputs/mlflow.db."
+        )
+    path = sqlite_path(uri)
+    if path is not None and not path.exists():
+        raise ConfigError(f"There is no store at {path} yet: train first, in this folder.")
+    return uri
+
+
+def _check_port(host: str, port: int) -> None:
+    """Refuse a port that is in use, or an address that is not one of this machine's."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise RunError(f"Nothing can listen on {host}, port {port}: {error.strerror}.") from None
+            raise RunError(f"Port {port} is in use; choose another: python -m exprun ui --port {port + 1}.") from None
+
+
+def _announce(uri: str, host: str, port: int, log: Path) -> None:
+    """Print the address of the pages, and a warning where other machines can reach them."""
+    address = f"[{host}]" if ":" in host else host
+    print(
+        f"MLflow's UI of {without_password(uri)}: http://{address}:{port} (Ctrl-C ends it; its log: {log})", flush=True
+    )
+    if not ipaddress.ip_address(host).is_loopback:
+        print(
+            "Whoever reaches this machine on that port can read, change and delete all runs: MLflow asks nobody for a "
+            "password.",
+            flush=True,
+        )
+
+
+def _server(uri: str, host: str, port: int) -> list[str]:
+    """The command line of MLflow's server."""
+    from exprun.tracking.store import artifact_root
+
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    if root := artifact_root(uri):
+        command += ["--default-artifact-root", root]
+    return [*command, "--host", host, "--port", str(port), "--workers", "1"]
+
+
+def _serve(command: list[str], log: Path) -> int:
+    """Run a server until it ends or a signal ends this process, and leave none of its processes; its exit code.
+
+    Args:
+        command: the server's command line.
+        log: the file that takes what the server prints.
+    """
+    from exprun.signals import Signals
+
+    # MLflow's job runners are seven more processes, for what MLflow does with language models.
+    env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+    guard = [sys.executable, "-m", "exprun.guard", *command]
+    with open(log, "w") as file, Signals():
+        # In a session of its own, so that what a terminal sends reaches this process alone.
+        server = subprocess.Popen(
+            guard, stdin=subprocess.PIPE, stdout=file, stderr=file, env=env, start_new_session=True
+        )
+        try:
+            return server.wait()
+        finally:
+            assert server.stdin is not None
+            server.stdin.close()
+            server.wait()
