@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exprun import cli, commands
-from exprun.cli import EXAMPLES
+from exprun.commands.help import EXAMPLES
 from exprun.config.compose import Composer
 from exprun.sweep import plan
 from exprun.version import __version__
@@ -69,7 +69,7 @@ def test_every_printed_command_composes(page, command):
         return
     args = cli._parse(given)
     if args.help:
-        assert cli._help(args.config_dir)
+        assert cli._help(args)
     elif args.multirun:
         planned = plan.make(Composer(args.config_dir), args.overrides)
         assert planned is None or len(planned.configs) > 1

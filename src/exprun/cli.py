@@ -16,21 +16,6 @@ from exprun.config.errors import ConfigError, UserError, one_line, say
 from exprun.signals import Killed
 from exprun.version import __version__
 
-EXAMPLES = (
-    ("python -m exprun", "a small network on embedded digits, in seconds"),
-    ("python -m exprun model=vgg16 optim=sgd_momentum", "VGG-16 with batch norm"),
-    (
-        "python -m exprun -m model=vgg16 norm=none,batch seed=0,1,2",
-        "six runs: with and without norm, three seeds",
-    ),
-    (
-        "python -m exprun data=image_folder data.root=PICTURES data.size=64",
-        "your own pictures, one folder a class",
-    ),
-    ("python -m exprun --cfg job model=resnet20", "show the whole config, run nothing"),
-)
-
-
 # A run writes its own folder, config and log, whatever root config it is composed from.
 HYDRA = ("hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=${run_dir}")
 
@@ -79,7 +64,7 @@ def _train(words: list[str]) -> int:
     """Compose, check, and hand over to Hydra: one run, a multirun, or one of its ways to show things."""
     args = _parse(words)
     if args.help:
-        print(_help(args.config_dir), end="")
+        print(_help(args), end="")
         return 0
     if not args.shell_completion and not args.hydra_help:
         _check_command_word(args.overrides)
@@ -229,36 +214,9 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], own: list[str], opti
     return sweep(composer, hydra, planned, configs[0], overrides, own, options)
 
 
-def _help(config_dir: str | None) -> str:
-    """Groups, options and examples; read from the files, without composing anything."""
-    from exprun.config.options import options
+def _help(args: argparse.Namespace) -> str:
+    """The help of the words that stand beside `--help`; Hydra's parser takes them for overrides."""
+    from exprun.commands.help import text
 
-    lines = [
-        "exprun trains an image-classification CNN that a config describes, and logs the run to MLflow.",
-        "",
-        "  python -m exprun [group=option] [key=value] …     train",
-        "  python -m exprun -m group=option,option …         train every combination",
-        "  python -m exprun check [group=option] …           what is wrong, before any training",
-        "  python -m exprun explain [group=option] …         why does it not learn? By short runs",
-        "  python -m exprun compare [folder] …               which setting is better? With intervals over seeds",
-        "  python -m exprun runs                             what was trained here; show, diff, repeat, delete",
-        "  python -m exprun export RUN                       its network as a Keras file that takes pixels",
-        "  python -m exprun predict RUN PICTURE …            what it makes of pictures",
-        "  python -m exprun ui                               open the runs in MLflow",
-        "  python -m exprun sync                             deliver what a server has not taken",
-        "",
-        "Groups and their options:",
-    ]
-    found = options(config_dir)
-    width = max(len(option) for group in found.values() for option in group)
-    for group, choices in found.items():
-        lines += ["", f"  {group}="]
-        lines += [f"    {option:<{width}}  {text}" for option, text in choices.items()]
-    lines += ["", "Examples:", ""]
-    lines += [f"  {command}\n      {text}" for command, text in EXAMPLES]
-    lines += [
-        "",
-        "Every key and its value: --cfg job. Also: --resolve, --config-dir DIR, --info, --hydra-help,",
-    ]
-    lines += ['--version, and tab completion: eval "$(exprun -sc install=bash)"', ""]
-    return "\n".join(lines)
+    words = [word for word in args.overrides if "=" not in word and not word.startswith("~")]
+    return text(words, args.config_dir, (args.config_name or "config").removesuffix(".yaml"))
