@@ -160,7 +160,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
         ("predict digits nothing.png", 2, "There is no image nothing.png."),
         ("predict digits empty", 2, "There is no image in empty."),
         ("predict digits mine.py --top 0", 2, "--top is 0, but must be above 0."),
-        ("predict digits", 2, "The following arguments are required: PICTURE"),
+        ("predict digits", 2, "The following arguments are required: IMAGE"),
         ("export bare", 1, "has no checkpoints/best.npz"),
         ("export early", 1, "the run ended before its network was built"),
         ("export broken", 1, "network.json is damaged."),

@@ -42,6 +42,13 @@ def test_only_the_module_of_the_command_that_is_called_is_imported():
     assert found == {"exprun.commands.predict"}
 
 
+def test_figure_is_the_old_name_of_metric():
+    compare = commands.load("compare")
+    assert compare.parse([]).metric == "val/accuracy"
+    assert compare.parse(["--metric", "test/loss"]) == compare.parse(["--figure", "test/loss"])
+    assert "--figure is the old name" in " ".join(compare.parser().format_help().split())
+
+
 def test_the_first_word_chooses_the_command(monkeypatch):
     monkeypatch.setattr("exprun.commands.sync.run", lambda words: len(words))
     assert cli.main(["sync", "a", "b"]) == 2

@@ -170,7 +170,7 @@ def test_a_run_that_was_repeated_counts_once(sweep):
             ["SWEEP", "--by", "norm,schedule"],
             "--by schedule: the runs do not differ in it; they differ in norm, optim.",
         ),
-        (["SWEEP", "--figure", "test/accuracy"], "No run that came to its end has the figure test/accuracy; there are"),
+        (["SWEEP", "--metric", "test/accuracy"], "No run that came to its end has the figure test/accuracy; there are"),
         (["SWEEP", "--where", "norm"], "--where takes key=value, not norm."),
         (
             ["SWEEP", "--where", "norm=layer"],

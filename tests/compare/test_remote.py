@@ -84,7 +84,7 @@ def test_runs_of_older_versions_are_read_by_the_names_of_today(place):
 def test_the_comparison_is_the_same(place, capsys, figure):
     found = []
     for words in (["last"], ["--experiment", "exprun"]):
-        assert cli.main(["compare", *words, "--figure", figure, "--json"]) == 0
+        assert cli.main(["compare", *words, "--metric", figure, "--json"]) == 0
         facts = json.loads(capsys.readouterr().out)
         found.append([(arm["levels"], arm["values"]) for arm in facts["arms"]])
     assert [levels for levels, _ in found[0]] == [levels for levels, _ in found[1]]

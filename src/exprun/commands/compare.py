@@ -22,7 +22,13 @@ def parser() -> Parser:
     found.add_argument(
         "--by", metavar="KEY,KEY", help="factors to compare (default: all settings that vary, except the seed)"
     )
-    found.add_argument("--figure", default="val/accuracy", help="the final figure to compare (default: val/accuracy)")
+    found.add_argument(
+        "--metric",
+        "--figure",
+        metavar="NAME",
+        default="val/accuracy",
+        help="final metric to compare (default: val/accuracy); --figure is the old name of this option",
+    )
     found.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="only runs with this setting")
     found.add_argument("--experiment", metavar="NAME", help="runs of this MLflow experiment instead of folders")
     found.add_argument("--filter", metavar="CONDITION", help="only these of its runs, in MLflow's filter language")
@@ -60,7 +66,7 @@ def run(words: list[str]) -> int:
     else:
         runs = select(args.places or [LAST], args.where)
     by = [key for key in args.by.split(",") if key] if args.by else None
-    found = analyse(runs, by, args.figure)
+    found = analyse(runs, by, args.metric)
     beside = runs[0].folder.parent if runs[0].folder.parent.is_dir() else Path()
     page = user_path(args.html, f"--html {args.html}") if args.html else beside / "report.html"
     if args.json:

@@ -14,7 +14,7 @@ def parser() -> Parser:
         description="Classify images with the network of a run. The exit code is 1 if an image cannot be read.",
     )
     found.add_argument("run", metavar="RUN", help="run folder, the end of its name, or last")
-    found.add_argument("images", metavar="PICTURE", nargs="+", help="image files, or folders of images")
+    found.add_argument("images", metavar="IMAGE", nargs="+", help="image files, or folders of images")
     found.add_argument("--top", type=int, default=3, metavar="N", help="print the N likeliest classes (default: 3)")
     found.add_argument("--json", action="store_true", help="print JSON instead of lines")
     found.add_argument("--trust", action="store_true", help="run the Python code that the run's config names")
