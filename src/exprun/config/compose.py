@@ -33,7 +33,8 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
 from exprun.config.options import config_dirs, options
-from exprun.config.schema import GROUPS, Config, defaults, known_keys, validate
+from exprun.config.schema import GROUPS, Config, defaults, known_keys
+from exprun.config.validate import validate
 
 CONFIG_NAME = "config"
 MAX_YAML_BYTES = 256 * 1024

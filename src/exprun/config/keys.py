@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart, default_of, field_info, only_for
+from exprun.config.fields import default_of, field_info, only_for
+from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart
 
 PRESETS = "experiment"  # the group of presets, which has no keys
 PRESETS_MEANING = "A preset: options that are chosen together, and values that belong to no option."

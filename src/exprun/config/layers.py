@@ -10,20 +10,36 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from exprun.config.errors import ConfigError, did_you_mean
-from exprun.config.schema import STRICT, Activation, Norm, first_sentence, strictly
+from exprun.config.fields import STRICT
+from exprun.config.schema import Activation, Norm
+from exprun.config.sentences import first_sentence
+from exprun.config.validate import strictly
 
 Repeat = Annotated[int, Field(ge=1, le=1000)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1, le=65536)]
-Rates = Annotated[list[Annotated[float, Field(ge=0.0, le=1e3)]], Field(min_length=2, max_length=2)]
+KernelAndBias = Annotated[list[Annotated[float, Field(ge=0.0, le=1e3)]], Field(min_length=2, max_length=2)]
+
+
+@dataclass(config=STRICT, kw_only=True)
+class _WithWeights:
+    """The options that convolutions and dense layers have in common.
+
+    `norm: none` leaves out the normalisation of the group `norm`; `rate` multiplies the learning rate of the kernel and
+    of the bias; `l2` is the factor of a penalty on the kernel.
+    """
+
+    norm: Literal["none"] | None = None
+    activation: Activation | None = None
+    l2: Annotated[float, Field(ge=0.0)] = 0.0
+    rate: KernelAndBias | None = None
+    dropout: Fraction = 0.0
+    repeat: Repeat = 1
 
 
 @dataclass(config=STRICT)
-class Conv:
-    """A 2-D convolution; `rate` multiplies the learning rate of kernel and bias.
-
-    `pool` is max pooling by so many pixels before norm and activation; `norm: none` leaves out the group's.
-    """
+class Conv(_WithWeights):
+    """A 2-D convolution; `pool` is the size in pixels of a max pooling before the normalisation and the activation."""
 
     conv: Positive
     kernel: Positive = 3
@@ -31,25 +47,13 @@ class Conv:
     padding: Literal["same", "valid"] = "same"
     groups: Positive = 1
     pool: Positive = 1
-    norm: Literal["none"] | None = None
-    activation: Activation | None = None
-    l2: Annotated[float, Field(ge=0.0)] = 0.0
-    rate: Rates | None = None
-    dropout: Fraction = 0.0
-    repeat: Repeat = 1
 
 
 @dataclass(config=STRICT)
-class Dense:
-    """A fully connected layer; `rate` multiplies the learning rate of kernel and bias."""
+class Dense(_WithWeights):
+    """A fully connected layer."""
 
     dense: Positive
-    norm: Literal["none"] | None = None
-    activation: Activation | None = None
-    l2: Annotated[float, Field(ge=0.0)] = 0.0
-    rate: Rates | None = None
-    dropout: Fraction = 0.0
-    repeat: Repeat = 1
 
 
 @dataclass(config=STRICT)
@@ -172,7 +176,7 @@ def output_shape(layers: list[Layer], shape: Shape, place: str = "model.layers")
 
     Args:
         layers: parsed layers.
-        shape: (height, width, channels), or (features,) behind `flatten` and `global_pool`.
+        shape: (height, width, channels), or (features,) after `flatten` and `global_pool`.
         place: where the layers stand, for messages.
 
     Raises:
@@ -193,7 +197,7 @@ class TooSmall(ConfigError):
 def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
     spatial = len(shape) == 3
     if not spatial and not isinstance(layer, Dense | Dropout | FixedNorm | Flatten):
-        raise ConfigError(f"{place} needs an image, but stands behind flatten or global_pool.")
+        raise ConfigError(f"{place} needs an image, but stands after flatten or global_pool.")
     match layer:
         case Conv():
             if shape[2] % layer.groups or layer.conv % layer.groups:
@@ -219,7 +223,7 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
         case Residual():
             after = output_shape(parse(layer.residual), shape, f"{place}.residual")
             if len(after) != 3:
-                raise ConfigError(f"{place} must yield an image: flatten and global_pool stand behind it, not in it.")
+                raise ConfigError(f"{place} must yield an image: flatten and global_pool stand after it, not in it.")
             stride = -(-shape[0] // after[0])
             if any(-(-before // stride) != now for before, now in zip(shape[:2], after[:2], strict=True)):
                 raise ConfigError(
@@ -240,7 +244,7 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
 
 
 def _spatial(shape: Shape, kernel: int, stride: int, padding: str, place: str) -> tuple[int, int]:
-    """Height and width behind a window that slides over them."""
+    """Height and width after a window that slides over them."""
     after = [(n - kernel) // stride + 1 if padding == "valid" else -(-n // stride) for n in shape[:2]]
     if min(after) < 1:
         raise TooSmall(

@@ -1,23 +1,17 @@
-"""The table of all that can be set: one dataclass a group, with types, ranges and allowed values.
+"""Everything that can be set: one dataclass for each group, with types, ranges and allowed values.
 
 A field that only some options of its group use says so with `only`; an option that does not use it
 refuses it, and an option that uses it needs it. Nothing here imports TensorFlow.
 """
 
-import json
-import math
 from dataclasses import asdict, fields
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
-from exprun.config.errors import ConfigError, did_you_mean, one_line
-
-T = TypeVar("T")
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+from exprun.config.doctor import Doctor
+from exprun.config.fields import STRICT, default_of, only_for, setting
 
 Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
 InitName = Literal[
@@ -38,15 +32,7 @@ MOMENTUM_OPTIMS = ("sgd_momentum", "nesterov", "rmsprop", "muon", "muon_nesterov
 ADAM_OPTIMS = ("adam", "adamw", "nadam", "muon")
 DECOUPLED_OPTIMS = ("adamw", "lion", "muon", "muon_nesterov", "sgd", "sgd_momentum", "nesterov")
 EPSILON_OPTIMS = (*ADAM_OPTIMS, "rmsprop", "adagrad")
-WATCH = ("watch",)
 MEAN_NORMS = ("batch", "layer", "group", "instance")
-
-
-def setting(doc: str, default: Any = ..., only: tuple[str, ...] = (), **limits: Any) -> Any:
-    """A field of the schema: its meaning, its default, its range, and the options that use it."""
-    if only and default is ...:
-        default = None
-    return Field(default, description=doc, json_schema_extra={"only": list(only)}, **limits)
 
 
 @dataclass(config=STRICT)
@@ -284,65 +270,6 @@ class Fault:
 
 
 @dataclass(config=STRICT)
-class Doctor:
-    """What watches a run and says why it does not learn; each threshold's source is in its option file."""
-
-    name: Literal["watch", "none"] = setting("Whether runs are watched.")
-    on_failure: Literal["warn", "stop"] = setting("After a finding of severity error: go on, or end the run.", "warn")
-    silence: list[str] = setting("Causes not to report, by identifier: [dead-relu].", [])
-    every: int | None = setting("Steps between two probes.", only=WATCH, ge=1)
-    share: float | None = setting("Most of the run's time that probes may take.", only=WATCH, gt=0, le=1)
-    images: int | None = setting("Training images of a probe.", only=WATCH, ge=2, le=4096)
-    sample: int | None = setting("Images looked at before training, at most.", only=WATCH, ge=64, le=1_000_000)
-    chance_steps: int | None = setting("Steps at chance before that is a finding.", only=WATCH, ge=1)
-    chance_margin: float | None = setting("Of the loss of guessing, below it.", only=WATCH, gt=0, lt=1)
-    large_loss: float | None = setting("First loss, in units of ln(classes).", only=WATCH, gt=1)
-    large_input: float | None = setting("Root mean square of inputs that are not scaled.", only=WATCH, gt=0)
-    small_input: float | None = setting("Root mean square of inputs that are scaled twice.", only=WATCH, gt=0)
-    tiny_input: float | None = setting("The same of inputs that are no images.", only=WATCH, gt=0)
-    vanishing: float | None = setting(
-        "Spread over images in the last hidden layer, as a share of the input's.", only=WATCH, gt=0, lt=1
-    )
-    exploding: float | None = setting("The same, the other way.", only=WATCH, gt=1)
-    dead: float | None = setting("Share of a layer's units that are zero for every image.", only=WATCH, gt=0, le=1)
-    constant_output: float | None = setting(
-        "Spread of the outputs over images, as a share of their size.", only=WATCH, gt=0, lt=1
-    )
-    gradient_ratio: float | None = setting(
-        "Relative gradient of the first layer, as a share of the last one's.", only=WATCH, gt=0, lt=1
-    )
-    small_update: float | None = setting("Change of a weight in a step, as a share of it.", only=WATCH, gt=0)
-    rates: dict[str, list[float]] | None = setting("Usual learning rates of each optimiser: [least, most].", only=WATCH)
-    decayed: float | None = setting("Share of the rate that is left after a tenth of the run.", only=WATCH, gt=0, lt=1)
-    scale_ratio: float | None = setting("Standard deviation of inputs, evaluation to training.", only=WATCH, gt=1)
-    scale_shift: float | None = setting("Difference of their means, in standard deviations.", only=WATCH, gt=0)
-    augmented: float | None = setting(
-        "Standard deviation of inputs in training, in units of that in inference mode.", only=WATCH, gt=1
-    )
-    hue: float | None = setting("How far colours are turned, in half turns.", only=WATCH, gt=0, le=1)
-    frequent_class: float | None = setting("Share of the most frequent class.", only=WATCH, gt=0, lt=1)
-    leak: float | None = setting(
-        "Share of validation or test images that an earlier split has too.", only=WATCH, ge=0, lt=1
-    )
-    dropout: float | None = setting("Share of units dropped.", only=WATCH, gt=0, lt=1)
-    frozen: float | None = setting("Share of weights in layers that do not train.", only=WATCH, gt=0, lt=1)
-    norm_batch: int | None = setting("Images in a batch below which batch norm suffers.", only=WATCH, ge=1)
-    norm_lag: float | None = setting(
-        "Share of the first values left in moving averages at the end.", only=WATCH, gt=0, lt=1
-    )
-    penalty: float | None = setting("Gradient of the penalty, in units of the data's.", only=WATCH, gt=0)
-    overfitting: float | None = setting("Validation loss, in units of its lowest.", only=WATCH, gt=1)
-    memorised: float | None = setting(
-        "Loss of one batch after steps on it alone, as a share of the first.", only=WATCH, gt=0, le=1
-    )
-    large_update: float | None = setting("Change of a weight between two probes, in units of it.", only=WATCH, gt=0)
-    oscillation: float | None = setting("Change of the loss from one epoch to the next, as a share.", only=WATCH, gt=0)
-    plateau: float | None = setting("Least fall of the loss in five epochs, as a share.", only=WATCH, gt=0, lt=1)
-    slow: float | None = setting("Loss after half of the run, in units of that of guessing.", only=WATCH, gt=0, lt=1)
-    waiting: float | None = setting("Share of the time that is spent waiting for images.", only=WATCH, gt=0, lt=1)
-
-
-@dataclass(config=STRICT)
 class Trainer:
     """The loop: how long, how precise, on what, and what is kept."""
 
@@ -447,7 +374,6 @@ GROUPS = {
     f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")
 }
 GROUPS_APART = ("tracking", "doctor", "sweep")  # they decide nothing about what is learned
-_ADAPTER = TypeAdapter(Config)
 
 
 def known_keys() -> list[str]:
@@ -469,28 +395,6 @@ def defaults() -> dict[str, Any]:
     return found
 
 
-def validate(raw: dict[str, Any]) -> Config:
-    """The typed config of a composed one.
-
-    Args:
-        raw: the composed config as plain dicts, interpolations resolved.
-
-    Raises:
-        ConfigError: for the first key that is unknown, missing, of the wrong type or out of range, or
-            that the chosen option does not use.
-    """
-    try:
-        config = strictly(_ADAPTER, raw)
-    except ValidationError as error:
-        raise ConfigError(first_sentence(error, "", known_keys())) from None
-    for group, kind in GROUPS.items():
-        _check_used(group, kind, raw[group], getattr(config, group))
-    for part in INIT_PARTS:
-        if raw["init"].get(part) is not None:
-            _check_used(f"init.{part}", InitPart, raw["init"][part], getattr(config.init, part))
-    return config
-
-
 def settings(config: Config) -> dict[str, Any]:
     """A config as plain values, without the settings that its options do not use: what can be composed again."""
     found = asdict(config)
@@ -505,113 +409,3 @@ def settings(config: Config) -> dict[str, Any]:
 def _used(values: dict[str, Any], kind: Any) -> dict[str, Any]:
     only = {field.name: only_for(field) for field in fields(kind)}
     return {key: value for key, value in values.items() if not only[key] or values["name"] in only[key]}
-
-
-def strictly(adapter: TypeAdapter[T], raw: Any) -> T:
-    """`raw` as the adapter's type, no value converted; by way of JSON, where strict types accept mappings."""
-    return adapter.validate_json(json.dumps(raw, default=str))
-
-
-def _check_used(group: str, kind: Any, raw: dict[str, Any], value: Any) -> None:
-    """Refuse keys that the option does not use, and name those that it needs."""
-    for field in fields(kind):
-        only = only_for(field)
-        if not only:
-            continue
-        given = field.name in raw
-        if given and value.name not in only:
-            using = ", ".join(f"{group}={name}" for name in only)
-            raise ConfigError(f"{group}={value.name} does not use {group}.{field.name}; it belongs to {using}.")
-        if value.name in only and getattr(value, field.name) is None:
-            raise ConfigError(f"{group}={value.name} needs {group}.{field.name}: {field_info(field).description}")
-
-
-def field_info(field: Any) -> FieldInfo:
-    """Pydantic's record of a field: description, default, limits."""
-    info = field.default
-    assert isinstance(info, FieldInfo)
-    return info
-
-
-def default_of(field: Any) -> Any:
-    """The default of a field, or `...` where it has to be given."""
-    info = field_info(field)
-    return ... if info.is_required() else info.default
-
-
-def only_for(field: Any) -> list[str]:
-    """The options that use a field; empty where all do."""
-    extra = field_info(field).json_schema_extra
-    return list(extra["only"]) if isinstance(extra, dict) else []  # type: ignore[arg-type]
-
-
-def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
-    """One sentence for the first of pydantic's errors; unknown keys come before all else.
-
-    Args:
-        error: what pydantic found.
-        place: the key that holds what was checked, empty for the whole config.
-        known: the keys that are valid there.
-    """
-    errors = error.errors(include_url=False)
-    first = next((e for e in errors if e["type"] == "unexpected_keyword_argument"), errors[0])
-    path = [place, *(part for part in first["loc"] if not _is_branch(part))]
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != "").lstrip(".")
-    match first["type"]:
-        case "unexpected_keyword_argument":
-            return f"Unknown key {key}; {did_you_mean(key.removeprefix(place + '.') if place else key, known)}"
-        case "missing":
-            return f"{key} is missing; set it with {key.removesuffix('.name')}=…"
-    allowed = " or ".join(
-        dict.fromkeys(
-            _allowed(e)
-            for e in errors
-            if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1] or e["input"] == first["input"]
-        )
-    )
-    return f"{key} is {_shown(first['input'])}, but must be {allowed}."
-
-
-def _is_branch(part: object) -> bool:
-    """Whether a part of pydantic's location names a branch of a union, not a key."""
-    return isinstance(part, str) and (
-        part in ("int", "float", "str", "bool", "none", "InitPart")
-        or part.startswith(("literal[", "list[", "dict[", "constrained"))
-    )
-
-
-def _allowed(error: ErrorDetails) -> str:
-    """What would have been valid, as a noun."""
-    limits = error.get("ctx", {})
-    kinds = {
-        "int_type": "a whole number",
-        "int_from_float": "a whole number",
-        "int_parsing": "a whole number",
-        "float_type": "a number",
-        "finite_number": "a finite number",
-        "bool_type": "true or false",
-        "string_type": "text",
-        "list_type": "a list",
-        "dict_type": "a mapping",
-        "dataclass_type": "a mapping",
-        "too_short": "a list that is not empty",
-        "string_too_short": "text that is not empty",
-    }
-    if error["type"] == "literal_error":
-        return "one of " + str(limits["expected"]).replace("'", "").replace(" or ", ", ")
-    for name, words in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most")):
-        if name in limits:
-            return f"{words} {limits[name]}"
-    return kinds.get(error["type"], one_line(error["msg"]).lower())
-
-
-def _shown(value: object) -> str:
-    """A value as it is shown in a sentence, shortened where it is long."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    text = one_line(value if not isinstance(value, str) else f"'{value}'")
-    return text if len(text) <= 60 else text[:57] + "…"

@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
+from exprun.config.fields import default_of, only_for
 from exprun.config.options import shipped_conf
-from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart, default_of, only_for
+from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart
 
 
 def known_settings(raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

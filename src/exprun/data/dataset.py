@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exprun.config.checks import class_numbers
+from exprun.config.datasets import class_numbers
 from exprun.config.errors import ConfigError, DataError
 from exprun.config.paths import user_path
 from exprun.config.schema import Data

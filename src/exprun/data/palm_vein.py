@@ -12,7 +12,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from exprun.config.checks import person_names
+from exprun.config.datasets import person_names
 from exprun.data.pool import TRAIN, Allocate, Pool, in_memory
 
 SPAN = 1.66  # sides that a pattern covers: an image turned, shrunk and shifted to its limits stays inside

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exprun.config.checks import FACTS
+from exprun.config.datasets import FACTS
 from exprun.config.errors import DataError, one_line
 from exprun.config.paths import NO_HOME, user_path
 from exprun.config.schema import Data

@@ -15,9 +15,9 @@ import tensorflow as tf
 import yaml
 from pydantic import TypeAdapter
 
+from exprun.config.doctor import Doctor as Limits
 from exprun.config.options import shipped_conf
-from exprun.config.schema import Doctor as Limits
-from exprun.config.schema import strictly
+from exprun.config.validate import strictly
 from exprun.doctor import data, graph, task
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images

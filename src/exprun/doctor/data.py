@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 
 SIDE = 16  # pixels to which images are reduced for the probe

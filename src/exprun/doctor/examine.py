@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor import data, graph, pace, signal, task
 from exprun.doctor.finding import Finding
 from exprun.doctor.leaks import Prints, check_leaks

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.states import unchanged
 

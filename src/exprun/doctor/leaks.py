@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 
 DIGESTED = 200 * 2**20  # bytes of images of a split that are compared

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
 from exprun.doctor.record import called

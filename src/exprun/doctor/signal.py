@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective

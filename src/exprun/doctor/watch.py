@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exprun.config.schema import Doctor
+from exprun.config.doctor import Doctor
 from exprun.doctor import graph, signal
 from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
 from exprun.doctor.data import Images, class_name

@@ -1,0 +1,77 @@
+"""What is known of the data sets before they are read: how many images they have, and the names of their classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from exprun.config.errors import ConfigError
+from exprun.config.schema import Data
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a set that ships or is downloaded: training and test images, and its classes."""
+
+    train: int
+    test: int
+    classes: tuple[str, ...]
+
+
+_DIGITS = tuple("0123456789")
+_FASHION = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+FACTS = {
+    "digits": Facts(1797, 0, _DIGITS),
+    "mnist": Facts(60_000, 10_000, _DIGITS),
+    "fashion_mnist": Facts(60_000, 10_000, _FASHION),
+    "cifar10": Facts(50_000, 10_000, _CIFAR10),
+    # The names of the hundred classes are in the set's own files.
+    "cifar100": Facts(50_000, 10_000, tuple(str(number) for number in range(100))),
+}
+
+
+def facts_of(data: Data) -> Facts | None:
+    """What is known of the set of a config before it is read; None for a person's own files."""
+    if data.name != "palm_vein":
+        return FACTS.get(data.name)
+    assert data.people is not None
+    assert data.images_per_person is not None
+    assert data.first_person is not None
+    return Facts(data.people * data.images_per_person, 0, person_names(data.first_person, data.people))
+
+
+def person_names(first: int, count: int) -> tuple[str, ...]:
+    """The classes of `data=palm_vein`."""
+    return tuple(f"person{number:04d}" for number in range(first, first + count))
+
+
+def class_numbers(wanted: Sequence[str | int], classes: Sequence[str], place: str) -> list[int]:
+    """The numbers of the classes that `data.classes` names.
+
+    A number that is the name of a class means that class; it is an index only where no class has that name.
+
+    Args:
+        wanted: names, or indices.
+        classes: the names of all classes.
+        place: what has these classes, for the sentence on one that is not there.
+
+    Raises:
+        ConfigError: a class is not there or named twice, or the list mixes names and indices.
+    """
+    by_name = {name: number for number, name in reversed(list(enumerate(classes)))}
+    named = [name for name in wanted if str(name) in by_name]
+    indices = [name for name in wanted if isinstance(name, int) and str(name) not in by_name]
+    for name in wanted:
+        if name not in named and not (name in indices and 0 <= int(name) < len(classes)):
+            shown = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
+            raise ConfigError(f"data.classes names {name}, but {place} has {shown}.")
+    if named and indices:
+        raise ConfigError(
+            f"data.classes mixes names and numbers: {named[0]} is the name of a class, {indices[0]} is not; give all "
+            "by name, or all by number where no class has a number for its name."
+        )
+    numbers = [by_name[str(name)] if named else int(name) for name in wanted]
+    if len(set(numbers)) < len(numbers):
+        raise ConfigError("data.classes names a class twice.")
+    return numbers

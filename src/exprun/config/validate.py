@@ -1,0 +1,56 @@
+"""From plain values to a typed config: the first mistake in them is an error of one sentence."""
+
+import json
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from exprun.config.errors import ConfigError
+from exprun.config.fields import field_info, only_for
+from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart, known_keys
+from exprun.config.sentences import first_sentence
+
+T = TypeVar("T")
+_ADAPTER = TypeAdapter(Config)
+
+
+def validate(raw: dict[str, Any]) -> Config:
+    """The typed config of a composed one.
+
+    Args:
+        raw: the composed config as plain dicts, interpolations resolved.
+
+    Raises:
+        ConfigError: for the first key that is unknown, missing, of the wrong type or out of range, or
+            that the chosen option does not use.
+    """
+    try:
+        config = strictly(_ADAPTER, raw)
+    except ValidationError as error:
+        raise ConfigError(first_sentence(error, "", known_keys())) from None
+    for group, kind in GROUPS.items():
+        _check_used(group, kind, raw[group], getattr(config, group))
+    for part in INIT_PARTS:
+        if raw["init"].get(part) is not None:
+            _check_used(f"init.{part}", InitPart, raw["init"][part], getattr(config.init, part))
+    return config
+
+
+def strictly(adapter: TypeAdapter[T], raw: Any) -> T:
+    """`raw` as the adapter's type, no value converted; by way of JSON, where strict types accept mappings."""
+    return adapter.validate_json(json.dumps(raw, default=str))
+
+
+def _check_used(group: str, kind: Any, raw: dict[str, Any], value: Any) -> None:
+    """Refuse keys that the option does not use, and name those that it needs."""
+    for field in fields(kind):
+        only = only_for(field)
+        if not only:
+            continue
+        given = field.name in raw
+        if given and value.name not in only:
+            using = ", ".join(f"{group}={name}" for name in only)
+            raise ConfigError(f"{group}={value.name} does not use {group}.{field.name}; it belongs to {using}.")
+        if value.name in only and getattr(value, field.name) is None:
+            raise ConfigError(f"{group}={value.name} needs {group}.{field.name}: {field_info(field).description}")
