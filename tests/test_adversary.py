@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from exprun.adversary import Attack
-from exprun.config.schema import Adversary
+from exprun.config.images import Adversary
 from exprun.model import build
 from exprun.trainer.feed import whole_order
 from tiny import SMALL, config, kept, step_of, tiny

@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from exprun.augment import _affine, augment, mirrored_in, strengths
-from exprun.config.schema import Augment
+from exprun.config.images import Augment
 from exprun.input import Scaling
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from exprun.config.errors import ConfigError, DataError
-from exprun.config.schema import Input
+from exprun.config.images import Input
 from exprun.data import Split
 from exprun.input import channel_moments, fit
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from exprun.config.schema import Schedule
+from exprun.config.optimisation import Schedule
 from exprun.schedule import rate_at
 
 BASE, PER_EPOCH, TOTAL = 0.2, 10, 100

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from exprun.config.schema import Adversary
+from exprun.config.images import Adversary
 
 
 class Attack:

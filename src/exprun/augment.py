@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import tensorflow as tf
 
-from exprun.config.schema import Augment
+from exprun.config.images import Augment
 
 AFFINE = ("rotation", "zoom", "stretch", "translation")
 

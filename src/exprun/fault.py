@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exprun.config.errors import RunError
-from exprun.config.schema import Augment, Config, Input
+from exprun.config.images import Augment, Input
+from exprun.config.schema import Config
 from exprun.data import Dataset
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from exprun.config.schema import Init, InitPart
+from exprun.config.network import Init, InitPart
 
 _CLASSES = {
     "glorot_uniform": keras.initializers.GlorotUniform,

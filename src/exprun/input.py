@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exprun.config.errors import DataError
-from exprun.config.schema import Input
+from exprun.config.images import Input
 from exprun.data import Split
 
 if TYPE_CHECKING:

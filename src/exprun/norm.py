@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from exprun.config.schema import Norm
+from exprun.config.network import Norm
 
 
 def norm_layer(norm: Norm, kind: str, channels: int, name: str) -> Any | None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from exprun.config.schema import Schedule
+from exprun.config.optimisation import Schedule
 
 
 def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: int, total_steps: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from exprun.config.errors import DataError
-from exprun.config.schema import Data
+from exprun.config.images import Data
 from exprun.data import cache as cache_module
 from exprun.data import load
 from exprun.data.cache import cached

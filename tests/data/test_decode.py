@@ -13,7 +13,8 @@ from PIL import Image
 from exprun import predict
 from exprun.config.compose import typed
 from exprun.config.errors import ConfigError
-from exprun.config.schema import Data, settings
+from exprun.config.images import Data
+from exprun.config.schema import settings
 from exprun.data import load
 from exprun.data.decode import FORMATS, SUFFIXES, UnreadableImage, decode_image, upright_size
 from exprun.input import Scaling

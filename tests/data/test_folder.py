@@ -10,7 +10,7 @@ from PIL import Image
 
 from exprun import cli, predict
 from exprun.config.errors import ConfigError, DataError
-from exprun.config.schema import Data
+from exprun.config.images import Data
 from exprun.data import load
 from exprun.data.folder import find_images, locate_folder, summary
 from exprun.data.pool import LeftOut

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from exprun.config.errors import DataError
-from exprun.config.schema import Data
+from exprun.config.images import Data
 from exprun.data import load, sources
 from exprun.data.pool import TEST, TRAIN, VALIDATION, in_memory
 from exprun.data.sources import IDX, locate

@@ -3,7 +3,9 @@
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError
 from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
-from exprun.config.schema import DECOUPLED_OPTIMS, INIT_PARTS, Config
+from exprun.config.network import INIT_PARTS
+from exprun.config.optimisation import DECOUPLED_OPTIMS
+from exprun.config.schema import Config
 
 
 def check(config: Config, overridden: set[str]) -> None:

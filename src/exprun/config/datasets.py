@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exprun.config.errors import ConfigError
-from exprun.config.schema import Data
+from exprun.config.images import Data
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from exprun.config.errors import ConfigError, did_you_mean
 from exprun.config.fields import STRICT
-from exprun.config.schema import Activation, Norm
+from exprun.config.network import Activation, Norm
 from exprun.config.sentences import first_sentence
 from exprun.config.validate import strictly
 

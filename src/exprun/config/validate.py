@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from exprun.config.errors import ConfigError
 from exprun.config.fields import field_info, only_for
-from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart, known_keys
+from exprun.config.network import INIT_PARTS, InitPart
+from exprun.config.schema import GROUPS, Config, known_keys
 from exprun.config.sentences import first_sentence
 
 T = TypeVar("T")

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from exprun.config.fields import default_of, only_for
+from exprun.config.network import INIT_PARTS, InitPart
 from exprun.config.options import shipped_conf
-from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart
+from exprun.config.schema import GROUPS, Config
 
 
 def known_settings(raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from exprun.config.datasets import class_numbers
 from exprun.config.errors import ConfigError, DataError
+from exprun.config.images import Data
 from exprun.config.paths import user_path
-from exprun.config.schema import Data
 from exprun.data.cache import cached, file_key
 from exprun.data.folder import summary
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool

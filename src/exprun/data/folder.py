@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from exprun.config.errors import DataError, printable
+from exprun.config.images import Data
 from exprun.config.paths import user_path
-from exprun.config.schema import Data
 from exprun.data.decode import SUFFIXES, UnreadableImage, decode_image, upright_size
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from exprun.config.datasets import FACTS
 from exprun.config.errors import DataError, one_line
+from exprun.config.images import Data
 from exprun.config.paths import NO_HOME, user_path
-from exprun.config.schema import Data
 from exprun.data import palm_vein
 from exprun.data.folder import is_hidden, locate_folder
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain

@@ -13,7 +13,8 @@ import numpy as np
 from exprun.config import layers as grammar
 from exprun.config.builder import make_importable
 from exprun.config.errors import RunError, one_line
-from exprun.config.schema import Config, Norm
+from exprun.config.network import Norm
+from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.init import bias_initializer, kernel_initializer, part_for
 from exprun.model.weights import load_weights

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from exprun.config.schema import Optim
+from exprun.config.optimisation import Optim
 from exprun.optim import fused
 from exprun.optim.heavy_ball import HeavyBall
 from exprun.optim.muon import Muon, MuonNesterov

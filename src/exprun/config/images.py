@@ -1,0 +1,124 @@
+"""The settings of the images and of what happens to them: the groups `data`, `input`, `augment` and `adversary`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from exprun.config.fields import STRICT, setting
+
+
+@dataclass(config=STRICT)
+class Data:
+    """The data set, its splits, and which of its images are used."""
+
+    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "arrays"] = (
+        setting("Data set to train on.")
+    )
+    root: str | None = setting("Folder (or .npz file) that holds the files of the data set.", None)
+    cache: str = setting("Folder in which decoded images are cached.", "outputs/cache")
+    size: int | None = setting(
+        "Height and width of the images in pixels; null keeps the size of the files.", None, ge=1, le=4096
+    )
+    channels: Literal[1, 3] | None = setting(
+        "Channels of the images: 1 for grey, 3 for colour; null keeps those of the files.", None
+    )
+    classes: list[str | int] | None = setting(
+        "Classes to keep, by name, or by number if no class has a number for its name; null keeps all.", None
+    )
+    limit: int | None = setting(
+        "Largest number of training images kept, before they are split, and of test images; each class keeps its "
+        "share.",
+        None,
+        ge=2,
+    )
+    split_seed: int = setting("Seed that draws the splits; it stays fixed while `seed` varies.", 0, ge=0, lt=2**32)
+    val_fraction: float = setting("Fraction of the training images held out for validation.", 0.1, ge=0.0, lt=1.0)
+    test_fraction: float = setting(
+        "Fraction of the images held out for the test if the data set has no test images of its own.",
+        0.1,
+        ge=0.0,
+        lt=1.0,
+    )
+    validation: Literal["train", "test"] = setting(
+        "Images to validate on: held-out training images, or the test images.", "train"
+    )
+    class_weights: Literal["none", "balanced"] | list[float] = setting(
+        "Weight of each class in the loss: none, balanced by its frequency, or a list of numbers.", "none"
+    )
+    people: int | None = setting("Number of people, each of whom is a class.", only=("palm_vein",), ge=2, le=10_000)
+    images_per_person: int | None = setting("Number of images of each person.", only=("palm_vein",), ge=2, le=10_000)
+    first_person: int | None = setting(
+        "Number of the first person; other numbers draw other people.", only=("palm_vein",), ge=0, le=1_000_000
+    )
+    corrupt: Literal["skip", "refuse"] | None = setting(
+        "What happens to files that cannot be decoded: skip them, or refuse to train.", only=("image_folder",)
+    )
+    background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] = setting(
+        "Colour behind the transparent parts of images: white, black, or a grey value from 0 to 255.",
+        "white",
+        only=("image_folder",),
+    )
+
+
+@dataclass(config=STRICT)
+class Input:
+    """How pixels are scaled before they enter the network."""
+
+    name: Literal["raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe"] = setting(
+        "How pixel values are scaled."
+    )
+    crop: int | None = setting(
+        "Height and width in pixels of a square cropped from each image: at a random place in training, at the "
+        "centre otherwise.",
+        None,
+        ge=1,
+    )
+
+
+@dataclass(config=STRICT)
+class Augment:
+    """Random changes of the training images; each is off unless set."""
+
+    name: str = setting("Label of the augmentation in tables and in the names of runs.")
+    flip: bool = setting("Mirror each image left to right with a probability of 0.5.", False)
+    alternating_flip: bool = setting(
+        "Mirror each image left to right in every other epoch, half of the images in the first.", False
+    )
+    crop: int = setting("Largest random shift in pixels; the border is filled with mirrored pixels.", 0, ge=0, le=512)
+    cutout: int = setting("Height and width in pixels of a square that is blanked at a random place.", 0, ge=0, le=2048)
+    rotation: float = setting("Largest random rotation to either side, in degrees.", 0.0, ge=0.0, le=180.0)
+    zoom: float = setting("Largest random zoom, as a fraction of the image size.", 0.0, ge=0.0, lt=1.0)
+    stretch: float = setting(
+        "Largest random stretch of height and of width, each drawn for itself, as a fraction of the image size.",
+        0.0,
+        ge=0.0,
+        lt=1.0,
+    )
+    translation: float = setting(
+        "Largest random shift, as a fraction of the height and of the width.", 0.0, ge=0.0, le=1.0
+    )
+    brightness: float = setting(
+        "Largest random change of the brightness, as a fraction of the full scale of pixel values.", 0.0, ge=0.0, le=1.0
+    )
+    contrast: float = setting(
+        "Largest random change of the contrast, which is multiplied by 1 ± this fraction.", 0.0, ge=0.0, lt=1.0
+    )
+
+
+@dataclass(config=STRICT)
+class Adversary:
+    """Adversarial training: each batch is changed, within bounds, so that the loss grows."""
+
+    name: Literal["none", "fgsm", "pgd"] = setting("Attack that changes the training images.")
+    epsilon: float | None = setting(
+        "Largest change of a pixel value, on the scale from 0 to 255.", only=("fgsm", "pgd"), ge=0.0, le=255.0
+    )
+    steps: int | None = setting("Number of gradient steps of the attack.", only=("pgd",), ge=1, le=1000)
+    step_size: float | None = setting(
+        "Change of a pixel value in one step of the attack, on the scale from 0 to 255.",
+        only=("pgd",),
+        gt=0.0,
+        le=255.0,
+    )
+    random_start: bool | None = setting("Whether the attack starts at a random point within its bounds.", only=("pgd",))

@@ -1,0 +1,116 @@
+"""The settings of the network: the groups `model`, `init` and `norm`."""
+
+from typing import Any, Literal
+
+from pydantic.dataclasses import dataclass
+
+from exprun.config.fields import STRICT, setting
+
+Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
+InitName = Literal[
+    "glorot_uniform",
+    "glorot_normal",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "orthogonal",
+    "gaussian",
+    "truncated_normal",
+    "dirac",
+    "whiten",
+]
+INIT_PARTS = ("first", "conv", "dense", "classifier")
+STDDEV_INITS = ("gaussian", "truncated_normal")
+MEAN_NORMS = ("batch", "layer", "group", "instance")
+
+
+@dataclass(config=STRICT)
+class Model:
+    """The network: a list of layers, or a Python function that builds one."""
+
+    name: str = setting("Label of the network in tables and in the names of runs.")
+    activation: Activation = setting(
+        "Activation after each convolution and hidden dense layer that names no other.", "relu"
+    )
+    layers: list[str | dict[str, Any]] | None = setting(
+        "Layers in order, without the classifier, which is added to fit the number of classes.", None
+    )
+    builder: str | None = setting(
+        "Python function, as `package.module:function`, that takes (input_shape, classes) and returns a Keras "
+        "model of logits.",
+        None,
+    )
+    weights: str | None = setting(
+        "Where the initial weights are loaded from: a run's folder, its checkpoint, or a Keras file.", None
+    )
+    freeze: list[str] = setting("Layers that are not trained, by name or pattern: [conv*].", [])
+    fine_tune_rate: float = setting(
+        "Learning-rate multiplier of the layers that `model.weights` has filled.", 1.0, gt=0, le=1
+    )
+
+
+@dataclass(config=STRICT)
+class InitPart:
+    """The initialisation of one kind of layer, where it differs from the rest."""
+
+    name: InitName = setting("Initialiser of the weights.")
+    stddev: float | None = setting("Standard deviation of the initial weights.", only=STDDEV_INITS, gt=0.0, le=1e3)
+    gain: float | None = setting(
+        "Factor that the orthogonal matrix is multiplied by.", only=("orthogonal",), gt=0.0, le=1e3
+    )
+    epsilon: float | None = setting(
+        "Constant added to the variances of the image patches before they are whitened.",
+        only=("whiten",),
+        gt=0.0,
+        le=1.0,
+    )
+    bias: float = setting("Value that biases start at.", 0.0, ge=-1e3, le=1e3)
+
+
+@dataclass(config=STRICT)
+class Init(InitPart):
+    """How weights start; `first`, `conv`, `dense` and `classifier` may differ from the rest."""
+
+    first: InitPart | None = setting(
+        "Initialisation of the first convolution, if it differs from that of the other convolutions.", None
+    )
+    conv: InitPart | None = setting("Initialisation of convolutions, if it differs from that of other layers.", None)
+    dense: InitPart | None = setting(
+        "Initialisation of hidden dense layers, if it differs from that of other layers.", None
+    )
+    classifier: InitPart | None = setting(
+        "Initialisation of the last layer, if it differs from that of other layers.", None
+    )
+
+
+@dataclass(config=STRICT)
+class Norm:
+    """The normalisation layer after convolutions and hidden dense layers, before the activation."""
+
+    name: Literal["none", "batch", "layer", "group", "instance", "lrn"] = setting("Kind of normalisation layer.")
+    where: list[Literal["conv", "dense"]] | None = setting(
+        "Kinds of layers that are followed by a normalisation layer.", only=(*MEAN_NORMS, "lrn")
+    )
+    momentum: float | None = setting(
+        "Momentum of the moving averages of mean and variance: the share of the old average that a step keeps.",
+        only=("batch",),
+        ge=0.0,
+        lt=1.0,
+    )
+    epsilon: float | None = setting(
+        "Constant added to the variance for numerical stability.", only=MEAN_NORMS, gt=0.0, le=1.0
+    )
+    scale: bool = setting("Whether the normalisation learns a scale (γ).", True)
+    groups: int | None = setting(
+        "Number of groups of channels; the largest divisor of the number of channels that is not above it is used.",
+        only=("group",),
+        ge=1,
+    )
+    depth_radius: int | None = setting(
+        "Number of channels to each side that local response normalisation sums over.", only=("lrn",), ge=1
+    )
+    bias: float | None = setting("Constant k in the formula of local response normalisation.", only=("lrn",), gt=0.0)
+    alpha: float | None = setting(
+        "Factor α in the formula of local response normalisation, for each channel.", only=("lrn",), ge=0.0
+    )
+    beta: float | None = setting("Exponent β in the formula of local response normalisation.", only=("lrn",), ge=0.0)
