@@ -15,7 +15,8 @@ import numpy as np
 
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
-from exprun.runner import Session, run
+from exprun.runner import run
+from exprun.session import Session
 
 # The causes that count as right where a fault was put in: fixed before the first run of this bench.
 RIGHT = {

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import logging
 import pickle
 import sys
 from pathlib import Path
@@ -8,12 +9,12 @@ import numpy as np
 import pytest
 
 import exprun
-from exprun import backend, runner
+from exprun import backend, run_end
 from exprun.tracking import parent
 
 backend.prepare()  # the same kernels as in the processes that tests start
 # What is delivered to MLflow is waited for, however busy the machine is.
-runner.DELIVERY_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+run_end.UPLOAD_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,28 @@ def _in_float32():
     """A run sets Keras' precision for its process; the test behind it starts from the usual one."""
     if keras := sys.modules.get("keras"):
         keras.mixed_precision.set_dtype_policy("float32")
+
+
+class _Failures(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.said = []
+
+    def emit(self, record):
+        self.said.append(f"{record.getMessage()}: {record.exc_info[1]!r}" if record.exc_info else record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def failures():
+    """What the doctor logs of checks that failed: a test fails with them, unless it takes them out."""
+    handler = _Failures()
+    loggers = [logging.getLogger(name) for name in ("exprun.doctor", "exprun.run_doctor")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    yield handler.said
+    for logger in loggers:
+        logger.removeHandler(handler)
+    assert handler.said == []
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from PIL import Image
 
 from exprun import cli
 from exprun.compare.analysis import _follows
-from exprun.compare.history import find
-from exprun.compare.query import Run
 from exprun.data.dataset import load
 from exprun.export import card
 from exprun.interface import Interface
+from exprun.records import Run
+from exprun.records import find_run as find
+from exprun.run_folder import RunFolder
 from tiny import TINY, config, tiny
 
 WORDS = ["model.layers=[{conv: 8},{pool: max},{conv: 16},{pool: max},flatten]", "data.size=16", "trainer.epochs=4"]
@@ -79,7 +80,7 @@ def test_the_card_tells_use_figures_and_settings(place):
 def test_text_on_the_card_is_no_markup(place):
     run = find("digits")
     run.config["model.name"] = "<script>alert(1)</script> | `x`"
-    text = card(run, Interface.read(run.folder))
+    text = card(run, Interface.read(RunFolder(run.folder)))
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
 
@@ -191,7 +192,7 @@ def test_mistakes_are_said_in_a_sentence(place, capsys, words, code, sentence):
 
 
 def test_the_interface_of_a_run_is_that_of_its_images(place):
-    found = Interface.read(place / "outputs" / "runs" / "digits")
+    found = Interface.read(RunFolder(place / "outputs" / "runs" / "digits"))
     assert found.classes == [str(digit) for digit in range(10)]
     assert found.image == (16, 16, 1)
     assert found.scaling.scale.shape == (1,)
@@ -224,7 +225,7 @@ def start(*words):
     [
         (lambda: cli.main(["export", "code", "--trust"]), "outputs/runs/code was trained with other code of mine:net"),
         (lambda: cli.main(["predict", "code", ".", "--trust"]), "was trained with other code of mine:net"),
-        (lambda: start("run_dir=outputs/runs/code", "trainer.resume=true", "trainer.epochs=2"), "to go on"),
+        (lambda: start("run_dir=outputs/runs/code", "trainer.resume=true", "trainer.epochs=2"), "to resume"),
         (lambda: start("model.weights=outputs/runs/code"), "model.weights=outputs/runs/code was trained with other"),
     ],
     ids=["export", "predict", "resume", "model.weights"],
@@ -264,7 +265,7 @@ def test_a_sweep_trains_anew_what_other_code_made(trained, tmp_path, capsys, mon
     file.write_text(json.dumps(json.loads(file.read_text()) | {"builder_code": "0123456789ab"}))
     capsys.readouterr()
     assert cli.main(words) == 0
-    assert "anew, for the code of mine:net has changed" in (said := capsys.readouterr().out)
+    assert "trained again: the code of mine:net has changed" in (said := capsys.readouterr().out)
     assert "1 trained, 1 kept" in said
 
 

@@ -70,10 +70,10 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_that_names_what_is_there(
 
 def test_a_log_is_named_only_where_there_is_one(monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr("exprun.runner.clear", lambda _: 1 / 0)
+        patch.setattr("exprun.run_folder.RunFolder.clear", lambda _: 1 / 0)
         assert cli.main([*SMALLEST, "run_dir=here"]) == 1
     assert capsys.readouterr().err == "exprun: ZeroDivisionError: division by zero\n"
-    monkeypatch.setattr("exprun.runner.fit", lambda *_: 1 / 0)
+    monkeypatch.setattr("exprun.assembly.fit", lambda *_: 1 / 0)
     assert cli.main([*SMALLEST, "run_dir=there"]) == 1
     assert "there/run.log)" in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ import pytest
 
 from exprun import RunResult, cli, run
 from exprun.config.errors import ConfigError, DataError, RunError
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 from tiny import TINY, checkpoint, same, tiny
 
 EXACT = ["trainer.deterministic=true", "augment=cifar", "schedule=constant"]
@@ -43,7 +43,7 @@ def test_the_test_set_is_measured_at_the_weights_that_validation_chose():
     result = tiny("run_dir=out", "trainer.epochs=3", "optim.learning_rate=0.03")
     again = tiny("run_dir=again", "trainer.epochs=3", "optim.learning_rate=0.03", "trainer.select=val/loss")
     for run_ in (result, again):
-        rows = [row for row in read(run_.run_dir / "metrics.jsonl") if "test/loss" in row["metrics"]]
+        rows = [row for row in RunFolder(run_.run_dir).read_journal() if "test/loss" in row["metrics"]]
         assert len(rows) == 1
         best_step = next(r["step"] for r in run_.history if r["epoch"] == run_.metrics["val/best_epoch"])
         assert rows[0]["step"] == best_step
@@ -77,7 +77,7 @@ def test_a_run_stopped_within_an_epoch_resumes_there(whole):
 def test_resuming_repeats_no_line_of_the_journal(whole):
     tiny(*EXACT, "trainer.epochs=2", "run_dir=part", "trainer.log_every=1")
     resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true", "trainer.log_every=1")
-    steps = [row["step"] for row in read(resumed.run_dir / "metrics.jsonl") if "train/batch_loss" in row["metrics"]]
+    steps = [row["step"] for row in RunFolder(resumed.run_dir).read_journal() if "train/batch_loss" in row["metrics"]]
     assert steps == list(range(1, 31))
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, capsys):
     assert "is damaged and cannot be read" in capsys.readouterr().out
     assert same(checkpoint(resumed), checkpoint(whole))
     assert resumed.history == whole.history
-    measured = [row["step"] for row in read(resumed.run_dir / "metrics.jsonl") if "val/loss" in row["metrics"]]
+    measured = [row["step"] for row in RunFolder(resumed.run_dir).read_journal() if "val/loss" in row["metrics"]]
     assert measured == [10, 20, 30]
 
 
@@ -207,7 +207,7 @@ def test_a_plateau_reduces_the_rate():
         "schedule=plateau", "schedule.patience=0", "schedule.min_delta=100.0", "trainer.epochs=3", "run_dir=out",
         "trainer.log_every=10",
     )  # fmt: skip
-    rows = [row["metrics"] for row in read(result.run_dir / "metrics.jsonl")]
+    rows = [row["metrics"] for row in RunFolder(result.run_dir).read_journal()]
     rates = [row["optim/learning_rate"] for row in rows if "optim/learning_rate" in row]
     assert rates == pytest.approx([0.01, 0.01, 0.001])
 
@@ -319,7 +319,7 @@ def test_a_run_extended_and_killed_is_not_taken_for_complete(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("exprun.runner._Story.tell", die)
+        patch.setattr("exprun.runner._tell", die)
         with pytest.raises(KeyboardInterrupt):
             tiny("run_dir=out", "trainer.epochs=3", "trainer.resume=true")
     resumed = tiny("run_dir=out", "trainer.epochs=3", "trainer.resume=true")
@@ -337,7 +337,7 @@ def test_without_a_checkpoint_resuming_starts_afresh():
     failed = tiny("run_dir=out", "optim.learning_rate=1000", "norm=none", "input=raw", "trainer.log_every=1")
     assert failed.status == "FAILED"
     again = tiny("run_dir=out", "trainer.resume=true", "trainer.log_every=1")
-    rows = [row["metrics"] for row in read(again.run_dir / "metrics.jsonl")]
+    rows = [row["metrics"] for row in RunFolder(again.run_dir).read_journal()]
     assert max(row["train/batch_loss"] for row in rows if "train/batch_loss" in row) < 100
 
 
@@ -348,7 +348,7 @@ def test_a_run_that_was_to_stop_early_stops_when_it_is_resumed(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("exprun.trainer.loop.Loop._final", die)
+        patch.setattr("exprun.trainer.loop.Loop._finish", die)
         with pytest.raises(KeyboardInterrupt):
             tiny(*plain)
     resumed = tiny(*plain, "trainer.resume=true")
@@ -385,7 +385,7 @@ def test_nan_that_a_fused_relu_hides_from_the_loss_ends_the_run(norm, monkeypatc
     monkeypatch.setattr(Step, "train", spoil)
     blamed = "the first tensor that is not finite is the weight conv2/kernel"
     result = tiny(f"norm={norm}", "run_dir=out", "trainer.max_steps=1")
-    assert (result.status, result.reason) == ("FAILED", f"not finite: weights behind step 1; {blamed}")
+    assert (result.status, result.reason) == ("FAILED", f"not finite: weights after step 1; {blamed}")
     result = tiny(f"norm={norm}", "run_dir=other")
     assert result.status == "FAILED"
     # Whether the kernel hides it depends on the processor: with AVX512 it does, with AVX2 the loss is NaN.

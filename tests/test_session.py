@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exprun import Session, run
+from exprun import Session, garbage, run, run_doctor
 from exprun.input import Scaling
 from exprun.trainer.device import Device
 from exprun.trainer.step import Preprocessing, Step, structure
@@ -109,8 +109,10 @@ def test_a_first_layer_that_whitens_changes_the_structure_for_its_rate_is_0():
     assert key_of(layers, "init=he_normal", shape=shape) == key_of(layers, "init=dirac", shape=shape)
 
 
-def test_a_network_that_tells_of_other_settings_is_never_shared():
-    assert key_of("fault=bypass_preprocessing") is None
+def test_a_network_whose_layers_depend_on_other_settings_is_never_shared():
+    session = Session()
+    run([*TINY, "fault=bypass_preprocessing", "trainer.max_steps=1"], session)
+    assert not session.steps
 
 
 @pytest.mark.parametrize(
@@ -150,11 +152,11 @@ def test_a_step_that_is_let_go_of_is_freed_though_the_process_has_settled():
     session = Session()
     session.steps["first"] = Cyclic()
     first = weakref.ref(session.steps["first"])
-    session.settle()
+    garbage.freeze()
     assert gc.get_freeze_count() > 0
-    session.keep_step("first")
+    session.evict_other_steps("first")
     assert first() is not None
-    session.keep_step("second")
+    session.evict_other_steps("second")
     assert first() is None
     assert gc.get_freeze_count() == 0
 
@@ -174,9 +176,9 @@ def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(mon
     gc.disable()
     try:
         for seed in range(3):
-            session.settle()
+            garbage.freeze()
             run([*words, f"seed={seed}"], session)
-        session.settle()
+        garbage.freeze()
         alive = [model() is not None for model in models]
     finally:
         gc.enable()
@@ -239,15 +241,15 @@ def test_a_step_that_was_looked_at_is_let_go_of():
     session = Session()
     run([*TINY, "doctor=watch", "trainer.max_steps=1"], session)
     gone = weakref.ref(next(iter(session.steps.values())))
-    session.keep_step(None)
+    session.evict_other_steps(None)
     assert gone() is None
 
 
 def test_a_set_that_was_looked_at_is_let_go_of_before_the_next_is_loaded(monkeypatch):
     session = Session()
     first = session.dataset(config())
-    session.once(first, "", list)
+    run_doctor._once(first, "", list)
     gone = weakref.ref(first)
     del first
-    monkeypatch.setattr("exprun.runner.load", lambda _: gone())
+    monkeypatch.setattr("exprun.session.load", lambda _: gone())
     assert session.dataset(config("data.limit=300")) is None

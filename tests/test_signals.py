@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exprun.tracking.store import note_of
+from exprun.run_folder import RunFolder
 from reliability.common import plain_signals
 
 WORDS = [sys.executable, "-m", "exprun", "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400"]
@@ -19,7 +19,7 @@ WORDS = [sys.executable, "-m", "exprun", "trainer.epochs=500", "run_dir=out", "p
 
 def statuses() -> list[tuple[str]]:
     """Of the runs in MLflow; what has not arrived in the short time after a signal is delivered first, as promised."""
-    if not note_of(Path("out"))["delivered"]:
+    if not RunFolder(Path("out")).read_tracking()["delivered"]:
         subprocess.run([sys.executable, "-m", "exprun", "sync", "out"], check=True)
     with contextlib.closing(sqlite3.connect("outputs/mlflow.db")) as store:
         return store.execute("select status from runs").fetchall()

@@ -36,7 +36,7 @@ def config(*overrides: str) -> Config:
 
 
 def kept(settings: Config) -> tuple[RunResult, Any]:
-    """A run without its pictures, and its `Loop` as training left it: the images, the compiled step, the model."""
+    """A run without its plots, and its `Loop` as training left it: the images, the compiled step, the model."""
     from exprun.trainer.loop import Loop
 
     loops, train = [], Loop.train
@@ -47,7 +47,7 @@ def kept(settings: Config) -> tuple[RunResult, Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "train", keep)
-        patch.setattr("exprun.runner._Story._write_artifacts", lambda *_: None)
+        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
         result = run(settings, Session(SESSION.datasets))  # a step of its own, whose weights stay as they are
     return result, loops[0]
 

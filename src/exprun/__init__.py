@@ -8,7 +8,8 @@ __all__ = ["RunResult", "Session", "__version__", "run"]
 
 if TYPE_CHECKING:
     from exprun.run_folder import RunResult
-    from exprun.runner import Session, run
+    from exprun.runner import run
+    from exprun.session import Session
 
 
 def __getattr__(name: str) -> Any:

@@ -1,81 +1,151 @@
-"""From a config and its images to a network with a compiled step, for whoever trains it or looks at it."""
+"""From a config to images, scaling, network and compiled step; this module alone knows what the injected fault changes.
+
+Whoever trains a network, looks at it or exports it gets it from here: `run`, `check` and `export`.
+"""
 
 import contextlib
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exprun import backend
+from exprun import backend, fault
+from exprun.config.checks import check_shape
+from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
-from exprun.fault import inject, injected, injected_evaluation, losses_of
 from exprun.input import Scaling, fit
+from exprun.interface import Interface
+from exprun.session import Session
 
 if TYPE_CHECKING:
-    from exprun.runner import Session
+    from exprun.model.build import Built
     from exprun.trainer.step import Step
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What is trained.
+    """Everything that a run trains with, as the injected fault makes it.
 
     Args:
-        config: of the run, as a bug that was put in makes it.
+        config: the config of the run, changed by the fault.
+        dataset: the images and their splits.
+        scaling: the scaling of training images.
         step: the network with its compiled training and evaluation.
-        scaling: of training images.
         loaded: names of the layers that `model.weights` filled.
     """
 
     config: Config
-    step: "Step"
+    dataset: Dataset
     scaling: Scaling
+    step: "Step"
     loaded: list[str]
 
 
-def assemble(config: Config, dataset: Dataset, scaling: Scaling, session: "Session") -> Assembly:
-    """Build a network and its step, or take the step of an earlier run of the same structure.
+def assemble(config: Config, session: Session) -> Assembly:
+    """Load the images, fit their scaling, build the network and its step, or reuse the step of an earlier run.
 
     Args:
-        config: of the run, as its author meant it.
-        dataset: its images.
-        scaling: of the pixels, as its author meant it.
-        session: keeps compiled steps.
+        config: the config of the run, as its author meant it.
+        session: keeps the loaded data set and the compiled step.
+
+    Raises:
+        DataError: the data is missing, damaged or does not fit the network.
+        RunError: the network cannot be built.
     """
+    dataset = session.dataset(config)
+    height, width, channels = dataset.image_shape
+    try:
+        check_shape(config, (height, width), channels)
+    except ConfigError as error:  # known only now that the data has been read
+        raise DataError(str(error)) from None
+    dataset = fault.injected_dataset(config, dataset)
+    meant = fit(config.input, dataset.train)
+
     _prepare_process(config)
 
-    from exprun.model import build
     from exprun.optim import make_optimizer
     from exprun.trainer import device as devices
     from exprun.trainer.step import Preprocessing, Step, structure
 
-    trained = injected(config)
-    used = scaling if trained.input == config.input else fit(trained.input, dataset.train)
-    preprocessing = Preprocessing(used, injected_evaluation(config, used))
+    trained = fault.injected(config)
+    scaling = meant if trained.input == config.input else fit(trained.input, dataset.train)
+    preprocessing = Preprocessing(scaling, fault.injected_evaluation(config, scaling))
     device = devices.choose(config.trainer)
-    shape, weights = used.shape(dataset.image_shape), dataset.class_weights
+    shape, weights = scaling.shape(dataset.image_shape), dataset.class_weights
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
-    session.keep_step(key)
-    _begin(config.seed, device.precision, anew=key not in session.steps)
+    key = None if fault.adds_layers(config) else key  # layers that depend on settings beyond those of the structure
+    session.evict_other_steps(key)
+    _reset_keras(config.seed, device.precision, clear=key not in session.steps)
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-        images = partial(_network_inputs, dataset, used)
-        built = build(trained, shape, len(dataset.classes), images)
-        built.model = inject(config, built.model, scaling)
+        built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), meant)
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
-        make = partial(Step, trained, built.model, optimizer, preprocessing, losses_of(config), device, weights)
+        losses = fault.losses_of(config)
+        make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
         step = session.step(key, make)
         if step.model is not built.model:
             step.restart(trained, built.model, optimizer)
-    return Assembly(trained, step, used, built.loaded)
+    return Assembly(trained, dataset, scaling, step, built.loaded)
+
+
+def trained_network(config: Config, interface: Interface, weights: Path) -> Any:
+    """The network of a run, in float32, with the weights of a checkpoint: scaled pixels to logits.
+
+    Args:
+        config: the config of the run.
+        interface: what the network takes and returns.
+        weights: the checkpoint.
+
+    Raises:
+        RunError: the checkpoint does not fit the network.
+    """
+    backend.load()
+    import keras
+
+    from exprun.model.weights import load_weights
+
+    keras.utils.clear_session()  # Keras numbers layers without a name, and checkpoints know them by these numbers
+    keras.mixed_precision.set_dtype_policy("float32")
+    shape = interface.scaling.shape(interface.image)
+    noise = lambda: np.random.default_rng(0).normal(size=(256, *shape)).astype(np.float32)  # noqa: E731
+    model = _network(config, shape, len(interface.classes), noise, interface.scaling).model
+    filled = load_weights(model, weights)
+    if missing := [layer.name for layer in model.layers if layer.weights and layer.name not in filled]:
+        raise RunError(f"{weights} has no weights for {', '.join(missing[:3])}.")
+    return model
+
+
+def _network(
+    config: Config,
+    shape: tuple[int, int, int],
+    classes: int,
+    images: Callable[[], np.ndarray],
+    meant: Scaling,
+) -> "Built":
+    """Build the network, with the injected fault.
+
+    Args:
+        config: the config of the run, as its author meant it.
+        shape: height, width and channels that the network takes.
+        classes: the number of logits.
+        images: gives images as the network takes them, for initialisers that look at data.
+        meant: the scaling of the pixels, as the author of the config meant it.
+    """
+    from exprun.model import build
+
+    built = build(fault.injected(config), shape, classes, images)
+    built.model = fault.inject(config, built.model, meant)
+    return built
 
 
 def _prepare_process(config: Config) -> None:
-    """Import TensorFlow, and set what it sets once a process."""
+    """Import TensorFlow, and set what it sets once per process."""
     backend.load(config.trainer.deterministic)
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
@@ -90,23 +160,23 @@ def _prepare_process(config: Config) -> None:
         disable_op_determinism()  # an earlier run of this process may have switched it on
 
 
-def _begin(seed: int, precision: str, anew: bool) -> None:
-    """Give Keras the names, seed and precision of a run, as in a process of its own.
+def _reset_keras(seed: int, precision: str, clear: bool) -> None:
+    """Reset Keras's names, seed and precision as in a fresh process.
 
     Args:
-        seed: of what is random in Keras.
-        precision: name of the dtype policy.
-        anew: whether another step is to be compiled; else the kernels of the one before are kept, which both
-            `clear_session` and `set_random_seed` throw away: to make them again takes longer than many a step.
+        seed: the seed of everything random in Keras.
+        precision: the name of the dtype policy.
+        clear: whether another step will be compiled. Otherwise the kernels of the step before are kept, which both
+            `clear_session` and `set_random_seed` drop: making them again takes longer than many a step.
     """
     import keras
     from keras.src.backend.common import global_state
     from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
 
-    if anew:
+    if clear:
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
-    else:  # nothing that such a step draws comes from TensorFlow's own seed
+    else:  # nothing that a shared step draws comes from TensorFlow's own seed
         global_state.GLOBAL_STATE_TRACKER = threading.local()
         global_state.set_global_attribute(GLOBAL_RANDOM_SEED, seed)
         random.seed(seed)
@@ -117,6 +187,6 @@ def _begin(seed: int, precision: str, anew: bool) -> None:
 def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
     """Up to 5,000 training images as the network takes them, float32, (images, height, width, channels)."""
     train = dataset.train
-    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # of all classes
+    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # spread over all classes
     pixels = train.images[rows].astype(np.float32)
     return np.asarray(scaling(scaling.cropped(pixels)))

@@ -8,7 +8,7 @@ from exprun.config.schema import Config
 
 if TYPE_CHECKING:
     from exprun.doctor.finding import Finding
-    from exprun.runner import Session
+    from exprun.session import Session
 
 DRAWN = 3  # images of each person, at least one of them to train on
 
@@ -26,20 +26,16 @@ def examine(config: Config, session: "Session", report: Callable[[str], None] = 
         RunError: the network cannot be built.
     """
     from exprun.assembly import assemble
-    from exprun.fault import injected_dataset
-    from exprun.input import fit
 
-    images = config.data.images_per_person  # of a set that is drawn: a few of each are enough to look at
-    fewer = images is not None and images > DRAWN
+    drawn = config.data.images_per_person  # of a data set that is drawn, a few images of each person are enough
+    fewer = drawn is not None and drawn > DRAWN
     if fewer:
         config = replace(config, data=replace(config.data, images_per_person=DRAWN))
-    dataset = injected_dataset(config, session.dataset(config))
-    for line in () if fewer else dataset.remarks():  # with fewer images the splits are others
+    for line in () if fewer else session.dataset(config).remarks():  # with fewer images the splits are others
         report(line)
-    scaling = fit(config.input, dataset.train)
-    assembly = assemble(config, dataset, scaling, session)
+    assembly = assemble(config, session)
 
-    from exprun.doctor.run import examined
+    from exprun.run_doctor import examined
 
-    whole = len(dataset.train) * max(1.0, (images or 0) / DRAWN)
-    return examined(config, dataset, assembly, int(whole))
+    images = len(assembly.dataset.train) * max(1.0, (drawn or 0) / DRAWN)
+    return examined(config, assembly, int(images))

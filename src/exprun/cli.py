@@ -173,31 +173,49 @@ def _run_mode(multirun: bool) -> Any:
 
 def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
     """Check every run, and start them."""
-    from exprun.config.compose import forced
-    from exprun.run_folder import preflight
-    from exprun.sweep.job import job
-    from exprun.sweep.plan import check_grid
-
-    options = {"--config-dir": args.config_dir, "--config-name": args.config_name}
-    given = [word for option, value in options.items() if value for word in (option, value)]
-    given_keys = {o.split("=")[0] for o in args.overrides}
+    values = {"--config-dir": args.config_dir, "--config-name": args.config_name}
+    options = [word for option, value in values.items() if value for word in (option, value)]
     overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
-    own = [word for word in HYDRA if word.split("=")[0] not in given_keys]
     if strange := set(args.overrides) - {*overrides, "hydra.mode=RUN", "hydra.mode=MULTIRUN"}:
         raise ConfigError(f"{strange.pop()} is not known; hydra.mode is RUN or MULTIRUN.")
     if args.multirun or "hydra.mode=MULTIRUN" in args.overrides:
-        return _sweep(composer, hydra, overrides, own, shlex.join(given))
-    config = composer.config(args.overrides)
+        return _sweep(composer, hydra, overrides, shlex.join(options))
+    return _run(composer, hydra, overrides, options)
+
+
+def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) -> int:
+    """Compose and check a single run, and train it as Hydra runs a job: with its callbacks and `hydra.job.env_set`."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.utils import run_job
+    from hydra.types import HydraContext
+
+    from exprun.attempt import attempt
+    from exprun.preflight import preflight
+    from exprun.sweep.plan import check_grid
+
+    config, composed = composer.run(overrides)
     check_grid(config, "there is one: add -m for several")
     if config.sweep.prune != "none":
         raise ConfigError("sweep.prune compares runs of a sweep, but there is one run: add -m for several.")
     preflight(config)
-    os.environ["EXPRUN_OPTIONS"] = shlex.join(given)  # for the record of the run
-    run = hydra.run(composer.config_name, job, [*forced(overrides), *own, f"hydra.mode={_run_mode(False).name}"])
-    return 0 if run.return_value.finished else 1
+    given = [str(text).lstrip("+") for text in composed.hydra.overrides.task]
+    command = shlex.join(["python", "-m", "exprun", *options, *given])
+    callbacks = Callbacks(composed)
+    callbacks.on_run_start(config=composed, config_name=composer.config_name)
+    done = run_job(
+        task_function=lambda _: attempt(config, command),
+        config=composed,
+        job_dir_key="hydra.run.dir",
+        job_subdir_key=None,
+        hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
+        configure_logging=False,
+    )
+    callbacks.on_run_end(config=composed, config_name=composer.config_name, job_return=done)
+    return 0 if done.return_value.finished else 1
 
 
-def _sweep(composer: Any, hydra: Any, overrides: list[str], own: list[str], options: str) -> int:
+def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int:
+    """Compose and check the runs of a sweep, and start them."""
     from exprun.sweep import plan
     from exprun.sweep.folder import check_run
     from exprun.sweep.launch import sweep
@@ -211,6 +229,8 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], own: list[str], opti
         )
     for config in configs:
         check_run(config, Path(config.run_dir), searched=planned is None)
+    given_keys = {text.split("=")[0] for text in overrides}
+    own = [word for word in HYDRA if word.split("=")[0] not in given_keys]
     return sweep(composer, hydra, planned, configs[0], overrides, own, options)
 
 

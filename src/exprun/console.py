@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
@@ -14,6 +14,9 @@ from rich.table import Table
 
 from exprun.config.schema import Config
 from exprun.trainer.events import Diagnosed, EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
+
+if TYPE_CHECKING:
+    from exprun.data import Dataset
 
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; below it the bar goes with epoch and loss alone
@@ -171,6 +174,27 @@ class Console:
         out = self.progress.console if self.progress else self.out
         out.print(table)
         out.print(f"  for TensorBoard: {event.folder}", markup=False, highlight=False, soft_wrap=True)
+
+    def describe(self, dataset: "Dataset", seconds: float) -> None:
+        """Print the splits of a data set, and log the files that were left out of it.
+
+        Args:
+            dataset: the data set of the run.
+            seconds: the time it took to load.
+        """
+        for line in dataset.remarks():
+            self.warn(line)
+        for path, reason in dataset.left_out:
+            log.warning("left out %s: %s", path, reason)
+        for line in dataset.skipped:
+            log.warning("skipped %s", line)
+        height, width, channels = dataset.image_shape
+        splits = [(dataset.train, "training"), (dataset.val, "validation"), (dataset.test, "test")]
+        counts = ", ".join(f"{len(split):,} {name}" for split, name in splits if split is not None)
+        self.say(
+            f"{self.name}: {counts} images of {height}×{width}×{channels}, {len(dataset.classes)} classes, "
+            f"ready in {seconds:.1f} s"
+        )
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
         """The table at the end of a run.

@@ -5,16 +5,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from exprun import backend
-from exprun.compare.query import Run, shown
+from exprun.assembly import trained_network
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.interface import Interface, of_pixels
-from exprun.run_folder import read_config
-from exprun.tracking.source import has_other_code
+from exprun.records import Run, shown
+from exprun.run_folder import RunFolder
 
 MODEL, CARD = "model.keras", "README.md"
 
@@ -43,7 +40,7 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
     """
     composer = Composer()
     composer.check_overrides(overrides)
-    plain = settings(read_config(run.folder))
+    plain = settings(RunFolder(run.folder).read_config())
     for override in composer.parse(overrides):
         key = override.key_or_group
         if key in (*GROUPS, "experiment") or override.is_sweep_override():
@@ -71,37 +68,19 @@ def network(run: Run) -> tuple[Any, Interface]:
         ConfigError: its config cannot be read, or its network was made by other code.
         RunError: it has no checkpoint, or one that does not fit.
     """
-    interface = Interface.read(run.folder)
-    weights = run.folder / "checkpoints" / "best.npz"
+    interface = Interface.read(RunFolder(run.folder))
+    folder = RunFolder(run.folder)
+    weights = folder.checkpoint("best")
     if not weights.exists():
         raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained without (trainer.checkpoint=false).")
-    config = read_config(run.folder)
-    if config.model.builder is not None and has_other_code(config.model.builder, run.folder):
+    config = folder.read_config()
+    if config.model.builder is not None and folder.has_other_code(config.model.builder):
         raise ConfigError(
             f"{run.name} was trained with other code of {config.model.builder}: put that code back, or train it anew."
         )
     # All weights come from the checkpoint.
     config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
-    return of_pixels(_built(config, interface, weights), interface.scaling, interface.image), interface
-
-
-def _built(config: Config, interface: Interface, weights: Path) -> Any:
-    backend.load()
-    import keras
-
-    from exprun.fault import inject, injected
-    from exprun.model import build
-    from exprun.model.weights import load_weights
-
-    keras.utils.clear_session()  # Keras numbers layers without a name, and the checkpoint knows them by these numbers
-    keras.mixed_precision.set_dtype_policy("float32")
-    shape = interface.scaling.shape(interface.image)
-    noise = lambda: np.random.default_rng(0).normal(size=(256, *shape)).astype(np.float32)  # noqa: E731
-    model = inject(config, build(injected(config), shape, len(interface.classes), noise).model, interface.scaling)
-    filled = load_weights(model, weights)
-    if missing := [layer.name for layer in model.layers if layer.weights and layer.name not in filled]:
-        raise RunError(f"{weights} has no weights for {', '.join(missing[:3])}.")
-    return model
+    return of_pixels(trained_network(config, interface, weights), interface.scaling, interface.image), interface
 
 
 def export(run: Run, folder: Path) -> list[Path]:

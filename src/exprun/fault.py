@@ -31,6 +31,11 @@ def injected(config: Config) -> Config:
     return config
 
 
+def adds_layers(config: Config) -> bool:
+    """Whether the fault adds layers to the network that depend on the groups `input` and `augment`."""
+    return config.fault.name == "bypass_preprocessing"
+
+
 def _linear(layer: Any) -> Any:
     """A layer of a model's list without its own activation, and without those of the layers in it."""
     if not isinstance(layer, dict):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -42,6 +43,12 @@ def flush_to_disk(file: IO[Any]) -> None:
     except OSError as error:
         if error.errno not in NOT_SUPPORTED:
             raise
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _umask() -> int:

@@ -10,11 +10,10 @@ import numpy as np
 from exprun.config.errors import RunError
 from exprun.files import write_whole
 from exprun.input import Scaling
+from exprun.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from exprun.data import Dataset
-
-FILE = "network.json"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Interface:
         """Of a network that is trained on these images."""
         return cls(dataset.classes, dataset.image_shape, scaling)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: RunFolder) -> None:
         """Write `network.json` into the folder of a run."""
         scaling = {
             "scale": self.scaling.scale.tolist(),
@@ -46,17 +45,17 @@ class Interface:
             "crop": self.scaling.crop,
         }
         found = {"classes": self.classes, "image": list(self.image), "scaling": scaling}
-        write_whole(folder / FILE, json.dumps(found, indent=1, ensure_ascii=False))
+        write_whole(folder.network, json.dumps(found, indent=1, ensure_ascii=False))
 
     @classmethod
-    def read(cls, folder: Path) -> "Interface":
+    def read(cls, folder: RunFolder) -> "Interface":
         """Of the run in a folder.
 
         Raises:
             RunError: it has none, or one that cannot be read.
         """
         try:
-            found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            found = json.loads(folder.network.read_text(encoding="utf-8"))
             height, width, channels = map(int, found["image"])
             scale, offset = (np.asarray(found["scaling"].pop(key), np.float32) for key in ("scale", "offset"))
             if not scale.shape == offset.shape == (channels,):
@@ -67,9 +66,11 @@ class Interface:
                 Scaling(scale, offset, **found["scaling"]),
             )
         except FileNotFoundError:
-            raise RunError(f"{folder} has no {FILE}: the run ended before its network was built.") from None
+            raise RunError(
+                f"{folder.path} has no {folder.network.name}: the run ended before its network was built."
+            ) from None
         except (OSError, ValueError, KeyError, TypeError):
-            raise RunError(f"{folder / FILE} is damaged.") from None
+            raise RunError(f"{folder.network} is damaged.") from None
 
 
 def save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> None:

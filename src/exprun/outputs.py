@@ -13,13 +13,15 @@ from pathlib import Path
 
 from exprun.config.errors import ConfigError
 from exprun.files import write_whole
-from exprun.tracking.store import ARTIFACTS, OUTPUTS, REPLACED
+from exprun.run_folder import CONFIG
 
-LAST = "last"  # stands for the run that was started last; for comparisons, the sweep
+OUTPUTS = Path("outputs")  # below the current folder: everything that runs write, the MLflow store included
+STORE, ARTIFACTS = "mlflow.db", "mlartifacts"  # the MLflow store, and the folder next to it with the runs' files
+LAST = "last"  # on the command line: the run that was started most recently; for comparisons, the sweep
 POINTER = ".elsewhere"
-CONFIG, SWEEP = "config.yaml", "sweep.json"  # what makes a folder one of a run, of a sweep
-STORE = "mlflow.db"  # beside it lie MLflow's copies of configs
-ANEW = re.compile(r".+_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # a run in the folder `replaced`
+SWEEP = "sweep.json"  # makes a folder a sweep's
+REPLACED = "replaced"  # folder inside a sweep's folder, of runs that were trained again
+REPLACED_RUN = re.compile(r".+_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # name of a run's folder in it
 
 
 def runs_below(place: Path) -> list[Path]:
@@ -157,7 +159,9 @@ def _may_hold_runs(place: Path, folder: str, files: Sequence[str]) -> bool:
         return False
     if CONFIG in files:  # of a run, whose workers on other machines belong to it
         return folder != "checkpoints" and not folder.startswith("worker-")
-    return not (folder == ARTIFACTS and STORE in files) and not (place.name == REPLACED and ANEW.fullmatch(folder))
+    return not (folder == ARTIFACTS and STORE in files) and not (
+        place.name == REPLACED and REPLACED_RUN.fullmatch(folder)
+    )
 
 
 def _natural(folder: Path) -> tuple[tuple[int, str], ...]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exprun.compare.query import Run
 from exprun.config.errors import ConfigError
 from exprun.config.paths import user_path
 from exprun.data.decode import UnreadableImage, decode_image
 from exprun.data.folder import find_images, summary
 from exprun.data.pool import LeftOut
 from exprun.export import network
+from exprun.records import Run
 
 BATCH = 64
 

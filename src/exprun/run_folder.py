@@ -1,57 +1,46 @@
-"""The folder of a run: which one, whether it can be used, and what an earlier start has left in it."""
+"""The folder of a run: the names of its files, who reads and writes them, its status and its lock.
+
+Nothing here imports TensorFlow, MLflow or Hydra until a config is read as a `Config`.
+"""
 
 import contextlib
 import json
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from exprun import metrics as names
+from exprun.config.builder import code_digest
 from exprun.config.errors import ConfigError, RunError, one_line, say, without_password
-from exprun.config.paths import user_path
+from exprun.config.paths import SQLITE, sqlite_path, user_path
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.config.versions import known_settings
-from exprun.config.weights import find_weights
 from exprun.files import PART, write_whole
 from exprun.locks import file_lock
-from exprun.tracking.accepted import check_tracking
-from exprun.tracking.source import has_other_code, read_environment
-from exprun.tracking.store import NOTE, note_of
 from exprun.version import __version__
 
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is
-UNNAMED = re.compile(r"outputs/runs/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # where a run goes that was given no run_dir
-COMPLETE = "complete already"  # the reason of a run that had nothing left to do
-OWN_FILES = frozenset({"config.yaml", "result.json", "run.log", ".lock"})  # what makes a folder a run's
-LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
-# What a run of a sweep may do otherwise when the sweep is repeated.
-FREE_IN_SWEEPS = {
-    ("run_dir",),
-    ("progress",),
-    ("trainer", "resume"),
-    ("trainer", "log_every"),
-    ("tracking",),
-    ("sweep",),
-    ("data", "cache"),
-}
-FREE_ON_RESUME = FREE_IN_SWEEPS | {("trainer", key) for key in LIMITS}  # what a resumed run may
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is installed
+CONFIG = "config.yaml"  # makes a folder a run's
+CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
+STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run gave.
+    """How a run ended.
 
     Args:
         status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: why it ended where it did; empty where all epochs were done.
-        metrics: final figures by the names they have in MLflow. `val/best_*` are those at the weights that
-            validation chose, `test/*` were measured once, at the same weights.
-        history: figures of each epoch.
-        run_dir: its folder.
+        reason: why the run ended before its last epoch; empty if it did all epochs.
+        metrics: final metrics by their names in MLflow. `val/best_*` are those of the weights that validation selected;
+            `test/*` were measured once, at the same weights.
+        history: metrics of each epoch.
+        run_dir: the run's folder.
     """
 
     status: str
@@ -61,103 +50,364 @@ class RunResult:
     run_dir: Path
 
 
-class TakenError(RunError):
-    """Another process is at this run."""
+class RunLockedError(RunError):
+    """Another process is training in the folder of this run."""
 
 
-class OtherConfigError(ConfigError):
-    """The run in a folder was trained with another config, so it cannot go on."""
+class UnreadableResultError(ValueError):
+    """`result.json` is damaged."""
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in the same folder."""
-    with contextlib.ExitStack() as stack:
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, config: Config) -> "RunFolder":
+        """The folder that a config names, absolute; each worker but the first has a folder of its own inside it."""
+        folder = user_path(config.run_dir, f"run_dir={config.run_dir}").absolute()
+        index = worker_index(config)
+        return cls(folder / f"worker-{index}" if index else folder)
+
+    # Names of files -----------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Path:
+        """The composed config, which makes a folder a run's."""
+        return self.path / CONFIG
+
+    @property
+    def result(self) -> Path:
+        """Status, reason and metrics at the end."""
+        return self.path / "result.json"
+
+    @property
+    def journal(self) -> Path:
+        """Metrics while the run goes on: one line of JSON per set of metrics."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def findings(self) -> Path:
+        """What the doctor found."""
+        return self.path / "findings.json"
+
+    @property
+    def environment(self) -> Path:
+        """Code, versions, device and data of the run."""
+        return self.path / "environment.json"
+
+    @property
+    def tracking(self) -> Path:
+        """Where the run is logged in MLflow, and whether all of it has arrived."""
+        return self.path / "tracking.json"
+
+    @property
+    def network(self) -> Path:
+        """What the network takes and returns."""
+        return self.path / "network.json"
+
+    @property
+    def log(self) -> Path:
+        """Log records of Python and of native libraries."""
+        return self.path / "run.log"
+
+    @property
+    def summary(self) -> Path:
+        """Keras's table of layers."""
+        return self.path / "model.txt"
+
+    @property
+    def keras_model(self) -> Path:
+        """The trained model, where `tracking.model=keras` asks for it."""
+        return self.path / "model.keras"
+
+    @property
+    def profile(self) -> Path:
+        """The folder of `trainer.profile`."""
+        return self.path / "profile"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of all checkpoints."""
+        return self.path / "checkpoints"
+
+    def checkpoint(self, name: str) -> Path:
+        """A checkpoint by its name: `best` or `last`."""
+        return self.checkpoints / f"{name}.npz"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the process which trains in the folder has locked."""
+        return self.path / ".lock"
+
+    # What is there ------------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return self.config.exists()
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether there is a checkpoint to resume from."""
+        return self.checkpoint("last").exists()
+
+    @property
+    def status(self) -> str:
+        """`FINISHED`, `FAILED` or `KILLED`; `STARTED` without a readable result, empty without a run."""
+        if not self.exists:
+            return ""
+        return str(_read_json(self.result, {}).get("status", STARTED))
+
+    def holds_run_or_nothing(self) -> bool:
+        """Whether the folder is empty or a run's, so that a run may write to it."""
+        found = {name for name in os.listdir(self.path) if not name.startswith("worker-")}
+        return not found or bool(found & {file.name for file in (self.config, self.result, self.log, self.lock)})
+
+    def has_other_code(self, builder: str) -> bool:
+        """Whether the run's network was made by other code of a builder; reported as unknown if it was not recorded.
+
+        Args:
+            builder: `model.builder`, the same as the run's.
+        """
+        before, now = self.read_environment().get(CODE), code_digest(builder)
+        if before is None:
+            _report_unknown_code(builder, self.path)
+        return bool(before and now) and before != now
+
+    # The lock, and what an earlier start has left -----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the same folder.
+
+        Raises:
+            RunLockedError: one does.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(self.lock, wait=False))
+            except BlockingIOError:
+                raise RunLockedError(f"Another process is training in {self.path}.") from None
+            yield
+
+    def clear(self) -> None:
+        """Remove the result of an earlier start and, unless there is a checkpoint to resume from, its metrics."""
+        stale = [self.result]
+        if not self.can_resume:
+            stale += [self.journal, self.findings]
+            if before := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
+                keys = [*before.get("abandoned", []), *([before["key"]] if "key" in before else [])]
+                kept = {key: before.get(key) for key in ("uri", "inside")}
+                write_whole(self.tracking, json.dumps(kept | {"abandoned": keys}))
+        stale += self.path.glob(f".*{PART}*")
+        for path in stale:
+            path.unlink(missing_ok=True)
+
+    # The config ---------------------------------------------------------------------------------------------------
+
+    def write_config(self, config: Config) -> None:
+        """Write what can be composed again, without passwords."""
+        found = settings(config)
+        if config.tracking.uri is not None:
+            found["tracking"]["uri"] = without_password(config.tracking.uri)
+        # The tags that a sweep gives its runs in MLflow do not hold for a run that is repeated on its own.
+        if tags := config.tracking.tags:
+            found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
+        write_whole(self.config, yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+
+    def read_raw_config(self) -> Any:
+        """The content of `config.yaml` as YAML gives it.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError, yaml.YAMLError: the file is no YAML.
+        """
+        return yaml.load(self.config.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+
+    def read_settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """All settings of the run, and by dotted key those that this version of exprun does not know.
+
+        Raises:
+            ConfigError: the file holds no settings.
+            OSError: the file cannot be read.
+        """
         try:
-            stack.enter_context(file_lock(folder / ".lock", wait=False))
-        except BlockingIOError:
-            raise TakenError(f"Another process is training in {folder}.") from None
-        yield
+            raw = self.read_raw_config()
+        except (ValueError, yaml.YAMLError) as error:
+            raise ConfigError(f"{self.config} cannot be read: {one_line(error)[:120]}.") from None
+        if not isinstance(raw, dict):
+            raise ConfigError(f"{self.config} holds no settings.")
+        found, unknown = known_settings(raw)
+        if missing := [group for group in GROUPS if group not in found]:
+            from exprun.config.compose import Composer
 
+            now = settings(Composer().config([]))
+            found |= {group: now[group] for group in missing}
+        return found, unknown
 
-def clear(folder: Path) -> None:
-    """Remove what an earlier start has left: its result, and without a checkpoint its figures too."""
-    stale = ["result.json"]
-    if not (folder / "checkpoints" / "last.npz").exists():
-        stale += ["metrics.jsonl", "findings.json"]
-        if before := note_of(folder):  # its run in MLflow is taken away when that of the new start is made
-            keys = [*before.get("abandoned", []), *([before["key"]] if "key" in before else [])]
-            write_whole(
-                folder / NOTE, json.dumps({key: before.get(key) for key in ("uri", "inside")} | {"abandoned": keys})
+    def read_config(self) -> Config:
+        """The config of the run, whichever version wrote it; nothing in it is composed or executed.
+
+        Raises:
+            ConfigError: the file holds no config.
+        """
+        from exprun.config.compose import typed  # imports Hydra, which most readers of a folder do without
+
+        found, unknown = self.read_settings()
+        if unknown:
+            say(f"{self.path}: {self.unknown_keys(unknown)}; it is left out.")
+        try:
+            return typed(found)
+        except ConfigError as error:
+            raise ConfigError(f"{self.config}, {self._written_by()}: {error}") from None
+
+    def unknown_keys(self, unknown: Mapping[str, Any]) -> str:
+        """Half a sentence about settings that this version does not know.
+
+        Args:
+            unknown: the settings by dotted key.
+        """
+        listed = ", ".join(f"{key}={value}" for key, value in unknown.items())
+        are = "is" if len(unknown) == 1 else "are"
+        return f"{listed} {are} not known to exprun {__version__}; the run was {self._written_by()}"
+
+    def _written_by(self) -> str:
+        version = self.read_environment().get("version", "")
+        return f"written by exprun {version}" if version else "written by another version of exprun"
+
+    # The result ---------------------------------------------------------------------------------------------------
+
+    def write_result(
+        self, status: str, reason: str, metrics: Mapping[str, float], history: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Write how the run ended; the arguments are those of `RunResult`.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        found = {"status": status, "reason": reason, "metrics": metrics, "history": history}
+        write_whole(self.result, json.dumps(found, indent=1))
+
+    def read_result(self) -> RunResult | None:
+        """How the run ended; None while it is running, or if its process died.
+
+        Raises:
+            UnreadableResultError: the file is damaged.
+        """
+        if not self.result.exists():
+            return None
+        try:
+            found = json.loads(self.result.read_text(encoding="utf-8"))
+            return RunResult(
+                str(found["status"]),
+                str(found.get("reason", "")),
+                {str(key): float(value) for key, value in found["metrics"].items() if value is not None},
+                [{str(key): float(value) for key, value in row.items()} for row in found.get("history", [])],
+                self.path,
             )
-    stale += [path.name for path in folder.glob(f".*{PART}*")]
-    for name in stale:
-        (folder / name).unlink(missing_ok=True)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnreadableResultError(f"{self.result} cannot be read: {one_line(error)[:120]}.") from None
+
+    # The journal --------------------------------------------------------------------------------------------------
+
+    def read_journal(self) -> list[dict[str, Any]]:
+        """The lines of the journal, by the metrics' names of today; a last line that a crash cut short is left out."""
+        return self.read_journal_from(0)[0]
+
+    def read_journal_from(self, offset: int) -> tuple[list[dict[str, Any]], int]:
+        """The complete lines of the journal from a byte offset on, and the offset of the next line."""
+        return read_journal_from(self.journal, offset)
+
+    # The doctor's findings ----------------------------------------------------------------------------------------
+
+    def read_findings(self) -> list[dict[str, Any]]:
+        """The findings as the doctor wrote them, the cause of the others first; empty if the file is damaged."""
+        found = _read_json(self.findings, [])
+        return [finding for finding in found if isinstance(finding, dict)]
+
+    # The environment ----------------------------------------------------------------------------------------------
+
+    def write_environment(self, environment: Mapping[str, str]) -> None:
+        """Write code, versions, device and data of the run."""
+        write_whole(self.environment, json.dumps(environment, indent=1))
+
+    def read_environment(self) -> dict[str, str]:
+        """Code, versions, device and data of the run; empty if they were not written, or the file is damaged."""
+        return {str(key): str(value) for key, value in _read_json(self.environment, {}).items()}
+
+    # Where the run is logged --------------------------------------------------------------------------------------
+
+    def read_tracking(self) -> dict[str, Any]:
+        """Where the run, or the sweep, is logged in MLflow; empty if it is not, or the file is damaged.
+
+        A store below the same `outputs/` is found where it lies now, for the project may have been moved or copied.
+        """
+        found: dict[str, Any] = _read_json(self.tracking, {})
+        path = sqlite_path(str(found.get("uri")))
+        if path is None or found.get("inside") is False:
+            return found
+        above = [parent / path.name for parent in self.path.resolve().parents if parent.name == path.parent.name]
+        # Versions that did not record whether the store lies inside recorded the absolute path alone.
+        otherwise = above[0] if above and found.get("inside") else path
+        found["uri"] = f"{SQLITE}{next((place for place in above if place.exists()), otherwise)}"
+        return found
+
+    def update_tracking(self, **known: Any) -> None:
+        """Add to what the folder records of its run in MLflow: its store, its identifier, whether all has arrived."""
+        write_whole(self.tracking, json.dumps(self.read_tracking() | known))
 
 
-def write_config(config: Config, folder: Path) -> None:
-    """Write `config.yaml`: what can be composed again, without passwords."""
-    found = settings(config)
-    if config.tracking.uri is not None:
-        found["tracking"]["uri"] = without_password(config.tracking.uri)
-    # What a sweep says of its runs in MLflow does not hold for one that is repeated by itself.
-    if tags := config.tracking.tags:
-        found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
-    write_whole(folder / "config.yaml", yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+def read_journal_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """The complete lines of a journal from a byte offset on, and the offset of the next line.
 
-
-def read_config(folder: Path) -> Config:
-    """The config of a run, whichever version wrote it; nothing in it is composed or executed.
-
-    Raises:
-        ConfigError: it is no config.
+    Args:
+        path: the journal.
+        offset: in bytes.
     """
-    from exprun.config.compose import typed  # Hydra, which most readers of a folder do without
+    if not path.exists():
+        return [], offset
+    with open(path, "rb") as file:
+        file.seek(offset)
+        content = file.read()
+    complete = content[: content.rfind(b"\n") + 1]
+    rows = []
+    for line in complete.splitlines():
+        try:
+            row = json.loads(line)
+            row["metrics"] = names.current(row["metrics"])
+            row["step"], row["time"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        rows.append(row)
+    return rows, offset + len(complete)
 
-    found, unknown = read_settings(folder)
-    if unknown:
-        say(f"{folder}: {_unknown(folder, unknown)}; it is left out.")
+
+def _read_json(path: Path, default: Any) -> Any:
+    """The content of a file of JSON; the default if it is missing, damaged or of another type."""
     try:
-        return typed(found)
-    except ConfigError as error:
-        raise ConfigError(f"{folder / 'config.yaml'}, {_written_by(folder)}: {error}") from None
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return default
+    return found if isinstance(found, type(default)) else default
 
 
-def read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings in a run's folder, complete, and by dotted key those that this version of exprun does not know.
-
-    Raises:
-        ConfigError: the file holds no settings.
-        OSError: it cannot be read.
-    """
-    try:
-        raw = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Loader=YAML_LOADER)
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{folder / 'config.yaml'} cannot be read: {one_line(error)[:120]}.") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{folder / 'config.yaml'} holds no settings.")
-    found, unknown = known_settings(raw)
-    if missing := [group for group in GROUPS if group not in found]:
-        from exprun.config.compose import Composer
-
-        now = settings(Composer().config([]))
-        found |= {group: now[group] for group in missing}
-    return found, unknown
-
-
-def _unknown(folder: Path, unknown: dict[str, Any]) -> str:
-    told = ", ".join(f"{key}={value}" for key, value in unknown.items())
-    are = "is" if len(unknown) == 1 else "are"
-    return f"{told} {are} not known to exprun {__version__}; the run was {_written_by(folder)}"
-
-
-def _written_by(folder: Path) -> str:
-    version = read_environment(folder).get("version", "")
-    return f"written by exprun {version}" if version else "written by another version of exprun"
+@cache  # once per process
+def _report_unknown_code(builder: str, folder: Path) -> None:
+    say(
+        f"the run in {folder} is of an older version that did not record the code of model.builder={builder}: whether "
+        "it is still the same is not known."
+    )
 
 
 def name_of(config: Config) -> str:
-    """The name of a run: its own, or one that tells runs apart at a glance."""
+    """The name of a run: the one it was given, or one that tells runs apart at a glance."""
     if config.tracking.run_name:
         return without_password(config.tracking.run_name)
     norm = [] if config.model.builder else [config.norm.name]
@@ -165,16 +415,8 @@ def name_of(config: Config) -> str:
     return "-".join([config.model.name, config.data.name, *norm, config.optim.name, *fault, str(config.seed)])
 
 
-def run_folder(config: Config) -> Path:
-    """The run's folder, absolute; a worker other than the first has one of its own inside it."""
-    folder = user_path(config.run_dir, f"run_dir={config.run_dir}").absolute()
-    if index := worker_index(config):
-        folder = folder / f"worker-{index}"
-    return folder
-
-
 def worker_index(config: Config) -> int:
-    """This process' number among the workers of `trainer.strategy=multi_worker`; 0 without them.
+    """The number of this process among the workers of `trainer.strategy=multi_worker`; 0 without that strategy.
 
     Raises:
         ConfigError: TF_CONFIG, which names the workers, is missing or cannot be read.
@@ -187,130 +429,3 @@ def worker_index(config: Config) -> int:
         raise ConfigError(
             "trainer.strategy=multi_worker needs TF_CONFIG in the environment: JSON with cluster.worker and task.index."
         ) from None
-
-
-def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
-    """Check what the config names on disk, before anything is written or TensorFlow imported.
-
-    Args:
-        config: of the run.
-        sweeping: the run belongs to a sweep, which decides where it lies and whether it goes on.
-
-    Returns:
-        None to train, or the result of a run that has nothing left to do.
-
-    Raises:
-        ConfigError: a folder or file cannot be used.
-    """
-    root = config.data.root
-    if root is not None and not user_path(root, f"data.root={root}").exists():
-        raise ConfigError(f"data.root={root} does not exist.")
-    user_path(config.data.cache, f"data.cache={config.data.cache}")
-    check_tracking(config)
-    folder = run_folder(config)
-    if config.trainer.resume and not sweeping and UNNAMED.fullmatch(config.run_dir) and not folder.exists():
-        raise ConfigError(
-            "trainer.resume=true goes on with the run in run_dir, but no run_dir is given: add run_dir=last, or the "
-            "folder of a run."
-        )
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {there} is a file.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"run_dir={config.run_dir} cannot be written: no right to write in {there}.")
-    names = {name for name in os.listdir(there) if not name.startswith("worker-")} if there == folder else set()
-    if names and not names & OWN_FILES:
-        raise ConfigError(f"run_dir={config.run_dir} holds other files and no run; name a new or empty folder.")
-    before = _result_before(config, folder)
-    if before is None and config.model.weights is not None:
-        find_weights(config.model.weights)
-    if before is None and config.model.builder is not None:
-        _check_code(config, config.model.builder, folder)
-    return before
-
-
-def _check_code(config: Config, builder: str, folder: Path) -> None:
-    """Refuse weights that are to go into a network which the same builder makes with other code.
-
-    Args:
-        config: of the run.
-        builder: its `model.builder`.
-        folder: of the run.
-
-    Raises:
-        ConfigError: its own checkpoint, or the run that `model.weights` names, has such weights.
-    """
-    goes_on = config.trainer.resume and (folder / "checkpoints" / "last.npz").exists()
-    if goes_on and has_other_code(builder, folder):
-        raise OtherConfigError(
-            f"run_dir={config.run_dir} was trained with other code of {builder}: put that code back to go on, or name "
-            "another folder."
-        )
-    start = user_path(config.model.weights) if config.model.weights is not None else None
-    if start is not None and _builder_of(start) == builder and has_other_code(builder, start):
-        raise ConfigError(
-            f"model.weights={config.model.weights} was trained with other code of {builder}: put that code back, train "
-            "it anew, or name its checkpoints/best.npz to take what fits."
-        )
-
-
-def _builder_of(folder: Path) -> str | None:
-    """`model.builder` of the run in a folder; None where it has none, or there is no run."""
-    try:
-        found = read_settings(folder)[0]["model"]["builder"]
-    except (ConfigError, OSError, KeyError, TypeError):
-        return None
-    return str(found) if found else None
-
-
-def _result_before(config: Config, folder: Path) -> RunResult | None:
-    """What the folder holds of an earlier start: None to train, or the result where nothing is left to do.
-
-    Raises:
-        ConfigError: it holds a run and `trainer.resume` is off, or the run had another config.
-    """
-    if not (folder / "config.yaml").exists():
-        return None
-    try:
-        before, unknown = read_settings(folder)
-        dry = before["trainer"]["dry_run"]
-        result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
-    except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120].rstrip('.')}."
-        ) from None
-    if dry or not ((folder / "metrics.jsonl").exists() or (folder / "checkpoints").exists()):
-        return None  # nothing in it that could be lost
-    if not config.trainer.resume:
-        raise ConfigError(
-            f"run_dir={config.run_dir} holds a run already; go on with it by trainer.resume=true, or name another."
-        )
-    now = settings(config)
-    if result.get("status") == "FINISHED" or (folder / "checkpoints" / "last.npz").exists():
-        if unknown:
-            raise OtherConfigError(f"run_dir={config.run_dir} cannot go on: {_unknown(folder, unknown)}.")
-        for key, old, new in differences(before, now, FREE_ON_RESUME):
-            raise OtherConfigError(
-                f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
-                "only a run of the same config goes on."
-            )
-    if result.get("status") != "FINISHED":
-        return None
-    # A run that a limit ended goes on under another limit; one that did all its epochs, with more of them.
-    same_limits = all(before["trainer"].get(key) == now["trainer"][key] for key in LIMITS)
-    if same_limits or (not result["reason"] and before["trainer"]["epochs"] >= config.trainer.epochs):
-        return RunResult("FINISHED", COMPLETE, result["metrics"], result["history"], folder)
-    return None
-
-
-def differences(
-    old: Any, new: Any, free: set[tuple[str, ...]], path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, Any, Any]]:
-    """Settings in which two configs differ, without those that may: key, old and new value."""
-    if path in free:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*new, *(k for k in old if k not in new)]:
-            yield from differences(old.get(key), new.get(key), free, (*path, key))
-    elif old != new:
-        yield ".".join(path), old, new

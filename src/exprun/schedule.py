@@ -1,10 +1,37 @@
 """The schedule room: the learning rate at each step, as a function of the config and nothing else."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from exprun.config.optimisation import Schedule
+
+
+@dataclass
+class Plateau:
+    """What `schedule=plateau` has done so far; named as in Keras's `ReduceLROnPlateau`.
+
+    Args:
+        factor: the learning rate is multiplied by this.
+        lowest_loss: the lowest validation loss so far.
+        waited: evaluations since then, or since the last reduction.
+    """
+
+    factor: float = 1.0
+    lowest_loss: float = math.inf
+    waited: int = 0
+
+    def update(self, loss: float, schedule: Schedule) -> None:
+        """Reduce the factor if the validation loss has not improved for more than `schedule.patience` evaluations."""
+        assert schedule.factor is not None
+        assert schedule.patience is not None
+        if loss < self.lowest_loss - (schedule.min_delta or 0.0):
+            self.lowest_loss, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited > schedule.patience:
+            self.factor, self.waited = self.factor * schedule.factor, 0
 
 
 def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: int, total_steps: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from compare.fake_runs import write_run
 from exprun.compare import report
 from exprun.compare.analysis import analyse
-from exprun.compare.query import select
+from exprun.compare.selection import select
 
 EPOCHS, SEEDS = 2500, 10  # of two arms, with two figures an epoch: 100,000 points
 CHROMIUM = shutil.which("chromium")

@@ -14,7 +14,7 @@ from compare.fake_runs import write_run, write_sweep
 from exprun import cli
 from exprun.compare import report
 from exprun.compare.analysis import analyse
-from exprun.compare.query import select
+from exprun.compare.selection import select
 from exprun.config.errors import ConfigError
 
 
@@ -257,7 +257,7 @@ def test_a_damaged_record_costs_its_run_at_most(sweep, name, text):
 def test_many_runs_are_read_without_tensorflow_or_mlflow(tmp_path):
     write_sweep(tmp_path / "s", seeds=range(50))
     script = (
-        "import sys; from exprun.compare.query import select; from exprun.compare.analysis import analyse; "
+        "import sys; from exprun.compare.selection import select; from exprun.compare.analysis import analyse; "
         "found = analyse(select(sys.argv[1:])); "
         "print(len(found.arms), 'tensorflow' in sys.modules, 'mlflow' in sys.modules)"
     )

@@ -7,9 +7,10 @@ import pytest
 
 from compare.fake_runs import write_run
 from exprun import cli
-from exprun.compare.history import differences, find
 from exprun.config.errors import ConfigError
 from exprun.locks import file_lock
+from exprun.records import find_run as find
+from exprun.runs import differences
 from tiny import tiny
 
 

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from exprun import cli
-from exprun.compare import query, remote
-from exprun.compare.query import read, select
+from exprun import cli, records
+from exprun.compare import remote
+from exprun.compare.selection import select
 from exprun.config.errors import ConfigError, RunError
+from exprun.records import read_run as read
 from exprun.tracking.store import tracking_uri
 from tiny import TINY
 
@@ -136,6 +137,6 @@ def test_a_param_that_an_older_version_did_not_have_has_its_default():
         "tracking.name": "mlflow",
         "tracking.tags.a": "b",
     }
-    found = query.complete(remote._nested(params))
+    found = records.complete(remote._nested(params))
     wanted = {"seed": 3, "trainer.tta": "none", "data.background": "white", "tracking.tags.a": "b"}
     assert {key: found[key] for key in wanted} == wanted

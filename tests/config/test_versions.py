@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 from exprun import cli
-from exprun.compare.query import read
 from exprun.config.errors import ConfigError
 from exprun.config.schema import settings
 from exprun.config.versions import known_settings
-from exprun.run_folder import preflight, read_config
+from exprun.preflight import preflight
+from exprun.records import read_run as read
+from exprun.run_folder import RunFolder
 from tiny import TINY, config, tiny
 
 
@@ -74,7 +75,7 @@ def test_a_run_of_an_older_version_goes_on(it):
     assert goes_on("trainer.max_steps=3") is None
     assert read(it).config["trainer.tta"] == "none"
     rewritten(it, adversary=None)  # a group that there was not yet
-    assert read_config(it).adversary.name == "none"
+    assert RunFolder(it).read_config().adversary.name == "none"
     assert goes_on("trainer.max_steps=3") is None
     with pytest.raises(ConfigError, match=r"was trained with trainer\.tta=none, not mirror"):
         goes_on("trainer.tta=mirror")
@@ -85,7 +86,7 @@ def test_a_run_of_a_newer_version_is_read_and_its_unknown_keys_are_named(it, cap
     environment = json.loads((it / "environment.json").read_text())
     (it / "environment.json").write_text(json.dumps(environment | {"version": "7.1"}))
     told = "trainer.newer=3 is not known to exprun"
-    with pytest.raises(ConfigError, match=rf"cannot go on: {told} [\d.]+; the run was written by exprun 7\.1"):
+    with pytest.raises(ConfigError, match=rf"cannot be resumed: {told} [\d.]+; the run was written by exprun 7\.1"):
         goes_on()
     assert cli.main(["export", "it"]) == 0
     assert told in capsys.readouterr().err

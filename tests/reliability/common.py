@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 
 PICTURES = 320
 HANGS = 3600.0  # seconds after which a command is taken to hang: not its speed is tried, but what becomes of it
@@ -147,7 +147,7 @@ def figures(run_dir: Path) -> list[tuple[int, tuple[tuple[str, float], ...]]]:
     """The journal without times: what a run repeats in every bit."""
     return [
         (row["step"], tuple((k, v) for k, v in row["metrics"].items() if not k.startswith("time/")))
-        for row in read(run_dir / "metrics.jsonl")
+        for row in RunFolder(run_dir).read_journal()
     ]
 
 
@@ -189,7 +189,7 @@ def compare_points(run_dir: Path, rows: list[tuple[Any, ...]]) -> None:
     """Rows of a store, (key, step, value, time), against the journal."""
     wanted = sorted(
         (key, row["step"], value, row["time"])
-        for row in read(run_dir / "metrics.jsonl")
+        for row in RunFolder(run_dir).read_journal()
         for key, value in row["metrics"].items()
     )
     # What the end adds: the best metrics, and the final time, which goes on for longer than the last epoch.

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 from reliability.common import (
     Row,
     check_store,
@@ -78,7 +78,7 @@ def _checkpoint(place: Path, small: Path, root: Path) -> None:
     assert "No space left" in said(place)
     assert status(small / "it") == "FAILED"
     assert weights(small / "it", "last")
-    assert read(small / "it" / "metrics.jsonl")
+    assert RunFolder(small / "it").read_journal()
     check_store(place / "outputs" / "mlflow.db", small / "it", ("FAILED",))
     subprocess.run(["mount", "-o", "remount,size=40m", str(small)], check=True)
     assert run(place, *words, "trainer.resume=true") == 0, said(place)[-1500:]
@@ -96,14 +96,14 @@ def _journal(place: Path, small: Path, root: Path) -> None:
     one_sentence(said(place))
     assert "No space left" in said(place)
     assert weights(small / "it", "last")
-    rows = read(small / "it" / "metrics.jsonl")
+    rows = RunFolder(small / "it").read_journal()
     assert rows
     for ballast in ("ballast", "ballast2"):
         (small / ballast).unlink()
     last = max(row["step"] for row in rows)
     again = [*words, "trainer.resume=true", f"trainer.epochs={last // 8 + 2}"]
     assert run(place, *again) == 0, said(place)[-1500:]
-    steps = [row["step"] for row in read(small / "it" / "metrics.jsonl") if "train/batch_loss" in row["metrics"]]
+    steps = [row["step"] for row in RunFolder(small / "it").read_journal() if "train/batch_loss" in row["metrics"]]
     assert steps == sorted(set(steps))
     check_store(place / "outputs" / "mlflow.db", small / "it")
 

@@ -8,7 +8,7 @@ import statistics
 import time
 from pathlib import Path
 
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 from reliability.common import POINTS, Row, compare_points, pictures, run, runs_in, said, start, status, until, words_of
 from servers import free_port, mlflow_server
 
@@ -131,7 +131,7 @@ def cost(folder: Path, times: int) -> Row:
                 until(process, lambda: "epoch 400/400" in said(place), 600)  # noqa: B023
                 os.killpg(server.pid, signal.SIGCONT)
                 assert process.wait(300) == 0, said(place)[-1500:]
-                rows = read(place / "outputs" / "runs" / "it" / "metrics.jsonl")
+                rows = RunFolder(place / "outputs" / "runs" / "it").read_journal()
                 spent = [row["metrics"]["time/seconds"] for row in rows if "time/seconds" in row["metrics"]]
                 seconds[name] = spent[-1] - spent[20]  # behind the compilation and the imports in other threads
             ratios.append(seconds["dead"] / seconds["well"])

@@ -11,7 +11,8 @@ import pytest
 from exprun import cli
 from exprun.locks import file_lock
 from exprun.outputs import runs_of_sweep
-from exprun.sweep.folder import ENVIRONMENT, Sweep, announced, status_of, sweep_folder
+from exprun.run_folder import RunFolder
+from exprun.sweep.folder import ENVIRONMENT, Sweep, announced, sweep_folder
 from tiny import TINY
 
 QUIET = [word for word in TINY if "batch_size" not in word] + [
@@ -75,7 +76,7 @@ def test_a_sweep_goes_on_where_it_was_stopped_and_keeps_what_is_done(tmp_path, c
     assert "sweep: 2 runs: 2 kept from before." in text
     assert written(folder) == before
     (folder / "1" / "result.json").unlink()  # as if it had been killed
-    assert status_of(folder / "1") == "STARTED"
+    assert RunFolder(folder / "1").status == "STARTED"
     code, text = swept(capsys, "norm=none,batch")
     assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
     assert folders(tmp_path) == [folder]
@@ -88,7 +89,7 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(one_bad, tmp_path, capsys
     assert ") failed: " in text
     assert "sweep: 2 runs: 1 trained, 1 failed." in text
     (folder,) = folders(tmp_path)
-    assert [status_of(folder / n) for n in "01"] == ["FAILED", "FINISHED"]
+    assert [RunFolder(folder / n).status for n in "01"] == ["FAILED", "FINISHED"]
     code, text = swept(capsys, *ONE_BAD, "sweep.rerun=never")
     assert code == 1
     assert "failed before, and sweep.rerun=never" in text
@@ -115,7 +116,7 @@ def test_another_config_in_its_folder_is_said(tmp_path, capsys):
     before = written(folder)
     code, text = swept(capsys, "norm=none,batch")
     assert code == 2
-    assert "/0 was trained with seed=7, not 0; only a run of the same config goes on." in text
+    assert "/0 was trained with seed=7, not 0; only a run of the same config can be resumed." in text
     assert "Add sweep.rerun=changed to train again what differs." in text
     assert written(folder) == before
 
@@ -165,7 +166,7 @@ def test_runs_of_another_process_are_left_to_it(tmp_path, capsys):
     with file_lock(folder / "0" / ".lock", wait=False):
         code, text = swept(capsys, "norm=none,batch")
     assert code == 0
-    assert "another process is at it" in text
+    assert "skipped, another process is running it" in text
     assert "sweep: 2 runs: 1 trained, 1 left to another process." in text
 
 
@@ -240,7 +241,7 @@ def test_a_sweep_may_vary_what_is_a_setting_of_the_whole_process(tmp_path, capsy
 def test_jobs_know_their_sweep(monkeypatch):
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert announced() is None
-    for name, text in Sweep("s", ["norm", "optim.learning_rate"], "abc").environment("").items():
+    for name, text in Sweep("s", ["norm", "optim.learning_rate"], "abc").environment().items():
         monkeypatch.setenv(name, text)
     found = announced()
     assert found.tags(["norm=batch", "seed=1", "optim.learning_rate=0.1"]) == {
@@ -272,11 +273,11 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys
     path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
     code, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
     assert code == 0
-    assert "anew, for seed was 7, not 0" in text
+    assert "trained again: seed was 7, not 0" in text
     assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
     (replaced,) = (folder / "replaced").iterdir()
     assert "\nseed: 7" in (replaced / "config.yaml").read_text()
-    assert status_of(replaced) == "FINISHED"
+    assert RunFolder(replaced).status == "FINISHED"
 
 
 @pytest.mark.slow
@@ -291,7 +292,7 @@ def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     _, text = swept(capsys, "seed=0,1")
     assert "2 kept from before" in text
     _, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
-    assert f"anew, for {said}" in text
+    assert f"trained again: {said}" in text
     assert "1 trained, 1 kept from before" in text
 
 
@@ -328,7 +329,7 @@ def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys
         path.write_text(json.dumps(found))
     code, text = swept(capsys, *words)
     assert code == 0
-    assert "anew, for optim.learning_rate was" in text
+    assert "trained again: optim.learning_rate was" in text
     assert "sweep: 4 runs: 2 trained, 2 kept from before." in text
 
 
@@ -340,7 +341,7 @@ def test_a_run_that_was_stopped_is_not_resumed_under_another_config(tmp_path, ca
     path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
     (folder / "0" / "result.json").unlink()
     _, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
-    assert "anew, for seed was 7, not 0" in text
+    assert "trained again: seed was 7, not 0" in text
     assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
 
 
@@ -351,7 +352,7 @@ def test_other_limits_are_a_change(tmp_path, capsys):
     path = folder / "1" / "config.yaml"
     path.write_text(path.read_text().replace("max_steps: 4", "max_steps: 9"))
     _, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
-    assert "anew, for trainer.max_steps was 9, not 4" in text
+    assert "trained again: trainer.max_steps was 9, not 4" in text
 
 
 @pytest.mark.slow

@@ -10,8 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from exprun.sweep.folder import status_of
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 
 KILLS = 5
 WORDS = [
@@ -39,7 +38,7 @@ def weights(folder):
 def figures(folder):
     return [
         (row["step"], {k: v for k, v in row["metrics"].items() if not k.startswith("time/")})
-        for row in read(folder / "metrics.jsonl")
+        for row in RunFolder(folder).read_journal()
     ]
 
 
@@ -65,7 +64,7 @@ def test_a_sweep_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
     (a,), (b,) = ([p for p in (place / "outputs" / "sweeps").iterdir() if p.is_dir()] for place in (whole, killed))
     for number in range(12):
         one, other = a / str(number), b / str(number)
-        assert status_of(one) == status_of(other) == "FINISHED"
+        assert RunFolder(one).status == RunFolder(other).status == "FINISHED"
         first, second = weights(one), weights(other)
         assert first.keys() == second.keys()
         assert all(np.array_equal(first[key], second[key]) for key in first), number
@@ -81,7 +80,7 @@ def test_a_sweep_killed_at_any_moment_ends_as_if_it_had_not_been(tmp_path):
         place = b / run.data.tags["exprun.run_dir"].rsplit("/", 1)[-1]
         wanted = [
             (row["step"], row["metrics"]["val/loss"])
-            for row in read(place / "metrics.jsonl")
+            for row in RunFolder(place).read_journal()
             if "val/loss" in row["metrics"]
         ]
         assert [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "val/loss")] == wanted

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 
 WORDS = [
     "experiment=smoke",
@@ -38,7 +38,7 @@ def found(folder):
     for number in range(4):
         with np.load(place / str(number) / "checkpoints" / "best.npz") as file:
             weights = {key: file[key] for key in file.files if key != "state"}
-        rows = read(place / str(number) / "metrics.jsonl")
+        rows = RunFolder(place / str(number)).read_journal()
         runs[number] = weights, [row["metrics"]["val/loss"] for row in rows if "val/loss" in row["metrics"]]
     return place, runs
 

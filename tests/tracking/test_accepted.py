@@ -3,7 +3,7 @@
 import pytest
 
 from exprun.config.errors import ConfigError
-from exprun.run_folder import preflight
+from exprun.preflight import preflight
 from exprun.tracking import accepted
 from exprun.tracking.sync import sync
 from tiny import config, tiny

@@ -6,9 +6,8 @@ import pytest
 
 from exprun import cli
 from exprun.config.errors import ConfigError
-from exprun.run_folder import RunResult
+from exprun.run_folder import RunFolder, RunResult
 from exprun.tracking.parent import Parent
-from exprun.tracking.store import note_of
 from exprun.tracking.sync import sync
 from tiny import config, tiny
 
@@ -34,7 +33,7 @@ def experiment(client):
 
 
 def run_of(client, result: RunResult):
-    return client.get_run(note_of(result.run_dir)["run_id"])
+    return client.get_run(RunFolder(result.run_dir).read_tracking()["run_id"])
 
 
 def test_a_new_run_restores_its_experiment_and_says_so_once(client, done, capsys):
@@ -49,19 +48,19 @@ def test_a_new_run_restores_its_experiment_and_says_so_once(client, done, capsys
 @pytest.mark.parametrize("what", ["run", "experiment"])
 def test_a_run_that_goes_on_is_restored(client, done, capsys, what):
     if what == "run":
-        client.delete_run(note_of(done.run_dir)["run_id"])
+        client.delete_run(RunFolder(done.run_dir).read_tracking()["run_id"])
     else:
         client.delete_experiment(experiment(client).experiment_id)
     again = tiny(*LOGGED, "run_dir=outputs/runs/done", "trainer.resume=true", "trainer.epochs=2")
     run = run_of(client, again)
-    assert (run.info.run_id, run.info.lifecycle_stage) == (note_of(done.run_dir)["run_id"], "active")
+    assert (run.info.run_id, run.info.lifecycle_stage) == (RunFolder(done.run_dir).read_tracking()["run_id"], "active")
     assert run.data.metrics["epoch"] == 2
     assert capsys.readouterr().err == (RUN if what == "run" else EXPERIMENT)
 
 
 def test_sync_delivers_what_was_deleted(client, done, capsys):
     client.delete_experiment(experiment(client).experiment_id)
-    client.delete_run(note_of(done.run_dir)["run_id"])
+    client.delete_run(RunFolder(done.run_dir).read_tracking()["run_id"])
     assert list(sync([done.run_dir], None)) == [(done.run_dir, "")]
     assert run_of(client, done).info.lifecycle_stage == "active"
 
@@ -101,11 +100,11 @@ def test_a_run_that_was_trained_anew_and_deleted_is_left_alone(client, done, tmp
     (tmp_path / "outputs/runs/replaced").mkdir()
     old = done.run_dir.rename(tmp_path / "outputs/runs/replaced/done_2026")
     if gone:
-        (old / "tracking.json").write_text(json.dumps(note_of(old) | {"run_id": "0" * 32}))
+        (old / "tracking.json").write_text(json.dumps(RunFolder(old).read_tracking() | {"run_id": "0" * 32}))
     else:
-        client.delete_run(note_of(old)["run_id"])
+        client.delete_run(RunFolder(old).read_tracking()["run_id"])
     new = tiny(*LOGGED, "run_dir=outputs/runs/done")
-    assert note_of(new.run_dir)["delivered"] is True
+    assert RunFolder(new.run_dir).read_tracking()["delivered"] is True
     assert run_of(client, new).info.status == "FINISHED"
 
 
@@ -118,7 +117,7 @@ def test_a_comparison_of_a_deleted_experiment_is_one_sentence(client, done, caps
 
 
 def test_a_run_can_be_deleted_that_mlflow_has_deleted(client, done, capsys):
-    client.delete_run(note_of(done.run_dir)["run_id"])
+    client.delete_run(RunFolder(done.run_dir).read_tracking()["run_id"])
     assert cli.main(["runs", "delete", "done", "--yes"]) == 0
     assert capsys.readouterr().out == "deleted outputs/runs/done\n"
     assert not done.run_dir.exists()

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from exprun.tracking.journal import Journal, read
+from exprun.run_folder import read_journal_from
+from exprun.tracking.journal import Journal
 from exprun.trainer.events import EpochDone, Evaluated, StepsDone
 
 
@@ -20,7 +21,7 @@ def epoch(step, number=1):
 
 
 def figures(path):
-    return [(row["step"], row["metrics"]) for row in read(path)]
+    return [(row["step"], row["metrics"]) for row in read_journal_from(path, 0)[0]]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_evaluations_and_epochs_are_lines_of_their_own(path):
         (22, {"val/loss": 0.25, "val/accuracy": 0.75}),
         (22, {"test/loss": 0.5, "test/accuracy": 0.5}),
     ]
-    assert all(row["time"] > 1.6e12 for row in read(path))
+    assert all(row["time"] > 1.6e12 for row in read_journal_from(path, 0)[0])
 
 
 def test_a_resumed_run_writes_what_an_uninterrupted_one_does(path, tmp_path):
@@ -87,16 +88,16 @@ def test_the_line_that_a_crash_cut_short_is_written_again_on_resume(path):
 def test_a_strange_line_does_not_hide_the_others(path, line):
     good = json.dumps({"step": 1, "time": 0, "metrics": {"a": 1.0}})
     path.write_text(f"{good}\n{line}\n{good}\n")
-    assert len(read(path)) == 2
+    assert len(read_journal_from(path, 0)[0]) == 2
 
 
 def test_a_journal_that_is_not_there_is_empty(path):
-    assert read(path) == []
+    assert read_journal_from(path, 0)[0] == []
 
 
 def test_figures_that_are_not_finite_are_kept(path):
     Journal(path, log_every=1)(StepsDone(1, 0.0, np.array([np.nan]), np.array([0.5]), np.array([0.1]), None))
-    assert np.isnan(read(path)[0]["metrics"]["train/batch_loss"])
+    assert np.isnan(read_journal_from(path, 0)[0][0]["metrics"]["train/batch_loss"])
 
 
 def test_journals_of_older_versions_are_read_by_the_names_of_today_and_go_on(path):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 from servers import has_postgres, mlflow_server, postgres
 from tiny import TINY
 
@@ -63,7 +63,7 @@ def check(folder, client, count):
     for run in runs:
         wanted: dict[str, list[tuple[int, float]]] = {}
         place = folder / "outputs" / "runs" / run.data.tags["exprun.run_dir"].rsplit("/", 1)[-1]
-        for row in read(place / "metrics.jsonl"):
+        for row in RunFolder(place).read_journal():
             for key, value in row["metrics"].items():
                 wanted.setdefault(key, []).append((row["step"], value))
         for key, values in wanted.items():

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from exprun.config.errors import DataError, without_password
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 from exprun.tracking.mlflow import flat
 from exprun.tracking.store import tracking_uri
 from tiny import config, tiny
@@ -45,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory):
 def test_every_line_of_the_journal_arrives_once(store):
     client, runs, result = store
     wanted: dict[str, list[tuple[int, float]]] = {}
-    for row in read(result.run_dir / "metrics.jsonl"):
+    for row in RunFolder(result.run_dir).read_journal():
         for key, value in row["metrics"].items():
             wanted.setdefault(key, []).append((row["step"], value))
     assert {"train/loss", "train/batch_loss", "val/accuracy", "test/loss", "epoch", "optim/learning_rate"} <= set(

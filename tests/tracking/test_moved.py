@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from exprun import cli
-from exprun.tracking.store import NOTE, note_of, repair
+from exprun.run_folder import RunFolder
+from exprun.tracking.store import repair
 from tiny import tiny
 
 WORDS = ["tracking=mlflow", "trainer.epochs=1", "trainer.max_steps=2"]
@@ -53,7 +54,7 @@ def _relocate(made, old):
         )
         store.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)", (str(made), str(old)))
         store.execute("UPDATE tags SET value = replace(value, ?, ?)", (str(made), str(old)))
-    for note in (old / "outputs").rglob(NOTE):
+    for note in (old / "outputs").rglob("tracking.json"):
         note.write_text(note.read_text().replace(str(made), str(old)))
 
 
@@ -82,12 +83,12 @@ def test_artifacts_are_found_and_written_beside_the_store(moved, capsys):
 
 @pytest.mark.parametrize("version", ["this", "before"])
 def test_runs_are_delivered_to_the_store_that_lies_here(moved, capsys, version):
-    path = moved / "outputs" / "runs" / "late" / NOTE
+    path = moved / "outputs" / "runs" / "late" / "tracking.json"
     note = json.loads(path.read_text()) | {"delivered": False}
     if version == "before":  # which noted the absolute path alone
         del note["inside"]
     path.write_text(json.dumps(note))
-    assert note_of(path.parent)["uri"] == f"sqlite:///{moved}/outputs/mlflow.db"
+    assert RunFolder(path.parent).read_tracking()["uri"] == f"sqlite:///{moved}/outputs/mlflow.db"
     assert cli.main(["sync"]) == 0
     assert "uploaded outputs/runs/late" in capsys.readouterr().out
     assert len(runs(moved)) == 2  # the one it was, no second one
@@ -99,7 +100,7 @@ def test_a_deleted_run_is_deleted_in_the_store_that_lies_here(moved):
 
 
 def test_a_store_that_is_gone_is_not_made_again(moved, tmp_path, capsys):
-    path = moved / "outputs" / "runs" / "late" / NOTE
+    path = moved / "outputs" / "runs" / "late" / "tracking.json"
     gone = tmp_path / "gone" / "store.db"
     path.write_text(json.dumps({"uri": f"sqlite:///{gone}", "delivered": False}))
     assert cli.main(["sync"]) == 1

@@ -6,7 +6,8 @@ import pytest
 
 from exprun import Session, cli, run
 from exprun.locks import file_lock
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
+from exprun.tracking import sync
 from exprun.tracking.sync import undelivered
 from tiny import TINY, tiny
 
@@ -44,7 +45,7 @@ def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
     assert run.info.status == "FINISHED"
     assert run.data.tags["team"] == "a"
     assert run.data.params["seed"] == "0"
-    rows = read(away.run_dir / "metrics.jsonl")
+    rows = RunFolder(away.run_dir).read_journal()
     assert run.info.start_time == rows[0]["time"]
     wanted = [(row["step"], row["metrics"]["val/loss"], row["time"]) for row in rows if "val/loss" in row["metrics"]]
     found = client.get_metric_history(run.info.run_id, "val/loss")
@@ -56,11 +57,11 @@ def test_the_same_command_delivers_it_too(away, tmp_path, capsys):
     words = [word for word in AWAY if not word.startswith("tracking.uri")]
     words += ["run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch", "trainer.resume=true"]
     assert tiny(*words, "tracking.uri=http://127.0.0.1:9").reason == "complete already"
-    assert "MLflow has not taken the run" in capsys.readouterr().err
+    assert "MLflow has not received the run" in capsys.readouterr().err
     session = Session()
     result = run([*TINY, *words], session)
     assert result.reason == "complete already"
-    assert not session.mlflow_is_away
+    assert not sync._unreachable
     _, (found,) = store(tmp_path)
     assert found.info.status == "FINISHED"
     assert undelivered() == []

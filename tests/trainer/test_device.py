@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from exprun.compare.analysis import analyse
-from exprun.compare.history import show_repeated
-from exprun.compare.query import Run
 from exprun.config.errors import RunError
+from exprun.records import Run
+from exprun.runs import show_repeated
 from exprun.trainer import device
 from tiny import LAYERS, config, tiny
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder
 from tiny import SMALL, config, kept, tiny
 
 WORDS = [*SMALL, "trainer.gap=true", "optim.learning_rate=0.03", "data.classes=[1,8,9]", "augment=flip"]
@@ -42,10 +42,10 @@ def training_images(loop):
 
 def test_the_training_images_are_measured_with_averaged_weights(averaged):
     result, loop = averaged
-    feed = loop._feed(training_images(loop))
-    plain = loop.measure(feed)
+    feed = loop.evaluator.feed(training_images(loop))
+    plain = loop.evaluator.measure(feed)
     loop.step.swap_averages()
-    average = loop.measure(feed)
+    average = loop.evaluator.measure(feed)
     loop.step.swap_averages()
     for name in ("inference", "evaluated"):
         assert result.metrics[f"train/{name}_loss"] == pytest.approx(average.loss, rel=1e-5)
@@ -82,7 +82,7 @@ def test_the_parts_that_are_shown_add_up(printed, figure, factor, rounding):
 
 def test_the_gap_is_in_the_journal_once(averaged):
     result, loop = averaged
-    rows = [row for row in read(result.run_dir / "metrics.jsonl") if "train/evaluated_loss" in row["metrics"]]
+    rows = [row for row in RunFolder(result.run_dir).read_journal() if "train/evaluated_loss" in row["metrics"]]
     assert [row["step"] for row in rows] == [loop.total_steps]
     assert rows[0]["metrics"].items() <= result.metrics.items()
 
@@ -93,4 +93,4 @@ def test_further_figures_are_in_history_and_metrics(averaged):
         assert 1 / 3 <= row["val/binary_accuracy"] <= 1
     assert result.metrics["val/binary_accuracy"] == result.history[-1]["val/binary_accuracy"]
     assert 1 / 3 <= result.metrics["test/binary_accuracy"] <= 1
-    assert loop.measure(loop.val_feed).more.keys() == {"binary_accuracy"}
+    assert loop.evaluator.measure(loop.val_feed).more.keys() == {"binary_accuracy"}

@@ -28,7 +28,7 @@ def run(words: list[str]) -> int:
     args = parse(words)
     from exprun.config.compose import Composer
     from exprun.outputs import with_last_run
-    from exprun.run_folder import preflight
+    from exprun.preflight import preflight
 
     config = Composer(args.config_dir).config(with_last_run(args.overrides))
     if config.doctor.name == "none":
@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
 
     from exprun.check import examine
     from exprun.doctor.finding import verdict
-    from exprun.runner import Session
+    from exprun.session import Session
 
     with without_logs():
         findings = examine(config, Session(), lambda line: print(printable(line), flush=True))

@@ -56,7 +56,7 @@ def run(words: list[str]) -> int:
     args = parse(words)
     from exprun.compare import report
     from exprun.compare.analysis import analyse
-    from exprun.compare.query import select
+    from exprun.compare.selection import select
     from exprun.outputs import LAST
 
     if args.experiment is not None:

@@ -29,9 +29,9 @@ def run(words: list[str]) -> int:
     """Write the model and its card, and print their paths."""
     args = parse(words)
     from exprun import export
-    from exprun.compare import history
+    from exprun.records import find_run
 
-    run = history.find(args.run)
+    run = find_run(args.run)
     export.check_consent(run, args.trust)
     folder = user_path(args.to, f"--to {args.to}") if args.to else run.folder / "export"
     if args.to and (folder / export.MODEL).exists():

@@ -33,11 +33,11 @@ def run(words: list[str]) -> int:
     """Print the likeliest classes of each image; returns 1 if an image cannot be read."""
     args = parse(words)
     from exprun import predict
-    from exprun.compare import history
     from exprun.data.folder import summary
     from exprun.export import check_consent
+    from exprun.records import find_run
 
-    run = history.find(args.run)
+    run = find_run(args.run)
     check_consent(run, args.trust)
     files, left_out = predict.find(args.images)
     if left_out:

@@ -47,15 +47,15 @@ def parse(words: list[str]) -> argparse.Namespace:
 def run(words: list[str]) -> int:
     """List, show, diff, repeat or delete runs; returns 1 if a repeated run failed."""
     args = parse(words)
-    from exprun.compare import history
+    from exprun import records, runs
 
     match args.action:
         case "list":
             _list(args.where, args.most)
         case "show":
-            history.show(history.find(args.runs[0]))
+            runs.show(records.find_run(args.runs[0]))
         case "diff":
-            history.show_differences(*[history.find(name) for name in args.runs])
+            runs.show_differences(*[records.find_run(name) for name in args.runs])
         case "repeat":
             return _repeat(args.runs[0], args.runs[1:], args.trust)
         case "delete":
@@ -64,44 +64,46 @@ def run(words: list[str]) -> int:
 
 
 def _list(where: list[str], most: int) -> None:
-    from exprun.compare import history
+    from exprun import records, runs
 
-    if not (found := history.find_all(where)):
+    if not (found := records.all_records(where)):
         raise ConfigError(f"There is no run below outputs/{' with ' + ' '.join(where) if where else ''} yet.")
-    history.show_all(found, most)
+    runs.show_all(found, most)
 
 
 def _delete(names: list[str], sure: bool) -> None:
-    from exprun.compare import history
+    from exprun import records, runs
 
-    runs = [history.find(name) for name in names]
+    chosen = [records.find_run(name) for name in names]
     if not sure:
-        raise ConfigError(f"This deletes {', '.join(run.name for run in runs)} with all files: add --yes.")
-    for run in runs:
-        history.delete(run)
+        raise ConfigError(f"This deletes {', '.join(run.name for run in chosen)} with all files: add --yes.")
+    for run in chosen:
+        runs.delete(run)
         print(f"deleted {printable(run.name)}")
 
 
 def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     """Train a run again from the config in its folder, and report whether the result is the same."""
-    from exprun.compare import history
-    from exprun.compare.query import read
+    from exprun import records, runs
+    from exprun.attempt import attempt
     from exprun.export import check_consent, repeated
-    from exprun.outputs import with_last_run
-    from exprun.run_folder import preflight
-    from exprun.sweep.job import attempt
-    from exprun.tracking.source import has_other_code
-    from exprun.tracking.store import OUTPUTS
+    from exprun.outputs import OUTPUTS, with_last_run
+    from exprun.preflight import preflight
+    from exprun.run_folder import RunFolder
 
-    before = history.find(name)
+    before = records.find_run(name)
     check_consent(before, trust)
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     config = repeated(before, with_last_run(overrides), folder)
     preflight(config)
     builder = config.model.builder
-    if builder is not None and builder == before.config.get("model.builder") and has_other_code(builder, before.folder):
+    if (
+        builder is not None
+        and builder == before.config.get("model.builder")
+        and RunFolder(before.folder).has_other_code(builder)
+    ):
         print(f"{printable(before.name)} was trained with other code of {printable(builder)}.")
-    score = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", before.name, *overrides]), "")
-    if (now := read(folder)) is not None and not overrides:
-        history.show_repeated(before, now)
-    return 0 if score.finished else 1
+    outcome = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", before.name, *overrides]))
+    if (now := records.read_run(folder)) is not None and not overrides:
+        runs.show_repeated(before, now)
+    return 0 if outcome.finished else 1

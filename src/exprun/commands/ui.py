@@ -47,7 +47,8 @@ def run(words: list[str]) -> int:
         RunError: the port cannot be used, or the server ended by itself.
     """
     args = parse(words)
-    from exprun.tracking.store import OUTPUTS, repair
+    from exprun.outputs import OUTPUTS
+    from exprun.tracking.store import repair
 
     uri = _store(args.uri)
     repair(uri)
@@ -65,7 +66,8 @@ def _store(given: str | None) -> str:
     Raises:
         ConfigError: it is a server or no database, or there is no such file.
     """
-    from exprun.tracking.store import sqlite_path, tracking_uri
+    from exprun.config.paths import sqlite_path
+    from exprun.tracking.store import tracking_uri
 
     uri = tracking_uri(given)
     if uri.startswith(("http:", "https:")):

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from exprun.compare.query import Run, shown, value_of
 from exprun.config.errors import ConfigError
 from exprun.config.schema import GROUPS, GROUPS_APART
+from exprun.records import Run, shown
+from exprun.run_folder import CODE
 from exprun.statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
-from exprun.tracking.source import CODE
 
 FIGURE = "val/accuracy"
 RATE = "optim.learning_rate"
@@ -166,7 +166,7 @@ def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, figure: str = 
     vary = varying(runs)
     factors = tuple(vary) if by is None else tuple(by)
     for factor in factors:
-        if by is not None and len({shown(value_of(run, factor)) for run in runs}) < 2:
+        if by is not None and len({shown(run.setting(factor)) for run in runs}) < 2:
             known = ", ".join(vary) or "nothing but the seed"
             raise ConfigError(f"--by {factor}: the runs do not differ in it; they differ in {known}.")
     arms, repeated = _arms(ended, lost, factors, [key for key in vary if key not in factors], figure)
@@ -197,7 +197,7 @@ def _tuned(arms: Sequence[Arm], factors: Sequence[str]) -> str:
     tries = {len(run.config.get("sweep.rates") or ()) for run in runs}
     if not _all_tuned(runs) or len(tries) != 1:
         return ""
-    chosen = [f"{label(arm.levels, factors)}: {shown(value_of(arm.runs[0], RATE))}" for arm in arms if arm.runs]
+    chosen = [f"{label(arm.levels, factors)}: {shown(arm.runs[0].setting(RATE))}" for arm in arms if arm.runs]
     return (
         f"Each was run at the best of {tries.pop()} learning rates, by validation in runs of another seed "
         f"({', '.join(chosen)})."
@@ -246,7 +246,7 @@ def _none_has(runs: Sequence[Run], figure: str) -> str:
 
 
 def _levels(run: Run, factors: Sequence[str]) -> Levels:
-    return tuple(shown(value_of(run, factor)) for factor in factors)
+    return tuple(shown(run.setting(factor)) for factor in factors)
 
 
 def _arms(
@@ -259,7 +259,7 @@ def _arms(
         seeds = found.setdefault(_levels(run, factors), {})
         before = seeds.get(run.seed)
         if before is not None:
-            if apart := [key for key in others if shown(value_of(run, key)) != shown(value_of(before, key))]:
+            if apart := [key for key in others if shown(run.setting(key)) != shown(before.setting(key))]:
                 raise ConfigError(
                     f"{before.name} and {run.name} have the same factors and seed, but differ in {', '.join(apart)}: "
                     f"name it in --by, or choose by --where."
@@ -343,7 +343,7 @@ def _unfair(
     """What keeps it from being a comparison of the factors alone, or from being certain."""
     for key in vary:
         if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
-            yield f"The runs also differ in {key}: {_list(shown(value_of(run, key)) for run in runs)}."
+            yield f"The runs also differ in {key}: {_list(shown(run.setting(key)) for run in runs)}."
     for key, name in ALIKE.items():
         values = {run.environment.get(key, "") for run in ended}
         if len(values) > 1 and not _follows(ended, key, factors):
@@ -362,14 +362,12 @@ def _unfair(
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {_list(r.reason for r in early)}."
     yield from _seeds_unlike(arms, factors)
     for arm in arms if _all_tuned(ended) else ():
-        if len({shown(value_of(run, RATE)) for run in arm.runs}) > 1:
+        if len({shown(run.setting(RATE)) for run in arm.runs}) > 1:
             yield f"{label(arm.levels, factors)} has runs at several learning rates: the sweep was stopped meanwhile."
     if ("optim" in factors or "optim.name" in factors) and not _all_tuned(ended):
         rates: dict[str, set[str]] = {}
         for run in ended:
-            rates.setdefault(shown(run.config.get("optim.name")), set()).add(
-                shown(value_of(run, "optim.learning_rate"))
-            )
+            rates.setdefault(shown(run.config.get("optim.name")), set()).add(shown(run.setting("optim.learning_rate")))
         if all(len(found) == 1 for found in rates.values()):
             tried = ", ".join(f"{name} {next(iter(found))}" for name, found in rates.items())
             yield f"The optimisers were not tuned: each was run at one learning rate ({tried})."

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from exprun import metrics as names
-from exprun.compare.query import LEAST, NOT_ENDED, Run, check_condition, complete, holds
+from exprun.compare.selection import MIN_RUNS
 from exprun.config.errors import ConfigError, RunError, one_line, without_password
+from exprun.config.paths import sqlite_path
+from exprun.records import NOT_ENDED, Run, check_condition, complete
 from exprun.tracking.accepted import check_uri
-from exprun.tracking.store import repair, sqlite_path, tracking_uri
+from exprun.tracking.store import repair, tracking_uri
 
 PAGE = 1000  # runs in one answer: the most a store gives
 DRAWN = 200  # runs whose epochs are fetched too, one request a figure
@@ -66,8 +68,8 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         if isinstance(error, MlflowException) and error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             raise ConfigError(f"--filter {condition}: {told}") from None
         raise RunError(f"{without_password(place)} does not answer: {told}") from None
-    runs = [run for run in runs if all(holds(run, one) for one in where)]
-    if len(runs) < LEAST:
+    runs = [run for run in runs if all(run.holds(one) for one in where)]
+    if len(runs) < MIN_RUNS:
         raise ConfigError(
             f"There {'is one run' if runs else 'are no runs'} of that kind in {experiment}; a comparison takes two at "
             "least."

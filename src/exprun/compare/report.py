@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from exprun.compare.analysis import Analysis, Arm, label
-from exprun.compare.query import Run, safe, shown, value_of
+from exprun.config.errors import safe
+from exprun.records import Run, shown
 from exprun.statistics import Interval
 
 
@@ -113,7 +114,7 @@ def as_csv(analysis: Analysis) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*analysis.factors, "seed", "status", *figures, "run"])
     for run in runs:
-        levels = [shown(value_of(run, factor)) for factor in analysis.factors]
+        levels = [shown(run.setting(factor)) for factor in analysis.factors]
         table.writerow([*levels, run.seed, run.status, *(run.metrics.get(name, "") for name in figures), run.folder])
     return text.getvalue()
 

@@ -27,7 +27,7 @@ from hydra.core.utils import JobRuntime, setup_globals
 from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from exprun.config.checks import check
@@ -88,10 +88,22 @@ class Composer:
         Raises:
             ConfigError: in one sentence, whatever is wrong with it.
         """
+        return self.run(overrides)[0]
+
+    def run(self, overrides: Sequence[str]) -> tuple[Config, DictConfig]:
+        """The checked config of one run, and the composed config with Hydra's node, as Hydra runs a job with it.
+
+        Raises:
+            ConfigError: in one sentence, whatever is wrong with it.
+        """
         self.check_overrides(overrides)
-        loaded = self._load(forced(overrides), RunMode.RUN)
-        with _hydra_of(loaded):
-            return typed(self._without_hydra(loaded), self.overridden(overrides))
+        composed = self._load(forced(overrides), RunMode.RUN)
+        with _hydra_of(composed):
+            config = typed(self._without_hydra(copy.deepcopy(composed)), self.overridden(overrides))
+        with read_write(composed.hydra):
+            composed.hydra.run.dir = "${run_dir}"
+            composed.hydra.output_subdir = None  # the run writes its own config
+        return config, composed
 
     def dimensions(self, overrides: Sequence[str]) -> dict[str, list[str]] | None:
         """The overrides of a multirun by their keys, each with all its values: `norm`: [`norm=none`, `norm=batch`].

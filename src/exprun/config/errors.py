@@ -36,6 +36,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text.encode("utf-8", "replace").decode())
 
 
+def safe(text: str) -> str:
+    """`text` for rich: `printable`, and with nothing that rich would take for markup."""
+    from rich.markup import escape
+
+    return escape(printable(text))
+
+
 def without_password(text: str) -> str:
     """`text` with the user name and password of every URI in it masked, so that it may be shown and logged."""
     return re.sub(r"://[^\s/@'\"]*@", "://***@", text)

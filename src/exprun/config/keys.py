@@ -6,7 +6,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from exprun.config.fields import default_of, field_info, only_for
-from exprun.config.schema import GROUPS, INIT_PARTS, Config, InitPart
+from exprun.config.network import INIT_PARTS, InitPart
+from exprun.config.schema import GROUPS, Config
 
 PRESETS = "experiment"  # the group of presets, which has no keys
 PRESETS_MEANING = "A preset: options that are chosen together, and values that belong to no option."

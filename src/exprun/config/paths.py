@@ -5,7 +5,8 @@ from pathlib import Path
 
 from exprun.config.errors import ConfigError
 
-NO_HOME = "/nonexistent"  # Debian's name for the home of who has none
+NO_HOME = "/nonexistent"  # the home folder that Debian gives to accounts without one
+SQLITE = "sqlite:///"  # how the URI of an SQLite store begins
 
 
 def user_path(text: str, given: str = "") -> Path:
@@ -25,3 +26,8 @@ def user_path(text: str, given: str = "") -> Path:
         home = text.split("/")[0]
         raise ConfigError(f"{given or text}: no home folder is known for {home}; write the whole path.")
     return Path(path)
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite store, absolute; None for any other store."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]).resolve() if uri.startswith(SQLITE) else None

@@ -19,8 +19,8 @@ from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import EVALUATED, Trial
 from exprun.explain.verdict import Row, Verdict, rows
 from exprun.metrics import BATCH_LOSS
+from exprun.run_folder import RunFolder
 from exprun.statistics import Interval
-from exprun.tracking.journal import read
 from exprun.tracking.store import tracking_uri
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Row], chance: flo
         run = next(t for t in trials if t.label == row.label and t.steps == row.steps)
         points = [
             (r["step"], r["metrics"][BATCH_LOSS])
-            for r in read(Path(run.folder) / "metrics.jsonl")
+            for r in RunFolder(Path(run.folder)).read_journal()
             if BATCH_LOSS in r["metrics"]
         ]
         if points:

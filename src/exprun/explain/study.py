@@ -30,9 +30,9 @@ from exprun.explain.halving import ENOUGH, LEAST, plan, rungs, steps_of_rung, st
 from exprun.explain.trials import Images, OutOfTimeError, Pace, Trial, Trials
 from exprun.explain.verdict import Guessing, Verdict, of_changes, of_groups, rows
 from exprun.logs import logging_to
-from exprun.run_folder import preflight
+from exprun.outputs import OUTPUTS
+from exprun.preflight import preflight
 from exprun.signals import Killed, Signals
-from exprun.tracking.store import OUTPUTS
 
 log = logging.getLogger(__name__)
 PACE_STEPS = 6  # that tell how long a step takes
@@ -182,7 +182,7 @@ def _prepared(
 def _examine(study: Study, composer: Composer, session: Images) -> None:
     """Look at the config, its data and its network before training."""
     from exprun.check import examine
-    from exprun.runner import Session
+    from exprun.session import Session
 
     config = study.ends[0].config
     watched = config

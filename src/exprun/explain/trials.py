@@ -12,9 +12,9 @@ from exprun.config.schema import Config
 from exprun.data import Dataset, Split
 from exprun.explain.candidates import Candidate
 from exprun.metrics import BATCH_LOSS
-from exprun.run_folder import RunResult
-from exprun.runner import Session, run
-from exprun.tracking.journal import read
+from exprun.run_folder import RunFolder, RunResult
+from exprun.runner import run
+from exprun.session import Session
 
 EVALUATED = 1000  # validation images at most: a share of 50 % is known to ±3 points then
 LEFT = 1e-3  # of their first values in the moving averages of batch norm, at the end of a run
@@ -219,7 +219,7 @@ def _trial(label: str, stage: str, seed: int, steps: int, seconds: float, result
     if not failure and not np.isfinite(loss):
         failure, accuracy = f"the validation loss is {loss}", nan
     rows = [
-        row["metrics"][BATCH_LOSS] for row in read(result.run_dir / "metrics.jsonl") if BATCH_LOSS in row["metrics"]
+        row["metrics"][BATCH_LOSS] for row in RunFolder(result.run_dir).read_journal() if BATCH_LOSS in row["metrics"]
     ]
     training = rows[-1] if rows and not failure else nan
     return Trial(label, stage, seed, steps, loss, accuracy, training, seconds, failure, str(result.run_dir))

@@ -255,3 +255,10 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
     if ending in ("softmax", "sigmoid"):
         raise RunError(f"model.builder={builder} ends in {ending}; the loss takes logits, so leave it out.")
     return model
+
+
+def summary(model: Any) -> str:
+    """Keras's table of layers."""
+    lines: list[str] = []
+    model.summary(line_length=100, print_fn=lambda line, **_: lines.append(line))
+    return "\n".join(lines) + "\n"

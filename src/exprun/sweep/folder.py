@@ -16,14 +16,14 @@ from exprun.config.errors import ConfigError, without_password
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
 from exprun.locks import file_lock
-from exprun.outputs import SWEEP, runs_of_sweep
-from exprun.run_folder import FREE_IN_SWEEPS, OtherConfigError, differences, preflight, read_settings
-from exprun.tracking.source import CODE, environment, read_environment
-from exprun.tracking.store import OUTPUTS, REPLACED
+from exprun.outputs import OUTPUTS, REPLACED, SWEEP, runs_of_sweep
+from exprun.preflight import FREE_IN_SWEEPS, OtherConfigError, differences, preflight
+from exprun.run_folder import CODE, STARTED, RunFolder, RunLockedError
+from exprun.tracking.environment import environment
 from exprun.trainer.prune import RUNGS
 
 if TYPE_CHECKING:
-    from exprun.runner import Session
+    from exprun.session import Session
 
 ENVIRONMENT = "EXPRUN_SWEEP"  # for the jobs, which may run in processes of their own
 NAMES = {
@@ -49,8 +49,9 @@ class Sweep:
         parent: MLflow's run of the sweep; empty without.
         quiet: a table shows them, so they say nothing themselves.
         search: a sweeper of its own chooses the runs.
-        cwd: where the command was typed.
-        folder: absolute, of the sweep.
+        cwd: the folder in which the command was typed.
+        folder: the sweep's folder, absolute.
+        options: `--config-dir` and the like, as typed.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Sweep:
     search: bool = False
     cwd: str = ""
     folder: str = ""
+    options: str = ""
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
         """Of a run in MLflow: its sweep, and the values of the factors.
@@ -71,13 +73,9 @@ class Sweep:
         values = dict(override.split("=", 1) for override in overrides if "=" in override)
         return found | {f"exprun.factor.{key}": values[key] for key in self.factors if key in values}
 
-    def environment(self, options: str) -> dict[str, str]:
-        """The variables by which the jobs know it, which may run in processes of their own.
-
-        Args:
-            options: `--config-dir` and the like, as typed.
-        """
-        found = {ENVIRONMENT: json.dumps(asdict(self), ensure_ascii=False), "EXPRUN_OPTIONS": options}
+    def environment(self) -> dict[str, str]:
+        """The environment variables that tell the jobs about their sweep: they may run in other processes."""
+        found = {ENVIRONMENT: json.dumps(asdict(self), ensure_ascii=False)}
         server = os.environ.get("MLFLOW_TRACKING_URI")  # which a cluster that was started earlier does not know
         return found | ({"MLFLOW_TRACKING_URI": server} if server else {})
 
@@ -132,16 +130,6 @@ def _words(folder: Path) -> tuple[list[str], str] | None:
         return None
 
 
-def status_of(folder: Path) -> str:
-    """Of a run in it: `FINISHED`, `FAILED`, `KILLED`; `STARTED` where it gave no result, empty where there is none."""
-    if not (folder / "config.yaml").exists():
-        return ""
-    try:
-        return str(json.loads((folder / "result.json").read_text(encoding="utf-8"))["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "STARTED"
-
-
 def others_at_it(folder: Path) -> bool:
     """Whether a run of the sweep is in the hands of another process.
 
@@ -149,16 +137,17 @@ def others_at_it(folder: Path) -> bool:
         folder: of the sweep.
     """
     for run in runs_of_sweep(folder):
-        if status_of(run) == "STARTED":
+        files = RunFolder(run)
+        if files.status == STARTED:
             try:
-                with file_lock(run / ".lock", wait=False):
+                with files.locked():
                     pass
-            except BlockingIOError:
+            except RunLockedError:
                 return True
     return False
 
 
-def replaced(config: Config, folder: Path, session: "Session") -> str:
+def replaced(config: Config, folder: RunFolder, session: "Session") -> str:
     """Move a run away that is not the one that its config, code and images now make, so that it is trained anew.
 
     Args:
@@ -169,31 +158,31 @@ def replaced(config: Config, folder: Path, session: "Session") -> str:
     Returns:
         In what it differed; empty where it stays, or another process is at it.
     """
-    if status_of(folder) != "FINISHED" and not (folder / "checkpoints" / "last.npz").exists():
+    if folder.status != "FINISHED" and not folder.can_resume:
         return ""
-    place = folder.parent / REPLACED
+    path, archive = folder.path, folder.path.parent / REPLACED
     try:
-        with file_lock(folder / ".lock", wait=False):
-            new = _whats_new(config, folder, session)
-            if new:
-                place.mkdir(exist_ok=True)
-                for rung in folder.parent.glob(f"{RUNGS}/*/{folder.name}.json"):
+        with folder.locked():
+            reason = _changed(config, folder, session)
+            if reason:
+                archive.mkdir(exist_ok=True)
+                for rung in path.parent.glob(f"{RUNGS}/*/{path.name}.json"):
                     rung.unlink()
-                folder.rename(place / f"{folder.name}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
-    except (BlockingIOError, FileNotFoundError):
+                path.rename(archive / f"{path.name}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
+    except (RunLockedError, FileNotFoundError):
         return ""
-    return new
+    return reason
 
 
-def _whats_new(config: Config, folder: Path, session: "Session") -> str:
-    before, unknown = read_settings(folder)
+def _changed(config: Config, folder: RunFolder, session: "Session") -> str:
+    before, unknown = folder.read_settings()
     if unknown:
         return f"it was trained with {', '.join(unknown)}, which this version does not know"
     if apart := next(differences(before, settings(config), FREE_IN_SWEEPS), None):
         return f"{apart[0]} was {apart[1]}, not {apart[2]}"
     if config.sweep.rerun != "changed":
         return ""
-    was, now = read_environment(folder), environment(folder, "", config.model.builder)
+    was, now = folder.read_environment(), environment(folder.path, "", config.model.builder)
     if was.get(CODE) and now[CODE] and was[CODE] != now[CODE]:
         return f"the code of {config.model.builder} has changed"
     for key, name in (("version", "exprun"), ("commit", "commit"), ("changes", "uncommitted code")):
@@ -222,9 +211,11 @@ def check_run(config: Config, folder: Path, searched: bool = False) -> None:
         raise ConfigError(f"{error} Add sweep.rerun=changed to train again what differs.") from None
 
 
-def goes_on(config: Config, folder: Path) -> bool:
-    """Whether a run is to be started, from its checkpoint where it has one; not where it failed and is kept so."""
-    before = status_of(folder)
-    if before:
-        config.trainer.resume = True
-    return not (before == "FAILED" and config.sweep.rerun == "never")
+def kept_failed(config: Config, folder: RunFolder) -> bool:
+    """Whether a run failed before and stays so: `sweep.rerun=never`."""
+    return folder.status == "FAILED" and config.sweep.rerun == "never"
+
+
+def resumed(config: Config, folder: RunFolder) -> Config:
+    """The config of a run, which resumes if the folder holds the run already."""
+    return replace(config, trainer=replace(config.trainer, resume=True)) if folder.status else config

@@ -1,37 +1,46 @@
-"""One run of Hydra's: of a command line, or of a sweep, which may keep it, try it again, or leave it to another."""
+"""One run of a sweep, as Hydra's launchers start it: kept from before, trained, tried again, or left to others."""
 
 import contextlib
-import json
 import math
 import os
 import shlex
 import time
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exprun.config.errors import RunError, UserError, one_line, say
+from exprun import garbage
+from exprun.attempt import Attempt, attempt, failed
+from exprun.config.errors import RunError, UserError, without_password
 from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
-from exprun.sweep.folder import STOPPED, announced, goes_on, replaced
+from exprun.run_folder import RunFolder, UnreadableResultError
+from exprun.sweep.folder import STOPPED, Sweep, announced, kept_failed, replaced, resumed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from exprun.config.schema import Config
+    from exprun.session import Session
+    from exprun.trainer.loop import Prune
 
 
-WAIT_SECONDS = 1.0  # between two looks at what another process is at
-DIVERGED = "not finite"  # how the reason of a run begins whose numbers have left the range
+WAIT_SECONDS = 1.0  # between two looks at a run that another process trains
 
 
 class Score(float):
-    """The figure that a sweeper optimises, and what became of the run: trained, kept, taken or failed."""
+    """The metric that a sweeper optimises, with what became of the run.
+
+    Optuna's sweeper takes nothing but a float, so the state rides on it: `trained`, `kept`, `taken`, `failed` or
+    `stopped`.
+    """
 
     state = "trained"
 
     @property
     def finished(self) -> bool:
-        """Whether it came to its end, here or elsewhere."""
+        """Whether the run is complete, or left to another process that completes it."""
         return self.state not in ("failed", "stopped")
 
 
@@ -42,153 +51,144 @@ def _score(value: float, state: str) -> Score:
 
 
 def job(config: "DictConfig") -> Score:
-    """One run of Hydra's; returns the figure that `trainer.select` names."""
+    """Run one job of a Hydra multirun; returns the metric that `trainer.select` names."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf, open_dict
 
     from exprun.config.compose import typed
-    from exprun.config.errors import without_password
 
-    known = announced()
-    if known is not None and known.cwd and Path(known.cwd).is_dir():
-        os.chdir(known.cwd)  # a worker of a cluster stands where the cluster was started
+    sweep = announced()
+    if sweep is None:
+        raise RunError("a run of a sweep does not know its sweep: the launcher must pass on hydra.job.env_set.")
+    if Path(sweep.cwd).is_dir():
+        os.chdir(sweep.cwd)  # a worker of a cluster starts in the folder in which the cluster was started
     hydra = HydraConfig.get()
     overrides = [str(text).lstrip("+") for text in hydra.overrides.task]
-    sweeping = hydra.mode.name == "MULTIRUN"
-    if sweeping and not any(o.startswith("run_dir=") for o in overrides):
+    if not any(o.startswith("run_dir=") for o in overrides):
         with open_dict(config):
             config.run_dir = hydra.runtime.output_dir
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     plain.pop("hydra", None)
-    typed_config = typed({str(key): value for key, value in plain.items()}, {o.split("=")[0] for o in overrides})
-    shown = without_password(" ".join(overrides))
-    words = ["python", "-m", "exprun", *shlex.split(os.environ.get("EXPRUN_OPTIONS", "")), *overrides]
-    if not sweeping:
-        return attempt(typed_config, shlex.join(words), "")
-    label = f"run {hydra.job.num} ({shown})"
-    return _of_sweep(typed_config, shlex.join(words), label, str(hydra.job.num), overrides)
+    checked = typed({str(key): value for key, value in plain.items()}, {o.split("=")[0] for o in overrides})
+    command = shlex.join(["python", "-m", "exprun", *shlex.split(sweep.options), *overrides])
+    label = f"run {hydra.job.num} ({without_password(' '.join(overrides))})"
+    return _of_sweep(_labelled(checked, sweep, hydra.job.num, overrides), sweep, command, label, str(hydra.job.num))
 
 
-def _of_sweep(config: "Config", command: str, label: str, number: str, overrides: list[str]) -> Score:
-    """A run of a sweep, as often as it may be tried."""
-    from exprun.config.errors import without_password
+def _labelled(config: "Config", sweep: Sweep, number: int, overrides: list[str]) -> "Config":
+    """The config of a run, with its name and tags in MLflow, and quiet where a table shows the sweep."""
+    tracking = config.tracking
+    if tracking.run_name is None:
+        # In a narrow column, settings that all runs share would hide those in which the runs differ.
+        vary = [o for o in overrides if o.split("=")[0] in (*sweep.factors, "seed")]
+        tracking = replace(tracking, run_name=without_password(" ".join([str(number), *vary]))[:200])
+    if tracking.name == "mlflow":
+        tags = {**(tracking.tags or {}), **sweep.tags(overrides)}
+        if config.sweep.name == "tuned":
+            tags["exprun.stage"] = "tuning" if config.seed == config.sweep.tuning_seed else "compared"
+        tracking = replace(tracking, tags=tags)
+    return replace(config, tracking=tracking, progress="quiet" if sweep.quiet else config.progress)
 
-    known = announced()
-    if known is not None and known.quiet:
-        config.progress = "quiet"
+
+def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: str) -> Score:
+    """Run one run of a sweep, as often as it may be tried.
+
+    Args:
+        config: the config of the run.
+        sweep: the sweep that the run belongs to.
+        command: the command that repeats the run.
+        label: names the run in messages.
+        number: the number of the run in the sweep.
+    """
     if config.progress != "quiet":
         print(f"{label}:", flush=True)
-    if config.tracking.run_name is None:
-        # What all runs have in common would hide, in a narrow column, that in which they differ.
-        vary = [o for o in overrides if known is None or o.split("=")[0] in (*known.factors, "seed")]
-        config.tracking.run_name = without_password(" ".join([number, *vary]))[:200]
-    if known is not None and config.tracking.name == "mlflow":
-        config.tracking.tags = {**(config.tracking.tags or {}), **known.tags(overrides)}
-        if config.sweep.name == "tuned":
-            config.tracking.tags["exprun.stage"] = "tuning" if config.seed == config.sweep.tuning_seed else "compared"
     folder = user_path(config.run_dir).absolute()
-    sweep = Path(known.folder) if known is not None and known.folder else folder.parent
-    if (sweep / STOPPED).exists():
+    home = Path(sweep.folder)
+    if (home / STOPPED).exists():
         return _score(float("nan"), "stopped")
-    pointer = sweep / f"{number}{POINTER}"
-    with contextlib.suppress(OSError):  # a worker of another machine may have no such folder
-        if folder.resolve() != (sweep / number).resolve():
+    pointer = home / f"{number}{POINTER}"
+    with contextlib.suppress(OSError):  # the folder may not exist on a worker of another machine
+        if folder.resolve() != (home / number).resolve():
             point(pointer, folder)
         else:
             pointer.unlink(missing_ok=True)
-    score = _tried(config, command, label, folder)
+    score = _tried(config, sweep, command, label, RunFolder(folder))
     if not score.finished and config.sweep.on_failure == "stop":
-        (sweep / STOPPED).touch()
-    if known is not None and known.search:
-        while score.state == "taken":  # what is proposed next depends on it
+        (home / STOPPED).touch()
+    if sweep.search:
+        while score.state == "taken":  # what the sweeper proposes next depends on the result
             time.sleep(WAIT_SECONDS)
-            score = _tried(config, command, label, folder)
+            score = _tried(config, sweep, command, label, RunFolder(folder))
         if math.isnan(score):
-            raise RunError(f"{label} failed.")  # a figure that is NaN would end the search
+            raise RunError(f"{label} failed.")  # a metric that is NaN would end the search
     return score
 
 
-def _tried(config: "Config", command: str, label: str, folder: Path) -> Score:
-    """A run of a sweep, kept, left, or tried as often as it may be."""
+def _tried(config: "Config", sweep: Sweep, command: str, label: str, folder: RunFolder) -> Score:
+    """Keep a run, leave it to another process, or try it as often as `sweep.retries` allows."""
     shown = config.progress != "quiet"
     try:
-        # Which runs there are depends, of `tuned` and a search, on other runs: there, another config is no mistake.
-        known = announced()
-        searched = config.sweep.name == "tuned" or (known is not None and known.search)
-        if config.sweep.rerun == "changed" or searched:
-            new = replaced(config, folder, session())
-            if new and shown:
-                print(f"  anew, for {new}", flush=True)
+        # `tuned` and a search choose runs by the results of others: there, another config is no mistake.
+        if config.sweep.rerun == "changed" or config.sweep.name == "tuned" or sweep.search:
+            reason = replaced(config, folder, shared_session())
+            if reason and shown:
+                print(f"  trained again: {reason}", flush=True)
     except UserError as error:
-        return _failed(f"{label} failed: {error}")
+        return _scored(failed(f"{label} failed: {error}"))
     if _diverged(config, folder):
         return _score(float("nan"), "kept")
-    if not goes_on(config, folder):
-        return _failed(f"{label} failed before, and sweep.rerun=never")
-    score = attempt(config, command, label)
+    if kept_failed(config, folder):
+        return _scored(failed(f"{label} failed before, and sweep.rerun=never"))
+    config = resumed(config, folder)
+    outcome = _once(config, command, label, folder)
     for number in range(config.sweep.retries):
-        if score.finished or _diverged(config, folder):
+        if outcome.finished or _diverged(config, folder):
             break
         if shown:
             print(f"{label}, try {number + 2}:", flush=True)
-        config.trainer.resume = True
-        score = attempt(config, command, label)
-    return _score(float("nan"), "trained") if _diverged(config, folder) else score
+        outcome = _once(replace(config, trainer=replace(config.trainer, resume=True)), command, label, folder)
+    return _score(float("nan"), "trained") if _diverged(config, folder) else _scored(outcome)
 
 
-def _diverged(config: "Config", folder: Path) -> bool:
-    """Whether a rate was tried that is too high: that is an answer, and no failure of the sweep."""
+def _once(config: "Config", command: str, label: str, folder: RunFolder) -> Attempt:
+    return attempt(config, command, shared_session(), label, _pruner(config, folder))
+
+
+def _pruner(config: "Config", folder: RunFolder) -> "Prune | None":
+    """What ends the run early where it does worse than the other runs of the sweep; None without `sweep.prune`."""
+    if config.sweep.prune != "asha":
+        return None
+    from exprun.trainer.prune import Halving
+
+    return Halving(folder.path, config.trainer.select == "val/loss")
+
+
+def _scored(outcome: Attempt) -> Score:
+    return _score(outcome.best, outcome.state)
+
+
+def _diverged(config: "Config", folder: RunFolder) -> bool:
+    """Whether the run tried a learning rate that is too high: that is an answer, not a failure of the sweep."""
     if config.sweep.name != "tuned" or config.seed != config.sweep.tuning_seed:
         return False
     try:
-        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        return bool(found["status"] == "FAILED" and str(found["reason"]).startswith(DIVERGED))
-    except (OSError, ValueError, KeyError, TypeError):
+        result = folder.read_result()
+    except UnreadableResultError:
         return False
+    return result is not None and result.status == "FAILED" and result.reason.startswith("not finite")
 
 
-def _failed(sentence: str) -> Score:
-    say(sentence)
-    return _score(float("nan"), "failed")
+@cache
+def _session() -> "Session":
+    from exprun.session import Session
+
+    return Session()
 
 
-def attempt(config: "Config", command: str, label: str) -> Score:
-    """One try of a run; `label` names it in a sweep."""
-    from exprun.run_folder import COMPLETE, TakenError, run_folder
-    from exprun.runner import run
-
-    start = f"{label} failed: " if label else ""
-    try:
-        result = run(config, session(), command)
-    except TakenError as error:
-        if not label:
-            return _failed(str(error))
-        if config.progress != "quiet":
-            print(f"{label}: another process is at it.")
-        return _score(float("nan"), "taken")
-    except UserError as error:
-        return _failed(f"{start}{error}")
-    except Exception as error:
-        known, log = f"{type(error).__name__}: {one_line(error)[:200]}", run_folder(config) / "run.log"
-        return _failed(f"{start}{known}{f' (the whole of it is in {log})' if log.exists() else ''}")
-    if result.reason == COMPLETE and config.progress != "quiet":
-        print("  kept from before" if label else f"exprun: the run in {result.run_dir} is complete already.")
-    if result.status != "FINISHED":
-        return _failed(f"{start}{result.reason}")
-    best = "val/best_accuracy" if config.trainer.select == "val/accuracy" else "val/best_loss"
-    return _score(result.metrics.get(best, float("nan")), "kept" if result.reason == COMPLETE else "trained")
-
-
-_SESSIONS: list[Any] = []
-
-
-def session() -> Any:
-    """What the runs of this process share."""
-    from exprun.runner import Session
-
-    if not _SESSIONS:
-        _SESSIONS.append(Session())
-    else:  # there is another run behind the first one
-        _SESSIONS[0].settle()
-    return _SESSIONS[0]
+def shared_session() -> "Session":
+    """What the runs of this process share; between two runs, what stays alive is excluded from garbage collection."""
+    session = _session()
+    if session.steps:
+        garbage.freeze()
+    return session

@@ -15,6 +15,7 @@ from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
 from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
+from exprun.run_folder import RunFolder
 from exprun.sweep.folder import (
     NAMES,
     STOPPED,
@@ -22,12 +23,10 @@ from exprun.sweep.folder import (
     check_run,
     note,
     others_at_it,
-    status_of,
     sweep_folder,
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
 from exprun.sweep.plan import Job, Plan
-from exprun.tracking.store import note_of
 
 if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable
@@ -67,8 +66,8 @@ def sweep(
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
     above = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
-    known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()), str(folder))
-    told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment(options).items()]
+    known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()), str(folder), options)
+    told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment().items()]
     if "hydra/sweeper=optuna" in given:
         told += _search_settings(composer, hydra, config, given)
     if any("hydra.launcher.ray.init.address=" in word for word in given):
@@ -87,7 +86,7 @@ def sweep(
         if parent is not None and not others_at_it(folder):  # of the processes that share a sweep, the last one does
             parent.close(status, {"exprun.runs": summary} if summary else {}, [])
             if parent.problem:
-                say(f"MLflow has not taken the run of the sweep ({parent.problem}).")
+                say(f"MLflow has not received the run of the sweep ({parent.problem}).")
     total = sum(counts.values())
     if shown and total:
         print(f"sweep: {total} runs: {summary}.")
@@ -149,7 +148,7 @@ def _run_all(
         # The sweeper keeps them to itself.
         kept = {path: "kept" if before.get(path) == time else "trained" for path, time in _results(folder).items()}
         runs = runs_of_sweep(folder)
-        return _counted([kept[run] if status_of(run) == "FINISHED" else "failed" for run in runs])
+        return _counted([kept[run] if RunFolder(run).status == "FINISHED" else "failed" for run in runs])
     from exprun.sweep.table import SweepTable
 
     table = SweepTable(folder) if live else None
@@ -167,7 +166,7 @@ def _run_all(
 
 def _results(folder: Path) -> dict[Path, int]:
     """When each run of a sweep gave its result."""
-    results = [run / "result.json" for run in runs_of_sweep(folder)]
+    results = [RunFolder(run).result for run in runs_of_sweep(folder)]
     return {path.parent: path.stat().st_mtime_ns for path in results if path.exists()}
 
 
@@ -261,8 +260,8 @@ def _open_parent(
     """The sweep's run in MLflow, where there is one and something is left to do."""
     numbers = range(len(plan.jobs) if plan is not None else 0)
     done = plan is not None and not plan.arms and config.sweep.rerun != "changed"
-    done = done and note_of(folder).get("delivered") is True
-    done = done and all(status_of(run_of_sweep(folder, number)) == "FINISHED" for number in numbers)
+    done = done and RunFolder(folder).read_tracking().get("delivered") is True
+    done = done and all(RunFolder(run_of_sweep(folder, number)).status == "FINISHED" for number in numbers)
     if config.tracking.name != "mlflow" or done:
         return None
     from exprun.tracking.parent import Parent

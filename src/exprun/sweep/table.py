@@ -3,7 +3,6 @@
 It reads the folders of the runs, so it shows those of other processes and machines too.
 """
 
-import json
 import threading
 import time
 from collections.abc import Sequence
@@ -20,9 +19,7 @@ from rich.text import Text
 
 from exprun.console import duration
 from exprun.outputs import run_of_sweep
-from exprun.sweep.folder import status_of
-from exprun.tracking.journal import tail
-from exprun.tracking.source import read_environment
+from exprun.run_folder import STARTED, RunFolder
 
 SECONDS = 1.0  # between two looks
 BESIDE = 6  # lines of a terminal that are not rows of the table
@@ -66,21 +63,22 @@ class Row:
         Args:
             folder: of the run.
         """
-        status = status_of(folder)
-        self.state = {"": WAITING, "STARTED": RUNNING}.get(status, status.lower())
-        journal = folder / "metrics.jsonl"
+        files = RunFolder(folder)
+        status = files.status
+        self.state = {"": WAITING, STARTED: RUNNING}.get(status, status.lower())
+        journal = files.journal
         if self.offset and (not journal.exists() or journal.stat().st_size < self.offset):  # it begins anew
             self.offset, self.step, self.steps, self.best, self.seen, self.before = 0, 0, 0, None, [], False
-        rows, self.offset = tail(journal, self.offset)
+        rows, self.offset = files.read_journal_from(self.offset)
         for row in rows:
             self.step = max(self.step, int(row["step"]))
             self.seen = [*self.seen[:1], (int(row["step"]), row["time"] / 1000)]
             accuracy = row["metrics"].get("val/accuracy")
             self.best = accuracy if self.best is None else max(self.best, accuracy or 0.0)
         if not self.steps and self.state != WAITING:
-            self.steps = int(read_environment(folder).get("steps") or 0)
+            self.steps = int(files.read_environment().get("steps") or 0)
         self.left = self._left()
-        self.cause = _cause(folder / "findings.json")
+        self.cause = next((str(f.get("cause", "")) for f in files.read_findings() if f.get("severity") != "note"), "")
 
     def _left(self) -> float | None:
         if self.state != RUNNING or not self.steps or len(self.seen) < 2:
@@ -89,14 +87,6 @@ class Row:
         if last <= first:
             return None
         return max(0.0, (self.steps - last) * (end - start) / (last - first) - (time.time() - end))
-
-
-def _cause(path: Path) -> str:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return next((str(one["cause"]) for one in found if one["severity"] != "note"), "")
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 class SweepTable:

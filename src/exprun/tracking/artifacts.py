@@ -1,4 +1,4 @@
-"""Pictures of a finished run: curves, confusion matrix, the images it got wrong."""
+"""Plots of a finished run: curves, confusion matrix, misclassified images."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure  # not pyplot: no window system, no state that runs share
 
-from exprun.data import Split
-from exprun.tracking.journal import read
+from exprun.data import Dataset, Split
+from exprun.run_folder import RunFolder
 
 DPI = 110
 WRONG_SHOWN = 25
@@ -22,10 +22,24 @@ CURVES: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )
 
 
-def write_curves(folder: Path) -> None:
+def write_plots(folder: RunFolder, dataset: Dataset, predictions: np.ndarray | None) -> None:
+    """Draw the curves and, if the test set was measured, the confusion matrix and misclassified images.
+
+    Args:
+        folder: the run's folder.
+        dataset: the data set of the run.
+        predictions: the classes predicted for its test images, (images,); None if these were not measured.
+    """
+    write_curves(folder)
+    if dataset.test is not None and predictions is not None:
+        write_confusion(folder.path, dataset.classes, dataset.test.row_labels, predictions)
+        write_misclassified(folder.path, dataset.classes, dataset.test, predictions)
+
+
+def write_curves(folder: RunFolder) -> None:
     """Draw loss and accuracy of training and validation from the journal into `curves.png`."""
     figures: dict[str, list[tuple[int, float]]] = {}
-    for row in read(folder / "metrics.jsonl"):
+    for row in folder.read_journal():
         for key, value in row["metrics"].items():
             figures.setdefault(key, []).append((row["step"], value))
     figure = Figure(figsize=(10, 4), dpi=DPI)
@@ -41,7 +55,7 @@ def write_curves(folder: Path) -> None:
         axis.grid(alpha=0.3)
     if axes[0].has_data():
         axes[0].legend()
-    FigureCanvasAgg(figure).print_png(folder / "curves.png")
+    FigureCanvasAgg(figure).print_png(folder.path / "curves.png")
 
 
 def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predictions: np.ndarray) -> None:

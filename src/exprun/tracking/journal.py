@@ -12,6 +12,7 @@ import numpy as np
 
 from exprun import metrics as names
 from exprun.config.errors import RunError
+from exprun.run_folder import read_journal_from
 from exprun.trainer.events import EpochDone, Evaluated, Event, Measured, StepsDone
 
 
@@ -31,7 +32,7 @@ class Journal:
         self._waiting: list[np.ndarray] = []
         _cut_fragment(path)
         # A resumed run repeats the steps behind its checkpoint; what they gave is here already.
-        self._seen = {_key(row) for row in read(path)}
+        self._seen = {_key(row) for row in read_journal_from(path, 0)[0]}
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -91,28 +92,3 @@ def _cut_fragment(path: Path) -> None:
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["step"], *sorted(row["metrics"])
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a journal, by the metrics' names of today; a last line that a crash cut short is left out."""
-    return tail(path, 0)[0]
-
-
-def tail(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
-    """The whole lines of a journal from a byte on, and where the next one will start."""
-    if not path.exists():
-        return [], offset
-    with open(path, "rb") as file:
-        file.seek(offset)
-        content = file.read()
-    whole = content[: content.rfind(b"\n") + 1]
-    rows = []
-    for line in whole.splitlines():
-        try:
-            row = json.loads(line)
-            row["metrics"] = names.current(row["metrics"])
-            _key(row)
-        except (ValueError, KeyError, TypeError):
-            continue
-        rows.append(row)
-    return rows, offset + len(whole)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from exprun.config.errors import one_line, say, without_password
+from exprun.config.paths import sqlite_path
 from exprun.config.schema import Config, settings
-from exprun.files import PART, write_whole
+from exprun.files import PART
 from exprun.locks import file_lock
-from exprun.tracking.journal import tail
-from exprun.tracking.source import environment, read_environment
-from exprun.tracking.store import NOTE, REPLACED, address, artifact_root, note_of, repair, sqlite_path, tracking_uri
+from exprun.outputs import REPLACED
+from exprun.run_folder import RunFolder
+from exprun.tracking.environment import environment
+from exprun.tracking.store import address, artifact_root, repair, tracking_uri
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
 log = logging.getLogger(__name__)
@@ -28,16 +30,7 @@ TRIES_AFTER_END = 3  # of the delivery
 KEY = "exprun.key"  # tag of a run, chosen before it is made
 DELETED = "deleted"  # stage of what was deleted in MLflow's pages, and can be restored
 PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
-ARTIFACTS = (
-    "config.yaml",
-    "model.txt",
-    "run.log",
-    "findings.json",
-    "curves.png",
-    "confusion.png",
-    "confusion.json",
-    "misclassified.png",
-)
+PLOTS = ("curves.png", "confusion.png", "confusion.json", "misclassified.png")
 
 
 class MlflowTracker:
@@ -53,7 +46,7 @@ class MlflowTracker:
         params: whether the settings are those of the run; of a run above others they are not.
     """
 
-    def __init__(self, config: Config, folder: Path, name: str, command: str, params: bool = True) -> None:
+    def __init__(self, config: Config, folder: RunFolder, name: str, command: str, params: bool = True) -> None:
         self.config, self.folder, self.name, self.command = config, folder, name, command
         self.has_params = params
         self.uri = tracking_uri(config.tracking.uri)
@@ -96,7 +89,7 @@ class MlflowTracker:
 
     def expect(self) -> None:
         """Note in the run's folder that it is to arrive."""
-        self.note(**address(self.uri, self.folder), tags=self._own_tags(), delivered=False)
+        self.folder.update_tracking(**address(self.uri, self.folder.path), tags=self._own_tags(), delivered=False)
 
     def deliver(self, ended: RunEnded, started: int, end: int) -> None:
         """Deliver a run whose folder is complete; a failure of the store raises what it raised.
@@ -136,7 +129,7 @@ class MlflowTracker:
         while True:
             self._wake.wait(2.0)
             ended = self._ended
-            rows, offset = tail(self.folder / "metrics.jsonl", offset)
+            rows, offset = self.folder.read_journal_from(offset)
             self._send(client, run_id, rows)
             step = max([step, *(row["step"] for row in rows)])
             for row in rows:
@@ -145,7 +138,7 @@ class MlflowTracker:
                         last[key] = row["step"], value
             if ended is not None:
                 self._close(client, run_id, ended, step, {key: value for key, (_, value) in last.items()})
-                self.note(delivered=True)
+                self.folder.update_tracking(delivered=True)
                 return
 
     def open_run(self) -> tuple[Any, str]:
@@ -162,10 +155,10 @@ class MlflowTracker:
             client.search_experiments(max_results=1)
         run_id = self._reopen(client)
         if run_id is None:
-            experiment, known = self._experiment(client), note_of(self.folder)
+            experiment, known = self._experiment(client), self.folder.read_tracking()
             # A server may die when it has made the run, and before it has said so: the key tells it again.
             key = str(known.get("key") or uuid.uuid4().hex)
-            self.note(**address(self.uri, self.folder), key=key)
+            self.folder.update_tracking(**address(self.uri, self.folder.path), key=key)
             made = self._with_key(client, experiment, key) if "key" in known else []
             if made:
                 run_id = made[0]
@@ -174,7 +167,7 @@ class MlflowTracker:
                 run_id = str(client.create_run(experiment, self._start_time, tags, self.name).info.run_id)
             for old in known.get("abandoned", []):
                 self._delete_others(client, experiment, old, run_id)
-            self.note(run_id=run_id, abandoned=[])
+            self.folder.update_tracking(run_id=run_id, abandoned=[])
             self._retire(client, run_id)
         run = client.get_run(run_id)
         self._delete_doubles(client, run)
@@ -196,7 +189,7 @@ class MlflowTracker:
 
     def _delete_doubles(self, client: Any, run: Any) -> None:
         """Take away what the HTTP client made a second time: it repeats a call whose answer did not come."""
-        if key := note_of(self.folder).get("key"):
+        if key := self.folder.read_tracking().get("key"):
             self._delete_others(client, str(run.info.experiment_id), key, str(run.info.run_id))
 
     def _reopen(self, client: Any) -> str | None:
@@ -204,7 +197,7 @@ class MlflowTracker:
         from mlflow.exceptions import MlflowException
 
         try:
-            note = note_of(self.folder)
+            note = self.folder.read_tracking()
             if note["uri"] != without_password(self.uri):
                 return None
             run = client.get_run(note["run_id"])
@@ -232,8 +225,8 @@ class MlflowTracker:
         """Take earlier runs out of the sweep in whose place this one was trained anew."""
         from mlflow.exceptions import MlflowException
 
-        for path in (self.folder.parent / REPLACED).glob(f"{self.folder.name}_*"):
-            before = note_of(path)
+        for path in (self.folder.path.parent / REPLACED).glob(f"{self.folder.path.name}_*"):
+            before = RunFolder(path).read_tracking()
             if before.get("uri") != without_password(self.uri) or "run_id" not in before:
                 continue
             try:
@@ -270,7 +263,7 @@ class MlflowTracker:
         return _restored(client, found)
 
     def _tags(self) -> dict[str, str]:
-        found = read_environment(self.folder) or environment(self.folder, self.command, self.config.model.builder)
+        found = self.folder.read_environment() or environment(self.folder.path, self.command, self.config.model.builder)
         tags = {
             "mlflow.user": os.environ.get("USER", ""),
             "mlflow.source.name": "exprun",
@@ -286,13 +279,9 @@ class MlflowTracker:
         """Those of the config, and what a sweep says of its runs."""
         return {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
 
-    def note(self, **known: Any) -> None:
-        """Enter something into `tracking.json`: where the run is logged, and whether all of it has arrived."""
-        write_whole(self.folder / NOTE, json.dumps(note_of(self.folder) | known))
-
     def _log_inputs(self, client: Any, run_id: str) -> None:
         """The data set as MLflow's own kind of entry."""
-        fingerprint = read_environment(self.folder).get("data_fingerprint", "")
+        fingerprint = self.folder.read_environment().get("data_fingerprint", "")
         if not fingerprint:
             return
         from mlflow.entities import Dataset, DatasetInput
@@ -316,9 +305,8 @@ class MlflowTracker:
     def _findings(self) -> dict[str, str]:
         """What the doctor found, by cause."""
         try:
-            found = json.loads((self.folder / "findings.json").read_text(encoding="utf-8"))
-            return {str(one["cause"]): f"{one['severity']}: {one['text']}" for one in found}
-        except (OSError, ValueError, KeyError, TypeError):
+            return {str(one["cause"]): f"{one['severity']}: {one['text']}" for one in self.folder.read_findings()}
+        except KeyError:  # another version wrote them
             return {}
 
     def _close(self, client: Any, run_id: str, ended: RunEnded, step: int, known: dict[str, float]) -> None:
@@ -329,12 +317,18 @@ class MlflowTracker:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for cause, text in self._findings().items():
             client.set_tag(run_id, f"exprun.finding.{cause}", text[:5000])
-        for name in ARTIFACTS:
-            if (self.folder / name).exists():
-                client.log_artifact(run_id, str(self.folder / name))
+        for path in [
+            self.folder.config,
+            self.folder.summary,
+            self.folder.log,
+            self.folder.findings,
+            *(self.folder.path / name for name in PLOTS),
+        ]:
+            if path.exists():
+                client.log_artifact(run_id, str(path))
         extra: dict[str | None, Callable[[], list[Path]]] = {
-            "keras": lambda: [self.folder / "model.keras"],
-            "checkpoint": lambda: sorted((self.folder / "checkpoints").glob("*.npz")),
+            "keras": lambda: [self.folder.keras_model],
+            "checkpoint": lambda: sorted(self.folder.checkpoints.glob("*.npz")),
         }
         for path in extra.get(self.config.tracking.model, list)():
             if path.exists():

@@ -9,6 +9,7 @@ from typing import Any
 from exprun.config.errors import one_line, without_password
 from exprun.config.schema import Config
 from exprun.locks import file_lock
+from exprun.run_folder import RunFolder
 from exprun.tracking.mlflow import MlflowTracker
 
 OPEN_SECONDS = 30.0  # that its children wait for a store, when MLflow is imported
@@ -33,7 +34,7 @@ class Parent:
         self._wanted = config.tracking.name == "mlflow"
         all_tags = {**(config.tracking.tags or {}), **tags}
         tracked = replace(config, tracking=replace(config.tracking, tags=all_tags)) if self._wanted else config
-        self._tracker = MlflowTracker(tracked, folder, name[:200], command, params=False)
+        self._tracker = MlflowTracker(tracked, RunFolder(folder), name[:200], command, params=False)
         self._imported = threading.Event()
         self._opening = threading.Thread(target=self._guarded, args=(self._open,), daemon=True)
         if self._wanted:
@@ -66,7 +67,7 @@ class Parent:
             for file in files:
                 self._client.log_artifact(self._run_id, str(file))
             self._client.set_terminated(self._run_id, status=status)
-            self._tracker.note(delivered=True)
+            self._tracker.folder.update_tracking(delivered=True)
 
         closing = threading.Thread(target=self._guarded, args=(end,), daemon=True)
         closing.start()
@@ -79,9 +80,9 @@ class Parent:
             import mlflow  # noqa: F401
         finally:
             self._imported.set()
-        with file_lock(self._tracker.folder / ".lock", wait=True):  # processes that share a sweep share its run
+        with file_lock(self._tracker.folder.lock, wait=True):  # processes that share a sweep share its run
             self._client, self._run_id = self._tracker.open_run()
-        self._tracker.note(delivered=False)
+        self._tracker.folder.update_tracking(delivered=False)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

@@ -1,7 +1,6 @@
 """Where MLflow keeps runs. Imports nothing heavy, so the command line can say it at once."""
 
 import contextlib
-import json
 import os
 import shutil
 import sqlite3
@@ -11,12 +10,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from exprun.config.errors import say, without_password
-from exprun.config.paths import user_path
+from exprun.config.paths import SQLITE, sqlite_path, user_path
+from exprun.outputs import ARTIFACTS, OUTPUTS, STORE
 
-OUTPUTS = Path("outputs")
-SQLITE = "sqlite:///"
-ARTIFACTS = "mlartifacts"  # folder beside the store
-NOTE = "tracking.json"
 # Columns in which MLflow keeps where artifacts lie.
 LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -25,28 +21,6 @@ LOCATIONS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-REPLACED = "replaced"  # folder, in that of a sweep, of runs that were trained anew
-
-
-def note_of(folder: Path) -> dict[str, Any]:
-    """What the folder of a run or of a sweep says of its run in MLflow; nothing where it has none, or it is damaged.
-
-    A store below the same `outputs/` is found where it lies now, for the project may have been moved or copied.
-    """
-    try:
-        found = json.loads((folder / NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    path = sqlite_path(str(found.get("uri")))
-    if path is None or found.get("inside") is False:
-        return found
-    above = [parent / path.name for parent in folder.resolve().parents if parent.name == path.parent.name]
-    # Versions that did not note whether the store is inside noted the absolute path alone.
-    otherwise = above[0] if above and found.get("inside") else path
-    found["uri"] = f"{SQLITE}{next((place for place in above if place.exists()), otherwise)}"
-    return found
 
 
 def address(uri: str, folder: Path) -> dict[str, Any]:
@@ -59,11 +33,6 @@ def address(uri: str, folder: Path) -> dict[str, Any]:
     path = sqlite_path(uri)
     inside = path is not None and folder.resolve().is_relative_to(path.parent)
     return {"uri": without_password(uri), "inside": inside}
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """The file of an SQLite store, absolute; None for any other store."""
-    return Path(uri.removeprefix(SQLITE).partition("?")[0]).resolve() if uri.startswith(SQLITE) else None
 
 
 def repair(uri: str) -> None:
@@ -133,7 +102,7 @@ def _replace(store: sqlite3.Connection, table: str, column: str, old: str, new: 
 
 def tracking_uri(uri: str | None) -> str:
     """The tracking URI: of the config, of MLFLOW_TRACKING_URI, or the SQLite store under outputs/."""
-    found = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / 'mlflow.db').resolve()}"
+    found = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / STORE).resolve()}"
     file, mark, query = found.removeprefix(SQLITE).partition("?")
     if not found.startswith(SQLITE) or not file or file.startswith(":"):
         return found

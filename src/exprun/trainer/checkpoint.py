@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import math
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
@@ -13,35 +14,81 @@ import numpy as np
 
 from exprun.config.errors import RunError, one_line
 from exprun.files import flush_to_disk
+from exprun.schedule import Plateau
 
 LAST, PREVIOUS = "last", "previous"
 
 
+class UnknownFieldError(ValueError):
+    """A checkpoint holds a field of the state that this version does not know; the text is its name."""
+
+
 @dataclass
 class State:
-    """Where a run stands.
+    """The state of a run: how far it is, and what it decided.
 
     Args:
         step: optimiser steps done.
         epoch: whole epochs done.
         epoch_steps: steps done of the epoch after those.
-        epoch_sums: sums of loss and accuracy over those steps.
-        best: loss, accuracy, step and epoch of the best evaluation so far.
-        waited: evaluations since then.
-        plateau: what the schedule `plateau` multiplies the rate by, its lowest loss, evaluations since.
-        seconds: spent on training and evaluation.
-        history: figures of each epoch.
+        epoch_loss_sum: sum of the losses of these steps.
+        epoch_accuracy_sum: sum of the accuracies of these steps.
+        best: loss, accuracy, step and epoch of the weights that validation selected.
+        waited: evaluations since the selected metric was last better.
+        plateau: what the schedule `plateau` has done so far.
+        seconds: time spent on training and evaluation.
+        history: metrics of each epoch.
     """
 
     step: int = 0
     epoch: int = 0
     epoch_steps: int = 0
-    epoch_sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    epoch_loss_sum: float = 0.0
+    epoch_accuracy_sum: float = 0.0
     best: dict[str, float] | None = None
     waited: int = 0
-    plateau: list[float] = field(default_factory=lambda: [1.0, float("inf"), 0.0])
+    plateau: Plateau = field(default_factory=Plateau)
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def select(self, loss: float, accuracy: float, epoch: float, select: str) -> bool:
+        """Whether an evaluation is the best so far, so that its weights are selected; counts how long none was better.
+
+        Between equal accuracies the loss selects, but that is not what patience waits for.
+
+        Args:
+            loss: mean loss of the validation images.
+            accuracy: accuracy on the validation images.
+            epoch: epochs done, with a fraction.
+            select: `trainer.select`: `val/accuracy` or `val/loss`.
+        """
+        lower = self.best is None or (loss if math.isfinite(loss) else math.inf) < self.best["loss"]
+        better = self.best is None or accuracy > self.best["accuracy"]
+        if select == "val/loss":
+            best = better = lower
+        else:
+            best = better or (self.best is not None and accuracy == self.best["accuracy"] and lower)
+        self.waited = 0 if better else self.waited + 1
+        if best:
+            self.best = {"loss": loss, "accuracy": accuracy, "step": float(self.step), "epoch": epoch}
+        return best
+
+    @classmethod
+    def of_note(cls, note: dict[str, Any]) -> "State":
+        """The state that a checkpoint holds as JSON.
+
+        Raises:
+            UnknownFieldError: this version does not know a field.
+        """
+        note = dict(note)
+        if "epoch_sums" in note:  # written before the sums had names
+            note["epoch_loss_sum"], note["epoch_accuracy_sum"] = note.pop("epoch_sums")
+        plateau = note.pop("plateau", {})
+        if isinstance(plateau, list):
+            plateau = {"factor": plateau[0], "lowest_loss": plateau[1], "waited": int(plateau[2])}
+        if unknown := set(note) - {one.name for one in fields(cls)}:
+            raise UnknownFieldError(min(unknown))
+        return cls(**note, plateau=Plateau(**plateau))
 
 
 class Checkpoints:
@@ -116,11 +163,9 @@ class Checkpoints:
                 # Reading an array checks it against its CRC.
                 arrays = {key: file[key] for key in file.files}
                 note = json.loads(bytes(arrays.pop("state")).decode())
-                if unknown := set(note) - {one.name for one in fields(State)}:
-                    raise RunError(f"{path} was written by another version of exprun ({min(unknown)} is unknown).")
-                return arrays, State(**note)
-        except RunError:
-            raise
+                return arrays, State.of_note(note)
+        except UnknownFieldError as error:
+            raise RunError(f"{path} was written by another version of exprun ({error} is unknown).") from None
         except Exception as error:  # a damaged archive can raise nearly anything
             raise RunError(f"{path} is damaged and cannot be read: {one_line(error)[:120]}.") from None
 

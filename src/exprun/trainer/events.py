@@ -157,4 +157,5 @@ class RunEnded:
 
 
 Event = RunStarted | StepsDone | Profiled | Evaluated | Measured | EpochDone | Diagnosed | RunEnded
-Emit = Callable[[Event], None]
+Listener = Callable[[Event], None]
+Emit = Callable[[Event], None]  # gives an event to all listeners

@@ -108,8 +108,6 @@ def structure(
     # A builder and a file of weights, which decides whose rates are other ones, may change between two runs.
     if model.builder is not None or model.weights is not None or device.strategy is not None:
         return None
-    if config.fault.name == "bypass_preprocessing":  # it hangs layers on the network that settings beyond these name
-        return None
     found = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del found["optim"]["learning_rate"]
     trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
@@ -240,6 +238,11 @@ class Step:
         found = {f"model/{v.path}": v for v in self.model.variables}
         found |= {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
         return found | {f"ema/{i}": v for i, v in enumerate(self.averages)}
+
+    @property
+    def model_variables(self) -> dict[str, Any]:
+        """The model's own variables by name, without those of the optimiser."""
+        return {f"model/{v.path}": v for v in self.model.variables}
 
     def train(
         self,

@@ -10,8 +10,9 @@ from PIL import Image
 
 from exprun import check
 from exprun.config.errors import RunError
-from exprun.doctor.run import RunDoctor
-from exprun.runner import Session, run
+from exprun.run_doctor import RunDoctor
+from exprun.runner import run
+from exprun.session import Session
 from tiny import SESSION, TINY, checkpoint, config, same
 
 WATCHED = [*(word for word in TINY if word != "doctor=none"), "norm=batch"]
@@ -158,7 +159,7 @@ def test_it_ends_a_run_when_asked_to():
 
 
 def test_a_mistake_of_its_own_ends_no_run(monkeypatch, failures):
-    monkeypatch.setattr("exprun.doctor.run.subject_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("exprun.run_doctor.subject_of", lambda *_: 1 / 0)
     assert watched("trainer.epochs=1", "progress=quiet").status == "FINISHED"
     assert any("ZeroDivisionError" in text for text in failures)
     failures.clear()

@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,29 +24,47 @@ from exprun.doctor.pace import Pace
 from exprun.doctor.remedies import overrides_for
 from exprun.doctor.watch import Watch
 from exprun.input import Scaling
-from exprun.run_folder import run_folder
+from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
 
 if TYPE_CHECKING:
     from exprun.assembly import Assembly
-    from exprun.runner import Session
+    from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
 INPUTS = 256  # images whose scaling is compared
 
 
-def subject_of(config: Config, dataset: Dataset, assembly: "Assembly", steps_per_epoch: int, steps: int) -> Subject:
+# The last data set and the last step that were examined: a reference to each, the settings of the doctor, the findings.
+_examined: dict[type, tuple[weakref.ref[Any], str, list[Finding]]] = {}
+
+
+def _once(subject: "Dataset | Step", settings: str, examine: Callable[[], list[Finding]]) -> list[Finding]:
+    """The findings about the images alone, or about the step, made once for all runs that share them.
+
+    Args:
+        subject: the data set, or the step.
+        settings: what the findings depend on besides the subject.
+        examine: examines the subject.
+    """
+    last, known, found = _examined.get(type(subject), (lambda: None, "", []))
+    if last() is not subject or known != settings:
+        found = examine()
+        _examined[type(subject)] = weakref.ref(subject), settings, found
+    return found
+
+
+def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps: int) -> Subject:
     """What the doctor looks at in a run; nothing in it tells which bug was put in on purpose.
 
     Args:
         config: of the run, as its author meant it.
-        dataset: its images.
-        assembly: its network.
+        assembly: the images, the network and the step of the run.
         steps_per_epoch: of the run.
         steps: of the whole run.
     """
-    step, limits = assembly.step, config.doctor
+    dataset, step, limits = assembly.dataset, assembly.step, config.doctor
     assert limits.sample is not None
     classes = len(dataset.classes)
     scaling, evaluation = step.preprocessing.train, step.preprocessing.evaluation
@@ -99,16 +118,15 @@ class RunDoctor:
 
     Args:
         config: of the run.
-        dataset: its images.
-        assembly: its network.
-        session: knows what was found in these images before.
+        assembly: the images, the network and the step of the run.
+        folder: the run's folder.
         emit: called with each finding.
     """
 
-    def __init__(self, config: Config, dataset: Dataset, assembly: "Assembly", session: "Session", emit: Emit) -> None:
-        self.folder = run_folder(config)
+    def __init__(self, config: Config, assembly: "Assembly", folder: RunFolder, emit: Emit) -> None:
+        self.folder = folder
         self.config = replace(config, fault=Fault(name="none"))  # it is to be found, not to be read
-        self.dataset, self.assembly, self.session, self.emit = dataset, assembly, session, emit
+        self.assembly, self.emit = assembly, emit
         self.limits = config.doctor
         self.diagnosis = Diagnosis(config.doctor.silence)
         self._watch: Watch | None = None
@@ -137,7 +155,7 @@ class RunDoctor:
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; what was found before the first step."""
-        subject = subject_of(self.config, self.dataset, self.assembly, event.steps_per_epoch, event.total_steps)
+        subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         assert subject.train.counts is not None
         guess = guess_of(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, guess, event.total_steps, self.limits)
@@ -146,9 +164,9 @@ class RunDoctor:
             settings = json.dumps(
                 [asdict(self.assembly.step.preprocessing), asdict(self.limits)], default=np.ndarray.tolist
             )
-            found += self.session.once(self.dataset, settings, lambda: examine_data(subject, self.limits))
+            found += _once(self.assembly.dataset, settings, lambda: examine_data(subject, self.limits))
             images = str(self.limits.images)
-            found += self.session.once(self.assembly.step, images, lambda: examine_structure(subject, self.limits))
+            found += _once(self.assembly.step, images, lambda: examine_structure(subject, self.limits))
             found += examine_model(subject, self.limits)
         self._watch.suspect(found, subject.val if event.first_step == 0 else None)  # a leak is looked for then
         return found
@@ -158,7 +176,7 @@ class RunDoctor:
             replace(finding, overrides=overrides_for(finding, self.config)) for finding in findings
         )
         if news:
-            write_findings(self.folder / "findings.json", self.diagnosis.findings)
+            write_findings(self.folder.findings, self.diagnosis.findings)
         for finding in news:
             self.emit(Diagnosed(finding.cause, finding.severity, str(finding), finding.step))
         graves = [finding for finding in news if finding.severity == "error"]
@@ -166,13 +184,12 @@ class RunDoctor:
             raise RunError(f"doctor.on_failure=stop: {graves[0]}")
 
 
-def examined(config: Config, dataset: Dataset, assembly: "Assembly", images: int) -> list[Finding]:
+def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]:
     """The findings before training, with overrides to try; silenced causes left out.
 
     Args:
         config: of the run.
-        dataset: its images, or some of them.
-        assembly: its network.
+        assembly: the images (or some of them), the network and the step.
         images: how many it will train on.
     """
     per_epoch = max(1, images // config.trainer.batch_size)
@@ -180,7 +197,7 @@ def examined(config: Config, dataset: Dataset, assembly: "Assembly", images: int
     steps = min(steps, config.trainer.max_steps or steps)
     honest = replace(config, fault=Fault(name="none"))
     diagnosis = Diagnosis(config.doctor.silence)
-    subject = subject_of(honest, dataset, assembly, per_epoch, steps)
+    subject = subject_of(honest, assembly, per_epoch, steps)
     found = examine(subject, config.doctor)
     if all(finding.severity == "note" for finding in found):
         found += said([lambda: check_overfit(subject, config.doctor)])

@@ -1,4 +1,4 @@
-"""The command `runs`: what was trained here, how two runs differ, and how to be rid of one."""
+"""What `runs` prints and deletes: a table of runs, one run, and how two runs differ."""
 
 import shutil
 from collections.abc import Sequence
@@ -8,49 +8,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from exprun.compare.query import Run, holds, read, safe, shown
-from exprun.config.errors import ConfigError, RunError, one_line, without_password
-from exprun.config.paths import user_path
-from exprun.locks import file_lock
-from exprun.outputs import LAST, all_runs, last_run, runs_below
-from exprun.tracking.store import OUTPUTS, note_of, sqlite_path, tracking_uri
+from exprun.config.errors import RunError, one_line, safe, without_password
+from exprun.config.paths import sqlite_path
+from exprun.outputs import OUTPUTS, runs_below
+from exprun.records import Run, shown
+from exprun.run_folder import RunFolder, RunLockedError
+from exprun.tracking.store import tracking_uri
 
 MISSING = "–"  # in place of a value that a run has not
-
-
-def find_all(where: Sequence[str]) -> list[Run]:
-    """All runs below `outputs/`, and those elsewhere that were started from here, the newest first.
-
-    Args:
-        where: `key=value`, all of which must hold.
-    """
-    folders = [folder.resolve() for folder in all_runs()]
-    folders.sort(key=lambda folder: (folder / "config.yaml").stat().st_mtime, reverse=True)
-    runs = [run for run in map(read, folders) if run is not None]
-    return [run for run in runs if all(holds(run, condition) for condition in where)]
-
-
-def find(name: str) -> Run:
-    """A run by its folder, by the end of its folder's name below `outputs/`, or `last`, the one started last.
-
-    Raises:
-        ConfigError: there is none, or there are several.
-    """
-    if name == LAST:
-        name = str(last_run())
-    folder = user_path(name)
-    if (folder / "config.yaml").exists():
-        run = read(folder.resolve())
-        if run is None:
-            raise ConfigError(f"{name} holds no run that can be read.")
-        return run
-    found = [run for run in find_all(()) if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
-    if len(found) != 1:
-        several = (
-            f"{len(found)} runs end in {name}: give more of the folder's name" if found else "There is no such run"
-        )
-        raise ConfigError(f"{several}; python -m exprun runs lists them.")
-    return found[0]
 
 
 def show_all(runs: Sequence[Run], most: int) -> None:
@@ -149,10 +114,10 @@ def delete(run: Run) -> None:
     if inside := [folder for folder in runs_below(run.folder) if folder != run.folder]:
         raise RunError(f"{run.name} also holds other runs, such as {inside[0].name}: delete these first.")
     try:
-        with file_lock(run.folder / ".lock", wait=False):
+        with RunFolder(run.folder).locked():
             _delete_in_mlflow(run.folder)
             shutil.rmtree(run.folder)
-    except BlockingIOError:
+    except RunLockedError:
         raise RunError(f"Another process is training in {run.name}.") from None
     except OSError as error:
         raise RunError(f"{run.name} cannot be removed: {error.strerror}.") from None
@@ -160,7 +125,7 @@ def delete(run: Run) -> None:
 
 def _delete_in_mlflow(folder: Path) -> None:
     """Delete the run that a folder names; nothing where its store has gone."""
-    found = note_of(folder)
+    found = RunFolder(folder).read_tracking()
     if "run_id" not in found:
         return
     uri = tracking_uri(None)

@@ -1,0 +1,75 @@
+"""One attempt at a run, for the command line: whatever goes wrong becomes one sentence and a state."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from exprun.config.errors import UserError, one_line, say
+
+if TYPE_CHECKING:
+    from exprun.config.schema import Config
+    from exprun.session import Session
+    from exprun.trainer.loop import Prune
+
+State = Literal["trained", "kept", "taken", "failed"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of an attempt.
+
+    Args:
+        state: `trained`; `kept`, as the run was complete before; `taken`, as another process trains it; or `failed`.
+        best: the best value of the metric that `trainer.select` names; NaN without one.
+    """
+
+    state: State
+    best: float = float("nan")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is complete, or left to another process that completes it."""
+        return self.state != "failed"
+
+
+def attempt(
+    config: "Config", command: str, session: "Session | None" = None, label: str = "", prune: "Prune | None" = None
+) -> Attempt:
+    """Train a run, and print what goes wrong as one sentence.
+
+    Args:
+        config: the config of the run.
+        command: the command that repeats the run.
+        session: what the run may share with other runs of this process.
+        label: names the run of a sweep; empty for a single run.
+        prune: ends the run early, as in `exprun.runner.run`.
+    """
+    from exprun.preflight import COMPLETE
+    from exprun.run_folder import RunFolder, RunLockedError
+    from exprun.runner import run
+
+    start = f"{label} failed: " if label else ""
+    try:
+        result = run(config, session, command, prune)
+    except RunLockedError as error:
+        if not label:
+            return failed(str(error))
+        if config.progress != "quiet":
+            print(f"{label}: skipped, another process is running it.")
+        return Attempt("taken")
+    except UserError as error:
+        return failed(f"{start}{error}")
+    except Exception as error:
+        what, log = f"{type(error).__name__}: {one_line(error)[:200]}", RunFolder.of(config).log
+        return failed(f"{start}{what}{f' (the whole of it is in {log})' if log.exists() else ''}")
+    if result.reason == COMPLETE and config.progress != "quiet":
+        print("  kept from before" if label else f"exprun: the run in {result.run_dir} is complete already.")
+    if result.status != "FINISHED":
+        return failed(f"{start}{result.reason}")
+    best = "val/best_accuracy" if config.trainer.select == "val/accuracy" else "val/best_loss"
+    return Attempt("kept" if result.reason == COMPLETE else "trained", result.metrics.get(best, float("nan")))
+
+
+def failed(sentence: str) -> Attempt:
+    """Print why a run failed."""
+    say(sentence)
+    return Attempt("failed")

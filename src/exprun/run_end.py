@@ -1,0 +1,100 @@
+"""The end of a run: its result, what listeners hear of it, and what is printed."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exprun.config.errors import without_password
+from exprun.config.schema import Config
+from exprun.console import Console
+from exprun.run_folder import RunFolder, RunResult
+from exprun.signals import Signals
+from exprun.tracking.store import tracking_uri
+from exprun.trainer.events import Evaluated, Event, Listener, RunEnded
+
+if TYPE_CHECKING:
+    from exprun.tracking.mlflow import MlflowTracker
+
+UPLOAD_SECONDS = 60.0  # the longest that the end of a run waits for an MLflow server
+
+
+class Predictions:
+    """Keeps the classes predicted for the test images.
+
+    Attributes:
+        classes: (images,); None before the test set has been measured.
+    """
+
+    def __init__(self) -> None:
+        self.classes: np.ndarray | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case Evaluated(split="test"):
+                self.classes = event.predictions
+
+
+class RunEnd:
+    """The end of a run: its result, and what is printed about it.
+
+    Args:
+        config: the config of the run.
+        folder: the run's folder.
+        command: the command that repeats the run.
+        console: prints the end.
+        tracker: logs the run to MLflow; None without one.
+    """
+
+    def __init__(
+        self, config: Config, folder: RunFolder, command: str, console: Console, tracker: "MlflowTracker | None"
+    ) -> None:
+        self.config, self.folder, self.command, self.console, self.tracker = config, folder, command, console, tracker
+        self.metrics: dict[str, float] = {}
+        self.history: list[dict[str, float]] = []
+
+    def write_result(self, status: str, reason: str) -> None:
+        """Write `result.json`."""
+        self.folder.write_result(status, reason, self.metrics, self.history)
+
+    def report(self, status: str, reason: str, signals: Signals, listeners: Sequence[Listener]) -> RunResult:
+        """Record the end everywhere, print it, and wait for MLflow.
+
+        Args:
+            status: `FINISHED`, `FAILED` or `KILLED`.
+            reason: why the run ended before its last epoch; empty if it did all epochs.
+            signals: a signal shortens the wait.
+            listeners: get `RunEnded`; where the run failed before it had any, console and tracker do.
+        """
+        try:
+            self.write_result(status, reason)
+        except OSError as error:
+            if status == "FINISHED":
+                status, reason = "FAILED", f"{self.folder.result} could not be written: {error.strerror}."
+        if not listeners:
+            listeners = [self.console] if self.tracker is None else [self.console, self.tracker]
+        for listener in listeners:
+            listener(RunEnded(status, reason, self.metrics))
+        self.console.summary(status, reason, self.metrics, self._hints(status))
+        if self.tracker is not None and (problem := self.tracker.wait(UPLOAD_SECONDS, signals.seen)):
+            self.console.warn(
+                f"MLflow has not received the run ({problem}); it is complete in {self.folder.path}, and "
+                "python -m exprun sync uploads it."
+            )
+        return RunResult(status, reason, self.metrics, self.history, self.folder.path)
+
+    def _hints(self, status: str) -> list[tuple[str, str]]:
+        """Where the run is, and the command that resumes it."""
+        hints = [("folder", str(self.folder.path))]
+        if status == "KILLED" and self.folder.can_resume:
+            words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
+            resume = shlex.join([*words, f"run_dir={self.folder.path}", "trainer.resume=true"])
+            hints.append(("resume", without_password(resume)))
+        if self.tracker is not None:
+            uri = tracking_uri(self.config.tracking.uri)
+            local = self.config.tracking.uri is None and "MLFLOW_TRACKING_URI" not in os.environ
+            hints.append(("MLflow", "python -m exprun ui" if local else without_password(uri)))
+        return hints

@@ -1,0 +1,91 @@
+"""Measuring a split: means over its images, and what lies between training and validation accuracy."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from exprun.config.schema import Config
+from exprun.data import Split
+from exprun.trainer.feed import Feed, fits, whole_order
+from exprun.trainer.step import EvaluatedAs, Step
+
+BATCHES_PER_CALL = 16
+
+
+class Means(NamedTuple):
+    """Means over the images of a split.
+
+    Args:
+        loss: the mean cross-entropy.
+        accuracy: the share of images that are classified right.
+        more: means of further metrics by their names, such as `top5`.
+        predictions: the most likely class of each image, (images,).
+    """
+
+    loss: float
+    accuracy: float
+    more: dict[str, float]
+    predictions: np.ndarray
+
+    def named(self, split: str) -> dict[str, float]:
+        """The metrics by their names in MLflow, such as `val/loss`."""
+        found = {"loss": self.loss, "accuracy": self.accuracy, **self.more}
+        return {f"{split}/{name}": value for name, value in found.items()}
+
+
+class Evaluator:
+    """Measures splits with the step of a run.
+
+    Args:
+        config: the config of the run.
+        step: the compiled evaluation.
+    """
+
+    def __init__(self, config: Config, step: Step) -> None:
+        self.trainer, self.step = config.trainer, step
+
+    def feed(self, split: Split) -> Feed:
+        """The images of a split, kept on the device if they fit there."""
+        resident = self.trainer.resident
+        return Feed(split, fits(split, self.step.device.gpu) if resident == "auto" else resident)
+
+    def measure(self, feed: Feed, as_in: EvaluatedAs = "evaluation") -> Means:
+        """Means over the images of a split, with the current weights.
+
+        Args:
+            feed: the images.
+            as_in: the preprocessing: of `evaluation`, of `train`, or `tta` for the mean over several views.
+        """
+        order = whole_order(len(feed), min(self.trainer.eval_batch_size, len(feed)))
+        if self.trainer.dry_run:
+            order = order[:1]
+        parts = [self.step.evaluate(*chunk, as_in) for chunk in feed.chunks(order, lambda: BATCHES_PER_CALL)]
+        predictions = np.concatenate([p.predictions for p in parts])
+        more = {name: _mean([p.more[name] for p in parts]) for name in parts[0].more}
+        accuracy = float((predictions == feed.labels[: len(predictions)]).mean())
+        return Means(_mean([p.losses for p in parts]), accuracy, more, predictions)
+
+    def gap(self, train: Split, images: int) -> dict[str, float]:
+        """Measure training images as evaluation does, by their metrics' names in MLflow.
+
+        Between the training accuracy of the last epoch and the validation accuracy lie three steps: inference mode
+        after the whole epoch, the evaluation's preprocessing, and images that were not trained on.
+
+        Args:
+            train: the training split.
+            images: how many of its images to measure, spread over the split.
+        """
+        rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), images)).astype(int)]
+        feed = self.feed(replace(train, rows=rows))
+        inference, evaluated = self.measure(feed, "train"), self.measure(feed, "evaluation")
+        return {
+            "train/inference_loss": inference.loss,
+            "train/inference_accuracy": inference.accuracy,
+            "train/evaluated_loss": evaluated.loss,
+            "train/evaluated_accuracy": evaluated.accuracy,
+        }
+
+
+def _mean(parts: list[np.ndarray]) -> float:
+    return float(np.concatenate(parts).mean(dtype=np.float64))

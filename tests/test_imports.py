@@ -1,0 +1,72 @@
+"""The house: which module may import which."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import exprun
+
+SOURCE = Path(exprun.__file__).parent
+# From the ground up; a module imports its own floor and those below, the ground floor only itself. A package stands for
+# all its modules.
+FLOORS = (
+    ("version", "files", "signals", "metrics", "statistics", "guard", "garbage", "pages"),
+    ("config",),
+    ("locks", "run_folder", "outputs", "records", "backend", "logs"),
+    ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
+    ("interface", "doctor"),
+    ("trainer",),
+    ("session", "assembly"),
+    ("tracking", "console", "run_doctor"),
+    ("preflight", "run_end", "runner", "attempt"),
+    ("check", "export", "predict", "runs", "compare", "explain", "sweep"),
+    ("commands",),
+    ("cli", "__main__", ""),
+)
+# The doctor works on any Keras model: it knows thresholds and files, but no run, no data set, no tracking.
+DOCTOR_MAY = ("exprun.doctor", "exprun.config", "exprun.files")
+
+
+@cache
+def imports():
+    """The modules of exprun that each of its modules imports, anywhere in it: lazily, and for types."""
+    files = {_name(path): path for path in SOURCE.rglob("*.py")}
+    found = {}
+    for module, path in files.items():
+        used = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "exprun":
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                used |= {name if name in files else node.module for name in names}
+            elif isinstance(node, ast.Import):
+                used |= {alias.name for alias in node.names if alias.name in files}
+        found[module] = used - {module}
+    return found
+
+
+def _name(path):
+    parts = ("exprun", *path.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _floor(module):
+    room = [*module.split("."), ""][1]
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def test_every_module_has_a_floor_and_imports_none_above_it():
+    up = [(a, b) for a, used in imports().items() for b in used if _floor(b) > _floor(a)]
+    assert not up, up
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {module: set(used) for module, used in imports().items()}
+    while free := [module for module, used in graph.items() if not used & graph.keys()]:
+        for module in free:
+            del graph[module]
+    assert not graph, graph
+
+
+def test_the_doctor_knows_no_run():
+    used = {b for a, found in imports().items() if a.startswith("exprun.doctor") for b in found}
+    assert all(module.startswith(DOCTOR_MAY) for module in used), used
