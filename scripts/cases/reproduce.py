@@ -1,0 +1,226 @@
+"""Runs the five cases of docs/cases.md over their seeds and writes the tables of the page."""
+
+import argparse
+import datetime
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from definitions import CASES, DEFAULT, FULL, SEEDS, Case, Row, overrides_of
+from exprun.metrics import BATCH_LOSS
+from tables import KEY, ROOT, RUNS, keep, records_of, write_tables
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command line that a run depends on.
+
+    Args:
+        size: `default` or `full`.
+        cifar10: the folder of CIFAR-10; None leaves it to Keras' cache.
+        again: whether recorded runs are run once more.
+    """
+
+    size: str
+    cifar10: str | None
+    again: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The outcome of a run.
+
+    Args:
+        metrics: metrics by name; None where a run lacks one.
+        reason: why the run ended early, or nothing.
+        device: device of the run, or nothing where it is not known.
+        precision: precision of the run.
+    """
+
+    metrics: dict[str, Any]
+    reason: str = ""
+    device: str = ""
+    precision: str = ""
+
+
+def run_folder(case: Case, row: Row, seed: int, options: Options) -> Path:
+    """The folder of the run of a row with a seed."""
+    return RUNS / options.size / case.preset / f"{row.name}-{seed}"
+
+
+def run(case: Case, row: Row, seed: int, options: Options) -> bool:
+    """Run a row with one seed and record it; False where it could not be measured."""
+    folder = run_folder(case, row, seed, options)
+    note = folder.with_suffix(".json")
+    if options.again:
+        shutil.rmtree(folder, ignore_errors=True)
+        note.unlink(missing_ok=True)
+    print(f"\n== {case.preset} {row.name}, seed {seed}", flush=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    origin = origin_of(note)
+    measured = run_keras(seed, folder, options) if row.role == "peer" else run_exprun(case, row, seed, folder, options)
+    if measured is None:
+        print(f"{case.preset} {row.name}, seed {seed}, could not be measured.", file=sys.stderr)
+        return False
+    key = dict(zip(KEY, (options.size, case.preset, row.name, seed), strict=True))
+    made = {"device": measured.device, "precision": measured.precision, "reason": measured.reason}
+    overrides = overrides_of(case, row, options.size)
+    keep({**key, "overrides": overrides, **origin, **made, "metrics": measured.metrics})
+    return True
+
+
+def run_keras(seed: int, folder: Path, options: Options) -> Measured | None:
+    """Train the plain Keras network in a process of its own; None where that fails."""
+    command = [sys.executable, str(HERE / "plain_keras.py"), str(seed), options.cifar10 or "", str(folder)]
+    if wait_for(command) != 0:
+        return None
+    return Measured(json.loads((folder / "keras.json").read_text()), precision="float32")
+
+
+def run_exprun(case: Case, row: Row, seed: int, folder: Path, options: Options) -> Measured | None:
+    """Train a row in a process of its own; None where it or the run that gives its weights leaves no result."""
+    words = [*overrides_of(case, row, options.size), f"seed={seed}", f"run_dir={folder}", "trainer.resume=true"]
+    words += ["progress=plain", "trainer.log_every=1", f"tracking.experiment={case.preset}"]
+    if case.cifar and options.cifar10:
+        words.append(f"data.root={options.cifar10}")
+    if row.weights:
+        source = next(r for r in case.rows if r.name == row.weights)
+        source_folder = run_folder(case, source, seed, options)
+        if not (source_folder / "checkpoints" / "best.npz").exists() and not run(case, source, seed, options):
+            return None
+        words.append(f"model.weights={source_folder}")
+    code = wait_for([sys.executable, "-m", "exprun", *words])
+    if code not in (0, 1) or not (folder / "result.json").exists() or not (folder / "metrics.jsonl").exists():
+        return None
+    reason, metrics = metrics_of(folder, case.zeros)
+    return Measured(metrics, reason if code else "", *device_of(folder))
+
+
+def wait_for(command: list[str]) -> int:
+    """Run a command to its end and return its exit code.
+
+    Ctrl-C reaches the command too: it gets the time to end well, and then this process ends.
+    """
+    process = subprocess.Popen(command)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        sys.exit(process.wait() or 130)
+    if code in (130, 143):
+        sys.exit(code)
+    return code
+
+
+def origin_of(note: Path) -> dict[str, str]:
+    """The commits that a run was made at, and the day it began.
+
+    Args:
+        note: the file beside the run's folder that remembers both; this commit is added to it.
+    """
+    if note.exists():
+        origin: dict[str, str] = json.loads(note.read_text())
+    else:
+        origin = {"commit": "", "date": datetime.date.today().isoformat()}
+    if commit() not in origin["commit"].split():
+        origin["commit"] = f"{origin['commit']} {commit()}".strip()
+        note.write_text(json.dumps(origin))
+    return origin
+
+
+def commit() -> str:
+    """The commit of the code, with a + where files differ from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout
+
+    changed = git("status", "--porcelain", "--", "src", "conf").strip()
+    return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
+
+
+def metrics_of(folder: Path, layers: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """Why a run ended, and its metrics; None for one that it lacks.
+
+    Args:
+        folder: the folder of the run.
+        layers: layers whose share of zero outputs is measured.
+    """
+    result = json.loads((folder / "result.json").read_text())
+    metrics: dict[str, Any] = {key: value for key, value in result["metrics"].items() if key != "time/seconds"}
+    first = json.loads((folder / "metrics.jsonl").read_text().split("\n", 1)[0])
+    metrics["first/loss"] = first["metrics"][BATCH_LOSS]
+    metrics["epochs_to_95"] = next((r["epoch"] for r in result["history"] if r["val/accuracy"] >= 0.95), None)
+    if (folder / "confusion.json").exists():
+        metrics["classes"] = len(json.loads((folder / "confusion.json").read_text())["classes"])
+    if "train/evaluated_accuracy" in metrics:
+        steps = [metrics[f"{part}accuracy"] for part in ("train/", "train/inference_", "train/evaluated_", "val/")]
+        names = ("gap/inference", "gap/preprocessing", "gap/unseen")
+        metrics |= {name: later - before for name, before, later in zip(names, steps, steps[1:], strict=False)}
+    for layer in layers if result["status"] == "FINISHED" else ():
+        words = [sys.executable, str(HERE / "zero_outputs.py"), str(folder), layer]
+        output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+        metrics[f"zeros/{layer}"] = float(output.split()[-1])
+    finite = {key: round(v, 6) if v is not None and math.isfinite(v) else None for key, v in metrics.items()}
+    return result["reason"], finite
+
+
+def device_of(folder: Path) -> tuple[str, str]:
+    """The device and the precision of a run, from its log."""
+    found = re.search(r"steps in an epoch, (\w+) on (.+)", (folder / "run.log").read_text())
+    return (found[2], found[1]) if found else ("", "")
+
+
+def command_line() -> argparse.Namespace:
+    """The arguments, checked; `rows` as a list and `seeds` as numbers."""
+    cases = [case.preset for case in CASES]
+    parser = argparse.ArgumentParser(prog="scripts/reproduce", description="Run the cases and write docs/cases.md.")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(cases)}; all unless some are named")
+    parser.add_argument("--full", action="store_true", help="at the size of the questions, where that is larger")
+    parser.add_argument("--rows", default="", help="some rows of the table only: broken,repaired")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="0,1,2 unless given")
+    parser.add_argument("--cifar10", metavar="DIR", help="the folder of CIFAR-10, if not in Keras' cache")
+    parser.add_argument("--again", action="store_true", help="also run what has been measured already")
+    parser.add_argument("--tables", action="store_true", help="run nothing, write the tables")
+    args = parser.parse_args()
+    if unknown := [name for name in args.cases if name not in cases]:
+        parser.error(f"there is no case {unknown[0]}; there are {', '.join(cases)}")
+    args.cases = [case for case in CASES if not args.cases or case.preset in args.cases]
+    args.cases = [case for case in args.cases if case.full or not args.full]
+    args.rows = [name for name in args.rows.split(",") if name]
+    rows = [row.name for case in args.cases for row in case.rows]
+    if unknown := [name for name in args.rows if name not in rows]:
+        parser.error(f"there is no row {unknown[0]}; there are {', '.join(dict.fromkeys(rows))}")
+    if not all(seed.isdigit() for seed in args.seeds.split(",")):
+        parser.error(f"--seeds takes whole numbers: 0,1,2, not {args.seeds}")
+    args.seeds = [int(seed) for seed in args.seeds.split(",")]
+    if args.cifar10 and not Path(args.cifar10).exists():
+        parser.error(f"--cifar10 {args.cifar10} does not exist")
+    return args
+
+
+def main() -> int:
+    """Run what is asked for and not measured yet; returns 1 where something could not be measured."""
+    args = command_line()
+    if args.tables:
+        write_tables()
+        return 0
+    options = Options(FULL if args.full else DEFAULT, args.cifar10, args.again)
+    missed = 0
+    for case in args.cases:
+        for seed in args.seeds:
+            for row in case.rows:
+                known = any(r["seed"] == seed for r in records_of(case, row, options.size))
+                if (not args.rows or row.name in args.rows) and (options.again or not known):
+                    missed += not run(case, row, seed, options)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
