@@ -1,6 +1,11 @@
-"""Which cause the doctor names for which fault, and how often it cries wolf. `scripts/doctor_bench` starts it."""
+"""Measures which cause the doctor names for each injected fault, and how often it warns about a healthy run.
+
+Fails where the right cause comes first in fewer than 95 % of the faulty runs or among the first two in fewer than
+99 %, or where more than one healthy run gets a warning.
+"""
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -8,17 +13,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exprun import Session, run
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
-from exprun.runner import run
-from exprun.session import Session
 
-# The causes that count as right where a fault was put in: fixed before the first run of this bench.
+# The causes that count as right for each injected fault: fixed before the first run of this benchmark.
 RIGHT = {
     "bypass_preprocessing": {"bypassed-layers"},
     "unscaled_eval": {"unscaled-evaluation"},
@@ -92,7 +98,7 @@ HEALTHY = (
 
 
 def write_rare(path: Path) -> Path:
-    """Digits of which one class is nine times as frequent as the other."""
+    """Write digits in two classes, of which one is nine times as frequent as the other."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -102,105 +108,113 @@ def write_rare(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def silent_output() -> Iterator[None]:
+    """Standard output goes to the null device, also that of libraries."""
+    sys.stdout.flush()
+    original = os.dup(1)
+    with open(os.devnull, "w") as silent:
+        os.dup2(silent.fileno(), 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(original, 1)
+        os.close(original)
+
+
 class Bench:
-    """Runs of one process, and what was found in each.
+    """Runs of one process, and what the doctor finds in each.
 
     Args:
-        cifar10: where CIFAR-10 lies; None leaves it to Keras' cache.
+        cifar10: the folder of CIFAR-10; None leaves it to Keras' cache.
     """
 
     def __init__(self, cifar10: str | None) -> None:
         self.cifar10 = cifar10
         self.session, self.composer = Session(), Composer()
-        self.folder = Path(tempfile.mkdtemp(prefix="doctor-bench-"))
-        self.count, self.first = 0, ""
+        self.folder = Path(tempfile.mkdtemp(prefix="doctor-accuracy-"))
+        self.count, self.first = 0, ""  # runs so far, and the folder of the first
         self.rare = write_rare(self.folder / "rare.npz")
 
-    def causes(self, words: list[str]) -> tuple[list[str], dict[str, float]]:
-        """The causes of severity warning or above that a run ends with, in order; and its figures."""
+    def run(self, words: list[str]) -> tuple[list[str], dict[str, float]]:
+        """Run some overrides; the causes of the findings of severity warning or above, in order, and the metrics."""
         self.count += 1
-        place = self.folder / str(self.count)
+        run_dir = self.folder / str(self.count)
         words = [word.replace("FIRST", self.first).replace("RARE", str(self.rare)) for word in words]
         if self.cifar10 and self.composer.config(words).data.name == "cifar10":
             words.append(f"data.root={self.cifar10}")
-        words += ["tracking=none", "progress=quiet", f"run_dir={place}"]
+        words += ["tracking=none", "progress=quiet", f"run_dir={run_dir}"]
         config = self.composer.config(list({word.split("=", 1)[0]: word for word in words}.values()))
-        before = os.dup(1)
-        with open(os.devnull, "w") as silent:
-            sys.stdout.flush()
-            os.dup2(silent.fileno(), 1)
-            try:
-                figures = run(config, self.session).metrics
-            finally:
-                sys.stdout.flush()
-                os.dup2(before, 1)
-                os.close(before)
-        self.first = self.first or str(place)
-        found = place / "findings.json"
-        rows = json.loads(found.read_text()) if found.exists() else []
-        return [row["cause"] for row in rows if row["severity"] != "note"], figures
+        with silent_output():
+            metrics = run(config, self.session).metrics
+        self.first = self.first or str(run_dir)
+        path = run_dir / "findings.json"
+        findings = json.loads(path.read_text()) if path.exists() else []
+        return [finding["cause"] for finding in findings if finding["severity"] != "note"], metrics
 
 
-def faults(bench: Bench, chosen: list[str]) -> tuple[int, int, int]:
-    """Every fault in every network on every set: runs, right first, right among the first two."""
+def count_right_causes(bench: Bench, faults: list[str]) -> tuple[int, int, int]:
+    """Run every fault in every network on every data set.
+
+    Returns:
+        The number of runs, of those with a right cause first, and of those with one among the first two.
+    """
     total = first = second = 0
     table: Counter[tuple[str, str]] = Counter()
-    for fault in chosen:
-        for data_name, data in DATA.items():
-            for model_name, model in MODELS.items():
-                words = f"{model} {data} {SHORT} fault={fault}".split()
-                started = time.perf_counter()
-                causes, _ = bench.causes(words)
-                total += 1
-                first += bool(causes) and causes[0] in RIGHT[fault]
-                second += bool(RIGHT[fault].intersection(causes[:2]))
-                table[fault, causes[0] if causes else "nothing"] += 1
-                seconds = time.perf_counter() - started
-                named = " ".join(causes[:3])
-                print(f"{fault:22} {model_name:11} {data_name:14} {named:50} {seconds:.0f} s", flush=True)
+    for fault, (data_name, data), (model_name, model) in itertools.product(faults, DATA.items(), MODELS.items()):
+        started = time.perf_counter()
+        causes, _ = bench.run(f"{model} {data} {SHORT} fault={fault}".split())
+        seconds = time.perf_counter() - started
+        total += 1
+        first += bool(causes) and causes[0] in RIGHT[fault]
+        second += bool(RIGHT[fault].intersection(causes[:2]))
+        table[fault, causes[0] if causes else "nothing"] += 1
+        named = " ".join(causes[:3])
+        print(f"{fault:22} {model_name:11} {data_name:14} {named:50} {seconds:.0f} s", flush=True)
     print("\nfault injected          cause named first        runs")
     for (fault, cause), count in sorted(table.items()):
         print(f"{fault:22}  {cause:24} {count}")
     return total, first, second
 
 
-def healthy(bench: Bench) -> tuple[int, int]:
-    """Runs that learn: how many, and in how many the doctor warned all the same."""
+def count_false_alarms(bench: Bench) -> int:
+    """Run what learns; the number of runs in which the doctor warns all the same."""
     alarms = 0
     for line in HEALTHY:
         started = time.perf_counter()
-        causes, figures = bench.causes(line.split())
-        alarms += bool(causes)
-        accuracy = figures.get("val/best_accuracy", float("nan"))
+        causes, metrics = bench.run(line.split())
         seconds = time.perf_counter() - started
-        said = f"ALARM {' '.join(causes)}" if causes else "quiet"
-        print(f"{said:30} {accuracy:6.1%} {seconds:4.0f} s  {line}", flush=True)
-    return len(HEALTHY), alarms
+        alarms += bool(causes)
+        accuracy = metrics.get("val/best_accuracy", float("nan"))
+        verdict = f"ALARM {' '.join(causes)}" if causes else "quiet"
+        print(f"{verdict:30} {accuracy:6.1%} {seconds:4.0f} s  {line}", flush=True)
+    return alarms
 
 
 def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="scripts/doctor_bench", description="Which causes the doctor names.")
-    parser.add_argument("--faults", default=",".join(RIGHT), help="some of them: wrong_loss,frozen_layers")
+    """Run what the command line asks for; returns 1 where a limit is missed."""
+    parser = argparse.ArgumentParser(prog="scripts/bench doctor_accuracy", description="Which causes the doctor names.")
+    parser.add_argument("--faults", default=",".join(RIGHT), help="some faults only: wrong_loss,frozen_layers")
     parser.add_argument("--healthy", action="store_true", help="the healthy runs alone")
-    parser.add_argument("--cifar10", help="where CIFAR-10 lies, if not in Keras' cache")
+    parser.add_argument("--cifar10", metavar="DIR", help="the folder of CIFAR-10, if not in Keras' cache")
     args: Any = parser.parse_args()
-    chosen = args.faults.split(",")
-    if unknown := set(chosen) - set(RIGHT):
+    faults = args.faults.split(",")
+    if unknown := set(faults) - set(RIGHT):
         parser.error(f"--faults knows {', '.join(RIGHT)}, not {', '.join(sorted(unknown))}")
     bench = Bench(args.cifar10)
     held = True
     try:
         if not args.healthy:
-            total, first, second = faults(bench, chosen)
+            total, first, second = count_right_causes(bench, faults)
             print(f"\nright cause first: {first} of {total} ({first / total:.1%}); among two: {second / total:.1%}")
             held = first >= 0.95 * total and second >= 0.99 * total
         if args.healthy or args.faults == parser.get_default("faults"):
-            runs, alarms = healthy(bench)
-            print(f"\nfalse alarms: {alarms} in {runs} healthy runs")
+            alarms = count_false_alarms(bench)
+            print(f"\nfalse alarms: {alarms} in {len(HEALTHY)} healthy runs")
             held = held and alarms <= 1
     except UserError as error:
-        print(f"scripts/doctor_bench: {error}", file=sys.stderr)
+        print(f"scripts/bench doctor_accuracy: {error}", file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(bench.folder, ignore_errors=True)

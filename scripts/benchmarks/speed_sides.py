@@ -1,8 +1,9 @@
-"""What `scripts/bench` compares: exprun and Keras, each in a process of its own that works when it is told to.
+"""The sides that `scripts/bench speed` compares, but for PyTorch: exprun and Keras, each in a process of its own.
 
-A side reads commands from its standard input, one a line, and answers each with a line of JSON:
-`epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training images, in batches as by
-default; `evaluate_alike` as `exprun` does by default), `read` (the files alone), `memory`, `end`.
+Usage: speed_sides.py SIDE [FOLDER] OVERRIDES. A side reads commands from its standard input, one a line, and answers
+each with a line of JSON: `epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training
+images, in batches of the default size; `evaluate_alike` in those of exprun), `read` (the files alone), `memory`, `end`.
+Its first answer is that of a first epoch, unasked.
 """
 
 import json
@@ -23,44 +24,46 @@ ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what libraries print is no answer
 
 
-def answer(**figures: Any) -> None:
-    ANSWERS.write(json.dumps(figures) + "\n")
+def answer(**values: Any) -> None:
+    """Write an answer to the original standard output."""
+    ANSWERS.write(json.dumps(values) + "\n")
     ANSWERS.flush()
 
 
 def memory() -> dict[str, float]:
-    """MiB of this process: the most it has had resident, and what it has now of its own, without mapped files."""
+    """Memory of this process in MiB: its peak, and what it holds now without the pages of mapped files."""
     lines = Path("/proc/self/status").read_text().splitlines()
     sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.endswith("kB")}
     return {"mib": int(sizes["VmHWM"]) / 1024, "own_mib": int(sizes["RssAnon"]) / 1024}
 
 
 def serve(actions: dict[str, Callable[[], dict[str, Any]]]) -> None:
-    """Do what the lines of the standard input name; `epoch` may be left to the caller, and ends this."""
+    """Do the commands on the standard input until there is one that the caller has to do: `epoch`."""
     for line in sys.stdin:
-        word = line.strip()
-        if word == "end":
+        command = line.strip()
+        if command == "end":
             os._exit(0)
-        if word == "memory":
+        if command == "memory":
             answer(**memory())
-        elif word in actions:
-            answer(**actions[word]())
+        elif command in actions:
+            answer(**actions[command]())
         else:
             return
     os._exit(0)
 
 
 def timed(action: Callable[[], Any], images: int) -> dict[str, Any]:
+    """The answer of an action that takes this number of images."""
     started = time.perf_counter()
     action()
     return {"seconds": time.perf_counter() - started, "images": images}
 
 
 def timed_keras(action: Callable[..., Any], images: int) -> dict[str, Any]:
-    """Time `fit` or `evaluate` up to its last batch: behind it, tf.data may wait for its autotuning to wake up."""
+    """Time `fit` or `evaluate` up to its last batch: after it, tf.data may wait for its autotuning to wake up."""
     import keras
 
-    class Last(keras.callbacks.Callback):  # type: ignore[misc]
+    class Last(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.at = time.perf_counter()
 
@@ -72,7 +75,7 @@ def timed_keras(action: Callable[..., Any], images: int) -> dict[str, Any]:
 
 
 def exprun_side(words: list[str]) -> None:
-    """The loop as a run has it, without listeners."""
+    """The training loop of a run, without listeners."""
     import keras
     import numpy as np
 
@@ -110,7 +113,7 @@ def exprun_side(words: list[str]) -> None:
     clock = {"start": 0.0, "seconds": 0.0}
 
     def bare() -> dict[str, Any]:
-        """As many steps as an epoch has, in one call, all on the same batch."""
+        """The steps of an epoch in one call, all on the same batch."""
         batch = np.arange(config.trainer.batch_size, dtype=np.int32)
         indices = np.tile(batch, (loop.steps_per_epoch, 1))
         rates = np.full(loop.steps_per_epoch, config.optim.learning_rate, np.float32)
@@ -118,7 +121,7 @@ def exprun_side(words: list[str]) -> None:
         images, labels, _ = next(iter(feed.chunks(indices[:1], lambda: 1)))
         done = timed(lambda: results.append(step.train(images, labels, indices, rates, 0)), indices.size)
         if not results.pop().finite:
-            sys.exit("The bare step met what is not finite; it says nothing about speed.")
+            sys.exit("The loss of the bare step is not finite, so its speed means nothing.")
         return done
 
     def listen(event: Any) -> None:
@@ -140,13 +143,13 @@ def exprun_side(words: list[str]) -> None:
 
 
 def watched_side(words: list[str], folder: str) -> None:
-    """A whole run with all its listeners: tracking, progress, doctor. It waits behind each epoch's evaluation."""
+    """A whole run with all its listeners: tracking, progress, doctor. It waits after the evaluation of each epoch."""
     from exprun import runner
     from exprun.trainer.events import EpochDone, Evaluated
 
     clock = {"start": 0.0, "seconds": 0.0, "images": 0.0}
 
-    class Paced(runner._Story):  # type: ignore[misc]
+    class Paced(runner._Story):
         def _emit(self, event: Any) -> None:
             super()._emit(event)
             if isinstance(event, EpochDone):
@@ -157,25 +160,25 @@ def watched_side(words: list[str], folder: str) -> None:
                 serve({})
                 clock["start"] = time.perf_counter()
 
-    runner._Story = Paced
+    runner._Story = Paced  # type: ignore[misc]
     runner.run([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false", f"run_dir={folder}"])
 
 
 def gaps_side(words: list[str], folder: str) -> None:
-    """Runs of one structure in one process: `epoch` does another, and says how long its first step was in coming."""
-    from exprun import runner
+    """Runs of one structure in one process: `epoch` does another and answers how long its first step took to come."""
+    from exprun import Session, runner
     from exprun.trainer.events import StepsDone
 
     times: list[float] = []
 
-    class Noted(runner._Story):  # type: ignore[misc]
+    class Noted(runner._Story):
         def _emit(self, event: Any) -> None:
             if isinstance(event, StepsDone):
                 times.append(time.perf_counter())
             super()._emit(event)
 
-    runner._Story = Noted
-    session, number = runner.Session(), 0
+    runner._Story = Noted  # type: ignore[misc]
+    session, number = Session(), 0
 
     def another() -> dict[str, Any]:
         nonlocal number
@@ -191,7 +194,7 @@ def gaps_side(words: list[str], folder: str) -> None:
 
 
 def files_side(words: list[str]) -> None:
-    """Keras `fit` on picture files in folders of classes; tf.data decodes them in parallel, shuffles and prefetches."""
+    """Keras `fit` on image files in folders of classes; tf.data decodes them in parallel, shuffles and prefetches."""
     import keras
     import tensorflow as tf
 
@@ -204,6 +207,7 @@ def files_side(words: list[str]) -> None:
     files = sorted(Path(config.data.root or "").glob("train/*/*.jpg"))
     classes = sorted({file.parent.name for file in files})
     size, batch = config.data.size, config.trainer.batch_size
+    assert size is not None
     model = build(config, (size, size, 3), len(classes)).model
     model.compile(
         keras.optimizers.Adam(config.optim.learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -298,7 +302,7 @@ def keras_side(words: list[str], form: str) -> None:
 
 
 def torch_input(words: list[str], folder: Path) -> None:
-    """What the PyTorch side needs, as files: it has an environment without exprun."""
+    """Write the images and the config for the PyTorch side, whose environment lacks exprun."""
     import numpy as np
 
     from exprun.config.compose import Composer

@@ -1,31 +1,32 @@
-"""The PyTorch side of `scripts/bench`: the same layers, channels last, eager; in an environment of its own.
+"""The PyTorch side of `scripts/bench speed`: the same layers, channels last, eager; in an environment of its own.
 
-Usage: bench_torch.py FOLDER float32|mixed_bfloat16; the folder holds data.npz and config.json. It answers the commands
-of bench_sides.py.
+Usage: speed_torch.py FOLDER float32|mixed_bfloat16; the folder holds data.npz and config.json. It answers the commands
+`epoch` and `end` as speed_sides.py does.
 """
 
 import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-
+from torch import Tensor, nn
 
 KNOWN = {"conv", "dense", "kernel", "stride", "padding", "activation", "l2", "dropout", "repeat", "residual", "pool",
          "shortcut", "size", "norm", "momentum", "epsilon", "global_pool", "flatten"}  # fmt: skip
 
 
 class Residual(nn.Module):
-    """Layers around which their input is carried; fewer pixels by a stride, more channels as zeros (option A)."""
+    """Layers whose input is added to their output; fewer pixels by a stride, more channels as zeros (option A)."""
 
-    def __init__(self, inner):
+    def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """The ReLU of the sum."""
         out = self.inner(x)
         stride = x.shape[2] // out.shape[2]
         x = x[:, :, ::stride, ::stride]
@@ -34,47 +35,57 @@ class Residual(nn.Module):
         return torch.relu(out + x)
 
 
-def layers_of(config, layers, penalties):
-    """The modules of a layer list; sizes are left to the first batch. Adds what has an `l2` to `penalties`, with it."""
-    norm, found = config["norm"]["name"] == "batch", []
-    activation = config["model"]["activation"]
+Penalties = list[tuple[nn.Module, float]]  # layers with the factors of their L2 penalties
+
+
+def layers_of(config: dict[str, Any], layers: list[Any], penalties: Penalties) -> list[nn.Module]:
+    """The modules of a layer list; their sizes are left to the first batch. Adds layers with an `l2` to `penalties`."""
+    modules: list[nn.Module] = []
     for layer in layers:
-        body = {layer: True} if isinstance(layer, str) else layer
+        body: dict[str, Any] = {layer: True} if isinstance(layer, str) else layer
         if body.keys() - KNOWN or body.get("pool", "max") != "max" or body.get("shortcut") == "projection":
-            raise SystemExit(f"bench_torch.py knows no layer {body}")
+            raise SystemExit(f"speed_torch.py knows no layer {body}")
         for _ in range(body.get("repeat", 1)):
             if "residual" in body:
-                found.append(Residual(nn.Sequential(*layers_of(config, body["residual"], penalties))))
+                modules.append(Residual(nn.Sequential(*layers_of(config, body["residual"], penalties))))
             elif "conv" in body or "dense" in body:
-                conv = "conv" in body
-                if conv:
-                    kernel = body.get("kernel", 3)
-                    stride, padding = body.get("stride", 1), kernel // 2 if body.get("padding", "same") == "same" else 0
-                    found.append(nn.LazyConv2d(body["conv"], kernel, stride, padding, bias=not norm))
-                else:
-                    found.append(nn.LazyLinear(body["dense"], bias=not norm))
-                if body.get("l2"):
-                    penalties.append((found[-1], body["l2"]))
-                if norm:
-                    found.append(nn.LazyBatchNorm2d() if conv else nn.LazyBatchNorm1d())
-                if body.get("activation", activation) == "relu":
-                    found.append(nn.ReLU(inplace=True))
-                if body.get("dropout"):
-                    found.append(nn.Dropout(body["dropout"]))
+                modules += weighted(config, body, penalties)
             elif "pool" in body:
-                found.append(nn.MaxPool2d(body.get("size", 2), body.get("stride")))
+                modules.append(nn.MaxPool2d(body.get("size", 2), body.get("stride")))
             elif "norm" in body:
-                found.append(nn.LazyBatchNorm2d())
+                modules.append(nn.LazyBatchNorm2d())
             elif "dropout" in body:
-                found.append(nn.Dropout(body["dropout"]))
+                modules.append(nn.Dropout(body["dropout"]))
             elif "global_pool" in body:
-                found += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+                modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
             else:
-                found.append(nn.Flatten())
-    return found
+                modules.append(nn.Flatten())
+    return modules
 
 
-def main():
+def weighted(config: dict[str, Any], body: dict[str, Any], penalties: Penalties) -> list[nn.Module]:
+    """The modules of a convolution or dense layer with its norm, activation and dropout."""
+    norm, conv = config["norm"]["name"] == "batch", "conv" in body
+    modules: list[nn.Module] = []
+    if conv:
+        kernel = body.get("kernel", 3)
+        stride, padding = body.get("stride", 1), kernel // 2 if body.get("padding", "same") == "same" else 0
+        modules.append(nn.LazyConv2d(body["conv"], kernel, stride, padding, bias=not norm))
+    else:
+        modules.append(nn.LazyLinear(body["dense"], bias=not norm))
+    if body.get("l2"):
+        penalties.append((modules[0], body["l2"]))
+    if norm:
+        modules.append(nn.LazyBatchNorm2d() if conv else nn.LazyBatchNorm1d())
+    if body.get("activation", config["model"]["activation"]) == "relu":
+        modules.append(nn.ReLU(inplace=True))
+    if body.get("dropout"):
+        modules.append(nn.Dropout(body["dropout"]))
+    return modules
+
+
+def main() -> None:
+    """Build the network, train an epoch, then one for each command."""
     folder, precision = Path(sys.argv[1]), sys.argv[2]
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz") as file:
@@ -85,21 +96,22 @@ def main():
     batch = config["trainer"]["batch_size"]
     steps = len(images) // batch
     torch.manual_seed(0)
-    penalties = []
+    penalties: Penalties = []
     model = nn.Sequential(*layers_of(config, config["model"]["layers"], penalties), nn.LazyLinear(config["classes"]))
 
-    def scaled(index):
+    def scaled(index: Tensor) -> Tensor:
         return images[index].float() * scale + offset
 
     model(scaled(torch.arange(2)))
     model = model.to(memory_format=torch.channels_last)
     optim = config["optim"]
+    rule: torch.optim.Optimizer
     if optim["name"] == "adam":
         rule = torch.optim.Adam(model.parameters(), optim["learning_rate"], fused=True)
     else:
         rule = torch.optim.SGD(model.parameters(), optim["learning_rate"], optim.get("momentum") or 0.0, fused=True)
 
-    def epoch():
+    def epoch() -> None:
         order = torch.randperm(len(images))
         model.train()
         for step in range(steps):
@@ -113,7 +125,7 @@ def main():
             rule.step()
             rule.zero_grad(set_to_none=True)
 
-    def answer():
+    def answer() -> None:
         started = time.perf_counter()
         epoch()
         print(json.dumps({"seconds": time.perf_counter() - started, "images": steps * batch}), flush=True)

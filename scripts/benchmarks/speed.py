@@ -1,0 +1,361 @@
+"""Compares the speed of exprun with Keras' fit and with PyTorch, in turn and on one machine.
+
+Writes docs/performance.md; fails where a ratio is below its bar.
+"""
+
+import argparse
+import functools
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speed_data import noise_arrays, noise_files
+from speed_process import in_turn, sides
+from speed_table import ROOT, Line, higher_is_better, lower_is_better, record
+
+HERE = Path(__file__).resolve().parent
+SIDES, TORCH_SIDE = str(HERE / "speed_sides.py"), str(HERE / "speed_torch.py")
+TORCH = ROOT / ".venv-torch" / "bin" / "python"
+FULL, NATIVE = "float32", "mixed_bfloat16"
+IMAGES = "images/s"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network whose training is compared.
+
+    Args:
+        overrides: the overrides that choose the network.
+        size: height and width of the images.
+        batch: images in a step.
+        images: images in an epoch.
+        bars: the ratios to reach, by precision and the other side's name.
+    """
+
+    overrides: str
+    size: int
+    batch: int
+    images: int
+    bars: dict[tuple[str, str], float]
+
+
+BETTER = {(precision, form): 1.1 for precision in (FULL, NATIVE) for form in ("written", "tuned")}
+NETWORKS = {
+    "vgg16": Network(
+        "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 1280,
+        {("default", "written"): 2.2, (FULL, "written"): 1.1, (NATIVE, "written"): 1.4, (FULL, "torch"): 1.0,
+         (NATIVE, "torch"): 1.0, (FULL, "tuned"): 1.1, (NATIVE, "tuned"): 1.4},
+    ),
+    "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 6400, BETTER),
+    "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 1280, BETTER),
+    "palm_alexnet": Network("model=palm_alexnet norm=none init=glorot_uniform optim=adam", 96, 32, 1280, BETTER),
+}  # fmt: skip
+NAMES = {"written": "Keras fit, as written", "tuned": "Keras fit, tuned", "torch": "PyTorch"}
+
+
+@dataclass
+class TrainingSpeeds:
+    """Images per second of one network, by turn.
+
+    Args:
+        training: whole epochs of each side; `default` is exprun in its own choice of precision.
+        whole: whole epochs of exprun, in turn with `bare`.
+        bare: the compiled step of exprun alone, on one batch.
+        evaluation: evaluations by exprun and Keras; `alike` is Keras with the batches of exprun.
+    """
+
+    training: dict[str, list[float]]
+    whole: list[float]
+    bare: list[float]
+    evaluation: dict[str, list[float]]
+
+
+def measure_training(network: Network, precision: str, turns: int, torch: bool) -> TrainingSpeeds:
+    """Train one network on all sides, in turn; in float32 exprun also trains in its default precision."""
+    training: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        words = [*network.overrides.split(), *noise_arrays(folder, network.size, network.images)]
+        words += [f"trainer.batch_size={network.batch}", "augment=none"]
+        in_precision = [*words, f"trainer.precision={precision}"]
+        commands = {name: [sys.executable, SIDES, name, *in_precision] for name in ("exprun", "written", "tuned")}
+        if precision == FULL != native_precision():
+            commands["default"] = [sys.executable, SIDES, "exprun", *words]
+        if torch:
+            (folder / "torch").mkdir()
+            subprocess.run([sys.executable, SIDES, "torch_input", str(folder / "torch"), *words], check=True)
+            commands["torch"] = [str(TORCH), TORCH_SIDE, str(folder / "torch"), precision]
+        with sides(commands) as started:
+            for turn in range(turns):
+                for name, side in started.items():
+                    training.setdefault(name, []).append(side.speed("epoch"))
+                log(precision, turn, {name: speeds[-1] for name, speeds in training.items()})
+            own, written = started["exprun"], started["written"]
+            whole, bare = in_turn(turns, (own, "epoch"), (own, "bare"))
+            calls = {
+                "exprun": (own, "evaluate"),
+                "written": (written, "evaluate"),
+                "alike": (written, "evaluate_alike"),
+            }
+            if "default" in started:
+                calls["default"] = (started["default"], "evaluate")
+            in_turn(1, *calls.values())  # Keras compiles in its first evaluation
+            evaluation = dict(zip(calls, in_turn(turns, *calls.values()), strict=True))
+    log(precision, "bare", whole, bare, "evaluation", evaluation)
+    return TrainingSpeeds(training, whole, bare, evaluation)
+
+
+def train(network: Network, precision: str, turns: int, torch: bool) -> list[Line]:
+    """Training and evaluation of one network on all sides."""
+    speeds = measure_training(network, precision, turns, torch)
+    training, evaluation = speeds.training, speeds.evaluation
+    bars = {name: network.bars.get((precision, name)) for name in NAMES}
+    default_bar = network.bars.get(("default", "written"), bars["written"])
+    kind = precision
+    if precision == FULL == native_precision():  # one line stands for this precision and for the default of both
+        kind, bars["written"] = f"{FULL}, the default of both", default_bar
+    default = f"default ({native_precision()}, theirs {FULL})"
+    as_written = "Keras evaluate, as written"
+    lines = []
+    if "default" in training:
+        what = f"training, {default}: {NAMES['written']}"
+        lines.append(higher_is_better(what, training["default"], training["written"], IMAGES, default_bar))
+    for name in (name for name in NAMES if name in training):
+        what = f"training, {kind}: {NAMES[name]}"
+        lines.append(higher_is_better(what, training["exprun"], training[name], IMAGES, bars[name]))
+    what = f"whole epoch, {precision}: the bare step on one batch"
+    lines.append(higher_is_better(what, speeds.whole, speeds.bare, IMAGES, 0.97, ",.1f"))
+    if "default" in evaluation:
+        what = f"evaluation, {default}: {as_written}"
+        lines.append(higher_is_better(what, evaluation["default"], evaluation["written"], IMAGES, 1.5))
+    what = f"evaluation, {kind}: {as_written}"
+    lines.append(higher_is_better(what, evaluation["exprun"], evaluation["written"], IMAGES, 1.5))
+    what = f"evaluation, {precision}: {as_written}, the same batches"
+    lines.append(higher_is_better(what, evaluation["exprun"], evaluation["alike"], IMAGES, None))
+    return lines
+
+
+def whole_run(turns: int, torch: bool) -> list[Line]:
+    """Epochs of a run with tracking, progress and doctor, against the bare step."""
+    with tempfile.TemporaryDirectory() as place:
+        network = NETWORKS["vgg16"]
+        data = noise_arrays(Path(place), network.size, 50 * network.batch)
+        words = [*network.overrides.split(), *data, "augment=none"]
+        words += [f"trainer.batch_size={network.batch}", f"trainer.eval_batch_size={network.batch}"]
+        tracked = [*words, f"tracking.uri=sqlite:///{place}/mlflow.db"]
+        watched = [sys.executable, SIDES, "watched", f"{place}/run", *tracked]
+        with sides({"all": watched, "bare": [sys.executable, SIDES, "exprun", *words]}) as started:
+            whole, bare = in_turn(turns, (started["all"], "epoch"), (started["bare"], "bare"))
+        log("whole", whole, bare)
+    what = "whole epoch with tracking, progress and doctor: the bare step on one batch"
+    return [higher_is_better(what, whole, bare, IMAGES, 0.94, ",.1f")]
+
+
+SHORT_RUN = ["experiment=smoke", "trainer.epochs=2", "progress=quiet"]
+
+
+def gap(turns: int, torch: bool) -> list[Line]:
+    """The pause between two runs of one process."""
+    with tempfile.TemporaryDirectory() as place:
+        words = [*SHORT_RUN, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]
+        with sides({"gaps": [sys.executable, SIDES, "gaps", f"{place}/gaps", *words]}) as started:
+            runs = [started["gaps"].ask("epoch") for _ in range(turns)]
+    log("gaps", runs)
+    after_end, after_last_step = ([run[key] for run in runs] for key in ("gap", "between"))
+    what = "from the end of a run to the first step of the next, same structure: 0.5 s"
+    return [
+        lower_is_better(what, after_end, [0.5] * turns, "s", 1.0, ".2f"),
+        Line("from a run's last step to the next one's first", f"{statistics.median(after_last_step):.2f} s"),
+    ]
+
+
+def streaming(turns: int, torch: bool) -> list[Line]:
+    """Files at 224×224 that are not kept in memory, against tf.data by hand; memory over the size of a set."""
+    with tempfile.TemporaryDirectory() as place:
+        overrides = NETWORKS["palm_alexnet"].overrides.split()
+        words = [*overrides, *noise_files(Path(place), 1600), "trainer.batch_size=32", "augment=none"]
+        own = [sys.executable, SIDES, "exprun", *words]
+        commands = {"streamed": [*own, "trainer.resident=false"], "resident": [*own, "trainer.resident=true"]}
+        speeds: dict[str, list[float]] = {}
+        with sides(commands | {"files": [sys.executable, SIDES, "files", *words]}) as started:
+            for turn in range(turns):
+                for name, side in started.items():
+                    speeds.setdefault(name, []).append(side.speed("epoch"))
+                log("streaming", turn, {name: values[-1] for name, values in speeds.items()})
+            first = started["streamed"].first["loaded"]
+            reads = [started["files"].ask("read")["seconds"] for _ in range(turns)]
+    what = "training from files, 224×224"
+    return [
+        higher_is_better(f"{what}: Keras fit, tf.data by hand", speeds["streamed"], speeds["files"], IMAGES, 1.0),
+        higher_is_better(f"{what}: the same set in memory", speeds["streamed"], speeds["resident"], IMAGES, None),
+        Line("reading 1,600 pictures: into the cache, measured once; in each epoch", f"{first:.1f} s",
+             f"{statistics.median(reads):.1f} s"),
+        streaming_memory(),
+    ]  # fmt: skip
+
+
+def streaming_memory() -> Line:
+    """Memory of a process that streams 50,000 images, against one that streams 5,000."""
+    mib: dict[int, float] = {}
+    for images in (5_000, 50_000):
+        with tempfile.TemporaryDirectory() as place:
+            words = ["model=cnn", *noise_arrays(Path(place), 96, images), "trainer.batch_size=128", "augment=none"]
+            with sides({"exprun": [sys.executable, SIDES, "exprun", *words, "trainer.resident=false"]}) as started:
+                mib[images] = started["exprun"].ask("memory")["own_mib"]
+        log("memory when streaming", images, mib[images])
+    what = "memory of its own, 50,000 images of 96×96 streamed: 5,000; one process each"
+    return lower_is_better(what, [mib[50_000]], [mib[5_000]], "MiB", 0.9, ",.0f")
+
+
+def memory(turns: int, torch: bool) -> list[Line]:
+    """Peak memory of training on 50,000 images of CIFAR-10's size: exprun, and Keras fit on the same uint8 arrays."""
+    peaks: dict[str, list[float]] = {"exprun": [], "uint8": []}
+    with tempfile.TemporaryDirectory() as place:
+        words = ["model=cnn", *noise_arrays(Path(place), 32, 50_000), "trainer.batch_size=128", "augment=none"]
+        for turn in range(turns):
+            for name, mib in peaks.items():
+                with sides({name: [sys.executable, SIDES, name, *words]}) as started:  # after its first epoch
+                    mib.append(started[name].ask("memory")["mib"])
+            log("memory", turn, {name: mib[-1] for name, mib in peaks.items()})
+    what = "peak memory, 50,000 images: Keras fit on the same uint8"
+    return [lower_is_better(what, peaks["exprun"], peaks["uint8"], "MiB", 1.0, ",.0f")]
+
+
+def sweep(turns: int, torch: bool) -> list[Line]:
+    """Eight short runs over seed and learning rate: in one process, and each in its own."""
+    learning_rates, seeds = (0.01, 0.02), range(4)
+    over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, learning_rates))}"]
+    single = [[*SHORT_RUN, f"seed={seed}", f"optim.learning_rate={rate}"] for seed in seeds for rate in learning_rates]
+    together: list[float] = []
+    apart: list[float] = []
+    for turn in range(turns):
+        for seconds, commands in ((together, [["-m", *SHORT_RUN, *over]]), (apart, single)):
+            with tempfile.TemporaryDirectory() as place:
+                started = time.perf_counter()
+                for words in commands:
+                    run_exprun(words, place)
+                seconds.append(time.perf_counter() - started)
+        log("sweep", turn, together[-1], apart[-1])
+    return [lower_is_better("8 short runs in one process: 8 processes", together, apart, "s", 1 / 0.35)]
+
+
+def run_exprun(words: list[str], folder: str) -> None:
+    """Run a command line of exprun to its end; ends this process where it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "exprun", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+
+
+def growth(turns: int, torch: bool) -> list[Line]:
+    """Throughput of exprun over the sizes of batch and set."""
+    lines = []
+    with tempfile.TemporaryDirectory() as place:
+        for batch in (32, 64, 128, 256, 512, 1024):
+            data = noise_arrays(Path(place), 32, 5120, "batch")
+            lines.append(throughput(f"resnet20, batch {batch}", [*data, f"trainer.batch_size={batch}"], turns))
+        for images in (1_000, 5_000, 20_000, 50_000):
+            data = noise_arrays(Path(place), 32, images, f"images{images}")
+            lines.append(throughput(f"resnet20, {images:,} images", [*data, "trainer.batch_size=128"], turns))
+    return lines
+
+
+def throughput(what: str, words: list[str], turns: int) -> Line:
+    """Whole epochs of ResNet-20 in exprun alone."""
+    command = [sys.executable, SIDES, "exprun", "model=resnet20", "augment=none", *words]
+    with sides({"exprun": command}) as started:
+        speeds = [started["exprun"].speed("epoch") for _ in range(turns)]
+    log(what, speeds)
+    return Line(what, f"{statistics.median(speeds):,.0f} {IMAGES}")
+
+
+Part = Callable[[int, bool], list[Line]]  # turns, and whether PyTorch takes part
+HALF = "_bfloat16"  # ends the names of parts that only processors with such instructions measure
+
+
+def training_part(name: str, precision: str) -> Part:
+    """The part that trains one network in one precision."""
+    return lambda turns, torch: train(NETWORKS[name], precision, turns, torch)
+
+
+PARTS: dict[str, Part] = {
+    **{
+        name + end: training_part(name, precision)
+        for name in NETWORKS
+        for end, precision in (("", FULL), (HALF, NATIVE))
+    },
+    "whole": whole_run,
+    "streaming": streaming,
+    "memory": memory,
+    "sweep": sweep,
+    "gap": gap,
+    "growth": growth,
+}
+
+
+def torch_version() -> str:
+    """The version of PyTorch in its own environment, which is made where it is missing."""
+    if not TORCH.exists():
+        log("Installing PyTorch into .venv-torch (once) …")
+        subprocess.run([sys.executable, "-m", "venv", str(TORCH.parents[1])], check=True)
+        subprocess.run([str(TORCH), "-m", "pip", "install", "--quiet", "torch==2.13.0", "numpy"], check=True)
+    words = [str(TORCH), "-c", "import torch; print(torch.__version__)"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@functools.cache  # TensorFlow is imported for it
+def native_precision() -> str:
+    """The precision that `trainer.precision=auto` means on this machine."""
+    words = (
+        "from exprun.config.compose import Composer; from exprun.trainer.device import choose; "
+        "print(choose(Composer().config([]).trainer).precision)"
+    )
+    done = subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, text=True)
+    return done.stdout.split()[-1]
+
+
+def log(*parts: Any) -> None:
+    """Print progress at once."""
+    print(*parts, flush=True)
+
+
+def main() -> int:
+    """Measure the parts that are named, or all, and write them down; returns 1 where a ratio is below its bar."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Compare the speed of exprun with Keras and PyTorch.",
+        epilog="Other benchmarks: scripts/bench start, cli, doctor_cost or doctor_accuracy; each takes --help.",
+    )
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all unless some are named")
+    parser.add_argument("--turns", type=int, default=5, help="how often each side works, 5 unless given")
+    parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
+    args = parser.parse_args()
+    if unknown := [name for name in args.parts if name not in PARTS]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    if args.turns < 1:
+        parser.error(f"--turns is {args.turns}, but it must be at least 1")
+    torch = "" if args.no_torch else torch_version()
+    native = native_precision() == NATIVE
+    if not native:
+        log("This device has no bfloat16 instructions; the measurements in bfloat16 stay as they are.")
+    missed: list[str] = []
+    for part in args.parts or PARTS:
+        if part.endswith(HALF) and not native:
+            continue
+        lines = PARTS[part](args.turns, bool(torch))
+        record(part, lines, args.turns, torch, PARTS)
+        missed += [f"{part}: {line.what}: {line.ratio:.2f} < {line.bar:.2f}" for line in lines if not line.holds]
+    for line in missed:
+        log(f"below its bar: {line}")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
