@@ -1,4 +1,4 @@
-"""The short form of `scripts/faults`; some rows are tests of their own."""
+"""The short form of `scripts/reliability`; some rows are tests of their own."""
 
 import pytest
 

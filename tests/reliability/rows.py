@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from reliability import deaths, disk, long, memory, server, signals, store, together
+from reliability import concurrent_runs, disk, kills, long_runs, memory, server, signals, store
 from reliability.common import Row
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ HOSTILE = (
 )
 
 ROWS = {
-    "killed": Entry(deaths.killed, 50),
+    "killed": Entry(kills.killed, 50),
     "warned": Entry(signals.warned, 24),
     "twice": Entry(signals.twice, 5),
     "full": Entry(disk.full, 10, disk.can_mount),
@@ -92,9 +92,9 @@ ROWS = {
     ),
     "files": Entry(partial(_tests, "option files at random", (("test_cli_fuzz.py", "thousand_option"),), "slow"), 1000),
     "hostile": Entry(partial(_tests, "hostile files, names and settings", HOSTILE, "not slow"), 1),
-    "folder": Entry(together.same_folder, 2),
-    "cache": Entry(together.same_cache_and_store, 2),
-    "sweep": Entry(together.same_sweep, 2),
-    "steps": Entry(long.steps, long.STEPS),
-    "runs": Entry(long.sweep, long.RUNS),
+    "folder": Entry(concurrent_runs.same_folder, 2),
+    "cache": Entry(concurrent_runs.same_cache_and_store, 2),
+    "sweep": Entry(concurrent_runs.same_sweep, 2),
+    "steps": Entry(long_runs.steps, long_runs.STEPS),
+    "runs": Entry(long_runs.sweep, long_runs.RUNS),
 }

@@ -57,7 +57,7 @@ def _watched(place: Path, kind: str, count: int, words: list[str]) -> list[list[
     command = [sys.executable, "-c", WATCHED, kind, str(count), *words]
     with open(place / "said", "w") as log:
         subprocess.run(command, cwd=place, stdout=log, stderr=log, check=True, timeout=3600)
-    return json.loads((place / "found.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((place / "found.json").read_text())
 
 
 def steps(folder: Path, times: int) -> Row:
