@@ -40,6 +40,8 @@ def postgres() -> Iterator[str]:
     if user:
         shutil.chown(folder, user)
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
+    assert initdb is not None
+    assert pg_ctl is not None
 
     def call(*words: str) -> None:
         subprocess.run(words, check=True, user=user, cwd="/tmp", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
