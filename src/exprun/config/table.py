@@ -3,6 +3,7 @@
 from exprun.config.keys import PRESETS, Key, keys_of, meaning_of
 from exprun.config.options import default_options, options_in, root_settings, shipped_conf
 from exprun.config.schema import GROUPS
+from exprun.markdown import replace_between
 
 PAGE = shipped_conf().parent / "docs" / "configuration.md"
 _GROUP_HEAD = "| Group | What it decides | Default | Options |\n| --- | --- | --- | --- |\n"
@@ -30,10 +31,7 @@ def key_table() -> str:
 def with_tables(page: str) -> str:
     """The page with both tables between their marks; what was there is replaced."""
     for name, table in (("groups", group_table()), ("keys", key_table())):
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        if start in page:
-            before, _, rest = page.partition(start)
-            page = f"{before}{start}\n\n{table}\n{end}{rest.partition(end)[2]}"
+        page = replace_between(page, name, table)
     return page
 
 

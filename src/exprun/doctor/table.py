@@ -2,8 +2,8 @@
 
 from exprun.config.options import shipped_conf
 from exprun.doctor.finding import CAUSES
+from exprun.markdown import replace_between
 
-START, END = "<!-- causes -->", "<!-- /causes -->"
 PAGE = shipped_conf().parent / "docs" / "doctor.md"
 
 
@@ -11,8 +11,7 @@ def with_causes(page: str) -> str:
     """A page with the table between its two marks; what was there is replaced."""
     head = "| Cause | Why it matters | Source | In Keras |\n| --- | --- | --- | --- |\n"
     rows = "".join(f"| `{name}` | {c.why} | {c.source} | {c.keras} |\n" for name, c in CAUSES.items())
-    before, _, rest = page.partition(START)
-    return f"{before}{START}\n\n{head}{rows}\n{END}{rest.partition(END)[2]}"
+    return replace_between(page, "causes", head + rows)
 
 
 if __name__ == "__main__":
