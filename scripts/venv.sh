@@ -16,14 +16,14 @@ make_venv() {
     if "$base" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then break; fi
     base=
   done
-  if [ -z "${base:-}" ]; then echo "exprun needs Python 3.11, 3.12 or 3.13; name one with PYTHON=…" >&2; exit 1; fi
+  if [ -z "${base:-}" ]; then echo "exprun needs Python 3.11, 3.12 or 3.13; set PYTHON=… to one of them" >&2; exit 1; fi
   echo "Installing exprun into .venv (once; a few minutes) …" >&2
   [ -x "$python" ] || "$base" -m venv "$root/.venv" || exit 1
   pip=("$python" -m pip install --quiet --disable-pip-version-check)
   if ! { "${pip[@]}" --require-hashes "${files[@]}" && "${pip[@]}" --no-deps --no-build-isolation -e "$root"; } \
     >"$root/.venv/install.log" 2>&1; then
     tail -n 5 "$root/.venv/install.log" >&2
-    echo "The installation failed; all it said is in .venv/install.log" >&2
+    echo "The installation failed; its output is in .venv/install.log" >&2
     exit 1
   fi
   echo "$stamp" >"$root/.venv/installed-$wanted"

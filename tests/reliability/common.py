@@ -1,4 +1,4 @@
-"""What the rows share: a small run as a process of its own, and what must hold of it afterwards."""
+"""Shared by all rows: a small run as a process of its own, and the checks of what it leaves."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from PIL import Image
 
 from exprun.run_folder import RunFolder
 
-PICTURES = 320
+IMAGES = 320
 HANGS = 3600.0  # seconds after which a command is taken to hang: not its speed is tried, but what becomes of it
 POINTS = """select key, step, value, timestamp from metrics join runs using (run_uuid)
     where is_nan = 0 and lifecycle_stage = 'active'"""
@@ -32,7 +32,7 @@ WORDS = [
 
 @dataclass
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Args:
         fault: what happens.
@@ -48,7 +48,7 @@ class Row:
 
     @contextlib.contextmanager
     def attempt(self, name: str) -> Iterator[None]:
-        """One try; what fails in it is lost."""
+        """Count a try; an exception in it counts as a loss."""
         self.tried += 1
         _started.clear()
         try:
@@ -60,10 +60,10 @@ class Row:
             self.lost.append(f"{name}: {type(error).__name__}: {str(error)[:2000]}")
 
 
-def pictures(folder: Path) -> Path:
-    """A folder of pictures of four classes: bars and squares, with noise."""
+def write_images(folder: Path) -> Path:
+    """Write a folder of images of four classes, bars and squares with noise, and return its path."""
     rng = np.random.default_rng(0)
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         kind = number % 4
         image = rng.integers(0, 90, (24, 24, 3), np.uint8)
         at = int(rng.integers(4, 14))
@@ -76,7 +76,7 @@ def pictures(folder: Path) -> Path:
 
 
 def plain_signals() -> None:
-    """As in a terminal: a shell that starts these rows in the background leaves signals ignored."""
+    """Restore the signals of a terminal: a shell that starts these rows in the background ignores some."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
@@ -85,7 +85,7 @@ _started: list[subprocess.Popen[str]] = []  # in this attempt
 
 
 def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """A command of exprun in a folder, in a process group of its own; all it says goes to the file `said`."""
+    """Start a command of exprun in a folder, in a process group of its own; its output goes to the file `said`."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "said", "a") as log:
         process = subprocess.Popen(
@@ -104,29 +104,29 @@ def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subpr
 
 
 def words_of(root: Path, *more: str) -> list[str]:
-    """The command of the small run; later words take the place of earlier ones of the same key."""
+    """The command of the small run; later overrides replace earlier ones of the same key."""
     words = [*WORDS, f"data.root={root}", "run_dir=outputs/runs/it", *more]
     return list({word.split("=")[0]: word for word in words}.values())
 
 
 def run(folder: Path, *words: str, env: dict[str, str] | None = None, seconds: float = HANGS) -> int:
-    """The same to its end; returns the exit code."""
+    """Run a command of exprun to its end and return its exit code."""
     return start(folder, *words, env=env).wait(seconds)
 
 
 def said(folder: Path) -> str:
-    """All that its commands have said."""
+    """The output of all commands that were started in a folder."""
     return (folder / "said").read_text(errors="replace")
 
 
 def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
-    """Send a signal to a command and what it started."""
+    """Send a signal to a command and the processes it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
 def until(process: subprocess.Popen[str], holds: Callable[[], bool], seconds: float = HANGS) -> bool:
-    """Wait, looking often, until something holds; False where the process ended before."""
+    """Poll until a condition holds; False where the process ended first."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():
@@ -144,7 +144,7 @@ def weights(run_dir: Path, name: str) -> dict[str, np.ndarray]:
 
 
 def figures(run_dir: Path) -> list[tuple[int, tuple[tuple[str, float], ...]]]:
-    """The journal without times: what a run repeats in every bit."""
+    """The journal without times, which a repeated run equals bit by bit."""
     return [
         (row["step"], tuple((k, v) for k, v in row["metrics"].items() if not k.startswith("time/")))
         for row in RunFolder(run_dir).read_journal()
@@ -152,7 +152,7 @@ def figures(run_dir: Path) -> list[tuple[int, tuple[tuple[str, float], ...]]]:
 
 
 def check_equal(run_dir: Path, whole: Path) -> None:
-    """A run ended as the uninterrupted one did: status, figures, every bit of the weights."""
+    """Assert that a run ended as the uninterrupted one did: status, metrics, every bit of the weights."""
     assert status(run_dir) == "FINISHED"
     for name in ("last", "best"):
         a, b = weights(run_dir, name), weights(whole, name)
@@ -162,12 +162,12 @@ def check_equal(run_dir: Path, whole: Path) -> None:
 
 
 def status(run_dir: Path) -> str:
-    """Of the run, by its folder."""
+    """The status of a run, from its folder."""
     return str(json.loads((run_dir / "result.json").read_text())["status"])
 
 
 def check_store(store: Path, run_dir: Path, statuses: tuple[str, ...] = ("FINISHED",)) -> None:
-    """MLflow's SQLite store holds one run, closed, with each figure of the journal once and in order."""
+    """Assert that MLflow's SQLite store holds one closed run, with each metric of the journal once and in order."""
     with contextlib.closing(sqlite3.connect(store)) as base:
         found = base.execute("select status from runs where lifecycle_stage = 'active'").fetchall()
         assert len(found) == 1, f"{len(found)} runs in MLflow"
@@ -177,7 +177,7 @@ def check_store(store: Path, run_dir: Path, statuses: tuple[str, ...] = ("FINISH
 
 
 def runs_in(store: Path) -> int:
-    """How many runs an SQLite store has; none where its tables are being made."""
+    """The number of runs in an SQLite store; 0 while its tables are being made."""
     with contextlib.suppress(sqlite3.Error):
         if store.exists():
             with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=0.1)) as base:
@@ -186,7 +186,7 @@ def runs_in(store: Path) -> int:
 
 
 def compare_points(run_dir: Path, rows: list[tuple[Any, ...]]) -> None:
-    """Rows of a store, (key, step, value, time), against the journal."""
+    """Assert that the rows of a store, (key, step, value, time), are those of the journal."""
     wanted = sorted(
         (key, row["step"], value, row["time"])
         for row in RunFolder(run_dir).read_journal()
@@ -201,7 +201,7 @@ def compare_points(run_dir: Path, rows: list[tuple[Any, ...]]) -> None:
 
 
 def one_sentence(text: str) -> None:
-    """What was said has no traceback, and its last line is a sentence of ours."""
+    """Assert that an output has no traceback and ends with a sentence of exprun."""
     assert "Traceback" not in text, text[-1500:]
     last = [line for line in text.strip().splitlines() if line.startswith("exprun: ")]
     assert last, text[-1500:]

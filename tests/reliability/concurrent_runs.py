@@ -1,4 +1,4 @@
-"""Eight processes at once."""
+"""Eight processes at once: in one folder, with one cache and store, in one sweep."""
 
 import contextlib
 import json
@@ -10,21 +10,21 @@ from reliability.common import (
     check_equal,
     check_store,
     compare_points,
-    pictures,
     run,
     said,
     start,
     status,
     words_of,
+    write_images,
 )
 
 PROCESSES = 8
 
 
 def same_folder(folder: Path, times: int) -> Row:
-    """One of them trains, the others are told so."""
+    """One of them trains, and the others end with a message that says so."""
     row = Row("8 processes, one output folder")
-    root = pictures(folder)
+    root = write_images(folder)
     whole = folder / "whole"
     assert run(whole, *words_of(root)) == 0, said(whole)
     for number in range(times):
@@ -41,9 +41,9 @@ def same_folder(folder: Path, times: int) -> Row:
 
 
 def same_cache_and_store(folder: Path, times: int) -> Row:
-    """Each has a run of its own; the cache and the store, neither of which is there, belong to all."""
+    """Each has its own run; all share a cache and a store, neither of which exists at the start."""
     row = Row("8 processes, one cache and one store")
-    root = pictures(folder)
+    root = write_images(folder)
     for number in range(times):
         with row.attempt(f"{number}"):
             place = folder / f"c{number}"
@@ -69,9 +69,9 @@ def same_cache_and_store(folder: Path, times: int) -> Row:
 
 
 def same_sweep(folder: Path, times: int) -> Row:
-    """All are given the same sweep of twelve runs, and share it."""
+    """All are given the same sweep of twelve runs, and divide it between them."""
     row = Row("8 processes, one sweep")
-    root = pictures(folder)
+    root = write_images(folder)
     words = [word for word in words_of(root) if not word.startswith("run_dir=")]
     words = ["-m", *words, "norm=none,batch", "seed=0,1,2,3,4,5"]
     for number in range(times):

@@ -12,7 +12,6 @@ from reliability.common import (
     Row,
     check_store,
     one_sentence,
-    pictures,
     run,
     said,
     start,
@@ -20,6 +19,7 @@ from reliability.common import (
     until,
     weights,
     words_of,
+    write_images,
 )
 
 KILOBYTES = 4000
@@ -34,7 +34,7 @@ def can_mount() -> bool:
 
 @contextlib.contextmanager
 def small_disk(kilobytes: int) -> Iterator[Path]:
-    """A file system of so many kilobytes; yields its folder."""
+    """Mount a file system of this many kilobytes; yields its folder."""
     place = Path(tempfile.mkdtemp(prefix="small"))
     try:
         command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
@@ -57,9 +57,9 @@ def _fill(place: Path) -> None:
 
 
 def full(folder: Path, times: int) -> Row:
-    """The disk is full for checkpoint, journal, cache, store and pictures in turn."""
+    """The disk is full for the checkpoint, journal, cache, store and plots in turn."""
     row = Row("disk full")
-    root = pictures(folder)
+    root = write_images(folder)
     cases = (_checkpoint, _journal, _cache, _store, _pictures)
     for number in range(times):
         case = cases[number % len(cases)]
@@ -71,7 +71,7 @@ def full(folder: Path, times: int) -> Row:
 
 
 def _checkpoint(place: Path, small: Path, root: Path) -> None:
-    """The first fits, the next does not: one sentence, and what was written can be read."""
+    """The first checkpoint fits, the next does not: one sentence, and the first can be read."""
     words = words_of(root, f"run_dir={small}/it", "model.layers=[{conv: 8}, {pool: max}, flatten, {dense: 170}]")
     assert run(place, *words) == 1, said(place)[-1500:]
     one_sentence(said(place))
@@ -109,7 +109,7 @@ def _journal(place: Path, small: Path, root: Path) -> None:
 
 
 def _cache(place: Path, small: Path, root: Path) -> None:
-    """The cache costs time, not the run."""
+    """A run without its cache is slower, and complete."""
     subprocess.run(["mount", "-o", "remount,size=100k", str(small)], check=True)
     assert run(place, *words_of(root, f"data.cache={small}/cache")) == 0, said(place)[-1500:]
     assert "Traceback" not in said(place)
@@ -119,7 +119,7 @@ def _cache(place: Path, small: Path, root: Path) -> None:
 
 
 def _store(place: Path, small: Path, root: Path) -> None:
-    """The store is full while it trains: training goes on, and sync delivers when there is space."""
+    """The store is full while a run trains: training goes on, and sync uploads it when there is space."""
     subprocess.run(["mount", "-o", "remount,size=1500k", str(small)], check=True)
     words = words_of(root, f"tracking.uri=sqlite:///{small}/mlflow.db", "trainer.epochs=40")
     process = start(place, *words)
@@ -136,7 +136,7 @@ def _store(place: Path, small: Path, root: Path) -> None:
 
 
 def _pictures(place: Path, small: Path, root: Path) -> None:
-    """What nobody needs cannot be written: the run is no worse for it."""
+    """Plots that cannot be written do not change the run."""
     run_dir = place / "outputs" / "runs" / "it"
     process = start(place, *words_of(root, "trainer.epochs=30"))
     until(process, lambda: "epoch 2/" in said(place))

@@ -1,4 +1,4 @@
-"""Death without a warning: kill −9 while a run is at anything."""
+"""kill −9 at every moment of a run."""
 
 import contextlib
 import random
@@ -7,15 +7,15 @@ import sqlite3
 import time
 from pathlib import Path
 
-from reliability.common import Row, check_equal, check_store, kill, pictures, run, start, until, words_of
+from reliability.common import Row, check_equal, check_store, kill, run, start, until, words_of, write_images
 
 MOMENTS = ("checkpoint", "cache", "logging", "anywhere", "import")
 
 
 def killed(folder: Path, times: int) -> Row:
-    """A run is killed, and the same command with trainer.resume=true goes on; at each of `MOMENTS` in turn."""
+    """A run is killed, and the same command with trainer.resume=true resumes it; at each of `MOMENTS` in turn."""
     row = Row("kill −9 in a run, then resumed")
-    root = pictures(folder)
+    root = write_images(folder)
     words = [*words_of(root), "trainer.resume=true"]
     whole = folder / "whole"
     began = time.monotonic()
@@ -60,7 +60,7 @@ def _lines(path: Path) -> int:
 
 
 def _empty(store: Path) -> None:
-    """Take the runs out of a copied store, so that its tables need not be made again."""
+    """Delete the runs of a copied store, so that its tables need not be made again."""
     with contextlib.closing(sqlite3.connect(store)) as base:
         names = [name for (name,) in base.execute("select name from sqlite_master where type = 'table'")]
         for name in names:

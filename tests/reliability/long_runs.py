@@ -1,14 +1,14 @@
-"""Long runs and long sweeps: memory, file handles and time per run stay as they are."""
+"""Long runs and long sweeps: memory, file handles and time per run do not grow."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-from reliability.common import Row, pictures, words_of
+from reliability.common import Row, words_of, write_images
 
 MOST = 0.01  # growth of memory over the second half; its slope by least squares
-MOST_TIME = 0.03  # likewise of the processor's time for a run, which other processes of a machine disturb
+MOST_TIME = 0.03  # growth of processor time per run, which other processes of a machine disturb
 STEPS, RUNS = 20_000, 200
 
 WATCHED = """
@@ -42,7 +42,7 @@ json.dump(found, open("found.json", "w"))
 
 
 def slope(values: list[float]) -> float:
-    """Growth over the second half of a row of values, by least squares, as a share of their mean."""
+    """Growth over the second half of a series, by least squares, as a share of its mean."""
     import numpy as np
 
     half = np.array(values[len(values) // 2 :])
@@ -61,9 +61,9 @@ def _watched(place: Path, kind: str, count: int, words: list[str]) -> list[list[
 
 
 def steps(folder: Path, times: int) -> Row:
-    """One run of many steps; `times` of them."""
+    """One run of `times` steps."""
     row = Row(f"a run of {times:,} steps: memory and file handles")
-    root = pictures(folder)
+    root = write_images(folder)
     with row.attempt("steps"):
         words = words_of(root, "trainer.epochs=100000", "doctor=watch", "progress=quiet", "trainer.log_every=10")
         found = _watched(folder / "long", "steps", times, words)
@@ -78,7 +78,7 @@ def steps(folder: Path, times: int) -> Row:
 def sweep(folder: Path, times: int) -> Row:
     """Many short runs in one process."""
     row = Row(f"{times} runs in one process: memory, file handles, time per run")
-    root = pictures(folder)
+    root = write_images(folder)
     with row.attempt("runs"):
         words = words_of(root, "trainer.epochs=2", "progress=quiet", "doctor=watch")
         found = _watched(folder / "many", "runs", times, [word for word in words if "run_dir=" not in word])

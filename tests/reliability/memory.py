@@ -1,4 +1,4 @@
-"""Data larger than memory, and batches that do not fit, in a process that really has little."""
+"""Data larger than memory, and batches that do not fit, in a process whose memory is limited."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ import numpy as np
 from reliability.common import Row, one_sentence, said, status
 
 MEGABYTES = 2200  # that the process may have; TensorFlow and a small network take some 900
-PICTURES, SIZE = 110_000, 96  # 3 GB
+IMAGES, SIZE = 110_000, 96  # 3 GB
 GROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))
 
 
 @contextlib.contextmanager
 def _group(megabytes: int) -> Iterator[Path | None]:
-    """A control group with a limit of memory; None where this user may not make one."""
+    """Make a control group with a memory limit; None where this user may not."""
     made = None
     for parent, limit in ((p, n) for p in GROUPS for n in ("memory.max", "memory.limit_in_bytes")):
         if (parent / "cgroup.procs").exists() and made is None:
@@ -45,7 +45,7 @@ def can_limit() -> bool:
 
 
 def _limited(place: Path, group: Path, *words: str) -> int:
-    """A command of exprun in a control group; its exit code."""
+    """Run a command of exprun in a control group and return its exit code."""
     into = f"echo $$ > {group}/cgroup.procs && exec {sys.executable} -m exprun " + '"$@"'
     with open(place / "said", "a") as log:
         done = subprocess.run(["sh", "-c", into, "sh", *words], cwd=place, stdout=log, stderr=log, check=False)
@@ -56,16 +56,16 @@ SMALL = ["model=cnn", "augment=none", "tracking=none", "progress=plain", "traine
 
 
 def streams(folder: Path, times: int) -> Row:
-    """A set of 3 GB trains in 2.2 GB, and ends as it does where there is room."""
+    """A data set of 3 GB trains in 2.2 GB of memory, with the same result as without a limit."""
     row = Row("data larger than memory")
     root = folder / "set"
     root.mkdir()
     rng = np.random.default_rng(0)
-    images = np.lib.format.open_memmap(root / "x_train.npy", "w+", np.uint8, (PICTURES, SIZE, SIZE, 3))
-    for at in range(0, PICTURES, 1000):
+    images = np.lib.format.open_memmap(root / "x_train.npy", "w+", np.uint8, (IMAGES, SIZE, SIZE, 3))
+    for at in range(0, IMAGES, 1000):
         images[at : at + 1000] = rng.integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
     del images
-    np.save(root / "y_train.npy", (np.arange(PICTURES) % 4).astype(np.int32))
+    np.save(root / "y_train.npy", (np.arange(IMAGES) % 4).astype(np.int32))
     words = [*SMALL, "data=arrays", f"data.root={root}", "model.layers=[{conv: 4, stride: 4}, {pool: max}, flatten]"]
     words += ["trainer.max_steps=60", "trainer.batch_size=64", "input=symmetric", "run_dir=outputs/runs/it"]
     for number in range(times):
@@ -79,7 +79,7 @@ def streams(folder: Path, times: int) -> Row:
             most = next(
                 group / name for name in ("memory.peak", "memory.max_usage_in_bytes") if (group / name).exists()
             )
-            row.note = f"{PICTURES * SIZE * SIZE * 3 / 2**30:.1f} GB in {int(most.read_text()) / 2**30:.1f} GB"
+            row.note = f"{IMAGES * SIZE * SIZE * 3 / 2**30:.1f} GB in {int(most.read_text()) / 2**30:.1f} GB"
     return row
 
 
@@ -95,7 +95,7 @@ sys.exit(main(sys.argv[2:]))
 
 
 def too_large(folder: Path, times: int) -> Row:
-    """A batch for which there is no room: refused before the first step, or by the allocation that fails in it."""
+    """A batch that does not fit is refused before the first step, or when its allocation fails."""
     row = Row("a batch that does not fit")
     for number in range(times):
         place = folder / f"b{number}"

@@ -18,9 +18,9 @@ class Entry(NamedTuple):
     """One row.
 
     Args:
-        run: makes it, in an empty folder, with so many tries.
-        times: tries in full.
-        can: whether this machine allows it.
+        run: makes the row in an empty folder, with a number of tries.
+        times: number of tries of `scripts/reliability`.
+        can: whether this machine and user allow it.
     """
 
     run: Callable[[Path, int], Row]
@@ -29,14 +29,14 @@ class Entry(NamedTuple):
 
 
 def _tests(fault: str, chosen: tuple[tuple[str, str], ...], marked: str, folder: Path, times: int) -> Row:
-    """Tests of the suite, each of which is one try.
+    """A row of tests of the suite, each of which is one try.
 
     Args:
-        fault: what they try.
-        chosen: files of tests, and an expression of pytest that picks some.
-        marked: their mark.
-        folder: where their report goes.
-        times: tries that each stands for.
+        fault: what the tests try.
+        chosen: files of tests, each with an expression of pytest that picks some.
+        marked: the mark of the tests.
+        folder: the folder for the reports of pytest.
+        times: tries that each test stands for.
     """
     row = Row(fault)
     for number, (file, picked) in enumerate(chosen):

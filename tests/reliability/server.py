@@ -1,4 +1,4 @@
-"""MLflow's server: slow, refusing, dying and coming back, never there."""
+"""MLflow's server: slow, refusing, dying and coming back, or never there."""
 
 import contextlib
 import os
@@ -9,7 +9,19 @@ import time
 from pathlib import Path
 
 from exprun.run_folder import RunFolder
-from reliability.common import POINTS, Row, compare_points, pictures, run, runs_in, said, start, status, until, words_of
+from reliability.common import (
+    POINTS,
+    Row,
+    compare_points,
+    run,
+    runs_in,
+    said,
+    start,
+    status,
+    until,
+    words_of,
+    write_images,
+)
 from servers import free_port, mlflow_server
 
 LONG = "trainer.epochs=150"
@@ -19,7 +31,7 @@ MOST = 0.03  # of a run's time that a sick server may cost
 def sick(folder: Path, times: int) -> Row:
     """The server is away at the start, dies in training, is slow, dies at the end, never comes; each in turn."""
     row = Row("tracking server away, slow, dying and coming back")
-    root = pictures(folder)
+    root = write_images(folder)
     cases = (_away_at_start, _dies_in_training, _stands_still, _dies_at_end, _never)
     for number in range(times):
         case = cases[number % len(cases)]
@@ -35,7 +47,7 @@ def _command(root: Path, port: int) -> list[str]:
 
 
 def _whole(place: Path) -> Path:
-    """The run is complete on disk, and was not held up."""
+    """Assert that the run is complete on disk and was not delayed."""
     run_dir = place / "outputs" / "runs" / "it"
     assert status(run_dir) == "FINISHED"
     assert "Traceback" not in said(place), said(place)[-1500:]
@@ -43,7 +55,7 @@ def _whole(place: Path) -> Path:
 
 
 def _arrived(place: Path, run_dir: Path, store: Path | None = None) -> None:
-    """All is in the server's database, once, and nothing beside it."""
+    """Assert that the server's database has everything once, and nothing else."""
 
     with contextlib.closing(sqlite3.connect(store or place / "server.db")) as base:
         found = base.execute("select status from runs where lifecycle_stage = 'active'").fetchall()
@@ -53,7 +65,7 @@ def _arrived(place: Path, run_dir: Path, store: Path | None = None) -> None:
 
 
 def _arrives(place: Path, port: int) -> None:
-    """The run is whole, and in the server's database by itself or by one command."""
+    """Assert that the run is complete and reaches the server's database by itself or by one `sync`."""
     if "MLflow has not taken the run" in said(place):
         with mlflow_server(place, port=port):
             assert run(place, "sync") == 0, said(place)[-1500:]
@@ -116,9 +128,9 @@ def _never(place: Path, root: Path) -> None:
 
 
 def cost(folder: Path, times: int) -> Row:
-    """Time of training before a server that answers, and before one that has stopped, in turn."""
+    """Training time with a server that answers and with one that has stopped, in turn."""
     row = Row(f"training slowed by a dead server, at most {MOST:.0%}")
-    root = pictures(folder)
+    root = write_images(folder)
     ratios: list[float] = []
     with row.attempt("median"), mlflow_server(folder) as (uri, server):
         for number in range(times):
@@ -133,7 +145,7 @@ def cost(folder: Path, times: int) -> Row:
                 assert process.wait(300) == 0, said(place)[-1500:]
                 rows = RunFolder(place / "outputs" / "runs" / "it").read_journal()
                 spent = [row["metrics"]["time/seconds"] for row in rows if "time/seconds" in row["metrics"]]
-                seconds[name] = spent[-1] - spent[20]  # behind the compilation and the imports in other threads
+                seconds[name] = spent[-1] - spent[20]  # after the compilation and the imports in other threads
             ratios.append(seconds["dead"] / seconds["well"])
         row.note = f"median {statistics.median(ratios):.3f} of " + ", ".join(f"{ratio:.3f}" for ratio in ratios)
         assert statistics.median(ratios) <= 1 + MOST, row.note

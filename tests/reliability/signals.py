@@ -5,16 +5,16 @@ import signal
 import time
 from pathlib import Path
 
-from reliability.common import Row, check_store, kill, pictures, run, runs_in, said, start, status, until, words_of
+from reliability.common import Row, check_store, kill, run, runs_in, said, start, status, until, words_of, write_images
 
 WARNINGS = (("SIGTERM", 143), ("SIGINT", 130), ("SIGUSR1", 138), ("SIGHUP", 129))
 MOST_SECONDS = 10.0
 
 
 def warned(folder: Path, times: int) -> Row:
-    """Each signal at the import, in training and at the end in turn; then the run goes on where it stood."""
+    """Each signal at the import, in training and at the end in turn; then the run is resumed."""
     row, longest = Row("SIGTERM, Ctrl-C, SIGUSR1, SIGHUP"), 0.0
-    root = pictures(folder)
+    root = write_images(folder)
     for number in range(times):
         name, code = WARNINGS[number % len(WARNINGS)]
         moment = ("training", "import", "end")[number // len(WARNINGS) % 3]
@@ -51,9 +51,9 @@ def warned(folder: Path, times: int) -> Row:
 
 
 def twice(folder: Path, times: int) -> Row:
-    """A second Ctrl-C ends at once, whatever the first is waiting for."""
+    """A second Ctrl-C ends the run at once, whatever the first is waiting for."""
     row, longest = Row("a second Ctrl-C"), 0.0
-    root = pictures(folder)
+    root = write_images(folder)
     for number in range(times):
         place = folder / f"t{number}"
         with row.attempt(f"{number}"):

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from reliability.common import Row, check_store, pictures, run, runs_in, said, start, status, until, words_of
+from reliability.common import Row, check_store, run, runs_in, said, start, status, until, words_of, write_images
 from reliability.disk import small_disk
 
 
 def broken(folder: Path, times: int) -> Row:
-    """Whatever is wrong with the store, the run is complete, says what is wrong, and can be delivered."""
+    """Whatever is wrong with the store, the run is complete, reports what is wrong, and can be uploaded later."""
     row = Row("SQLite store locked, read-only, corrupted, older")
-    root = pictures(folder)
+    root = write_images(folder)
     cases = (_locked_for_a_while, _locked, _read_only, _corrupted, _corrupted_in_training, _older)
     made = folder / "made"
     assert run(made, *words_of(root, "trainer.epochs=1")) == 0, said(made)
@@ -37,7 +37,7 @@ def _finished(place: Path, warned: bool) -> Path:
 
 
 def _elsewhere(place: Path, run_dir: Path) -> None:
-    """What a store could not take is delivered to another one."""
+    """A run that a store could not take is uploaded to another store."""
     assert run(place, "sync", "outputs/runs/it", "--uri", f"sqlite:///{place}/other.db") == 0, said(place)[-1500:]
     check_store(place / "other.db", run_dir)
 
@@ -104,7 +104,7 @@ def _corrupted_in_training(place: Path, made: Path, root: Path) -> None:
 
 
 def _older(place: Path, made: Path, root: Path) -> None:
-    """Tables as an earlier MLflow made them; its own command brings them up to date."""
+    """Tables of an earlier MLflow, which its own command brings up to date."""
     store = place / "store.db"
     made_by = "import sys; from alembic import command; from mlflow.store.db.utils import _get_alembic_config as c;"
     made_by += "import sqlalchemy; from mlflow.store.tracking.dbmodels.initial_models import Base;"
