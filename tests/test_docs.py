@@ -16,7 +16,8 @@ from exprun.sweep import plan
 from exprun.version import __version__
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 STARTS = ("python -m exprun", "exprun ", "scripts/run")
 
 
@@ -83,6 +84,12 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_readme_is_short_and_names_the_test_command():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 100
+    assert "\nscripts/test\n" in text
+
+
 def test_the_changelog_knows_this_version():
     assert __version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -105,6 +112,30 @@ def test_every_printed_command_runs(page, tmp_path):
         )
         found = (0, 1) if given[:1] in (["check"], ["explain"]) else (0,)  # something wrong is what they may say
         assert done.returncode in found, f"{command}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["check experiment=stuck_vgg16 data=digits", "optim.lr=0.1"])
+def test_the_readme_shows_what_is_printed(command, tmp_path):
+    """Other machines may print other numbers."""
+    block = README.read_text(encoding="utf-8").partition(f"$ python -m exprun {command}\n")[2].partition("```")[0]
+    done = subprocess.run([sys.executable, "-m", "exprun", *command.split()], capture_output=True, text=True)
+    shown, found = (re.sub(r"[\d.,]+", "0", " ".join(text.split())) for text in (block, done.stdout + done.stderr))
+    assert shown
+    assert shown in found
+
+
+@pytest.mark.slow
+def test_the_lines_for_keras_run(tmp_path, capsys):
+    import keras
+    import numpy as np
+
+    block = README.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = np.random.default_rng(0).random((64, 8, 8, 1), np.float32), np.arange(64) % 10
+    exec(block, {"model": model, "x": x, "y": y, "x_val": x[:16] * 255, "y_val": y[:16]})
+    assert "Finding(cause='unscaled-evaluation'" in capsys.readouterr().out
 
 
 @pytest.mark.slow
