@@ -8,7 +8,7 @@ import time
 import pytest
 
 from exprun import cli, commands
-from exprun.commands.help import EXAMPLES, WIDTH, text
+from exprun.commands.help import EXAMPLES, WIDTH, _cut, text
 from exprun.config.keys import keys_of
 from exprun.config.options import options
 from exprun.config.schema import GROUPS, known_keys
@@ -137,3 +137,11 @@ def test_every_example_is_accepted(composer):
     for command, _ in EXAMPLES:
         words = [w for w in shlex.split(command.removeprefix("python -m exprun")) if w not in ("-m", "--cfg", "job")]
         assert plan.make(composer, words) if " -m model" in command else composer.config(words)
+
+
+def test_a_line_that_is_too_long_ends_with_a_clause():
+    sentence = "One clause, another one; and a third."
+    assert _cut(sentence, len(sentence)) == sentence
+    assert _cut(sentence, len(sentence) - 1) == "One clause, another one."
+    assert _cut(sentence, 20) == "One clause."
+    assert _cut(sentence, 5) == "One …"

@@ -66,8 +66,8 @@ def _overview(folders: Sequence[Path], root: dict[str, Any]) -> str:
     ]
     parts = (
         START,
-        f"Commands:\n{_shortened(_table(commands))}",
-        f"Groups, each with its default and the number of its options:\n{_shortened(_table(groups))}",
+        f"Commands:\n{_table(commands, WIDTH)}",
+        f"Groups, each with its default and the number of its options:\n{_table(groups, WIDTH)}",
         f"Examples:\n{_table(EXAMPLES)}",
         END,
     )
@@ -133,18 +133,25 @@ def _first_sentence(description: str) -> str:
     return f"{description.partition('. ')[0].removesuffix('.')}."
 
 
-def _table(rows: Iterable[tuple[str, ...]]) -> str:
-    """A line for each row, its columns aligned."""
+def _table(rows: Iterable[tuple[str, ...]], width: int | None = None) -> str:
+    """A line for each row, its columns aligned; where a width is given, the last column is cut to fit into it."""
     rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "".join(f"  {line.rstrip()}\n" for line in lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    start = sum(widths) + 2 * len(rows[0])
+    found = ""
+    for *cells, last in rows:
+        columns = [f"{cell:<{size}}" for cell, size in zip(cells, widths, strict=True)]
+        found += f"  {'  '.join([*columns, last if width is None else _cut(last, width - start)])}\n"
+    return found
 
 
-def _shortened(lines: str) -> str:
-    """The lines, each cut to the width of a page at the end of a word."""
-    found = [line if len(line) <= WIDTH else f"{line[: WIDTH - 1].rsplit(' ', 1)[0]} …" for line in lines.splitlines()]
-    return "".join(f"{line}\n" for line in found)
+def _cut(sentence: str, length: int) -> str:
+    """The sentence, or the clauses with which it begins, as far as they fit into a length."""
+    if len(sentence) <= length:
+        return sentence
+    ends = (sentence.rfind(mark, 0, length) for mark in ";:,")  # the mark that separates most comes first
+    end = next((end for end in ends if end > 0), None)
+    return f"{sentence[: length - 1]}…" if end is None else f"{sentence[:end]}."
 
 
 def _wrapped(rows: Sequence[tuple[str, str]]) -> str:

@@ -10,7 +10,7 @@ from exprun.config.network import INIT_PARTS, InitPart
 from exprun.config.schema import GROUPS, Config
 
 PRESETS = "experiment"  # the group of presets, which has no keys
-PRESETS_MEANING = "A preset: options that are chosen together, and values that belong to no option."
+PRESETS_MEANING = "Presets: options and values that are chosen together."
 _WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
 
