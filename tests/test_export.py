@@ -11,7 +11,7 @@ from exprun import cli
 from exprun.compare.analysis import _follows
 from exprun.data.dataset import load
 from exprun.export import card
-from exprun.interface import Interface
+from exprun.network_interface import Interface
 from exprun.records import Run
 from exprun.records import find_run as find
 from exprun.run_folder import RunFolder

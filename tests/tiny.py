@@ -67,7 +67,7 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
     keras.mixed_precision.set_dtype_policy(settings.trainer.precision)
     scaling = fit(settings.input, Split(images, np.zeros(len(images), np.int32), np.arange(len(images))))
     built = build(settings, scaling.shape(images.shape[1:]), classes)
-    optimizer = make_optimizer(settings.optim, built.model, built.rates)
+    optimizer = make_optimizer(settings.optim, built.model, built.multipliers)
     where = device.choose(settings.trainer)
     return Step(settings, built.model, optimizer, Preprocessing(scaling, scaling), losses_of(settings), where, None)
 

@@ -99,7 +99,7 @@ def exprun_side(words: list[str]) -> None:
     device = devices.choose(config.trainer)
     keras.mixed_precision.set_dtype_policy(device.precision)
     built = build(config, dataset.image_shape, len(dataset.classes))
-    optimizer = make_optimizer(config.optim, built.model, built.rates)
+    optimizer = make_optimizer(config.optim, built.model, built.multipliers)
     step = Step(
         config,
         built.model,

@@ -20,7 +20,7 @@ from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.input import Scaling, fit
-from exprun.interface import Interface
+from exprun.network_interface import Interface
 from exprun.session import Session
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def assemble(config: Config, session: Session) -> Assembly:
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
         built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), meant)
         scaled = device.precision == "mixed_float16"
-        optimizer = make_optimizer(config.optim, built.model, built.rates, scaled, device.replicas)
+        optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
         losses = fault.losses_of(config)
         make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
         step = session.step(key, make)

@@ -9,9 +9,10 @@ from exprun.assembly import trained_network
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.schema import GROUPS, Config, settings
-from exprun.interface import Interface, of_pixels
+from exprun.network_interface import Interface, of_pixels
 from exprun.records import Run, shown
 from exprun.run_folder import RunFolder
+from exprun.text import listed, nouns
 
 MODEL, CARD = "model.keras", "README.md"
 
@@ -114,7 +115,7 @@ def card(run: Run, interface: Interface) -> str:
     lines = ["---", "library_name: keras", "pipeline_tag: image-classification", "---", "", f"# {_plain(name)}", ""]
     lines += [
         f"Tells {len(interface.classes)} classes of images of {height}×{width} pixels and {channels} "
-        f"channel{'s' if channels > 1 else ''} apart: {_plain(_listed(interface.classes))}.",
+        f"{nouns(channels, 'channel')} apart: {_plain(listed(interface.classes, most=20))}.",
         "",
         "## Use",
         "",
@@ -154,11 +155,6 @@ def card(run: Run, interface: Interface) -> str:
         if value is not None and key.startswith(wanted):
             lines.append(f"| {key} | {_plain(shown(value))} |")
     return "\n".join(lines) + "\n"
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _plain(text: str) -> str:

@@ -12,13 +12,13 @@ import numpy as np
 from exprun.config.errors import RunError
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
+from exprun.doctor.chance import chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, said
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
-from exprun.doctor.guess import guess_of
 from exprun.doctor.leaks import Prints, digests, prints_of
-from exprun.doctor.objective import probed
+from exprun.doctor.objective import objective_of
 from exprun.doctor.overfit import check_overfit
 from exprun.doctor.pace import Pace
 from exprun.doctor.remedies import overrides_for
@@ -78,7 +78,7 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
     pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay)
     return Subject(
         step.model,
-        probed(step.losses, classes),
+        objective_of(step.losses, classes),
         train.pixel_labels[:INPUTS],
         train,
         val,
@@ -157,7 +157,7 @@ class RunDoctor:
         """Begin to watch; what was found before the first step."""
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         assert subject.train.counts is not None
-        guess = guess_of(subject.train.counts, self.config.trainer.label_smoothing)
+        guess = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, guess, event.total_steps, self.limits)
         found = []
         if event.first_step == 0:

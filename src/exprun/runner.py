@@ -15,8 +15,8 @@ from exprun.config.errors import RunError, UserError, one_line
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.files import sha256
-from exprun.interface import Interface, save_keras
 from exprun.logs import logging_to
+from exprun.network_interface import Interface, save_keras
 from exprun.outputs import remember, with_last_run
 from exprun.preflight import preflight
 from exprun.run_folder import RunFolder, RunResult, name_of, worker_index

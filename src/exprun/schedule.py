@@ -42,26 +42,26 @@ def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: 
         base: `optim.learning_rate`.
         step: numbers of steps, from 0, any shape.
         steps_per_epoch: steps in an epoch.
-        total_steps: of the whole run.
+        total_steps: number of steps of the whole run.
 
     Returns:
-        float32, shape of `step`. For `plateau` the rate before any reduction: those are the loop's.
+        float32, shape of `step`. For `plateau` the learning rate before any reduction; the loop applies those.
     """
     step = np.asarray(step, np.float64)
     warmup = schedule.warmup_epochs * steps_per_epoch
     # The curves run from the end of the warm-up to that of the run; epochs count from the start of the run.
     done = np.clip((step - warmup) / max(total_steps - warmup, 1), 0.0, 1.0)
     epoch = step / steps_per_epoch
-    rate = base * _factor(schedule, done, epoch, step)
+    learning_rate = base * _factor(schedule, done, epoch, step)
     if schedule.rates is not None:
         whole = np.minimum((step // steps_per_epoch).astype(int), len(schedule.rates) - 1)
-        rate = np.asarray(schedule.rates, float)[whole]
+        learning_rate = np.asarray(schedule.rates, float)[whole]
     rising = np.minimum((step + 1) / warmup, 1.0) if warmup else 1.0
-    return np.asarray(rate * rising, np.float32)
+    return np.asarray(learning_rate * rising, np.float32)
 
 
 def _factor(schedule: Schedule, done: np.ndarray, epoch: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """What the base rate is multiplied by."""
+    """The factor on the base learning rate."""
     s = schedule
     match s.name:
         case "step":

@@ -18,7 +18,7 @@ from exprun.config.schema import settings
 from exprun.data import load
 from exprun.data.decode import FORMATS, SUFFIXES, UnreadableImage, decode_image, upright_size
 from exprun.input import Scaling
-from exprun.interface import Interface
+from exprun.network_interface import Interface
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow's, of damaged EXIF data
 INSIDE = np.zeros((8, 8), np.uint8)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from exprun.doctor.callback import limits_of
+from exprun.doctor.chance import ChanceLevel
 from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
-from exprun.doctor.guess import Guess
 
 LIMITS = limits_of({})
-TEN = Guess(float(np.log(10)), 0.1, 10)
+TEN = ChanceLevel(float(np.log(10)), 0.1, 10)
 
 
 def epochs(losses, rates=0.01, accuracy=0.15, steps=100):

@@ -197,11 +197,11 @@ def amounts(values):
 
 def test_targets_that_go_on_where_those_of_training_end():
     values = np.sort(np.random.default_rng(0).normal(size=500))
-    assert causes(data.check_range(amounts(values[:400]), amounts(values[400:]))) == ["unshuffled-data"]
+    assert causes(data.check_target_range(amounts(values[:400]), amounts(values[400:]))) == ["unshuffled-data"]
     mixed = np.random.default_rng(1).permutation(values)
-    assert not list(data.check_range(amounts(mixed[:400]), amounts(mixed[400:])))
-    assert not list(data.check_range(amounts(mixed[:400]), amounts(1e4 * mixed[400:])))  # of another scale
-    assert not list(data.check_range(amounts(mixed[:400]), images(np.zeros((100, 2)))))
+    assert not list(data.check_target_range(amounts(mixed[:400]), amounts(mixed[400:])))
+    assert not list(data.check_target_range(amounts(mixed[:400]), amounts(1e4 * mixed[400:])))  # of another scale
+    assert not list(data.check_target_range(amounts(mixed[:400]), images(np.zeros((100, 2)))))
 
 
 @pytest.mark.parametrize("standard", [False, True])

@@ -8,7 +8,7 @@ from keras import layers
 
 from exprun.doctor.objective import Objective, of_keras
 from exprun.doctor.record import passed
-from exprun.doctor.task import check_broadcast, check_direction, check_range, check_task, read_labels
+from exprun.doctor.task import check_broadcast, check_direction, check_label_range, check_task, read_labels
 
 RNG = np.random.default_rng(0)
 CLASSES_OF_LOGITS = "CategoricalCrossentropy(from_logits=True)"
@@ -67,7 +67,7 @@ def test_numbers_of_pixels_that_no_unit_stands_for(most, ignored, said):
     masks = RNG.integers(0, 3, (16, 4, 4, 1))
     masks[0, 0, 0, 0] = most
     entropy = Objective("softmax", True, True, "loss", None, ignored)
-    assert causes(check_range(entropy, masks.astype(float), 3)) == said
+    assert causes(check_label_range(entropy, masks.astype(float), 3)) == said
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from exprun.doctor.callback import limits_of
+from exprun.doctor.chance import ChanceLevel, chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
-from exprun.doctor.guess import Guess, guess_of
 from exprun.doctor.pace import Pace
 from exprun.doctor.record import Pass
 from exprun.doctor.watch import Watch
 
-TEN = Guess(float(np.log(10)), 0.1, 10)
+TEN = ChanceLevel(float(np.log(10)), 0.1, 10)
 
 
 class Nothing:
@@ -43,9 +43,9 @@ def told(watch, losses, accuracies):
 
 
 def test_guessing_costs_the_entropy_of_the_classes():
-    assert guess_of(np.array([10, 10])) == Guess(pytest.approx(np.log(2)), 0.5, 2)
-    assert guess_of(np.array([90, 10])).loss == pytest.approx(0.3251, abs=1e-4)
-    assert guess_of(np.array([90, 10]), smoothing=1.0).loss == pytest.approx(np.log(2))
+    assert chance_level(np.array([10, 10])) == ChanceLevel(pytest.approx(np.log(2)), 0.5, 2)
+    assert chance_level(np.array([90, 10])).loss == pytest.approx(0.3251, abs=1e-4)
+    assert chance_level(np.array([90, 10]), smoothing=1.0).loss == pytest.approx(np.log(2))
 
 
 def test_a_loss_at_chance_is_told_after_enough_steps():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from exprun.explain.halving import LEAST, Plan, plan, rungs, seconds_of, steps_that_fit, survivors
-from exprun.explain.trials import Pace, Trial
+from exprun.explain.halving import LEAST, LastRung, plan_last_rung, rungs, seconds_of, steps_that_fit, survivors
+from exprun.explain.trials import RunTime, Trial
 
 NAN = float("nan")
 
@@ -32,13 +32,13 @@ def test_the_better_half_goes_on(changes, finalists, wanted):
 @pytest.mark.parametrize("step", [0.001, 0.1, 1.0, 5.0])
 @pytest.mark.parametrize("seconds", [60.0, 600.0])
 def test_a_plan_fits_into_the_time(changes, fixed, step, seconds):
-    pace = Pace(step, 2.0)
-    planned = plan(changes, fixed, 3, seconds, pace, 1000)
+    run_time = RunTime(step, 2.0)
+    planned = plan_last_rung(changes, fixed, 3, seconds, run_time, 1000)
     assert planned.finalists <= changes
     if planned.steps:
-        assert seconds_of(planned, changes, fixed, 3, pace) <= seconds
+        assert seconds_of(planned, changes, fixed, 3, run_time) <= seconds
     if planned.steps < 1000:
-        assert seconds_of(Plan(planned.steps + 40, *_rest(planned)), changes, fixed, 3, pace) > 0.8 * seconds
+        assert seconds_of(LastRung(planned.steps + 40, *_rest(planned)), changes, fixed, 3, run_time) > 0.8 * seconds
 
 
 def _rest(planned):
@@ -46,18 +46,18 @@ def _rest(planned):
 
 
 def test_little_time_measures_fewer_changes_rather_than_too_few_steps():
-    much, little = (plan(6, 1, 3, seconds, Pace(1.0, 5.0), 500) for seconds in (3000.0, 600.0))
+    much, little = (plan_last_rung(6, 1, 3, seconds, RunTime(1.0, 5.0), 500) for seconds in (3000.0, 600.0))
     assert (much.finalists, much.pair) == (3, True)
     assert (little.finalists, little.pair) == (1, False)
     assert much.steps > little.steps > LEAST
 
 
 def test_a_short_run_of_the_person_is_not_made_longer():
-    assert plan(3, 1, 3, 3600.0, Pace(0.001, 1.0), 60).steps == 60
+    assert plan_last_rung(3, 1, 3, 3600.0, RunTime(0.001, 1.0), 60).steps == 60
 
 
 def test_steps_follow_the_pace_that_was_measured():
-    slow, fast = Pace(1.0, 10.0, 2.0), Pace(0.5, 4.0, 1.0)
+    slow, fast = RunTime(1.0, 10.0, 2.0), RunTime(0.5, 4.0, 1.0)
     steps = steps_that_fit([slow, fast], 3, 200.0, 10_000)
     taken = slow.of(steps, 3) + fast.of(steps, 3)
     assert 160.0 < taken <= 170.0

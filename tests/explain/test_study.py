@@ -16,7 +16,7 @@ from exprun.config.compose import Composer
 from exprun.config.errors import RunError
 from exprun.doctor.finding import Finding
 from exprun.explain.candidates import AS_IT_IS, OTHER, Candidate
-from exprun.explain.trials import Images, Trials
+from exprun.explain.trials import Trials, TrialSession
 from exprun.run_folder import RunResult
 from exprun.signals import Killed
 from tiny import TINY
@@ -242,7 +242,7 @@ def test_a_wrong_command_line_is_refused(tmp_path, capsys, words, sentence):
 
 
 def short(*overrides, steps=50):
-    trials = Trials(None, Images(), 1e12, print)
+    trials = Trials(None, TrialSession(), 1e12, print)
     return trials.short(Candidate("x", Composer().config([*TINY, *overrides])), 7, steps, "folder")
 
 
@@ -262,6 +262,6 @@ def test_moving_averages_keep_up_with_a_short_run(momentum, steps, wanted):
 
 
 def test_the_test_set_is_not_touched():
-    dataset = Images().dataset(Composer().config(["data=digits"]))
+    dataset = TrialSession().dataset(Composer().config(["data=digits"]))
     assert dataset.test is None
     assert len(dataset.val) == 180

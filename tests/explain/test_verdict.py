@@ -6,11 +6,11 @@ import pytest
 
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import Trial
-from exprun.explain.verdict import Guessing, of_changes, of_groups, rows
+from exprun.explain.verdict import ValidationChance, of_changes, of_groups, summaries
 
 NAN = float("nan")
 CHANCE = 0.1
-TEN = Guessing(CHANCE, math.log(10), 1000)
+TEN = ValidationChance(CHANCE, math.log(10), 1000)
 
 
 def trials(label, accuracies, losses=None, steps=100, failure=""):
@@ -26,12 +26,12 @@ def trials(label, accuracies, losses=None, steps=100, failure=""):
 
 def changes(*groups, pair=None):
     done = [trial for group in groups for trial in group]
-    return of_changes(rows(done, CHANCE), pair, TEN)
+    return of_changes(summaries(done, CHANCE), pair, TEN)
 
 
 def groups(*parts, pair=None):
     done = [trial for part in parts for trial in part]
-    return of_groups(rows(done, CHANCE), pair, TEN)
+    return of_groups(summaries(done, CHANCE), pair, TEN)
 
 
 STUCK = trials(AS_IT_IS, [0.1, 0.1, 0.1])
@@ -39,7 +39,7 @@ STUCK = trials(AS_IT_IS, [0.1, 0.1, 0.1])
 
 def test_differences_are_paired_by_seed():
     done = [*trials(AS_IT_IS, [0.2, 0.5, 0.8]), *trials("norm=batch", [0.3, 0.6, 0.9])]
-    row = rows(done, CHANCE)[1]
+    row = summaries(done, CHANCE)[1]
     assert row.gain.mean == pytest.approx(0.1)
     assert row.gain.half == pytest.approx(0.0, abs=1e-9)
     assert row.accuracy.half > 0.5
@@ -48,7 +48,7 @@ def test_differences_are_paired_by_seed():
 def test_rows_are_ranked_with_what_was_given_up_last():
     early = [t for label in ("c", AS_IT_IS) for t in trials(label, [0.9], steps=25)]
     done = [*early, *STUCK, *trials("a", [0.3] * 3), *trials("b", [0.5] * 3)]
-    found = rows(done, CHANCE)
+    found = summaries(done, CHANCE)
     assert [row.label for row in found] == [AS_IT_IS, "b", "a", "c"]
     assert [row.in_full for row in found] == [True, True, True, False]
     assert found[3].gain.mean == 0.0  # against the run of as many steps
@@ -77,14 +77,14 @@ def test_a_loss_far_above_guessing_that_falls_below_it_is_a_proof():
     mended = trials("input=raw", [0.45, 0.35, 0.4], [1.8, 1.6, 1.7])
     found = changes(flat, mended)
     assert found.sentence.startswith(
-        "It learns as it is, to 35.0 %, but its validation loss is 186.7 where guessing costs 2.3. "
-        "input=raw alone takes validation loss from 186.7 to 1.7, where guessing costs 2.3, and accuracy from 35.0 % "
+        "It learns as it is, to 35.0 %, but its validation loss is 186.7 where chance level is 2.3. "
+        "input=raw alone takes validation loss from 186.7 to 1.7, where chance level is 2.3, and accuracy from 35.0 % "
         "to 40.0 % (3 seeds); nothing else tried does."
     )
     assert found.label == "input=raw"
     by_accuracy = changes(flat, trials("norm=batch", [0.8, 0.85, 0.9]), mended)
-    assert "input=raw (1.7) brings the loss below that of guessing" in by_accuracy.sentence
-    # Only from 2.4 to 2.0, or not below guessing: no proof.
+    assert "input=raw (1.7) brings the loss below chance level" in by_accuracy.sentence
+    # Only from 2.4 to 2.0, or not below chance: no proof.
     assert changes(trials(AS_IT_IS, [0.3] * 3, [2.4, 2.5, 2.6]), mended).label is None
     assert changes(flat, trials("input=raw", [0.35] * 3, [2.4, 2.5, 2.6])).label is None
 

@@ -145,8 +145,8 @@ def test_shapes_agree_with_those_that_the_config_check_infers():
 
 def test_rates_and_l2_of_layers():
     made = build(config("model.layers=[{conv: 8, rate: [1, 2], l2: 0.001},flatten]", "norm=none"), (8, 8, 3), 10)
-    assert list(made.rates.values()) == [2.0]
-    assert next(iter(made.rates)).endswith("conv1/bias")
+    assert list(made.multipliers.values()) == [2.0]
+    assert next(iter(made.multipliers)).endswith("conv1/bias")
     kernel = made.model.get_layer("conv1").kernel.numpy()
     assert float(made.model.losses[0]) == pytest.approx(0.001 * (kernel**2).sum(), rel=1e-5)
 

@@ -13,9 +13,9 @@ import pytest
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.weights import find_weights
 from exprun.input import fit
-from exprun.interface import save_keras
 from exprun.model import build
 from exprun.model.weights import load_weights
+from exprun.network_interface import save_keras
 from tiny import SESSION, checkpoint, config, tiny
 
 SHAPE = (32, 32, 3)  # of the digits

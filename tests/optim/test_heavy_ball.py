@@ -103,7 +103,7 @@ def steps_of_ones(*overrides):
     """How far each variable of a convolution and a classifier goes by a gradient of ones."""
     settings = config(*overrides, "norm=none")
     made = build(settings, (8, 8, 3), 10)
-    optimizer = make_optimizer(settings.optim, made.model, made.rates)
+    optimizer = make_optimizer(settings.optim, made.model, made.multipliers)
     before = [v.numpy() for v in made.model.trainable_variables]
     optimizer.apply([keras.ops.ones(v.shape) for v in made.model.trainable_variables])
     return {

@@ -59,7 +59,7 @@ def test_decay_spares_what_is_exempt():
 def test_layer_rates_reach_adaptive_optimisers_too():
     settings = config("optim=adam", "norm=none", "model.layers=[{conv: 4, rate: [1, 3]},flatten]")
     made = build(settings, (8, 8, 3), 10)
-    optimizer = make_optimizer(settings.optim, made.model, made.rates)
+    optimizer = make_optimizer(settings.optim, made.model, made.multipliers)
     before = [v.numpy() for v in made.model.trainable_variables]
     optimizer.apply([keras.ops.ones(v.shape) for v in made.model.trainable_variables])
     steps = [np.abs(v.numpy() - b).mean() for v, b in zip(made.model.trainable_variables, before, strict=True)]

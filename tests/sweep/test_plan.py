@@ -77,7 +77,7 @@ def test_a_best_rate_at_the_edge_is_said_and_an_arm_without_one_left_out(compose
     ((_, compared),), said = found.chosen([0.9, 0.1, 0.1, math.nan, math.nan, math.nan])
     assert ["optim=sgd_momentum" in job for job in compared] == [True, True]
     assert "the lowest of those tried: the best may lie beyond (sweep.rates)" in said[0]
-    assert said[1] == "optim=rmsprop: no rate came to its end, so this arm is left out."
+    assert said[1] == "optim=rmsprop: no run of any learning rate finished, so this arm is left out."
 
 
 def test_the_lowest_loss_is_the_best_where_the_loss_selects(composer):
@@ -117,7 +117,7 @@ def test_a_search_has_no_plan(composer, monkeypatch):
         ("sweep=one_factor sweep.combinations=[{norm:none}]", "sweep=one_factor makes its own combinations"),
         ("sweep=tuned optim.learning_rate=0.1", "sweep=tuned chooses optim.learning_rate by itself"),
         ("sweep=tuned sweep.prune=asha", "sweep=tuned compares runs of the same length: leave out sweep.prune."),
-        ("sweep=tuned seed=0,1000", "seed=1000 chooses the rates (sweep.tuning_seed)"),
+        ("sweep=tuned seed=0,1000", "seed=1000 chooses the learning rates (sweep.tuning_seed)"),
         ("sweep=tuned sweep.rates=[1]", "sweep.rates is"),
         ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),
         ("sweep.rates=[1,2]", "sweep=grid does not use sweep.rates; it belongs to sweep=tuned."),

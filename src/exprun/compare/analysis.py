@@ -4,16 +4,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 from exprun.config.errors import ConfigError
 from exprun.config.schema import GROUPS, GROUPS_APART
 from exprun.records import Run, shown
 from exprun.run_folder import CODE
-from exprun.statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
+from exprun.seed_statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
+from exprun.text import listed
 
 FIGURE = "val/accuracy"
-RATE = "optim.learning_rate"
+LEARNING_RATE = "optim.learning_rate"
 # Settings that change no result, and the seed, which is a replicate and no factor.
 APART = ("seed", "run_dir", "progress", "data.cache", "trainer.resume", "trainer.log_every", "trainer.profile")
 # In what runs of one comparison should be alike, by its name for a person.
@@ -197,7 +197,7 @@ def _tuned(arms: Sequence[Arm], factors: Sequence[str]) -> str:
     tries = {len(run.config.get("sweep.rates") or ()) for run in runs}
     if not _all_tuned(runs) or len(tries) != 1:
         return ""
-    chosen = [f"{label(arm.levels, factors)}: {shown(arm.runs[0].setting(RATE))}" for arm in arms if arm.runs]
+    chosen = [f"{label(arm.levels, factors)}: {shown(arm.runs[0].setting(LEARNING_RATE))}" for arm in arms if arm.runs]
     return (
         f"Each was run at the best of {tries.pop()} learning rates, by validation in runs of another seed "
         f"({', '.join(chosen)})."
@@ -220,7 +220,7 @@ def varying(runs: Sequence[Run]) -> list[str]:
     found = []
     for key in sorted(keys, key=lambda key: (groups.index(key.split(".")[0]), not key.endswith(".name"))):
         group = key.split(".")[0]
-        if key in APART or group in GROUPS_APART or (key == RATE and _all_tuned(runs)):
+        if key in APART or group in GROUPS_APART or (key == LEARNING_RATE and _all_tuned(runs)):
             continue
         if key == f"{group}.name":
             if len({shown(run.config.get(key)) for run in runs}) > 1:
@@ -343,12 +343,12 @@ def _unfair(
     """What keeps it from being a comparison of the factors alone, or from being certain."""
     for key in vary:
         if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
-            yield f"The runs also differ in {key}: {_list(shown(run.setting(key)) for run in runs)}."
+            yield f"The runs also differ in {key}: {listed(shown(run.setting(key)) for run in runs)}."
     for key, name in ALIKE.items():
         values = {run.environment.get(key, "") for run in ended}
         if len(values) > 1 and not _follows(ended, key, factors):
             known = [_short(value) if value or key != "changes" else "none" for value in values]
-            yield f"The runs differ in their {name}: {_list(sorted(known))}."
+            yield f"The runs differ in their {name}: {listed(sorted(known))}."
     if apart := [f"{name} ({told})" for key, name in COMPUTING.items() if (told := _apart(ended, key))]:
         yield (
             f"The runs were computed differently, which changes metrics about as much as another seed does: "
@@ -356,13 +356,13 @@ def _unfair(
         )
     steps = {int(run.history[-1]["step"]) for run in ended if run.history}
     if len(steps) > 1:
-        yield f"The runs took different numbers of steps: {_list(f'{step:,}' for step in sorted(steps))}."
+        yield f"The runs took different numbers of steps: {listed(f'{step:,}' for step in sorted(steps))}."
     early = [run for run in ended if run.reason]
     if early:
-        yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {_list(r.reason for r in early)}."
+        yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {listed(r.reason for r in early)}."
     yield from _seeds_unlike(arms, factors)
     for arm in arms if _all_tuned(ended) else ():
-        if len({shown(run.setting(RATE)) for run in arm.runs}) > 1:
+        if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
             yield f"{label(arm.levels, factors)} has runs at several learning rates: the sweep was stopped meanwhile."
     if ("optim" in factors or "optim.name" in factors) and not _all_tuned(ended):
         rates: dict[str, set[str]] = {}
@@ -381,10 +381,10 @@ def _apart(runs: Sequence[Run], key: str) -> str:
     if len(values) < 2:
         return ""
     if key != "instructions":
-        return _list(value or "none" for value in sorted(values))
+        return listed(value or "none" for value in sorted(values))
     kinds = [frozenset(value.split()) for value in values]
     shared, all_of_them = kinds[0].intersection(*kinds), kinds[0].union(*kinds)
-    return f"not all have {_list(sorted(all_of_them - shared))}"
+    return f"not all have {listed(sorted(all_of_them - shared))}"
 
 
 def _follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
@@ -434,9 +434,3 @@ def _probability(value: float) -> str:
 def _short(value: str) -> str:
     """A fingerprint as far as it tells; other words as they are."""
     return value[:12] if len(value) >= 40 and " " not in value else value or "unknown"
-
-
-def _list(values: Iterable[Any]) -> str:
-    found = list(dict.fromkeys(map(str, values)))
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return ", ".join(found[:5]) + more

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 from exprun.compare.analysis import Analysis, Arm, label
 from exprun.config.errors import safe
 from exprun.records import Run, shown
-from exprun.statistics import Interval
+from exprun.seed_statistics import Interval
+from exprun.text import json_text
 
 
 def show(analysis: Analysis, file: Any = None) -> None:
@@ -102,8 +102,8 @@ def facts(analysis: Analysis) -> dict[str, Any]:
 
 
 def as_json(analysis: Analysis) -> str:
-    """The same as text; what is unknown is null."""
-    return json.dumps(_plain(facts(analysis)), indent=1, ensure_ascii=False)
+    """The whole comparison as JSON; what is unknown is null."""
+    return json_text(facts(analysis))
 
 
 def as_csv(analysis: Analysis) -> str:
@@ -121,14 +121,6 @@ def as_csv(analysis: Analysis) -> str:
 
 def _interval(found: Interval) -> dict[str, float]:
     return {"mean": found.mean, "low": found.low, "high": found.high}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_page(analysis: Analysis, path: Path, command: str) -> None:

@@ -19,11 +19,11 @@ from exprun.config.doctor import Doctor as Limits
 from exprun.config.options import shipped_conf
 from exprun.config.validate import strictly
 from exprun.doctor import data, graph, task
+from exprun.doctor.chance import chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
 from exprun.doctor.examine import Subject, examine, examine_data, examine_several, said
 from exprun.doctor.finding import Diagnosis, Finding
-from exprun.doctor.guess import guess_of
 from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
 from exprun.doctor.pace import Pace
@@ -32,6 +32,7 @@ from exprun.doctor.states import unchanged
 from exprun.doctor.tap import Tap
 from exprun.doctor.trainable import Trainable
 from exprun.doctor.watch import Watch
+from exprun.text import plural
 
 log = logging.getLogger(__name__)
 LEAST_LABELS = 100  # before their frequencies say what guessing costs
@@ -298,7 +299,7 @@ class Doctor(keras.callbacks.Callback):
             objective = of_keras(self.model, units)
             # A batch alone may lack the first classes.
             labels = np.concatenate([part.ravel() for part in (*self._seen[split].labels, batch[1])])
-            found = [] if objective is None else task.check_range(objective, labels, units)
+            found = [] if objective is None else task.check_label_range(objective, labels, units)
             return [
                 replace(f, step=self._step, where="validation labels" if split == "val" else f.where) for f in found
             ]
@@ -377,7 +378,7 @@ class Doctor(keras.callbacks.Callback):
             self._safely(lambda: self._after_failure(split))
         self._leave()
         causes = ", ".join(f"[{finding.cause}]" for finding in self.findings)
-        steps = f"{self._step:,} step{'s' if self._step != 1 else ''}"
+        steps = plural(self._step, "step")
         self._report(
             f"doctor: fit was ended by {type(error).__name__} after {steps}. "
             + (f"What was found: {causes}." if causes else "Nothing had been found by then.")
@@ -409,7 +410,7 @@ class Doctor(keras.callbacks.Callback):
             return
         if self._seen["train"].count >= LEAST_LABELS:
             counts = _counted(task.read_labels(np.concatenate(self._seen["train"].labels)))
-            watch.guess = None if counts is None else guess_of(counts)
+            watch.guess = None if counts is None else chance_level(counts)
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from exprun.config.doctor import Doctor
+from exprun.doctor.chance import ChanceLevel
 from exprun.doctor.finding import Finding
-from exprun.doctor.guess import Guess
 
 SWINGS = 7  # changes of the loss in a row, each against the one before
 FALLEN, STILL_FALLS = 0.02, 0.03  # share of the first rate; by how much an epoch still lowers the loss
@@ -40,7 +40,7 @@ class Epoch:
     noise: float = 0.0
 
 
-def check_oscillation(epochs: Sequence[Epoch], chance: Guess | None, limits: Doctor) -> Iterator[Finding]:
+def check_oscillation(epochs: Sequence[Epoch], chance: ChanceLevel | None, limits: Doctor) -> Iterator[Finding]:
     """A training loss that swings from epoch to epoch, by more than the noise of its batches, and gets nowhere.
 
     Zhang et al. 2021, AutoTrainer, section 3, look for the same in the accuracy.
@@ -94,7 +94,7 @@ def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding
         )
 
 
-def check_plateau(epochs: Sequence[Epoch], chance: Guess, steps: int | None, limits: Doctor) -> Iterator[Finding]:
+def check_plateau(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | None, limits: Doctor) -> Iterator[Finding]:
     """A training loss that is better than guessing and falls no further, with what the schedule has to do with it."""
     assert limits.plateau is not None
     if len(epochs) < 2 * FLAT:
@@ -130,7 +130,7 @@ def check_plateau(epochs: Sequence[Epoch], chance: Guess, steps: int | None, lim
     )
 
 
-def check_slow(epochs: Sequence[Epoch], chance: Guess, steps: int | None, limits: Doctor) -> Iterator[Finding]:
+def check_slow(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | None, limits: Doctor) -> Iterator[Finding]:
     """Half of the run is over, little is learned, and at this pace little will be at its end."""
     assert limits.slow is not None
     assert limits.chance_margin is not None

@@ -8,13 +8,14 @@ import numpy as np
 
 from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
+from exprun.text import plural
 
-SIDE = 16  # pixels to which images are reduced for the probe
-PATCHES, PATCH = 96, 3  # random filters of the probe, and their size
-TOO_FREQUENT = 0.8  # share of a class beside which a probe can hardly be better than guessing
+SIDE = 16  # pixels to which images are reduced for the classifier of labels
+PATCHES, PATCH = 96, 3  # random filters of the classifier of labels, and their size
+TOO_FREQUENT = 0.8  # share of a class above which a classifier can hardly be better than chance level
 LEAST_ANSWERS = 30  # fewer held-out images cannot tell
-LEAST_IMAGES, FOLDS = 90, 5  # of a probe
-LEAST_OF_CLASS = 8  # images of each class (mean) that a probe is fitted on
+LEAST_IMAGES, FOLDS = 90, 5  # of a classifier of labels
+LEAST_OF_CLASS = 8  # images of each class (mean) that a classifier is fitted on
 NEIGHBOURS, TREES = 10, 50
 LUCK = 3.6  # standard deviations; with answers from one another's labels, luck exceeds them in 1 of 1,000 cases
 COMPARED = 1000  # images of a split that are compared with those of another
@@ -209,7 +210,7 @@ def check_split(train: Images, val: Images, names: Sequence[str] = ()) -> Iterat
         )
 
 
-def check_range(train: Images, val: Images) -> Iterator[Finding]:
+def check_target_range(train: Images, val: Images) -> Iterator[Finding]:
     """Targets of validation that go on where those of training end."""
     own, other = train.amounts, val.amounts
     if own is None or other is None or own.shape[1:] != other.shape[1:]:
@@ -264,7 +265,7 @@ def check_refitted(train: Images, val: Images) -> Iterator[Finding]:
             "unscaled-evaluation",
             "warning",
             "validation images",
-            f"{len(many)} column{'s' if len(many) > 1 else ''} of continuous numbers "
+            f"{plural(len(many), 'column')} of continuous numbers "
             f"{'have' if len(many) > 1 else 'has'} {what}, as two samples hardly ever have. The "
             "scaler was probably fitted a second time, on validation.",
             numbers={"columns": len(many)},

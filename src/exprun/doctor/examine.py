@@ -123,7 +123,7 @@ def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iter
     if val is not None:
         yield lambda: check_leaks(subject.prints(), limits)
         yield lambda: data.check_split(train, val, subject.classes)
-        yield lambda: data.check_range(train, val)
+        yield lambda: data.check_target_range(train, val)
         yield lambda: data.check_refitted(train, val)
     yield lambda: data.check_labels(train, val)
 

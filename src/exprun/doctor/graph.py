@@ -10,6 +10,7 @@ import numpy as np
 from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.states import unchanged
+from exprun.text import nouns, plural
 
 layers = keras.layers
 DROPOUTS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
@@ -118,7 +119,7 @@ def check_bypassed(model: Any) -> Iterator[Finding]:
     yield Finding(
         "bypassed-layers",
         "error",
-        f"layer{'s' if len(dropped) > 1 else ''} {named(dropped)}",
+        f"{nouns(len(dropped), 'layer')} {named(dropped)}",
         f"{len(dropped)} layer{'s were' if len(dropped) > 1 else ' was'} called, but no path leads from "
         f"{'them' if len(dropped) > 1 else 'it'} to the output.",
         numbers={"layers": len(dropped)},
@@ -217,7 +218,7 @@ def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findi
         yield Finding(
             "frozen-layers",
             "error",
-            f"layer{'s' if len(kernels) > 1 else ''} {named(kernels)}",
+            f"{nouns(len(kernels), 'layer')} {named(kernels)}",
             f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen, "
             "with the random weights of the initialiser.",
             numbers={"layers": len(kernels), "share": share},
@@ -274,7 +275,7 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
         yield Finding(
             "symmetric-init",
             "error",
-            f"layer{'s' if len(same) > 1 else ''} {named([layer for layer, _ in same])}",
+            f"{nouns(len(same), 'layer')} {named([layer for layer, _ in same])}",
             f"All units start with the same weights ({value:g} in {first.name}).",
             numbers={"layers": len(same)},
         )
@@ -307,7 +308,7 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
         yield Finding(
             "excessive-dropout",
             "warning",
-            f"layer{'s' if len(high) > 1 else ''} {named(high)}",
+            f"{nouns(len(high), 'layer')} {named(high)}",
             f"{most:.0%} of its units are dropped in each step; 20% to 50% is usual."
             if len(high) == 1
             else f"Each drops up to {most:.0%} of its units in each step; 20% to 50% is usual.",
@@ -322,7 +323,7 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
         yield Finding(
             "dropout-before-norm",
             "note",
-            f"layer{'s' if len(before) > 1 else ''} {named(before)}",
+            f"{nouns(len(before), 'layer')} {named(before)}",
             f"Dropout of {before[0].rate:.0%} stands directly before a batch norm.",
             numbers={"rate": before[0].rate},
         )
@@ -361,8 +362,7 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "collapsed-features",
             "warning",
             f"layer {layer.name}",
-            f"It has {units} unit{'s' if units > 1 else ''} or filter{'s' if units > 1 else ''}, and "
-            f"{classes} outputs depend on it alone.",
+            f"It has {plural(units, 'unit')} or {nouns(units, 'filter')}, and {classes} outputs depend on it alone.",
             numbers={"units": units},
             keras="32 units or so: they are what it can remember, not the number of outputs."
             if isinstance(layer, layers.RNN | layers.Bidirectional)

@@ -47,7 +47,7 @@ class Objective:
     ignored: int | None = None
 
 
-def probed(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
+def objective_of(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
     """What a loss of outputs (batch, classes) and class numbers (batch,) is, from what it says of known answers.
 
     Args:

@@ -11,6 +11,7 @@ from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import leaves
 from exprun.doctor.remedies import first_rate
+from exprun.text import plural
 
 LOW = 0.2  # share of the middle of what is usual
 MOST_DECAY = 5e-3  # of a weight in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use some 1e-5
@@ -22,14 +23,14 @@ class Pace:
 
     Args:
         optimizer: a name of the config (`sgd_momentum`), empty where it is another.
-        rates: learning rate of each step of the run, or of evenly spaced ones, (any number,).
+        learning_rates: learning rate of each step of the run, or of evenly spaced ones, (any number,).
         steps: of the run; None where unknown.
         batch: images in a step.
         decay: of the weights, apart from the gradient, times the rate.
     """
 
     optimizer: str
-    rates: np.ndarray
+    learning_rates: np.ndarray
     steps: int | None
     batch: int
     decay: float = 0.0
@@ -38,7 +39,7 @@ class Pace:
 def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
     """A rate outside what is usual for the optimiser, and a decay that ends learning too soon."""
     usual = (limits.rates or {}).get(pace.optimizer)
-    rates = pace.rates[np.isfinite(pace.rates)]
+    rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
     if not len(rates):
         return
     top = float(rates.max())
@@ -84,7 +85,7 @@ def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
 def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) -> Iterator[Finding]:
     """A rate at the lower end of what is usual, in a run that is at chance: made for trained weights, perhaps."""
     usual = (limits.rates or {}).get(pace.optimizer)
-    rates = pace.rates[np.isfinite(pace.rates)]
+    rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
     if usual is None or not len(rates):
         return
     top, middle = float(rates.max()), float(np.sqrt(usual[0] * usual[1]))
@@ -115,7 +116,7 @@ def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding
             "small-batch-norm",
             "warning",
             f"layer {norms[0].name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
-            f"Batch norm sees {pace.batch} image{'s' if pace.batch > 1 else ''} at a time; 16 or more is usual.",
+            f"Batch norm sees {plural(pace.batch, 'image')} at a time; 16 or more is usual.",
             numbers={"batch": pace.batch},
         )
     if pace.steps:

@@ -13,6 +13,7 @@ from exprun.doctor.graph import NORMS, WEIGHTED, has_own_code, leaves
 from exprun.doctor.objective import Objective
 from exprun.doctor.record import Call, Pass, called, first_rows, in_float32, passed
 from exprun.doctor.states import unchanged
+from exprun.text import nouns, plural
 
 TINY = 1e-12
 FEW, EASE = 6, 20  # layers of weights, and by how much more their signal may vanish
@@ -314,7 +315,7 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: Any) -> F
     owners = [layer for layer in leaves(model) if any(id(v) in lost for v in layer.trainable_variables)]
     whole = bool(owners) and all(id(v) in lost for layer in owners for v in layer.trainable_variables)
     kind, places = ("layer", [x.name for x in owners]) if whole else ("variable", [v.path for v in without])
-    where = f"{kind}{'s' if len(places) > 1 else ''} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
+    where = f"{nouns(len(places), kind)} {', '.join(places[:4])}{' and more' if len(places) > 4 else ''}"
     count = f"{len(without)} of {of} trainable variables get{'' if len(without) > 1 else 's'} no gradient from the loss"
     if owners:
         plain, silent = (passed(model, first_rows(inputs, 4), False, muted).outputs for muted in ((), owners))
@@ -458,7 +459,7 @@ def check_unknown(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
             "untrained-variables",
             "error",
             ", ".join(sorted({f"{v.name.split(':')[0]} of shape {tuple(v.shape)}" for v in unknown})[:4]),
-            f"{count} variable{'s' if count > 1 else ''} that the output depends on {'are' if count > 1 else 'is'} not "
+            f"{plural(count, 'variable')} that the output depends on {'are' if count > 1 else 'is'} not "
             "among those of the model.",
             numbers={"variables": count},
             keras="keep each layer as an attribute of a layer or of the model (self.dense = …), not of another object; "

@@ -10,6 +10,7 @@ import numpy as np
 from exprun.doctor.finding import Finding
 from exprun.doctor.objective import Objective
 from exprun.doctor.record import Call, Pass
+from exprun.text import plural
 
 # What an activation can give: least and most.
 RANGES = {
@@ -116,7 +117,7 @@ def check_task(
     outputs = found.outputs[:, None] if found.outputs.ndim == 1 else found.outputs
     units = outputs.shape[-1]
     if outputs.ndim != 2:
-        yield from check_range(objective, labels.values, units)
+        yield from check_label_range(objective, labels.values, units)
         return
     activations = output_activations(found.calls)
     activation = activations[-1] if activations else "linear"
@@ -300,10 +301,10 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             f"{_loss(objective, not objective.sparse)}.",
         )
         return
-    yield from check_range(objective, labels.values, units)
+    yield from check_label_range(objective, labels.values, units)
 
 
-def check_range(objective: Objective, values: np.ndarray, units: int) -> Iterator[Finding]:
+def check_label_range(objective: Objective, values: np.ndarray, units: int) -> Iterator[Finding]:
     """Class numbers that no unit stands for.
 
     Args:
@@ -430,8 +431,8 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "error",
             "last layer" if wrong == "output-units" else "labels",
             f"{objective.name} takes 0 and 1, but the labels {'are' if two else 'go from'} {labels.least:g} "
-            f"{'and' if two else 'to'} {labels.most:g}, and the last layer has {units} "
-            f"unit{'s' if units > 1 else ''}{classes}.",
+            f"{'and' if two else 'to'} {labels.most:g}, and the last layer has "
+            f"{plural(units, 'unit')}{classes}.",
             numbers={"units": units, "most": labels.most},
             keras=remedy,
         )
@@ -529,10 +530,9 @@ def _check_error(
             "output-units",
             "error",
             "last layer",
-            f"It has {units} unit{'s' if units > 1 else ''}, but each label has {targets} "
-            f"number{'s' if targets > 1 else ''}.",
+            f"It has {plural(units, 'unit')}, but each label has {plural(targets, 'number')}.",
             numbers={"units": units, "targets": targets},
-            keras=f"{targets} unit{'s' if targets > 1 else ''} in the last layer.",
+            keras=f"{plural(targets, 'unit')} in the last layer.",
         )
         return
     numbered = labels.kind in ("numbers", "binary") and (units > 1 or says_accuracy)
@@ -542,7 +542,7 @@ def _check_error(
             "error",
             "loss",
             f"{objective.name} measures distances, but the labels are class numbers ({labels.least:g} to "
-            f"{labels.most:g}), and the last layer has {units} unit{'s' if units > 1 else ''}.",
+            f"{labels.most:g}), and the last layer has {plural(units, 'unit')}.",
             numbers={"units": units},
             keras="for classes, numbered from 0, Dense(classes, activation='softmax') and "
             f"loss='sparse_categorical_crossentropy'; for numbers keep {objective.name}, with metrics=['mae'] in "

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from exprun.doctor.finding import Finding
 from exprun.doctor.graph import leaves, named
+from exprun.text import nouns
 
 
 class Trainable:
@@ -111,7 +112,7 @@ def _where(model: Any, variables: list[Any]) -> str:
     owners = [layer for layer in leaves(model) if any(id(v) in ids for v in layer.variables)]
     if not owners:
         return "training step"
-    return f"layer{'s' if len(owners) > 1 else ''} {named(owners)}"
+    return f"{nouns(len(owners), 'layer')} {named(owners)}"
 
 
 def _inner(optimizer: Any) -> Any:

@@ -13,13 +13,14 @@ import tensorflow as tf
 
 from exprun.config.doctor import Doctor
 from exprun.doctor import graph, signal
+from exprun.doctor.chance import ChanceLevel
 from exprun.doctor.curves import Epoch, check_fallen, check_oscillation, check_plateau, check_slow
 from exprun.doctor.data import Images, class_name
 from exprun.doctor.examine import Subject
 from exprun.doctor.finding import Finding
-from exprun.doctor.guess import Guess
 from exprun.doctor.pace import check_low
 from exprun.doctor.record import Pass, passed, passed_back
+from exprun.text import nouns
 
 log = logging.getLogger(__name__)
 SAMPLE = 4096  # values of a weight that are followed
@@ -51,7 +52,7 @@ class Watch:
         limits: the thresholds.
     """
 
-    def __init__(self, subject: Subject, guess: Guess | None, steps: int | None, limits: Doctor) -> None:
+    def __init__(self, subject: Subject, guess: ChanceLevel | None, steps: int | None, limits: Doctor) -> None:
         self.model, self.objective = subject.model, subject.objective
         self.inputs, self.labels = subject.train.inputs[: limits.images], subject.labels[: limits.images]
         self.pace, self.classes = subject.pace, subject.classes
@@ -402,7 +403,7 @@ class Watch:
         return Finding(
             "untrained-variables",
             "error",
-            f"layer{'s' if len(owners) > 1 else ''} {graph.named(owners)}",
+            f"{nouns(len(owners), 'layer')} {graph.named(owners)}",
             f"In {steps} steps {len(left)} of {of} matrices of weights have not moved at all, though they have a "
             "gradient as the others have: the step does not update them.",
             step,

@@ -7,23 +7,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exprun.explain.trials import Pace, Trial
+from exprun.explain.trials import RunTime, Trial
 
-MOST = 3  # changes that are measured in full
-# What is measured in full, as much as the time allows: so many changes, and the best two of them together.
-PLANS = ((3, True), (2, True), (2, False), (1, False))
+MOST = 3  # changes in the last rung
+# What the last rung measures, the first of these that the time allows: how many changes, and the best two together.
+LAST_RUNGS = ((3, True), (2, True), (2, False), (1, False))
 LEAST, ENOUGH = 15, 50  # steps: fewer than the first tell nothing; with the second, no plan is cut short
 RESERVE = 0.85  # share of the time that is planned; the rest is for what takes longer than before
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured in full.
+class LastRung:
+    """What the last rung measures, with all seeds.
 
     Args:
-        steps: of a run.
-        finalists: the number of changes.
-        pair: whether the best two together as well.
+        steps: number of steps of a run.
+        finalists: number of changes.
+        pair: whether the two best changes are measured together as well.
     """
 
     steps: int
@@ -44,50 +44,50 @@ def steps_of_rung(steps: int, share: float) -> int:
     return max(round(steps * share), min(steps, LEAST))
 
 
-def seconds_of(plan: Plan, changes: int, fixed: int, seeds: int, pace: Pace) -> float:
-    """How long all runs of a plan take.
+def seconds_of(last: LastRung, changes: int, fixed: int, seeds: int, run_time: RunTime) -> float:
+    """The seconds that the runs of all rungs take.
 
     Args:
-        plan: what is measured.
-        changes: that are compared.
-        fixed: configs in every rung: the one as it is, and the other one.
-        seeds: of a full run.
-        pace: of a run.
+        last: the last rung.
+        changes: number of changes that are compared.
+        fixed: number of configs in every rung: the one as it is, and the other one.
+        seeds: number of seeds of the last rung.
+        run_time: the time that a run takes.
     """
-    early = rungs(changes, plan.finalists)
-    in_full = fixed + plan.finalists + plan.pair
-    return sum((fixed + number) * pace.of(steps_of_rung(plan.steps, share)) for number, share in early) + (
-        in_full * pace.of(plan.steps, seeds)
+    early = rungs(changes, last.finalists)
+    in_full = fixed + last.finalists + last.pair
+    return sum((fixed + number) * run_time.of(steps_of_rung(last.steps, share)) for number, share in early) + (
+        in_full * run_time.of(last.steps, seeds)
     )
 
 
-def plan(changes: int, fixed: int, seeds: int, seconds: float, pace: Pace, most: int) -> Plan:
-    """The most that can be measured in the time, with at least `ENOUGH` steps if that can be.
+def plan_last_rung(changes: int, fixed: int, seeds: int, seconds: float, run_time: RunTime, most: int) -> LastRung:
+    """The largest last rung that fits into the time, with at least `ENOUGH` steps if possible.
 
     Args:
-        changes: to compare.
-        fixed: configs in every rung.
-        seeds: of a full run.
-        seconds: that are left.
-        pace: of a run.
-        most: steps that are of use.
+        changes: number of changes to compare.
+        fixed: number of configs in every rung.
+        seeds: number of seeds of the last rung.
+        seconds: seconds that are left.
+        run_time: the time that a run takes.
+        most: number of steps above which more are of no use.
     """
     found = []
-    for number, pair in PLANS:
+    for number, pair in LAST_RUNGS:
         finalists = min(number, changes)
-        steps = most
-        while steps and seconds_of(Plan(steps, finalists, pair), changes, fixed, seeds, pace) > seconds * RESERVE:
-            steps = int(steps * 0.97)
-        found.append(Plan(steps, finalists, pair))
-        if steps >= min(ENOUGH, most):
-            return found[-1]
-    return max(found, key=lambda plan: plan.steps)
+        last = LastRung(most, finalists, pair)
+        while last.steps and seconds_of(last, changes, fixed, seeds, run_time) > seconds * RESERVE:
+            last = LastRung(int(last.steps * 0.97), finalists, pair)
+        found.append(last)
+        if last.steps >= min(ENOUGH, most):
+            return last
+    return max(found, key=lambda last: last.steps)
 
 
-def steps_that_fit(paces: Sequence[Pace], seeds: int, seconds: float, most: int) -> int:
-    """Steps of full runs of some configs, each at the pace that it showed."""
-    around = sum(pace.of(0, seeds) for pace in paces)
-    return max(0, min(most, int((seconds * RESERVE - around) / max(seeds * sum(p.step for p in paces), 1e-6))))
+def steps_that_fit(run_times: Sequence[RunTime], seeds: int, seconds: float, most: int) -> int:
+    """The number of steps of full runs of some configs, each with the time that it took before."""
+    around = sum(run_time.of(0, seeds) for run_time in run_times)
+    return max(0, min(most, int((seconds * RESERVE - around) / max(seeds * sum(p.step for p in run_times), 1e-6))))
 
 
 def survivors(trials: Sequence[Trial], keep: int, clear: float, sign: float = 1.0) -> list[str]:

@@ -1,12 +1,11 @@
 """What a person gets: lines while it runs, a table and a sentence at the end, and the same in files."""
 
-import json
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,15 +15,14 @@ from rich.table import Table
 from exprun.config.errors import one_line, without_password
 from exprun.config.schema import settings
 from exprun.explain.candidates import AS_IT_IS, OTHER
+from exprun.explain.comparison import Study
 from exprun.explain.trials import EVALUATED, Trial
-from exprun.explain.verdict import Row, Verdict, rows
+from exprun.explain.verdict import Summary, Verdict, summaries
 from exprun.metrics import BATCH_LOSS
 from exprun.run_folder import RunFolder
-from exprun.statistics import Interval
+from exprun.seed_statistics import Interval
+from exprun.text import json_text
 from exprun.tracking.store import tracking_uri
-
-if TYPE_CHECKING:
-    from exprun.explain.study import Study
 
 HEADINGS = ("change", "steps\n× seeds", "accuracy\n%", "gain\npoints", "loss")
 
@@ -37,7 +35,7 @@ class Report:
         quiet: whether to show the verdict alone.
     """
 
-    def __init__(self, study: "Study", quiet: bool) -> None:
+    def __init__(self, study: Study, quiet: bool) -> None:
         self.study, self.quiet = study, quiet
         self.out = Console(highlight=False)
 
@@ -61,7 +59,7 @@ class Report:
 
     def end(self, trials: Sequence[Trial], verdict: Verdict, command: str | None) -> list[Path]:
         """Show and write the result; returns the files."""
-        found = rows(trials, self.study.guessing.accuracy)
+        found = summaries(trials, self.study.chance.accuracy)
         study = self.study
         if not self.quiet and found:
             self.out.print(self._title())
@@ -94,12 +92,12 @@ class Report:
 
     def _title(self) -> str:
         study = self.study
-        return f"Validation on {study.guessing.images:,} images; guessing gives {100 * study.guessing.accuracy:.1f} %"
+        return f"Validation on {study.chance.images:,} images; chance level is {100 * study.chance.accuracy:.1f} %"
 
     def _headings(self) -> tuple[str, ...]:
         return HEADINGS if len(self.study.ends) == 1 else (*HEADINGS, "share\nof gap")
 
-    def _cells(self, row: Row) -> tuple[str, ...]:
+    def _cells(self, row: Summary) -> tuple[str, ...]:
         gain = "" if row.label == AS_IT_IS else _spread(row.gain, 100, "+.1f")
         cells = (row.label, f"{row.steps} × {row.seeds}", _spread(row.accuracy, 100, ".1f"), gain, _loss(row))
         if len(self.study.ends) == 1:
@@ -109,22 +107,19 @@ class Report:
         return (*cells, shown)
 
     def _write(
-        self, trials: Sequence[Trial], found: Sequence[Row], verdict: Verdict, command: str | None
+        self, trials: Sequence[Trial], found: Sequence[Summary], verdict: Verdict, command: str | None
     ) -> list[Path]:
         folder = self.study.folder
-        (folder / "report.json").write_text(
-            json.dumps(_plain(self._facts(trials, found, verdict, command)), indent=1, ensure_ascii=False),
-            encoding="utf-8",
-        )
+        (folder / "report.json").write_text(json_text(self._facts(trials, found, verdict, command)), encoding="utf-8")
         (folder / "report.md").write_text(self._page(found, verdict, command), encoding="utf-8")
         try:
-            _draw(folder / "explain.png", trials, found, self.study.guessing.accuracy)
-        except Exception as error:  # a comparison is no worse for lacking a picture
-            self.say(f"The picture could not be written: {one_line(error)[:160]}")
+            _draw(folder / "explain.png", trials, found, self.study.chance.accuracy)
+        except Exception as error:  # a comparison without its figure is still complete
+            self.say(f"The figure could not be written: {one_line(error)[:160]}")
         return [path for name in ("report.json", "report.md", "explain.png") if (path := folder / name).exists()]
 
     def _facts(
-        self, trials: Sequence[Trial], found: Sequence[Row], verdict: Verdict, command: str | None
+        self, trials: Sequence[Trial], found: Sequence[Summary], verdict: Verdict, command: str | None
     ) -> dict[str, Any]:
         study = self.study
         tried = [*study.ends, *study.changes]
@@ -133,8 +128,8 @@ class Report:
             "verdict": verdict.sentence,
             "explained_by": verdict.label,
             "continue": command,
-            "chance": study.guessing.accuracy,
-            "validation_images": study.guessing.images,
+            "chance": study.chance.accuracy,
+            "validation_images": study.chance.images,
             "steps_of_the_whole_run": study.whole,
             "notes": study.notes,
             "findings": [asdict(finding) for finding in study.findings],
@@ -145,7 +140,7 @@ class Report:
             "config": {key: value for key, value in settings(study.ends[0].config).items() if key != "tracking"},
         }
 
-    def _page(self, found: Sequence[Row], verdict: Verdict, command: str | None) -> str:
+    def _page(self, found: Sequence[Summary], verdict: Verdict, command: str | None) -> str:
         study, headings = self.study, self._headings()
         lines = ["# Why does it not learn?", "", f"`{without_password(study.command)}`", "", verdict.sentence, ""]
         if command is not None:
@@ -161,17 +156,17 @@ class Report:
         return "\n".join(lines)
 
 
-def _how(study: "Study") -> list[str]:
+def _how(study: Study) -> list[str]:
     return [
         "All runs have the same images and splits, and runs of as many steps the same seeds. They train on all images "
-        f"that the config trains on and are validated on {study.guessing.images:,} (at most {EVALUATED:,}); the test "
+        f"that the config trains on and are validated on {study.chance.images:,} (at most {EVALUATED:,}); the test "
         f"set is not used. The whole run of the config as it is takes {study.whole:,} steps. Schedules that follow the "
         "share of the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving "
         "averages of batch norm follow faster where their momentum is 0.9 or lower, which changes evaluation alone.",
         "",
         "± is half of the 95 % confidence interval over the seeds (Student's t); gains are paired by seed. Changes "
-        "with fewer steps and one seed were given up early (successive halving, arXiv:1502.07943). A run that failed "
-        "counts as guessing.",
+        "with fewer steps and one seed were pruned early (successive halving, arXiv:1502.07943). A run that failed "
+        "counts as chance level.",
     ]
 
 
@@ -182,27 +177,18 @@ def _spread(interval: Interval, factor: float, form: str) -> str:
     return f"{factor * interval.mean:{form}}{half}"
 
 
-def _loss(row: Row) -> str:
+def _loss(row: Summary) -> str:
     if row.failures:
         return "failed" if row.seeds == 1 else f"{len(row.failures)} of {row.seeds} failed"
     half = "" if math.isnan(row.loss.half) else f" ± {row.loss.half:.2g}"
     return f"{row.loss.mean:.4g}{half}"
 
 
-def _failures(found: Sequence[Row]) -> list[str]:
+def _failures(found: Sequence[Summary]) -> list[str]:
     return [f"{row.label} failed: {row.failures[0]}" for row in found if row.failures]
 
 
-def _plain(value: Any) -> Any:
-    """Without numbers that JSON has no word for."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Row], chance: float) -> None:
+def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Summary], chance: float) -> None:
     """Accuracy with its interval for each config, and the training loss of the first seed's longest runs."""
     from matplotlib.figure import Figure
 
@@ -218,8 +204,8 @@ def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Row], chance: flo
     )
     bars.set_yticks(range(len(found)), names, fontsize=8)
     bars.invert_yaxis()
-    bars.axvline(100 * chance, color="black", linestyle=":", label="guessing")
-    bars.set(xlabel="validation accuracy, %  (grey: given up early)", xlim=(0, 100))
+    bars.axvline(100 * chance, color="black", linestyle=":", label="chance level")
+    bars.set(xlabel="validation accuracy, %  (grey: pruned early)", xlim=(0, 100))
     bars.legend(fontsize=8)
     for row in found:
         run = next(t for t in trials if t.label == row.label and t.steps == row.steps)

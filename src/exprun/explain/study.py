@@ -1,24 +1,21 @@
-"""`explain`: why a run does not learn, proved by a controlled comparison. The whole story on one page."""
+"""The command `explain`: why a config does not learn, shown by a controlled comparison of short runs."""
 
 import logging
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, without_password
-from exprun.doctor.finding import Finding
-from exprun.doctor.guess import guess_of
+from exprun.doctor.chance import chance_level
 from exprun.explain.candidates import (
     AS_IT_IS,
     OTHER,
     Candidate,
-    Refused,
     both,
     changed,
     from_groups,
@@ -26,51 +23,19 @@ from exprun.explain.candidates import (
     learned_by,
     remedies,
 )
-from exprun.explain.halving import ENOUGH, LEAST, plan, rungs, steps_of_rung, steps_that_fit, survivors
-from exprun.explain.trials import Images, OutOfTimeError, Pace, Trial, Trials
-from exprun.explain.verdict import Guessing, Verdict, of_changes, of_groups, rows
+from exprun.explain.comparison import Study
+from exprun.explain.halving import ENOUGH, LEAST, plan_last_rung, rungs, steps_of_rung, steps_that_fit, survivors
+from exprun.explain.report import Report
+from exprun.explain.trials import OutOfTimeError, RunTime, Trial, Trials, TrialSession
+from exprun.explain.verdict import ValidationChance, Verdict, of_changes, of_groups, summaries
 from exprun.logs import logging_to
 from exprun.outputs import OUTPUTS
 from exprun.preflight import preflight
 from exprun.signals import Killed, Signals
+from exprun.tracking.parent import Parent
 
 log = logging.getLogger(__name__)
-PACE_STEPS = 6  # that tell how long a step takes
-
-
-@dataclass
-class Study:
-    """All that is known of a comparison.
-
-    Args:
-        command: repeats it.
-        overrides: of the config that is explained.
-        ends: the config as it is, and with `--against` the other one.
-        minutes: that it may take.
-        seeds: of the last rung.
-        folder: of the comparison.
-        changes: that are compared.
-        refused: changes that are not, and why.
-        findings: about the config as it is, before training.
-        pair: the labels of the two changes that were also measured together.
-        guessing: what answers are worth that look at no validation image.
-        whole: steps that the person's own run would take.
-        notes: what else a reader has to know, in sentences.
-    """
-
-    command: str
-    overrides: list[str]
-    ends: list[Candidate]
-    minutes: float
-    seeds: int
-    folder: Path
-    changes: list[Candidate] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    pair: tuple[str, str] | None = None
-    guessing: Guessing = field(default_factory=lambda: Guessing(0.0, 0.0, 0))
-    whole: int = 0
-    notes: list[str] = field(default_factory=list)
+TIMED_STEPS = 6  # steps of the run that measures how long a step takes
 
 
 def explain(
@@ -84,11 +49,11 @@ def explain(
     """Measure which change makes a config learn, or which group carries the gap between two; report it.
 
     Args:
-        overrides: of the config that does not learn.
+        overrides: overrides of the config that does not learn.
         against: overrides of another config; None to try remedies.
-        minutes: that it may take.
-        seeds: of the last rung.
-        steps: of a full run; chosen from the time of a step where it is left out.
+        minutes: minutes that the comparison may take.
+        seeds: number of seeds of the last rung.
+        steps: number of steps of a full run; None to choose it from the time that a step takes.
         config_dir: a folder of config files that is searched first.
 
     Returns:
@@ -102,12 +67,9 @@ def explain(
     deadline = time.monotonic() + 60 * minutes
     composer = Composer(config_dir)
     study = _prepared(composer, overrides, against, minutes, seeds, steps)
-    from exprun.explain.report import Report
-    from exprun.tracking.parent import Parent
-
     study.folder.mkdir(parents=True)
     report = Report(study, quiet=study.ends[0].config.progress == "quiet")
-    trials = Trials(study.folder, Images(), deadline, report.say)
+    trials = Trials(study.folder, TrialSession(), deadline, report.say)
     parent: Parent | None = None
     code = 0
     with logging_to(study.folder / "explain.log"), Signals() as signals:
@@ -118,13 +80,7 @@ def explain(
                 texts = remedies(study.findings, study.ends[0].config)
                 study.changes, study.refused = from_remedies(composer, study.ends[0], study.overrides, texts)
             report.beginning()
-            parent = Parent(
-                study.ends[0].config,
-                study.folder,
-                f"explain {' '.join(study.overrides)}",
-                study.command,
-                {"exprun.explain": " ".join(study.overrides)},
-            )
+            parent = _parent_run(study)
             trials.tags = parent.tags()
             compare(study, trials, steps)
         except OutOfTimeError as error:
@@ -136,13 +92,34 @@ def explain(
             if parent is not None:
                 parent.close("FAILED", {"exprun.reason": str(error)}, [])
             raise
-        signals.training = True  # what was measured is reported, whatever comes
-        verdict = judged(study, trials.done)
-        files = report.end(trials.done, verdict, continuation(study, verdict, config_dir))
-        if parent is not None:
-            status = "KILLED" if code else "FINISHED"
-            parent.close(status, {"exprun.verdict": verdict.sentence}, files)
-            report.tracked(parent.problem)
+        signals.training = True  # a further signal does not interrupt the report of what was measured
+        return _concluded(study, trials, report, parent, code, config_dir)
+
+
+def _parent_run(study: Study) -> Parent:
+    """The run of the comparison itself in MLflow, under which its short runs lie."""
+    words = " ".join(study.overrides)
+    return Parent(study.ends[0].config, study.folder, f"explain {words}", study.command, {"exprun.explain": words})
+
+
+def _concluded(
+    study: Study, trials: Trials, report: Report, parent: Parent | None, code: int, config_dir: str | None
+) -> int:
+    """Report the verdict, and record it in MLflow; returns the exit code.
+
+    Args:
+        study: the comparison.
+        trials: its runs.
+        report: shows and writes the result.
+        parent: the run of the comparison in MLflow; None where it was not opened.
+        code: exit code of a signal that stopped it; 0 without one.
+        config_dir: the folder of config files that is searched first.
+    """
+    verdict = judged(study, trials.done)
+    files = report.end(trials.done, verdict, continuation(study, verdict, config_dir))
+    if parent is not None:
+        parent.close("KILLED" if code else "FINISHED", {"exprun.verdict": verdict.sentence}, files)
+        report.tracked(parent.problem)
     return code or (1 if verdict.label is None else 0)
 
 
@@ -154,7 +131,11 @@ def _prepared(
     seeds: int,
     steps: int | None,
 ) -> Study:
-    """What can be known before any data is read."""
+    """The comparison as far as it is known before any data is read.
+
+    Raises:
+        ConfigError: an option or a config is wrong.
+    """
     for option, value in (("--minutes", minutes), ("--seeds", seeds), ("--steps", steps)):
         if value is not None and not 0 < value <= 1e6:
             raise ConfigError(f"{option} is {value:g}, but must be above 0.")
@@ -179,14 +160,14 @@ def _prepared(
     return study
 
 
-def _examine(study: Study, composer: Composer, session: Images) -> None:
+def _examine(study: Study, composer: Composer, session: TrialSession) -> None:
     """Look at the config, its data and its network before training."""
     from exprun.check import examine
     from exprun.session import Session
 
     config = study.ends[0].config
     watched = config
-    if config.doctor.name == "none":  # whoever asks for reasons wants those of the doctor too
+    if config.doctor.name == "none":  # `explain` needs the doctor's findings even if runs go without
         watched = composer.config(changed(study.overrides, ["doctor=watch"]))
     try:
         # In a session of its own, so that it sees all images; what it loads is not loaded again.
@@ -197,17 +178,17 @@ def _examine(study: Study, composer: Composer, session: Images) -> None:
         log.exception("The check before training failed")
         study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
     labels = session.dataset(config).val.row_labels
-    guess = guess_of(np.bincount(labels))
-    study.guessing = Guessing(guess.accuracy, guess.loss, len(labels))
+    chance = chance_level(np.bincount(labels))
+    study.chance = ValidationChance(chance.accuracy, chance.loss, len(labels))
 
 
 def compare(study: Study, trials: Trials, steps: int | None) -> None:
-    """Take all runs: rungs of ever fewer changes and more steps, the last with all seeds, then the best pair.
+    """Run all rungs, each with fewer changes and more steps, the last with all seeds; then the best pair.
 
     Args:
-        study: says what is compared; notes are added.
-        trials: takes the runs.
-        steps: of a full run; None to choose them from the time that a step takes.
+        study: what is compared; notes are added to it.
+        trials: runs the short runs.
+        steps: number of steps of a full run; None to choose it from the time that a step takes.
 
     Raises:
         OutOfTimeError: the time is over.
@@ -218,41 +199,42 @@ def compare(study: Study, trials: Trials, steps: int | None) -> None:
     study.whole = trials.steps_of(base.config)
     if not study.changes:
         return
-    trials.take(base, seed, PACE_STEPS, "pace")
-    pace, most = trials.pace(base), steps or max(study.whole, ENOUGH)
-    planned = plan(len(study.changes), len(study.ends), study.seeds, trials.seconds_left, pace, most)
+    trials.take(base, seed, TIMED_STEPS, "pace")
+    run_time, most = trials.run_time(base), steps or max(study.whole, ENOUGH)
+    planned = plan_last_rung(len(study.changes), len(study.ends), study.seeds, trials.seconds_left, run_time, most)
     if steps is None and planned.steps < LEAST:
-        raise RunError(_too_short(study, pace))
+        raise RunError(_too_short(study, run_time))
     full, going = steps or planned.steps, study.changes
     early = rungs(len(going), planned.finalists)
     for number, (_, share) in enumerate(early, 1):
         count = steps_of_rung(full, share)
         taken = [trials.take(candidate, seed, count, f"rung {number}") for candidate in [*study.ends, *going]]
         keep = early[number][0] if number < len(early) else planned.finalists
-        labels = survivors(taken[len(study.ends) :], keep, study.guessing.clear, direction(taken))
+        labels = survivors(taken[len(study.ends) :], keep, study.chance.clear, direction(taken))
         going = [next(c for c in going if c.label == label) for label in labels]
     if steps is None:
-        paces = [trials.pace(candidate) for candidate in [*study.ends, *going]]
-        slowest = [max(paces, key=lambda pace: pace.step)] if planned.pair else []  # the best pair is one more
-        full = max(LEAST, steps_that_fit([*paces, *slowest], study.seeds, trials.seconds_left, most))
+        run_times = [trials.run_time(candidate) for candidate in [*study.ends, *going]]
+        # The best pair is one more candidate; it is planned with the time of the slowest.
+        slowest = [max(run_times, key=lambda run_time: run_time.step)] if planned.pair else []
+        full = max(LEAST, steps_that_fit([*run_times, *slowest], study.seeds, trials.seconds_left, most))
     for candidate in [*study.ends, *going]:
         for offset in range(study.seeds):
             trials.take(candidate, seed + offset, full, "last rung")
     _take_pair(study, trials, going, full)
 
 
-def _too_short(study: Study, pace: Pace) -> str:
-    minutes = study.minutes
-    while plan(len(study.changes), len(study.ends), study.seeds, 60 * minutes, pace, ENOUGH).steps < ENOUGH:
+def _too_short(study: Study, run_time: RunTime) -> str:
+    minutes, counts = study.minutes, (len(study.changes), len(study.ends), study.seeds)
+    while plan_last_rung(*counts, 60 * minutes, run_time, ENOUGH).steps < ENOUGH:
         minutes *= 1.25
     return (
-        f"--minutes={study.minutes:g} is too short, for a step takes {pace.step:.2g} s: "
+        f"--minutes={study.minutes:g} is too short, for a step takes {run_time.step:.2g} s: "
         f"give --minutes={int(minutes) + 1}, or fewer --seeds."
     )
 
 
 def direction(taken: Sequence[Trial]) -> float:
-    """1 where changes that lower the loss are looked for; -1 where the other config has the higher loss."""
+    """1 to look for changes that lower the loss; -1 if the other config has the higher loss."""
     found = {trial.label: trial for trial in taken}
     if OTHER not in found or found[AS_IT_IS].failure:
         return 1.0
@@ -260,17 +242,17 @@ def direction(taken: Sequence[Trial]) -> float:
 
 
 def _take_pair(study: Study, trials: Trials, finalists: Sequence[Candidate], steps: int) -> None:
-    """Measure the two best changes together, where they go together and there is time."""
+    """Measure the two best changes together, if they can be combined and there is time."""
     last = [trial for trial in trials.done if trial.stage == "last rung"]
     sign = direction(last)
-    means = {row.label: row.loss.mean for row in rows(last, study.guessing.accuracy)}
+    means = {row.label: row.loss.mean for row in summaries(last, study.chance.accuracy)}
     ranked = sorted(finalists, key=lambda candidate: sign * means[candidate.label])
     others = [learned_by(candidate.config) for candidate in [*study.ends, *study.changes]]
     for second in ranked[1:]:
         pair = both(study.ends[0], ranked[0], second)
         if pair is None or learned_by(pair.config) in others:
             continue
-        if trials.pace(pair).of(steps, study.seeds) > trials.seconds_left:
+        if trials.run_time(pair).of(steps, study.seeds) > trials.seconds_left:
             study.notes.append("There was no time left for the best two changes together.")
             return
         study.pair = ranked[0].label, second.label
@@ -281,11 +263,11 @@ def _take_pair(study: Study, trials: Trials, finalists: Sequence[Candidate], ste
 
 
 def judged(study: Study, done: Sequence[Trial]) -> Verdict:
-    """What the runs show."""
+    """The verdict on the runs."""
     if not study.changes:
         return Verdict("There is nothing to compare: no change was left to try.")
     judge = of_changes if len(study.ends) == 1 else of_groups
-    return judge(rows(done, study.guessing.accuracy), study.pair, study.guessing)
+    return judge(summaries(done, study.chance.accuracy), study.pair, study.chance)
 
 
 def continuation(study: Study, verdict: Verdict, config_dir: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Short runs of equal seeds, images and steps, and the time that they take."""
+"""Short runs with equal seeds, images and steps, and the time that they take."""
 
 import time
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from exprun.run_folder import RunFolder, RunResult
 from exprun.runner import run
 from exprun.session import Session
 
-EVALUATED = 1000  # validation images at most: a share of 50 % is known to ±3 points then
-LEFT = 1e-3  # of their first values in the moving averages of batch norm, at the end of a run
+EVALUATED = 1000  # validation images at most: enough to know an accuracy of 50 % to ±3 points
+LEFT = 1e-3  # share of their first values that is left in batch norm's moving averages at the end of a run
 
 
 @dataclass
-class Images(Session):
+class TrialSession(Session):
     """A session whose runs validate on some of the images and leave the test set alone."""
 
     def dataset(self, config: Config) -> Dataset:
@@ -34,19 +34,19 @@ class Images(Session):
 
 @dataclass(frozen=True)
 class Trial:
-    """What a short run gave.
+    """The result of a short run.
 
     Args:
-        label: of its candidate.
-        stage: `rung 1`, …, `last rung` or `pair`.
-        seed: of the run.
-        steps: that it was to take.
-        loss: of validation at the end; NaN where it failed.
-        accuracy: likewise.
-        training_loss: mean over about the last fifth of the steps; NaN where it failed.
-        seconds: from start to end, compilation included.
-        failure: why it failed, or empty.
-        folder: of the run.
+        label: label of the candidate.
+        stage: `pace`, `rung 1`, …, `last rung` or `pair`.
+        seed: seed of the run.
+        steps: number of steps that the run was given.
+        loss: validation loss at the end; NaN where the run failed.
+        accuracy: validation accuracy at the end; NaN where the run failed.
+        training_loss: mean training loss over about the last fifth of the steps; NaN where the run failed.
+        seconds: seconds from start to end, compilation included.
+        failure: why the run failed, or empty.
+        folder: folder of the run.
     """
 
     label: str
@@ -66,60 +66,66 @@ class OutOfTimeError(Exception):
 
 
 @dataclass
-class Pace:
-    """How long runs of a candidate take, in seconds: a step, and all around the steps; a later run compiles less."""
+class RunTime:
+    """How long the runs of a candidate take.
+
+    Args:
+        step: seconds of a step.
+        around: seconds of everything else in a run, compilation included.
+        again: seconds of everything else in a later run, which compiles less; None where no second run was measured.
+    """
 
     step: float
     around: float
     again: float | None = None
 
     def of(self, steps: int, runs: int = 1, compiled: bool = False) -> float:
-        """Seconds of runs in a row, of which the first compiles, unless that is done."""
+        """Seconds of runs in a row; the first one compiles, unless that has been done."""
         again = self.around if self.again is None else self.again
         return runs * (self.step * steps + again) + (0.0 if compiled else self.around - again)
 
 
 @dataclass
 class Trials:
-    """Takes short runs and keeps what they gave.
+    """Runs short runs and keeps their results.
 
     Args:
-        folder: with a folder for each run.
-        session: of all runs.
-        deadline: by `time.monotonic`.
-        say: takes a line for the person who waits.
-        tags: of each run in MLflow; None where nothing is to be logged.
+        folder: folder in which each run gets a folder of its own.
+        session: session that all runs share.
+        deadline: end of the time, by `time.monotonic`, in seconds.
+        say: prints a line for the person who waits.
+        tags: tags of each run in MLflow; None to log nothing.
     """
 
     folder: Path
-    session: Images
+    session: TrialSession
     deadline: float
     say: Callable[[str], None]
     tags: dict[str, str] | None = None
     done: list[Trial] = field(default_factory=list)
-    paces: dict[str, Pace] = field(default_factory=dict)
+    run_times: dict[str, RunTime] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float:
-        """Until the budget is over."""
+        """Seconds until the time is over."""
         return self.deadline - time.monotonic()
 
-    def pace(self, candidate: Candidate) -> Pace:
-        """What is known of the time that its runs take; of one not measured yet, that of the slowest."""
-        known = self.paces.get(candidate.label)
-        if known is not None or not self.paces:
-            return known or Pace(0.0, 0.0)
-        return Pace(max(p.step for p in self.paces.values()), max(p.around for p in self.paces.values()))
+    def run_time(self, candidate: Candidate) -> RunTime:
+        """The time that the runs of a candidate take; for one not measured yet, that of the slowest."""
+        known = self.run_times.get(candidate.label)
+        if known is not None or not self.run_times:
+            return known or RunTime(0.0, 0.0)
+        return RunTime(max(p.step for p in self.run_times.values()), max(p.around for p in self.run_times.values()))
 
     def take(self, candidate: Candidate, seed: int, steps: int, stage: str) -> Trial:
-        """One run; whatever it dies of is its result.
+        """Run one short run; if it fails, the failure is its result.
 
         Raises:
-            OutOfTimeError: it does not fit into the time that is left, or did not.
-            Killed: a signal ended it.
+            OutOfTimeError: the run would not fit into the time that is left, or did not fit.
+            Killed: a signal ended the run.
         """
         compiled = bool(self.done) and self.done[-1].label == candidate.label
-        if self.pace(candidate).of(steps, compiled=compiled) > self.seconds_left:
+        if self.run_time(candidate).of(steps, compiled=compiled) > self.seconds_left:
             raise OutOfTimeError(candidate.label)
         folder = self.folder / f"{len(self.done):02d}-{_as_name(candidate.label)}-{seed}"
         config = self.short(candidate, seed, steps, folder)
@@ -134,7 +140,7 @@ class Trials:
             raise OutOfTimeError(candidate.label)
         trial = _trial(candidate.label, stage, seed, steps, seconds, result)
         self.done.append(trial)
-        self._keep_pace(candidate, result, steps, seconds)
+        self._keep_run_time(candidate, result, steps, seconds)
         shown = trial.failure or f"validation accuracy {trial.accuracy:.1%}, loss {trial.loss:.4g}"
         self.say(
             f"{stage}: {candidate.label}, seed {seed}, {steps} steps in {seconds:.0f} s: {shown}; "
@@ -143,7 +149,7 @@ class Trials:
         return trial
 
     def short(self, candidate: Candidate, seed: int, steps: int, folder: Path) -> Config:
-        """The config of a short run: the candidate's but for its length and what is kept of it."""
+        """The config of a short run: that of the candidate, except for its length and what it keeps."""
         config = candidate.config
         trainer = replace(
             config.trainer,
@@ -178,32 +184,33 @@ class Trials:
         )
 
     def _warmup(self, config: Config, steps: int) -> float:
-        """Epochs of the warm-up, as large a part of the short run as of the whole one."""
+        """Epochs of the warm-up: the same share of the short run as of the whole one."""
         return config.schedule.warmup_epochs * min(1.0, steps / self.steps_of(config))
 
     def steps_of(self, config: Config) -> int:
-        """Steps of the whole run."""
+        """The number of steps of the whole run."""
         trainer = config.trainer
         steps = trainer.epochs * max(1, len(self.session.dataset(config).train) // trainer.batch_size)
         return min(steps, trainer.max_steps or steps)
 
-    def _keep_pace(self, candidate: Candidate, result: RunResult, steps: int, seconds: float) -> None:
-        """Remember how long it took; of a run that failed before its speed was known, that is at most."""
+    def _keep_run_time(self, candidate: Candidate, result: RunResult, steps: int, seconds: float) -> None:
+        """Remember how long a run took; one that failed before its speed was known gives an upper bound."""
         speed = result.metrics.get("time/images_per_second")
-        before = self.paces.get(candidate.label)
+        before = self.run_times.get(candidate.label)
         if not speed:
-            self.paces.setdefault(candidate.label, Pace(seconds / steps, seconds))
+            self.run_times.setdefault(candidate.label, RunTime(seconds / steps, seconds))
             return
         step = candidate.config.trainer.batch_size / speed
         around = max(0.0, seconds - steps * step)
-        self.paces[candidate.label] = Pace(step, around) if before is None else Pace(step, before.around, around)
+        found = RunTime(step, around) if before is None else RunTime(step, before.around, around)
+        self.run_times[candidate.label] = found
 
 
 def _momentum(config: Config, steps: int) -> float | None:
-    """Of the moving averages of batch norm: so low that they have arrived at the end of so few steps.
+    """The momentum of batch norm's moving averages, lowered so that they settle within these few steps.
 
-    It is used in evaluation alone, so training does not change. One above the usual 0.9 is left as it is: that it lags
-    may be what is wrong.
+    Only evaluation uses the averages, so training does not change. A momentum above the usual 0.9 is left as it is: a
+    lag may be what is wrong.
     """
     momentum = config.norm.momentum
     if config.norm.name != "batch" or momentum is None or momentum > 0.9:

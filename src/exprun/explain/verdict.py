@@ -1,4 +1,4 @@
-"""What the figures of the short runs prove: means, intervals, and one sentence."""
+"""What the metrics of the short runs prove: means, intervals, and one sentence."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,29 +6,30 @@ from dataclasses import dataclass
 
 from exprun.explain.candidates import AS_IT_IS, OTHER
 from exprun.explain.trials import Trial
-from exprun.statistics import Interval, interval
+from exprun.seed_statistics import Interval, interval
+from exprun.text import joined, plural
 
-DEVIATIONS = 3.0  # of guessing on so many images, by which an accuracy must lie above chance
+DEVIATIONS = 3.0  # of the accuracy of chance level on the validation images, by which an accuracy must exceed it
 CARRIES = 0.5  # share of the gap from which a change carries it
-WORSE, BETTER = 1.5, 0.9  # in units of the loss of guessing: clearly above and clearly below it
-NOTHING = "Too few runs came to their end to tell anything."
+WORSE, BETTER = 1.5, 0.9  # in units of the loss of chance level: clearly above and clearly below it
+NOTHING = "Too few runs finished to say anything."
 
 
 @dataclass(frozen=True)
-class Row:
-    """The figures of a config after the most steps that it was given.
+class Summary:
+    """The validation metrics of a config, over its longest runs.
 
     Args:
-        label: of the candidate.
-        steps: of each run.
-        seeds: that were run.
-        loss: of validation; infinite where a run failed.
-        accuracy: likewise; a run that failed counts as chance.
+        label: label of the candidate.
+        steps: number of steps of each run.
+        seeds: number of seeds.
+        loss: validation loss; infinite where a run failed.
+        accuracy: validation accuracy; a run that failed counts as chance level.
         gain: accuracy beyond that of the config as it is, paired by seed.
         change: loss beyond that of the config as it is, paired by seed, without runs that failed.
-        failures: why runs failed.
-        in_full: whether no config was given more steps.
-        shares: of the gap to the other config, in accuracy and in loss; NaN where there is none.
+        failures: the reasons why runs failed.
+        in_full: whether no config ran for more steps.
+        shares: the shares of the gap to the other config, in accuracy and in loss; NaN where there is no gap.
     """
 
     label: str
@@ -44,13 +45,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Guessing:
-    """What answers are worth that look at no image.
+class ValidationChance:
+    """Loss and accuracy of always predicting the class frequencies of the validation images.
 
     Args:
         accuracy: share of the most frequent class among the validation images.
-        loss: cross-entropy of the classes' shares there.
-        images: that were validated on.
+        loss: cross-entropy of the class frequencies.
+        images: the number of validation images.
     """
 
     accuracy: float
@@ -59,12 +60,12 @@ class Guessing:
 
     @property
     def margin(self) -> float:
-        """How far above guessing an accuracy must lie on so many images."""
+        """How far above chance level an accuracy must lie to be clearly above it."""
         return DEVIATIONS * math.sqrt(self.accuracy * (1 - self.accuracy) / max(self.images, 1))
 
     @property
     def clear(self) -> float:
-        """The accuracy that is clearly above guessing."""
+        """The accuracy above which a network is clearly better than chance level."""
         return self.accuracy + self.margin
 
 
@@ -76,12 +77,12 @@ class Verdict:
     label: str | None = None
 
 
-def rows(trials: Iterable[Trial], chance: float) -> list[Row]:
-    """A row for each config, the one as it is first, then by validation loss; what was given up early comes last.
+def summaries(trials: Iterable[Trial], chance: float) -> list[Summary]:
+    """A summary for each config: first the config as it is, then by validation loss; pruned ones come last.
 
     Args:
-        trials: of all rungs.
-        chance: accuracy of guessing, which a run that failed is taken to have.
+        trials: the short runs of all rungs.
+        chance: the accuracy of chance level, which counts as that of a run that failed.
     """
     runs = {(trial.label, trial.steps, trial.seed): trial for trial in trials}
     most = max((steps for label, steps, _ in runs if label == AS_IT_IS), default=0)
@@ -90,19 +91,19 @@ def rows(trials: Iterable[Trial], chance: float) -> list[Row]:
         steps = max(steps for name, steps, _ in runs if name == label)
         seeds = [seed for name, number, seed in runs if (name, number) == (label, steps)]
         if all((AS_IT_IS, steps, seed) in runs for seed in seeds):
-            found.append(_row(runs, label, steps, seeds, chance, steps == most))
+            found.append(_summary(runs, label, steps, seeds, chance, steps == most))
     return sorted(found, key=lambda row: (row.label != AS_IT_IS, -row.steps, row.loss.mean))
 
 
-def _row(
+def _summary(
     runs: Mapping[tuple[str, int, int], Trial], label: str, steps: int, seeds: list[int], chance: float, in_full: bool
-) -> Row:
+) -> Summary:
     of_it, base, other = ([runs.get((name, steps, seed)) for seed in seeds] for name in (label, AS_IT_IS, OTHER))
     failures = tuple(trial.failure for trial in of_it if trial and trial.failure)
     gain, change = (interval(values) for values in _differences(of_it, base, chance))
     gaps = [interval(values).mean for values in _differences(other, base, chance)]
     shares = [mean / gap if gap else math.nan for mean, gap in zip((gain.mean, change.mean), gaps, strict=True)]
-    return Row(
+    return Summary(
         label,
         steps,
         len(seeds),
@@ -134,35 +135,35 @@ def _accuracy(trial: Trial, chance: float) -> float:
     return chance if trial.failure else trial.accuracy
 
 
-def helps(row: Row, guessing: Guessing) -> bool:
+def helps(row: Summary, chance: ValidationChance) -> bool:
     """Whether a change makes a config learn, by the accuracy of validation or by its loss."""
-    return helps_accuracy(row, guessing) or helps_loss(row, guessing)
+    return helps_accuracy(row, chance) or helps_loss(row, chance)
 
 
-def helps_accuracy(row: Row, guessing: Guessing) -> bool:
-    """Whether the accuracy is clearly above guessing, and surely better than as it is.
+def helps_accuracy(row: Summary, chance: ValidationChance) -> bool:
+    """Whether the accuracy is clearly above chance level, and surely better than as it is.
 
-    A single seed has no interval; then the gain must be as large as what is clearly above guessing.
+    A single seed has no interval; then the gain must be as large as the margin above chance level.
     """
-    least = row.gain.half if row.seeds > 1 else guessing.margin
-    return row.accuracy.mean > guessing.clear and row.gain.mean > least
+    least = row.gain.half if row.seeds > 1 else chance.margin
+    return row.accuracy.mean > chance.clear and row.gain.mean > least
 
 
-def helps_loss(row: Row, guessing: Guessing) -> bool:
-    """Whether the loss was clearly worse than that of guessing and is clearly better, and surely lower than before."""
+def helps_loss(row: Summary, chance: ValidationChance) -> bool:
+    """Whether the loss was clearly worse than chance level and is clearly better, and surely lower than before."""
     before = row.loss.mean - row.change.mean
     least = row.change.half if row.seeds > 1 else 0.0
-    mended = row.loss.mean < BETTER * guessing.loss and before > WORSE * guessing.loss
-    return mended and -row.change.mean > least and row.gain.mean > -guessing.margin
+    mended = row.loss.mean < BETTER * chance.loss and before > WORSE * chance.loss
+    return mended and -row.change.mean > least and row.gain.mean > -chance.margin
 
 
-def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Guessing) -> Verdict:
+def of_changes(found: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
     """What changes of one config show.
 
     Args:
-        found: its rows.
+        found: the summaries of all configs that were measured.
         pair: the labels of two changes that were also measured together.
-        guessing: what that gives.
+        chance: the chance level of the validation images.
     """
     together = " ".join(pair) if pair else ""
     base, single = _base(found), [row for row in found if row.label not in (AS_IT_IS, together)]
@@ -171,33 +172,30 @@ def of_changes(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Gue
         return Verdict(NOTHING)
     if all(len(row.failures) == row.seeds for row in found):
         return Verdict(f"Every run failed: {base.failures[0]}.")
-    surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > guessing.accuracy
-    learns = surely and base.accuracy.mean > guessing.clear
-    costly = math.isfinite(base.loss.mean) and base.loss.mean > WORSE * guessing.loss
-    but = (
-        f", but its validation loss is {base.loss.mean:.4g} where guessing costs {guessing.loss:.3g}" if costly else ""
-    )
+    surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > chance.accuracy
+    learns = surely and base.accuracy.mean > chance.clear
+    costly = math.isfinite(base.loss.mean) and base.loss.mean > WORSE * chance.loss
+    but = f", but its validation loss is {base.loss.mean:.4g} where chance level is {chance.loss:.3g}" if costly else ""
     before = f"It learns as it is, to {_percent(base.accuracy.mean)}{but}. " if learns else ""
-    helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, guessing)]
+    helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, chance)]
     helping.sort(key=lambda row: -row.seeds)  # stable; the time may have ended before all seeds
     best = next((row for row in helping if row.label != together), None)
     if best is not None:
-        rest = _rest([row for row in single if row is not best], guessing)
-        takes = _takes(base, best, guessing)
+        rest = _rest([row for row in single if row is not best], chance)
+        takes = _takes(base, best, chance)
         return Verdict(f"{before}{_name(best.label)} alone takes {takes}; {rest}.{_few(best)}", best.label)
     if helping and pair:
-        takes = f"together take {_takes(base, helping[0], guessing)}; neither alone does for certain."
+        takes = f"together take {_takes(base, helping[0], chance)}; neither alone does for certain."
         sentence = f"Only {_name(pair[0])} and {_name(pair[1])} {takes}{_few(helping[0])}"
         return Verdict(f"{before}{sentence}", together)
     best = min(full, key=lambda row: row.loss.mean)
     does = "improves it for certain" if learns else "makes it learn"
     return Verdict(
-        f"{before}Nothing tried {does}; the best, {_name(best.label)}, takes {_takes(base, best, guessing)}."
-        f"{_few(best)}"
+        f"{before}Nothing tried {does}; the best, {_name(best.label)}, takes {_takes(base, best, chance)}.{_few(best)}"
     )
 
 
-def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Guessing) -> Verdict:
+def of_groups(found: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
     """Which of the groups in which two configs differ carries the gap between them; arguments as above."""
     together = " ".join(pair) if pair else ""
     base, other = _base(found), next((row for row in found if row.label == OTHER and row.in_full), None)
@@ -205,7 +203,7 @@ def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Gues
     single = [row for row in full if row.label != together]
     if base is None or other is None or not single:
         return Verdict(NOTHING)
-    of_accuracy = abs(other.gain.mean) > (other.gain.half if other.seeds > 1 else guessing.margin)
+    of_accuracy = abs(other.gain.mean) > (other.gain.half if other.seeds > 1 else chance.margin)
     gap = f"{_percent(base.accuracy.mean)} to {_percent(other.accuracy.mean)} of validation accuracy"
     if not of_accuracy:
         if not abs(other.change.mean) > other.change.half:
@@ -230,48 +228,48 @@ def of_groups(found: Sequence[Row], pair: tuple[str, str] | None, guessing: Gues
     return Verdict(f"{none[0].upper()}{none[1:]}.{_few(best)}")
 
 
-def _sure(row: Row, figure: int) -> bool:
+def _sure(row: Summary, figure: int) -> bool:
     """Whether the difference from the config as it is cannot be 0; one seed cannot tell, which is said."""
     found = (row.gain, row.change)[figure]
     return row.seeds == 1 or abs(found.mean) > found.half
 
 
-def _base(found: Sequence[Row]) -> Row | None:
+def _base(found: Sequence[Summary]) -> Summary | None:
     return next((row for row in found if row.label == AS_IT_IS), None)
 
 
-def _rest(others: Sequence[Row], guessing: Guessing) -> str:
+def _rest(others: Sequence[Summary], chance: ValidationChance) -> str:
     """What the other changes do, as a clause."""
     full = [row for row in others if row.in_full]
-    too = [f"{_name(row.label)} ({_percent(row.accuracy.mean)})" for row in full if helps_accuracy(row, guessing)]
+    too = [f"{_name(row.label)} ({_percent(row.accuracy.mean)})" for row in full if helps_accuracy(row, chance)]
     lower = [
         f"{_name(row.label)} ({row.loss.mean:.4g})"
         for row in full
-        if helps_loss(row, guessing) and not helps_accuracy(row, guessing)
+        if helps_loss(row, chance) and not helps_accuracy(row, chance)
     ]
     unsure = [
         f"{_name(row.label)} ({_percent(row.accuracy.mean)}, {_seeds(row)})"
         for row in full
-        if not helps(row, guessing) and min(row.accuracy.mean - guessing.accuracy, row.gain.mean) > guessing.margin
+        if not helps(row, chance) and min(row.accuracy.mean - chance.accuracy, row.gain.mean) > chance.margin
     ]
-    early = [row for row in others if not row.in_full and helps(row, guessing)]
-    said = [f"{_list(too)} {'does' if len(too) == 1 else 'do'} so too"] if too else []
+    early = [row for row in others if not row.in_full and helps(row, chance)]
+    said = [f"{joined(too)} {'does' if len(too) == 1 else 'do'} so too"] if too else []
     if lower:
-        said.append(f"{_list(lower)} {'brings' if len(lower) == 1 else 'bring'} the loss below that of guessing")
+        said.append(f"{joined(lower)} {'brings' if len(lower) == 1 else 'bring'} the loss below chance level")
     if unsure:
-        said.append(f"{_list(unsure)} may do so too, which is not certain")
+        said.append(f"{joined(unsure)} may do so too, which is not certain")
     if early:
         was = "was" if len(early) == 1 else "were"
-        names = _list([_name(row.label) for row in early])
+        names = joined([_name(row.label) for row in early])
         said.append(f"{names} {was} on the way after {early[0].steps} steps and not followed further")
     return "; ".join(said) or "nothing else tried does"
 
 
-def _takes(base: Row, row: Row, guessing: Guessing) -> str:
-    if helps_loss(row, guessing) and not helps_accuracy(row, guessing):
+def _takes(base: Summary, row: Summary, chance: ValidationChance) -> str:
+    if helps_loss(row, chance) and not helps_accuracy(row, chance):
         return (
-            f"validation loss from {base.loss.mean:.4g} to {row.loss.mean:.4g}, where guessing costs "
-            f"{guessing.loss:.3g}, and accuracy from {_percent(base.accuracy.mean)} to {_percent(row.accuracy.mean)} "
+            f"validation loss from {base.loss.mean:.4g} to {row.loss.mean:.4g}, where chance level is "
+            f"{chance.loss:.3g}, and accuracy from {_percent(base.accuracy.mean)} to {_percent(row.accuracy.mean)} "
             f"({_seeds(row)})"
         )
     failed = f", {len(row.failures)} of its runs failed" if row.failures else ""
@@ -279,15 +277,15 @@ def _takes(base: Row, row: Row, guessing: Guessing) -> str:
     return f"validation accuracy from {start} to {_percent(row.accuracy.mean)} ({_seeds(row)}{_spread(row)}{failed})"
 
 
-def _seeds(row: Row) -> str:
-    return "1 seed" if row.seeds == 1 else f"{row.seeds} seeds"
+def _seeds(row: Summary) -> str:
+    return plural(row.seeds, "seed")
 
 
-def _spread(row: Row) -> str:
+def _spread(row: Summary) -> str:
     return f", ±{100 * row.accuracy.half:.1f}" if row.seeds > 1 else ""
 
 
-def _few(row: Row) -> str:
+def _few(row: Summary) -> str:
     """What has to be said where seeds are too few, or their results too far apart."""
     if row.seeds == 1:
         return " One seed gives no interval: more --seeds tell how certain this is."
@@ -297,7 +295,7 @@ def _few(row: Row) -> str:
     return ""
 
 
-def _share(row: Row, figure: int) -> str:
+def _share(row: Summary, figure: int) -> str:
     return f"{100 * row.shares[figure]:.0f} %"
 
 
@@ -308,7 +306,3 @@ def _percent(value: float) -> str:
 def _name(label: str) -> str:
     """A change in a sentence; of several words, it is quoted."""
     return f"'{label}'" if " " in label else label
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -27,12 +27,12 @@ class Built:
 
     Args:
         model: takes (batch, height, width, channels) and yields logits, (batch, classes), float32.
-        rates: learning-rate multiplier of variables by their path, where it is not 1.
+        multipliers: learning-rate multipliers of variables by their path, where they are not 1.
         loaded: names of the layers that `model.weights` filled.
     """
 
     model: Any
-    rates: dict[str, float] = field(default_factory=dict)
+    multipliers: dict[str, float] = field(default_factory=dict)
     loaded: list[str] = field(default_factory=list)
 
 
@@ -58,9 +58,9 @@ def build(
         built = _Builder(config, images).build(shape, classes)
     if config.model.weights is not None:
         built.loaded = load_weights(built.model, find_weights(config.model.weights))
-        if (rate := config.model.fine_tune_rate) != 1.0:
+        if (factor := config.model.fine_tune_rate) != 1.0:
             for variable in _variables(built.model, built.loaded):
-                built.rates[variable.path] = rate * built.rates.get(variable.path, 1.0)
+                built.multipliers[variable.path] = factor * built.multipliers.get(variable.path, 1.0)
     freeze(built.model, config.model.freeze)
     return built
 
@@ -111,12 +111,12 @@ class _Builder:
             name="classifier",
         )(x)
         model = keras.Model(inputs, logits, name=self.config.model.name)
-        rates = {}
+        found = {}
         for keras_layer, (kernel, bias) in self.multipliers:
-            rates[keras_layer.kernel.path] = kernel
+            found[keras_layer.kernel.path] = kernel
             if keras_layer.use_bias:
-                rates[keras_layer.bias.path] = bias
-        return Built(model, {path: rate for path, rate in rates.items() if rate != 1.0})
+                found[keras_layer.bias.path] = bias
+        return Built(model, {path: factor for path, factor in found.items() if factor != 1.0})
 
     def seed(self) -> int:
         """A seed of its own for each initialiser and dropout, drawn from the run's."""
@@ -174,8 +174,8 @@ class _Builder:
         else:
             made = keras.layers.Dense(units, **common)
         x = made(x)
-        rate = layer.rate or [1.0, 1.0]
-        self.multipliers.append((made, [0.0, rate[1]] if part.name == "whiten" else rate))
+        factors = layer.rate or [1.0, 1.0]
+        self.multipliers.append((made, [0.0, factors[1]] if part.name == "whiten" else factors))
         if isinstance(layer, grammar.Conv) and layer.pool > 1:
             x = keras.layers.MaxPooling2D(layer.pool, name=self.name("pool"))(x)
         if norm is not None:

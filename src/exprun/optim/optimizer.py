@@ -14,24 +14,26 @@ _DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"
 
 
 def make_optimizer(
-    optim: Optim, model: Any, rates: dict[str, float], loss_scaling: bool = False, replicas: int = 1
+    optim: Optim, model: Any, multipliers: dict[str, float], loss_scaling: bool = False, replicas: int = 1
 ) -> Any:
     """The optimiser, built on the model's variables.
 
     Args:
         optim: the `optim` group.
         model: the Keras model it will train.
-        rates: learning-rate multiplier by the path of a variable, where it is not 1.
+        multipliers: learning-rate multipliers by the path of their variable, where they are not 1.
         loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
         replicas: devices that each hand it their share of the gradient.
     """
     last = _classifier(model)
-    rates = {v.path: rates.get(v.path, 1.0) * _rate_of(v, optim, last) for v in model.trainable_variables}
-    rates = {path: rate for path, rate in rates.items() if rate != 1.0}
-    optimizer = _plain(optim, model, rates, replicas)
+    multipliers = {
+        v.path: multipliers.get(v.path, 1.0) * _multiplier_of(v, optim, last) for v in model.trainable_variables
+    }
+    multipliers = {path: factor for path, factor in multipliers.items() if factor != 1.0}
+    optimizer = _plain(optim, model, multipliers, replicas)
     if optim.decay == "decoupled":
-        # Decay goes by the plain learning rate; a layer whose own is 0 is to stay as it is.
-        spared = [v for v in model.trainable_variables if _exempt(v, optim) or rates.get(v.path) == 0.0]
+        # Decay goes by the plain learning rate; a layer whose multiplier is 0 is to stay as it is.
+        spared = [v for v in model.trainable_variables if _exempt(v, optim) or multipliers.get(v.path) == 0.0]
         optimizer.exclude_from_weight_decay(spared)
     if loss_scaling:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -46,11 +48,11 @@ def l2_factors(optim: Optim, model: Any) -> list[float]:
     return [0.0 if _exempt(v, optim) else optim.weight_decay for v in model.trainable_variables]
 
 
-def _rate_of(variable: Any, optim: Optim, last: str) -> float:
+def _multiplier_of(variable: Any, optim: Optim, last: str) -> float:
     """What `optim` multiplies the learning rate of a variable by; `last` names the layer of the classifier."""
     layer, _, kind = variable.path.rpartition("/")
-    rates = {"bias": optim.bias_rate, "norm": optim.norm_rate}
-    return rates.get(_DECAY_KINDS.get(kind, ""), 1.0) * (optim.classifier_rate if layer == last else 1.0)
+    of_kind = {"bias": optim.bias_rate, "norm": optim.norm_rate}
+    return of_kind.get(_DECAY_KINDS.get(kind, ""), 1.0) * (optim.classifier_rate if layer == last else 1.0)
 
 
 def _classifier(model: Any) -> str:
@@ -64,7 +66,7 @@ def _exempt(variable: Any, optim: Optim) -> bool:
     return _DECAY_KINDS.get(variable.path.rsplit("/", 1)[-1]) in optim.decay_exempt
 
 
-def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> Any:
+def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: int) -> Any:
     settings: dict[str, Any] = {
         "learning_rate": optim.learning_rate,
         "clipnorm": optim.clip_norm and optim.clip_norm / replicas,
@@ -99,8 +101,8 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> 
         case "lion":
             kind, own = kinds.Lion, betas
         case "muon_nesterov":
-            # A kernel of rate 0 is to stay as it is, and so may not be brought to another norm.
-            kernels = [len(v.shape) == 4 and rates.get(v.path) != 0.0 for v in model.trainable_variables]
+            # A kernel of multiplier 0 is to stay as it is, and so may not be brought to another norm.
+            kernels = [len(v.shape) == 4 and multipliers.get(v.path) != 0.0 for v in model.trainable_variables]
             kind = MuonNesterov
             own = {
                 "kernels": kernels,
@@ -120,18 +122,18 @@ def _plain(optim: Optim, model: Any, rates: dict[str, float], replicas: int) -> 
                 # Muon leaves the classifier to AdamW.
                 "exclude_layers": [f"^{re.escape(classifier)}/"] if classifier else [],
             }
-    if rates:
-        kind = _with_rates(kind, [rates.get(v.path, 1.0) for v in model.trainable_variables])
+    if multipliers:
+        kind = _with_multipliers(kind, [multipliers.get(v.path, 1.0) for v in model.trainable_variables])
     return kind(**settings, **own)
 
 
-def _with_rates(kind: Any, multipliers: list[float]) -> Any:
+def _with_multipliers(kind: Any, multipliers: list[float]) -> Any:
     """An optimiser whose learning rate is multiplied for each variable, in the order it is built on."""
 
-    class WithRates(kind):
+    class WithMultipliers(kind):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             factor = multipliers[self._get_variable_index(variable)]
             super().update_step(gradient, variable, learning_rate * factor)
 
-    WithRates.__name__ = kind.__name__
-    return WithRates
+    WithMultipliers.__name__ = kind.__name__
+    return WithMultipliers

@@ -11,7 +11,7 @@ from exprun.config.errors import ConfigError
 from exprun.config.schema import Config
 
 MOST = 10_000  # runs of one sweep
-RATE, SEED = "optim.learning_rate", "seed"
+LEARNING_RATE, SEED = "optim.learning_rate", "seed"
 Job = list[str]
 
 
@@ -20,10 +20,10 @@ class Plan:
     """The runs of a sweep.
 
     Args:
-        jobs: the overrides of each run; of `sweep=tuned`, of those that choose the rates.
+        jobs: the overrides of each run; of `sweep=tuned`, of the runs that choose the learning rates.
         factors: the keys that vary, but for the seed.
         configs: of the jobs, checked.
-        arms: of `sweep=tuned`: the overrides that make an arm, and the rate that is tried in each of its jobs.
+        arms: of `sweep=tuned`: the overrides that make an arm, and the learning rate that each of its jobs tries.
         seeds: of `sweep=tuned`: the overrides with the seeds that are compared.
     """
 
@@ -34,7 +34,7 @@ class Plan:
     seeds: list[str] = field(default_factory=list)
 
     def chosen(self, figures: Sequence[float]) -> tuple[list[tuple[int, list[Job]]], list[str]]:
-        """The runs that are compared, each arm at its best rate, and what has to be said of the choice.
+        """The runs that are compared, each arm at its best learning rate, and sentences about the choice.
 
         Args:
             figures: of the jobs, by validation; NaN of one that failed.
@@ -45,20 +45,20 @@ class Plan:
         lowest = self.configs[0].trainer.select == "val/loss"
         rows: list[tuple[int, list[Job]]] = []
         said, start, number = [], 0, len(self.jobs)
-        for arm, rates in self.arms:
-            part = figures[start : start + len(rates)]
+        for arm, tried in self.arms:
+            part = figures[start : start + len(tried)]
             first, number = number, number + len(self.seeds)
-            start += len(rates)
+            start += len(tried)
             name = " ".join(word for word in arm if word.split("=")[0].lstrip("+") in self.factors) or "all"
             if all(map(math.isnan, part)):
-                said.append(f"{name}: no rate came to its end, so this arm is left out.")
+                said.append(f"{name}: no run of any learning rate finished, so this arm is left out.")
                 continue
             ranked = [math.inf if math.isnan(figure) else figure if lowest else -figure for figure in part]
-            rate = rates[ranked.index(min(ranked))]
-            edge = {0: "lowest", len(rates) - 1: "highest"}.get(sorted(rates).index(rate))
+            best = tried[ranked.index(min(ranked))]
+            edge = {0: "lowest", len(tried) - 1: "highest"}.get(sorted(tried).index(best))
             beyond = f", the {edge} of those tried: the best may lie beyond (sweep.rates)" if edge else ""
-            said.append(f"{name}: learning rate {rate:g}{beyond}.")
-            jobs = [[*arm, _rate(rate), seed] for seed in self.seeds]
+            said.append(f"{name}: learning rate {best:g}{beyond}.")
+            jobs = [[*arm, _learning_rate(best), seed] for seed in self.seeds]
             if rows and rows[-1][0] + len(rows[-1][1]) == first:
                 rows[-1][1].extend(jobs)
             else:
@@ -155,26 +155,29 @@ def _one_factor(values: Sequence[list[str]]) -> list[Job]:
     return jobs
 
 
-def _rate(rate: float) -> str:
-    return f"{RATE}={rate:g}"
+def _learning_rate(value: float) -> str:
+    return f"{LEARNING_RATE}={value:g}"
 
 
 def _tuned(
     composer: Composer, overrides: Sequence[str], arms: list[Job], seeds: list[str], factors: list[str], first: Config
 ) -> Plan:
-    """The runs that choose each arm's rate; those that are compared depend on them."""
-    rates, tuning = first.sweep.rates, f"{SEED}={first.sweep.tuning_seed}"
-    assert rates is not None
-    if any(word.lstrip("+").startswith(f"{RATE}=") for arm in arms for word in arm):
-        raise ConfigError(f"sweep=tuned chooses {RATE} by itself, around the one of each optimiser: leave it out.")
+    """The runs that choose each arm's learning rate, on which the runs that are compared depend."""
+    multiples, tuning = first.sweep.rates, f"{SEED}={first.sweep.tuning_seed}"
+    assert multiples is not None
+    if any(word.lstrip("+").startswith(f"{LEARNING_RATE}=") for arm in arms for word in arm):
+        raise ConfigError(
+            f"sweep=tuned chooses {LEARNING_RATE} by itself, around the one of each optimiser: leave it out."
+        )
     if tuning in seeds:
-        raise ConfigError(f"{tuning} chooses the rates (sweep.tuning_seed), so it cannot be compared too.")
-    _count(len(arms) * (len(rates) + len(seeds)))
-    own_rates = [config.optim.learning_rate for config in composer.jobs(overrides, arms)]
+        raise ConfigError(f"{tuning} chooses the learning rates (sweep.tuning_seed), so it cannot be compared too.")
+    _count(len(arms) * (len(multiples) + len(seeds)))
+    own = [config.optim.learning_rate for config in composer.jobs(overrides, arms)]
     tried = [
-        (arm, [float(f"{rate * factor:.6g}") for factor in rates]) for arm, rate in zip(arms, own_rates, strict=True)
+        (arm, [float(f"{value * multiple:.6g}") for multiple in multiples])
+        for arm, value in zip(arms, own, strict=True)
     ]
-    jobs = [[*arm, _rate(rate), tuning] for arm, own in tried for rate in own]
-    # What is compared afterwards is checked now too, at any of the rates.
+    jobs = [[*arm, _learning_rate(value), tuning] for arm, values in tried for value in values]
+    # What is compared afterwards is checked now too, at any of the learning rates.
     composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds])
     return Plan(jobs, factors, composer.jobs(overrides, jobs), tried, seeds)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from exprun.config.errors import RunError, say
 from exprun.config.schema import Trainer
 from exprun.kernels import SPLIT
+from exprun.text import plural
 from exprun.trainer.memory import control_groups
 
 VECTORS = ("sse4", "avx", "amx", "fma", "asimd", "sve", "bf16", "i8mm")  # how such instructions' flags begin
@@ -113,7 +114,7 @@ def set_threads(config: Trainer) -> None:
     """
     wanted = config.threads or (os.cpu_count() if config.deterministic else None)
     before = _intra_op_threads()
-    started = f"TensorFlow has started in this process with {before} thread{'s' if before > 1 else ''} per operation"
+    started = f"TensorFlow has started in this process with {plural(before, 'thread')} per operation"
     if wanted is None:
         if before in _fixed:
             say(f"{started}, as a run before asked: run on its own, it may give different bits.")

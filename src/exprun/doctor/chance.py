@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Guess:
+class ChanceLevel:
     """What an answer costs, and how often it is right, that looks at no image.
 
     Args:
@@ -20,9 +20,9 @@ class Guess:
     classes: int
 
 
-def guess_of(counts: np.ndarray, smoothing: float = 0.0) -> Guess:
+def chance_level(counts: np.ndarray, smoothing: float = 0.0) -> ChanceLevel:
     """From how often each class occurs, (classes,), and the label smoothing."""
     shares = counts / max(1, counts.sum())
     shares = (1 - smoothing) * shares + smoothing / len(counts)
     loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
-    return Guess(loss, float((counts / max(1, counts.sum())).max()), len(counts))
+    return ChanceLevel(loss, float((counts / max(1, counts.sum())).max()), len(counts))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from exprun.statistics import difference, holm, interval
+from exprun.seed_statistics import difference, holm, interval
 
 SIMULATIONS = 2000
 

@@ -1,0 +1,30 @@
+"""Plurals, lists in a sentence, and JSON without numbers that it has no word for."""
+
+import json
+import math
+
+import pytest
+
+from exprun.text import joined, json_text, listed, nouns, plural
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 layers"), (1, "1 layer"), (2, "2 layers"), (1200, "1,200 layers")])
+def test_a_noun_goes_with_its_count(count, said):
+    assert plural(count, "layer") == said
+    assert nouns(count, "layer") == said.split()[1]
+
+
+def test_names_are_joined_to_a_part_of_a_sentence():
+    assert [joined(list(names)) for names in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+
+
+def test_a_long_list_is_cut_and_names_no_value_twice():
+    assert listed([3, 1, 3, 2]) == "3, 1, 2"
+    assert listed("abcdefg") == "a, b, c, d, e and 2 more"
+    assert listed("abc", most=2) == "a, b and 1 more"
+
+
+def test_numbers_that_json_cannot_hold_are_null():
+    values = {"a": [1.5, math.nan], "b": (math.inf, {"c": -math.inf}), 3: "ü"}
+    assert json.loads(json_text(values)) == {"a": [1.5, None], "b": [None, {"c": None}], "3": "ü"}
+    assert "ü" in json_text(values)
