@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from exprun import Session, garbage, run, run_doctor
-from exprun.input import Scaling
+from exprun.input import Preprocessing, Scaling
 from exprun.trainer.device import Device
-from exprun.trainer.step import Preprocessing, Step, structure
+from exprun.trainer.step import Step
+from exprun.trainer.structure import structure
 from tiny import TINY, checkpoint, config, same
 
 DEVICE = Device(None, 1, "float32", False, "CPU", False)

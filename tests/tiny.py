@@ -58,11 +58,11 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
 
     from exprun.data import Split
     from exprun.fault import losses_of
-    from exprun.input import fit
+    from exprun.input import Preprocessing, fit
     from exprun.model import build
     from exprun.optim import make_optimizer
     from exprun.trainer import device
-    from exprun.trainer.step import Preprocessing, Step
+    from exprun.trainer.step import Step
 
     keras.mixed_precision.set_dtype_policy(settings.trainer.precision)
     scaling = fit(settings.input, Split(images, np.zeros(len(images), np.int32), np.arange(len(images))))

@@ -89,7 +89,8 @@ def exprun_side(words: list[str]) -> None:
     from exprun.trainer.checkpoint import Checkpoints
     from exprun.trainer.events import EpochDone, Evaluated
     from exprun.trainer.loop import Loop
-    from exprun.trainer.step import Preprocessing, Step
+    from exprun.trainer.step import Step
+    from exprun.input import Preprocessing
 
     config = Composer().config([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false"])
     started = time.perf_counter()

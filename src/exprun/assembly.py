@@ -19,7 +19,7 @@ from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
-from exprun.input import Scaling, fit
+from exprun.input import Preprocessing, Scaling, fit
 from exprun.network_interface import Interface
 from exprun.session import Session
 
@@ -71,7 +71,8 @@ def assemble(config: Config, session: Session) -> Assembly:
 
     from exprun.optim import make_optimizer
     from exprun.trainer import device as devices
-    from exprun.trainer.step import Preprocessing, Step, structure
+    from exprun.trainer.step import Step
+    from exprun.trainer.structure import structure
 
     trained = fault.injected(config)
     scaling = meant if trained.input == config.input else fit(trained.input, dataset.train)
@@ -90,7 +91,7 @@ def assemble(config: Config, session: Session) -> Assembly:
         make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
         step = session.step(key, make)
         if step.model is not built.model:
-            step.restart(trained, built.model, optimizer)
+            step.reuse_for(trained, built.model, optimizer)
     return Assembly(trained, dataset, scaling, step, built.loaded)
 
 

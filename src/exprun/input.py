@@ -93,6 +93,19 @@ class Scaling:
         return (scaled - mean) / ops.maximum(ops.std(scaled, axis=(1, 2, 3), keepdims=True), floor)
 
 
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels are scaled before they enter the network; only an injected fault makes the two differ.
+
+    Args:
+        train: scaling of training images.
+        evaluation: scaling of validation and test images.
+    """
+
+    train: Scaling
+    evaluation: Scaling
+
+
 def fit(config: Input, train: Split) -> Scaling:
     """The scaling that the config names.
 

@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 from exprun.fault import losses_of
-from exprun.input import Scaling
+from exprun.input import Preprocessing, Scaling
 from exprun.optim import make_optimizer
 from exprun.trainer.device import Device
-from exprun.trainer.step import Preprocessing, Step
+from exprun.trainer.step import Step
 from tiny import config
 
 SHAPE, CLASSES, BATCH = (4, 4, 1), 3, 8

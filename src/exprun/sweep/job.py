@@ -159,9 +159,9 @@ def _pruner(config: "Config", folder: RunFolder) -> "Prune | None":
     """What ends the run early where it does worse than the other runs of the sweep; None without `sweep.prune`."""
     if config.sweep.prune != "asha":
         return None
-    from exprun.trainer.prune import Halving
+    from exprun.sweep.asha import AshaPruner
 
-    return Halving(folder.path, config.trainer.select == "val/loss")
+    return AshaPruner(folder.path, config.trainer.select == "val/loss")
 
 
 def _scored(outcome: Attempt) -> Score:

@@ -23,8 +23,9 @@ from exprun.trainer.evaluation import Evaluator
 from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, StepsDone
 from exprun.trainer.feed import epoch_order
 from exprun.trainer.profile import Profiler
+from exprun.trainer.results import StepResult
 from exprun.trainer.speed import Speed
-from exprun.trainer.step import Step, StepResult
+from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
 NOT_FINITE = "not finite"  # how the reason of a run begins whose loss or gradient overflowed

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from exprun.trainer.events import Emit, Profiled, StepPart
-from exprun.trainer.step import StepResult
+from exprun.trainer.results import StepResult
 
 SKIPPED, WANTED = 2, 10  # calls that trace, compile and measure the speed; steps that are enough to tell
 

@@ -1,14 +1,12 @@
 """The compiled step: many optimiser steps, or many evaluation batches, in one call.
 
-Numbers that a sweep may vary (rates, seed, strengths, smoothing) are arguments or variables, so they
-change nothing in the graph.
+Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing) are arguments or
+variables, so they change nothing in the graph.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -17,135 +15,50 @@ import tensorflow as tf
 from exprun import augment as augmentation
 from exprun.adversary import Attack
 from exprun.config.schema import Config
-from exprun.init import part_for
-from exprun.input import Scaling
+from exprun.input import Preprocessing, Scaling
 from exprun.kernels import faster
 from exprun.optim import l2_factors
 from exprun.trainer.device import Device
+from exprun.trainer.results import EvalResult, StepResult
+from exprun.trainer.structure import augmentation_strengths
+from exprun.trainer.views import VIEWS, View, view
 
-
-@dataclass(frozen=True)
-class StepResult:
-    """What some steps gave.
-
-    Args:
-        losses: float32, (steps done,).
-        accuracies: float32, (steps done,).
-        finite: False where the last of these steps had a loss or a gradient that is not finite.
-    """
-
-    losses: np.ndarray
-    accuracies: np.ndarray
-    finite: bool
-
-
-@dataclass(frozen=True)
-class EvalResult:
-    """What an evaluation gave, for each image in order.
-
-    Args:
-        losses: float32, (images,).
-        predictions: the most likely class, int32, (images,).
-        more: further figures of each image by their names, (images,) each: `adversarial_loss` and
-            `adversarial_accuracy` under attack, and those of `trainer.metrics`.
-    """
-
-    losses: np.ndarray
-    predictions: np.ndarray
-    more: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How pixels become what the network takes; the two differ in nothing but a mistake.
-
-    Args:
-        train: of training images.
-        evaluation: of validation and test images.
-    """
-
-    train: Scaling
-    evaluation: Scaling
-
-
-Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # of logits and class numbers, for each image
+Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # from logits and class numbers to the loss of each image
 EvaluatedAs = Literal["train", "evaluation", "tta"]
-# Views of `trainer.tta`: weight, whether mirrored, and the shift of both axes in pixels.
-VIEWS = {
-    "none": ((1.0, False, 0),),
-    "mirror": ((0.5, False, 0), (0.5, True, 0)),
-    "mirror_translate": (
-        *((0.25, mirror, 0) for mirror in (False, True)),
-        *((0.125, mirror, shift) for shift in (-1, 1) for mirror in (False, True)),
-    ),
-}
-SMALLEST_SCALE = 2.0**-14  # of the loss in float16; with gradients that are finite it stays above 1
-CROP_SALT, ATTACK_SALT = 101, 102  # set draws apart that share a step's seed
+SMALLEST_SCALE = 2.0**-14  # factor on the loss in float16; as long as gradients are finite, it stays above 1
+CROP_SALT, ATTACK_SALT = 101, 102  # make independent draws from the seed of one step
 
 
-def structure(
-    config: Config,
-    shape: tuple[int, int, int],
-    classes: int,
-    preprocessing: Preprocessing,
-    device: Device,
-    class_weights: np.ndarray | None,
-) -> str | None:
-    """All that the graphs of a step depend on: runs that agree in it can share one. None where it cannot be told.
-
-    Left out is what is an argument or a variable of the graphs, or no part of them: seed, rates, strengths, first
-    weights, how long.
+class Batch(NamedTuple):
+    """The images of a training step, by their positions in all the images on the device.
 
     Args:
-        config: of the run.
-        shape: height, width and channels that the network takes.
-        classes: the number of logits.
-        preprocessing: of the pixels.
-        device: where it runs.
-        class_weights: (classes,), or None.
+        images: uint8, (images, height, width, channels).
+        labels: int32, (images,); None if only the images are needed.
+        indices: positions of the batch, int32, (batch,).
+        mirrored: bool, (batch,), the images that `augment.alternating_flip` mirrors; None for none.
     """
-    model = config.model
-    # A builder and a file of weights, which decides whose rates are other ones, may change between two runs.
-    if model.builder is not None or model.weights is not None or device.strategy is not None:
-        return None
-    found = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
-    del found["optim"]["learning_rate"]
-    trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
-    found["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
-    found["device"] = {"precision": device.precision, "jit": device.jit}
-    whitened = part_for(config.init, "first").name == "whiten"  # such a kernel stays as it is: its rate is 0
-    data = [shape, classes, class_weights, asdict(preprocessing), sorted(_strengths(config)), whitened]
-    return json.dumps([found, data], default=np.ndarray.tolist)
+
+    images: tf.Tensor
+    labels: tf.Tensor | None
+    indices: tf.Tensor
+    mirrored: tf.Tensor | None
 
 
 def _as_int32(seed: int) -> np.ndarray:
     return np.array(seed).astype(np.uint32).astype(np.int32)
 
 
-def _strengths(config: Config) -> dict[str, float]:
-    """Of the changes of training images; one batch is learned by heart as it is."""
-    return {} if config.trainer.overfit_batch else augmentation.strengths(config.augment)
-
-
-def _view(pixels: tf.Tensor, mirror: bool, shift: int) -> tf.Tensor:
-    """Images moved down and right by `shift` pixels, -1 to 1, their border mirrored; and then themselves mirrored."""
-    if shift:
-        padded = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
-        inside = slice(1 - shift, -1 - shift or None)
-        pixels = padded[:, inside, inside]
-    return pixels[:, :, ::-1] if mirror else pixels
-
-
 class Step:
     """The compiled training and evaluation of one model.
 
     Args:
-        config: of the run.
-        model: yields logits.
-        optimizer: built on the model's variables.
-        preprocessing: of the pixels.
-        losses: the loss of each image.
-        device: where it runs.
+        config: config of the run.
+        model: Keras model of logits.
+        optimizer: optimiser that was built on the model's variables.
+        preprocessing: scaling of the pixels.
+        losses: gives the loss of each image.
+        device: device that the step runs on.
         class_weights: (classes,), or None.
     """
 
@@ -171,7 +84,9 @@ class Step:
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
         self.seed = tf.Variable(_as_int32(config.seed), trainable=False)
         self.smoothing = tf.Variable(config.trainer.label_smoothing, trainable=False)
-        self.strength = {name: tf.Variable(value, trainable=False) for name, value in _strengths(config).items()}
+        self.strength = {
+            name: tf.Variable(value, trainable=False) for name, value in augmentation_strengths(config).items()
+        }
         self.class_weights = None if class_weights is None else tf.constant(class_weights)
         self.ema_decay = config.trainer.ema
         self.averages = [tf.Variable(v.value, trainable=False) for v in self._averaged] if self.ema_decay else []
@@ -202,29 +117,29 @@ class Step:
         }
 
     def take_batches_of(self, size: int) -> None:
-        """Compile the training, at the next step, for batches of this size: how many images a device holds depends."""
+        """Recompile the training, at the next step, for batches of `size` images."""
         self.batch = size
         self._train = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
 
-    def restart(self, config: Config, model: Any, optimizer: Any) -> None:
-        """Begin another run of the same `structure`: its numbers, and the first values of its variables.
+    def reuse_for(self, config: Config, model: Any, optimizer: Any) -> None:
+        """Give this compiled step the initial weights and the numbers of another run of the same `structure`.
 
         Args:
-            config: of that run.
-            model: as built for it; its own compiled step is never made.
-            optimizer: likewise.
+            config: config of the other run.
+            model: model that was built for the other run.
+            optimizer: optimiser that was built for the other run.
         """
         for own, first in ((self.model, model), (self.optimizer, optimizer)):
             for variable, value in zip(own.variables, first.variables, strict=True):
                 variable.assign(value)
         for layer, other in zip(self.model.layers, model.layers, strict=True):
-            if hasattr(layer, "kernel_initializer"):  # by which the doctor tells first weights from learned ones
+            if hasattr(layer, "kernel_initializer"):  # by which the doctor tells initial weights from learned ones
                 layer.kernel_initializer = other.kernel_initializer
         for average, variable in zip(self.averages, self._averaged, strict=False):
             average.assign(variable.value)
         self.seed.assign(_as_int32(config.seed))
         self.smoothing.assign(config.trainer.label_smoothing)
-        for name, value in _strengths(config).items():
+        for name, value in augmentation_strengths(config).items():
             self.strength[name].assign(value)
 
     @property
@@ -234,7 +149,7 @@ class Step:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """All that a run needs to go on, by name."""
+        """All variables that a run needs to resume, by name."""
         found = {f"model/{v.path}": v for v in self.model.variables}
         found |= {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
         return found | {f"ema/{i}": v for i, v in enumerate(self.averages)}
@@ -249,23 +164,23 @@ class Step:
         images: tf.Tensor,
         labels: tf.Tensor,
         indices: np.ndarray,
-        rates: np.ndarray,
+        learning_rates: np.ndarray,
         first: int,
         mirrored: np.ndarray | None = None,
     ) -> StepResult:
-        """Take one optimiser step for each row of `indices`; stops behind a loss or gradient that is not finite.
+        """Take one optimiser step for each row of `indices`; stop after a loss or gradient that is not finite.
 
         Args:
             images: uint8, (images, height, width, channels).
             labels: int32, (images,).
             indices: int32, (steps, batch).
-            rates: learning rates, float32, (steps,).
+            learning_rates: float32, (steps,).
             first: number of the first of these steps, from 0.
             mirrored: bool, (steps, batch), the images that `augment.alternating_flip` mirrors; none where left out.
         """
         mirrored = np.zeros(indices.shape, bool) if mirrored is None else mirrored
         losses, accuracies, done, finite = self._train(
-            images, labels, tf.constant(indices), tf.constant(mirrored), tf.constant(rates), tf.constant(first)
+            images, labels, tf.constant(indices), tf.constant(mirrored), tf.constant(learning_rates), tf.constant(first)
         )
         count = int(done)
         return StepResult(losses.numpy()[:count], accuracies.numpy()[:count], bool(finite))
@@ -277,12 +192,12 @@ class Step:
             images: uint8, (images, height, width, channels).
             labels: int32, (images,).
             indices: int32, (steps, batch).
-            as_in: whose preprocessing they get, without augmentation; `tta`: that of evaluation, several views each.
+            as_in: the preprocessing of the images, without augmentation; `tta`: that of evaluation, in several views.
         """
         found = self._evaluate[as_in](images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
-        figures = {name: value.numpy().reshape(-1)[real] for name, value in found.items()}
-        return EvalResult(figures.pop("losses"), figures.pop("predictions"), figures)
+        metrics = {name: value.numpy().reshape(-1)[real] for name, value in found.items()}
+        return EvalResult(metrics.pop("losses"), metrics.pop("predictions"), metrics)
 
     def share_statistics(self) -> None:
         """Bring the norms' moving statistics, which each device gathers from its own share, to their mean over all.
@@ -318,22 +233,22 @@ class Step:
         self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor, mirrored: tf.Tensor | None = None
     ) -> Any:
         """The network's input for a batch, as training sees it without an attack; float32."""
-        return self.preprocessing.train(self._pixels(images, index, mirrored, self._draw(step, 0)))
+        return self.preprocessing.train(self._pixels(Batch(images, None, index, mirrored), self._draw(step, 0)))
 
     def _draw(self, step: tf.Tensor, replica: int | tf.Tensor) -> tf.Tensor:
-        """The seed of all that is random in a step, (2,)."""
+        """The seed of everything random in a step, (2,)."""
         return tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
 
-    def _pixels(self, images: tf.Tensor, index: tf.Tensor, mirrored: tf.Tensor | None, seed: tf.Tensor) -> tf.Tensor:
+    def _pixels(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
         """A training batch gathered, augmented and cropped; float32, 0 to 255."""
-        pixels = tf.cast(tf.gather(images, index), tf.float32)
+        pixels = tf.cast(tf.gather(batch.images, batch.indices), tf.float32)
         if self.strength:
-            pixels = augmentation.augment(pixels, seed, self.strength, mirrored)
+            pixels = augmentation.augment(pixels, seed, self.strength, batch.mirrored)
         at = None if self.overfit else tf.random.experimental.stateless_fold_in(seed, CROP_SALT)
         return self._shaped(self.preprocessing.train.cropped(pixels, at))
 
     def _shaped(self, pixels: tf.Tensor) -> tf.Tensor:
-        """The same with the height and width that the network was built for: some layers need them in the graph."""
+        """Pixels with the height and width that the network was built for, which some layers need in the graph."""
         return tf.ensure_shape(pixels, [None, *self.model.input_shape[1:]])
 
     def _train_graph(
@@ -342,15 +257,15 @@ class Step:
         labels: tf.Tensor,
         indices: tf.Tensor,
         mirrored: tf.Tensor,
-        rates: tf.Tensor,
+        learning_rates: tf.Tensor,
         first: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         steps = tf.shape(indices)[0]
         empty = tf.TensorArray(tf.float32, steps, element_shape=[])
 
         def body(i: tf.Tensor, _: tf.Tensor, losses: Any, accuracies: Any) -> tuple[Any, ...]:
-            self.optimizer.learning_rate.assign(rates[i])
-            loss, accuracy, bad = self._all_replicas(images, labels, indices[i], mirrored[i], first + i)
+            self.optimizer.learning_rate.assign(learning_rates[i])
+            loss, accuracy, bad = self._all_replicas(Batch(images, labels, indices[i], mirrored[i]), first + i)
             if self.ema_decay:
                 self._update_averages(first + i)
             return i + 1, bad == 0.0, losses.write(i, loss), accuracies.write(i, accuracy)
@@ -360,19 +275,18 @@ class Step:
         )
         return losses.stack(), accuracies.stack(), done, finite
 
-    def _all_replicas(
-        self, images: tf.Tensor, labels: tf.Tensor, index: tf.Tensor, mirrored: tf.Tensor, step: tf.Tensor
-    ) -> tuple[Any, Any, Any]:
+    def _all_replicas(self, batch: Batch, step: tf.Tensor) -> tuple[Any, Any, Any]:
         strategy = self.device.strategy
         if strategy is None:
-            return self._replica_step(images, labels, tf.ensure_shape(index, [self.batch]), mirrored, step, 0)
+            return self._replica_step(batch._replace(indices=tf.ensure_shape(batch.indices, [self.batch])), step, 0)
         share = self.batch // self.device.replicas
 
         def on_replica() -> tuple[Any, Any, Any]:
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             mine = slice(number * share, (number + 1) * share)
-            own = tf.ensure_shape(index[mine], [share])
-            return self._replica_step(images, labels, own, mirrored[mine], step, number)
+            indices = tf.ensure_shape(batch.indices[mine], [share])
+            assert batch.mirrored is not None
+            return self._replica_step(batch._replace(indices=indices, mirrored=batch.mirrored[mine]), step, number)
 
         loss, accuracy, bad = (
             strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in strategy.run(on_replica)
@@ -380,23 +294,19 @@ class Step:
         return loss, accuracy, bad
 
     def _replica_step(
-        self,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        index: tf.Tensor,
-        mirrored: tf.Tensor,
-        step: tf.Tensor,
-        replica: int | tf.Tensor,
+        self, batch: Batch, step: tf.Tensor, replica: int | tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One step on this replica's share of the batch: loss and accuracy, which add up over the replicas, and
-        whether it is bad, 0 or 1: not finite.
+        """One step on this replica's share of the batch.
+
+        Returns:
+            Loss and accuracy, which add up over the replicas, and 1 if something is not finite, else 0.
         """
         seed = self._draw(step, replica)
-        pixels, targets = self._pixels(images, index, mirrored, seed), tf.gather(labels, index)
+        pixels, targets = self._pixels(batch, seed), tf.gather(batch.labels, batch.indices)
         loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
-            # A step that shows it changes nothing, so what made it so can still be found.
+            # A step that is not finite changes nothing, so that its cause can still be found.
             tf.cond(finite, lambda: self._apply(gradients), lambda: tf.constant(False))
         else:
             self._apply(gradients)
@@ -405,8 +315,8 @@ class Step:
     def _are_finite(self, gradients: list[Any]) -> tf.Tensor:
         """Whether the gradients of biases and norms are, which are small and sum up all that flows back.
 
-        The loss alone does not tell: the ReLUs that TensorFlow fuses with a convolution or norm on CPUs make 0 of
-        NaN, so a network of NaN has the loss of one that guesses. Loss scaling leaves out a step with such gradients
+        The loss alone does not show it: the ReLUs that TensorFlow fuses with a convolution or norm on CPUs make 0 of
+        NaN, so a network of NaN has the loss of chance level. Loss scaling leaves out a step with such gradients
         and halves the scale, again and again where that does not help.
         """
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
@@ -476,7 +386,7 @@ class Step:
     def _evaluate_graph(
         self,
         scaling: Scaling,
-        views: tuple[tuple[float, bool, int], ...],
+        views: tuple[View, ...],
         images: tf.Tensor,
         labels: tf.Tensor,
         indices: tf.Tensor,
@@ -484,7 +394,7 @@ class Step:
         def outputs(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             logits = tf.add_n(
                 [
-                    weight * tf.cast(self.network(scaling(_view(pixels, mirror, shift)), training=False), tf.float32)
+                    weight * tf.cast(self.network(scaling(view(pixels, mirror, shift)), training=False), tf.float32)
                     for weight, mirror, shift in views
                 ]
             )
