@@ -197,7 +197,7 @@ def test_a_store_that_fails_costs_no_comparison(tmp_path, fake, remedies, capsys
     fake.accuracy = lambda config: 0.1 + 0.6 * (config.norm.name == "batch")
     words = [*BROKEN, "tracking=mlflow", f"tracking.uri=sqlite:///{tmp_path}/file/mlflow.db"]
     assert explain(*words, "--steps=50") == 0
-    assert "MLflow has not taken the comparison" in capsys.readouterr().out
+    assert "MLflow did not receive the comparison" in capsys.readouterr().out
     assert all(config.tracking.name == "none" for config in fake.configs)
 
 

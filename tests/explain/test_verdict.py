@@ -166,7 +166,7 @@ def test_a_group_carries_the_gap():
     )
     assert verdict.label == "optim=adam"
     assert verdict.sentence == (
-        "optim=adam carries the gap: alone it closes 86 % of the gap from 10.0 % to 80.3 % of validation accuracy "
+        "optim=adam accounts for the gap: alone it closes 86 % of the gap from 10.0 % to 80.3 % of validation accuracy "
         "(3 seeds); the next, init=orthogonal, 4 %."
     )
 

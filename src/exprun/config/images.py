@@ -108,7 +108,7 @@ class Augment:
 
 @dataclass(config=STRICT)
 class Adversary:
-    """Adversarial training: each batch is changed, within bounds, so that the loss grows."""
+    """Adversarial training: bounded changes of the images that raise the loss."""
 
     name: Literal["none", "fgsm", "pgd"] = setting("Attack that changes the training images.")
     epsilon: float | None = setting(

@@ -69,7 +69,7 @@ class InitPart:
 
 @dataclass(config=STRICT)
 class Init(InitPart):
-    """How weights start; `first`, `conv`, `dense` and `classifier` may differ from the rest."""
+    """The initial values of kernels and biases, by kind of layer."""
 
     first: InitPart | None = setting(
         "Initialisation of the first convolution, if it differs from that of the other convolutions.", None
@@ -85,7 +85,7 @@ class Init(InitPart):
 
 @dataclass(config=STRICT)
 class Norm:
-    """The normalisation layer after convolutions and hidden dense layers, before the activation."""
+    """The normalisation layer between a layer's weights and its activation."""
 
     name: Literal["none", "batch", "layer", "group", "instance", "lrn"] = setting("Kind of normalisation layer.")
     where: list[Literal["conv", "dense"]] | None = setting(

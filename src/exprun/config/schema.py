@@ -18,7 +18,7 @@ from exprun.config.optimisation import Optim, Schedule
 
 @dataclass(config=STRICT)
 class Fault:
-    """A bug from real life, injected on purpose: to learn from, and to test diagnoses."""
+    """A bug from real life, injected to learn from it and to test diagnoses."""
 
     name: Literal[
         "none",
@@ -104,7 +104,7 @@ class Tracking:
 
 @dataclass(config=STRICT)
 class Sweep:
-    """Which runs a sweep consists of, and what happens when its command is repeated or a run fails."""
+    """The runs of a sweep, and what happens when it is repeated or a run fails."""
 
     name: Literal["grid", "one_factor", "tuned"] = setting("How runs are made from the values given.")
     combinations: list[dict[str, str | int | float | bool | None]] | None = setting(

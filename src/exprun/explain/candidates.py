@@ -15,9 +15,9 @@ from exprun.config.schema import GROUPS, GROUPS_APART, Config, settings
 from exprun.doctor.finding import Finding
 
 AS_IT_IS, OTHER = "as it is", "the other as it is"
-ENOUGH = 3  # remedies that findings name; with fewer, the usual ones are tried too
+ENOUGH = 3  # remedies; if findings name fewer, the usual ones are tried too
 LABEL = 60  # characters of a change that is shown as overrides; a longer one is shown by its group
-# Keys of the trainer in which short runs do not differ: how long, and what is measured and kept beside.
+# Keys of the trainer in which all short runs are alike: length, and what is measured and kept.
 LENGTH = (
     "epochs", "max_steps", "max_seconds", "patience", "select", "eval_batch_size", "metrics", "gap", "tta",
     "checkpoint", "resume", "dry_run", "profile", "log_every",
@@ -30,9 +30,9 @@ class Candidate:
 
     Args:
         label: the change, as it is shown.
-        config: as long as the person wants it.
-        groups: in which it differs from the config as it is.
-        words: overrides to add to those of the person; None where the change cannot be written as such.
+        config: the config with this change, with the length that the person gave it.
+        groups: the groups in which it differs from the config as it is.
+        words: overrides to add to those of the person; None if the change cannot be written as overrides.
     """
 
     label: str
@@ -67,7 +67,7 @@ def _key(override: str) -> str:
 
 
 def learned_by(config: Config) -> dict[str, Any]:
-    """What decides what a short run learns, by group, as plain values."""
+    """The settings that decide what a short run learns, by group, as plain values."""
     found = {
         group: values for group, values in settings(config).items() if group in GROUPS and group not in GROUPS_APART
     }
@@ -86,16 +86,16 @@ def differing(first: Config, second: Config) -> list[str]:
 def remedies(findings: Iterable[Finding], config: Config) -> list[str]:
     """The changes to try, in order: those that findings name, and the usual ones where these are few."""
     texts = dict.fromkeys(text for f in findings if f.severity != "note" for text in f.overrides)
-    # The group `fault` stays as it is: whoever has such a bug cannot switch it off by a word.
+    # No remedy changes the group `fault`: switching an injected bug off would explain nothing.
     named = [text for text in texts if all(_key(word) != "fault" for word in shlex.split(text))]
     return named if len(named) >= ENOUGH else list(dict.fromkeys([*named, *usual(config)]))
 
 
 def usual(config: Config) -> list[str]:
-    """The changes that help most networks which do not learn."""
+    """The changes that most often help a network that does not learn."""
     optim = "adam" if config.optim.name in ("sgd", "sgd_momentum", "nesterov") else "sgd_momentum"
     found = ["norm=batch", "init=he_normal", "input=standardize", f"optim={optim}"]
-    if config.schedule.rates is None:  # they stand in for optim.learning_rate
+    if config.schedule.rates is None:  # these are used in place of optim.learning_rate
         found += [f"optim.learning_rate={float(f'{config.optim.learning_rate * x:.3g}')}" for x in (0.1, 10)]
     return found
 
@@ -103,13 +103,13 @@ def usual(config: Config) -> list[str]:
 def from_remedies(
     composer: Composer, base: Candidate, overrides: Sequence[str], texts: Iterable[str]
 ) -> tuple[list[Candidate], list[Refused]]:
-    """One candidate a remedy, without those that change nothing, repeat another or do not compose.
+    """One candidate for each remedy, without those that change nothing, repeat another or do not compose.
 
     Args:
-        composer: of the person's search path.
+        composer: composer with the person's search path.
         base: the config as it is.
-        overrides: of the person.
-        texts: each of one or more overrides with spaces between.
+        overrides: overrides of the config as it is.
+        texts: remedies, each of one or more overrides with spaces between them.
     """
     found: list[Candidate] = []
     refused: list[Refused] = []
@@ -135,11 +135,11 @@ def from_groups(
     """One candidate for each group in which two configs differ: the first, with that group of the second.
 
     Args:
-        composer: of the person's search path.
+        composer: composer with the person's search path.
         base: the first config.
-        overrides: of the first.
+        overrides: overrides of the first config.
         other: the second config.
-        others: overrides of the second.
+        others: overrides of the second config.
     """
     found: list[Candidate] = []
     refused: list[Refused] = []
@@ -178,7 +178,7 @@ def _gives(composer: Composer, overrides: Sequence[str], wanted: Config) -> bool
 
 
 def both(base: Candidate, first: Candidate, second: Candidate) -> Candidate | None:
-    """Two changes together; None where they change the same group, or do not go together."""
+    """Two changes together; None if they change the same group or cannot be combined."""
     if first.groups & second.groups:
         return None
     parts = {group: getattr(change.config, group) for change in (first, second) for group in change.groups}
@@ -191,7 +191,7 @@ def both(base: Candidate, first: Candidate, second: Candidate) -> Candidate | No
 
 
 def _with(config: Config, parts: dict[str, Any]) -> Config:
-    """A config with groups of another, checked."""
+    """A checked config with some groups of another config."""
     found = replace(config, **parts)
     check(found, set())
     return found

@@ -1,6 +1,6 @@
 """Which changes are worth the time of a full comparison: successive halving.
 
-Jamieson & Talwalkar 2016, arXiv:1502.07943: all start with few steps, the better half goes on with more.
+Jamieson & Talwalkar 2016, arXiv:1502.07943: all start with few steps, and the better half continues with more.
 """
 
 import math
@@ -12,8 +12,8 @@ from exprun.explain.trials import RunTime, Trial
 MOST = 3  # changes in the last rung
 # What the last rung measures, the first of these that the time allows: how many changes, and the best two together.
 LAST_RUNGS = ((3, True), (2, True), (2, False), (1, False))
-LEAST, ENOUGH = 15, 50  # steps: fewer than the first tell nothing; with the second, no plan is cut short
-RESERVE = 0.85  # share of the time that is planned; the rest is for what takes longer than before
+LEAST, ENOUGH = 15, 50  # steps: fewer than the first show nothing; from the second on, the last rung is not cut
+RESERVE = 0.85  # share of the time that is planned; the rest is for runs that take longer than before
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LastRung:
 
 
 def rungs(changes: int, finalists: int) -> list[tuple[int, float]]:
-    """How many changes take part in each rung before the last, and for which share of the steps."""
+    """For each rung before the last, the number of changes in it and the share of the steps that they run."""
     if changes <= finalists:
         return []
     half = math.ceil(changes / 2)
@@ -40,7 +40,7 @@ def rungs(changes: int, finalists: int) -> list[tuple[int, float]]:
 
 
 def steps_of_rung(steps: int, share: float) -> int:
-    """Steps of a rung before the last, where a full run has `steps`."""
+    """The number of steps in a rung before the last, if a full run has `steps`."""
     return max(round(steps * share), min(steps, LEAST))
 
 
@@ -91,16 +91,16 @@ def steps_that_fit(run_times: Sequence[RunTime], seeds: int, seconds: float, mos
 
 
 def survivors(trials: Sequence[Trial], keep: int, clear: float, sign: float = 1.0) -> list[str]:
-    """The labels that go on, the best first.
+    """The labels of the changes that continue, best first.
 
     Those clearly above chance come first, then the lowest validation loss: a network that learns from unscaled images
     may have a higher loss than one that gives all images the same answer. Runs that failed come last.
 
     Args:
-        trials: one of each change.
-        keep: how many go on.
-        clear: the accuracy that is clearly above chance.
-        sign: -1 where the worst is looked for: what makes a good config bad.
+        trials: one run of each change.
+        keep: number of changes that continue.
+        clear: the accuracy above which a network is clearly better than chance level.
+        sign: -1 to look for the worst changes, those that make a good config bad.
     """
 
     def place(trial: Trial) -> tuple[bool, float]:

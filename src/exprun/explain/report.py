@@ -1,4 +1,4 @@
-"""What a person gets: lines while it runs, a table and a sentence at the end, and the same in files."""
+"""The report of a comparison: lines while it runs; a table and a sentence at the end, on the terminal and in files."""
 
 import math
 import os
@@ -31,8 +31,8 @@ class Report:
     """Shows a comparison, and writes `report.json`, `report.md` and `explain.png` into its folder.
 
     Args:
-        study: what is compared.
-        quiet: whether to show the verdict alone.
+        study: the comparison.
+        quiet: whether to show only the verdict.
     """
 
     def __init__(self, study: Study, quiet: bool) -> None:
@@ -40,12 +40,12 @@ class Report:
         self.out = Console(highlight=False)
 
     def say(self, text: str) -> None:
-        """One line, whatever its length."""
+        """Print a line, without wrapping it; nothing if `quiet`."""
         if not self.quiet:
             self.out.print(escape(text), soft_wrap=True)
 
     def beginning(self) -> None:
-        """What was found before training, and what is tried."""
+        """Print what was found before training, and which changes are tried."""
         study = self.study
         if self.quiet:
             return
@@ -58,7 +58,13 @@ class Report:
             self.out.print(escape(f"Not tried: {refused.label}: {refused.reason}"))
 
     def end(self, trials: Sequence[Trial], verdict: Verdict, command: str | None) -> list[Path]:
-        """Show and write the result; returns the files."""
+        """Show and write the result; returns the files.
+
+        Args:
+            trials: all short runs.
+            verdict: the verdict on them.
+            command: the command of a run with the change that helps; None without one.
+        """
         found = summaries(trials, self.study.chance.accuracy)
         study = self.study
         if not self.quiet and found:
@@ -76,15 +82,15 @@ class Report:
         self.out.print(escape(verdict.sentence))
         files = self._write(trials, found, verdict, command)
         if command is not None:
-            self.out.print(escape(f"  go on with  {command}"), soft_wrap=True)
+            self.out.print(escape(f" continue with  {command}"), soft_wrap=True)
         self.say(f"      report  {study.folder / 'report.md'}")
         return files
 
     def tracked(self, problem: str | None) -> None:
-        """Say where MLflow has it, or why it has not."""
+        """Print where the comparison is in MLflow, or the `problem` that kept it from being recorded there."""
         tracking = self.study.ends[0].config.tracking
         if problem is not None:
-            self.out.print(escape(f"MLflow has not taken the comparison ({problem}); the report is complete."))
+            self.out.print(escape(f"MLflow did not receive the comparison ({problem}); the report is complete."))
         elif tracking.name == "mlflow":
             local = tracking.uri is None and "MLFLOW_TRACKING_URI" not in os.environ
             shown = "python -m exprun ui" if local else without_password(tracking_uri(tracking.uri))
@@ -144,7 +150,7 @@ class Report:
         study, headings = self.study, self._headings()
         lines = ["# Why does it not learn?", "", f"`{without_password(study.command)}`", "", verdict.sentence, ""]
         if command is not None:
-            lines += ["Go on with:", "", "```sh", command, "```", ""]
+            lines += ["Continue with:", "", "```sh", command, "```", ""]
         lines += ["## Found before training", ""]
         lines += [f"- {one_line(finding)}" for finding in study.findings] or ["Nothing."]
         lines += ["", "## Measured", "", self._title() + ".", ""]

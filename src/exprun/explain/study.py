@@ -46,7 +46,7 @@ def explain(
     steps: int | None = None,
     config_dir: str | None = None,
 ) -> int:
-    """Measure which change makes a config learn, or which group carries the gap between two; report it.
+    """Measure which change makes a config learn, or which group accounts for the gap between two; report it.
 
     Args:
         overrides: overrides of the config that does not learn.

@@ -10,7 +10,7 @@ from exprun.seed_statistics import Interval, interval
 from exprun.text import joined, plural
 
 DEVIATIONS = 3.0  # of the accuracy of chance level on the validation images, by which an accuracy must exceed it
-CARRIES = 0.5  # share of the gap from which a change carries it
+EXPLAINS = 0.5  # share of the gap from which a change accounts for it
 WORSE, BETTER = 1.5, 0.9  # in units of the loss of chance level: clearly above and clearly below it
 NOTHING = "Too few runs finished to say anything."
 
@@ -158,11 +158,11 @@ def helps_loss(row: Summary, chance: ValidationChance) -> bool:
 
 
 def of_changes(found: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
-    """What changes of one config show.
+    """The verdict on changes of one config.
 
     Args:
         found: the summaries of all configs that were measured.
-        pair: the labels of two changes that were also measured together.
+        pair: labels of the two changes that were also measured together.
         chance: the chance level of the validation images.
     """
     together = " ".join(pair) if pair else ""
@@ -196,7 +196,13 @@ def of_changes(found: Sequence[Summary], pair: tuple[str, str] | None, chance: V
 
 
 def of_groups(found: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
-    """Which of the groups in which two configs differ carries the gap between them; arguments as above."""
+    """The verdict on the groups in which two configs differ: which of them accounts for the gap between the two.
+
+    Args:
+        found: the summaries of all configs that were measured.
+        pair: labels of the two changes that were also measured together.
+        chance: the chance level of the validation images.
+    """
     together = " ".join(pair) if pair else ""
     base, other = _base(found), next((row for row in found if row.label == OTHER and row.in_full), None)
     full = [row for row in found if row.in_full and row.label not in (AS_IT_IS, OTHER)]
@@ -210,27 +216,27 @@ def of_groups(found: Sequence[Summary], pair: tuple[str, str] | None, chance: Va
             more = " More --minutes, or more --seeds, may tell."
             return Verdict(f"After {base.steps} steps the two do not differ for certain ({gap}).{more}")
         gap = f"{base.loss.mean:.4g} to {other.loss.mean:.4g} of validation loss"
-    figure = 0 if of_accuracy else 1
-    ranked = sorted((row for row in single if not math.isnan(row.shares[figure])), key=lambda r: -r.shares[figure])
+    metric = 0 if of_accuracy else 1
+    ranked = sorted((row for row in single if not math.isnan(row.shares[metric])), key=lambda r: -r.shares[metric])
     if not ranked:
         return Verdict(NOTHING)
     best, rest = ranked[0], ranked[1:]
-    if best.shares[figure] >= CARRIES and _sure(best, figure):
-        next_best = f"; the next, {_name(rest[0].label)}, {_share(rest[0], figure)}" if rest else ""
-        closes = f"alone it closes {_share(best, figure)} of the gap from {gap} ({_seeds(best)}){next_best}"
-        return Verdict(f"{_name(best.label)} carries the gap: {closes}.{_few(best)}", best.label)
-    none = f"no single change closes half of the gap from {gap}; {_name(best.label)} closes {_share(best, figure)}"
+    if best.shares[metric] >= EXPLAINS and _sure(best, metric):
+        next_best = f"; the next, {_name(rest[0].label)}, {_share(rest[0], metric)}" if rest else ""
+        closes = f"alone it closes {_share(best, metric)} of the gap from {gap} ({_seeds(best)}){next_best}"
+        return Verdict(f"{_name(best.label)} accounts for the gap: {closes}.{_few(best)}", best.label)
+    none = f"no single change closes half of the gap from {gap}; {_name(best.label)} closes {_share(best, metric)}"
     row = next((row for row in full if row.label == together), None)
-    if row is not None and pair and row.shares[figure] >= CARRIES and _sure(row, figure):
+    if row is not None and pair and row.shares[metric] >= EXPLAINS and _sure(row, metric):
         return Verdict(
-            f"{_name(pair[0])} and {_name(pair[1])} together close {_share(row, figure)}; {none}.{_few(row)}", together
+            f"{_name(pair[0])} and {_name(pair[1])} together close {_share(row, metric)}; {none}.{_few(row)}", together
         )
     return Verdict(f"{none[0].upper()}{none[1:]}.{_few(best)}")
 
 
-def _sure(row: Summary, figure: int) -> bool:
-    """Whether the difference from the config as it is cannot be 0; one seed cannot tell, which is said."""
-    found = (row.gain, row.change)[figure]
+def _sure(row: Summary, metric: int) -> bool:
+    """Whether the difference from the config as it is cannot be 0; with one seed, which has no interval, it passes."""
+    found = (row.gain, row.change)[metric]
     return row.seeds == 1 or abs(found.mean) > found.half
 
 
@@ -286,7 +292,7 @@ def _spread(row: Summary) -> str:
 
 
 def _few(row: Summary) -> str:
-    """What has to be said where seeds are too few, or their results too far apart."""
+    """A caveat if there is one seed only, or if the results of the seeds are too far apart; else nothing."""
     if row.seeds == 1:
         return " One seed gives no interval: more --seeds tell how certain this is."
     if row.gain.mean > 0 and not row.gain.mean > row.gain.half:
@@ -295,8 +301,8 @@ def _few(row: Summary) -> str:
     return ""
 
 
-def _share(row: Summary, figure: int) -> str:
-    return f"{100 * row.shares[figure]:.0f} %"
+def _share(row: Summary, metric: int) -> str:
+    return f"{100 * row.shares[metric]:.0f} %"
 
 
 def _percent(value: float) -> str:
@@ -304,5 +310,5 @@ def _percent(value: float) -> str:
 
 
 def _name(label: str) -> str:
-    """A change in a sentence; of several words, it is quoted."""
+    """The label of a change in a sentence, quoted if it has several words."""
     return f"'{label}'" if " " in label else label
