@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exprun.asha import RUNGS
 from exprun.config.errors import ConfigError, without_password
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
