@@ -77,8 +77,7 @@ def explain(
             report.say(without_password(study.command))
             _examine(study, composer, trials.session)
             if against is None:
-                texts = remedies(study.findings, study.ends[0].config)
-                study.changes, study.refused = from_remedies(composer, study.ends[0], study.overrides, texts)
+                _choose_remedies(study, composer)
             report.beginning()
             parent = _parent_run(study)
             trials.tags = parent.tags()
@@ -180,6 +179,12 @@ def _examine(study: Study, composer: Composer, session: TrialSession) -> None:
     labels = session.dataset(config).val.row_labels
     chance = chance_level(np.bincount(labels))
     study.chance = ValidationChance(chance.accuracy, chance.loss, len(labels))
+
+
+def _choose_remedies(study: Study, composer: Composer) -> None:
+    """Compare the remedies that the findings name, and the usual ones."""
+    texts = remedies(study.findings, study.ends[0].config)
+    study.changes, study.refused = from_remedies(composer, study.ends[0], study.overrides, texts)
 
 
 def compare(study: Study, trials: Trials, steps: int | None) -> None:
