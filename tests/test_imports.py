@@ -10,11 +10,11 @@ SOURCE = Path(exprun.__file__).parent
 # From the ground up; a module imports its own floor and those below, the ground floor only itself. A package stands for
 # all its modules.
 FLOORS = (
-    ("version", "files", "signals", "metrics", "statistics", "guard", "garbage", "pages"),
+    ("version", "files", "signals", "metrics", "text", "markdown", "seed_statistics", "guard", "garbage"),
     ("config",),
     ("locks", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
-    ("interface", "doctor"),
+    ("network_interface", "doctor"),
     ("trainer",),
     ("session", "assembly"),
     ("tracking", "console", "run_doctor"),
@@ -24,7 +24,7 @@ FLOORS = (
     ("cli", "__main__", ""),
 )
 # The doctor works on any Keras model: it knows thresholds and files, but no run, no data set, no tracking.
-DOCTOR_MAY = ("exprun.doctor", "exprun.config", "exprun.files")
+DOCTOR_MAY = ("exprun.doctor", "exprun.config", "exprun.files", "exprun.text", "exprun.markdown")
 
 
 @cache

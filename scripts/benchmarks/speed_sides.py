@@ -76,40 +76,22 @@ def timed_keras(action: Callable[..., Any], images: int) -> dict[str, Any]:
 
 def exprun_side(words: list[str]) -> None:
     """The training loop of a run, without listeners."""
-    import keras
     import numpy as np
 
+    from exprun import Session
+    from exprun.assembly import assemble
     from exprun.config.compose import Composer
-    from exprun.data import load
-    from exprun.fault import losses_of
-    from exprun.input import fit
-    from exprun.model import build
-    from exprun.optim import make_optimizer
-    from exprun.trainer import device as devices
     from exprun.trainer.checkpoint import Checkpoints
     from exprun.trainer.events import EpochDone, Evaluated
     from exprun.trainer.loop import Loop
-    from exprun.trainer.step import Step
-    from exprun.input import Preprocessing
 
     config = Composer().config([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false"])
+    session = Session()
     started = time.perf_counter()
-    dataset = load(config.data)
+    session.dataset(config)
     loaded = time.perf_counter() - started
-    scaling = fit(config.input, dataset.train)
-    device = devices.choose(config.trainer)
-    keras.mixed_precision.set_dtype_policy(device.precision)
-    built = build(config, dataset.image_shape, len(dataset.classes))
-    optimizer = make_optimizer(config.optim, built.model, built.multipliers)
-    step = Step(
-        config,
-        built.model,
-        optimizer,
-        Preprocessing(scaling, scaling),
-        losses_of(config),
-        device,
-        dataset.class_weights,
-    )
+    assembly = assemble(config, session)
+    step = assembly.step
     results: list[Any] = []
     clock = {"start": 0.0, "seconds": 0.0}
 
@@ -125,6 +107,9 @@ def exprun_side(words: list[str]) -> None:
             sys.exit("The loss of the bare step is not finite, so its speed means nothing.")
         return done
 
+    def evaluate() -> dict[str, Any]:
+        return timed(lambda: loop.evaluator.measure(loop.train_feed), len(loop.train_feed))
+
     def listen(event: Any) -> None:
         if isinstance(event, EpochDone):
             clock["seconds"] = time.perf_counter() - clock["start"]
@@ -135,58 +120,60 @@ def exprun_side(words: list[str]) -> None:
                 loaded=loaded,
             )
             serve(
-                {"bare": bare, "evaluate": lambda: timed(lambda: loop.measure(loop.train_feed), len(loop.train_feed))}
+                {
+                    "bare": bare,
+                    "evaluate": lambda: timed(lambda: loop.evaluator.measure(loop.train_feed), len(loop.train_feed)),
+                }
             )
             clock["start"] = time.perf_counter()
 
-    loop = Loop(config, dataset, step, Checkpoints(None), listen, lambda: None)
+    loop = Loop(assembly.config, assembly.dataset, step, Checkpoints(None), Path("profile"), listen, lambda: None)
     loop.train()
 
 
 def watched_side(words: list[str], folder: str) -> None:
     """A whole run with all its listeners: tracking, progress, doctor. It waits after the evaluation of each epoch."""
-    from exprun import runner
+    from exprun import run
+    from exprun.config.compose import Composer
     from exprun.trainer.events import EpochDone, Evaluated
 
     clock = {"start": 0.0, "seconds": 0.0, "images": 0.0}
 
-    class Paced(runner._Story):
-        def _emit(self, event: Any) -> None:
-            super()._emit(event)
-            if isinstance(event, EpochDone):
-                clock["seconds"] = time.perf_counter() - clock["start"]
-                clock["images"] = event.step / event.epoch * self.config.trainer.batch_size
-            elif isinstance(event, Evaluated):
-                answer(seconds=clock["seconds"], images=clock["images"])
-                serve({})
-                clock["start"] = time.perf_counter()
+    def pace(event: Any) -> None:
+        if isinstance(event, EpochDone):
+            clock["seconds"] = time.perf_counter() - clock["start"]
+            clock["images"] = event.step / event.epoch * config.trainer.batch_size
+        elif isinstance(event, Evaluated):
+            answer(seconds=clock["seconds"], images=clock["images"])
+            serve({})
+            clock["start"] = time.perf_counter()
 
-    runner._Story = Paced  # type: ignore[misc]
-    runner.run([*words, "trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false", f"run_dir={folder}"])
+    fixed = ["trainer.epochs=1000000", "schedule=constant", "trainer.checkpoint=false", f"run_dir={folder}"]
+    config = Composer().config([*words, *fixed])
+    run(config, listeners=[pace])
 
 
 def gaps_side(words: list[str], folder: str) -> None:
     """Runs of one structure in one process: `epoch` does another and answers how long its first step took to come."""
-    from exprun import Session, runner
+    from exprun import Session, garbage, run
     from exprun.trainer.events import StepsDone
 
     times: list[float] = []
 
-    class Noted(runner._Story):
-        def _emit(self, event: Any) -> None:
-            if isinstance(event, StepsDone):
-                times.append(time.perf_counter())
-            super()._emit(event)
+    def note(event: Any) -> None:
+        if isinstance(event, StepsDone):
+            times.append(time.perf_counter())
 
-    runner._Story = Noted  # type: ignore[misc]
     session, number = Session(), 0
 
     def another() -> dict[str, Any]:
         nonlocal number
         last, ended = times[-1:], time.perf_counter()
         times.clear()
-        session.settle()  # as a sweep does
-        runner.run([*words, "trainer.log_every=1", f"seed={number}", f"run_dir={folder}/{number}"], session)
+        if number:
+            garbage.freeze()  # as a sweep does
+        overrides = [*words, "trainer.log_every=1", f"seed={number}", f"run_dir={folder}/{number}"]
+        run(overrides, session, listeners=[note])
         number += 1
         return {"gap": times[0] - ended, "between": times[0] - last[0] if last else 0.0}
 

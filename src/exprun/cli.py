@@ -69,10 +69,11 @@ def _train(words: list[str]) -> int:
     if not args.shell_completion and not args.hydra_help:
         _check_command_word(args.overrides)
 
-    from exprun.config.compose import Composer, passed
+    from exprun.config.compose import Composer
+    from exprun.config.overrides import in_hydras_grammar
     from exprun.outputs import with_last_run
 
-    args.overrides = with_last_run(passed(args.overrides))
+    args.overrides = with_last_run(in_hydras_grammar(args.overrides))
     composer = Composer(args.config_dir, (args.config_name or "config").removesuffix(".yaml"))
     from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
@@ -222,8 +223,8 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int
 
     planned = plan.make(composer, overrides)
     # Where a sweeper searches, what holds for the whole sweep stands in the overrides that it does not vary.
-    configs = planned.configs if planned is not None else [composer.config(composer.fixed(overrides))]
-    if configs[0].sweep.prune != "none" and "run_dir" in composer.overridden(overrides):
+    configs = planned.configs if planned is not None else [composer.config(composer.single_valued(overrides))]
+    if configs[0].sweep.prune != "none" and "run_dir" in composer.keys_of(overrides):
         raise ConfigError(
             "sweep.prune compares runs in the sweep's own folder: leave out run_dir, or set hydra.sweep.dir=… for that."
         )

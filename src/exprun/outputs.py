@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from exprun.config.errors import ConfigError
+from exprun.config.overrides import quoted
 from exprun.files import write_whole
 from exprun.run_folder import CONFIG
 
@@ -78,8 +79,6 @@ def with_last_run(overrides: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: there is no run yet.
     """
-    from exprun.config.compose import quoted  # Hydra, which those who look for runs do without
-
     found = []
     for text in overrides:
         key, _, value = text.partition("=")

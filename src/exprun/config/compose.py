@@ -9,15 +9,11 @@ import copy
 import random
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,7 +21,6 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime, setup_globals
 from hydra.errors import HydraException, MissingConfigException
-from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
@@ -33,15 +28,12 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
 from exprun.config.options import config_dirs, options
+from exprun.config.overrides import in_hydras_grammar, with_forced_keys
+from exprun.config.repository import Repository
 from exprun.config.schema import GROUPS, Config, defaults, known_keys
 from exprun.config.validate import validate
 
 CONFIG_NAME = "config"
-MAX_YAML_BYTES = 256 * 1024
-_GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters of Hydra's override grammar: text with them is left alone
-_ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # what needs no quotes there
-_FILES: dict[Path, tuple[tuple[int, int, int], ConfigResult | None]] = {}  # as read, each with its file's state
-_HYDRAS: dict[str, ConfigResult] = {}  # files that ship with Hydra, as read
 _RUN_DIR = "hydra.run.dir"
 _RUN_DIR_OF_HYDRA = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}"  # where nobody has set another
 # Settings of Hydra that a run decides itself: how they begin, the values that change nothing, and what to do instead.
@@ -76,11 +68,11 @@ class Composer:
             self.search_path.append("main", f"file://{folder}")
         self.search_path.append("schema", "structured://")
         self.loader = ConfigLoaderImpl(self.search_path)
-        self.loader.repository = _Repository(self.search_path, self.dirs)
+        self.loader.repository = Repository(self.search_path, self.dirs)
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The composed config of one run, unchecked, without Hydra's own node."""
-        return self._without_hydra(self._load(passed(overrides), RunMode.RUN))
+        return self._without_hydra(self._load(in_hydras_grammar(overrides), RunMode.RUN))
 
     def config(self, overrides: Sequence[str]) -> Config:
         """The checked config of one run.
@@ -97,9 +89,9 @@ class Composer:
             ConfigError: in one sentence, whatever is wrong with it.
         """
         self.check_overrides(overrides)
-        composed = self._load(forced(overrides), RunMode.RUN)
+        composed = self._load(with_forced_keys(overrides), RunMode.RUN)
         with _hydra_of(composed):
-            config = typed(self._without_hydra(copy.deepcopy(composed)), self.overridden(overrides))
+            config = typed(self._without_hydra(copy.deepcopy(composed)), self.keys_of(overrides))
         with read_write(composed.hydra):
             composed.hydra.run.dir = "${run_dir}"
             composed.hydra.output_subdir = None  # the run writes its own config
@@ -114,11 +106,11 @@ class Composer:
             ConfigError: one cannot be read, or names values that are not listed (an interval).
         """
         self.check_overrides(overrides)
-        master = self._load(forced(overrides), RunMode.MULTIRUN)
+        master = self._load(with_forced_keys(overrides), RunMode.MULTIRUN)
         sweeper = master.hydra.sweeper
         if not str(sweeper._target_).endswith("BasicSweeper"):
             return None
-        given = passed([*(f"{key}={value}" for key, value in (sweeper.params or {}).items()), *overrides])
+        given = in_hydras_grammar([*(f"{key}={value}" for key, value in (sweeper.params or {}).items()), *overrides])
         found: dict[str, list[str]] = {}
         for text, override in zip(given, self.parse(given), strict=True):
             element = override.get_key_element()
@@ -142,29 +134,29 @@ class Composer:
         Raises:
             ConfigError: one of the jobs is wrong, or two of them would share a folder.
         """
-        master = self._load(forced(given), RunMode.MULTIRUN)
+        master = self._load(with_forced_keys(given), RunMode.MULTIRUN)
         configs = []
         try:
             for number, job in enumerate(jobs):
-                loaded = self.loader.load_sweep_config(master, forced(job))
+                loaded = self.loader.load_sweep_config(master, with_forced_keys(job))
                 loaded.hydra.job.num, loaded.hydra.job.id = number, str(number)
                 with _hydra_of(loaded):
-                    configs.append(typed(self._without_hydra(loaded), self.overridden(job)))
+                    configs.append(typed(self._without_hydra(loaded), self.keys_of(job)))
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(self._explain(error, given)) from None
-        if "run_dir" in self.overridden(given) and len({config.run_dir for config in configs}) < len(configs):
+        if "run_dir" in self.keys_of(given) and len({config.run_dir for config in configs}) < len(configs):
             raise ConfigError(
                 f"run_dir={configs[0].run_dir} would be shared by several runs; "
                 "leave it out, or set hydra.sweep.dir=… for the sweep's folder."
             )
         return configs
 
-    def varied(self, overrides: Sequence[str]) -> list[str]:
+    def factors(self, overrides: Sequence[str]) -> list[str]:
         """The keys that overrides give several values, but for the seed."""
         found = [o for o in self.parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
         return [override.key_or_group for override in found if override.key_or_group != "seed"]
 
-    def fixed(self, overrides: Sequence[str]) -> list[str]:
+    def single_valued(self, overrides: Sequence[str]) -> list[str]:
         """The overrides that have one value."""
         return [text for text in overrides if not any(o.is_sweep_override() for o in self.parse([text]))]
 
@@ -195,7 +187,7 @@ class Composer:
                 known = [*known_keys(), *choices]
                 raise ConfigError(f"Unknown key {key}; {did_you_mean(key, known)}")
 
-    def overridden(self, overrides: Sequence[str]) -> set[str]:
+    def keys_of(self, overrides: Sequence[str]) -> set[str]:
         """The keys and groups that the overrides name."""
         return {override.key_or_group for override in self.parse(overrides)}
 
@@ -218,7 +210,7 @@ class Composer:
             raise ConfigError(
                 f'\'{one_line(overrides)[:60]}\' is text; overrides come as a list: ["model=vgg16", "seed=3"].'
             )
-        for text in passed(overrides):
+        for text in in_hydras_grammar(overrides):
             if text.startswith("-"):
                 raise ConfigError(f"{text} is not an option of exprun; --help lists them.")
             if text.startswith("=") or ("=" not in text and not text.startswith("~")):
@@ -282,62 +274,6 @@ class Composer:
         return text.rstrip(".") + ("" if text.endswith("?") else ".")
 
 
-class _Repository(ConfigRepository):
-    """Hydra's reader of config files, whose errors name the file, and which reads an unchanged file once.
-
-    Args:
-        search_path: where config files are looked for.
-        dirs: the folders in it that are ours to read.
-    """
-
-    def __init__(self, search_path: ConfigSearchPath, dirs: list[Path]) -> None:
-        super().__init__(search_path)
-        self.dirs = dirs
-
-    def load_config(self, config_path: str) -> ConfigResult | None:
-        """The content of a config file, by its path without suffix.
-
-        Raises:
-            ConfigError: it is too large, no text, no YAML or no mapping, or an option without a name.
-        """
-        name = config_path.removesuffix(".yaml")
-        file = next((f for f in (folder / f"{name}.yaml" for folder in self.dirs) if f.exists()), None)
-        if file is None:
-            found = _HYDRAS.get(config_path) or super().load_config(config_path)
-            if found is not None and found.provider == "hydra":
-                _HYDRAS[config_path] = found
-            return copy.deepcopy(found)
-        if not file.is_file():
-            raise ConfigError(f"{file} is no file, where a config file should be.")
-        state = file.stat()
-        if state.st_size > MAX_YAML_BYTES:
-            raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
-        stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
-        if file not in _FILES or _FILES[file][0] != stamp:
-            _FILES[file] = stamp, self._checked(file, name, config_path)
-        return copy.deepcopy(_FILES[file][1])
-
-    def _checked(self, file: Path, name: str, config_path: str) -> ConfigResult | None:
-        try:
-            found = super().load_config(config_path)
-        except yaml.MarkedYAMLError as error:
-            line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
-            raise ConfigError(f"{file}{line}: not valid YAML: {one_line(error.problem)}.") from None
-        except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
-            raise ConfigError(f"{file} is not text that YAML can hold.") from None
-        except AssertionError:  # OmegaConf's, of a file that is one piece of text
-            raise ConfigError(f"{file} must hold a mapping of keys to values.") from None
-        except (ValueError, OSError, OmegaConfBaseException) as error:
-            raise ConfigError(f"{file} cannot be read as a mapping of keys to values: {one_line(error)}.") from None
-        if found is not None and not OmegaConf.is_dict(found.config):
-            raise ConfigError(f"{file} must hold a mapping of keys to values.")
-        group, _, option = name.partition("/")
-        nameless = found is not None and "name" not in found.config and not found.defaults_list
-        if option and nameless and f"{group}.name" in known_keys():
-            raise ConfigError(f"{file} has no name: an option says what it is, for example name: {option}.")
-        return found
-
-
 def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = None) -> Config:
     """The checked, typed form of a composed config.
 
@@ -386,51 +322,6 @@ def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
         for key, value in raw.items()
         if value != "???"
     }
-
-
-def forced(overrides: Sequence[str]) -> list[str]:
-    """The overrides with `++` before each key of the schema.
-
-    Hydra refuses a key that the chosen option's file does not hold with a sentence about structs; forced
-    in, it reaches the schema, which knows which options use it.
-    """
-    known = set(known_keys())
-    return [f"++{text}" if text.split("=", 1)[0] in known else text for text in passed(overrides)]
-
-
-def passed(overrides: Sequence[str]) -> list[str]:
-    """The overrides as Hydra takes them.
-
-    `++` before keys inside a setting that is a mapping of its own; quotes around plain text that its grammar
-    does not know, such as letters beyond ASCII; without what is null by default, for which it has no word;
-    `run_dir` in place of its name in Hydra, `hydra.run.dir`.
-    """
-    inside = {key for key in known_keys() if key.count(".") > 1}
-    found = []
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        key = "run_dir" if key.lstrip("+") == _RUN_DIR else key
-        if text in ("experiment=null", "experiment=none"):
-            continue
-        if _needs_quotes(value):
-            value = f'"{value}"'
-        plus = "++" if key in inside or key.startswith("tracking.tags.") else ""
-        found.append(f"{plus}{key}{equals}{value}")
-    return found
-
-
-def quoted(text: str) -> str:
-    """Any text as a value in Hydra's grammar."""
-    # Backslashes are doubled before a quote and at the end alone: Hydra takes all others as they are.
-    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'").replace("${", "\\${")
-    return f"'{escaped}'"
-
-
-def _needs_quotes(value: str) -> bool:
-    """Whether a value is plain text, but with characters that Hydra's grammar takes in quotes only."""
-    if not value.isprintable() or value.startswith("'") or _GRAMMAR.intersection(value):
-        return False
-    return not _ASCII.fullmatch(value)
 
 
 def _values(override: Override) -> list[str]:

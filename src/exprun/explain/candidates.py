@@ -9,8 +9,9 @@ from typing import Any
 from hydra.types import RunMode
 
 from exprun.config.checks import check
-from exprun.config.compose import Composer, passed
+from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError
+from exprun.config.overrides import in_hydras_grammar
 from exprun.config.schema import GROUPS, GROUPS_APART, Config, settings
 from exprun.doctor.finding import Finding
 
@@ -143,7 +144,7 @@ def from_groups(
     """
     found: list[Candidate] = []
     refused: list[Refused] = []
-    options = composer.loader.load_configuration(composer.config_name, passed(others), RunMode.RUN)
+    options = composer.loader.load_configuration(composer.config_name, in_hydras_grammar(others), RunMode.RUN)
     choices = options.hydra.runtime.choices
     for group in differing(base.config, other.config):
         try:

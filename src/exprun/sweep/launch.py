@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exprun import backend
-from exprun.config.compose import Composer, forced, quoted
+from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, say, without_password
+from exprun.config.overrides import quoted, with_forced_keys
 from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
@@ -56,11 +57,11 @@ def sweep(
         options: `--config-dir` and the like, as typed.
     """
     folder = _folder(composer, hydra, plan, config, given, options)
-    placed = "run_dir" in composer.overridden(given)
+    placed = "run_dir" in composer.keys_of(given)
     for number, one in enumerate(plan.configs if plan is not None and not placed else ()):
         check_run(one, folder / str(number))
     (folder / STOPPED).unlink(missing_ok=True)
-    factors = composer.varied(given) if plan is None else plan.factors
+    factors = composer.factors(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
     parent = _open_parent(config, plan, folder, factors, given, command)
     shown = config.progress != "quiet"
@@ -101,7 +102,7 @@ def sweep(
 
 def _search_settings(composer: Composer, hydra: Any, config: Config, given: list[str]) -> list[str]:
     """Overrides by which a search of Optuna outlives runs that fail, and proposes the same when it is repeated."""
-    known = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
+    known = _composed(hydra, composer.config_name, given)
     sweeper, words = known.hydra.sweeper, []
     if not any("hydra.sweeper.max_failure_rate" in word for word in given):
         words.append("hydra.sweeper.max_failure_rate=1.0")
@@ -117,7 +118,7 @@ def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, g
         rerun = config.sweep.rerun
         if not any(word.lstrip("+").startswith(DIR) for word in given):
             return sweep_folder(given, options, rerun)
-        named = hydra.compose_config(composer.config_name, forced(given), _multirun(), with_log_configuration=False)
+        named = _composed(hydra, composer.config_name, given)
         place = user_path(named.hydra.sweep.dir, f"{DIR}{named.hydra.sweep.dir}").resolve()
         if rerun == "always" and runs_of_sweep(place):
             raise ConfigError(f"{place} holds runs already, and all are to be new: name another folder.")
@@ -142,7 +143,7 @@ def _run_all(
     """
     if plan is None:
         before = _results(folder)
-        scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, forced(given)))))
+        scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, with_forced_keys(given)))))
         if scores:
             return _counted([score.state for score in scores])
         # The sweeper keeps them to itself.
@@ -170,10 +171,13 @@ def _results(folder: Path) -> dict[Path, int]:
     return {path.parent: path.stat().st_mtime_ns for path in results if path.exists()}
 
 
-def _multirun() -> Any:
+def _composed(hydra: Any, config_name: str, overrides: list[str]) -> Any:
+    """The composed config of a multirun, with Hydra's node."""
     from hydra.types import RunMode
 
-    return RunMode.MULTIRUN
+    return hydra.compose_config(
+        config_name, with_forced_keys(overrides), RunMode.MULTIRUN, with_log_configuration=False
+    )
 
 
 def _counted(states: Sequence[str]) -> dict[str, int]:
@@ -190,7 +194,7 @@ class _Launcher:
         from omegaconf import OmegaConf
 
         self.name = composer.config_name
-        self.config = hydra.compose_config(self.name, forced(given), _multirun(), with_log_configuration=False)
+        self.config = _composed(hydra, self.name, given)
         text = OmegaConf.to_yaml(self.config)
         (folder / "multirun.yaml").write_text(without_password(text), encoding="utf-8")
         self.callbacks = Callbacks(self.config)
@@ -211,7 +215,7 @@ class _Launcher:
             return []
         if table is not None:
             table.add(jobs, first)
-        words = [forced(job) for job in jobs]
+        words = [with_forced_keys(job) for job in jobs]
         return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
 
     def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:

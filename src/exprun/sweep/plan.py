@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from exprun.config.compose import Composer, quoted
+from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError
+from exprun.config.overrides import quoted
 from exprun.config.schema import Config
 
 MOST = 10_000  # runs of one sweep
@@ -78,7 +79,7 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
     """
     given = composer.dimensions(overrides)
     if given is None:
-        check_grid(composer.config(composer.fixed(overrides)), "a search chooses the runs itself")
+        check_grid(composer.config(composer.single_valued(overrides)), "a search chooses the runs itself")
         return None
     if several := next((key for key, values in given.items() if key.split(".")[0] == "sweep" and len(values) > 1), ""):
         raise ConfigError(f"{several} holds for the whole sweep: give it one value.")
