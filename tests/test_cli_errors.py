@@ -120,8 +120,11 @@ WRONG = [
     (["check", "doctor=none"], "leave out doctor=none"),
     (["check", "doctor.thrust=1"], "Unknown key doctor.thrust"),
     (["explain", "model=vgg99"], "model=vgg99 is not known"),
-    (["tracking.uri=./mlruns"], "in which MLflow 3 keeps no runs: use a database or a server, for example sqlite:////"),
-    (["tracking.uri=localhost:5000"], "lacks its beginning: http://localhost:5000"),
+    (
+        ["tracking.uri=./mlruns"],
+        "but MLflow 3 does not keep runs in folders: use a database or a server, for example sqlite:////",
+    ),
+    (["tracking.uri=localhost:5000"], "has no scheme: give http://localhost:5000"),
     (["tracking.tags={a@b: 1}"], "The tag a@b is not a name that MLflow accepts"),
     (["-m", "seed=0,1", "tracking.tags={a@b: 1}"], "The tag a@b is not a name that MLflow accepts"),
     (["check", "tracking.uri=nonsense://x"], "nonsense://x, which MLflow does not know"),

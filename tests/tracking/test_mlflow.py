@@ -120,7 +120,7 @@ def test_a_server_that_is_not_there_costs_the_log_not_the_run(monkeypatch, capsy
         "tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "run_dir=out", "progress=plain", "trainer.epochs=1"
     )
     assert result.status == "FINISHED"
-    assert "MLflow has not taken the run" in capsys.readouterr().out
+    assert "MLflow has not received the run" in capsys.readouterr().out
 
 
 def test_the_store_is_under_outputs_unless_told_otherwise(monkeypatch, tmp_path):

@@ -99,7 +99,7 @@ def test_a_run_that_was_not_to_be_logged_is_delivered_by_name(tmp_path, capsys):
 
 def test_a_folder_without_a_run_is_said(capsys):
     assert cli.main(["sync", "nothing"]) == 2
-    assert "nothing is no folder of a run." in capsys.readouterr().err
+    assert "nothing is not the folder of a run;" in capsys.readouterr().err
 
 
 def test_what_a_sweep_says_of_its_runs_arrives_too(tmp_path, monkeypatch):
