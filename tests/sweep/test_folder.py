@@ -73,12 +73,12 @@ def test_a_sweep_goes_on_where_it_was_stopped_and_keeps_what_is_done(tmp_path, c
     before = written(folder)
     code, text = swept(capsys, "norm=none,batch")
     assert code == 0
-    assert "sweep: 2 runs: 2 kept from before." in text
+    assert "sweep: 2 runs: 2 kept." in text
     assert written(folder) == before
     (folder / "1" / "result.json").unlink()  # as if it had been killed
     assert RunFolder(folder / "1").status == "STARTED"
     code, text = swept(capsys, "norm=none,batch")
-    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    assert "sweep: 2 runs: 1 trained, 1 kept." in text
     assert folders(tmp_path) == [folder]
     assert written(folder)[folder / "0" / "result.json"] == before[folder / "0" / "result.json"]
 
@@ -102,7 +102,7 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(one_bad, tmp_path, capsys
 def test_a_sweep_may_end_with_the_run_that_fails(one_bad, tmp_path, capsys):
     code, text = swept(capsys, *ONE_BAD, "sweep.on_failure=stop")
     assert code == 1
-    assert "the sweep ended with the run that failed (sweep.on_failure=stop)" in text
+    assert "the sweep was stopped because a run failed (sweep.on_failure=stop)" in text
     (folder,) = folders(tmp_path)
     assert not (folder / "1" / "config.yaml").exists()
     assert ENVIRONMENT not in os.environ
@@ -117,7 +117,7 @@ def test_another_config_in_its_folder_is_said(tmp_path, capsys):
     code, text = swept(capsys, "norm=none,batch")
     assert code == 2
     assert "/0 was trained with seed=7, not 0; only a run of the same config can be resumed." in text
-    assert "Add sweep.rerun=changed to train again what differs." in text
+    assert "Add sweep.rerun=changed to train the runs again that differ." in text
     assert written(folder) == before
 
 
@@ -129,7 +129,7 @@ def test_a_sweep_of_shuffled_values_goes_on(tmp_path, capsys):
     assert sorted(seeds) == ["0", "1", "2", "3"]
     code, text = swept(capsys, "seed=shuffle(range(0,4))")
     assert code == 0
-    assert "sweep: 4 runs: 4 kept from before." in text
+    assert "sweep: 4 runs: 4 kept." in text
 
 
 def test_runs_in_folders_of_their_own_belong_to_the_sweep(tmp_path, capsys):
@@ -141,7 +141,7 @@ def test_runs_in_folders_of_their_own_belong_to_the_sweep(tmp_path, capsys):
     assert "val/accuracy of 2 runs" in capsys.readouterr().out
     code, text = swept(capsys, *words)
     assert code == 0
-    assert "sweep: 2 runs: 2 kept from before." in text
+    assert "sweep: 2 runs: 2 kept." in text
     assert [str(run.relative_to(tmp_path)) for run in runs_of_sweep(folder)] == ["outputs/x/0/run", "outputs/x/1/run"]
     code, text = swept(capsys, *words, "optim.learning_rate=0.5")
     assert code == 2
@@ -155,7 +155,7 @@ def test_a_run_that_fails_in_a_folder_of_its_own_ends_the_sweep_but_not_the_next
     words = [*ONE_BAD, "sweep.on_failure=stop", "run_dir=outputs/x/${data.root}"]
     code, text = swept(capsys, *words)
     assert code == 1
-    assert "the sweep ended with the run that failed" in text
+    assert "the sweep was stopped because a run failed" in text
     code, text = swept(capsys, *words, "sweep.on_failure=continue")
     assert "1 trained, 1 failed" in text
 
@@ -188,7 +188,7 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert {run.data.tags["exprun.factor.norm"] for run in children} == {"none", "batch"}
     assert {run.data.tags["exprun.sweep"] for run in runs} == {folder.name}
-    assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept from before"
+    assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept"
 
 
 def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys):
@@ -274,7 +274,7 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys
     code, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
     assert code == 0
     assert "trained again: seed was 7, not 0" in text
-    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    assert "sweep: 2 runs: 1 trained, 1 kept." in text
     (replaced,) = (folder / "replaced").iterdir()
     assert "\nseed: 7" in (replaced / "config.yaml").read_text()
     assert RunFolder(replaced).status == "FINISHED"
@@ -282,7 +282,7 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("key", "said"), [("commit", "its commit has changed"), ("data_fingerprint", "its images have changed")]
+    ("key", "said"), [("commit", "the commit has changed"), ("data_fingerprint", "its images have changed")]
 )
 def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     swept(capsys, "seed=0,1")
@@ -290,10 +290,10 @@ def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     path = folder / "1" / "environment.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: "another"}))
     _, text = swept(capsys, "seed=0,1")
-    assert "2 kept from before" in text
+    assert "2 kept" in text
     _, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
     assert f"trained again: {said}" in text
-    assert "1 trained, 1 kept from before" in text
+    assert "1 trained, 1 kept" in text
 
 
 @pytest.mark.slow
@@ -314,7 +314,7 @@ def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     )
     assert not any("not tuned" in warning for warning in found["warnings"])
     code, text = swept(capsys, *words)
-    assert "sweep: 8 runs: 8 kept from before." in text
+    assert "sweep: 8 runs: 8 kept." in text
 
 
 @pytest.mark.slow
@@ -330,7 +330,7 @@ def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys
     code, text = swept(capsys, *words)
     assert code == 0
     assert "trained again: optim.learning_rate was" in text
-    assert "sweep: 4 runs: 2 trained, 2 kept from before." in text
+    assert "sweep: 4 runs: 2 trained, 2 kept." in text
 
 
 @pytest.mark.slow
@@ -342,7 +342,7 @@ def test_a_run_that_was_stopped_is_not_resumed_under_another_config(tmp_path, ca
     (folder / "0" / "result.json").unlink()
     _, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
     assert "trained again: seed was 7, not 0" in text
-    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    assert "sweep: 2 runs: 1 trained, 1 kept." in text
 
 
 @pytest.mark.slow
@@ -363,7 +363,7 @@ def test_a_rate_that_diverges_is_an_answer_and_no_failure(tmp_path, capsys):
     assert "failed: not finite" in text
     assert "sweep: 4 runs: 4 trained." in text
     code, text = swept(capsys, *words)
-    assert "sweep: 4 runs: 4 kept from before." in text
+    assert "sweep: 4 runs: 4 kept." in text
 
 
 def test_only_a_multirun_takes_what_says_which_runs_there_are(capsys):
@@ -387,7 +387,7 @@ def test_a_sweep_in_a_folder_of_ones_own_goes_on_there(tmp_path, capsys):
     code, _ = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
     assert code == 0
     code, text = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
-    assert "2 kept from before" in text
+    assert "2 kept" in text
     assert (tmp_path / "here" / "sweep.json").exists()
     assert not (tmp_path / "outputs" / "sweeps").exists()
 
