@@ -310,7 +310,7 @@ def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     assert sorted(len(arm["values"]) for arm in found["arms"]) == [2, 2]
     assert "1000" not in {seed for arm in found["arms"] for seed in arm["values"]}
     assert found["tuned"].startswith(
-        "Each was run at the best of 2 learning rates, by validation in runs of another seed"
+        "Each arm was run at the best of 2 learning rates, chosen by validation in runs with another seed"
     )
     assert not any("not tuned" in warning for warning in found["warnings"])
     code, text = swept(capsys, *words)

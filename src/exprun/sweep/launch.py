@@ -283,7 +283,6 @@ def _open_parent(
         from exprun.logs import logging_to
 
         with logging_to(folder / "sweep.log"):
-            backend.load(
-                config.trainer.deterministic
-            )  # the runs need TensorFlow anyway, and the store opens at the same time
+            # The runs need TensorFlow anyway, and the store opens while it is imported.
+            backend.load(config.trainer.deterministic)
     return parent
