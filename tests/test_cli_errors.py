@@ -115,7 +115,7 @@ WRONG = [
     (["model.fine_tune_rate=0.1"], "it needs model.weights="),
     (["model.weights=missing"], "model.weights=missing does not exist"),
     (["run_dir=/dev/null/x"], "is a file"),
-    (["run_dir=/"], "holds other files and no run"),
+    (["run_dir=/"], "holds other files but no run"),
     (["check", "modle=vgg16"], "Unknown key modle"),
     (["check", "doctor=none"], "leave out doctor=none"),
     (["check", "doctor.thrust=1"], "Unknown key doctor.thrust"),

@@ -74,7 +74,7 @@ def test_the_card_tells_use_figures_and_settings(place):
     assert text.startswith("---\nlibrary_name: keras\n")
     assert f"{run.metrics['test/accuracy']:.2%}" in text
     assert "| optim.name | sgd_momentum |" in text
-    assert "images of 16×16 pixels and 1 channel apart: 0, 1, 2" in text
+    assert "images of 16×16 pixels and 1 channel into 3 classes: 0, 1, 2" in text
 
 
 def test_text_on_the_card_is_no_markup(place):
@@ -115,7 +115,7 @@ def test_a_damaged_picture_is_said_and_the_others_are_told(place, capsys):
 def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatch):
     for words in (["export", "code"], ["predict", "code", "mine.py"], ["runs", "repeat", "code"]):
         assert cli.main(words) == 2
-        assert "builds its network by Python code, mine:net: add --trust" in capsys.readouterr().err
+        assert "builds its network with Python code, mine:net: add --trust" in capsys.readouterr().err
     monkeypatch.syspath_prepend(str(place))
     assert cli.main(["export", "code", "--trust"]) == 0
 
@@ -170,7 +170,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
         (
             "runs repeat digits norm=none",
             2,
-            "norm=none is no value of a key, and a run is repeated from its own config",
+            "norm=none does not give a key one value, but a run is repeated from its own config",
         ),
     ],
 )

@@ -24,7 +24,7 @@ def refusal(number):
 
 @pytest.fixture(params=["ENOSYS", "EOPNOTSUPP", "ENOLCK", "EINVAL", "no fcntl"])
 def without_locks(request, monkeypatch):
-    monkeypatch.setattr(locks, "_told", [])
+    monkeypatch.setattr(locks, "_warned", [])
     if request.param == "no fcntl":
         monkeypatch.setattr(locks, "fcntl", None)
     else:

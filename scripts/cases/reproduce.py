@@ -173,7 +173,7 @@ def metrics_of(folder: Path, layers: tuple[str, ...]) -> tuple[str, dict[str, An
 
 def device_of(folder: Path) -> tuple[str, str]:
     """The device and the precision of a run, from its log."""
-    found = re.search(r"steps in an epoch, (\w+) on (.+)", (folder / "run.log").read_text())
+    found = re.search(r"steps per epoch, (\w+) on (.+)", (folder / "run.log").read_text())
     return (found[2], found[1]) if found else ("", "")
 
 

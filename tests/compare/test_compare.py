@@ -202,6 +202,7 @@ def test_the_terminal_shows_table_sentences_warnings_and_where_the_report_is(swe
 def test_json_and_csv(sweep, capsys):
     assert cli.main(["compare", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["metric"] == found["figure"] == "val/accuracy"  # `figure` is the old name
     assert found["factors"] == ["norm", "optim"]
     assert found["effects"][0]["p_corrected"] < 0.05
     assert found["arms"][0]["values"].keys() == {"0", "1", "2"}
