@@ -123,7 +123,7 @@ def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatc
 def test_a_run_is_repeated_from_its_own_config(place, capsys):
     assert cli.main(["runs", "repeat", "digits"]) == 0
     text = capsys.readouterr().out
-    assert "repeated: all figures are those of outputs/runs/digits, in every digit." in text
+    assert "repeated: all metrics are equal to those of outputs/runs/digits, in every digit." in text
     again = find("last")
     assert again.folder != find("digits").folder
     assert again.config["model.layers"] == find("digits").config["model.layers"]
@@ -156,7 +156,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        ("export nothing", 2, "There is no such run; python -m exprun runs lists them."),
+        ("export nothing", 2, "There is no run nothing; python -m exprun runs lists all runs."),
         ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
         ("predict digits nothing.png", 2, "There is no image nothing.png."),
         ("predict digits empty", 2, "There is no image in empty."),
