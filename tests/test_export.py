@@ -74,7 +74,7 @@ def test_the_card_tells_use_figures_and_settings(place):
     assert text.startswith("---\nlibrary_name: keras\n")
     assert f"{run.metrics['test/accuracy']:.2%}" in text
     assert "| optim.name | sgd_momentum |" in text
-    assert "images of 16×16 pixels and 1 channel into 3 classes: 0, 1, 2" in text
+    assert "images of 16×16 pixels and 1 channel into 10 classes: 0, 1, 2" in text
 
 
 def test_text_on_the_card_is_no_markup(place):
@@ -165,7 +165,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
         ("export bare", 1, "has no checkpoints/best.npz"),
         ("export early", 1, "the run ended before its network was built"),
         ("export broken", 1, "network.json is damaged."),
-        ("runs repeat digits norm", 2, "runs repeat takes 1 runs, not 2."),
+        ("runs repeat digits norm", 2, "runs repeat takes one run, not 2."),
         ("runs repeat digits nor=none", 2, "Unknown key nor"),
         (
             "runs repeat digits norm=none",

@@ -118,7 +118,7 @@ def test_it_is_for_this_machine_unless_told_otherwise_and_says_what_that_means(
     assert cli.main(["ui", "--port", str(free_port()), *words]) == 1
     [command] = started
     assert command[command.index("--host") + 1] == host
-    assert ("Whoever reaches" in capsys.readouterr().out) is warned
+    assert ("everyone who can reach this machine" in capsys.readouterr().out) is warned
 
 
 @pytest.mark.parametrize("name", CODES)

@@ -88,8 +88,8 @@ def test_a_run_in_training_is_not_deleted(outputs, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show"], "runs show takes 1 runs, not 0."),
-        (["diff", "one"], "runs diff takes 2 runs, not 1."),
+        (["show"], "runs show takes one run, not 0."),
+        (["diff", "one"], "runs diff takes two runs, not 1."),
         (["delete", "--yes"], "runs delete takes one or more runs, not 0."),
         (["show", "nothing"], "There is no run nothing; python -m exprun runs lists all runs."),
         (["show", "e"], "There is no run e"),

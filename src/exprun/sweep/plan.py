@@ -109,7 +109,7 @@ def check_grid(config: Config, why: str) -> None:
 
     Args:
         config: the config to check.
-        why: the end of the error's sentence, for example "there is one run".
+        why: the end of the error's sentence, for example "this is a single run".
 
     Raises:
         ConfigError: the config has `sweep=one_factor`, `sweep=tuned` or `sweep.combinations`.
