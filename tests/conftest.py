@@ -53,6 +53,13 @@ def failures():
     assert handler.said == []
 
 
+@pytest.fixture(autouse=True)
+def _threads_are_forgotten():
+    """A deterministic run fixes the threads of its process, and later runs warn about that; later tests do not."""
+    if device := sys.modules.get("exprun.trainer.device"):
+        device._fixed.clear()
+
+
 @pytest.fixture
 def composer():
     """Composes configs from what ships, and from `./conf` where the test made one before it asks."""
