@@ -106,10 +106,10 @@ def test_a_folder_without_a_run_is_said(capsys):
 def test_what_a_sweep_says_of_its_runs_arrives_too(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     words = [word for word in TINY if word not in ("tracking=none", "trainer.epochs=2")]
-    assert cli.main(["-m", *words, *AWAY[1:], "norm=none,batch"]) == 0
+    assert cli.main(["-m", *words, *AWAY[1:], "optim.learning_rate=0.01,0.02"]) == 0
     (folder,) = {path.parent for path in undelivered()}
     tags = json.loads((folder / "0" / "tracking.json").read_text())["tags"]
-    assert tags == {"exprun.sweep": folder.name, "exprun.factor.norm": "none"}
+    assert tags == {"exprun.sweep": folder.name, "exprun.factor.optim.learning_rate": "0.01"}
     cli.main(["sync", "--uri", f"sqlite:///{tmp_path}/outputs/mlflow.db"])
     _, runs = store(tmp_path)
-    assert {run.data.tags["exprun.factor.norm"] for run in runs} == {"none", "batch"}
+    assert {run.data.tags["exprun.factor.optim.learning_rate"] for run in runs} == {"0.01", "0.02"}
