@@ -66,7 +66,7 @@ def _arrived(place: Path, run_dir: Path, store: Path | None = None) -> None:
 
 def _arrives(place: Path, port: int) -> None:
     """Assert that the run is complete and reaches the server's database by itself or by one `sync`."""
-    if "MLflow has not taken the run" in said(place):
+    if "MLflow has not received the run" in said(place):
         with mlflow_server(place, port=port):
             assert run(place, "sync") == 0, said(place)[-1500:]
     _arrived(place, _whole(place))
@@ -121,7 +121,7 @@ def _never(place: Path, root: Path) -> None:
     port = free_port()
     assert run(place, *_command(root, port)) == 0, said(place)[-1500:]
     run_dir = _whole(place)
-    assert "MLflow has not taken the run" in said(place)
+    assert "MLflow has not received the run" in said(place)
     store = place / "later.db"
     assert run(place, "sync", "--uri", f"sqlite:///{store}") == 0, said(place)[-1500:]
     _arrived(place, run_dir, store)

@@ -32,7 +32,7 @@ def _finished(place: Path, warned: bool) -> Path:
     run_dir = place / "outputs" / "runs" / "it"
     assert status(run_dir) == "FINISHED"
     assert "Traceback" not in said(place), said(place)[-1500:]
-    assert ("MLflow has not taken the run" in said(place)) == warned, said(place)[-1500:]
+    assert ("MLflow has not received the run" in said(place)) == warned, said(place)[-1500:]
     return run_dir
 
 
@@ -115,7 +115,7 @@ def _older(place: Path, made: Path, root: Path) -> None:
     run_dir = place / "outputs" / "runs" / "it"
     assert status(run_dir) == "FINISHED"
     assert "Traceback" not in said(place), said(place)[-1500:]
-    if "MLflow has not taken the run" in said(place):
+    if "MLflow has not received the run" in said(place):
         assert "db upgrade" in said(place), said(place)[-1500:]
         upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{store}"]
         subprocess.run(upgrade, check=True, capture_output=True)
