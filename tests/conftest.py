@@ -14,11 +14,23 @@ import pytest
 import exprun
 from exprun import backend, run_end
 from exprun.config.paths import sqlite_path
+from exprun.session import Session
 from exprun.tracking import parent
 
 backend.prepare()  # the same kernels as in the processes that tests start
 # What is delivered to MLflow is waited for, however busy the machine is.
 run_end.UPLOAD_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+
+# Runs of one structure share a compiled step, whichever test they belong to: compiling takes most of their time.
+STEPS = {}
+_make, _evict = Session.__init__, Session.evict_other_steps
+
+
+def _make_with_shared_steps(self, datasets=None, steps=None):
+    _make(self, {} if datasets is None else datasets, STEPS if steps is None else steps)
+
+
+Session.__init__, Session.evict_other_steps = _make_with_shared_steps, lambda self, key: None
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +112,13 @@ def empty_store(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _stores_are_copies(empty_store, monkeypatch):
     monkeypatch.setattr("exprun.tracking.mlflow._make_tables", empty_store)
+
+
+@pytest.fixture
+def own_steps(monkeypatch):
+    """Sessions whose compiled steps are their own, as in a program."""
+    monkeypatch.setattr(Session, "__init__", _make)
+    monkeypatch.setattr(Session, "evict_other_steps", _evict)
 
 
 @pytest.fixture
