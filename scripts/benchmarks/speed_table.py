@@ -28,12 +28,20 @@ CELLS = {
         "a limit of 0.5 s",
     ),
     "from a run's last step to the next one's first": (
-        "pause from the last step of a run to the first step of the next",
+        "pause from the last step of a run to the first step of the next run",
         "",
+    ),
+    "training from files, 224×224: Keras fit, tf.data by hand": (
+        "training from files, 224×224",
+        "Keras fit with a tf.data pipeline",
+    ),
+    "training from files, 224×224: the same set in memory": (
+        "training from files, 224×224",
+        "exprun with the same images in memory",
     ),
     "reading 1,600 pictures: into the cache, measured once; in each epoch": (
         "reading 1,600 JPEG files, once, into the cache",
-        "reading them with tf.data, in each epoch",
+        "reading the files with tf.data, in each epoch",
     ),
     "memory of its own, 50,000 images of 96×96 streamed: 5,000; one process each": (
         "private memory of a process that streams 50,000 images of 96×96",
