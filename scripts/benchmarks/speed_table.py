@@ -127,7 +127,7 @@ def record(part: str, lines: list[Line], turns: int, torch: str, parts: Iterable
 def table(part: dict[str, Any] | None) -> str:
     """The table of a part's record, in Markdown."""
     if part is None:
-        return "Not measured yet."
+        return "This part has not been measured yet."
     rows = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
     for line in (Line(**line) for line in part["lines"]):
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"

@@ -65,7 +65,7 @@ def table(case: Case, size: str) -> str:
             origin = f"commit {r['commit']}, {r['date']}, {r['precision']}{device}"
             origins.setdefault(origin, []).append(row.name)
     if not commands:
-        return "Not measured yet at this size."
+        return "This size has not been measured yet."
     measured = [f"- {', '.join(dict.fromkeys(names))}: {origin}" for origin, names in sorted(origins.items())]
     return "\n".join([*lines, "", *commands, "", "Rows were measured at these commits:", "", *measured])
 
@@ -79,8 +79,8 @@ def table_row(case: Case, row: Row, records: list[dict[str, Any]], by_seed: Rows
     holds = None if row.holds is None or not complete else not failed and row.holds(metrics, by_seed)
     verdict = {None: "", True: "yes", False: "**no**"}[holds]
     seeds = ", ".join(str(r["seed"]) for r in records)
-    reasons = "; ".join(dict.fromkeys(r["reason"] for r in records if r["reason"]))
-    what = f"{row.what} ({reasons})" if reasons else row.what
+    reasons = " or ".join(dict.fromkeys(f'"{r["reason"]}"' for r in records if r["reason"]))
+    what = f"{row.what}; failed with {reasons}" if reasons else row.what
     return f"| `{row.name}` | {row.role} | {what} | {' | '.join(cells)} | {seeds} | {row.expected} | {verdict} |"
 
 
