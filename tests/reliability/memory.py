@@ -79,8 +79,8 @@ def streams(folder: Path, times: int) -> Row:
             most = next(
                 group / name for name in ("memory.peak", "memory.max_usage_in_bytes") if (group / name).exists()
             )
-            images, peak = IMAGES * SIZE * SIZE * 3 / 2**30, int(most.read_text()) / 2**30
-            row.note = f"{images:.1f} GB of images with {peak:.1f} GB of memory"
+            gigabytes, peak = IMAGES * SIZE * SIZE * 3 / 2**30, int(most.read_text()) / 2**30
+            row.note = f"{gigabytes:.1f} GB of images with {peak:.1f} GB of memory"
     return row
 
 
