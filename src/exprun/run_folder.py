@@ -145,6 +145,11 @@ class RunFolder:
         """
         return self.checkpoints / f"{name}.npz"
 
+    def artifacts(self) -> list[Path]:
+        """The paths of the existing files that MLflow keeps with the run as artifacts."""
+        plots = [self.path / name for name in ("curves.png", "confusion.png", "confusion.json", "misclassified.png")]
+        return [path for path in (self.config, self.summary, self.log, self.findings, *plots) if path.exists()]
+
     @property
     def lock(self) -> Path:
         """The path of the lock file; the process that trains in the folder holds its lock."""

@@ -14,7 +14,7 @@ from reliability.disk import small_disk
 
 def broken(folder: Path, times: int) -> Row:
     """Whatever is wrong with the store, the run is complete, reports what is wrong, and can be uploaded later."""
-    row = Row("SQLite store locked, read-only, corrupted, older")
+    row = Row("MLflow store in SQLite locked, read-only, corrupted or of an older version")
     root = write_images(folder)
     cases = (_locked_for_a_while, _locked, _read_only, _corrupted, _corrupted_in_training, _older)
     made = folder / "made"

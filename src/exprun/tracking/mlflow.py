@@ -30,7 +30,6 @@ TRIES_AFTER_END = 3  # tries to upload a run after its end
 KEY = "exprun.key"  # tag of a run; its value is chosen before the run is created in MLflow
 DELETED = "deleted"  # MLflow's lifecycle stage of a run or an experiment that was deleted and can be restored
 PARAM_LIMIT = 6000  # characters in the value of a param: the most that MLflow accepts
-PLOTS = ("curves.png", "confusion.png", "confusion.json", "misclassified.png")
 
 
 class MlflowTracker:
@@ -324,15 +323,8 @@ class MlflowTracker:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for cause, text in self._findings().items():
             client.set_tag(run_id, f"exprun.finding.{cause}", text[:5000])
-        for path in [
-            self.folder.config,
-            self.folder.summary,
-            self.folder.log,
-            self.folder.findings,
-            *(self.folder.path / name for name in PLOTS),
-        ]:
-            if path.exists():
-                client.log_artifact(run_id, str(path))
+        for path in self.folder.artifacts():
+            client.log_artifact(run_id, str(path))
         extra: dict[str | None, Callable[[], list[Path]]] = {
             "keras": lambda: [self.folder.keras_model],
             "checkpoint": lambda: sorted(self.folder.checkpoints.glob("*.npz")),
