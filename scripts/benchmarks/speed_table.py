@@ -88,7 +88,7 @@ class Line:
 
     @property
     def cells(self) -> tuple[str, str]:
-        """What is measured, and what it is compared with, as in the table."""
+        """The first two cells of the line in the table: what is measured, and what exprun is compared with."""
         if self.what in CELLS:
             return CELLS[self.what]
         measured, _, other = self.what.partition(": ")

@@ -39,7 +39,7 @@ def attempt(
     Args:
         config: the config of the run.
         command: the command that repeats the run.
-        session: the session that the run shares with other runs of this process; None for a session of its own.
+        session: the session that the run shares with other runs of this process; None creates a new one.
         label: the name of a sweep's run in messages; empty for a single run.
         prune: the function that can end the run early, as in `exprun.runner.run`.
     """

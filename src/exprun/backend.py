@@ -13,7 +13,7 @@ from exprun.config.errors import RunError, say
 from exprun.config.paths import NO_HOME
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-# Keras's settings in a run, by their names in keras.json. They are fixed, so that the result of a run does not depend
+# Keras' settings in a run, by their names in keras.json. They are fixed, so that the result of a run does not depend
 # on the settings of the user who starts it.
 KERAS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
 
@@ -52,8 +52,8 @@ def check_keras() -> None:
     if config is not None and config.backend() != KERAS["backend"]:
         raise RunError(
             f"Keras was imported in this process with the backend {config.backend()}, but a run needs "
-            f"{KERAS['backend']}: set KERAS_BACKEND={KERAS['backend']} before Keras is imported, or start the run with "
-            "a command of its own."
+            f"{KERAS['backend']}: set KERAS_BACKEND={KERAS['backend']} before Keras is imported, or start the run in "
+            "another process."
         )
 
 
@@ -92,7 +92,7 @@ def load(deterministic: bool = False) -> None:
 
 
 def _keras_home() -> Path:
-    """The folder of `keras.json` and of Keras's downloads, found by the same rule as in Keras."""
+    """The folder of `keras.json` and of Keras' downloads, found by the same rule as in Keras."""
     if "KERAS_HOME" in os.environ:
         return Path(os.path.expanduser(os.environ["KERAS_HOME"]))
     home = os.path.expanduser("~")
@@ -100,7 +100,7 @@ def _keras_home() -> Path:
 
 
 def _settings_of_user(file: Path) -> dict[str, Any]:
-    """Keras's settings in a user's file and environment; a damaged file counts as empty."""
+    """Keras' settings in a user's file and environment; a damaged file counts as empty."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

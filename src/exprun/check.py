@@ -26,7 +26,7 @@ def examine(config: Config, session: "Session", report: Callable[[str], None] = 
         The findings; the one that causes the others comes first.
 
     Raises:
-        DataError: the data is missing, damaged or does not fit.
+        DataError: the data is missing, damaged or does not fit the config.
         RunError: the network cannot be built.
     """
     from exprun.assembly import assemble

@@ -16,7 +16,7 @@ from exprun.config.errors import ConfigError, UserError, one_line, say
 from exprun.signals import Killed
 from exprun.version import __version__
 
-# Overrides that keep Hydra from writing files of its own, as exprun writes the run's folder, config and log.
+# Overrides that keep Hydra from writing files, as exprun itself writes the run's folder, config and log.
 HYDRA = ("hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=${run_dir}")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; a narrower one shows only the bar, the epoch and the loss
 PROFILE_ROWS = 12  # rows of a profile's table; the other parts are summed in one more row
-PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
+PLAIN_SECONDS = 10.0  # shortest time between two plain lines within an epoch
 
 
 class _Out(RichConsole):
@@ -34,7 +34,7 @@ class _Out(RichConsole):
 
 
 class Console:
-    """Shows the events of a run: a bar on a terminal, plain lines elsewhere, errors only when quiet.
+    """Prints the events of a run: a progress bar on a terminal, plain lines elsewhere, only warnings when quiet.
 
     Args:
         config: the config of the run.

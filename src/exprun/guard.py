@@ -18,7 +18,7 @@ CHECK_SECONDS = 0.1  # time between two checks of the server
 
 
 def guard(command: Sequence[str], lifeline: int = 0) -> int:
-    """Run a command in a process group of its own until it ends or the pipe closes; then end the whole group.
+    """Run a command in a new process group until it ends or the pipe closes; then end the whole group.
 
     Args:
         command: the command line of the server.

@@ -24,7 +24,7 @@ from exprun.files import PART, write_whole
 from exprun.locks import file_lock
 from exprun.version import __version__
 
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is installed
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of libyaml, if installed, is ten times as fast
 CONFIG = "config.yaml"  # a folder with this file is the folder of a run
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
@@ -119,7 +119,7 @@ class RunFolder:
 
     @property
     def summary(self) -> Path:
-        """The path of Keras's table of layers."""
+        """The path of Keras' table of layers."""
         return self.path / "model.txt"
 
     @property

@@ -45,7 +45,7 @@ def run(
 
     Args:
         config: a list of overrides (`["model=vgg16", "seed=3"]`), a composed config, or a checked one.
-        session: the session that the run shares with other runs of this process; None for a session of its own.
+        session: the session that the run shares with other runs of this process; None creates a new one.
         command: the command that repeats the run, for its record; None derives it from the config.
         prune: a function that is called after each epoch with the number of epochs done and the value of the metric
             that `trainer.select` names; it returns the reason why the run should end there, or an empty text. A sweep
@@ -93,7 +93,7 @@ def _run(
     more_listeners: "Sequence[Listener]",
     signals: Signals,
 ) -> RunResult:
-    """The run from top to bottom; the result is recorded whether the run finishes, fails or is killed."""
+    """Do a run from top to bottom; its result is recorded whether the run finishes, fails or is killed."""
     from exprun.console import Console
     from exprun.run_end import Predictions, RunEnd
 
@@ -217,7 +217,7 @@ def _run(
 
 
 def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tuple[Config, list[str]]:
-    """The config in its typed form, however it was given, and the overrides if it was given by overrides."""
+    """The typed config, and the overrides if the config was given as a list of overrides."""
     if isinstance(config, Config):
         return config, []
     from exprun.config.compose import Composer, typed

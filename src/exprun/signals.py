@@ -43,7 +43,7 @@ class Signals:
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
-            numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]  # Windows has some of them
+            numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]  # Windows has only some
             if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # under `nohup` the run continues without a terminal
                 del numbers[-1]
             self._handlers = {number: signal.signal(number, self._handle) for number in numbers}

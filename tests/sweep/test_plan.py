@@ -117,7 +117,7 @@ def test_a_search_has_no_plan(composer, monkeypatch):
         ),
         (
             "sweep.combinations=[{seed:1}]",
-            "seed is a key in sweep.combinations, but it must be an override of its own: leave it out there.",
+            "seed is a key in sweep.combinations, but it must be a separate override: leave it out there.",
         ),
         ("sweep.combinations=[{norm:[none]}]", "sweep.combinations[0].norm is"),
         ("sweep=one_factor sweep.combinations=[{norm:none}]", "sweep=one_factor makes its own combinations"),

@@ -134,7 +134,7 @@ def _serve(command: list[str], log: Path) -> int:
     env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
     guard = [sys.executable, "-m", "exprun.guard", *command]
     with open(log, "w") as file, Signals():
-        # The server gets a session of its own, so that a signal from the terminal reaches only this process.
+        # The server runs in a new session, so that a signal from the terminal reaches only this process.
         server = subprocess.Popen(
             guard, stdin=subprocess.PIPE, stdout=file, stderr=file, env=env, start_new_session=True
         )

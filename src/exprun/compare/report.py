@@ -125,7 +125,7 @@ def _interval(mean: Interval) -> dict[str, float]:
 
 
 def write_page(analysis: Analysis, path: Path, command: str) -> None:
-    """Write the HTML report: one file that needs nothing from the network.
+    """Write the HTML report: one file that loads nothing from other servers.
 
     Args:
         analysis: the comparison to report.

@@ -17,7 +17,7 @@ def select(names: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
 
     Args:
         names: the paths of folders of runs or sweeps; `last` is the last sweep.
-        where: conditions `key=value`, all of which must hold; a group's key stands for its option.
+        where: conditions `key=value` or `group=option`, all of which must hold.
 
     Raises:
         ConfigError: a folder does not exist or does not hold a run, or fewer than two runs are left.

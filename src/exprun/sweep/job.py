@@ -101,7 +101,7 @@ def _labelled(config: "Config", sweep: Sweep, number: int, overrides: list[str])
 
 
 def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: str) -> Score:
-    """Run one run of a sweep, as often as it may be tried.
+    """Do one run of a sweep, with retries if it fails; returns its score.
 
     Args:
         config: the config of the run.
@@ -135,7 +135,7 @@ def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: 
 
 
 def _tried(config: "Config", sweep: Sweep, command: str, label: str, folder: RunFolder) -> Score:
-    """Keep a run, leave it to another process, or try it as often as `sweep.retries` allows."""
+    """Keep a run, leave it to another process, or train it, with up to `sweep.retries` retries; returns its score."""
     shown = config.progress != "quiet"
     try:
         # `tuned` and a search choose runs by the results of other runs, so another config is not a mistake there.

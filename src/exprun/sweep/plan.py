@@ -138,7 +138,7 @@ def _combinations(composer: Composer, first: Config, given: dict[str, list[str]]
         job = [f"{key}={_word(value)}" for key, value in mapping.items()]
         composer.check_overrides(job)
         if twice := next((key for key in mapping if key in given or key in (SEED, "run_dir")), ""):
-            rule = "it must be an override of its own" if twice in (SEED, "run_dir") else "it is an override too"
+            rule = "it must be a separate override" if twice in (SEED, "run_dir") else "it is an override too"
             raise ConfigError(f"{twice} is a key in sweep.combinations, but {rule}: leave it out there.")
         jobs.append(job)
     if not jobs:

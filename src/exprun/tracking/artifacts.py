@@ -146,7 +146,7 @@ def write_misclassified(folder: Path, classes: list[str], split: Split, predicti
     rows = -(-len(wrong) // columns)
     figure = Figure(figsize=(1.7 * columns, 1.9 * rows), dpi=DPI)
     axis = figure.add_axes((0, 0, 1, 1), frame_on=False, xticks=[], yticks=[])
-    for position, index in enumerate(wrong):  # all images share one set of axes: one set per image takes a second
+    for position, index in enumerate(wrong):  # all images share one set of axes, as many sets take a second to draw
         image = split.images[split.rows[index]]
         height, width = (length / max(image.shape[:2]) for length in image.shape[:2])
         left, top = 1.1 * (position % columns) + (1 - width) / 2, 1.3 * (position // columns)

@@ -1,4 +1,7 @@
-"""Where MLflow keeps runs. This module imports nothing heavy, so commands can answer without MLflow."""
+"""The store in which MLflow keeps runs: its URI, its artifacts, and the repair of a store that was moved.
+
+This module imports nothing heavy, so that commands can use it without MLflow.
+"""
 
 import contextlib
 import os
