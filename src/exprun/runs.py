@@ -53,8 +53,8 @@ def show(run: Run) -> None:
     for key, value in run.environment.items():
         if value and key != "run_dir":
             out.print(safe(f"  {key:20} {value}"), soft_wrap=True)
-    for name, value in run.metrics.items():
-        out.print(safe(f"  {name:20} {value:.5g}"))
+    for name, metric in run.metrics.items():
+        out.print(safe(f"  {name:20} {metric:.5g}"))
     for finding in run.findings:
         out.print(safe(str(finding.get("text", ""))))
     for key, value in run.config.items():

@@ -32,7 +32,7 @@ def run(words: list[str]) -> int:
 
     config = Composer(args.config_dir).config(with_last_run(args.overrides))
     if config.doctor.name == "none":
-        raise ConfigError("check prints the doctor's findings, but doctor=none switches the doctor off: leave it out.")
+        raise ConfigError("check prints the findings of the doctor: leave out doctor=none.")
     preflight(config)
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
 

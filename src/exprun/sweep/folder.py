@@ -138,7 +138,7 @@ def _words(folder: Path) -> tuple[list[str], str] | None:
         return None
 
 
-def others_at_it(folder: Path) -> bool:
+def another_process_trains(folder: Path) -> bool:
     """Whether another process is training a run of the sweep.
 
     Args:

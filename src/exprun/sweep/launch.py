@@ -21,9 +21,9 @@ from exprun.sweep.folder import (
     NAMES,
     STOPPED,
     Sweep,
+    another_process_trains,
     check_run,
     note,
-    others_at_it,
     sweep_folder,
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
@@ -85,7 +85,8 @@ def sweep(
         status = "FAILED"
         raise
     finally:
-        if parent is not None and not others_at_it(folder):  # the last of several processes closes the parent run
+        # If several processes share the sweep, the last one closes the parent run.
+        if parent is not None and not another_process_trains(folder):
             parent.close(status, {"exprun.runs": summary} if summary else {}, [])
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
