@@ -152,7 +152,7 @@ def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, metric: str = 
 
     Args:
         runs: the runs, at least two.
-        by: the keys of the factors, where a group (`norm`) is the key of its option; None for all settings that vary.
+        by: the factors, each the key of a setting or a group whose options are compared; None for all that vary.
         metric: the final metric that is compared, by its name in MLflow.
 
     Raises:
