@@ -318,7 +318,7 @@ def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     code, text = swept(capsys, *words)
     assert code == 0
     assert "tuned: " in text
-    assert "optim=rmsprop: learning rate 0.0003, the highest of those tried" in text
+    assert "optim=rmsprop: learning rate 0.0003, the highest that was tested" in text
     assert "sweep: 8 runs: 8 trained." in text
     assert cli.main(["compare", "last", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -385,7 +385,7 @@ def test_a_rate_that_diverges_is_an_answer_and_no_failure(tmp_path, capsys):
 def test_only_a_multirun_takes_what_says_which_runs_there_are(capsys):
     for word in ("sweep=tuned", "sweep=one_factor", "sweep.combinations=[{norm: none}]", "sweep.prune=asha"):
         assert cli.main([word]) == 2
-        assert "there is one" in capsys.readouterr().err
+        assert "this is a single run: add -m to start a sweep" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -395,7 +395,7 @@ def test_tuning_runs_alone_are_no_comparison(tmp_path, capsys):
     for number in (2, 3):
         (folder / str(number) / "config.yaml").unlink()
     assert cli.main(["compare", str(folder)]) == 2
-    assert "only the runs that choose the learning rates" in capsys.readouterr().err
+    assert "the first part of sweep=tuned, which chooses the learning rates" in capsys.readouterr().err
 
 
 @pytest.mark.slow
