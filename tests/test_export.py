@@ -156,7 +156,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        ("export nothing", 2, "There is no run nothing; python -m exprun runs lists all runs."),
+        ("export nothing", 2, "There is no run named nothing; python -m exprun runs lists all runs."),
         ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
         ("predict digits nothing.png", 2, "There is no image nothing.png."),
         ("predict digits empty", 2, "There is no image in empty."),

@@ -138,7 +138,7 @@ def find_run(name: str) -> Run:
         problem = (
             f"The names of {len(matches)} runs end in {name}: give more of the folder's name"
             if matches
-            else f"There is no run {name}"
+            else f"There is no run named {name}"
         )
         raise ConfigError(f"{problem}; python -m exprun runs lists all runs.")
     return matches[0]

@@ -17,7 +17,7 @@ def parser() -> Parser:
         "Writes one HTML file.",
     )
     found.add_argument(
-        "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: last, the last sweep)"
+        "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: the last sweep)"
     )
     found.add_argument(
         "--by", metavar="KEY,KEY", help="factors to compare (default: all settings that vary, except the seed)"

@@ -17,7 +17,7 @@ def parser() -> Parser:
         usage="%(prog)s [--where KEY=VALUE] [--most N] | show RUN | diff RUN RUN | repeat RUN [KEY=VALUE …] | "
         "delete RUN … --yes",
         description="List the runs of this project; show, diff, repeat or delete them. `diff` prints the settings in "
-        "which two runs differ, `repeat` trains a run again from its own config, `delete` removes runs with their "
+        "which two runs differ, `repeat` trains a run again from its own config, `delete` deletes runs with their "
         "files.",
     )
     found.add_argument("action", nargs="?", default="list", choices=["list", "show", "diff", "repeat", "delete"])
