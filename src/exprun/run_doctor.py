@@ -15,7 +15,7 @@ from exprun.data import Dataset, Split
 from exprun.doctor.chance import chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, findings_of
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.leaks import Prints, digests, prints_of
 from exprun.doctor.objective import objective_of
@@ -200,6 +200,6 @@ def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]
     subject = subject_of(honest, assembly, per_epoch, steps)
     found = examine(subject, config.doctor)
     if all(finding.severity == "note" for finding in found):
-        found += said([lambda: check_overfit(subject, config.doctor)])
+        found += findings_of([lambda: check_overfit(subject, config.doctor)])
     diagnosis.add(replace(finding, overrides=overrides_for(finding, honest)) for finding in found)
     return diagnosis.findings

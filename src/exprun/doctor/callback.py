@@ -22,7 +22,7 @@ from exprun.doctor import data, graph, task
 from exprun.doctor.chance import chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject, examine, examine_data, examine_several, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_several, findings_of
 from exprun.doctor.finding import Diagnosis, Finding
 from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
@@ -229,7 +229,7 @@ class Doctor(keras.callbacks.Callback):
         if not self._seen["train"].count:
             self._tell(self._without_images())
         elif not self._has_one_output():
-            self._tell(said([lambda: graph.check_graph(self.model, set(), self.limits)]))
+            self._tell(findings_of([lambda: graph.check_graph(self.model, set(), self.limits)]))
         else:
             with self._first_weights():
                 self._start()
@@ -246,7 +246,7 @@ class Doctor(keras.callbacks.Callback):
         """What a first batch of several inputs shows, or the network alone where inputs are of another kind."""
         batch = self._taps["train"].read_several()
         if batch is None:
-            return said([lambda: graph.check_graph(self.model, set(), self.limits)])
+            return findings_of([lambda: graph.check_graph(self.model, set(), self.limits)])
         inputs, labels = batch
         subject = Subject(
             self.model,
