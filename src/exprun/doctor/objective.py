@@ -57,10 +57,10 @@ def objective_of(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
     """
     labels = tf.range(classes)
     right = tf.eye(classes)
-    guess, sure, certain = (
+    equal, sure, certain = (
         float(tf.reduce_mean(losses(outputs, labels))) for outputs in (right * 0.0, right * 30.0, right)
     )
-    of_logits = abs(guess - np.log(classes)) < 1e-3 and sure < 1e-3
+    of_logits = abs(equal - np.log(classes)) < 1e-3 and sure < 1e-3
     of_probabilities = certain < 1e-3 and not of_logits
     kind: Kind = "softmax" if of_logits or of_probabilities else "error"
     name = "This loss" if kind == "error" else "cross-entropy"
@@ -134,7 +134,7 @@ def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:
     classes = len(labels)
     right = tf.eye(classes)
     try:
-        guess, sure, moved = (float(tf.reduce_mean(losses(o, labels))) for o in (right * 0, right * 9, right * 9 + 5))
+        equal, sure, moved = (float(tf.reduce_mean(losses(o, labels))) for o in (right * 0, right * 9, right * 9 + 5))
     except Exception:  # a custom loss may expect other labels
         return False
-    return abs(guess - np.log(classes)) < 1e-2 and sure < guess and abs(moved - sure) < 1e-3
+    return abs(equal - np.log(classes)) < 1e-2 and sure < equal and abs(moved - sure) < 1e-3

@@ -82,7 +82,7 @@ def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
     return f"learning_rate={rate:.1g}, then {direction} values, by factors of 10, as long as they help."
 
 
-def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) -> Iterator[Finding]:
+def check_low(pace: Pace, limits: Doctor, step: int, loss: float, chance_loss: float) -> Iterator[Finding]:
     """A learning rate at the low end of its usual range, in a run that stays at chance level."""
     usual = (limits.rates or {}).get(pace.optimizer)
     rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
@@ -95,7 +95,7 @@ def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) 
             "warning",
             "optimiser",
             f"The learning rate is at most {top:.2g}, and after {step} steps the loss is {loss:.3f}; chance level is "
-            f"{guess:.3f}. Learning rates this low are meant for weights that are already trained.",
+            f"{chance_loss:.3f}. Learning rates this low are meant for weights that are already trained.",
             step,
             {"rate": top, "usual": middle},
             keras=_rate_to_try(pace.optimizer, usual, "higher"),

@@ -358,7 +358,7 @@ def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterato
 
 
 def check_dead(
-    found: Pass, loss: float | None, guess: float | None, step: int | None, limits: Doctor
+    found: Pass, loss: float | None, chance_loss: float | None, step: int | None, limits: Doctor
 ) -> Iterator[Finding]:
     """Units that are zero for every image, in a network that has not learned.
 
@@ -367,12 +367,12 @@ def check_dead(
     Args:
         found: a pass through the model.
         loss: the mean loss of that pass; None if unknown.
-        guess: the loss of chance level; None if unknown.
+        chance_loss: the loss of chance level; None if unknown.
         step: the step of the optimiser; None before training.
         limits: the thresholds.
     """
     assert limits.dead is not None
-    if loss is not None and guess is not None and loss < 0.7 * guess:
+    if loss is not None and chance_loss is not None and loss < 0.7 * chance_loss:
         return
     worst, share = None, 0.0
     for call in found.calls:

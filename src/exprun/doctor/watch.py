@@ -48,17 +48,17 @@ class Watch:
 
     Args:
         subject: the network and the data of the run.
-        guess: the chance level of the training labels; None if the labels are not classes, or too few are known yet.
+        chance: the chance level of the training labels; None if the labels are not classes, or too few are known yet.
         steps: the number of steps of the whole run; None if unknown.
         limits: the thresholds.
     """
 
-    def __init__(self, subject: Subject, guess: ChanceLevel | None, steps: int | None, limits: Doctor) -> None:
+    def __init__(self, subject: Subject, chance: ChanceLevel | None, steps: int | None, limits: Doctor) -> None:
         self.model, self.objective = subject.model, subject.objective
         self.inputs, self.labels = subject.train.inputs[: limits.images], subject.labels[: limits.images]
         self.pace, self.classes = subject.pace, subject.classes
         self.batch = self.pace.batch if self.pace is not None else 1
-        self.guess, self.limits, self.weighted = guess, limits, subject.weighted
+        self.chance, self.limits, self.weighted = chance, limits, subject.weighted
         assert limits.chance_steps is not None
         assert limits.every is not None
         # In a short run, fewer steps are averaged.
@@ -105,8 +105,8 @@ class Watch:
         if val is None or val.counts is None:
             return
         self._val_images = int(val.counts.sum())
-        if self.guess is not None and self._val_images and LEAKED not in by_cause:
-            chance = max(self.guess.accuracy, float(val.counts.max() / self._val_images))
+        if self.chance is not None and self._val_images and LEAKED not in by_cause:
+            chance = max(self.chance.accuracy, float(val.counts.max() / self._val_images))
             self._above_luck = chance + LUCK * np.sqrt(chance * (1 - chance) / self._val_images)
 
     def steps(self, step: int, losses: np.ndarray, accuracies: np.ndarray) -> list[Finding]:
@@ -180,8 +180,8 @@ class Watch:
         return float(np.std(losses)) / float(np.sqrt(count)) if losses else 0.0
 
     def _after_epoch(self) -> Iterator[Finding]:
-        comparable = self.guess is not None and not self.weighted and not self.model.losses
-        chance = self.guess if comparable else None
+        comparable = self.chance is not None and not self.weighted and not self.model.losses
+        chance = self.chance if comparable else None
         yield from check_oscillation(self._epochs, chance, self.limits)
         yield from check_fallen(self._epochs, self._whole)
         if chance is not None:
@@ -194,17 +194,17 @@ class Watch:
 
     def _at_chance(self) -> bool:
         """Whether the recent steps together are no more accurate than chance level (three standard deviations)."""
-        if self.guess is None or len(self._recent) < (self._recent.maxlen or 1):
+        if self.chance is None or len(self._recent) < (self._recent.maxlen or 1):
             return False
         assert self.limits.chance_margin is not None
-        share, count = self.guess.accuracy, len(self._recent) * self.batch
+        share, count = self.chance.accuracy, len(self._recent) * self.batch
         if self.weighted and (
-            share > MAX_IMBALANCE * np.exp(-self.guess.loss) or np.exp(self.guess.loss) < MIN_EFFECTIVE_CLASSES
+            share > MAX_IMBALANCE * np.exp(-self.chance.loss) or np.exp(self.chance.loss) < MIN_EFFECTIVE_CLASSES
         ):
             return False  # with class weights for rare classes, loss and accuracy cannot be compared with chance level
         accuracy = self._mean()[1]
         latest = float(np.mean([loss for loss, _ in list(self._recent)[-max(5, len(self._recent) // 4) :]]))
-        if not self.weighted and latest < (1 - self.limits.chance_margin) * self.guess.loss:
+        if not self.weighted and latest < (1 - self.limits.chance_margin) * self.chance.loss:
             return False
         return np.isnan(accuracy) or accuracy <= share + 3 * float(np.sqrt(share * (1 - share) / count))
 
@@ -238,9 +238,9 @@ class Watch:
         if len(self._recent) < (self._recent.maxlen or 1):
             return
         mean, accuracy = self._mean()
-        if self.guess is not None and self._at_chance():
+        if self.chance is not None and self._at_chance():
             yield from self._confirmed(step)
-            if mean > 2 * self.guess.loss and mean > 1.2 * (self._first_loss or mean):
+            if mean > 2 * self.chance.loss and mean > 1.2 * (self._first_loss or mean):
                 yield self._high_learning_rate(step, mean)
                 return
             clause = "" if np.isnan(accuracy) else f" and the accuracy is {accuracy:.1%}"
@@ -249,13 +249,13 @@ class Watch:
                 "error" if self._whole is not None and step >= self._whole / 2 else "warning",
                 "training",
                 f"Over the last {len(self._recent)} steps, the loss is {mean:.3f}{clause}; chance level is a loss of "
-                f"{self.guess.loss:.3f} and an accuracy of about {self.guess.accuracy:.1%}.",
+                f"{self.chance.loss:.3f} and an accuracy of about {self.chance.accuracy:.1%}.",
                 step,
-                {"loss": mean, "guessing": self.guess.loss},
+                {"loss": mean, "guessing": self.chance.loss},
             )
             yield from graph.check_dropout_depth(self.model, step)
             if self.pace is not None:
-                yield from check_low(self.pace, self.limits, step, mean, self.guess.loss)
+                yield from check_low(self.pace, self.limits, step, mean, self.chance.loss)
         elif mean > 10 * max(self._first_loss or mean, self._lowest) and mean > 10 * self._lowest:
             yield self._high_learning_rate(step, mean)
 
@@ -287,14 +287,14 @@ class Watch:
             return
         found = self._pass()
         loss = None if found.losses is None else float(found.losses.mean())
-        guess = None if self.guess is None else self.guess.loss
+        chance_loss = None if self.chance is None else self.chance.loss
         if self._first_probe is None:
             self._first_probe = loss
         # Without classes there is no chance level, and the loss is compared with that of the first probe.
-        enough = 0.9 * guess if guess is not None else 0.5 * (self._first_probe or 0.0)
+        enough = 0.9 * chance_loss if chance_loss is not None else 0.5 * (self._first_probe or 0.0)
         learned = loss is not None and loss < enough
-        classes = None if self.guess is None else self.guess.classes
-        dead = list(signal.check_dead(found, loss, guess, step, self.limits))
+        classes = None if self.chance is None else self.chance.classes
+        dead = list(signal.check_dead(found, loss, chance_loss, step, self.limits))
         same = [] if learned else list(signal.check_dependence(found, step, self.limits))
         vanished = [] if learned or loss is None else list(signal.check_vanishing(self.model, found, step, self.limits))
         for cause, present in (
@@ -368,7 +368,7 @@ class Watch:
                 step,
                 {"moved": typical},
             )
-        far = typical * steps > self.limits.large_update and steps >= MIN_STEPS and self.guess is not None
+        far = typical * steps > self.limits.large_update and steps >= MIN_STEPS and self.chance is not None
         if self._streak("far", far and not learned and not (dead or vanished)):
             yield Finding(
                 "learning-rate-high",
@@ -438,13 +438,13 @@ class Watch:
         # If the training images are about as bad in evaluation, the cause is not that the validation images differ.
         unlike = worse and loss > 2 * (self._loss(training=False) or 0.0)
         if self._streak("worse", unlike):
-            assert self.guess is not None
+            assert self.chance is not None
             yield Finding(
                 "no-generalization",
                 "warning",
                 "validation",
                 f"The loss is {trained:.3f} in training and {loss:,.3f} in validation"
-                f"{_percent(trained_accuracy, accuracy)}; chance level is a loss of {self.guess.loss:.3f}.",
+                f"{_percent(trained_accuracy, accuracy)}; chance level is a loss of {self.chance.loss:.3f}.",
                 step,
                 {"train_loss": trained, "val_loss": loss},
             )
@@ -476,10 +476,10 @@ class Watch:
     def _refuted(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
         """Withdrawals of findings that validation refutes: it is more accurate than luck explains, with a low loss."""
         # If most labels are wrong, the few right ones can give a good accuracy, but not a low loss.
-        if self.guess is not None and accuracy > self._above_luck and loss < REFUTING_LOSS * self.guess.loss:
+        if self.chance is not None and accuracy > self._above_luck and loss < REFUTING_LOSS * self.chance.loss:
             evidence = (
                 f"The network predicts {accuracy:.1%} of the validation images correctly, with a loss of {loss:.3f}; "
-                f"chance level is a loss of {self.guess.loss:.3f}."
+                f"chance level is a loss of {self.chance.loss:.3f}."
             )
             self._suspicion = None
             for cause in REFUTED:
@@ -487,18 +487,18 @@ class Watch:
 
     def _at_chance_in_validation(self, accuracy: float) -> bool:
         """Whether validation is no more accurate than chance level, with a margin for the luck of few images."""
-        return self.guess is not None and accuracy <= 1.25 * self.guess.accuracy + 0.02
+        return self.chance is not None and accuracy <= 1.25 * self.chance.accuracy + 0.02
 
     def _has_learned(self, trained: float) -> bool:
         """Whether the training loss is clearly below chance level."""
-        return self.guess is not None and trained < 0.8 * self.guess.loss
+        return self.chance is not None and trained < 0.8 * self.chance.loss
 
     def _worse_than_chance(self, loss: float, accuracy: float, trained: float, trained_accuracy: float) -> bool:
         """Whether training has learned, but the validation loss is clearly above chance level."""
-        if self.guess is None or not np.isfinite(loss):
+        if self.chance is None or not np.isfinite(loss):
             return False
-        learned = self._has_learned(trained) and not trained_accuracy < 1.5 * self.guess.accuracy
-        return learned and loss > 1.5 * self.guess.loss and not accuracy > 0.8 * trained_accuracy
+        learned = self._has_learned(trained) and not trained_accuracy < 1.5 * self.chance.accuracy
+        return learned and loss > 1.5 * self.chance.loss and not accuracy > 0.8 * trained_accuracy
 
     def _has_batch_norm(self) -> bool:
         return any(isinstance(x, keras.layers.BatchNormalization) for x in graph.leaves(self.model))
@@ -510,7 +510,7 @@ class Watch:
             trained: the training loss, which mostly shows without a second pass that no moving average lags.
         """
         evaluated = self._loss(training=False) if self._has_batch_norm() else None
-        if self.guess is None or evaluated is None or evaluated <= max(self.guess.loss, trained):
+        if self.chance is None or evaluated is None or evaluated <= max(self.chance.loss, trained):
             return None
         same = self._loss(training=True)
         return (same, evaluated) if same is not None and evaluated > 2 * same else None
