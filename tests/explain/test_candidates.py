@@ -83,7 +83,7 @@ def test_changes_that_change_nothing_or_do_not_compose_are_left_out(composer):
     assert found[0].config.fault.name == "wrong_loss"
     assert found[0].groups == {"norm"}
     assert [r.label for r in refused] == ["norm=none", "trainer.epochs=50", "optim.momentum=0.5"]
-    assert refused[0].reason == refused[1].reason == "It changes nothing in a short run."
+    assert refused[0].reason == refused[1].reason == "It has no effect in a short run."
     assert refused[2].reason.startswith("optim=adam does not use optim.momentum")
 
 

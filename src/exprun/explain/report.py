@@ -1,4 +1,4 @@
-"""The report of a comparison: lines while it runs; a table and a sentence at the end, on the terminal and in files."""
+"""The report of a comparison: lines while it runs; at the end a table and a verdict, on the terminal and in files."""
 
 import math
 import os
@@ -28,11 +28,11 @@ HEADINGS = ("change", "steps\n× seeds", "accuracy\n%", "gain\npoints", "loss")
 
 
 class Report:
-    """Shows a comparison, and writes `report.json`, `report.md` and `explain.png` into its folder.
+    """Prints a comparison, and writes `report.json`, `report.md` and `explain.png` into its folder.
 
     Args:
         study: the comparison.
-        quiet: whether to show only the verdict.
+        quiet: whether to print only the verdict.
     """
 
     def __init__(self, study: Study, quiet: bool) -> None:
@@ -40,12 +40,12 @@ class Report:
         self.out = Console(highlight=False)
 
     def say(self, text: str) -> None:
-        """Print a line, without wrapping it; nothing if `quiet`."""
+        """Print a line without wrapping it, unless the report is quiet."""
         if not self.quiet:
             self.out.print(escape(text), soft_wrap=True)
 
     def beginning(self) -> None:
-        """Print what was found before training, and which changes are tried."""
+        """Print the findings before training, and the changes that are compared."""
         study = self.study
         if self.quiet:
             return
@@ -53,17 +53,17 @@ class Report:
             self.out.print(escape(str(finding)))
         if not study.findings:
             self.out.print("Nothing was found before training.")
-        self.out.print(escape(f"Compared with it: {'; '.join(change.label for change in study.changes) or 'nothing'}."))
+        self.out.print(escape(f"Changes to compare: {'; '.join(change.label for change in study.changes) or 'none'}."))
         for refused in study.refused:
-            self.out.print(escape(f"Not tried: {refused.label}: {refused.reason}"))
+            self.out.print(escape(f"Not compared: {refused.label}: {refused.reason}"))
 
     def end(self, trials: Sequence[Trial], verdict: Verdict, command: str | None) -> list[Path]:
-        """Show and write the result; returns the files.
+        """Print and write the result; returns the files.
 
         Args:
             trials: all short runs.
-            verdict: the verdict on them.
-            command: the command of a run with the change that helps; None without one.
+            verdict: the verdict on the runs.
+            command: the command of a run with the change that helps; None without such a change.
         """
         found = summaries(trials, self.study.chance.accuracy)
         study = self.study
@@ -87,7 +87,11 @@ class Report:
         return files
 
     def tracked(self, problem: str | None) -> None:
-        """Print where the comparison is in MLflow, or the `problem` that kept it from being recorded there."""
+        """Print where the comparison is in MLflow, or why it is not there.
+
+        Args:
+            problem: the problem that kept MLflow from recording the comparison; None if there was none.
+        """
         tracking = self.study.ends[0].config.tracking
         if problem is not None:
             self.out.print(escape(f"MLflow did not receive the comparison ({problem}); the report is complete."))
@@ -120,15 +124,15 @@ class Report:
         (folder / "report.md").write_text(self._page(found, verdict, command), encoding="utf-8")
         try:
             _draw(folder / "explain.png", trials, found, self.study.chance.accuracy)
-        except Exception as error:  # a comparison without its figure is still complete
-            self.say(f"The figure could not be written: {one_line(error)[:160]}")
+        except Exception as error:  # a comparison without its plot is still complete
+            self.say(f"The plot could not be written: {one_line(error)[:160]}")
         return [path for name in ("report.json", "report.md", "explain.png") if (path := folder / name).exists()]
 
     def _facts(
         self, trials: Sequence[Trial], found: Sequence[Summary], verdict: Verdict, command: str | None
     ) -> dict[str, Any]:
         study = self.study
-        tried = [*study.ends, *study.changes]
+        candidates = [*study.ends, *study.changes]
         return {
             "command": without_password(study.command),
             "verdict": verdict.sentence,
@@ -139,7 +143,7 @@ class Report:
             "steps_of_the_whole_run": study.whole,
             "notes": study.notes,
             "findings": [asdict(finding) for finding in study.findings],
-            "candidates": [{"label": c.label, "overrides": c.words, "groups": sorted(c.groups)} for c in tried],
+            "candidates": [{"label": c.label, "overrides": c.words, "groups": sorted(c.groups)} for c in candidates],
             "not_tried": [asdict(refused) for refused in study.refused],
             "rows": [asdict(row) for row in found],
             "runs": [asdict(trial) for trial in trials],
@@ -157,18 +161,19 @@ class Report:
         lines += [f"| {' | '.join(headings)} |".replace("\n", " "), f"|{'---|' * len(headings)}"]
         lines += [f"| {' | '.join(self._cells(row))} |" for row in found]
         lines += ["", *(f"- {text}" for text in [*_failures(found), *study.notes])]
-        lines += [f"- Not tried: {refused.label}: {refused.reason}" for refused in study.refused]
+        lines += [f"- Not compared: {refused.label}: {refused.reason}" for refused in study.refused]
         lines += ["", "![curves](explain.png)", "", "## How", "", *_how(study), ""]
         return "\n".join(lines)
 
 
 def _how(study: Study) -> list[str]:
     return [
-        "All runs have the same images and splits, and runs of as many steps the same seeds. They train on all images "
-        f"that the config trains on and are validated on {study.chance.images:,} (at most {EVALUATED:,}); the test "
-        f"set is not used. The whole run of the config as it is takes {study.whole:,} steps. Schedules that follow the "
-        "share of the run that is done, and warm-ups, are scaled to the steps taken; other schedules stay. The moving "
-        "averages of batch norm follow faster where their momentum is 0.9 or lower, which changes evaluation alone.",
+        "All runs have the same images and splits, and runs with the same number of steps have the same seeds. They "
+        f"train on all training images of the config and are validated on {study.chance.images:,} images (at most "
+        f"{EVALUATED:,}); the test set is not used. A whole run of the config as it is has {study.whole:,} steps. "
+        "Schedules that depend on the fraction of the run, and warm-ups, are scaled to the steps of a short run; other "
+        "schedules are not changed. If the momentum of batch norm is 0.9 or lower, it is lowered further so that the "
+        "moving averages settle in a short run, which affects only evaluation.",
         "",
         "± is half of the 95 % confidence interval over the seeds (Student's t); gains are paired by seed. Changes "
         "with fewer steps and one seed were pruned early (successive halving, arXiv:1502.07943). A run that failed "
@@ -195,7 +200,7 @@ def _failures(found: Sequence[Summary]) -> list[str]:
 
 
 def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Summary], chance: float) -> None:
-    """Accuracy with its interval for each config, and the training loss of the first seed's longest runs."""
+    """Draw the accuracy of each config with its interval, and the training loss of one of its longest runs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 2.2 + 0.35 * max(len(found), 4)), layout="constrained")
