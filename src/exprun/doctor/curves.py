@@ -42,7 +42,7 @@ class Epoch:
 
 
 def check_oscillation(epochs: Sequence[Epoch], chance: ChanceLevel | None, limits: Doctor) -> Iterator[Finding]:
-    """A training loss that swings from epoch to epoch by more than the noise of its batches, without improving.
+    """Find a training loss that swings from epoch to epoch by more than the noise of its batches, without improving.
 
     Zhang et al. 2021, AutoTrainer, section 3, look for such swings in the accuracy.
     """
@@ -70,7 +70,7 @@ def check_oscillation(epochs: Sequence[Epoch], chance: ChanceLevel | None, limit
 
 
 def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding]:
-    """A learning rate that fell to nearly nothing in the first half of the run, while the loss still fell."""
+    """Find a learning rate that fell to nearly nothing in the first half of the run, while the loss still fell."""
     last = epochs[-1]
     if steps is None or len(epochs) < 3 or last.step > steps / 2 or not np.isfinite([e.rate for e in epochs]).all():
         return
@@ -96,7 +96,7 @@ def check_fallen(epochs: Sequence[Epoch], steps: int | None) -> Iterator[Finding
 
 
 def check_plateau(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | None, limits: Doctor) -> Iterator[Finding]:
-    """A training loss that is better than chance level and no longer falls, with the schedule's part in it."""
+    """Find a training loss better than chance level that no longer falls, and whether the schedule explains it."""
     assert limits.plateau is not None
     if len(epochs) < 2 * FLAT_EPOCHS:
         return
@@ -133,7 +133,7 @@ def check_plateau(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | Non
 
 
 def check_slow(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | None, limits: Doctor) -> Iterator[Finding]:
-    """A loss that is still high after half of the run, and that will be high at its end at the present pace."""
+    """Find a loss that is still high after half of the run, and that will be high at its end at the present pace."""
     assert limits.slow is not None
     assert limits.chance_margin is not None
     if steps is None or len(epochs) < 4:

@@ -54,7 +54,7 @@ class Images:
 
 
 def check_inputs(images: Images, split: str) -> Iterator[Finding]:
-    """Values that are not finite, and images that are all the same."""
+    """Find values that are not finite, and images that are all the same."""
     x = images.inputs
     bad = ~np.isfinite(x.reshape(len(x), -1))
     if bad.any():
@@ -101,7 +101,7 @@ def check_classes(
     weights: np.ndarray | None = None,
     names: Sequence[str] = (),
 ) -> Iterator[Finding]:
-    """Labels of a single class, and strong imbalance without class weights that compensate for it.
+    """Find labels of a single class, and strong imbalance without class weights that compensate for it.
 
     Args:
         counts: how often each class occurs, (classes,).
@@ -145,7 +145,7 @@ def check_classes(
 
 
 def check_scaling(train: np.ndarray, val: np.ndarray, same_images: bool, limits: Doctor) -> Iterator[Finding]:
-    """Inputs that are scaled differently in evaluation and in training.
+    """Find inputs that are scaled differently in evaluation and in training.
 
     Args:
         train: inputs as in training, float32, (images, …, channels).
@@ -188,7 +188,7 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_split(train: Images, val: Images, names: Sequence[str] = ()) -> Iterator[Finding]:
-    """Validation images of classes that the training split hardly has.
+    """Find validation images of classes that the training split hardly has.
 
     Args:
         train: the training images.
@@ -216,7 +216,7 @@ def check_split(train: Images, val: Images, names: Sequence[str] = ()) -> Iterat
 
 
 def check_target_range(train: Images, val: Images) -> Iterator[Finding]:
-    """Validation targets that begin where the range of the training targets ends."""
+    """Find validation targets that begin where the range of the training targets ends."""
     trained, other = train.amounts, val.amounts
     if trained is None or other is None or trained.shape[1:] != other.shape[1:]:
         return
@@ -244,7 +244,7 @@ def check_target_range(train: Images, val: Images) -> Iterator[Finding]:
 
 
 def check_refitted(train: Images, val: Images) -> Iterator[Finding]:
-    """Columns of a table with exactly the same range in both splits, or exactly mean 0 and standard deviation 1."""
+    """Find columns of a table with exactly the same range in both splits, or exactly mean 0 and deviation 1."""
     trained, other = train.inputs, val.inputs
     if trained.ndim != 2 or other.ndim != 2 or min(len(trained), len(other)) < MIN_VAL_IMAGES:
         return
@@ -282,7 +282,7 @@ def check_refitted(train: Images, val: Images) -> Iterator[Finding]:
 
 
 def check_order(batches: Iterable[np.ndarray | None]) -> Iterator[Finding]:
-    """Batches that mostly contain one class each.
+    """Find batches that mostly contain one class each.
 
     Args:
         batches: the class numbers of each batch, (batch,); None if the labels are not classes.
@@ -305,7 +305,7 @@ def check_order(batches: Iterable[np.ndarray | None]) -> Iterator[Finding]:
 
 
 def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
-    """Labels that simple classifiers cannot predict from their images, and that may belong to other images.
+    """Find labels that simple classifiers cannot predict from their images, and that may belong to other images.
 
     If no classifier is better than chance level on images held out of its fit, that is a suspicion (a note), because a
     network may learn what they cannot. It is proof (an error) if three things hold: classifiers fitted on validation

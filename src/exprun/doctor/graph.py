@@ -79,7 +79,7 @@ def named(found: list[Any]) -> str:
 
 
 def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
-    """All checks that need only the model.
+    """The findings of all checks that need only the model.
 
     Args:
         model: a Keras model, built.
@@ -97,7 +97,7 @@ def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findin
 
 
 def check_bypassed(model: Any) -> Iterator[Finding]:
-    """Layers that were called but whose output does not reach the output of the model.
+    """Find layers that were called but whose output does not reach the output of the model.
 
     Keras leaves such layers out of `model.layers`, but the layers that they were called on keep nodes that lead to
     them. A model that was saved and loaded has lost these nodes, which is reported as a note.
@@ -158,7 +158,7 @@ def _dangling(model: Any) -> list[Any]:
 
 
 def check_linear(model: Any) -> Iterator[Finding]:
-    """Layers of weights without an activation between them."""
+    """Find layers of weights without an activation between them."""
     all_layers = leaves(model)
     weighted = [layer for layer in all_layers if isinstance(layer, WEIGHTED)]
     if len(weighted) < 2 or has_own_code(model):
@@ -207,7 +207,7 @@ def _too_weak(layer: Any) -> bool:
 
 
 def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
-    """Layers that are not trained although they still have their initial weights."""
+    """Find layers that are not trained although they still have their initial weights."""
     weighted = [layer for layer in leaves(model) if layer.weights and _size(layer) > 0]
     total = sum(_size(layer) for layer in weighted)
     frozen = [layer for layer in weighted if not _trains(layer) and layer.name not in loaded and _is_fresh(layer)]
@@ -255,7 +255,7 @@ def _is_fresh(layer: Any) -> bool:
 
 
 def check_symmetric(model: Any) -> Iterator[Finding]:
-    """Hidden layers in which all units start with the same weights."""
+    """Find hidden layers in which all units start with the same weights."""
     matrices = [
         (layer, variable)
         for layer in leaves(model)
@@ -283,7 +283,7 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
 
 
 def check_dropout_depth(model: Any, step: int) -> Iterator[Finding]:
-    """Several dropouts in a row, in a network that stays at chance level: hardly any path passes all of them."""
+    """Find several dropouts in a row, in a network that stays at chance level: hardly any path passes all of them."""
     rates = [layer.rate for layer in leaves(model) if isinstance(layer, DROPOUTS) and layer.rate > 0]
     left = float(np.prod([1 - rate for rate in rates]))
     if len(rates) > 2 and left < MIN_KEPT:
@@ -301,7 +301,7 @@ def check_dropout_depth(model: Any, step: int) -> Iterator[Finding]:
 
 
 def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
-    """Dropout of nearly all units, and dropout directly before batch norm."""
+    """Find dropout of nearly all units, and dropout directly before batch norm."""
     found = leaves(model)
     assert limits.dropout is not None
     high = [layer for layer in found if isinstance(layer, DROPOUTS) and layer.rate > limits.dropout]
@@ -332,7 +332,7 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
 
 
 def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
-    """Augmentation that can turn any colour into any other."""
+    """Find augmentation that can turn any colour into any other."""
     assert limits.hue is not None
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, layers.RandomHue) and (most := max(abs(part) for part in layer.factor)) > limits.hue:
@@ -350,7 +350,7 @@ def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
 
 
 def check_narrow(model: Any) -> Iterator[Finding]:
-    """Convolutions on maps of one pixel, and hidden layers of one or two units."""
+    """Find convolutions on maps of one pixel, and hidden layers of one or two units."""
     weighted = [layer for layer in leaves(model) if isinstance(layer, WEIGHTED) and layer.built]
     if not weighted:
         return
@@ -416,7 +416,7 @@ def _is_only_way(model: Any, layer: Any) -> bool:
 
 
 def check_filters(model: Any) -> Iterator[Finding]:
-    """Convolutions with a smaller map and at most half the filters of the one before, in a network without branches."""
+    """Find convolutions with a smaller map and at most half the filters of the one before, if there are no branches."""
     found = leaves(model)
     weighted = [layer for layer in found if isinstance(layer, WEIGHTED)][:-1]
     if any(isinstance(layer, (layers.Concatenate, layers.UpSampling2D, layers.Conv2DTranspose)) for layer in found):

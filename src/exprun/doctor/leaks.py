@@ -97,7 +97,7 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def check_leaks(splits: Sequence[Prints], limits: Doctor) -> Iterator[Finding]:
-    """Images of a split that are also in an earlier one.
+    """Find images of a split that are also in an earlier one.
 
     Args:
         splits: the prints of training and of the splits that are evaluated, in the order of their use.

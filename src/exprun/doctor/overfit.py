@@ -21,7 +21,7 @@ FITTED = 0.3  # first loss below which pretrained weights fit the images already
 
 
 def check_overfit(subject: Subject, limits: Doctor) -> Iterator[Finding]:
-    """A loss that hardly falls in some steps on a few images.
+    """Find a loss that hardly falls in some steps on a few images.
 
     Karpathy 2019, A Recipe for Training Neural Networks, "overfit one batch". Each step moves every weight along its
     gradient by the same length, so that neither the state of an optimiser nor its learning rate matters.

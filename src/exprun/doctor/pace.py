@@ -37,7 +37,7 @@ class Pace:
 
 
 def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
-    """A learning rate outside the usual range of the optimiser, and a decay that ends learning too soon."""
+    """Find a learning rate outside the usual range of the optimiser, and a decay that ends learning too soon."""
     usual = (limits.rates or {}).get(pace.optimizer)
     rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
     if not len(rates):
@@ -83,7 +83,7 @@ def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
 
 
 def check_low(pace: Pace, limits: Doctor, step: int, loss: float, chance_loss: float) -> Iterator[Finding]:
-    """A learning rate at the low end of its usual range, in a run that stays at chance level."""
+    """Find a learning rate at the low end of its usual range, in a run that stays at chance level."""
     usual = (limits.rates or {}).get(pace.optimizer)
     rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
     if usual is None or not len(rates):
@@ -103,7 +103,7 @@ def check_low(pace: Pace, limits: Doctor, step: int, loss: float, chance_loss: f
 
 
 def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding]:
-    """Batch norm over too few images, and moving averages that do not settle before the run ends."""
+    """Find batch norm over too few images, and moving averages that do not settle before the run ends."""
     norms = [x for x in leaves(model) if type(x) is keras.layers.BatchNormalization and x.trainable]
     if not norms:
         return

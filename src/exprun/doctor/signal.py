@@ -46,7 +46,7 @@ def weighted_calls(calls: list[Call]) -> list[Call]:
 
 
 def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[Finding]:
-    """Differences between images that shrink or grow too much between the input and the last layer.
+    """Find differences between images that shrink or grow too much between the input and the last layer.
 
     Args:
         found: a pass through the model.
@@ -106,7 +106,7 @@ def _deviation(layer: Any) -> str:
 
 
 def check_first_loss(found: Pass, objective: Objective, limits: Doctor) -> Iterator[Finding]:
-    """A loss with the initial weights that is far above chance level."""
+    """Find a loss with the initial weights that is far above chance level."""
     chance = _chance_loss(found, objective)
     if found.losses is None or chance is None:
         return
@@ -130,7 +130,7 @@ def _chance_loss(found: Pass, objective: Objective) -> float | None:
 
 
 def check_unscaled(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor) -> Iterator[Finding]:
-    """Large inputs that harm the network: its first loss is large, or its first activations are saturated."""
+    """Find large inputs that harm the network: its first loss is large, or its first activations are saturated."""
     calls = weighted_calls(found.calls)
     assert limits.large_input is not None
     if found.losses is None or len(calls) < 2 or (size := rms(calls[0].inputs)) <= limits.large_input:
@@ -159,7 +159,7 @@ def _are_pixels(inputs: Any) -> bool:
 def check_parts(
     found: Pass, objective: Objective | None, inputs: Any, labels: np.ndarray, limits: Doctor
 ) -> Iterator[Finding]:
-    """One of several inputs that is large and reaches a layer of weights unscaled, alone or joined to others."""
+    """Find one of several inputs that is large and reaches a layer of weights unscaled, alone or joined to others."""
     assert limits.large_input is not None
     if objective is None or found.losses is None:
         return
@@ -191,7 +191,7 @@ def _holds(whole: np.ndarray, part: np.ndarray) -> bool:
 
 
 def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Iterator[Finding]:
-    """Large inputs of a model whose first layer is recurrent: they saturate its units."""
+    """Find large inputs of a model whose first layer is recurrent: they saturate its units."""
     first = [layer for layer in getattr(model, "layers", []) if not isinstance(layer, keras.layers.InputLayer)]
     assert limits.large_input is not None
     recurrent = first and isinstance(first[0], keras.layers.RNN | keras.layers.Bidirectional)
@@ -208,7 +208,7 @@ def check_recurrent_input(model: Any, inputs: np.ndarray, limits: Doctor) -> Ite
 
 
 def check_tiny_input(found: Pass, limits: Doctor) -> Iterator[Finding]:
-    """Inputs that are very small, perhaps scaled twice, in a network without a norm that would rescale them."""
+    """Find inputs that are very small, perhaps scaled twice, in a network without a norm that would rescale them."""
     calls = weighted_calls(found.calls)
     assert limits.small_input is not None
     assert limits.tiny_input is not None
@@ -255,7 +255,7 @@ def _harm(found: Pass, objective: Objective, labels: np.ndarray, limits: Doctor)
 
 
 def check_gradients(model: Any, found: Pass, inputs: Any, limits: Doctor) -> Iterator[Finding]:
-    """Variables without a gradient, gradients that vanish on the way back, and a penalty that outweighs them.
+    """Find variables without a gradient, gradients that vanish on the way back, and a penalty that outweighs them.
 
     Args:
         model: a Keras model.
@@ -275,7 +275,7 @@ def check_gradients(model: Any, found: Pass, inputs: Any, limits: Doctor) -> Ite
 
 
 def _check_stuck(model: Any, found: Pass) -> Iterator[Finding]:
-    """Matrices that start at zero and have a zero gradient, because they are multiplied with each other."""
+    """Find matrices that start at zero and have a zero gradient, because they are multiplied with each other."""
     zeros = [
         (v, g)
         for v, g in zip(model.trainable_variables, found.gradients, strict=True)
@@ -295,7 +295,7 @@ def _check_stuck(model: Any, found: Pass) -> Iterator[Finding]:
 
 
 def check_vanishing(model: Any, found: Pass, step: int | None, limits: Doctor) -> Iterator[Finding]:
-    """A gradient that is very small at the first layer, relative to the size of the weights."""
+    """Find a gradient that is very small at the first layer, relative to the size of the weights."""
     sizes = [
         (v.path, float(np.linalg.norm(g)) / weight)
         for v, g in zip(model.trainable_variables, found.gradients, strict=True)
@@ -360,7 +360,7 @@ def _check_penalty(variables: list[Any], found: Pass, limits: Doctor) -> Iterato
 def check_dead(
     found: Pass, loss: float | None, chance_loss: float | None, step: int | None, limits: Doctor
 ) -> Iterator[Finding]:
-    """Units that are zero for every image, in a network that has not learned.
+    """Find units that are zero for every image, in a network that has not learned.
 
     A unit is a channel of a map, or a value of a row. Networks that fit their images well may have many such units.
 
@@ -401,7 +401,7 @@ def check_dead(
 
 
 def check_dependence(found: Pass, step: int | None, limits: Doctor) -> Iterator[Finding]:
-    """Outputs that are the same for every image, although the images differ."""
+    """Find outputs that are the same for every image, although the images differ."""
     assert limits.constant_output is not None
     if not np.isfinite(found.outputs).all() or len(found.outputs) < 4 or not found.calls:
         return
@@ -425,7 +425,7 @@ def check_dependence(found: Pass, step: int | None, limits: Doctor) -> Iterator[
 
 
 def check_augmentation(model: Any, found: Pass, inputs: Any, limits: Doctor) -> Iterator[Finding]:
-    """Inputs of the first layer of weights that differ too much between training mode and inference mode.
+    """Find inputs of the first layer of weights that differ too much between training mode and inference mode.
 
     Args:
         model: a Keras model.
@@ -458,7 +458,7 @@ def check_augmentation(model: Any, found: Pass, inputs: Any, limits: Doctor) -> 
 
 
 def check_unknown(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
-    """Variables that affect the output but that the model does not track, so that no optimiser updates them."""
+    """Find variables that affect the output but that the model does not track, so that no optimiser updates them."""
     if not has_own_code(model):
         return
     with unchanged(model), tf.GradientTape() as tape:
@@ -493,9 +493,9 @@ def _unsquashed(call: Call) -> np.ndarray:
 
 
 def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
-    """A network without activations whose code no list of layers shows.
+    """Find missing activations in a model whose code no list of layers shows.
 
-    In such a network, the mean of two images gives the mean of their outputs.
+    Without activations, the mean of two images gives the mean of their outputs.
     """
     if len(inputs) < 8 or not has_own_code(model):
         return
@@ -519,7 +519,7 @@ def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
 
 
 def check_mixing(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
-    """Outputs for an image, in inference mode, that change with the other images in its batch."""
+    """Find outputs for an image, in inference mode, that change with the other images in its batch."""
     inputs = inputs[:8]
     if len(inputs) < 4:
         return

@@ -259,10 +259,10 @@ class _Search:
         return [*vars(value).values(), *(part for parts in own for part in parts)]
 
     def _mentioned(self, function: FunctionType) -> list[Any]:
-        """What the code of a function names: cells around it, and objects of its module."""
+        """The objects that the code of a function refers to: cells around it, and objects of its module."""
         cells = []
         for cell in function.__closure__ or ():
-            with contextlib.suppress(ValueError):  # not filled yet
+            with contextlib.suppress(ValueError):  # a cell that is not filled yet
                 cells.append(cell.cell_contents)
         names = _globals_of(function.__code__)
         return [*cells, *(function.__globals__[name] for name in names if name in function.__globals__)]

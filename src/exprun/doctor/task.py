@@ -106,7 +106,7 @@ def are_probabilities(outputs: np.ndarray) -> bool:
 def check_task(
     found: Pass, objective: Objective, labels: Labels, says_accuracy: bool, healed: bool = False
 ) -> Iterator[Finding]:
-    """Labels that the loss cannot take, and a last layer that does not fit the loss.
+    """Find labels that the loss cannot take, and a last layer that does not fit the loss.
 
     Args:
         found: a pass of a batch through the model.
@@ -159,7 +159,7 @@ def check_task(
 
 
 def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
-    """A loss that is lower for wrong predictions than for correct ones, or that ignores the size of the targets.
+    """Find a loss that is lower for wrong predictions than for correct ones, or that ignores the size of the targets.
 
     Args:
         objective: the loss.
@@ -206,7 +206,7 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
 
 
 def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
-    """A custom loss that compares the class number of an image with each unit, as if it were an amount.
+    """Find a custom loss that compares the class number of an image with each unit, as if it were an amount.
 
     Such a loss stays the same if each class number is repeated for all units, and changes if the other units are
     compared with other numbers.
@@ -312,7 +312,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
 
 
 def check_label_range(objective: Objective, values: np.ndarray, units: int) -> Iterator[Finding]:
-    """Class numbers without a unit in the last layer.
+    """Find class numbers without a unit in the last layer.
 
     Args:
         objective: the loss.
