@@ -65,22 +65,22 @@ class Report:
             verdict: the verdict on the runs.
             command: the command of a run with the change that helps; None without such a change.
         """
-        found = summaries(trials, self.study.chance.accuracy)
+        rows = summaries(trials, self.study.chance.accuracy)
         study = self.study
-        if not self.quiet and found:
+        if not self.quiet and rows:
             self.out.print(self._title())
             table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
             for heading in self._headings():
                 table.add_column(heading, justify="left" if heading == HEADINGS[0] else "right", overflow="fold")
-            for row in found:
+            for row in rows:
                 table.add_row(*(escape(cell) for cell in self._cells(row)))
             self.out.print(table)
-            for line in _failures(found):
+            for line in _failures(rows):
                 self.out.print(escape(line))
         for note in study.notes:
             self.out.print(escape(note))
         self.out.print(escape(verdict.sentence))
-        files = self._write(trials, found, verdict, command)
+        files = self._write(trials, rows, verdict, command)
         if command is not None:
             self.out.print(escape(f" continue with  {command}"), soft_wrap=True)
         self.say(f"      report  {study.folder / 'report.md'}")
@@ -117,19 +117,19 @@ class Report:
         return (*cells, shown)
 
     def _write(
-        self, trials: Sequence[Trial], found: Sequence[Summary], verdict: Verdict, command: str | None
+        self, trials: Sequence[Trial], rows: Sequence[Summary], verdict: Verdict, command: str | None
     ) -> list[Path]:
         folder = self.study.folder
-        (folder / "report.json").write_text(json_text(self._facts(trials, found, verdict, command)), encoding="utf-8")
-        (folder / "report.md").write_text(self._page(found, verdict, command), encoding="utf-8")
+        (folder / "report.json").write_text(json_text(self._facts(trials, rows, verdict, command)), encoding="utf-8")
+        (folder / "report.md").write_text(self._page(rows, verdict, command), encoding="utf-8")
         try:
-            _draw(folder / "explain.png", trials, found, self.study.chance.accuracy)
+            _draw(folder / "explain.png", trials, rows, self.study.chance.accuracy)
         except Exception as error:  # a comparison without its plot is still complete
             self.say(f"The plot could not be written: {one_line(error)[:160]}")
         return [path for name in ("report.json", "report.md", "explain.png") if (path := folder / name).exists()]
 
     def _facts(
-        self, trials: Sequence[Trial], found: Sequence[Summary], verdict: Verdict, command: str | None
+        self, trials: Sequence[Trial], rows: Sequence[Summary], verdict: Verdict, command: str | None
     ) -> dict[str, Any]:
         study = self.study
         candidates = [*study.ends, *study.changes]
@@ -143,14 +143,16 @@ class Report:
             "steps_of_the_whole_run": study.whole,
             "notes": study.notes,
             "findings": [asdict(finding) for finding in study.findings],
-            "candidates": [{"label": c.label, "overrides": c.words, "groups": sorted(c.groups)} for c in candidates],
+            "candidates": [
+                {"label": c.label, "overrides": c.overrides, "groups": sorted(c.groups)} for c in candidates
+            ],
             "not_tried": [asdict(refused) for refused in study.refused],
-            "rows": [asdict(row) for row in found],
+            "rows": [asdict(row) for row in rows],
             "runs": [asdict(trial) for trial in trials],
             "config": {key: value for key, value in settings(study.ends[0].config).items() if key != "tracking"},
         }
 
-    def _page(self, found: Sequence[Summary], verdict: Verdict, command: str | None) -> str:
+    def _page(self, rows: Sequence[Summary], verdict: Verdict, command: str | None) -> str:
         study, headings = self.study, self._headings()
         lines = ["# Why does it not learn?", "", f"`{without_password(study.command)}`", "", verdict.sentence, ""]
         if command is not None:
@@ -159,8 +161,8 @@ class Report:
         lines += [f"- {one_line(finding)}" for finding in study.findings] or ["Nothing."]
         lines += ["", "## Measured", "", self._title() + ".", ""]
         lines += [f"| {' | '.join(headings)} |".replace("\n", " "), f"|{'---|' * len(headings)}"]
-        lines += [f"| {' | '.join(self._cells(row))} |" for row in found]
-        lines += ["", *(f"- {text}" for text in [*_failures(found), *study.notes])]
+        lines += [f"| {' | '.join(self._cells(row))} |" for row in rows]
+        lines += ["", *(f"- {text}" for text in [*_failures(rows), *study.notes])]
         lines += [f"- Not compared: {refused.label}: {refused.reason}" for refused in study.refused]
         lines += ["", "![curves](explain.png)", "", "## How", "", *_how(study), ""]
         return "\n".join(lines)
@@ -195,30 +197,30 @@ def _loss(row: Summary) -> str:
     return f"{row.loss.mean:.4g}{half}"
 
 
-def _failures(found: Sequence[Summary]) -> list[str]:
-    return [f"{row.label} failed: {row.failures[0]}" for row in found if row.failures]
+def _failures(rows: Sequence[Summary]) -> list[str]:
+    return [f"{row.label} failed: {row.failures[0]}" for row in rows if row.failures]
 
 
-def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Summary], chance: float) -> None:
+def _draw(path: Path, trials: Sequence[Trial], rows: Sequence[Summary], chance: float) -> None:
     """Draw the accuracy of each config with its interval, and the training loss of one of its longest runs."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 2.2 + 0.35 * max(len(found), 4)), layout="constrained")
+    figure = Figure(figsize=(11, 2.2 + 0.35 * max(len(rows), 4)), layout="constrained")
     bars, curves = figure.subplots(1, 2)
-    names = [f"{row.label.replace('$', chr(92) + '$')}  ({row.steps} × {row.seeds})" for row in found]
+    names = [f"{row.label.replace('$', chr(92) + '$')}  ({row.steps} × {row.seeds})" for row in rows]
     bars.barh(
-        range(len(found)),
-        [100 * row.accuracy.mean for row in found],
-        xerr=[0.0 if math.isnan(row.accuracy.half) else 100 * row.accuracy.half for row in found],
-        color=["tab:blue" if row.in_full else "lightgrey" for row in found],
+        range(len(rows)),
+        [100 * row.accuracy.mean for row in rows],
+        xerr=[0.0 if math.isnan(row.accuracy.half) else 100 * row.accuracy.half for row in rows],
+        color=["tab:blue" if row.in_full else "lightgrey" for row in rows],
         capsize=3,
     )
-    bars.set_yticks(range(len(found)), names, fontsize=8)
+    bars.set_yticks(range(len(rows)), names, fontsize=8)
     bars.invert_yaxis()
     bars.axvline(100 * chance, color="black", linestyle=":", label="chance level")
     bars.set(xlabel="validation accuracy, %  (grey: pruned early)", xlim=(0, 100))
     bars.legend(fontsize=8)
-    for row in found:
+    for row in rows:
         run = next(t for t in trials if t.label == row.label and t.steps == row.steps)
         points = [
             (r["step"], r["metrics"][BATCH_LOSS])
@@ -228,6 +230,6 @@ def _draw(path: Path, trials: Sequence[Trial], found: Sequence[Summary], chance:
         if points:
             curves.plot(*zip(*points, strict=True), label=row.label, linestyle="-" if row.in_full else ":", marker=".")
     curves.set(xlabel="step", ylabel="training loss", yscale="log")
-    if found:
+    if rows:
         curves.legend(fontsize=7)
     figure.savefig(path, dpi=110)

@@ -105,8 +105,9 @@ def explain(
 
 def _parent_run(study: Study) -> Parent:
     """The run of the comparison in MLflow, the parent of its short runs."""
-    words = " ".join(study.overrides)
-    return Parent(study.ends[0].config, study.folder, f"explain {words}", study.command, {"exprun.explain": words})
+    overrides = " ".join(study.overrides)
+    tags = {"exprun.explain": overrides}
+    return Parent(study.ends[0].config, study.folder, f"explain {overrides}", study.command, tags)
 
 
 def _concluded(
@@ -148,11 +149,11 @@ def _prepared(
             raise ConfigError(f"{option} is {value:g}, but must be above 0.")
     base = Candidate(AS_IT_IS, composer.config(overrides))
     folder = OUTPUTS / "explain" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    words = ["python", "-m", "exprun", "explain"]
-    words += ["--config-dir", composer.config_dir] if composer.config_dir else []
-    words += [f"--minutes={minutes:g}", f"--seeds={seeds}", *([f"--steps={steps}"] if steps else []), *overrides]
-    words += ["--against", *against] if against is not None else []
-    study = Study(shlex.join(words), list(overrides), [base], minutes, seeds, folder.resolve())
+    command = ["python", "-m", "exprun", "explain"]
+    command += ["--config-dir", composer.config_dir] if composer.config_dir else []
+    command += [f"--minutes={minutes:g}", f"--seeds={seeds}", *([f"--steps={steps}"] if steps else []), *overrides]
+    command += ["--against", *against] if against is not None else []
+    study = Study(shlex.join(command), list(overrides), [base], minutes, seeds, folder.resolve())
     if against is not None:
         if not against:
             raise ConfigError("--against needs the overrides of another config, for example --against norm=batch.")
@@ -252,10 +253,10 @@ def _too_short(study: Study, run_time: RunTime) -> str:
 
 def direction(taken: Sequence[Trial]) -> float:
     """1 to look for changes that lower the loss; -1 if the other config has the higher loss."""
-    found = {trial.label: trial for trial in taken}
-    if OTHER not in found or found[AS_IT_IS].failure:
+    by_label = {trial.label: trial for trial in taken}
+    if OTHER not in by_label or by_label[AS_IT_IS].failure:
         return 1.0
-    return -1.0 if found[OTHER].failure or found[OTHER].loss > found[AS_IT_IS].loss else 1.0
+    return -1.0 if by_label[OTHER].failure or by_label[OTHER].loss > by_label[AS_IT_IS].loss else 1.0
 
 
 def _take_pair(study: Study, trials: Trials, finalists: Sequence[Candidate], steps: int) -> None:
@@ -289,8 +290,8 @@ def judged(study: Study, done: Sequence[Trial]) -> Verdict:
 
 def continuation(study: Study, verdict: Verdict, config_dir: str | None) -> str | None:
     """The command of a run with the change that explains the result; None without such a change or its overrides."""
-    words = next((change.words for change in study.changes if change.label == verdict.label), None)
-    if words is None:
+    overrides = next((change.overrides for change in study.changes if change.label == verdict.label), None)
+    if overrides is None:
         return None
     option = ["--config-dir", config_dir] if config_dir else []
-    return without_password(shlex.join(["python", "-m", "exprun", *option, *changed(study.overrides, words)]))
+    return without_password(shlex.join(["python", "-m", "exprun", *option, *changed(study.overrides, overrides)]))

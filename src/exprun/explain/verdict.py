@@ -91,13 +91,13 @@ def summaries(trials: Iterable[Trial], chance: float) -> list[Summary]:
     """
     runs = {(trial.label, trial.steps, trial.seed): trial for trial in trials}
     most = max((steps for label, steps, _ in runs if label == AS_IT_IS), default=0)
-    found = []
+    rows = []
     for label in dict.fromkeys(label for label, _, _ in runs):
         steps = max(steps for name, steps, _ in runs if name == label)
         seeds = [seed for name, number, seed in runs if (name, number) == (label, steps)]
         if all((AS_IT_IS, steps, seed) in runs for seed in seeds):
-            found.append(_summary(runs, label, steps, seeds, chance, steps == most))
-    return sorted(found, key=lambda row: (row.label != AS_IT_IS, -row.steps, row.loss.mean))
+            rows.append(_summary(runs, label, steps, seeds, chance, steps == most))
+    return sorted(rows, key=lambda row: (row.label != AS_IT_IS, -row.steps, row.loss.mean))
 
 
 def _summary(
@@ -162,27 +162,27 @@ def helps_loss(row: Summary, chance: ValidationChance) -> bool:
     return crossed and -row.change.mean > least and row.gain.mean > -chance.margin
 
 
-def of_changes(found: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
+def of_changes(rows: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
     """The verdict on changes of one config.
 
     Args:
-        found: the summaries of all configs that were measured.
+        rows: the summaries of all configs that were measured.
         pair: the labels of the two changes that were also measured together; None if there is no such pair.
         chance: the chance level of the validation images.
     """
     together = " ".join(pair) if pair else ""
-    base, single = _base(found), [row for row in found if row.label not in (AS_IT_IS, together)]
+    base, single = _base(rows), [row for row in rows if row.label not in (AS_IT_IS, together)]
     full = [row for row in single if row.in_full]
     if base is None or not full:
         return Verdict(NO_RESULT)
-    if all(len(row.failures) == row.seeds for row in found):
+    if all(len(row.failures) == row.seeds for row in rows):
         return Verdict(f"Every run failed: {base.failures[0]}.")
     surely = base.seeds == 1 or base.accuracy.mean - base.accuracy.half > chance.accuracy
     learns = surely and base.accuracy.mean > chance.clear
     costly = math.isfinite(base.loss.mean) and base.loss.mean > WORSE * chance.loss
     loss = f", but its validation loss is {base.loss.mean:.4g} and chance level is {chance.loss:.3g}" if costly else ""
     as_it_is = f"The config learns as it is, to {_percent(base.accuracy.mean)}{loss}. " if learns else ""
-    helping = [row for row in found if row.in_full and row.label != AS_IT_IS and helps(row, chance)]
+    helping = [row for row in rows if row.in_full and row.label != AS_IT_IS and helps(row, chance)]
     helping.sort(key=lambda row: -row.seeds)  # stable; the time may have ended before all seeds
     best = next((row for row in helping if row.label != together), None)
     if best is not None:
@@ -199,17 +199,17 @@ def of_changes(found: Sequence[Summary], pair: tuple[str, str] | None, chance: V
     return Verdict(f"{as_it_is}None of the changes {helped}; {effect}")
 
 
-def of_groups(found: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
+def of_groups(rows: Sequence[Summary], pair: tuple[str, str] | None, chance: ValidationChance) -> Verdict:
     """The verdict on the groups in which two configs differ: which of them accounts for the gap between the configs.
 
     Args:
-        found: the summaries of all configs that were measured.
+        rows: the summaries of all configs that were measured.
         pair: the labels of the two changes that were also measured together; None if there is no such pair.
         chance: the chance level of the validation images.
     """
     together = " ".join(pair) if pair else ""
-    base, other = _base(found), next((row for row in found if row.label == OTHER and row.in_full), None)
-    full = [row for row in found if row.in_full and row.label not in (AS_IT_IS, OTHER)]
+    base, other = _base(rows), next((row for row in rows if row.label == OTHER and row.in_full), None)
+    full = [row for row in rows if row.in_full and row.label not in (AS_IT_IS, OTHER)]
     single = [row for row in full if row.label != together]
     if base is None or other is None or not single:
         return Verdict(NO_RESULT)
@@ -244,8 +244,8 @@ def _sure(row: Summary, metric: int) -> bool:
     return row.seeds == 1 or abs(difference.mean) > difference.half
 
 
-def _base(found: Sequence[Summary]) -> Summary | None:
-    return next((row for row in found if row.label == AS_IT_IS), None)
+def _base(rows: Sequence[Summary]) -> Summary | None:
+    return next((row for row in rows if row.label == AS_IT_IS), None)
 
 
 def _rest(others: Sequence[Summary], chance: ValidationChance) -> str:
