@@ -246,7 +246,7 @@ class Doctor(keras.callbacks.Callback):
         return len(keras.tree.flatten(outputs)) == 1
 
     def _without_images(self) -> list[Finding]:
-        """The findings from a first batch of several inputs; from the network alone if inputs are of another kind."""
+        """The findings from a first batch of several inputs; from the network alone if the batch cannot be read."""
         batch = self._taps["train"].read_several()
         if batch is None:
             return findings_of([lambda: graph.check_graph(self.model, set(), self.limits)])
@@ -363,7 +363,7 @@ class Doctor(keras.callbacks.Callback):
         self._safely(lambda: self._after_epoch(logs or {}))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Leave the model as it was."""
+        """Restore the model's own functions."""
         self._leave()
 
     def _leave(self) -> None:

@@ -239,8 +239,8 @@ CAUSES = {
         ("overfitting",),
     ),
     "not-recompiled": Cause(
-        "The training step and its optimiser train the variables that were trainable when both were made, whatever is "
-        "set later.",
+        "The training step and its optimiser keep the variables that were trainable when both were made, even if "
+        "trainable changes later.",
         "Keras guides, Transfer learning & fine-tuning",
         "call model.compile(…) again after each change of trainable; do not change it during a fit, but call fit once "
         "for each stage.",

@@ -68,7 +68,7 @@ def objective_of(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
 
 
 def of_keras(model: Any, units: int = 0) -> Objective | None:
-    """The loss that a Keras model was compiled with; None if there are several or none.
+    """The loss that a Keras model was compiled with; None if the model has several losses or none.
 
     Args:
         model: a Keras model.

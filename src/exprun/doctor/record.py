@@ -65,7 +65,7 @@ def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterat
 
     def recorded(self: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = original(self, *args, **kwargs)
-        if threading.get_ident() != this_thread:  # such as an input pipeline with layers for augmentation
+        if threading.get_ident() != this_thread:  # such as the thread of an input pipeline
             return outputs
         if id(self) in muted:
             outputs = tf.zeros_like(outputs)

@@ -21,14 +21,8 @@ from tensorflow.python.ops import stateful_random_ops
 SEED = 20_271_119  # seed of the doctor's operations: an unusual one, so that no other operation shares their state
 MAX_OBJECTS = 5000  # objects that are searched for random generators
 LIBRARIES = frozenset({"keras", "tensorflow", "numpy", "pandas", "builtins", "exprun"})  # not searched
-WRAPPED = (
-    "python_function",
-    "fn",
-    "func",
-    "fget",
-    "__func__",
-    "__wrapped__",
-)  # of wrapped functions
+# Attributes in which wrappers keep the wrapped function.
+WRAPPED = ("python_function", "fn", "func", "fget", "__func__", "__wrapped__")
 KERAS_SEEDS, KERAS_NAMES = "global_seed_generator", "object_name_uids"
 ASSIGNING = (keras.layers.SpectralNormalization, keras.layers.Lambda)
 _inside = threading.local()

@@ -136,7 +136,7 @@ class _Tee:
         self.weighted, self.several = weights is not None, not isinstance(x, tf.TensorSpec)
         parts = [*keras.tree.flatten(x), y, *([] if weights is None else [weights])]
         if not all(isinstance(part, tf.TensorSpec) for part in parts) or parts[0].dtype == tf.string:
-            return  # such batches are sparse, ragged or text, or have several outputs or no labels
+            return  # sparse, ragged or text batches, several outputs or no labels: not copied
         with tf.device("CPU:0"):
             self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
             self.weights = None if weights is None else _variable(weights)

@@ -16,8 +16,8 @@ class Trainable:
     """Follows which variables are trainable, and for which the function of the training step was traced."""
 
     def __init__(self) -> None:
-        self._function: Any = None  # the last function that was seen since it was traced
-        self._traced: frozenset[int] = frozenset()  # ids of the variables that were trainable then
+        self._function: Any = None  # the last step function that was seen when it was traced
+        self._traced: frozenset[int] = frozenset()  # ids of the variables that were trainable when it was traced
         self._new = False  # whether the next step will be traced
         # Trainable variables that the step leaves out, and frozen ones that it trains, with their values before it.
         self._forgotten: list[tuple[Any, tf.Tensor]] = []
