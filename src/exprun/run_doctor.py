@@ -92,7 +92,7 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
 
 
 def _prints(dataset: Dataset) -> list[Prints]:
-    """The prints of each split; a test split with the same images as the validation split is left out."""
+    """The fingerprints of each split; a test split with the same images as the validation split is left out."""
     splits = [("training", dataset.train), ("validation", dataset.val)]
     if dataset.test is not None and not np.array_equal(dataset.test.rows, dataset.val.rows):
         splits.append(("test", dataset.test))

@@ -170,7 +170,7 @@ class Doctor(keras.callbacks.Callback):
         self._safely(lambda: self._trainable.look(model))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep the initial weights for the checks before training."""
+        """Keep the initial weights, and examine the model if images were passed to the callback."""
         self._reset()
         _WATCHING.append(self)
         self._safely(self._begin)
@@ -196,7 +196,7 @@ class Doctor(keras.callbacks.Callback):
             self._initial = [np.array(variable) for variable in self.model.variables]
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stand between the step and its batch, which Keras fetches after this call."""
+        """Start to copy batches: Keras fetches the next one after this call."""
         if batch == 0:
             self._safely(lambda: self._trainable.before(self.model))
         self._safely(lambda: self._taps["train"].put_on(self.model))
@@ -319,7 +319,7 @@ class Doctor(keras.callbacks.Callback):
                 self._seen[split].keep(*batch)
 
     def _since(self, name: str, batch: int, mean: float) -> float:
-        """The mean of a metric over the steps since the last call, from the mean over the epoch that Keras reports."""
+        """The mean of a metric over the steps since the last call, computed from the means that Keras reports."""
         if not self._are_means:
             return mean
         count, total = self._sums[name] if batch else (0, 0.0)
@@ -329,7 +329,7 @@ class Doctor(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def _first_weights(self) -> Iterator[None]:
-        """Restore the initial weights for a while."""
+        """Give the model its initial weights inside a `with` block."""
         variables = self.model.variables
         if len(self._initial) != len(variables):
             yield
@@ -345,7 +345,7 @@ class Doctor(keras.callbacks.Callback):
             self._initial = []
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stand between the step and its batch, which Keras fetches after this call."""
+        """Start to copy batches: Keras fetches the next one after this call."""
         self._safely(lambda: self._taps["val"].put_on(self.model))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -448,7 +448,7 @@ class Doctor(keras.callbacks.Callback):
         return findings
 
     def _subject(self, whole: bool) -> Subject:
-        """The run as the doctor knows it.
+        """The subject that the doctor examines, as far as it is known.
 
         Args:
             whole: whether to use all batches that were kept, not only the first one.

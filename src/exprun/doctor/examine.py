@@ -38,7 +38,7 @@ class Subject:
         says_accuracy: whether an accuracy is measured.
         class_weights: the mean weight of an image of each class, (classes,); None if unknown.
         classes: the names of the classes, in the order of the labels; empty if unknown.
-        looked_up: returns the prints of all splits; None to use the images in `train` and `val`.
+        looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
     """
 
     model: Any
@@ -56,7 +56,7 @@ class Subject:
     looked_up: Callable[[], list[Prints]] | None = None
 
     def prints(self) -> list[Prints]:
-        """The prints by which the images of each split are recognised, training first."""
+        """The fingerprints of the images of each split, training first."""
         if self.looked_up is not None:
             return self.looked_up()
         splits = [("training", self.train), ("validation", self.val)]
@@ -158,7 +158,7 @@ def _takes_inner_logits(found: Pass, objective: Objective, labels: np.ndarray) -
 
 
 def _there_and_back(subject: Subject, inputs: Any, labels: np.ndarray) -> Pass:
-    """A pass with gradients; a forward pass only if the loss cannot take these labels."""
+    """A pass with gradients, or only a forward pass if the loss cannot take these labels."""
     objective = subject.objective
     if objective is not None:
         try:

@@ -25,7 +25,7 @@ MIN_COPIES = 3  # copies that are reported if not all images are compared
 
 @dataclass(frozen=True)
 class Prints:
-    """Prints by which the images of a split are recognised.
+    """Fingerprints of the images of a split, by which copies are recognised.
 
     Args:
         split: the name of the split.
@@ -35,7 +35,7 @@ class Prints:
         images: the pixels of all splits, uint8, (all images, height, width, channels); None if unknown.
         rows: the row in `images` of each image in `digests`, (images,); None if unknown.
         names: the names of the same images; empty if unknown.
-        total: the number of images of the split, of which the prints may cover a part.
+        total: the number of images of the split, of which the fingerprints may cover a part.
     """
 
     split: str
@@ -54,7 +54,7 @@ def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
 
 
 def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[str] = ()) -> Prints:
-    """The prints of a split.
+    """The fingerprints of the images of a split.
 
     Args:
         split: the name of the split.
@@ -100,7 +100,7 @@ def check_leaks(splits: Sequence[Prints], limits: Doctor) -> Iterator[Finding]:
     """Find images of a split that are also in an earlier one.
 
     Args:
-        splits: the prints of training and of the splits that are evaluated, in the order of their use.
+        splits: the fingerprints of training and of the splits that are evaluated, in the order of their use.
         limits: the thresholds.
     """
     for number, asked in enumerate(splits):
@@ -147,7 +147,7 @@ def _leak(
 
 
 def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]) -> dict[int, int]:
-    """For rows of `asked`, the row of `known` that is near, and much nearer than the third nearest.
+    """For images of `asked`, the most similar image of `known`, if it is much nearer than the third nearest.
 
     Images of the same kind may be near each other, but then several are about as near.
 
@@ -155,6 +155,9 @@ def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]
         known: the thumbnails of the earlier split, (images, values).
         asked: the thumbnails of the later split, (other images, values).
         earlier: the thumbnails of all splits in which the third nearest is looked for.
+
+    Returns:
+        The row in `known` for each row in `asked` that has such an image.
     """
     found: dict[int, int] = {}
     rank = min(NEIGHBOURS, sum(map(len, earlier)))
@@ -171,7 +174,7 @@ def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]
 
 
 def _alike(known: Prints, asked: Prints, pairs: dict[int, int]) -> dict[int, int]:
-    """The pairs with similar fine thumbnails too: in coarse ones, small objects look the same wherever they are."""
+    """The pairs whose fine thumbnails are similar too: in coarse ones, small objects look the same anywhere."""
     kept: dict[int, int] = {}
     every = list(pairs.items())
     for start in range(0, len(every), PIECE):

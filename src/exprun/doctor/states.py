@@ -31,7 +31,7 @@ _one_at_a_time = threading.RLock()  # replaced functions of modules are replaced
 
 @contextlib.contextmanager
 def undrawn() -> Iterator[None]:
-    """Leave the random states of the process as they are, whatever this thread draws meanwhile.
+    """Keep the random states of the process unchanged while this thread draws random numbers.
 
     In this thread, Python's and NumPy's global generators, and TensorFlow operations that count their seeds, draw from
     copies. Other threads, such as that of an input pipeline, draw as usual. Keras' generator and TensorFlow's are
@@ -50,7 +50,7 @@ def undrawn() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Leave a model as it is: weights, moving averages, metrics and random states, also those of custom code."""
+    """Restore a model afterwards: weights, moving averages, metrics and random states, custom code included."""
     if getattr(_inside, "unchanged", None) is model:
         yield
         return

@@ -40,7 +40,7 @@ class Tap:
         return self._model is not None
 
     def put_on(self, model: Any) -> None:
-        """Replace a model's function for one step, whether or not a callback has compiled the model again."""
+        """Replace a model's function for one step; a callback may have compiled the model again."""
         self.take_off()
         self._function = getattr(model, self.attribute)
         if self._function is not None:

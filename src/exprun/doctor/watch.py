@@ -333,7 +333,7 @@ class Watch:
     def _updates(
         self, step: int, found: Pass, now: list[np.ndarray], learned: bool, dead: bool, vanished: bool
     ) -> Iterator[Finding]:
-        """Weights that have moved too little, too far or not at all since the last probe.
+        """Find weights that have moved too little, too far or not at all since the last probe.
 
         Args:
             step: the step of the optimiser.
@@ -381,7 +381,7 @@ class Watch:
             )
 
     def _left_out(self, found: Pass, moved: list[float]) -> list[Any]:
-        """The weights that have not moved at all, although their gradient is as large as that of others that have."""
+        """The weights that have not moved at all, although their gradient is as large as that of others that moved."""
         variables = self.model.trainable_variables
         if len(found.gradients) != len(variables):
             return []
@@ -474,7 +474,7 @@ class Watch:
             yield replace(self._suspicion, severity="warning", step=step)
 
     def _refuted(self, step: int, loss: float, accuracy: float) -> Iterator[Finding]:
-        """Withdrawals of findings that validation refutes: it is more accurate than luck explains, with a low loss."""
+        """Withdraw findings that validation refutes: it is more accurate than luck explains, with a low loss."""
         # If most labels are wrong, the few right ones can give a good accuracy, but not a low loss.
         if self.chance is not None and accuracy > self._above_luck and loss < REFUTING_LOSS * self.chance.loss:
             evidence = (
