@@ -355,7 +355,7 @@ def check_labels(train: Images, val: Images | None) -> Iterator[Finding]:
 
 
 def _proof(train: "_Labelled", val: "_Labelled", learned: "list[tuple[_Accuracy, _Accuracy]]") -> str:
-    """A sentence why labels that no classifier learns are wrong; empty if that is not certain.
+    """A sentence that explains why the training labels are wrong; empty if that is not certain.
 
     Args:
         train: the training images, whose labels are in doubt.
@@ -466,7 +466,7 @@ class _Labelled:
 
     @classmethod
     def of(cls, features: "_Features", pixels: np.ndarray, labels: np.ndarray) -> "_Labelled":
-        """From pixels and labels; of exact copies, only the first is used."""
+        """Features and labels of images; of exact copies, only the first is used."""
         rows = np.sort(np.unique([hash(image.tobytes()) for image in pixels], return_index=True)[1])
         return cls(features(pixels[rows]), labels[rows])
 
@@ -533,7 +533,7 @@ def _linear(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None
 
 
 def _neighbours(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None) -> np.ndarray:
-    """The mean classes of the nearest images."""
+    """The mean of the one-hot labels of the nearest images."""
     x = features - features.mean(0)
     scale = x.std(0) + 1e-3 * x.std()  # features that hardly vary do not count
     x = x / np.where(scale > 0, scale, 1)

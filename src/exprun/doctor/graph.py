@@ -201,7 +201,7 @@ def _is_linear(layer: Any) -> bool:
 
 
 def _too_weak(layer: Any) -> bool:
-    """Whether a layer is known not to be an activation; local response norm, which Keras lacks, is known by name."""
+    """Whether a layer is known not to be an activation; a local response norm is recognised by its name."""
     identity = type(layer) is layers.Activation and _is_linear(layer)
     return identity or isinstance(layer, LINEAR) or type(layer).__name__ in ("LocalResponseNormalization", "LRN")
 
@@ -235,7 +235,7 @@ def _trains(layer: Any) -> bool:
 
 
 def _is_fresh(layer: Any) -> bool:
-    """Whether weights look initial: biases all equal, kernels with the spread of their initialiser."""
+    """Whether weights look untrained: all biases equal, and kernels with the spread of their initialiser."""
     bias = getattr(layer, "bias", None)
     if bias is not None and np.ptp(np.asarray(bias)) > 0:
         return False

@@ -28,7 +28,7 @@ _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: the kind of the loss,
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss.
+    """A loss, with the properties that the checks need.
 
     Args:
         kind: `softmax` (cross-entropy over classes), `sigmoid` (cross-entropy of yes or no), `error` (difference of

@@ -77,7 +77,7 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
 
 
 def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
-    """The first learning rate to try, and in which direction to continue."""
+    """The remedy for a learning rate: the first value to try, and the direction in which to continue."""
     rate = first_rate(optimizer, usual)
     return f"learning_rate={rate:.1g}, then {direction} values, by factors of 10, as long as they help."
 
