@@ -13,7 +13,7 @@ from exprun import cli
 from exprun.locks import file_lock
 from exprun.outputs import runs_of_sweep
 from exprun.run_folder import RunFolder
-from exprun.sweep.folder import ENVIRONMENT, Sweep, announced, sweep_folder
+from exprun.sweep.folder import ENVIRONMENT, SweepContext, announced, sweep_folder
 from tiny import TINY
 
 QUIET = [word for word in TINY if "batch_size" not in word] + [
@@ -259,7 +259,7 @@ def test_a_sweep_may_vary_what_is_a_setting_of_the_whole_process(tmp_path, capsy
 def test_jobs_know_their_sweep(monkeypatch):
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert announced() is None
-    for name, text in Sweep("s", ["norm", "optim.learning_rate"], "abc").environment().items():
+    for name, text in SweepContext("s", ["norm", "optim.learning_rate"], "abc").environment().items():
         monkeypatch.setenv(name, text)
     found = announced()
     assert found.tags(["norm=batch", "seed=1", "optim.learning_rate=0.1"]) == {

@@ -41,7 +41,7 @@ STOPPED = "stopped"  # file by which runs on all machines learn that one failed 
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepContext:
     """The facts about a sweep that are passed on to its runs.
 
     Args:
@@ -82,10 +82,10 @@ class Sweep:
         return variables | ({"MLFLOW_TRACKING_URI": server} if server else {})
 
 
-def announced() -> Sweep | None:
+def announced() -> SweepContext | None:
     """The sweep whose runs this process trains; None if there is none."""
     text = os.environ.get(ENVIRONMENT)
-    return Sweep(**json.loads(text)) if text else None
+    return SweepContext(**json.loads(text)) if text else None
 
 
 def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:

@@ -16,7 +16,7 @@ from exprun.config.errors import RunError, UserError, without_password
 from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
 from exprun.run_folder import RunFolder, UnreadableResultError
-from exprun.sweep.folder import STOPPED, Sweep, announced, kept_failed, replaced, resumed
+from exprun.sweep.folder import STOPPED, SweepContext, announced, kept_failed, replaced, resumed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -85,7 +85,7 @@ def job(config: "DictConfig") -> Score:
     return _of_sweep(_labelled(checked, sweep, hydra.job.num, overrides), sweep, command, label, str(hydra.job.num))
 
 
-def _labelled(config: "Config", sweep: Sweep, number: int, overrides: list[str]) -> "Config":
+def _labelled(config: "Config", sweep: SweepContext, number: int, overrides: list[str]) -> "Config":
     """The config of a run, with the run's name and tags in MLflow, and quiet if a table shows the sweep."""
     tracking = config.tracking
     if tracking.run_name is None:
@@ -100,7 +100,7 @@ def _labelled(config: "Config", sweep: Sweep, number: int, overrides: list[str])
     return replace(config, tracking=tracking, progress="quiet" if sweep.quiet else config.progress)
 
 
-def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: str) -> Score:
+def _of_sweep(config: "Config", sweep: SweepContext, command: str, label: str, number: str) -> Score:
     """Do one run of a sweep, with retries if it fails; returns its score.
 
     Args:
@@ -134,7 +134,7 @@ def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: 
     return score
 
 
-def _tried(config: "Config", sweep: Sweep, command: str, label: str, folder: RunFolder) -> Score:
+def _tried(config: "Config", sweep: SweepContext, command: str, label: str, folder: RunFolder) -> Score:
     """Keep a run, leave it to another process, or train it, with up to `sweep.retries` retries; returns its score."""
     shown = config.progress != "quiet"
     try:

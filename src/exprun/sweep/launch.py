@@ -20,7 +20,7 @@ from exprun.run_folder import RunFolder
 from exprun.sweep.folder import (
     NAMES,
     STOPPED,
-    Sweep,
+    SweepContext,
     another_process_trains,
     check_run,
     note,
@@ -67,7 +67,7 @@ def sweep(
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
     parent_id = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
-    facts = Sweep(folder.name, factors, parent_id, live, plan is None, str(Path.cwd()), str(folder), options)
+    facts = SweepContext(folder.name, factors, parent_id, live, plan is None, str(Path.cwd()), str(folder), options)
     added = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in facts.environment().items()]
     if "hydra/sweeper=optuna" in given:
         added += _search_settings(composer, hydra, config, given)
