@@ -80,21 +80,30 @@ class Composer:
         Raises:
             ConfigError: in one sentence, whatever is wrong with it.
         """
-        return self.run(overrides)[0]
+        self.check_overrides(overrides)
+        composed = self._load(with_forced_keys(overrides), RunMode.RUN)
+        with _hydra_of(composed):
+            return typed(self._without_hydra(composed), self.keys_of(overrides))
 
-    def run(self, overrides: Sequence[str]) -> tuple[Config, DictConfig]:
-        """The checked config of one run, and the composed config with Hydra's node, as Hydra runs a job with it.
+    def run(self, overrides: Sequence[str], hydra_overrides: Sequence[str]) -> tuple[Config, DictConfig]:
+        """The checked config of one run, and the composed config with Hydra's node, with which Hydra runs a job.
+
+        Args:
+            overrides: the overrides as typed.
+            hydra_overrides: overrides of Hydra's own settings.
 
         Raises:
             ConfigError: in one sentence, whatever is wrong with it.
         """
         self.check_overrides(overrides)
-        composed = self._load(with_forced_keys(overrides), RunMode.RUN)
+        composed = self._load([*with_forced_keys(overrides), *hydra_overrides], RunMode.RUN)
         with _hydra_of(composed):
+            with contextlib.suppress(OmegaConfBaseException):  # `typed` reports it
+                composed.run_dir  # noqa: B018  resolves `${now:…}` once: copies keep the resolved value
             config = typed(self._without_hydra(copy.deepcopy(composed)), self.keys_of(overrides))
         with read_write(composed.hydra):
+            composed.hydra.mode = RunMode.RUN
             composed.hydra.run.dir = "${run_dir}"
-            composed.hydra.output_subdir = None  # the run writes its own config
         return config, composed
 
     def dimensions(self, overrides: Sequence[str]) -> dict[str, list[str]] | None:
