@@ -1,4 +1,4 @@
-"""The data room: finds, decodes, caches and splits the images of a run."""
+"""The images of a run: find, decode, cache and split them."""
 
 from exprun.data.dataset import Dataset, Split, load
 
