@@ -355,14 +355,14 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocat
         labels.append(_class_numbers(y, f"{root}: y_{name}"))
         parts.append(np.full(len(x), part))
     if not images or parts[0][0] != TRAIN:
-        raise DataError(f"{root} contains no x_train and y_train, only {', '.join(sorted(arrays)) or 'nothing'}.")
+        raise DataError(f"{root} contains no x_train and y_train; it has {', '.join(sorted(arrays)) or 'nothing'}.")
     if len({x.shape[1:] for x in images}) > 1:
         raise DataError(f"{root}: the splits differ in the shape of their images.")
     count = int(max(y.max() for y in labels)) + 1
     if missing := sorted(set(range(min(count, MAX_CLASSES))) - set(np.unique(labels[0]).tolist())):
         raise DataError(f"{root}: class {missing[0]} has no training image; number the classes without gaps.")
     if not 2 <= count <= MAX_CLASSES:
-        raise DataError(f"{root}: the largest label is {count - 1}, but must be from 1 to {MAX_CLASSES - 1}.")
+        raise DataError(f"{root}: the labels number {count} classes from 0 up, but must number 2 to {MAX_CLASSES}.")
     classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
     if len(classes) < count:
         raise DataError(f"{root}: the largest label is {count - 1}, but there are only {len(classes)} classes.")
@@ -403,5 +403,5 @@ def _pool(
     names = classes if classes is not None else list(FACTS[name].classes)
     numbers = np.asarray(labels, np.int32)
     if len(numbers) != len(images) or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names)):
-        raise DataError(f"{name}: there must be one label per image, and each must be from 0 to {len(names) - 1}.")
+        raise DataError(f"{name}: the labels must be as many as the images, and each from 0 to {len(names) - 1}.")
     return Pool(np.ascontiguousarray(images), numbers, [plain(n) for n in names], np.asarray(parts, np.uint8))
