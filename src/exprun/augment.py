@@ -97,7 +97,7 @@ def _shift(images: tf.Tensor, shift: tf.Tensor, axis: int) -> tf.Tensor:
 def _affine(
     images: tf.Tensor, angle: tf.Tensor, high: tf.Tensor, wide: tf.Tensor, down: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:
-    """Rotate each image about its centre, stretch it, then shift it by fractions of its size; the border is reflected."""
+    """Rotate each image about its centre, stretch it, then shift it by fractions of its size; reflect the border."""
     height, width = (tf.cast(n, tf.float32) for n in (tf.shape(images)[1], tf.shape(images)[2]))
     cos, sin = tf.cos(angle), tf.sin(angle)
     y, x = (height - 1) / 2, (width - 1) / 2

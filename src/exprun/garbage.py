@@ -1,7 +1,7 @@
-"""Python's garbage collector in a process that trains one run after another.
+"""Control Python's garbage collector in a process that trains several runs.
 
-Its scans look at every object that is alive, and TensorFlow, Keras and a compiled step are some million objects that
-stay: without `freeze`, a scan takes longer than many a short run.
+The garbage collector scans all objects that are alive. TensorFlow, Keras and a compiled step are about a million
+objects that stay alive, so a scan takes longer than many a short run. `freeze` excludes them from the scans.
 """
 
 import gc
@@ -10,19 +10,20 @@ _frozen = False
 
 
 def freeze() -> None:
-    """Exclude everything that is alive from further scans, once; what is alive is kept until `unfreeze`.
+    """Exclude all objects that are alive from further scans until `unfreeze` is called.
 
-    To be called between two runs, after the first has imported and compiled.
+    Call it between two runs, after the first run has imported TensorFlow and compiled its step. Later calls only
+    collect garbage.
     """
     global _frozen
-    gc.collect()  # the network of the run before, whose values the shared step has taken
+    gc.collect()  # frees the network of the last run, whose weights have been copied into the shared step
     if not _frozen:
         gc.freeze()
         _frozen = True
 
 
 def unfreeze() -> None:
-    """Include everything in scans again, so that what is not used any more can be freed."""
+    """Include all objects in the scans again, so that those that are no longer used can be freed."""
     global _frozen
     if _frozen:
         gc.unfreeze()

@@ -13,7 +13,7 @@ class Plateau:
     """The state of `schedule=plateau`, which works like Keras' `ReduceLROnPlateau`.
 
     Args:
-        factor: the factor by which the learning rate is multiplied so far.
+        factor: the factor on the learning rate after all reductions so far.
         lowest_loss: the lowest validation loss so far.
         waited: the number of evaluations since the lowest loss or the last reduction.
     """
