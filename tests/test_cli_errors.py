@@ -87,7 +87,7 @@ WRONG = [
     (["hydra/launcher=nope"], "nope"),
     (["-m", "seed=0,1", "run_dir=here"], "would be shared"),
     (["-m", "model=cnn,vgg61"], "model=vgg61 is not known"),
-    (["-m", "seed=interval(0,1)"], "names a range, of which only a search chooses"),
+    (["-m", "seed=interval(0,1)"], "is an interval, and only a search can choose values in it"),
     (["-m", "model=glob(vgg*)", "data.size=8"], "too deep"),
     (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params"),
     (["--cfg", "job", "optim.lr=0.1"], "optim.learning_rate"),

@@ -300,10 +300,10 @@ def test_whole_numbers_serve_as_numbers(composer):
         ("data.val_fraction=0.5 data.test_fraction=0.5", "leave nothing to train on"),
         ("data.val_fraction=0", "nothing to validate on"),
         ("data.validation=test data.test_fraction=0", "needs test images"),
-        ("trainer.batch_size=1797", "more than the about 14"),
-        ("data.limit=100 trainer.batch_size=100", "more than the about 80 training"),
-        ("data=cifar10 trainer.batch_size=50000", "more than the about 45000 training"),
-        ("data=cifar10 data.classes=[cat,dog] trainer.batch_size=10000", "more than the about 9000 training"),
+        ("trainer.batch_size=1797", "but there are only about 14"),
+        ("data.limit=100 trainer.batch_size=100", "but there are only about 80 training"),
+        ("data=cifar10 trainer.batch_size=50000", "but there are only about 45000 training"),
+        ("data=cifar10 data.classes=[cat,dog] trainer.batch_size=10000", "but there are only about 9000 training"),
         ("optim=adam optim.decay=decoupled", "optim=adam has no decoupled decay"),
         ("optim.clip_norm=1 optim.clip_value=1", "Only one of optim.clip_norm"),
         ("optim.clip_norm=1 optim.clip_global_norm=1", "Only one of optim.clip_norm"),
@@ -319,7 +319,7 @@ def test_settings_that_contradict_each_other_are_refused(overrides, message):
 
 def test_a_path_that_no_file_can_have_is_refused(composer):
     raw = OmegaConf.to_container(composer.compose([]), resolve=True)
-    with pytest.raises(ConfigError, match="run_dir holds a character"):
+    with pytest.raises(ConfigError, match="run_dir contains a character"):
         typed({**raw, "run_dir": "a\0b"})
 
 
@@ -487,10 +487,10 @@ def test_hydras_name_of_the_folder_is_ours(composer):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("hydra.job.chdir=true", "hydra.job.chdir=true is not for exprun"),
-        ("hydra.output_subdir=.hydra", "hydra.output_subdir is not for exprun: the folder of a run has its config"),
-        ("hydra/job_logging=default", "hydra/job_logging is not for exprun: a run writes run.log itself"),
-        ("hydra.job_logging.root.level=INFO", "hydra.job_logging.root.level is not for exprun"),
+        ("hydra.job.chdir=true", "hydra.job.chdir=true is not supported"),
+        ("hydra.output_subdir=.hydra", "hydra.output_subdir is not supported: a run writes config.yaml itself"),
+        ("hydra/job_logging=default", "hydra/job_logging is not supported: a run writes run.log itself"),
+        ("hydra.job_logging.root.level=INFO", "hydra.job_logging.root.level is not supported"),
         ("hydra.searchpath=[file:///tmp]", "--config-dir DIR adds a folder"),
     ],
 )
