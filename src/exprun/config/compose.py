@@ -35,7 +35,7 @@ from exprun.config.validate import validate
 
 CONFIG_NAME = "config"
 _RUN_DIR = "hydra.run.dir"
-_RUN_DIR_OF_HYDRA = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}"  # the default in conf/
+_RUN_DIR_OF_HYDRA = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}"  # the default of Hydra
 # Settings of Hydra that a run decides itself: the beginning of the key, the values that change nothing, and the reason.
 _OWN: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("hydra.output_subdir", (None,), "a run writes config.yaml itself"),

@@ -1,4 +1,4 @@
-"""The settings of the group `doctor`; its option file `conf/doctor/watch.yaml` names the source of each threshold."""
+"""The settings of the group `doctor`; the sources of the thresholds are in its option file `conf/doctor/watch.yaml`."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The settings of the images and of what happens to them: the groups `data`, `input`, `augment` and `adversary`."""
+"""The settings of the images and their processing: the groups `data`, `input`, `augment` and `adversary`."""
 
 from typing import Annotated, Literal
 

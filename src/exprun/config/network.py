@@ -51,7 +51,7 @@ class Model:
 
 @dataclass(config=STRICT)
 class InitPart:
-    """The initialisation of one kind of layer, where it differs from the rest."""
+    """The initialisation of one kind of layer, if it differs from that of the other layers."""
 
     name: InitName = setting("Initialiser of the weights.")
     stddev: float | None = setting("Standard deviation of the initial weights.", only=STDDEV_INITS, gt=0.0, le=1e3)

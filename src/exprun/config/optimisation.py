@@ -1,4 +1,4 @@
-"""The settings of the optimiser and of its learning rate: the groups `optim` and `schedule`."""
+"""The settings of the optimiser and the learning rate: the groups `optim` and `schedule`."""
 
 from typing import Literal
 

@@ -1,7 +1,7 @@
-"""Everything that can be set: one dataclass for each group, with types, ranges and allowed values.
+"""The schema of the config: one dataclass for each group, with types, ranges and allowed values.
 
-A field that only some options of its group use says so with `only`; an option that does not use it
-refuses it, and an option that uses it needs it. Nothing here imports TensorFlow.
+`only` lists the options that use a field, if not all options of its group do. An option that does not use a field
+refuses it, and an option that uses it needs a value. TensorFlow is not imported here.
 """
 
 from dataclasses import asdict, fields
@@ -159,11 +159,11 @@ class Config:
 GROUPS = {
     f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")
 }
-GROUPS_APART = ("tracking", "doctor", "sweep")  # they decide nothing about what is learned
+GROUPS_APART = ("tracking", "doctor", "sweep")  # groups that do not change the trained network
 
 
 def known_keys() -> list[str]:
-    """Every key of the schema, dotted: `optim.learning_rate`."""
+    """All keys of the schema, with dots: `optim.learning_rate`."""
     keys = [f.name for f in fields(Config) if f.name not in GROUPS]
     for group, kind in GROUPS.items():
         for field in fields(kind):
@@ -174,22 +174,22 @@ def known_keys() -> list[str]:
 
 
 def defaults() -> dict[str, Any]:
-    """What holds where no option file says otherwise: the settings that every option of a group uses."""
-    found: dict[str, Any] = {}
+    """The defaults of the settings that all options of a group use, by group."""
+    values: dict[str, Any] = {}
     for group, kind in GROUPS.items():
-        found[group] = {f.name: default_of(f) for f in fields(kind) if default_of(f) is not ... and not only_for(f)}
-    return found
+        values[group] = {f.name: default_of(f) for f in fields(kind) if default_of(f) is not ... and not only_for(f)}
+    return values
 
 
 def settings(config: Config) -> dict[str, Any]:
-    """A config as plain values, without the settings that its options do not use: what can be composed again."""
-    found = asdict(config)
+    """A config as nested dicts without the settings that its options do not use, so that it can be composed again."""
+    values = asdict(config)
     for group, kind in GROUPS.items():
-        found[group] = _used(found[group], kind)
+        values[group] = _used(values[group], kind)
     for part in INIT_PARTS:
-        if found["init"][part] is not None:
-            found["init"][part] = _used(found["init"][part], InitPart)
-    return found
+        if values["init"][part] is not None:
+            values["init"][part] = _used(values["init"][part], InitPart)
+    return values
 
 
 def _used(values: dict[str, Any], kind: Any) -> dict[str, Any]:
