@@ -65,7 +65,7 @@ def assemble(config: Config, session: Session) -> Assembly:
     except ConfigError as error:  # the error depends on the image shape, which is not known before the data is read
         raise DataError(str(error)) from None
     dataset = fault.injected_dataset(config, dataset)
-    meant = fit(config.input, dataset.train)
+    intended = fit(config.input, dataset.train)
 
     _prepare_process(config)
 
@@ -75,7 +75,7 @@ def assemble(config: Config, session: Session) -> Assembly:
     from exprun.trainer.structure import structure
 
     trained = fault.injected(config)
-    scaling = meant if trained.input == config.input else fit(trained.input, dataset.train)
+    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train)
     preprocessing = Preprocessing(scaling, fault.injected_evaluation(config, scaling))
     device = devices.choose(config.trainer)
     shape, weights = scaling.shape(dataset.image_shape), dataset.class_weights
@@ -84,7 +84,7 @@ def assemble(config: Config, session: Session) -> Assembly:
     session.evict_other_steps(key)
     _reset_keras(config.seed, device.precision, clear=key not in session.steps)
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-        built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), meant)
+        built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended)
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
         losses = fault.losses_of(config)
@@ -127,7 +127,7 @@ def _network(
     shape: tuple[int, int, int],
     classes: int,
     images: Callable[[], np.ndarray],
-    meant: Scaling,
+    intended: Scaling,
 ) -> "Built":
     """Build the network, with the injected fault.
 
@@ -136,17 +136,17 @@ def _network(
         shape: the height, width and channels of the network's input.
         classes: the number of classes, which is the number of logits.
         images: function that returns scaled training images, for initialisers that depend on them.
-        meant: the scaling of the pixels, before the fault is injected.
+        intended: the scaling of the pixels, before the fault is injected.
     """
     from exprun.model import build
 
     built = build(fault.injected(config), shape, classes, images)
-    built.model = fault.inject(config, built.model, meant)
+    built.model = fault.inject(config, built.model, intended)
     return built
 
 
 def _prepare_process(config: Config) -> None:
-    """Import TensorFlow, and set what it sets once per process."""
+    """Import TensorFlow and apply the settings that hold for the whole process: threads and determinism."""
     backend.load(config.trainer.deterministic)
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism

@@ -1,4 +1,4 @@
-"""The images of a run: find, decode, cache and split them."""
+"""Find, decode, cache and split the images of a run."""
 
 from exprun.data.dataset import Dataset, Split, load
 

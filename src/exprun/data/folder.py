@@ -46,7 +46,7 @@ def locate_folder(data: Data) -> Source:
     note = ""
     if len(splits) == 1 and len(inside) > 2 and not any(map(_is_folder, _visible(str(root / min(splits)), []))):
         (name,), splits = splits, {}
-        note = f"{name} is read as a class, not as a split, because it has no class folders and is not alone"
+        note = f"{name} is read as a class, not as a split, because it contains no folders and is next to other folders"
     if splits and TRAIN not in splits.values():
         raise DataError(f"{root} has {', '.join(splits)} but no train folder.")
     if splits:

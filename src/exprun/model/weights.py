@@ -74,15 +74,15 @@ def load_weights(model: Any, path: Path) -> list[str]:
     except Exception as error:  # a damaged file can raise exceptions of many classes
         raise RunError(f"model.weights={path} is damaged and cannot be read: {one_line(error)[:120]}.") from None
     classifier = _classifier(of_model)
-    pairs = [(mine, other) for mine, other in pairs if mine is not classifier or mine.shapes == other.shapes]
+    pairs = [(layer, saved) for layer, saved in pairs if layer is not classifier or layer.shapes == saved.shapes]
     if not pairs:
         raise RunError(f"model.weights={path} has nothing for any layer of the model; name weights of a similar model.")
-    for mine, other in pairs:
-        _check(mine, other, path)
-    for mine, other in pairs:
-        for variable, array in zip(mine.weights.values(), other.weights.values(), strict=True):
+    for layer, saved in pairs:
+        _check(layer, saved, path)
+    for layer, saved in pairs:
+        for variable, array in zip(layer.weights.values(), saved.weights.values(), strict=True):
             variable.assign(array)
-    filled = {mine.name for mine, _ in pairs}
+    filled = {layer.name for layer, _ in pairs}
     return [layer.name for layer in model.layers if layer.name in filled]
 
 
@@ -137,14 +137,14 @@ def _by_order(of_model: list[_Layer], of_file: list[_Layer]) -> list[tuple[_Laye
     """Pairs of a model's layer and a file's: the k-th of each kind with the k-th, but the classifier with the last."""
     pairs, classifier = [], _classifier(of_model)
     for kind in dict.fromkeys(layer.kind for layer in of_model if layer.kind):
-        mine = [layer for layer in of_model if layer.kind == kind]
-        others = [layer for layer in of_file if layer.kind == kind]
-        if classifier in mine and others:
+        in_model = [layer for layer in of_model if layer.kind == kind]
+        in_file = [layer for layer in of_file if layer.kind == kind]
+        if classifier in in_model and in_file:
             # If the file was saved without a classifier, its last layer fits the hidden layer at the same position.
-            counterpart = mine[min(len(others), len(mine)) - 1]
-            if counterpart is classifier or counterpart.shapes != others[-1].shapes:
-                pairs.append((mine.pop(), others.pop()))
-        pairs += zip(mine, others, strict=False)
+            counterpart = in_model[min(len(in_file), len(in_model)) - 1]
+            if counterpart is classifier or counterpart.shapes != in_file[-1].shapes:
+                pairs.append((in_model.pop(), in_file.pop()))
+        pairs += zip(in_model, in_file, strict=False)
     return pairs
 
 

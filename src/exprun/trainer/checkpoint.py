@@ -55,7 +55,7 @@ class State:
         """Whether an evaluation is the best so far, so that its weights are selected.
 
         The state remembers the best evaluation and counts the evaluations since the metric last improved. If the
-        accuracy is as high as the best so far, the lower loss is selected, but for patience this is no improvement.
+        accuracy equals the best so far, the lower loss is selected, but patience does not count it as an improvement.
 
         Args:
             loss: the mean loss of the validation images.
