@@ -98,7 +98,7 @@ WRONG = [
     (["ui"], "no store"),
     (["ui", "--uri", "nonsense://x"], "must be a database"),
     (["data=arrays", "data.root=nowhere"], "data.root=nowhere does not exist"),
-    (["fault=foo"], "fault=foo is not known; known are: bypass_preprocessing"),
+    (["fault=foo"], "fault=foo is not known; valid names are bypass_preprocessing"),
     (["fault=bypass_preprocessing", "input=raw"], "needs a scaling to bypass"),
     (["adversary=pgd", "adversary.steps=0"], "adversary.steps is 0, but must be at least 1"),
     (

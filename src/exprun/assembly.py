@@ -188,6 +188,6 @@ def _reset_keras(seed: int, precision: str, clear: bool) -> None:
 def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
     """Up to 5,000 training images, cropped and scaled, float32, (images, height, width, channels)."""
     train = dataset.train
-    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # spread over all classes
+    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # spread over the whole split
     pixels = train.images[rows].astype(np.float32)
     return np.asarray(scaling(scaling.cropped(pixels)))

@@ -180,7 +180,7 @@ def test_the_nearest_names_are_given(given, meant):
 
 
 def test_what_resembles_nothing_gets_a_list():
-    assert "known are: alexnet, cifar10_fast" in refused("model=zzzzz")
+    assert "valid names are alexnet, cifar10_fast" in refused("model=zzzzz")
 
 
 @pytest.mark.parametrize("group", ["model", "norm", "optim"])
@@ -295,8 +295,8 @@ def test_whole_numbers_serve_as_numbers(composer):
         ("data.classes=[0,1] data.class_weights=[1,2,3]", "3 weights for 2 classes"),
         ("data.classes=[0,1] data.class_weights=[1,-2]", "must not be negative"),
         ("data.classes=[0,1] data.class_weights=[0,0]", "at least one must be above 0"),
-        ("data.limit=19", "less than two images for each of the 10 classes"),
-        ("data.classes=[0,1] data.limit=3", "less than two images for each of the 2 classes"),
+        ("data.limit=19", "fewer than two images for each of the 10 classes"),
+        ("data.classes=[0,1] data.limit=3", "fewer than two images for each of the 2 classes"),
         ("data.val_fraction=0.5 data.test_fraction=0.5", "leave nothing to train on"),
         ("data.val_fraction=0", "nothing to validate on"),
         ("data.validation=test data.test_fraction=0", "needs test images"),
@@ -398,7 +398,7 @@ def test_a_yaml_file_over_256_kb_is_refused(tmp_path):
 
 
 def test_the_name_of_an_option_is_not_set_by_hand():
-    assert "to choose another, write init=…" in refused("init.name=gaussian")
+    assert "to choose an option, write init=…" in refused("init.name=gaussian")
 
 
 def test_a_conf_of_another_hydra_program_is_left_alone(tmp_path):
@@ -512,7 +512,10 @@ def test_what_changes_nothing_of_a_run_is_taken(composer, override):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("job: {chdir: true}", "hydra.job.chdir=true is not for"), ("run: {dir: x}", "the folder of a run is run_dir")],
+    [
+        ("job: {chdir: true}", "hydra.job.chdir=true is not supported"),
+        ("run: {dir: x}", "the run folder is set by run_dir"),
+    ],
 )
 def test_a_config_file_of_ones_own_is_told_too(tmp_path, text, said):
     (tmp_path / "conf").mkdir()

@@ -74,7 +74,7 @@ def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
         return f"did you mean {' or '.join(near[:limit])}?"
     top = [name for name in names if "." not in name]
     shown = ", ".join((top or names)[:20])
-    return f"known are: {shown}{', …' if len(top or names) > 20 else ''}."
+    return f"valid names are {shown}{', …' if len(top or names) > 20 else ''}."
 
 
 def _initials(key: str) -> str:

@@ -80,7 +80,7 @@ def _key(name: str, field: Any) -> Key:
 
 
 def _type(hint: Any, joint: str = " or ") -> str:
-    """A type hint in words."""
+    """The words for a type hint, such as "whole number or null"."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return joint.join(map(_type, get_args(hint)))

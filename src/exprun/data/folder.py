@@ -66,7 +66,7 @@ def locate_folder(data: Data) -> Source:
     if len(classes) < 2:
         raise DataError(
             f"{root} has images of {len(classes)} {'class' if len(classes) == 1 else 'classes'}: "
-            f"put those of each class into a folder of its own, at least two of them{also}."
+            f"put the images of each class into a folder of its own, with at least two classes{also}."
         )
     if strange := sorted({name for _, name, _ in found} - set(classes)):
         raise DataError(f"{root}: class {strange[0]} has no training images{also}.")

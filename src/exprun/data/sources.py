@@ -32,13 +32,19 @@ PALM_SIZE = 224  # pixels per side if data.size is not set
 
 
 class Remote(NamedTuple):
-    """A file that can be downloaded."""
+    """A file that can be downloaded.
+
+    Args:
+        url: the URL of the file.
+        checksum: the checksum of the file in the notation of pooch: "sha256:…" or "md5:…".
+    """
 
     url: str
-    checksum: str  # in the notation of pooch: "sha256:…" or "md5:…"
+    checksum: str
 
 
-# Checksums: Keras' dataset loaders for MNIST and CIFAR (sha256), the Fashion-MNIST authors' page (md5).
+# The checksums of MNIST and CIFAR (sha256) come from Keras' loaders, those of Fashion-MNIST (md5) from the page of its
+# authors.
 _FASHION_URL = "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 REMOTES = {
     "mnist.npz": Remote(

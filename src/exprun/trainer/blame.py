@@ -102,9 +102,9 @@ def batch_too_large(
             step.take_batches_of(half)
             with contextlib.suppress(tf.errors.ResourceExhaustedError):
                 step.train(images, labels, indices[:1, :half], 0 * rates[:1], first, mirrored[:1, :half])
-                return f"A batch of {size} images does not fit the memory; trainer.batch_size={half} does."
+                return f"A batch of {size} images does not fit into memory; trainer.batch_size={half} does."
             half //= 2
-        return f"A batch of {size} images does not fit the memory, and neither does one of {half or 1}."
+        return f"A batch of {size} images does not fit into memory, and neither does one of {half or 1}."
     finally:
         step.take_batches_of(size)
 

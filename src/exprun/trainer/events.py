@@ -8,7 +8,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The model, the data set and the compiled step are ready; the first training step comes next."""
+    """The model, the data set and the compiled step are ready; the first training step comes next.
+
+    Args:
+        device: the name of the devices.
+        precision: the precision of the computation.
+        parameters: the number of parameters of the model.
+        steps_per_epoch: the number of steps in an epoch.
+        total_steps: the number of steps of the whole run.
+        first_step: the number of steps that were done before, if the run is resumed.
+        data_fingerprint: the SHA-256 of the images, labels and splits, in hex.
+        weights_fingerprint: the SHA-256 of the file of `model.weights`, in hex; empty without one.
+        computing: the threads, cores, oneDNN and vector instructions of the machine, from `device.computing`.
+    """
 
     device: str
     precision: str
@@ -17,8 +29,8 @@ class RunStarted:
     total_steps: int
     first_step: int
     data_fingerprint: str
-    weights_fingerprint: str = ""  # SHA-256 of the file of `model.weights`
-    computing: dict[str, str] = field(default_factory=dict)  # threads, cores, oneDNN, instructions
+    weights_fingerprint: str = ""
+    computing: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,12 @@ class Profiled:
 
 @dataclass(frozen=True)
 class Measured:
-    """Further metrics were measured, which have the names they have in MLflow."""
+    """Further metrics were measured.
+
+    Args:
+        step: the number of optimiser steps done.
+        metrics: the metrics by their names in MLflow.
+    """
 
     step: int
     metrics: dict[str, float]

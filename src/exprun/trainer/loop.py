@@ -171,7 +171,7 @@ class Loop:
                 return signal
             limit = config.trainer.max_seconds
             if limit is not None and state.seconds >= limit:
-                return f"trainer.max_seconds={limit:g} is over"
+                return f"trainer.max_seconds={limit:g} is reached"
             asked = time.perf_counter()
         if first_bad_weight(self.step.model):
             return f"{NOT_FINITE}: weights after step {state.step}"

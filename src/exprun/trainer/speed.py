@@ -1,6 +1,6 @@
 """The speed of a run, and the number of steps that one call of the compiled step takes."""
 
-SECONDS_PER_CALL = 0.5  # long enough to hide the cost of a call, short enough to show progress
+SECONDS_PER_CALL = 0.5  # duration of a call: long enough to make its overhead small, short enough to show progress
 
 
 class Speed:
