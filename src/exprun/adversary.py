@@ -45,7 +45,7 @@ class Attack:
         def step(changed: tf.Tensor) -> tuple[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(changed)
-                # The factor keeps small gradients from becoming 0 in float16; it does not change their sign.
+                # The sum and the factor keep small gradients from becoming 0 in float16; only their sign is used.
                 total = 1024.0 * tf.reduce_sum(losses(changed))
             moved = changed + self.step_size * tf.sign(tape.gradient(total, changed))
             return (tf.clip_by_value(moved, low, high),)

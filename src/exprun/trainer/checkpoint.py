@@ -95,8 +95,7 @@ class State:
 class Checkpoints:
     """The checkpoints of a run: `last.npz`, from which it can resume, and `best.npz` with the selected weights.
 
-    A thread writes them during training, one file at a time. The `last.npz` before the newest is kept as
-    `previous.npz`.
+    A thread writes them during training, one file at a time. The old `last.npz` is kept as `previous.npz`.
 
     Args:
         folder: the folder that checkpoints are written to; None to keep them in memory only.

@@ -25,7 +25,7 @@ from exprun.trainer.views import VIEWS, View, view
 
 Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # computes the loss of each image from logits and class numbers
 EvaluatedAs = Literal["train", "evaluation", "tta"]
-# The smallest factor on the loss in float16. The factor stays above 1 unless gradients keep being not finite.
+# The smallest factor on the loss in float16. The factor falls below 1 only if gradients are not finite again and again.
 SMALLEST_SCALE = 2.0**-14
 CROP_SALT, ATTACK_SALT = 101, 102  # numbers that make independent draws from the seed of one step
 
@@ -74,7 +74,7 @@ class Step:
         class_weights: np.ndarray | None,
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
-        # On GPUs the faster convolution has no deterministic gradient in inference mode, which an attack needs.
+        # On GPUs the fused batch norm has no deterministic gradient in inference mode, which an attack needs.
         plain = config.trainer.deterministic and device.gpu
         self.network = model if plain else faster(model, cpu=not device.gpu, bfloat16=device.bfloat16)
         self.preprocessing, self.losses = preprocessing, losses
