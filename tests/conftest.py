@@ -1,7 +1,10 @@
 """What all tests share."""
 
+import contextlib
 import logging
 import pickle
+import shutil
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -10,11 +13,24 @@ import pytest
 
 import exprun
 from exprun import backend, run_end
+from exprun.config.paths import sqlite_path
+from exprun.session import Session
 from exprun.tracking import parent
 
 backend.prepare()  # the same kernels as in the processes that tests start
 # What is delivered to MLflow is waited for, however busy the machine is.
 run_end.UPLOAD_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+
+# Runs of one structure share a compiled step, whichever test they belong to: compiling takes most of their time.
+STEPS = {}
+_make, _evict = Session.__init__, Session.evict_other_steps
+
+
+def _make_with_shared_steps(self, datasets=None, steps=None):
+    _make(self, {} if datasets is None else datasets, STEPS if steps is None else steps)
+
+
+Session.__init__, Session.evict_other_steps = _make_with_shared_steps, lambda self, key: None
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +67,70 @@ def failures():
     for logger in loggers:
         logger.removeHandler(handler)
     assert handler.said == []
+
+
+@pytest.fixture(autouse=True)
+def _threads_are_forgotten():
+    """A deterministic run fixes the threads of its process, and later runs warn about that; later tests do not."""
+    if device := sys.modules.get("exprun.trainer.device"):
+        device._fixed.clear()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """Makes an MLflow store with its tables by copying one: the migrations that make them take seconds.
+
+    Real processes make their tables themselves, and `tests/tracking/test_mlflow.py` tests that.
+    """
+    from exprun.tracking import mlflow as tracker
+    from exprun.tracking.store import artifact_root
+
+    template = tmp_path_factory.mktemp("store") / "mlflow.db"
+    make_tables = tracker._make_tables
+
+    def copied(uri):
+        path = sqlite_path(uri)
+        if path is None or "?" in uri or (path.exists() and path.stat().st_size):
+            return
+        if not template.exists():
+            make_tables(f"sqlite:///{template}")
+            with contextlib.closing(sqlite3.connect(template)) as store:
+                ((root,),) = store.execute("SELECT artifact_location FROM experiments").fetchall()
+            copied.root = root.rsplit("/", 1)[0]
+        part = path.with_name(f".{path.name}.copied")
+        shutil.copy(template, part)
+        with contextlib.closing(sqlite3.connect(part)) as store, store:
+            store.execute(
+                "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
+                (copied.root, artifact_root(uri)),
+            )
+        part.rename(path)
+
+    return copied
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_copies(empty_store, monkeypatch):
+    monkeypatch.setattr("exprun.tracking.mlflow._make_tables", empty_store)
+
+
+@pytest.fixture
+def own_steps(monkeypatch):
+    """Sessions whose compiled steps are their own, as in a program."""
+    monkeypatch.setattr(Session, "__init__", _make)
+    monkeypatch.setattr(Session, "evict_other_steps", _evict)
+
+
+@pytest.fixture
+def plots():
+    """Lets the runs of a test draw their plots."""
+
+
+@pytest.fixture(autouse=True)
+def _without_plots(request, monkeypatch):
+    """Plots take half the time of a tiny run: only tests that ask for `plots` draw them."""
+    if "plots" not in request.fixturenames:
+        monkeypatch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def test_every_evaluation_tells_how_it_is_under_attack(trained, batch, losses):
         assert row["val/adversarial_loss"] > row["val/loss"]
     assert result.history[-1]["val/adversarial_accuracy"] < result.history[-1]["val/accuracy"]
     assert result.metrics["test/adversarial_accuracy"] < result.metrics["test/accuracy"]
-    once, again = loop.measure(loop.val_feed), loop.measure(loop.val_feed)
+    once, again = loop.evaluator.measure(loop.val_feed), loop.evaluator.measure(loop.val_feed)
     assert once.more == again.more
     changed = attack("fgsm")(batch[0], SEED, losses)
     predictions = loop.step.model(changed / 255.0, training=False).numpy().argmax(axis=1)

@@ -176,7 +176,7 @@ def test_a_cropped_run_saves_a_model_that_takes_whole_images():
     saved = keras.saving.load_model(result.run_dir / "model.keras")
     found = saved.predict(test.images[test.rows], verbose=0)
     assert (found.argmax(axis=1) == test.row_labels).mean() == pytest.approx(result.metrics["test/accuracy"])
-    own = loop.measure(loop._feed(test))  # at the best weights, which the run has put back
+    own = loop.evaluator.measure(loop.evaluator.feed(test))  # at the best weights, which the run has put back
     np.testing.assert_array_equal(found.argmax(axis=1), own.predictions)
     e = np.exp(found - found.max(axis=1, keepdims=True))
     p = (e / e.sum(axis=1, keepdims=True))[np.arange(len(test)), test.row_labels]

@@ -106,7 +106,7 @@ def test_a_folder_that_holds_other_runs_is_not_deleted(capsys):
         (["run_dir=last"], "There is no run below outputs/ yet."),
         (["model.weights=last"], "There is no run below outputs/ yet."),
         (["check", "model.weights=last"], "There is no run below outputs/ yet."),
-        (["trainer.resume=true"], "trainer.resume=true goes on with the run in run_dir, but no run_dir is given"),
+        (["trainer.resume=true"], "trainer.resume=true resumes the run in run_dir, but no run_dir is given"),
         (["-m", "run_dir=last", "seed=0,1"], "There is no run below outputs/ yet."),
     ],
 )
@@ -121,7 +121,7 @@ def test_the_last_run_is_resumed_and_gives_its_weights(tmp_path, capsys):
     words = [*TINY, "trainer.epochs=1", "trainer.max_steps=2", "progress=plain"]
     assert cli.main([*words, "run_dir=outputs/it's 1 run"]) == 0
     assert cli.main([*words, "run_dir=last"]) == 2
-    assert "it's 1 run holds a run already; go on with it by trainer.resume=true" in capsys.readouterr().err
+    assert "it's 1 run holds a run already; resume it with trainer.resume=true" in capsys.readouterr().err
     assert cli.main([*words, "run_dir=last", "trainer.resume=true", "trainer.max_steps=3"]) == 0
     assert "resuming after step 2" in capsys.readouterr().out
     assert cli.main([*words, "model.weights=last", "run_dir=outputs/second"]) == 0

@@ -19,6 +19,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     return tiny(*EXACT, "trainer.epochs=3", f"run_dir={tmp_path_factory.mktemp('whole')}/run")
 
 
+@pytest.mark.usefixtures("plots")
 def test_a_run_learns_and_reports_what_it_measured():
     result = tiny("trainer.epochs=4", "run_dir=out")
     assert result.status == "FINISHED"
@@ -33,6 +34,7 @@ def test_a_run_learns_and_reports_what_it_measured():
         assert (result.run_dir / name).stat().st_size > 0, name
 
 
+@pytest.mark.usefixtures("plots")
 def test_the_confusion_matrix_adds_up_to_the_test_accuracy():
     result = tiny("run_dir=out")
     matrix = np.array(json.loads((result.run_dir / "confusion.json").read_text())["matrix"])

@@ -14,6 +14,7 @@ from exprun.trainer.step import Step
 from exprun.trainer.structure import structure
 from tiny import TINY, checkpoint, config, same
 
+pytestmark = pytest.mark.usefixtures("own_steps")
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
 
 DETERMINISTIC = ["trainer.deterministic=true", "augment=flip_crop", "trainer.epochs=1", "trainer.label_smoothing=0.1"]

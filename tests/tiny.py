@@ -48,7 +48,7 @@ def kept(settings: Config) -> tuple[RunResult, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "train", keep)
         patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
-        result = run(settings, Session(SESSION.datasets))  # a step of its own, whose weights stay as they are
+        result = run(settings, Session(SESSION.datasets, {}))  # a step of its own, whose weights stay as they are
     return result, loops[0]
 
 

@@ -1,6 +1,6 @@
-"""Compares the speed of exprun with Keras' fit and with PyTorch, in turn and on one machine.
+"""Compares the speed of exprun with Keras' fit and with PyTorch on one machine, in alternating turns.
 
-Writes docs/performance.md; fails where a ratio is below its bar.
+Writes docs/performance.md; fails if a ratio is below the required ratio.
 """
 
 import argparse
@@ -32,10 +32,10 @@ class Network:
 
     Args:
         overrides: the overrides that choose the network.
-        size: height and width of the images.
-        batch: images in a step.
-        images: images in an epoch.
-        bars: the ratios to reach, by precision and the other side's name.
+        size: the height and width of the images, in pixels.
+        batch: the number of images in a step.
+        images: the number of images in an epoch.
+        bars: the required ratios, by precision and name of the other side.
     """
 
     overrides: str
@@ -64,10 +64,10 @@ class TrainingSpeeds:
     """Images per second of one network, by turn.
 
     Args:
-        training: whole epochs of each side; `default` is exprun in its own choice of precision.
-        whole: whole epochs of exprun, in turn with `bare`.
-        bare: the compiled step of exprun alone, on one batch.
-        evaluation: evaluations by exprun and Keras; `alike` is Keras with the batches of exprun.
+        training: the speeds of whole epochs, by side; `default` is exprun with `trainer.precision=auto`.
+        whole: the speeds of whole epochs of exprun, measured in alternation with `bare`.
+        bare: the speeds of the compiled step of exprun alone, on one batch.
+        evaluation: the speeds of evaluations, by side; `alike` is Keras with the batch size of exprun.
     """
 
     training: dict[str, list[float]]
@@ -77,7 +77,7 @@ class TrainingSpeeds:
 
 
 def measure_training(network: Network, precision: str, turns: int, torch: bool) -> TrainingSpeeds:
-    """Train one network on all sides, in turn; in float32 exprun also trains in its default precision."""
+    """Train one network on all sides, in turn; for float32, exprun also trains in its default precision."""
     training: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -118,7 +118,10 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
     bars = {name: network.bars.get((precision, name)) for name in NAMES}
     default_bar = network.bars.get(("default", "written"), bars["written"])
     kind = precision
-    if precision == FULL == native_precision():  # one line stands for this precision and for the default of both
+    if (
+        precision == FULL == native_precision()
+        # float32 is also the default precision of both sides, so one line covers both.
+    ):
         kind, bars["written"] = f"{FULL}, the default of both", default_bar
     default = f"default ({native_precision()}, theirs {FULL})"
     as_written = "Keras evaluate, as written"
@@ -176,7 +179,7 @@ def gap(turns: int, torch: bool) -> list[Line]:
 
 
 def streaming(turns: int, torch: bool) -> list[Line]:
-    """Files at 224×224 that are not kept in memory, against tf.data by hand; memory over the size of a set."""
+    """Training from streamed files at 224×224, against a tf.data pipeline; memory over the size of the set."""
     with tempfile.TemporaryDirectory() as place:
         overrides = NETWORKS["palm_alexnet"].overrides.split()
         words = [*overrides, *noise_files(Path(place), 1600), "trainer.batch_size=32", "augment=none"]
@@ -228,7 +231,7 @@ def memory(turns: int, torch: bool) -> list[Line]:
 
 
 def sweep(turns: int, torch: bool) -> list[Line]:
-    """Eight short runs over seed and learning rate: in one process, and each in its own."""
+    """Eight short runs over seed and learning rate: in one process, and in eight processes."""
     learning_rates, seeds = (0.01, 0.02), range(4)
     over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, learning_rates))}"]
     single = [[*SHORT_RUN, f"seed={seed}", f"optim.learning_rate={rate}"] for seed in seeds for rate in learning_rates]
@@ -246,7 +249,7 @@ def sweep(turns: int, torch: bool) -> list[Line]:
 
 
 def run_exprun(words: list[str], folder: str) -> None:
-    """Run a command line of exprun to its end; ends this process where it fails."""
+    """Run a command line of exprun to its end; ends this process if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "exprun", *words], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -276,8 +279,8 @@ def throughput(what: str, words: list[str], turns: int) -> Line:
     return Line(what, f"{statistics.median(speeds):,.0f} {IMAGES}")
 
 
-Part = Callable[[int, bool], list[Line]]  # turns, and whether PyTorch takes part
-HALF = "_bfloat16"  # ends the names of parts that only processors with such instructions measure
+Part = Callable[[int, bool], list[Line]]  # from the number of turns, and whether PyTorch is measured
+HALF = "_bfloat16"  # ends the names of parts that are measured only on processors with bfloat16 instructions
 
 
 def training_part(name: str, precision: str) -> Part:
@@ -301,7 +304,7 @@ PARTS: dict[str, Part] = {
 
 
 def torch_version() -> str:
-    """The version of PyTorch in its own environment, which is made where it is missing."""
+    """The version of PyTorch in its own virtual environment, which is created if it is missing."""
     if not TORCH.exists():
         log("Installing PyTorch into .venv-torch (once) …")
         subprocess.run([sys.executable, "-m", "venv", str(TORCH.parents[1])], check=True)
@@ -310,7 +313,7 @@ def torch_version() -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
-@functools.cache  # TensorFlow is imported for it
+@functools.cache  # each call imports TensorFlow in a new process
 def native_precision() -> str:
     """The precision that `trainer.precision=auto` means on this machine."""
     words = (
@@ -327,15 +330,15 @@ def log(*parts: Any) -> None:
 
 
 def main() -> int:
-    """Measure the parts that are named, or all, and write them down; returns 1 where a ratio is below its bar."""
+    """Measure and record the given parts, or all; returns 1 if a ratio is below the required ratio."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description="Compare the speed of exprun with Keras and PyTorch.",
         epilog="Other benchmarks: scripts/bench start, cli, doctor_cost or doctor_accuracy; each takes --help.",
     )
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all unless some are named")
-    parser.add_argument("--turns", type=int, default=5, help="how often each side works, 5 unless given")
-    parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("--turns", type=int, default=5, help="how many times each side is measured; default: 5")
+    parser.add_argument("--no-torch", action="store_true", help="do not measure PyTorch")
     args = parser.parse_args()
     if unknown := [name for name in args.parts if name not in PARTS]:
         parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
@@ -344,7 +347,7 @@ def main() -> int:
     torch = "" if args.no_torch else torch_version()
     native = native_precision() == NATIVE
     if not native:
-        log("This device has no bfloat16 instructions; the measurements in bfloat16 stay as they are.")
+        log("This device has no bfloat16 instructions; the recorded measurements in bfloat16 are kept.")
     missed: list[str] = []
     for part in args.parts or PARTS:
         if part.endswith(HALF) and not native:
@@ -353,7 +356,7 @@ def main() -> int:
         record(part, lines, args.turns, torch, PARTS)
         missed += [f"{part}: {line.what}: {line.ratio:.2f} < {line.bar:.2f}" for line in lines if not line.holds]
     for line in missed:
-        log(f"below its bar: {line}")
+        log(f"below the required ratio: {line}")
     return int(bool(missed))
 
 

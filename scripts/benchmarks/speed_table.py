@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 from collections.abc import Iterable
@@ -17,21 +18,58 @@ from exprun.markdown import replace_between
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
-INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # that speed depends on, best first
+INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # speed depends on these, fastest first
+HEADS = ["measurement", "exprun compared with", "exprun", "the other", "ratio", "lowest to highest ratio"]
+HEADS += ["required ratio", "reached"]
+# The first two cells of lines, by the name of the line in the records; other names have the form `first: second`.
+CELLS = {
+    "from the end of a run to the first step of the next, same structure: 0.5 s": (
+        "pause from the end of a run to the first step of the next run",
+        "a limit of 0.5 s",
+    ),
+    "from a run's last step to the next one's first": (
+        "pause from the last step of a run to the first step of the next run",
+        "",
+    ),
+    "training from files, 224×224: Keras fit, tf.data by hand": (
+        "training from files, 224×224",
+        "Keras fit with a tf.data pipeline",
+    ),
+    "training from files, 224×224: the same set in memory": (
+        "training from files, 224×224",
+        "exprun with the same images in memory",
+    ),
+    "reading 1,600 pictures: into the cache, measured once; in each epoch": (
+        "reading 1,600 JPEG files, once, into the cache",
+        "reading the files with tf.data, in each epoch",
+    ),
+    "memory of its own, 50,000 images of 96×96 streamed: 5,000; one process each": (
+        "private memory of a process that streams 50,000 images of 96×96",
+        "private memory of a process that streams 5,000 images",
+    ),
+    "peak memory, 50,000 images: Keras fit on the same uint8": (
+        "peak memory with 50,000 images",
+        "Keras fit with the same uint8 images",
+    ),
+    "8 short runs in one process: 8 processes": (
+        "eight short runs in one process",
+        "eight short runs in eight processes",
+    ),
+}
 
 
 @dataclass
 class Line:
-    """A line of a table: a measurement of exprun against one of another program, or one of exprun alone.
+    """A line of a table: exprun compared with another program, or exprun alone.
 
     Args:
-        what: what is measured, and against what.
-        own: median of exprun's measurements, with its unit.
-        other: median of the other program's measurements, or nothing.
-        ratio: median of the ratios of each turn; above 1 exprun is better.
+        what: the name of the line in the records: what is measured, and what it is compared with.
+        own: the median of the measurements of exprun, with its unit.
+        other: the median of the measurements of the other program with its unit, or an empty string.
+        ratio: the median of the ratios of all turns; above 1, exprun is better.
         low: the lowest of these ratios.
         high: the highest of these ratios.
-        bar: the ratio to reach, or None.
+        bar: the required ratio, or None.
     """
 
     what: str
@@ -44,14 +82,23 @@ class Line:
 
     @property
     def holds(self) -> bool:
-        """Whether the ratio reaches its bar."""
+        """Whether the ratio reaches the required ratio."""
         return self.bar is None or self.ratio is None or self.ratio >= self.bar
+
+    @property
+    def cells(self) -> tuple[str, str]:
+        """What is measured, and what it is compared with, as in the table."""
+        if self.what in CELLS:
+            return CELLS[self.what]
+        measured, _, other = self.what.partition(": ")
+        measured = re.sub(r"default \((\w+), theirs (\w+)\)", r"default precision (exprun \1, Keras \2)", measured)
+        return measured, other
 
 
 def higher_is_better(
     what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ",.0f"
 ) -> Line:
-    """The line of measurements taken in turn, such as images per second."""
+    """The line of measurements of which the higher is better, such as images per second."""
     ratios = sorted(a / b for a, b in zip(own, other, strict=True))
     own_median, other_median = (f"{statistics.median(values):{form}} {unit}" for values in (own, other))
     return Line(what, own_median, other_median, statistics.median(ratios), ratios[0], ratios[-1], bar)
@@ -60,14 +107,14 @@ def higher_is_better(
 def lower_is_better(
     what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ".1f"
 ) -> Line:
-    """The line of measurements taken in turn, such as seconds."""
+    """The line of measurements of which the lower is better, such as seconds."""
     line = higher_is_better(what, [1 / value for value in own], [1 / value for value in other], unit, bar)
     line.own, line.other = (f"{statistics.median(values):{form}} {unit}" for values in (own, other))
     return line
 
 
 def record(part: str, lines: list[Line], turns: int, torch: str, parts: Iterable[str]) -> None:
-    """Write the lines of a part to the records, and the tables of all parts to the page."""
+    """Write the lines of one part to the records, and the tables of all parts to the page."""
     records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {}
     records[part] = {"machine": machine(torch), "turns": turns, "lines": [asdict(line) for line in lines]}
     RECORDS.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -80,22 +127,23 @@ def record(part: str, lines: list[Line], turns: int, torch: str, parts: Iterable
 def table(part: dict[str, Any] | None) -> str:
     """The table of a part's record, in Markdown."""
     if part is None:
-        return "Not measured yet."
-    rows = ["| measured: against | exprun | the other | ratio | lowest, highest | bar |  |", "|---" * 7 + "|"]
+        return "This part has not been measured yet."
+    rows = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
     for line in (Line(**line) for line in part["lines"]):
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        spread = "" if line.ratio is None else f"{line.low:.2f}, {line.high:.2f}"
+        spread = "" if line.ratio is None else f"{line.low:.2f} to {line.high:.2f}"
         bar = "" if line.bar is None else f"{line.bar:.2f}"
         verdict = "" if line.bar is None else "yes" if line.holds else "**no**"
-        rows.append(f"| {line.what} | {line.own} | {line.other} | {ratio} | {spread} | {bar} | {verdict} |")
-    return "\n".join(rows) + f"\n\nMedians of {part['turns']} turns. {part['machine']}."
+        cells = [*line.cells, line.own, line.other, ratio, spread, bar, verdict]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + f"\n\nMedians of {part['turns']} turns. Measured on {part['machine']}."
 
 
 def machine(torch: str) -> str:
     """Processor, versions, commit and date of a measurement.
 
     Args:
-        torch: version of PyTorch, or nothing where it was left out.
+        torch: the version of PyTorch, or an empty string if PyTorch was left out.
     """
     cpuinfo = Path("/proc/cpuinfo").read_text()
     models = [line.split(":")[1].strip() for line in cpuinfo.splitlines() if "model name" in line]
@@ -104,10 +152,10 @@ def machine(torch: str) -> str:
     widest = next((flag for flag in INSTRUCTIONS if flag in flags), "")
     cores = len(os.sched_getaffinity(0))
     versions = ", ".join(f"{package} {version(package)}" for package in ("tensorflow", "keras"))
-    # The code is measured: records of the parts before are no change of it.
-    others = [f":(exclude){path.relative_to(ROOT)}" for path in (RECORDS, PAGE)]
+    # Only the code is measured, so records that earlier parts wrote do not count as changes.
+    written = [f":(exclude){path.relative_to(ROOT)}" for path in (RECORDS, PAGE)]
     commit = git("rev-parse", "--short", "HEAD")
-    commit += "+" if git("status", "--porcelain", "-uno", "--", ".", *others) else ""
+    commit += "+" if git("status", "--porcelain", "-uno", "--", ".", *written) else ""
     return (
         f"{name}{widest and f' ({widest})'}, {cores} cores, Python {platform.python_version()}, {versions}"
         f"{f', PyTorch {torch}' if torch else ''}; commit {commit}, {datetime.date.today().isoformat()}"
@@ -115,5 +163,5 @@ def machine(torch: str) -> str:
 
 
 def git(*words: str) -> str:
-    """What git prints in this checkout; nothing where it fails."""
+    """The output of git in this checkout; an empty string if git fails."""
     return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=False).stdout.strip()

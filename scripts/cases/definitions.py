@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 SEEDS = (0, 1, 2)
-DEFAULT, FULL = "default", "full"  # a size for two CPU cores, and the size of the question
+DEFAULT, FULL = "default", "full"  # `default` fits two CPU cores, `full` is the size of the question
 
 Metrics = dict[str, list[float]]  # each metric over the seeds; None for a seed that lacks it
-Rows = dict[str, dict[int, dict[str, Any]]]  # the metrics of each row by seed
+Rows = dict[str, dict[int, dict[str, Any]]]  # the metrics of each row, by seed
 Holds = Callable[[Metrics, Rows], bool | None]
 
 
@@ -20,16 +20,16 @@ class Row:
     """A row of a table: one config over the seeds.
 
     Args:
-        name: name of its records and folders.
+        name: the name of the row in the table, in the records and in the names of its run folders.
         role: `symptom`, `fix`, `control`, `factor` or `peer` (plain Keras instead of exprun).
         what: the config in words.
-        overrides: overrides of the preset.
-        expected: the result to expect, in words.
-        holds: whether the metrics are as expected; returns None as long as they cannot tell.
-        preset: a preset instead of the case's.
-        weights: the row whose run gives the weights to start from.
-        size: overrides at the default size only; they replace those of the case with the same key.
-        full: overrides at the size of the question only.
+        overrides: the overrides of the preset.
+        expected: the expected result in words.
+        holds: a function that returns whether the metrics are as expected, or None if that cannot be decided yet.
+        preset: the preset of this row, if it differs from that of the case.
+        weights: the row whose best weights the run starts from.
+        size: overrides for the default size only; an override of the case with the same key is replaced.
+        full: overrides for the size of the question only.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Case:
     """A question with its table.
 
     Args:
-        preset: preset in conf/experiment.
-        columns: heading, metric and format of each column of metrics.
+        preset: the preset in conf/experiment.
+        columns: the heading, metric and format of each column of metrics.
         rows: the rows of the table.
-        size: overrides that make the case fit two CPU cores.
-        full: whether the question's own size is another.
-        zeros: layers whose share of zero outputs is measured.
+        size: the overrides that make the case fit two CPU cores.
+        full: whether the size of the question differs from the default size.
+        zeros: the layers whose share of zero outputs is measured.
         cifar: whether the images are CIFAR-10.
     """
 
@@ -68,9 +68,9 @@ class Case:
 
 
 def overrides_of(case: Case, row: Row, size: str) -> list[str]:
-    """The overrides of a row at a size, without seed and folder."""
-    of_size = row.full if size == FULL else f"{case.size} {row.size}"
-    overrides = [f"experiment={row.preset or case.preset}", *shlex.split(row.overrides), *shlex.split(of_size)]
+    """The overrides of a row at a size, without the seed and the run folder."""
+    for_size = row.full if size == FULL else f"{case.size} {row.size}"
+    overrides = [f"experiment={row.preset or case.preset}", *shlex.split(row.overrides), *shlex.split(for_size)]
     return list({override.split("=", 1)[0]: override for override in overrides}.values())
 
 
@@ -100,50 +100,55 @@ def stuck(metrics: Metrics, rows: Rows) -> bool:
 
 
 def dead(metrics: Metrics, rows: Rows) -> bool:
-    """Whether the first loss is huge, the last ln(10), and the first dense layer all but dead."""
-    left = abs(mean(metrics["train/loss"]) - math.log(10)) <= 0.02
-    return min(metrics["first/loss"]) > 1000 and left and mean(metrics["zeros/dense1_relu"]) >= 0.95
+    """Whether the first loss is huge, the last is ln(10), and nearly all outputs of the first dense layer are zero."""
+    at_ln_10 = abs(mean(metrics["train/loss"]) - math.log(10)) <= 0.02
+    return min(metrics["first/loss"]) > 1000 and at_ln_10 and mean(metrics["zeros/dense1_relu"]) >= 0.95
 
 
 def like_keras(metrics: Metrics, rows: Rows) -> bool | None:
-    """Whether validation accuracy is within one point of plain Keras; None until both have the same seeds."""
-    ours, peers = rows["float32"], rows.get("keras", {})
-    if ours.keys() != peers.keys():
+    """Whether validation accuracy is within one point of plain Keras; None until both rows have the same seeds."""
+    exprun, keras = rows["float32"], rows.get("keras", {})
+    if exprun.keys() != keras.keys():
         return None
-    own, other = (mean([run["val/accuracy"] for run in row.values()]) for row in (ours, peers))
-    return abs(own - other) <= 0.01
+    exprun_accuracy, keras_accuracy = (mean([run["val/accuracy"] for run in row.values()]) for row in (exprun, keras))
+    return abs(exprun_accuracy - keras_accuracy) <= 0.01
 
 
 def sooner(metrics: Metrics, rows: Rows) -> bool | None:
-    """Whether transferred weights get there in fewer epochs; None until both rows have the same seeds."""
-    fresh, transferred = rows.get("repaired", {}), rows["transfer"]
-    if transferred.keys() != fresh.keys():
+    """Whether transferred weights reach 95 % in fewer epochs; None until both rows have the same seeds."""
+    initialized, transferred = rows.get("repaired", {}), rows["transfer"]
+    if transferred.keys() != initialized.keys():
         return None
-    own, other = (mean([run["epochs_to_95"] or math.inf for run in row.values()]) for row in (transferred, fresh))
-    return mean(metrics["test/accuracy"]) > 0.95 and own < other
+    with_transfer, without = (
+        mean([run["epochs_to_95"] or math.inf for run in row.values()]) for row in (transferred, initialized)
+    )
+    return mean(metrics["test/accuracy"]) > 0.95 and with_transfer < without
 
 
 TRAIN = [("training accuracy", "train/accuracy", "%"), ("training loss", "train/loss", ".3f")]
 VALIDATION = [("validation accuracy", "val/accuracy", "%"), ("validation loss", "val/loss", ".3f")]
 TEST = [("test accuracy", "test/accuracy", "%")]
-GAP = [("inference mode", "gap/inference", "+"), ("other preprocessing", "gap/preprocessing", "+"),
-       ("unseen images", "gap/unseen", "+")]  # fmt: skip
+GAP = [("gap: inference mode", "gap/inference", "+"), ("gap: preprocessing", "gap/preprocessing", "+"),
+       ("gap: unseen images", "gap/unseen", "+")]  # fmt: skip
 ZEROS = [("first loss", "first/loss", ",.0f"), ("zeros in conv2", "zeros/conv2_relu", "%"),
-         ("fc1", "zeros/dense1_relu", "%"), ("fc2", "zeros/dense2_relu", "%")]  # fmt: skip
+         ("zeros in fc1", "zeros/dense1_relu", "%"), ("zeros in fc2", "zeros/dense2_relu", "%")]  # fmt: skip
 CASES = [
     Case(
         "dead_relu",
         [*ZEROS, ("last training loss", "train/loss", ".3f"), VALIDATION[0], *TEST],
         [
-            Row("broken", "symptom", "as asked", "",
-                "first loss > 1,000, then 2.30 ± 0.02; ≥ 95 % of fc1 zero", dead),
-            Row("repaired", "fix", "fitting init, scaled input, 3 epochs",
-                "init=he_normal input=standardize trainer.epochs=3", "> 55 % after 3 epochs",
+            Row("broken", "symptom", "the network of the question", "",
+                "first loss > 1,000; last training loss 2.30 ± 0.02; ≥ 95 % zeros in fc1", dead),
+            Row("repaired", "fix", "the network of the question with He initialisation and standardised input, "
+                "3 epochs",
+                "init=he_normal input=standardize trainer.epochs=3", "validation accuracy > 55 % after 3 epochs",
                 above("val/accuracy", 0.55)),
-            Row("tf_cifar10", "control", "TensorFlow's tutorial, 10 epochs", "",
-                "> 70 % after 10 epochs", above("val/accuracy", 0.70), preset="tf_cifar10"),
-            Row("init", "factor", "init alone, 3 epochs", "init=he_normal trainer.epochs=3"),
-            Row("input", "factor", "input alone, 3 epochs", "input=standardize trainer.epochs=3"),
+            Row("tf_cifar10", "control", "the network of TensorFlow's tutorial, 10 epochs", "",
+                "validation accuracy > 70 % after 10 epochs", above("val/accuracy", 0.70), preset="tf_cifar10"),
+            Row("init", "factor", "the network of the question with He initialisation, 3 epochs",
+                "init=he_normal trainer.epochs=3"),
+            Row("input", "factor", "the network of the question with standardised input, 3 epochs",
+                "input=standardize trainer.epochs=3"),
         ],
         full=False,
         zeros=("conv2_relu", "dense1_relu", "dense2_relu"),
@@ -152,17 +157,21 @@ CASES = [
         "flat_validation",
         [*TRAIN, *VALIDATION, *GAP],
         [
-            Row("broken", "symptom", "as asked", "",
-                "training > 60 %; validation loss ≥ 5 × training loss", flat),
-            Row("float32", "fix", "network and batch of the answer, scaled alike, in float32",
+            Row("broken", "symptom", "the network of the question, validation images not scaled", "",
+                "training accuracy > 60 %; validation loss ≥ 5 × training loss", flat),
+            Row("float32", "fix", "network and batch size of the answer, all images scaled, "
+                "with `trainer.precision=float32`",
                 "fault=none model=flat_answer init=he_normal_conv trainer.batch_size=500 trainer.precision=float32",
-                "within 1 point of plain Keras", like_keras),
-            Row("repaired", "fix", "the same in the precision that the device prefers",
+                "validation accuracy within 1 point of plain Keras", like_keras),
+            Row("repaired", "fix", "network and batch size of the answer, all images scaled, "
+                "with `trainer.precision=auto`",
                 "fault=none model=flat_answer init=he_normal_conv trainer.batch_size=500"),
-            Row("keras", "peer", "the same network, files and epochs in plain Keras `fit`, in float32"),
-            Row("scaled", "factor", "the question's network, scaled alike", "fault=none"),
-            Row("norm", "factor", "the same with a slow batch norm", "fault=none norm=batch norm.momentum=0.99"),
-            Row("edit", "factor", "second network of the question, 10 epochs, scaled alike",
+            Row("keras", "peer", "network and batch size of the answer in plain Keras `fit`, same files and epochs, "
+                "in float32"),
+            Row("scaled", "factor", "the network of the question, all images scaled", "fault=none"),
+            Row("norm", "factor", "the network of the question, all images scaled, batch norm with momentum 0.99",
+                "fault=none norm=batch norm.momentum=0.99"),
+            Row("edit", "factor", "the second network of the question, all images scaled, 10 epochs",
                 "fault=none model=flat_edit init=he_normal_conv trainer.epochs=10"),
         ],
         full=False,
@@ -171,40 +180,46 @@ CASES = [
         "stuck_vgg16",
         [TRAIN[0], *VALIDATION, *TEST],
         [
-            Row("float32", "symptom", "as asked, 3 epochs, in float32", "trainer.precision=float32",
-                "10 ± 0.5 %, loss 2.30 ± 0.01", stuck, size="trainer.epochs=3"),
-            Row("broken", "factor", "the same in the precision that the device prefers", size="trainer.epochs=3"),
-            Row("repaired", "fix", "batch norm, 3 epochs", "norm=batch", "> 60 % after 3 epochs",
-                above("val/accuracy", 0.6), size="trainer.epochs=3"),
-            Row("cnn_he", "control", "the network that learns there", "", "> 70 % after 5 epochs",
-                above("val/accuracy", 0.7), preset="cnn_he", full="trainer.epochs=30 adversary=fgsm"),
+            Row("float32", "symptom", "the network of the question, 3 epochs, with `trainer.precision=float32`",
+                "trainer.precision=float32",
+                "validation accuracy 10 ± 0.5 %, validation loss 2.30 ± 0.01", stuck, size="trainer.epochs=3"),
+            Row("broken", "factor", "the network of the question, 3 epochs, with `trainer.precision=auto`",
+                size="trainer.epochs=3"),
+            Row("repaired", "fix", "the network of the question with batch norm, 3 epochs", "norm=batch",
+                "validation accuracy > 60 % after 3 epochs", above("val/accuracy", 0.6), size="trainer.epochs=3"),
+            Row("cnn_he", "control", "the smaller network of the question, which learns", "",
+                "validation accuracy > 70 % after 5 epochs", above("val/accuracy", 0.7), preset="cnn_he",
+                full="trainer.epochs=30 adversary=fgsm"),
         ],
     ),
     Case(
         "palm_vein",
-        [TRAIN[1], *VALIDATION, *TEST, ("epochs to 95 %", "epochs_to_95", ".0f")],
+        [TRAIN[1], *VALIDATION, *TEST, ("epochs to 95 % validation accuracy", "epochs_to_95", ".0f")],
         [
             Row("alexnet_bug", "control", "AlexNet with the bug", "model=palm_alexnet",
-                "> 95 % test", above("test/accuracy", 0.95), size="trainer.epochs=60"),
+                "test accuracy > 95 %", above("test/accuracy", 0.95), size="trainer.epochs=60"),
             Row("alexnet", "control", "AlexNet without the bug", "model=palm_alexnet fault=none",
-                "> 95 % test", above("test/accuracy", 0.95), size="trainer.epochs=60"),
-            Row("broken", "symptom", "VGG-16 as asked", "", "loss within 1 % of ln(classes)", at_chance,
-                size="trainer.epochs=10"),
-            Row("repaired", "fix", "reconnected, batch norm", "fault=none norm=batch",
-                "> 95 % test", above("test/accuracy", 0.95)),
-            Row("norm", "factor", "batch norm alone", "norm=batch"),
-            Row("reconnected", "factor", "preprocessing reconnected alone", "fault=none", size="trainer.epochs=10"),
-            Row("init", "factor", "reconnected, He init", "fault=none init=he_normal"),
-            Row("rate", "factor", "reconnected, rate 1e-4", "fault=none optim.learning_rate=1e-4"),
-            Row("init_rate", "factor", "reconnected, He init, rate 1e-4",
+                "test accuracy > 95 %", above("test/accuracy", 0.95), size="trainer.epochs=60"),
+            Row("broken", "symptom", "VGG-16 with the bug", "", "validation loss within 1 % of ln(classes)",
+                at_chance, size="trainer.epochs=10"),
+            Row("repaired", "fix", "VGG-16 without the bug, batch norm", "fault=none norm=batch",
+                "test accuracy > 95 %", above("test/accuracy", 0.95)),
+            Row("norm", "factor", "VGG-16 with the bug, batch norm", "norm=batch"),
+            Row("reconnected", "factor", "VGG-16 without the bug", "fault=none", size="trainer.epochs=10"),
+            Row("init", "factor", "VGG-16 without the bug, He initialisation", "fault=none init=he_normal"),
+            Row("rate", "factor", "VGG-16 without the bug, learning rate 1e-4",
+                "fault=none optim.learning_rate=1e-4"),
+            Row("init_rate", "factor", "VGG-16 without the bug, He initialisation, learning rate 1e-4",
                 "fault=none init=he_normal optim.learning_rate=1e-4"),
-            Row("others", "control", "the repaired network on other people, one more of them",
+            Row("others", "control", "VGG-16 without the bug, batch norm, trained on other people (one person more)",
                 "fault=none norm=batch data.first_person=1000", size="data.people=41", full="data.people=161"),
-            Row("transfer", "fix", "from the weights of the line above, all but the classifier at a tenth of the rate",
-                "fault=none norm=batch model.fine_tune_rate=0.1", "> 95 % test in fewer epochs", sooner,
+            Row("transfer", "fix", "VGG-16 without the bug, batch norm, started from the weights of `others`; "
+                "all layers but the classifier at a tenth of the learning rate",
+                "fault=none norm=batch model.fine_tune_rate=0.1",
+                "test accuracy > 95 %; 95 % validation accuracy in fewer epochs than `repaired`", sooner,
                 weights="others"),
-            Row("broken_vgg19", "symptom", "VGG-19 as asked", "model=palm_vgg19", "loss within 1 % of ln(classes)",
-                at_chance, size="trainer.epochs=5"),
+            Row("broken_vgg19", "symptom", "VGG-19 with the bug", "model=palm_vgg19",
+                "validation loss within 1 % of ln(classes)", at_chance, size="trainer.epochs=5"),
         ],
         size="data.people=40 data.images_per_person=40 data.size=96",
         cifar=False,
@@ -214,17 +229,19 @@ CASES = [
         [TRAIN[0], VALIDATION[0], ("binary accuracy", "val/binary_accuracy", "%"), VALIDATION[1], *TEST],
         [
             Row("port", "symptom", "the Keras port"),
-            Row("original", "control", "as trained in MatConvNet", preset="matconvnet_original"),
+            Row("original", "control", "the original, as trained in MatConvNet", preset="matconvnet_original"),
             Row("port_norm", "fix", "the port with batch norm", "norm=batch"),
             Row("original_norm", "fix", "the original with batch norm", "norm=batch", preset="matconvnet_original"),
-            Row("groups", "factor", "groups of the original", "model=matconvnet"),
-            Row("init", "factor", "init of the original", "init=gaussian_matconvnet"),
-            Row("schedule", "factor", "rates of the original, 0.01 to 0.0001, with RMSprop", "schedule=matconvnet"),
-            Row("optim", "factor", "SGD of the original: rate 0.01, momentum, decay, rate of biases",
+            Row("groups", "factor", "the port with the grouped convolution of the original", "model=matconvnet"),
+            Row("init", "factor", "the port with the initialisation of the original", "init=gaussian_matconvnet"),
+            Row("schedule", "factor", "the port with RMSprop at the learning rates of the original, 0.01 to 0.0001",
+                "schedule=matconvnet"),
+            Row("optim", "factor", "the port with the SGD of the original: learning rate 0.01 (0.02 for biases), "
+                "momentum, weight decay",
                 "optim=sgd_momentum_matconvnet"),
-            Row("optim_schedule", "factor", "the same with the original's schedule",
+            Row("optim_schedule", "factor", "the port with the SGD and the schedule of the original",
                 "optim=sgd_momentum_matconvnet schedule=matconvnet"),
-            Row("answer", "factor", "what the answers propose",
+            Row("answer", "factor", "the port with all settings that the answers propose",
                 "optim=sgd_momentum init=gaussian init.stddev=0.0125 schedule=matconvnet"),
         ],
         size="data.limit=3000",

@@ -22,8 +22,8 @@ def train(seed: int, root: str) -> dict[str, float]:
     """The metrics of the last epoch.
 
     Args:
-        seed: seed of Keras.
-        root: the folder of CIFAR-10, or nothing for Keras' cache.
+        seed: the seed of Keras.
+        root: the folder of CIFAR-10, or an empty string for Keras' cache.
     """
     data = Composer().config(["experiment=flat_validation", *([f"data.root={root}"] if root else [])]).data
     try:

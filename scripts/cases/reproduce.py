@@ -25,8 +25,8 @@ class Options:
 
     Args:
         size: `default` or `full`.
-        cifar10: the folder of CIFAR-10; None leaves it to Keras' cache.
-        again: whether recorded runs are run once more.
+        cifar10: the folder of CIFAR-10, or None for Keras' cache.
+        again: whether runs that have a record are run again.
     """
 
     size: str
@@ -39,10 +39,10 @@ class Measured:
     """The outcome of a run.
 
     Args:
-        metrics: metrics by name; None where a run lacks one.
-        reason: why the run ended early, or nothing.
-        device: device of the run, or nothing where it is not known.
-        precision: precision of the run.
+        metrics: the metrics by name; None for a metric that the run did not measure.
+        reason: the reason why the run ended early, or an empty string.
+        device: the device of the run, or an empty string if it is unknown.
+        precision: the precision of the run.
     """
 
     metrics: dict[str, Any]
@@ -57,7 +57,7 @@ def run_folder(case: Case, row: Row, seed: int, options: Options) -> Path:
 
 
 def run(case: Case, row: Row, seed: int, options: Options) -> bool:
-    """Run a row with one seed and record it; False where it could not be measured."""
+    """Run a row with one seed and record it; returns False if it could not be measured."""
     folder = run_folder(case, row, seed, options)
     note = folder.with_suffix(".json")
     if options.again:
@@ -78,7 +78,7 @@ def run(case: Case, row: Row, seed: int, options: Options) -> bool:
 
 
 def run_keras(seed: int, folder: Path, options: Options) -> Measured | None:
-    """Train the plain Keras network in a process of its own; None where that fails."""
+    """Train the plain Keras network in a separate process; returns None if that fails."""
     command = [sys.executable, str(HERE / "plain_keras.py"), str(seed), options.cifar10 or "", str(folder)]
     if wait_for(command) != 0:
         return None
@@ -86,7 +86,7 @@ def run_keras(seed: int, folder: Path, options: Options) -> Measured | None:
 
 
 def run_exprun(case: Case, row: Row, seed: int, folder: Path, options: Options) -> Measured | None:
-    """Train a row in a process of its own; None where it or the run that gives its weights leaves no result."""
+    """Train a row in a separate process; returns None if it, or the run whose weights it needs, has no result."""
     words = [*overrides_of(case, row, options.size), f"seed={seed}", f"run_dir={folder}", "trainer.resume=true"]
     words += ["progress=plain", "trainer.log_every=1", f"tracking.experiment={case.preset}"]
     if case.cifar and options.cifar10:
@@ -107,7 +107,7 @@ def run_exprun(case: Case, row: Row, seed: int, folder: Path, options: Options) 
 def wait_for(command: list[str]) -> int:
     """Run a command to its end and return its exit code.
 
-    Ctrl-C reaches the command too: it gets the time to end well, and then this process ends.
+    Ctrl-C reaches the command too: this process waits until the command has ended cleanly, and then ends.
     """
     process = subprocess.Popen(command)
     try:
@@ -120,10 +120,10 @@ def wait_for(command: list[str]) -> int:
 
 
 def origin_of(note: Path) -> dict[str, str]:
-    """The commits that a run was made at, and the day it began.
+    """The commits at which a run was trained, and the day on which it started.
 
     Args:
-        note: the file beside the run's folder that remembers both; this commit is added to it.
+        note: the file next to the run folder that holds both; the current commit is added to it.
     """
     if note.exists():
         origin: dict[str, str] = json.loads(note.read_text())
@@ -136,7 +136,7 @@ def origin_of(note: Path) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the code, with a + where files differ from it."""
+    """The current commit, followed by a + if files of src or conf differ from it."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False).stdout
@@ -146,11 +146,11 @@ def commit() -> str:
 
 
 def metrics_of(folder: Path, layers: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    """Why a run ended, and its metrics; None for one that it lacks.
+    """The reason why a run ended early, and its metrics; None for a metric that the run did not measure.
 
     Args:
-        folder: the folder of the run.
-        layers: layers whose share of zero outputs is measured.
+        folder: the run folder.
+        layers: the layers whose share of zero outputs is measured.
     """
     result = json.loads((folder / "result.json").read_text())
     metrics: dict[str, Any] = {key: value for key, value in result["metrics"].items() if key != "time/seconds"}
@@ -173,21 +173,21 @@ def metrics_of(folder: Path, layers: tuple[str, ...]) -> tuple[str, dict[str, An
 
 def device_of(folder: Path) -> tuple[str, str]:
     """The device and the precision of a run, from its log."""
-    found = re.search(r"steps in an epoch, (\w+) on (.+)", (folder / "run.log").read_text())
-    return (found[2], found[1]) if found else ("", "")
+    line = re.search(r"steps in an epoch, (\w+) on (.+)", (folder / "run.log").read_text())
+    return (line[2], line[1]) if line else ("", "")
 
 
 def command_line() -> argparse.Namespace:
-    """The arguments, checked; `rows` as a list and `seeds` as numbers."""
+    """The checked arguments, with `cases` and `rows` as lists and `seeds` as numbers."""
     cases = [case.preset for case in CASES]
     parser = argparse.ArgumentParser(prog="scripts/reproduce", description="Run the cases and write docs/cases.md.")
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(cases)}; all unless some are named")
-    parser.add_argument("--full", action="store_true", help="at the size of the questions, where that is larger")
-    parser.add_argument("--rows", default="", help="some rows of the table only: broken,repaired")
-    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="0,1,2 unless given")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(cases)}; default: all")
+    parser.add_argument("--full", action="store_true", help="run at the size of the questions, where that is larger")
+    parser.add_argument("--rows", default="", help="run only these rows of the table, such as broken,repaired")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="the seeds; default: %(default)s")
     parser.add_argument("--cifar10", metavar="DIR", help="the folder of CIFAR-10, if not in Keras' cache")
-    parser.add_argument("--again", action="store_true", help="also run what has been measured already")
-    parser.add_argument("--tables", action="store_true", help="run nothing, write the tables")
+    parser.add_argument("--again", action="store_true", help="also run rows that have been measured already")
+    parser.add_argument("--tables", action="store_true", help="write the tables without running anything")
     args = parser.parse_args()
     if unknown := [name for name in args.cases if name not in cases]:
         parser.error(f"there is no case {unknown[0]}; there are {', '.join(cases)}")
@@ -206,7 +206,7 @@ def command_line() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run what is asked for and not measured yet; returns 1 where something could not be measured."""
+    """Run the requested rows that have not been measured; returns 1 if a row could not be measured."""
     args = command_line()
     if args.tables:
         write_tables()
@@ -216,8 +216,8 @@ def main() -> int:
     for case in args.cases:
         for seed in args.seeds:
             for row in case.rows:
-                known = any(r["seed"] == seed for r in records_of(case, row, options.size))
-                if (not args.rows or row.name in args.rows) and (options.again or not known):
+                measured = any(r["seed"] == seed for r in records_of(case, row, options.size))
+                if (not args.rows or row.name in args.rows) and (options.again or not measured):
                     missed += not run(case, row, seed, options)
     return int(missed > 0)
 

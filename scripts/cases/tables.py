@@ -15,22 +15,22 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "cases.json"
 PAGE = ROOT / "docs" / "cases.md"
 RUNS = ROOT / "outputs" / "cases"
-KEY = ("size", "case", "row", "seed")  # of a record
+KEY = ("size", "case", "row", "seed")  # the keys that identify a record
 
 
 def read_records() -> list[dict[str, Any]]:
-    """All records; none where nothing has been measured."""
+    """All records; an empty list if nothing has been measured."""
     return json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else []
 
 
 def records_of(case: Case, row: Row, size: str) -> list[dict[str, Any]]:
-    """The records of a row that were measured with the overrides that it has now."""
+    """The records of a row that were measured with its current overrides."""
     key, overrides = (size, case.preset, row.name), overrides_of(case, row, size)
     return [r for r in read_records() if tuple(r[k] for k in KEY[:3]) == key and r["overrides"] == overrides]
 
 
 def keep(record: dict[str, Any]) -> None:
-    """Add a record to the file, in place of an older one of the same run, and write the tables."""
+    """Add a record to the file, replace an older record of the same run, and write the tables."""
     with file_lock(RUNS / ".lock", wait=True):
         records = [r for r in read_records() if any(r[k] != record[k] for k in KEY)]
         records = sorted([*records, record], key=lambda r: [str(r[k]) for k in KEY])
@@ -40,7 +40,7 @@ def keep(record: dict[str, Any]) -> None:
 
 
 def write_tables() -> None:
-    """Put the tables of the records into the page, between their marks."""
+    """Write the tables of the records into the page, each between its marks."""
     page = PAGE.read_text(encoding="utf-8")
     for case in CASES:
         for size in (DEFAULT, FULL) if case.full else (DEFAULT,):
@@ -49,28 +49,29 @@ def write_tables() -> None:
 
 
 def table(case: Case, size: str) -> str:
-    """The table of a case, the commands of its rows, and where they were measured."""
-    heads = ["", "what", *(head for head, _, _ in case.columns), "seeds", "asked", "so?"]
+    """The table of a case, the commands of its rows, and where and when the rows were measured."""
+    heads = ["row", "role", "config", *(head for head, _, _ in case.columns), "seeds", "expected", "as expected"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     records = {row.name: records_of(case, row, size) for row in case.rows}
-    by_seed: Rows = {name: {r["seed"]: r["metrics"] for r in of_row} for name, of_row in records.items()}
+    by_seed: Rows = {name: {r["seed"]: r["metrics"] for r in row_records} for name, row_records in records.items()}
     commands: list[str] = []
     origins: dict[str, list[str]] = {}
     for row in (row for row in case.rows if records[row.name]):
         lines.append(table_row(case, row, records[row.name], by_seed))
         if row.role != "peer":
-            commands.append(f"- {row.what}: `{command_of(case, row, size, records[row.name])}`")
+            commands.append(f"- `{row.name}`: `{command_of(case, row, size, records[row.name])}`")
         for r in records[row.name]:
-            origin = f"{r['commit']}, {r['date']}, {r['precision']} {r['device']}".strip()
+            device = f" on {r['device']}" if r["device"] else ""
+            origin = f"commit {r['commit']}, {r['date']}, {r['precision']}{device}"
             origins.setdefault(origin, []).append(row.name)
     if not commands:
-        return "Not measured yet at this size."
-    places = [f"{origin} ({', '.join(dict.fromkeys(names))})" for origin, names in sorted(origins.items())]
-    return "\n".join([*lines, "", *commands, "", "Measured at " + "; ".join(places) + "."])
+        return "This size has not been measured yet."
+    measured = [f"- {', '.join(dict.fromkeys(names))}: {origin}" for origin, names in sorted(origins.items())]
+    return "\n".join([*lines, "", *commands, "", "Rows were measured at these commits:", "", *measured])
 
 
 def table_row(case: Case, row: Row, records: list[dict[str, Any]], by_seed: Rows) -> str:
-    """The line of a row: its metrics over the seeds, and whether they are as expected."""
+    """One line of the table: the metrics of a row over the seeds, and whether they are as expected."""
     names = {name for record in records for name in record["metrics"]}
     metrics = {name: [record["metrics"].get(name) for record in records] for name in names}
     cells = [shown(metrics.get(name, []), form) for _, name, form in case.columns]
@@ -78,13 +79,16 @@ def table_row(case: Case, row: Row, records: list[dict[str, Any]], by_seed: Rows
     holds = None if row.holds is None or not complete else not failed and row.holds(metrics, by_seed)
     verdict = {None: "", True: "yes", False: "**no**"}[holds]
     seeds = ", ".join(str(r["seed"]) for r in records)
-    reasons = "; ".join(dict.fromkeys(r["reason"] for r in records if r["reason"]))
-    what = f"{row.what} ({reasons})" if reasons else row.what
-    return f"| {row.role} | {what} | {' | '.join(cells)} | {seeds} | {row.expected} | {verdict} |"
+    reasons = " or ".join(dict.fromkeys(f'"{r["reason"]}"' for r in records if r["reason"]))
+    what = f"{row.what}; failed with {reasons}" if reasons else row.what
+    return f"| `{row.name}` | {row.role} | {what} | {' | '.join(cells)} | {seeds} | {row.expected} | {verdict} |"
 
 
 def command_of(case: Case, row: Row, size: str, records: list[dict[str, Any]]) -> str:
-    """The command that repeats a row; `scripts/reproduce` where it starts from the weights of another, seed by seed."""
+    """The command that repeats a row.
+
+    A row that starts from the weights of another row, seed by seed, needs `scripts/reproduce`.
+    """
     seeds = ",".join(str(r["seed"]) for r in records)
     if row.weights:
         words = ["scripts/reproduce", case.preset, *(["--full"] if size == FULL else []), "--rows", row.name]
@@ -97,14 +101,14 @@ def shown(values: list[float | None], form: str) -> str:
     """Mean ± standard deviation over the seeds.
 
     Args:
-        values: a metric by seed; None where a seed lacks it.
-        form: `%` for a share, `+` for a difference of shares, or a format specification.
+        values: the values of a metric, one for each seed; None for a seed without this metric.
+        form: `%` for a fraction, `+` for a difference of fractions, or a format specification.
     """
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return f"{len(known)} of {len(values)} seeds" if known else "never"
-    if not known:
+    present = [value for value in values if value is not None]
+    if len(present) < len(values):
+        return f"{len(present)} of {len(values)} seeds" if present else "never"
+    if not present:
         return "–"
     factor, digits = (100, ".1f") if form == "%" else (100, "+.1f") if form == "+" else (1, form)
-    spread = f" ± {format(factor * statistics.stdev(known), digits.lstrip('+'))}" if len(known) > 1 else ""
-    return format(factor * mean(known), digits) + spread + (" %" if form == "%" else "")
+    spread = f" ± {format(factor * statistics.stdev(present), digits.lstrip('+'))}" if len(present) > 1 else ""
+    return format(factor * mean(present), digits) + spread + (" %" if form == "%" else "")

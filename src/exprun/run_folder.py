@@ -141,6 +141,11 @@ class RunFolder:
         """A checkpoint by its name: `best` or `last`."""
         return self.checkpoints / f"{name}.npz"
 
+    def artifacts(self) -> list[Path]:
+        """The files that are there and that MLflow keeps with the run."""
+        plots = [self.path / name for name in ("curves.png", "confusion.png", "confusion.json", "misclassified.png")]
+        return [path for path in (self.config, self.summary, self.log, self.findings, *plots) if path.exists()]
+
     @property
     def lock(self) -> Path:
         """The file that the process which trains in the folder has locked."""

@@ -39,7 +39,8 @@ def keep(name: str, record: dict[str, Any]) -> None:
 
 def table(records: dict[str, dict[str, Any]]) -> str:
     """The table of all rows that have a record, in Markdown."""
-    lines = ["| Fault | Tried | Survived | Lost | Measured | |", "| --- | --- | --- | --- | --- | --- |"]
+    head = "| Failure | Attempts | As promised | Not as promised | Measured | Commit, date |"
+    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
     for record in (records[name] for name in ROWS if name in records):
         kept = record["tried"] - record["lost"]
         cells = [record["fault"], f"{record['tried']:,}", f"{kept:,}", f"{record['lost']:,}", record["note"]]

@@ -52,7 +52,7 @@ def same_cache_and_store(folder: Path, times: int) -> Row:
             ]
             codes = [process.wait(900) for process in started]
             assert codes == [0] * PROCESSES, (codes, said(place)[-1500:])
-            assert "MLflow has not taken" not in said(place)
+            assert "MLflow has not received" not in said(place)
             entries = [path for path in (place / "outputs" / "cache").iterdir() if path.name != "index"]
             assert len([p for p in entries if p.name.startswith("image_folder-")]) == 1, entries
             with contextlib.closing(sqlite3.connect(place / "outputs" / "mlflow.db")) as base:

@@ -127,7 +127,7 @@ def _store(place: Path, small: Path, root: Path) -> None:
     _fill(small)
     assert process.wait(200) == 0, said(place)[-1500:]
     assert "Traceback" not in said(place), said(place)[-1500:]
-    assert "MLflow has not taken the run" in said(place)
+    assert "MLflow has not received the run" in said(place)
     run_dir = place / "outputs" / "runs" / "it"
     assert status(run_dir) == "FINISHED"
     subprocess.run(["mount", "-o", "remount,size=60m", str(small)], check=True)

@@ -51,7 +51,8 @@ def killed(folder: Path, times: int) -> Row:
             check_store(outputs / "mlflow.db", run_dir)
         if not row.lost:
             shutil.rmtree(place)
-    row.note = f"{hits} of {sum(m < 3 for m in (n % len(MOMENTS) for n in range(times)))} at the very moment"
+    aimed = sum(number % len(MOMENTS) < 3 for number in range(times))
+    row.note = f"{hits} of {aimed} kills hit the moment they were aimed at"
     return row
 
 

@@ -79,7 +79,8 @@ def streams(folder: Path, times: int) -> Row:
             most = next(
                 group / name for name in ("memory.peak", "memory.max_usage_in_bytes") if (group / name).exists()
             )
-            row.note = f"{IMAGES * SIZE * SIZE * 3 / 2**30:.1f} GB in {int(most.read_text()) / 2**30:.1f} GB"
+            gigabytes, peak = IMAGES * SIZE * SIZE * 3 / 2**30, int(most.read_text()) / 2**30
+            row.note = f"{gigabytes:.1f} GB of images with {peak:.1f} GB of memory"
     return row
 
 
@@ -96,7 +97,7 @@ sys.exit(main(sys.argv[2:]))
 
 def too_large(folder: Path, times: int) -> Row:
     """A batch that does not fit is refused before the first step, or when its allocation fails."""
-    row = Row("a batch that does not fit")
+    row = Row("a batch that does not fit into memory")
     for number in range(times):
         place = folder / f"b{number}"
         place.mkdir()
@@ -122,5 +123,5 @@ def too_large(folder: Path, times: int) -> Row:
                 with _group(1500) as group:
                     assert group is not None
                     assert _limited(place, group, *again) == 0, said(place)[-1500:]
-            row.note = f"{size} of 1,024 or more would"
+            row.note = f"for batches of 1,024 and 1,400 images, {size} was named as a size that fits"
     return row

@@ -83,14 +83,12 @@ ROWS = {
     "server": Entry(server.sick, 10),
     "cost": Entry(server.cost, 7),
     "store": Entry(store.broken, 12, disk.can_mount),
-    "damage": Entry(partial(_tests, "checkpoints, caches and files damaged or foreign", DAMAGE, "not slow"), 1),
+    "damage": Entry(partial(_tests, "damaged or foreign checkpoints, caches and files", DAMAGE, "not slow"), 1),
     "numbers": Entry(partial(_tests, "NaN, Inf, labels out of range, overflow", NUMBERS, "not slow"), 1),
     "memory": Entry(memory.streams, 1, memory.can_limit),
     "batch": Entry(memory.too_large, 4, memory.can_limit),
-    "words": Entry(
-        partial(_tests, "command lines at random", (("test_cli_fuzz.py", "thousand_command"),), "slow"), 2000
-    ),
-    "files": Entry(partial(_tests, "option files at random", (("test_cli_fuzz.py", "thousand_option"),), "slow"), 1000),
+    "words": Entry(partial(_tests, "random command lines", (("test_cli_fuzz.py", "thousand_command"),), "slow"), 2000),
+    "files": Entry(partial(_tests, "random option files", (("test_cli_fuzz.py", "thousand_option"),), "slow"), 1000),
     "hostile": Entry(partial(_tests, "hostile files, names and settings", HOSTILE, "not slow"), 1),
     "folder": Entry(concurrent_runs.same_folder, 2),
     "cache": Entry(concurrent_runs.same_cache_and_store, 2),

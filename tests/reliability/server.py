@@ -30,7 +30,7 @@ MOST = 0.03  # of a run's time that a sick server may cost
 
 def sick(folder: Path, times: int) -> Row:
     """The server is away at the start, dies in training, is slow, dies at the end, never comes; each in turn."""
-    row = Row("tracking server away, slow, dying and coming back")
+    row = Row("tracking server away, slow, dying and returning")
     root = write_images(folder)
     cases = (_away_at_start, _dies_in_training, _stands_still, _dies_at_end, _never)
     for number in range(times):
@@ -66,7 +66,7 @@ def _arrived(place: Path, run_dir: Path, store: Path | None = None) -> None:
 
 def _arrives(place: Path, port: int) -> None:
     """Assert that the run is complete and reaches the server's database by itself or by one `sync`."""
-    if "MLflow has not taken the run" in said(place):
+    if "MLflow has not received the run" in said(place):
         with mlflow_server(place, port=port):
             assert run(place, "sync") == 0, said(place)[-1500:]
     _arrived(place, _whole(place))
@@ -121,7 +121,7 @@ def _never(place: Path, root: Path) -> None:
     port = free_port()
     assert run(place, *_command(root, port)) == 0, said(place)[-1500:]
     run_dir = _whole(place)
-    assert "MLflow has not taken the run" in said(place)
+    assert "MLflow has not received the run" in said(place)
     store = place / "later.db"
     assert run(place, "sync", "--uri", f"sqlite:///{store}") == 0, said(place)[-1500:]
     _arrived(place, run_dir, store)
@@ -129,7 +129,7 @@ def _never(place: Path, root: Path) -> None:
 
 def cost(folder: Path, times: int) -> Row:
     """Training time with a server that answers and with one that has stopped, in turn."""
-    row = Row(f"training slowed by a dead server, at most {MOST:.0%}")
+    row = Row(f"training slowed by a dead server, by at most {MOST:.0%}")
     root = write_images(folder)
     ratios: list[float] = []
     with row.attempt("median"), mlflow_server(folder) as (uri, server):
@@ -147,7 +147,8 @@ def cost(folder: Path, times: int) -> Row:
                 spent = [row["metrics"]["time/seconds"] for row in rows if "time/seconds" in row["metrics"]]
                 seconds[name] = spent[-1] - spent[20]  # after the compilation and the imports in other threads
             ratios.append(seconds["dead"] / seconds["well"])
-        row.note = f"median {statistics.median(ratios):.3f} of " + ", ".join(f"{ratio:.3f}" for ratio in ratios)
+        each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+        row.note = f"ratio of training times: median {statistics.median(ratios):.3f}, in each attempt {each}"
         assert statistics.median(ratios) <= 1 + MOST, row.note
     row.tried = times
     return row

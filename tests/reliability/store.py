@@ -14,7 +14,7 @@ from reliability.disk import small_disk
 
 def broken(folder: Path, times: int) -> Row:
     """Whatever is wrong with the store, the run is complete, reports what is wrong, and can be uploaded later."""
-    row = Row("SQLite store locked, read-only, corrupted, older")
+    row = Row("MLflow store in SQLite locked, read-only, corrupted or of an older version")
     root = write_images(folder)
     cases = (_locked_for_a_while, _locked, _read_only, _corrupted, _corrupted_in_training, _older)
     made = folder / "made"
@@ -32,7 +32,7 @@ def _finished(place: Path, warned: bool) -> Path:
     run_dir = place / "outputs" / "runs" / "it"
     assert status(run_dir) == "FINISHED"
     assert "Traceback" not in said(place), said(place)[-1500:]
-    assert ("MLflow has not taken the run" in said(place)) == warned, said(place)[-1500:]
+    assert ("MLflow has not received the run" in said(place)) == warned, said(place)[-1500:]
     return run_dir
 
 
@@ -115,7 +115,7 @@ def _older(place: Path, made: Path, root: Path) -> None:
     run_dir = place / "outputs" / "runs" / "it"
     assert status(run_dir) == "FINISHED"
     assert "Traceback" not in said(place), said(place)[-1500:]
-    if "MLflow has not taken the run" in said(place):
+    if "MLflow has not received the run" in said(place):
         assert "db upgrade" in said(place), said(place)[-1500:]
         upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{store}"]
         subprocess.run(upgrade, check=True, capture_output=True)

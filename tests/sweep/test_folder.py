@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import time
 
 import numpy as np
@@ -32,6 +33,25 @@ def one_bad(tmp_path):
     images, labels = rng.integers(0, 256, (200, 32, 32, 3), np.uint8), np.arange(200) % 4
     np.savez(tmp_path / "good.npz", x_train=images, y_train=labels)
     (tmp_path / "bad.npz").write_bytes(b"nothing")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """`outputs/` after a sweep of two runs, `seed=0,1`."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        assert cli.main(["-m", *QUIET, "seed=0,1"]) == 0
+    return folder / "outputs"
+
+
+@pytest.fixture
+def two_runs(trained, tmp_path):
+    """The folder of a sweep of two runs, `seed=0,1`, which is complete."""
+    shutil.copytree(trained, tmp_path / "outputs")
+    (folder,) = folders(tmp_path)
+    return folder
 
 
 def swept(capsys, *words):
@@ -66,18 +86,18 @@ def test_a_password_is_not_written_and_does_not_matter(tmp_path):
 
 
 def test_a_sweep_goes_on_where_it_was_stopped_and_keeps_what_is_done(tmp_path, capsys):
-    code, text = swept(capsys, "norm=none,batch")
+    code, text = swept(capsys, "seed=0,1")
     assert code == 0
     assert "sweep: 2 runs: 2 trained." in text
     (folder,) = folders(tmp_path)
     before = written(folder)
-    code, text = swept(capsys, "norm=none,batch")
+    code, text = swept(capsys, "seed=0,1")
     assert code == 0
     assert "sweep: 2 runs: 2 kept from before." in text
     assert written(folder) == before
     (folder / "1" / "result.json").unlink()  # as if it had been killed
     assert RunFolder(folder / "1").status == "STARTED"
-    code, text = swept(capsys, "norm=none,batch")
+    code, text = swept(capsys, "seed=0,1")
     assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
     assert folders(tmp_path) == [folder]
     assert written(folder)[folder / "0" / "result.json"] == before[folder / "0" / "result.json"]
@@ -108,17 +128,15 @@ def test_a_sweep_may_end_with_the_run_that_fails(one_bad, tmp_path, capsys):
     assert ENVIRONMENT not in os.environ
 
 
-def test_another_config_in_its_folder_is_said(tmp_path, capsys):
-    swept(capsys, "norm=none,batch")
-    (folder,) = folders(tmp_path)
-    path = folder / "0" / "config.yaml"
+def test_another_config_in_its_folder_is_said(two_runs, capsys):
+    path = two_runs / "0" / "config.yaml"
     path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
-    before = written(folder)
-    code, text = swept(capsys, "norm=none,batch")
+    before = written(two_runs)
+    code, text = swept(capsys, "seed=0,1")
     assert code == 2
     assert "/0 was trained with seed=7, not 0; only a run of the same config can be resumed." in text
     assert "Add sweep.rerun=changed to train again what differs." in text
-    assert written(folder) == before
+    assert written(two_runs) == before
 
 
 def test_a_sweep_of_shuffled_values_goes_on(tmp_path, capsys):
@@ -161,17 +179,17 @@ def test_a_run_that_fails_in_a_folder_of_its_own_ends_the_sweep_but_not_the_next
 
 
 def test_runs_of_another_process_are_left_to_it(tmp_path, capsys):
-    folder = sweep_folder([*dict.fromkeys([*QUIET, "norm=none,batch"])], "", "failed")
+    folder = sweep_folder([*dict.fromkeys([*QUIET, "seed=0,1"])], "", "failed")
     (folder / "0").mkdir()
     with file_lock(folder / "0" / ".lock", wait=False):
-        code, text = swept(capsys, "norm=none,batch")
+        code, text = swept(capsys, "seed=0,1")
     assert code == 0
     assert "skipped, another process is running it" in text
     assert "sweep: 2 runs: 1 trained, 1 left to another process." in text
 
 
 def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
-    words = ["tracking=mlflow", "tracking.model=none", "norm=none,batch", "seed=0,1"]
+    words = ["tracking=mlflow", "tracking.model=none", "optim.learning_rate=0.01,0.02", "seed=0,1"]
     code, _ = swept(capsys, *words)
     assert code == 0
     (folder,) = folders(tmp_path)
@@ -186,7 +204,7 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     assert len(runs) == 5
     assert len(children) == 4
     assert {run.info.status for run in runs} == {"FINISHED"}
-    assert {run.data.tags["exprun.factor.norm"] for run in children} == {"none", "batch"}
+    assert {run.data.tags["exprun.factor.optim.learning_rate"] for run in children} == {"0.01", "0.02"}
     assert {run.data.tags["exprun.sweep"] for run in runs} == {folder.name}
     assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept from before"
 
@@ -213,7 +231,7 @@ def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys
 
 
 def test_a_parent_is_left_open_for_the_process_that_ends_last(tmp_path, capsys):
-    words = ["tracking=mlflow", "tracking.model=none", "norm=none,batch"]
+    words = ["tracking=mlflow", "tracking.model=none", "seed=0,1"]
     swept(capsys, *words)
     (folder,) = folders(tmp_path)
     (folder / "0" / "result.json").unlink()
@@ -266,16 +284,14 @@ def test_mistakes_are_one_sentence(capsys, word, sentence):
     assert sentence in capsys.readouterr().err
 
 
-def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(tmp_path, capsys):
-    swept(capsys, "norm=none,batch")
-    (folder,) = folders(tmp_path)
-    path = folder / "0" / "config.yaml"
+def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(two_runs, capsys):
+    path = two_runs / "0" / "config.yaml"
     path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 7"))
-    code, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
+    code, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
     assert code == 0
     assert "trained again: seed was 7, not 0" in text
     assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
-    (replaced,) = (folder / "replaced").iterdir()
+    (replaced,) = (two_runs / "replaced").iterdir()
     assert "\nseed: 7" in (replaced / "config.yaml").read_text()
     assert RunFolder(replaced).status == "FINISHED"
 

@@ -120,7 +120,7 @@ def test_a_server_that_is_not_there_costs_the_log_not_the_run(monkeypatch, capsy
         "tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "run_dir=out", "progress=plain", "trainer.epochs=1"
     )
     assert result.status == "FINISHED"
-    assert "MLflow has not taken the run" in capsys.readouterr().out
+    assert "MLflow has not received the run" in capsys.readouterr().out
 
 
 def test_the_store_is_under_outputs_unless_told_otherwise(monkeypatch, tmp_path):
@@ -225,7 +225,9 @@ def test_a_cause_is_tagged_with_what_the_folder_says_of_it(tmp_path):
 
     rows = [{"cause": "shuffled-labels", "severity": "warning", "text": "text"}]
     (tmp_path / "findings.json").write_text(json.dumps(rows))
-    assert MlflowTracker(config(), tmp_path, "name", "command")._findings() == {"shuffled-labels": "warning: text"}
+    assert MlflowTracker(config(), RunFolder(tmp_path), "name", "command")._findings() == {
+        "shuffled-labels": "warning: text"
+    }
 
 
 KILLED = """
@@ -234,6 +236,7 @@ from pathlib import Path
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 import mlflow.store.tracking.sqlalchemy_store
+from exprun.run_folder import RunFolder
 from exprun.tracking.mlflow import MlflowTracker
 from tiny import config
 
@@ -247,7 +250,7 @@ def kill(*_):
         os._exit(9)
 
 Path("it").mkdir(exist_ok=True)
-MlflowTracker(config("tracking=mlflow"), Path("it"), "it", "").open_run()
+MlflowTracker(config("tracking=mlflow"), RunFolder(Path("it")), "it", "").open_run()
 """
 
 

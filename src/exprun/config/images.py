@@ -1,4 +1,4 @@
-"""The settings of the images and their processing: the groups `data`, `input`, `augment` and `adversary`."""
+"""The settings of the images, their splits and their changes: the groups `data`, `input`, `augment` and `adversary`."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ class Data:
     name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "arrays"] = (
         setting("Data set to train on.")
     )
-    root: str | None = setting("Folder (or .npz file) that holds the files of the data set.", None)
+    root: str | None = setting("Folder (or .npz file) with the files of the data set.", None)
     cache: str = setting("Folder in which decoded images are cached.", "outputs/cache")
     size: int | None = setting(
         "Height and width of the images in pixels; null keeps the size of the files.", None, ge=1, le=4096
@@ -24,18 +24,20 @@ class Data:
         "Channels of the images: 1 for grey, 3 for colour; null keeps those of the files.", None
     )
     classes: list[str | int] | None = setting(
-        "Classes to keep, by name, or by number if no class has a number for its name; null keeps all.", None
+        "Classes to keep; null keeps all. Give names, or numbers if no class has a number as its name.", None
     )
     limit: int | None = setting(
-        "Largest number of training images kept, before they are split, and of test images; each class keeps its "
-        "share.",
+        "Largest number of training images, before validation images are held out, and of test images; each "
+        "class keeps its share.",
         None,
         ge=2,
     )
-    split_seed: int = setting("Seed that draws the splits; it stays fixed while `seed` varies.", 0, ge=0, lt=2**32)
+    split_seed: int = setting(
+        "Seed with which the splits are drawn; it stays the same when `seed` varies.", 0, ge=0, lt=2**32
+    )
     val_fraction: float = setting("Fraction of the training images held out for validation.", 0.1, ge=0.0, lt=1.0)
     test_fraction: float = setting(
-        "Fraction of the images held out for the test if the data set has no test images of its own.",
+        "Fraction of the images held out for the test, if the data set has no separate test images.",
         0.1,
         ge=0.0,
         lt=1.0,
@@ -44,15 +46,19 @@ class Data:
         "Images to validate on: held-out training images, or the test images.", "train"
     )
     class_weights: Literal["none", "balanced"] | list[float] = setting(
-        "Weight of each class in the loss: none, balanced by its frequency, or a list of numbers.", "none"
+        "Weight of each class in the loss: none, balanced by the frequency of the class, or a list of numbers.", "none"
     )
     people: int | None = setting("Number of people, each of whom is a class.", only=("palm_vein",), ge=2, le=10_000)
     images_per_person: int | None = setting("Number of images of each person.", only=("palm_vein",), ge=2, le=10_000)
     first_person: int | None = setting(
-        "Number of the first person; other numbers draw other people.", only=("palm_vein",), ge=0, le=1_000_000
+        "Number of the first person; a different number draws different people.",
+        only=("palm_vein",),
+        ge=0,
+        le=1_000_000,
     )
     corrupt: Literal["skip", "refuse"] | None = setting(
-        "What happens to files that cannot be decoded: skip them, or refuse to train.", only=("image_folder",)
+        "What happens to files that cannot be decoded: skip leaves them out, refuse ends the run.",
+        only=("image_folder",),
     )
     background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] = setting(
         "Colour behind the transparent parts of images: white, black, or a grey value from 0 to 255.",
@@ -81,16 +87,18 @@ class Augment:
     """Random changes of the training images; each is off unless set."""
 
     name: str = setting("Label of the augmentation in tables and in the names of runs.")
-    flip: bool = setting("Mirror each image left to right with a probability of 0.5.", False)
+    flip: bool = setting("Whether each image is mirrored left to right with a probability of 0.5.", False)
     alternating_flip: bool = setting(
-        "Mirror each image left to right in every other epoch, half of the images in the first.", False
+        "Whether each image is mirrored left to right in every second epoch; in the first epoch, half of the "
+        "images are mirrored.",
+        False,
     )
-    crop: int = setting("Largest random shift in pixels; the border is filled with mirrored pixels.", 0, ge=0, le=512)
+    crop: int = setting("Largest random shift in pixels; mirrored pixels fill the border.", 0, ge=0, le=512)
     cutout: int = setting("Height and width in pixels of a square that is blanked at a random place.", 0, ge=0, le=2048)
     rotation: float = setting("Largest random rotation to either side, in degrees.", 0.0, ge=0.0, le=180.0)
     zoom: float = setting("Largest random zoom, as a fraction of the image size.", 0.0, ge=0.0, lt=1.0)
     stretch: float = setting(
-        "Largest random stretch of height and of width, each drawn for itself, as a fraction of the image size.",
+        "Largest random stretch, as a fraction of the image size; drawn separately for height and width.",
         0.0,
         ge=0.0,
         lt=1.0,
@@ -99,10 +107,13 @@ class Augment:
         "Largest random shift, as a fraction of the height and of the width.", 0.0, ge=0.0, le=1.0
     )
     brightness: float = setting(
-        "Largest random change of the brightness, as a fraction of the full scale of pixel values.", 0.0, ge=0.0, le=1.0
+        "Largest random change of the brightness, as a fraction of the range of pixel values.", 0.0, ge=0.0, le=1.0
     )
     contrast: float = setting(
-        "Largest random change of the contrast, which is multiplied by 1 ± this fraction.", 0.0, ge=0.0, lt=1.0
+        "Largest random change of the contrast: the contrast is multiplied by up to 1 ± this fraction.",
+        0.0,
+        ge=0.0,
+        lt=1.0,
     )
 
 

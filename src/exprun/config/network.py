@@ -30,10 +30,10 @@ class Model:
 
     name: str = setting("Label of the network in tables and in the names of runs.")
     activation: Activation = setting(
-        "Activation after each convolution and hidden dense layer that names no other.", "relu"
+        "Activation after each convolution and hidden dense layer, unless the layer names another.", "relu"
     )
     layers: list[str | dict[str, Any]] | None = setting(
-        "Layers in order, without the classifier, which is added to fit the number of classes.", None
+        "Layers in order. The classifier is not listed: it is added with one output for each class.", None
     )
     builder: str | None = setting(
         "Python function, as `package.module:function`, that takes (input_shape, classes) and returns a Keras "
@@ -43,20 +43,20 @@ class Model:
     weights: str | None = setting(
         "Where the initial weights are loaded from: a run's folder, its checkpoint, or a Keras file.", None
     )
-    freeze: list[str] = setting("Layers that are not trained, by name or pattern: [conv*].", [])
+    freeze: list[str] = setting("Layers that are not trained, by name or by pattern such as [conv*].", [])
     fine_tune_rate: float = setting(
-        "Learning-rate multiplier of the layers that `model.weights` has filled.", 1.0, gt=0, le=1
+        "Learning-rate multiplier of the layers whose weights were loaded from `model.weights`.", 1.0, gt=0, le=1
     )
 
 
 @dataclass(config=STRICT)
 class InitPart:
-    """The initialisation of one kind of layer, if it differs from that of the other layers."""
+    """The initialisation of one kind of layer, if it differs from that of other layers."""
 
     name: InitName = setting("Initialiser of the weights.")
     stddev: float | None = setting("Standard deviation of the initial weights.", only=STDDEV_INITS, gt=0.0, le=1e3)
     gain: float | None = setting(
-        "Factor that the orthogonal matrix is multiplied by.", only=("orthogonal",), gt=0.0, le=1e3
+        "Factor by which the orthogonal matrix is multiplied.", only=("orthogonal",), gt=0.0, le=1e3
     )
     epsilon: float | None = setting(
         "Constant added to the variances of the image patches before they are whitened.",
@@ -64,7 +64,7 @@ class InitPart:
         gt=0.0,
         le=1.0,
     )
-    bias: float = setting("Value that biases start at.", 0.0, ge=-1e3, le=1e3)
+    bias: float = setting("Initial value of the biases.", 0.0, ge=-1e3, le=1e3)
 
 
 @dataclass(config=STRICT)
@@ -89,10 +89,10 @@ class Norm:
 
     name: Literal["none", "batch", "layer", "group", "instance", "lrn"] = setting("Kind of normalisation layer.")
     where: list[Literal["conv", "dense"]] | None = setting(
-        "Kinds of layers that are followed by a normalisation layer.", only=(*MEAN_NORMS, "lrn")
+        "Kinds of layers that a normalisation layer follows.", only=(*MEAN_NORMS, "lrn")
     )
     momentum: float | None = setting(
-        "Momentum of the moving averages of mean and variance: the share of the old average that a step keeps.",
+        "Momentum of the moving averages of mean and variance: the fraction of the old average that each step keeps.",
         only=("batch",),
         ge=0.0,
         lt=1.0,
@@ -102,15 +102,16 @@ class Norm:
     )
     scale: bool = setting("Whether the normalisation learns a scale (γ).", True)
     groups: int | None = setting(
-        "Number of groups of channels; the largest divisor of the number of channels that is not above it is used.",
+        "Number of groups of channels. If the number of channels is not divisible by it, the next smaller "
+        "divisor is used.",
         only=("group",),
         ge=1,
     )
     depth_radius: int | None = setting(
-        "Number of channels to each side that local response normalisation sums over.", only=("lrn",), ge=1
+        "Number of channels on each side over which local response normalisation sums.", only=("lrn",), ge=1
     )
     bias: float | None = setting("Constant k in the formula of local response normalisation.", only=("lrn",), gt=0.0)
     alpha: float | None = setting(
-        "Factor α in the formula of local response normalisation, for each channel.", only=("lrn",), ge=0.0
+        "Factor α for each channel in the formula of local response normalisation.", only=("lrn",), ge=0.0
     )
     beta: float | None = setting("Exponent β in the formula of local response normalisation.", only=("lrn",), ge=0.0)

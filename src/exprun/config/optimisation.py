@@ -1,4 +1,4 @@
-"""The settings of the optimiser and the learning rate: the groups `optim` and `schedule`."""
+"""The settings of the optimiser and of its learning rate: the groups `optim` and `schedule`."""
 
 from typing import Literal
 
@@ -31,18 +31,18 @@ class Optim:
     ] = setting("Optimiser.")
     learning_rate: float = setting("Learning rate, which the schedule changes over the run.", gt=0.0, le=1e3)
     momentum: float | None = setting(
-        "Momentum: the share of the last update that the next one keeps.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0
+        "Momentum: the fraction of the last update that the next update keeps.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0
     )
     momentum_of: Literal["updates", "gradients"] = setting(
-        "What the momentum sums: updates, with the learning rate inside (Keras), or gradients, with the learning "
-        "rate outside (MatConvNet, PyTorch).",
+        "Quantity that the momentum sums: updates, which already include the learning rate (Keras), or "
+        "gradients, whose sum is then multiplied by the learning rate (MatConvNet, PyTorch).",
         "updates",
     )
     rest_momentum: float | None = setting(
-        "Momentum of all weights other than the kernels of convolutions.", only=("muon_nesterov",), gt=0.0, lt=1.0
+        "Momentum of all weights except the kernels of convolutions.", only=("muon_nesterov",), gt=0.0, lt=1.0
     )
     newton_schulz_steps: int | None = setting(
-        "Number of Newton-Schulz iterations that make an update orthogonal.", only=("muon_nesterov",), ge=1, le=20
+        "Number of Newton-Schulz iterations that orthogonalise an update.", only=("muon_nesterov",), ge=1, le=20
     )
     rho: float | None = setting("Decay of the moving average of squared gradients.", only=("rmsprop",), ge=0.0, lt=1.0)
     beta_1: float | None = setting(
@@ -58,7 +58,7 @@ class Optim:
         "Constant added to the denominator of an update for numerical stability.", only=EPSILON_OPTIMS, gt=0.0, le=1.0
     )
     initial_accumulator: float | None = setting(
-        "Value that the sum of squared gradients starts at.", only=("adagrad",), ge=0.0
+        "Initial value of the sum of squared gradients.", only=("adagrad",), ge=0.0
     )
     bias_rate: float = setting("Learning-rate multiplier of all biases.", 1.0, ge=0.0, le=1e3)
     norm_rate: float = setting(
@@ -67,27 +67,25 @@ class Optim:
     classifier_rate: float = setting("Learning-rate multiplier of the last layer.", 1.0, ge=0.0, le=1e3)
     weight_decay: float = setting("Factor of the weight decay.", 0.0, ge=0.0, le=1.0)
     decay: Literal["l2", "decoupled"] = setting(
-        "Form of the weight decay: l2 adds it to the gradient; decoupled keeps it apart and multiplies it by the "
-        "learning rate.",
+        "Form of the weight decay: l2 adds it to the gradient; decoupled subtracts it from the weights, "
+        "multiplied by the learning rate.",
         "l2",
     )
-    decay_exempt: list[Literal["norm", "bias"]] = setting(
-        "Kinds of weights that weight decay leaves unchanged.", ["norm", "bias"]
-    )
+    decay_exempt: list[Literal["norm", "bias"]] = setting("Kinds of weights without weight decay.", ["norm", "bias"])
     clip_norm: float | None = setting(
-        "Largest norm of the gradient of one variable; a larger gradient is scaled down to it.", None, gt=0.0
+        "Largest norm of the gradient of one variable; a larger gradient is scaled down to this norm.", None, gt=0.0
     )
     clip_global_norm: float | None = setting(
-        "Largest norm of all gradients together; larger gradients are scaled down to it.", None, gt=0.0
+        "Largest norm of all gradients together; larger gradients are scaled down to this norm.", None, gt=0.0
     )
     clip_value: float | None = setting(
-        "Largest absolute value of an element of a gradient; larger elements are cut to it.", None, gt=0.0
+        "Largest absolute value of an element of a gradient; larger elements are clipped to this value.", None, gt=0.0
     )
 
 
 @dataclass(config=STRICT)
 class Schedule:
-    """How the learning rate changes, described by epochs and applied at each step."""
+    """How the learning rate changes, given in epochs and updated at each step."""
 
     name: Literal[
         "constant",
@@ -102,7 +100,7 @@ class Schedule:
         "by_epoch",
     ] = setting("How the learning rate changes.")
     warmup_epochs: float = setting(
-        "Number of epochs at the start in which the learning rate rises from zero in a straight line.", 0.0, ge=0.0
+        "Number of epochs at the start in which the learning rate rises linearly from zero.", 0.0, ge=0.0
     )
     every_epochs: float | None = setting(
         "Number of epochs between two steps of the learning rate.", only=("step",), gt=0.0
@@ -111,13 +109,15 @@ class Schedule:
         "Epochs after which the learning rate is multiplied by `schedule.factor`.", only=("milestones",), min_length=1
     )
     factor: float | None = setting(
-        "Factor that the learning rate is multiplied by.",
+        "Factor by which the learning rate is multiplied.",
         only=("step", "milestones", "exponential", "plateau"),
         gt=0.0,
         le=1.0,
     )
     decay_rate: float | None = setting(
-        "Decay of the learning rate per step: it is divided by 1 + decay × step.", only=("inverse_time",), ge=0.0
+        "Decay of the learning rate per step: the learning rate is divided by 1 + decay × step.",
+        only=("inverse_time",),
+        ge=0.0,
     )
     start_fraction: float | None = setting(
         "Learning rate at the start, as a fraction of `optim.learning_rate`.",
@@ -126,7 +126,10 @@ class Schedule:
         le=1.0,
     )
     peak_at: float | None = setting(
-        "Share of the run after which the learning rate is highest.", only=("one_cycle", "triangular"), ge=0.0, lt=1.0
+        "Fraction of the run after which the learning rate is highest.",
+        only=("one_cycle", "triangular"),
+        ge=0.0,
+        lt=1.0,
     )
     final_fraction: float | None = setting(
         "Learning rate at the end, as a fraction of `optim.learning_rate`.",
@@ -141,5 +144,5 @@ class Schedule:
         "Smallest fall of the validation loss that counts as an improvement.", only=("plateau",), ge=0.0
     )
     rates: list[float] | None = setting(
-        "Learning rate of each epoch, in place of `optim.learning_rate`.", only=("by_epoch",), min_length=1
+        "Learning rate of each epoch, used instead of `optim.learning_rate`.", only=("by_epoch",), min_length=1
     )

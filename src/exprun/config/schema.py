@@ -1,7 +1,7 @@
-"""The schema of the config: one dataclass for each group, with types, ranges and allowed values.
+"""Everything that can be set: one dataclass for each group, with types, ranges and allowed values.
 
-`only` lists the options that use a field, if not all options of its group do. An option that does not use a field
-refuses it, and an option that uses it needs a value. TensorFlow is not imported here.
+If only some options of a group use a field, its `only` lists them: these options have to set the field, and all other
+options refuse it. Nothing here imports TensorFlow.
 """
 
 from dataclasses import asdict, fields
@@ -18,7 +18,7 @@ from exprun.config.optimisation import Optim, Schedule
 
 @dataclass(config=STRICT)
 class Fault:
-    """A bug from real life, injected to learn from it and to test diagnoses."""
+    """A real-world bug that is injected, to study it or to test diagnoses."""
 
     name: Literal[
         "none",
@@ -34,40 +34,46 @@ class Fault:
 
 @dataclass(config=STRICT)
 class Trainer:
-    """The training loop: how long, how precise, on which devices, and what is kept."""
+    """The training loop: its length, precision and devices, and what it keeps."""
 
     epochs: int = setting("Number of epochs: passes over the training images.", ge=1, le=1_000_000)
     batch_size: int = setting("Number of images in a training step, over all devices.", ge=1, le=1_000_000)
     eval_batch_size: int = setting("Number of images in a step of an evaluation.", 256, ge=1, le=1_000_000)
     max_steps: int | None = setting("Number of steps after which training ends.", None, ge=1)
     max_seconds: float | None = setting("Seconds of training and evaluation after which training ends.", None, gt=0.0)
-    patience: int | None = setting("Number of evaluations without improvement after which training ends.", None, ge=1)
+    patience: int | None = setting(
+        "Number of evaluations without improvement after which training ends (early stopping).", None, ge=1
+    )
     select: Literal["val/accuracy", "val/loss"] = setting(
         "Validation metric that chooses the best weights.", "val/accuracy"
     )
-    metrics: list[Literal["binary_accuracy"]] = setting("Further metrics of each evaluation.", [])
+    metrics: list[Literal["binary_accuracy"]] = setting("Additional metrics of each evaluation.", [])
     gap: bool = setting("Whether the gap between training and validation is split into its causes at the end.", False)
     tta: Literal["none", "mirror", "mirror_translate"] = setting(
-        "Test-time augmentation: the views of each test image whose logits are averaged, measured in addition to "
-        "the plain metrics.",
+        "Test-time augmentation: the views of each test image over which logits are averaged. Metrics with "
+        "and without it are recorded.",
         "none",
     )
-    label_smoothing: float = setting("Share of the target that is spread over all classes.", 0.0, ge=0.0, lt=1.0)
+    label_smoothing: float = setting(
+        "Fraction of the target probability that is spread over all classes.", 0.0, ge=0.0, lt=1.0
+    )
     ema: float | None = setting(
-        "Decay of a moving average of the weights, which every evaluation uses.", None, gt=0.0, lt=1.0
+        "Decay of a moving average of the weights; every evaluation uses this average.", None, gt=0.0, lt=1.0
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
         "Precision of the computation; weights stay float32.", "auto"
     )
     strategy: Literal["auto", "single", "mirrored", "multi_worker"] = setting("Devices to train on.", "auto")
-    jit: bool | Literal["auto"] = setting("Whether the step is compiled with XLA; auto: on GPUs only.", "auto")
+    jit: bool | Literal["auto"] = setting(
+        "Whether the step is compiled with XLA; auto compiles it on GPUs only.", "auto"
+    )
     resident: bool | Literal["auto"] = setting(
-        "Whether the whole data set is kept on the device; auto: if it fits.", "auto"
+        "Whether the whole data set is kept on the device; auto keeps it there if it fits.", "auto"
     )
     deterministic: bool = setting("Whether repeated runs on the same machine give the same bits.", False)
     threads: int | None = setting(
-        "Threads used within one operation; null: one for each core that the process may use or, if the run is "
-        "deterministic, for each core of the machine.",
+        "Number of threads within one operation; null uses one for each available core or, if the run is "
+        "deterministic, one for each core of the machine.",
         None,
         ge=1,
         le=1024,
@@ -81,7 +87,8 @@ class Trainer:
         "Whether to build everything, compute one step and one evaluation batch, and track nothing.", False
     )
     profile: bool = setting(
-        "Whether to profile some steps: where their time goes, in a table and for TensorBoard.", False
+        "Whether to profile some steps; writes a table of the time that each layer takes, and files for TensorBoard.",
+        False,
     )
     log_every: int = setting("Number of steps between two logged training metrics.", 10, ge=1)
 
@@ -95,39 +102,43 @@ class Tracking:
         "MLflow server or store; null: MLFLOW_TRACKING_URI or, if that is not set, outputs/mlflow.db.", None
     )
     experiment: str | None = setting("MLflow experiment that the run belongs to.", only=("mlflow",), min_length=1)
-    run_name: str | None = setting("Name of the run; null: made from model, data and seed.", None)
+    run_name: str | None = setting("Name of the run; null builds it from model, data and seed.", None)
     model: Literal["none", "keras", "checkpoint"] | None = setting(
         "Form of the model that is logged as an artifact.", only=("mlflow",)
     )
-    tags: dict[str, str | int | float | bool] | None = setting("Further tags of the run in MLflow.", only=("mlflow",))
+    tags: dict[str, str | int | float | bool] | None = setting(
+        "Additional tags of the run in MLflow.", only=("mlflow",)
+    )
 
 
 @dataclass(config=STRICT)
 class Sweep:
     """The runs of a sweep, and what happens when it is repeated or a run fails."""
 
-    name: Literal["grid", "one_factor", "tuned"] = setting("How runs are made from the values given.")
+    name: Literal["grid", "one_factor", "tuned"] = setting("Which runs a sweep makes from the given values.")
     combinations: list[dict[str, str | int | float | bool | None]] | None = setting(
         "Settings that belong together, one mapping for each arm: [{norm: none, optim: rmsprop}, {norm: batch}].", None
     )
     rates: list[float] | None = setting(
-        "Multiples of each arm's own learning rate that are tried.", only=("tuned",), min_length=2, max_length=50
+        "Factors by which each arm's own learning rate is multiplied in the tuning runs.",
+        only=("tuned",),
+        min_length=2,
+        max_length=50,
     )
     tuning_seed: int | None = setting(
-        "Seed of the runs that choose the learning rate and are not compared.", only=("tuned",), ge=0, lt=2**32
+        "Seed of the tuning runs, which choose the learning rate and are not compared.", only=("tuned",), ge=0, lt=2**32
     )
     rerun: Literal["failed", "changed", "never", "always"] = setting(
-        "What runs when the same command is repeated: unfinished and failed runs (failed); also runs whose "
-        "config, code or images have changed (changed); unfinished runs only (never); all runs in a new folder "
-        "(always).",
+        "Which runs a repeated command trains. failed: unfinished and failed runs; changed: also runs whose "
+        "config, code or images have changed; never: unfinished runs only; always: all runs, in a new folder.",
         "failed",
     )
     on_failure: Literal["continue", "stop"] = setting(
-        "After a run has failed: continue, or stop the sweep.", "continue"
+        "What happens after a run has failed: continue starts the next run, stop ends the sweep.", "continue"
     )
-    retries: int = setting("Number of further tries of a run that failed.", 0, ge=0, le=100)
+    retries: int = setting("Number of times that a failed run is tried again.", 0, ge=0, le=100)
     prune: Literal["none", "asha"] = setting(
-        "Whether runs are pruned early: asha ends those that are not among the best third so far.", "none"
+        "Whether runs are pruned early: asha ends runs that are not among the best third so far.", "none"
     )
 
 
@@ -159,11 +170,11 @@ class Config:
 GROUPS = {
     f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")
 }
-GROUPS_APART = ("tracking", "doctor", "sweep")  # groups that do not change the trained network
+GROUPS_APART = ("tracking", "doctor", "sweep")  # these groups do not affect what a network learns
 
 
 def known_keys() -> list[str]:
-    """All keys of the schema, with dots: `optim.learning_rate`."""
+    """Every key of the schema, dotted: `optim.learning_rate`."""
     keys = [f.name for f in fields(Config) if f.name not in GROUPS]
     for group, kind in GROUPS.items():
         for field in fields(kind):
@@ -174,7 +185,7 @@ def known_keys() -> list[str]:
 
 
 def defaults() -> dict[str, Any]:
-    """The defaults of the settings that all options of a group use, by group."""
+    """The defaults of all keys that every option of their group uses, by group; option files may set other values."""
     values: dict[str, Any] = {}
     for group, kind in GROUPS.items():
         values[group] = {f.name: default_of(f) for f in fields(kind) if default_of(f) is not ... and not only_for(f)}
@@ -182,7 +193,7 @@ def defaults() -> dict[str, Any]:
 
 
 def settings(config: Config) -> dict[str, Any]:
-    """A config as nested dicts without the settings that its options do not use, so that it can be composed again."""
+    """A config as plain values that can be composed again, without the settings that its options do not use."""
     values = asdict(config)
     for group, kind in GROUPS.items():
         values[group] = _used(values[group], kind)

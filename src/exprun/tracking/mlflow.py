@@ -30,7 +30,6 @@ TRIES_AFTER_END = 3  # of the delivery
 KEY = "exprun.key"  # tag of a run, chosen before it is made
 DELETED = "deleted"  # stage of what was deleted in MLflow's pages, and can be restored
 PARAM_LIMIT = 6000  # characters of a param's value: the most MLflow takes
-PLOTS = ("curves.png", "confusion.png", "confusion.json", "misclassified.png")
 
 
 class MlflowTracker:
@@ -317,15 +316,8 @@ class MlflowTracker:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
         for cause, text in self._findings().items():
             client.set_tag(run_id, f"exprun.finding.{cause}", text[:5000])
-        for path in [
-            self.folder.config,
-            self.folder.summary,
-            self.folder.log,
-            self.folder.findings,
-            *(self.folder.path / name for name in PLOTS),
-        ]:
-            if path.exists():
-                client.log_artifact(run_id, str(path))
+        for path in self.folder.artifacts():
+            client.log_artifact(run_id, str(path))
         extra: dict[str | None, Callable[[], list[Path]]] = {
             "keras": lambda: [self.folder.keras_model],
             "checkpoint": lambda: sorted(self.folder.checkpoints.glob("*.npz")),
