@@ -37,7 +37,7 @@ def adds_layers(config: Config) -> bool:
 
 
 def _linear(layer: Any) -> Any:
-    """A layer of the model's list without its activation; for a residual block, also its inner layers without one."""
+    """A layer of the model's list without its `activation`; inside a residual block, all layers are changed so."""
     if not isinstance(layer, dict):
         return layer
     inner = {"residual": [_linear(part) for part in layer["residual"]]} if "residual" in layer else {}

@@ -35,7 +35,7 @@ class Scaling:
     crop: int | None = None
 
     def shape(self, image: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The shape of the network's input for images of a shape; both are height, width and channels."""
+        """The shape of the network's input, (height, width, channels), for images of a shape."""
         return (self.crop, self.crop, image[2]) if self.crop else image
 
     def cropped(self, images: "tf.Tensor", seed: "tf.Tensor | None" = None) -> "tf.Tensor":

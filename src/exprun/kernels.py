@@ -183,7 +183,7 @@ def _is_dense(layer: Any) -> bool:
 
 
 def _is_splittable(layer: Any, limits: list[tuple[int, int, int]]) -> bool:
-    """Whether a layer is a plain convolution for which several products are faster than the gradient of its kernel."""
+    """Whether a layer is a plain convolution whose kernel's gradient is computed faster as several matrix products."""
     if not _is_plain(layer) or layer.compute_dtype != "bfloat16" or layer.kernel_size != (3, 3):
         return False
     _, height, width, channels = layer.input.shape

@@ -58,7 +58,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         self.settings = {"depth_radius": depth_radius, "bias": bias, "alpha": alpha, "beta": beta}
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Normalise images, (batch, height, width, channels), in float32; the operation has no bfloat16."""
+        """Normalise images, (batch, height, width, channels), in float32; TensorFlow does not support bfloat16 here."""
         wide = tf.cast(x, tf.float32)
         return tf.cast(tf.nn.local_response_normalization(wide, **self.settings), x.dtype)
 

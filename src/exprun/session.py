@@ -32,7 +32,7 @@ class Session:
     steps: dict[str, "Step"] = field(default_factory=dict)
 
     def dataset(self, config: Config) -> Dataset:
-        """The data set of a config; it is loaded unless the last one has the same settings of the group `data`."""
+        """The data set of a config; it is loaded again only if the settings of the group `data` have changed."""
         key = json.dumps(asdict(config.data), sort_keys=True)
         if key not in self.datasets:
             self.datasets.clear()  # only one is kept, because data sets are large

@@ -47,7 +47,7 @@ def keys_of(group: str) -> list[Key]:
 
 
 def find_key(name: str) -> Key | None:
-    """The key with a name, which may be inside a part of the initialisation: `init.classifier.stddev`."""
+    """The key of this name, also inside a part of the initialisation (`init.classifier.stddev`); None if unknown."""
     parts = [_key(f"init.{part}.{field.name}", field) for part in INIT_PARTS for field in fields(InitPart)]
     group = name.partition(".")[0]
     known = [*keys_of(""), *(keys_of(group) if group in GROUPS else []), *parts]

@@ -19,7 +19,7 @@ def shipped_conf() -> Path:
 
 
 def config_dirs(config_dir: str | None = None) -> list[Path]:
-    """The folders searched for config files, in this order: `config_dir`, `./conf`, and the folder that ships.
+    """The folders searched for config files, in this order: `config_dir`, `./conf`, the files that ship with exprun.
 
     Raises:
         ConfigError: `config_dir` is not a folder.

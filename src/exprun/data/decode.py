@@ -130,7 +130,7 @@ def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
 
 
 def _on_background(image: Image.Image, background: str | int) -> Image.Image:
-    """The image on a plain background, because transparent pixels are often stored as black and are not meant so."""
+    """The image on a plain background; transparent pixels are often stored as black, which should not be visible."""
     if not image.has_transparency_data:
         return image
     grey = background if isinstance(background, int) else GREYS[background]

@@ -222,7 +222,7 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
 
 
 def _common_size(files: list[str]) -> tuple[int, int]:
-    """Width and height, which must be the same for all images."""
+    """The width and height of the images, which must be the same for all of them."""
     sizes, first = set(), ""
     for file in files:
         try:

@@ -66,7 +66,7 @@ def build(
 
 
 def freeze(model: Any, patterns: Iterable[str]) -> None:
-    """Make layers untrainable, so that norms among them run in inference mode.
+    """Freeze layers: their weights are not trained, and frozen norms run in inference mode.
 
     Args:
         model: the Keras model.
@@ -123,7 +123,7 @@ class _Builder:
         return Built(model, {path: factor for path, factor in factors.items() if factor != 1.0})
 
     def seed(self) -> int:
-        """The next seed; each initialiser and dropout layer has another one, derived from the run's seed."""
+        """The next seed, derived from the run's seed; each initialiser and dropout layer has a different one."""
         self.counts["seed"] += 1
         return (self.config.seed * 100_003 + self.counts["seed"]) % 2**31
 

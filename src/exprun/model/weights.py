@@ -35,7 +35,7 @@ class _Layer:
 
     @property
     def kind(self) -> str | None:
-        """The kind by which layers are counted when files and models are matched; None without a kernel or norm."""
+        """The kind of a layer, by which layers of files and models are paired; None unless it is a kernel or a norm."""
         shapes = self.shapes
         if any(getattr(weight.dtype, "kind", "f") != "f" for weight in self.weights.values()):
             return None  # a counter, or the state of a seed generator

@@ -128,7 +128,7 @@ def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: in
 
 
 def _with_multipliers(kind: Any, multipliers: list[float]) -> Any:
-    """A subclass of an optimiser that multiplies the learning rate of each variable; multipliers in their order."""
+    """A subclass of an optimiser that multiplies the learning rate of each variable, in order, by its multiplier."""
 
     class WithMultipliers(kind):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

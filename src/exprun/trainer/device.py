@@ -137,7 +137,7 @@ def set_threads(config: Trainer) -> None:
 
 
 def computing() -> dict[str, str]:
-    """The settings of the machine that a result may depend on in its last digits, and the cores, for its speed.
+    """The settings of the machine on which the last digits of a result depend, and the cores, which decide its speed.
 
     They are the threads, oneDNN, the vector instructions and environment variables.
     """
@@ -155,7 +155,7 @@ def computing() -> dict[str, str]:
 
 
 def _intra_op_threads() -> int:
-    """The threads per operation, chosen as TensorFlow does: set by the process, the environment, or allowed cores."""
+    """The threads per operation as in TensorFlow: as set in this process, else by the environment, else all cores."""
     set_here = tf.config.threading.get_intra_op_parallelism_threads()
     return set_here or _positive("TF_NUM_INTRAOP_THREADS") or _allowed_cores()
 

@@ -68,7 +68,7 @@ class Evaluator:
         return Means(_mean([p.losses for p in parts]), accuracy, more, predictions)
 
     def gap(self, train: Split, images: int) -> dict[str, float]:
-        """Measure training images in the way of the evaluation.
+        """Measure training images in inference mode, with the preprocessing of training and with that of evaluation.
 
         The training accuracy of an epoch and the validation accuracy differ in three things: inference mode with the
         weights after the epoch, the preprocessing of the evaluation, and images that were not trained on. The results

@@ -1,4 +1,4 @@
-"""The compiled step, one call of which does many optimiser steps or evaluates many batches.
+"""The compiled step: one call takes many optimiser steps or evaluates many batches.
 
 Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing) are arguments or
 variables of the compiled graphs. So runs that differ only in them can share one compiled step.
