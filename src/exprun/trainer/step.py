@@ -35,8 +35,8 @@ class Batch(NamedTuple):
 
     Args:
         images: all images on the device, uint8, (images, height, width, channels).
-        labels: their labels, int32, (images,); None if only the images are needed.
-        indices: the positions of the batch among these images, int32, (batch,).
+        labels: the labels of all images, int32, (images,); None if only the images are needed.
+        indices: the positions of the batch among all images, int32, (batch,).
         mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
     """
 
@@ -173,8 +173,8 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: their labels, int32, (images,).
-            indices: the positions of each batch among these images, int32, (steps, batch).
+            labels: the labels of all images, int32, (images,).
+            indices: the positions of each batch among all images, int32, (steps, batch).
             learning_rates: the learning rate of each step, float32, (steps,).
             first: the number of the first of these steps, from 0.
             mirrored: whether `augment.alternating_flip` mirrors each image, bool, (steps, batch); None for none.
@@ -191,8 +191,8 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: their labels, int32, (images,).
-            indices: the positions of each batch among these images, int32, (steps, batch); -1 is padding.
+            labels: the labels of all images, int32, (images,).
+            indices: the positions of each batch among all images, int32, (steps, batch); -1 is padding.
             as_in: the preprocessing of the images: that of `train`, that of `evaluation`, or that of evaluation with
                 the mean over several views, `tta`.
         """
@@ -239,7 +239,7 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            index: the positions of the batch among these images, int32, (batch,).
+            index: the positions of the batch among all images, int32, (batch,).
             step: the number of the step, from 0.
             mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
         """
