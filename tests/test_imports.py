@@ -10,7 +10,7 @@ SOURCE = Path(exprun.__file__).parent
 # From the ground up; a module imports its own floor and those below, the ground floor only itself. A package stands for
 # all its modules.
 FLOORS = (
-    ("version", "files", "signals", "metrics", "text", "markdown", "seed_statistics", "guard", "garbage"),
+    ("version", "files", "signals", "metrics", "text", "markdown", "asha", "seed_statistics", "guard", "garbage"),
     ("config",),
     ("locks", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
