@@ -1,4 +1,4 @@
-"""Compares the speed of exprun with Keras' fit and with PyTorch on one machine, in rounds that measure each program once.
+"""Compares the speed of exprun with Keras and PyTorch on one machine, in rounds that measure each program once.
 
 Writes docs/performance.md; fails if a ratio is below the required ratio.
 """
@@ -337,7 +337,7 @@ def main() -> int:
         epilog="Other benchmarks: scripts/bench start, cli, doctor_cost or doctor_accuracy; each takes --help.",
     )
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all")
-    parser.add_argument("--turns", type=int, default=5, help="number of rounds; each round measures every program once; default: 5")
+    parser.add_argument("--turns", type=int, default=5, help="rounds that measure every program once; default: 5")
     parser.add_argument("--no-torch", action="store_true", help="do not measure PyTorch")
     args = parser.parse_args()
     if unknown := [name for name in args.parts if name not in PARTS]:
