@@ -1,12 +1,13 @@
-# Sourced by the other scripts for make_venv, which makes .venv on first use and again when what it needs has changed.
-# Usage: make_venv base | make_venv dev   the file of requirements/ to install: versions and hashes
+# The other scripts source this file for make_venv, which makes .venv on first use and updates it if the requirements
+# have changed.
+# Usage: make_venv base | make_venv dev   installs requirements/base.txt or requirements/dev.txt
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.venv/bin/python
 
 make_venv() {
   local wanted=$1 base stamp files pip
   files=(-r "$root/requirements/$wanted.txt")
-  # A machine with an NVIDIA driver gets the CUDA libraries too.
+  # On a machine with an NVIDIA driver, the CUDA libraries are installed too.
   if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then
     files+=(-r "$root/requirements/gpu.txt")
   fi

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""The fixtures of all tests."""
 
 import contextlib
 import logging
@@ -17,11 +17,11 @@ from exprun.config.paths import sqlite_path
 from exprun.session import Session
 from exprun.tracking import parent
 
-backend.prepare()  # the same kernels as in the processes that tests start
-# What is delivered to MLflow is waited for, however busy the machine is.
+backend.prepare()  # so that this process uses the same kernels as the processes that tests start
+# Tests wait until everything is uploaded to MLflow, even if the machine is busy.
 run_end.UPLOAD_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
 
-# Runs of one structure share a compiled step, whichever test they belong to: compiling takes most of their time.
+# Runs of the same structure share a compiled step across all tests, because compiling takes most of their time.
 STEPS = {}
 _make, _evict = Session.__init__, Session.evict_other_steps
 
@@ -35,14 +35,14 @@ Session.__init__, Session.evict_other_steps = _make_with_shared_steps, lambda se
 
 @pytest.fixture(autouse=True)
 def _in_tmp_path(tmp_path, monkeypatch):
-    """Each test works in a folder of its own, and what it starts there runs the code under test."""
+    """Each test has a folder of its own, and processes that it starts there run the code under test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(exprun.__file__).parents[1]))
 
 
 @pytest.fixture(autouse=True)
 def _in_float32():
-    """A run sets Keras' precision for its process; the test behind it starts from the usual one."""
+    """Each test starts with Keras' default precision, because a run sets the precision of its process."""
     if keras := sys.modules.get("keras"):
         keras.mixed_precision.set_dtype_policy("float32")
 
@@ -58,7 +58,7 @@ class _Failures(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def failures():
-    """What the doctor logs of checks that failed: a test fails with them, unless it takes them out."""
+    """The log messages about failures in the doctor's checks; a test fails if it leaves one in the list."""
     handler = _Failures()
     loggers = [logging.getLogger(name) for name in ("exprun.doctor", "exprun.run_doctor")]
     for logger in loggers:
@@ -71,16 +71,16 @@ def failures():
 
 @pytest.fixture(autouse=True)
 def _threads_are_forgotten():
-    """A deterministic run fixes the threads of its process, and later runs warn about that; later tests do not."""
+    """A deterministic run fixes the threads of its process, and later runs warn about it; each test starts afresh."""
     if device := sys.modules.get("exprun.trainer.device"):
         device._fixed.clear()
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory):
-    """Makes an MLflow store with its tables by copying one: the migrations that make them take seconds.
+    """A function that copies an empty MLflow store, because the migrations that create its tables take seconds.
 
-    Real processes make their tables themselves, and `tests/tracking/test_mlflow.py` tests that.
+    Processes that tests start create their tables themselves, and `tests/tracking/test_mlflow.py` tests that.
     """
     from exprun.tracking import mlflow as tracker
     from exprun.tracking.store import artifact_root
@@ -116,26 +116,26 @@ def _stores_are_copies(empty_store, monkeypatch):
 
 @pytest.fixture
 def own_steps(monkeypatch):
-    """Sessions whose compiled steps are their own, as in a program."""
+    """Sessions do not share their compiled steps with other tests, as in a program."""
     monkeypatch.setattr(Session, "__init__", _make)
     monkeypatch.setattr(Session, "evict_other_steps", _evict)
 
 
 @pytest.fixture
 def plots():
-    """Lets the runs of a test draw their plots."""
+    """The runs of a test draw their plots."""
 
 
 @pytest.fixture(autouse=True)
 def _without_plots(request, monkeypatch):
-    """Plots take half the time of a tiny run: only tests that ask for `plots` draw them."""
+    """Only tests with the fixture `plots` draw plots, which take half the time of a tiny run."""
     if "plots" not in request.fixturenames:
         monkeypatch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
 
 
 @pytest.fixture
 def composer():
-    """Composes configs from what ships, and from `./conf` where the test made one before it asks."""
+    """A composer of the config files of exprun and, if the test has made it, of `./conf`."""
     from exprun.config.compose import Composer
 
     return Composer()
@@ -143,7 +143,7 @@ def composer():
 
 @pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
 def mixed(request):
-    """A mixed precision in which Keras makes layers meanwhile."""
+    """A mixed precision, which is Keras' default precision during the test."""
     import keras
 
     keras.mixed_precision.set_dtype_policy(request.param)
@@ -152,7 +152,7 @@ def mixed(request):
 
 @pytest.fixture(scope="session")
 def tiny_cifar(tmp_path_factory):
-    """CIFAR-10 in its official layout: 1,500 + 100 images of noise."""
+    """The folder of a small CIFAR-10 in its official layout, with 1,500 training and 100 test images of noise."""
     folder, rng = tmp_path_factory.mktemp("cifar") / "cifar-10-batches-py", np.random.default_rng(0)
     folder.mkdir()
     for name, count in [*((f"data_batch_{i}", 300) for i in range(1, 6)), ("test_batch", 100)]:

@@ -1,4 +1,4 @@
-"""Configs at random, for tests by hypothesis."""
+"""Random configs for tests with Hypothesis."""
 
 from collections.abc import Iterable
 
@@ -12,6 +12,6 @@ CHECKED = settings(deadline=None, suppress_health_check=list(HealthCheck), datab
 
 
 def configs(groups: Iterable[str]) -> st.SearchStrategy[list[str]]:
-    """An option of each group."""
+    """A strategy that chooses one option of each group, as overrides."""
     choice = {group: st.sampled_from(OPTIONS[group]) for group in groups if group in OPTIONS}
     return st.fixed_dictionaries(choice).map(lambda found: [f"{group}={option}" for group, option in found.items()])

@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL and MLflow's, on loopback, ended whatever happens."""
+"""Real servers for tests, PostgreSQL and MLflow's, on the loopback interface; they end with the test in any case."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """A port on which nothing listens."""
+    """A port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def _program(name: str) -> str | None:
-    """Of PostgreSQL, which Debian does not put on the path."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(found[-1]) if found else None)
+    """The path of a program of PostgreSQL, which Debian does not put on the PATH; None if it is not installed."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(installed[-1]) if installed else None)
 
 
 def has_postgres() -> bool:
@@ -34,7 +34,10 @@ def has_postgres() -> bool:
 
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
-    """A database of its own; yields its URI. PostgreSQL refuses to run as root: there the user `postgres` runs it."""
+    """Run PostgreSQL with a new database; yields its URI.
+
+    PostgreSQL refuses to run as root, so the user `postgres` runs it if this process is root.
+    """
     port, folder = free_port(), tempfile.mkdtemp(prefix="pg", dir="/tmp")
     user = "postgres" if os.geteuid() == 0 else None
     if user:
@@ -61,12 +64,12 @@ def postgres() -> Iterator[str]:
 def mlflow_server(
     folder: Path, store: str | None = None, port: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen]]:
-    """MLflow's server, ready; yields its URI and the process, which leads a process group of its own.
+    """Run MLflow's server; once it answers, yields its URI and its process, which leads a process group of its own.
 
     Args:
-        folder: of its artifacts, its log, and its database where `store` names none.
-        store: URI of its database.
-        port: on which it listens.
+        folder: the folder for the server's artifacts and log, and for its database if `store` is None.
+        store: the URI of the server's database; None for an SQLite file in `folder`.
+        port: the port of the server; None for a free one.
     """
     port = port or free_port()
     store = store or f"sqlite:///{folder}/server.db"

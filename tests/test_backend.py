@@ -109,9 +109,7 @@ def test_a_run_decides_over_the_settings_of_keras_and_says_so(tmp_path):
     assert other["keras"] == plain["keras"] == ["tensorflow", "channels_last", "float32", 1e-7]
     assert other["home"] == str(home)
     assert other["environment"] == []
-    wanted = (
-        "overruled: a run takes backend=tensorflow, image_data_format=channels_last, floatx=float32, epsilon=1e-07,"
-    )
+    wanted = "overruled: a run uses backend=tensorflow, image_data_format=channels_last, floatx=float32, epsilon=1e-07,"
     assert f"{wanted} not backend=jax, image_data_format=channels_first, floatx=bfloat16, epsilon=0.1.\n" in told
     assert told.count("overruled") == 1
     assert json.loads((home / "keras.json").read_text()) == HOSTILE
@@ -148,7 +146,7 @@ def test_settings_of_the_process_hold_for_no_run(monkeypatch, capsys):
     try:
         backend.load()
         assert keras.config.floatx() == "float32"
-        assert "a run takes floatx=float32, not floatx=float64." in capsys.readouterr().err
+        assert "a run uses floatx=float32, not floatx=float64." in capsys.readouterr().err
         backend.load()
         assert not capsys.readouterr().err
     finally:
@@ -158,7 +156,7 @@ def test_settings_of_the_process_hold_for_no_run(monkeypatch, capsys):
 
 def test_a_process_that_has_keras_with_another_backend_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(config=SimpleNamespace(backend=lambda: "torch")))
-    with pytest.raises(RunError, match="with the backend torch, and a run needs tensorflow: set KERAS_BACKEND=tensor"):
+    with pytest.raises(RunError, match="with the backend torch, but a run needs tensorflow: set KERAS_BACKEND=tensor"):
         exprun.run([*RUN, "run_dir=out"])
     assert not (tmp_path / "out").exists()
 

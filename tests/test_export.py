@@ -74,7 +74,7 @@ def test_the_card_tells_use_figures_and_settings(place):
     assert text.startswith("---\nlibrary_name: keras\n")
     assert f"{run.metrics['test/accuracy']:.2%}" in text
     assert "| optim.name | sgd_momentum |" in text
-    assert "images of 16×16 pixels and 1 channel apart: 0, 1, 2" in text
+    assert "images of 16×16 pixels and 1 channel into 10 classes: 0, 1, 2" in text
 
 
 def test_text_on_the_card_is_no_markup(place):
@@ -115,7 +115,7 @@ def test_a_damaged_picture_is_said_and_the_others_are_told(place, capsys):
 def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatch):
     for words in (["export", "code"], ["predict", "code", "mine.py"], ["runs", "repeat", "code"]):
         assert cli.main(words) == 2
-        assert "builds its network by Python code, mine:net: add --trust" in capsys.readouterr().err
+        assert "builds its network with Python code, mine:net: add --trust" in capsys.readouterr().err
     monkeypatch.syspath_prepend(str(place))
     assert cli.main(["export", "code", "--trust"]) == 0
 
@@ -123,7 +123,7 @@ def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatc
 def test_a_run_is_repeated_from_its_own_config(place, capsys):
     assert cli.main(["runs", "repeat", "digits"]) == 0
     text = capsys.readouterr().out
-    assert "repeated: all figures are those of outputs/runs/digits, in every digit." in text
+    assert "repeated: all metrics are equal to those of outputs/runs/digits, in every digit." in text
     again = find("last")
     assert again.folder != find("digits").folder
     assert again.config["model.layers"] == find("digits").config["model.layers"]
@@ -156,7 +156,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        ("export nothing", 2, "There is no such run; python -m exprun runs lists them."),
+        ("export nothing", 2, "There is no run named nothing; python -m exprun runs lists all runs."),
         ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
         ("predict digits nothing.png", 2, "There is no image nothing.png."),
         ("predict digits empty", 2, "There is no image in empty."),
@@ -165,12 +165,12 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
         ("export bare", 1, "has no checkpoints/best.npz"),
         ("export early", 1, "the run ended before its network was built"),
         ("export broken", 1, "network.json is damaged."),
-        ("runs repeat digits norm", 2, "runs repeat takes 1 runs, not 2."),
+        ("runs repeat digits norm", 2, "runs repeat takes one run, not 2."),
         ("runs repeat digits nor=none", 2, "Unknown key nor"),
         (
             "runs repeat digits norm=none",
             2,
-            "norm=none is no value of a key, and a run is repeated from its own config",
+            "norm=none does not give a key one value, but a run is repeated from its own config",
         ),
     ],
 )

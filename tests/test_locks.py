@@ -8,7 +8,7 @@ import pytest
 
 from exprun import cli, locks
 from exprun.files import write_whole
-from exprun.sweep.folder import others_at_it
+from exprun.sweep.folder import another_process_trains
 from tiny import TINY, tiny
 
 WARNING = "exprun: warning: there are no file locks in "
@@ -24,7 +24,7 @@ def refusal(number):
 
 @pytest.fixture(params=["ENOSYS", "EOPNOTSUPP", "ENOLCK", "EINVAL", "no fcntl"])
 def without_locks(request, monkeypatch):
-    monkeypatch.setattr(locks, "_told", [])
+    monkeypatch.setattr(locks, "_warned", [])
     if request.param == "no fcntl":
         monkeypatch.setattr(locks, "fcntl", None)
     else:
@@ -54,7 +54,7 @@ def test_all_that_uses_locks_goes_on_without(without_locks, tmp_path, capsys):
     assert cli.main(["-m", *SMALLEST, "seed=0,1"]) == 0  # which finds its folder again
     (sweep,) = (path.parent for path in (tmp_path / "outputs/sweeps").glob("*/sweep.json"))
     (sweep / "0" / "result.json").unlink()
-    assert not others_at_it(sweep)
+    assert not another_process_trains(sweep)
     assert cli.main(["sync", "outputs/runs/it"]) == 0
     assert cli.main(["runs", "delete", "outputs/runs/it", "--yes"]) == 0
     assert capsys.readouterr().err.count(WARNING) == 1

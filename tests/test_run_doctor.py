@@ -94,7 +94,9 @@ def test_a_test_folder_that_is_a_copy_of_the_training_folder_is_found(tmp_path):
         Image.open(file).resize((64, 64)).save(file.with_suffix(".jpg"), quality=80)
         file.unlink()
     evidence = leaks_in(tmp_path)["leaked-test"]
-    assert "are nearly the same (but for compression, size or brightness) as training images, such as test/" in evidence
+    assert (
+        "are nearly the same (except for compression, size or brightness) as training images, such as test/" in evidence
+    )
 
 
 def test_a_test_set_that_is_validated_on_is_no_leak(tmp_path):

@@ -321,7 +321,7 @@ def test_a_run_extended_and_killed_is_not_taken_for_complete(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("exprun.runner._tell", die)
+        patch.setattr("exprun.runner._run", die)
         with pytest.raises(KeyboardInterrupt):
             tiny("run_dir=out", "trainer.epochs=3", "trainer.resume=true")
     resumed = tiny("run_dir=out", "trainer.epochs=3", "trainer.resume=true")

@@ -1,4 +1,4 @@
-"""A run that takes a second or two: few digits, few filters."""
+"""A config whose run takes a second or two, with few digits and few filters, and functions that run it."""
 
 from typing import Any
 
@@ -20,23 +20,23 @@ TINY = [
     "doctor=none",
     "progress=quiet",
 ]
-# Smaller still, and without drops and norms: one step is the same sum in NumPy.
+# Overrides for a smaller network without dropout and norm, whose step is simple enough to repeat in NumPy.
 SMALL = ["data.size=8", "data.channels=1", "norm=none", "model.layers=[{conv: 4},flatten]"]
 SESSION = Session()
 
 
 def tiny(*overrides: str) -> RunResult:
-    """Run it in `outputs/` of the working folder."""
+    """Train the tiny config with further overrides, in `outputs/` of the current folder."""
     return run([*TINY, *overrides], SESSION)
 
 
 def config(*overrides: str) -> Config:
-    """Its config."""
+    """The tiny config with further overrides."""
     return Composer().config([*TINY, *overrides])
 
 
 def kept(settings: Config) -> tuple[RunResult, Any]:
-    """A run without its plots, and its `Loop` as training left it: the images, the compiled step, the model."""
+    """The result of a run without plots, and its `Loop` after training, which has the images, step and model."""
     from exprun.trainer.loop import Loop
 
     loops, train = [], Loop.train
@@ -48,12 +48,18 @@ def kept(settings: Config) -> tuple[RunResult, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "train", keep)
         patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
-        result = run(settings, Session(SESSION.datasets, {}))  # a step of its own, whose weights stay as they are
+        result = run(settings, Session(SESSION.datasets, {}))  # no other run changes the weights of this step
     return result, loops[0]
 
 
 def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
-    """The compiled step of a config, its scaling fitted on these images, uint8: as a run makes it, but for faults."""
+    """The compiled step of a config, as a run without a fault makes it.
+
+    Args:
+        settings: the config.
+        images: the images on which the scaling is fitted, (images, height, width, channels), uint8.
+        classes: the number of classes.
+    """
     import keras
 
     from exprun.data import Split
@@ -73,11 +79,11 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
 
 
 def checkpoint(result: RunResult, name: str = "last") -> dict[str, Any]:
-    """The variables in a checkpoint of a run."""
+    """The arrays in a checkpoint of a run, by name, without the state of the loop."""
     with np.load(result.run_dir / "checkpoints" / f"{name}.npz") as file:
         return {key: file[key] for key in file.files if key != "state"}
 
 
 def same(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether two checkpoints agree in every bit."""
+    """Whether two checkpoints have the same arrays, equal in every bit."""
     return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)

@@ -1,7 +1,7 @@
-"""Times `--help`, `--cfg job` and each wrong command line of the tests, as whole processes.
+"""Measure the time of `--help`, `--cfg job` and each wrong command line of the tests, as whole processes.
 
-Prints the median of each and over all; fails where that is above one second, where an exit code is wrong, or where a
-wrong command line is not answered in one line.
+The median of each command line and the median of all are printed. The exit code is 1 if the median of all is above one
+second, if an exit code is wrong, or if the answer to a wrong command line is not exactly one line.
 """
 
 import statistics
@@ -21,7 +21,7 @@ MAX_MEDIAN_SECONDS = 1.0
 
 
 def run_once(words: list[str], exit_code: int, folder: str) -> tuple[float, bool]:
-    """Run one command line: its seconds, and whether its exit code and the length of its answer are right."""
+    """Run one command line; returns its time in seconds, and whether its exit code and its answer are right."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "exprun", *words], capture_output=True, text=True, cwd=folder, check=False
@@ -31,7 +31,7 @@ def run_once(words: list[str], exit_code: int, folder: str) -> tuple[float, bool
 
 
 def main() -> int:
-    """Time all command lines in turn; returns 1 where a limit is missed."""
+    """Time all command lines in turn; returns 1 if a limit is missed."""
     number = repeats("cli", __doc__, "runs of each command line")
     lines = [(words, 0) for words in RIGHT] + [(words, 2) for words, _ in WRONG]
     seconds: list[list[float]] = [[] for _ in lines]

@@ -1,7 +1,7 @@
-"""Measures which cause the doctor names for each injected fault, and how often it warns about a healthy run.
+"""Measure which cause the doctor names for each injected fault, and how often it warns about a healthy run.
 
-Fails where the right cause comes first in fewer than 95 % of the faulty runs or among the first two in fewer than
-99 %, or where more than one healthy run gets a warning.
+The exit code is 1 if the right cause is named first in fewer than 95 % of the faulty runs or among the first two in
+fewer than 99 %, or if the doctor warns about more than one healthy run.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from exprun import Session, run
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
 
-# The causes that count as right for each injected fault: fixed before the first run of this benchmark.
+# The causes that count as right for each injected fault, fixed before the first run of this benchmark.
 RIGHT = {
     "bypass_preprocessing": {"bypassed-layers"},
     "unscaled_eval": {"unscaled-evaluation"},
@@ -98,7 +98,11 @@ HEALTHY = (
 
 
 def write_rare(path: Path) -> Path:
-    """Write digits in two classes, of which one is nine times as frequent as the other."""
+    """Write a data set of digits in two classes, one nine times as frequent as the other; returns its path.
+
+    Args:
+        path: the path of the file to write.
+    """
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -110,7 +114,7 @@ def write_rare(path: Path) -> Path:
 
 @contextmanager
 def silent_output() -> Iterator[None]:
-    """Standard output goes to the null device, also that of libraries."""
+    """Send standard output to the null device, the output of native libraries included."""
     sys.stdout.flush()
     original = os.dup(1)
     with open(os.devnull, "w") as silent:
@@ -124,21 +128,28 @@ def silent_output() -> Iterator[None]:
 
 
 class Bench:
-    """Runs of one process, and what the doctor finds in each.
+    """Trains runs in one process and reads the doctor's findings.
 
     Args:
-        cifar10: the folder of CIFAR-10; None leaves it to Keras' cache.
+        cifar10: the folder of CIFAR-10; None for Keras' cache.
     """
 
     def __init__(self, cifar10: str | None) -> None:
         self.cifar10 = cifar10
         self.session, self.composer = Session(), Composer()
         self.folder = Path(tempfile.mkdtemp(prefix="doctor-accuracy-"))
-        self.count, self.first = 0, ""  # runs so far, and the folder of the first
+        self.count, self.first = 0, ""  # the number of runs so far, and the folder of the first one
         self.rare = write_rare(self.folder / "rare.npz")
 
     def run(self, words: list[str]) -> tuple[list[str], dict[str, float]]:
-        """Run some overrides; the causes of the findings of severity warning or above, in order, and the metrics."""
+        """Train a run.
+
+        Args:
+            words: the overrides; FIRST stands for the folder of the first run, RARE for the file of `write_rare`.
+
+        Returns:
+            The causes of all warnings and errors, in order, and the final metrics.
+        """
         self.count += 1
         run_dir = self.folder / str(self.count)
         words = [word.replace("FIRST", self.first).replace("RARE", str(self.rare)) for word in words]
@@ -155,10 +166,14 @@ class Bench:
 
 
 def count_right_causes(bench: Bench, faults: list[str]) -> tuple[int, int, int]:
-    """Run every fault in every network on every data set.
+    """Run every fault in every network on every data set, and print a table.
+
+    Args:
+        bench: the bench that trains the runs.
+        faults: the faults to inject.
 
     Returns:
-        The number of runs, of those with a right cause first, and of those with one among the first two.
+        The number of runs, the number with a right cause first, and the number with one among the first two.
     """
     total = first = second = 0
     table: Counter[tuple[str, str]] = Counter()
@@ -179,7 +194,11 @@ def count_right_causes(bench: Bench, faults: list[str]) -> tuple[int, int, int]:
 
 
 def count_false_alarms(bench: Bench) -> int:
-    """Run what learns; the number of runs in which the doctor warns all the same."""
+    """Train the healthy runs; returns the number of runs about which the doctor warns.
+
+    Args:
+        bench: the bench that trains the runs.
+    """
     alarms = 0
     for line in HEALTHY:
         started = time.perf_counter()
@@ -193,15 +212,18 @@ def count_false_alarms(bench: Bench) -> int:
 
 
 def main() -> int:
-    """Run what the command line asks for; returns 1 where a limit is missed."""
-    parser = argparse.ArgumentParser(prog="scripts/bench doctor_accuracy", description="Which causes the doctor names.")
-    parser.add_argument("--faults", default=",".join(RIGHT), help="some faults only: wrong_loss,frozen_layers")
-    parser.add_argument("--healthy", action="store_true", help="the healthy runs alone")
+    """Run the parts that the command line chooses; returns 1 if a limit is missed."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench doctor_accuracy",
+        description="Measure which causes the doctor names for injected faults, and how often it gives false alarms.",
+    )
+    parser.add_argument("--faults", default=",".join(RIGHT), help="inject only these faults, such as wrong_loss")
+    parser.add_argument("--healthy", action="store_true", help="train only the healthy runs")
     parser.add_argument("--cifar10", metavar="DIR", help="the folder of CIFAR-10, if not in Keras' cache")
     args: Any = parser.parse_args()
     faults = args.faults.split(",")
     if unknown := set(faults) - set(RIGHT):
-        parser.error(f"--faults knows {', '.join(RIGHT)}, not {', '.join(sorted(unknown))}")
+        parser.error(f"--faults has {', '.join(sorted(unknown))}, but the faults are {', '.join(RIGHT)}")
     bench = Bench(args.cifar10)
     held = True
     try:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a benchmark under its old name: scripts/bench_start, scripts/bench_cli and scripts/bench_doctor link to this."""
+"""Run a benchmark by its old name. scripts/bench_start, bench_cli and bench_doctor are links to this file."""
 
 import os
 import sys

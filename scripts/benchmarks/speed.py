@@ -1,6 +1,6 @@
-"""Compares the speed of exprun with Keras and PyTorch on one machine, in rounds that measure each program once.
+"""Compare the speed of exprun with Keras and PyTorch on one machine, in rounds that measure each program once.
 
-Writes docs/performance.md; fails if a ratio is below the required ratio.
+The tables of docs/performance.md are written. The exit code is 1 if a ratio is below the required ratio.
 """
 
 import argparse
@@ -77,7 +77,14 @@ class TrainingSpeeds:
 
 
 def measure_training(network: Network, precision: str, turns: int, torch: bool) -> TrainingSpeeds:
-    """Train one network on all sides, in turn; for float32, exprun also trains in its default precision."""
+    """Train one network on all sides, in turn; with float32, exprun also trains in its default precision.
+
+    Args:
+        network: the network to train.
+        precision: `float32` or `mixed_bfloat16`.
+        turns: the number of turns.
+        torch: whether PyTorch is measured.
+    """
     training: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -112,7 +119,14 @@ def measure_training(network: Network, precision: str, turns: int, torch: bool) 
 
 
 def train(network: Network, precision: str, turns: int, torch: bool) -> list[Line]:
-    """Training and evaluation of one network on all sides."""
+    """The lines for training and evaluation of one network on all sides.
+
+    Args:
+        network: the network to train.
+        precision: `float32` or `mixed_bfloat16`.
+        turns: the number of turns.
+        torch: whether PyTorch is measured.
+    """
     speeds = measure_training(network, precision, turns, torch)
     training, evaluation = speeds.training, speeds.evaluation
     bars = {name: network.bars.get((precision, name)) for name in NAMES}
@@ -145,7 +159,7 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
 
 
 def whole_run(turns: int, torch: bool) -> list[Line]:
-    """Epochs of a run with tracking, progress and doctor, against the bare step."""
+    """The line for epochs of a run with tracking, progress and doctor, compared with the bare step."""
     with tempfile.TemporaryDirectory() as place:
         network = NETWORKS["vgg16"]
         data = noise_arrays(Path(place), network.size, 50 * network.batch)
@@ -164,7 +178,7 @@ SHORT_RUN = ["experiment=smoke", "trainer.epochs=2", "progress=quiet"]
 
 
 def gap(turns: int, torch: bool) -> list[Line]:
-    """The pause between two runs of one process."""
+    """The lines for the pause between two runs of one process."""
     with tempfile.TemporaryDirectory() as place:
         words = [*SHORT_RUN, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]
         with sides({"gaps": [sys.executable, SIDES, "gaps", f"{place}/gaps", *words]}) as started:
@@ -179,7 +193,7 @@ def gap(turns: int, torch: bool) -> list[Line]:
 
 
 def streaming(turns: int, torch: bool) -> list[Line]:
-    """Training from streamed files at 224×224, against a tf.data pipeline; memory over the size of the set."""
+    """The lines for training on streamed files of 224×224, compared with a tf.data pipeline, and for its memory."""
     with tempfile.TemporaryDirectory() as place:
         overrides = NETWORKS["palm_alexnet"].overrides.split()
         words = [*overrides, *noise_files(Path(place), 1600), "trainer.batch_size=32", "augment=none"]
@@ -204,7 +218,7 @@ def streaming(turns: int, torch: bool) -> list[Line]:
 
 
 def streaming_memory() -> Line:
-    """Memory of a process that streams 50,000 images, against one that streams 5,000."""
+    """The line for the memory of a process that streams 50,000 images, compared with one that streams 5,000."""
     mib: dict[int, float] = {}
     for images in (5_000, 50_000):
         with tempfile.TemporaryDirectory() as place:
@@ -217,7 +231,7 @@ def streaming_memory() -> Line:
 
 
 def memory(turns: int, torch: bool) -> list[Line]:
-    """Peak memory of training on 50,000 images of CIFAR-10's size: exprun, and Keras fit on the same uint8 arrays."""
+    """The line for the peak memory of training on 50,000 images of 32×32, in exprun and in Keras fit."""
     peaks: dict[str, list[float]] = {"exprun": [], "uint8": []}
     with tempfile.TemporaryDirectory() as place:
         words = ["model=cnn", *noise_arrays(Path(place), 32, 50_000), "trainer.batch_size=128", "augment=none"]
@@ -231,7 +245,7 @@ def memory(turns: int, torch: bool) -> list[Line]:
 
 
 def sweep(turns: int, torch: bool) -> list[Line]:
-    """Eight short runs over seed and learning rate: in one process, and in eight processes."""
+    """The line for eight short runs that differ in seed and learning rate, in one process and in eight processes."""
     learning_rates, seeds = (0.01, 0.02), range(4)
     over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, learning_rates))}"]
     single = [[*SHORT_RUN, f"seed={seed}", f"optim.learning_rate={rate}"] for seed in seeds for rate in learning_rates]
@@ -249,7 +263,7 @@ def sweep(turns: int, torch: bool) -> list[Line]:
 
 
 def run_exprun(words: list[str], folder: str) -> None:
-    """Run a command line of exprun to its end; ends this process if it fails."""
+    """Run a command line of exprun, and end this process if it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "exprun", *words], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -258,7 +272,7 @@ def run_exprun(words: list[str], folder: str) -> None:
 
 
 def growth(turns: int, torch: bool) -> list[Line]:
-    """Throughput of exprun over the sizes of batch and set."""
+    """The lines for the throughput of exprun with different batch sizes and numbers of images."""
     lines = []
     with tempfile.TemporaryDirectory() as place:
         for batch in (32, 64, 128, 256, 512, 1024):
@@ -271,7 +285,13 @@ def growth(turns: int, torch: bool) -> list[Line]:
 
 
 def throughput(what: str, words: list[str], turns: int) -> Line:
-    """Whole epochs of ResNet-20 in exprun alone."""
+    """The line for the throughput of exprun in whole epochs of ResNet-20.
+
+    Args:
+        what: the name of the line.
+        words: the overrides.
+        turns: the number of epochs that are measured.
+    """
     command = [sys.executable, SIDES, "exprun", "model=resnet20", "augment=none", *words]
     with sides({"exprun": command}) as started:
         speeds = [started["exprun"].speed("epoch") for _ in range(turns)]
@@ -279,7 +299,7 @@ def throughput(what: str, words: list[str], turns: int) -> Line:
     return Line(what, f"{statistics.median(speeds):,.0f} {IMAGES}")
 
 
-Part = Callable[[int, bool], list[Line]]  # from the number of turns, and whether PyTorch is measured
+Part = Callable[[int, bool], list[Line]]  # arguments: the number of turns, and whether PyTorch is measured
 HALF = "_bfloat16"  # ends the names of parts that are measured only on processors with bfloat16 instructions
 
 
@@ -325,23 +345,23 @@ def native_precision() -> str:
 
 
 def log(*parts: Any) -> None:
-    """Print progress at once."""
+    """Print progress, without buffering."""
     print(*parts, flush=True)
 
 
 def main() -> int:
-    """Measure and record the given parts, or all; returns 1 if a ratio is below the required ratio."""
+    """Measure and record the chosen parts, or all parts; returns 1 if a ratio is below the required ratio."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description="Compare the speed of exprun with Keras and PyTorch.",
-        epilog="Other benchmarks: scripts/bench start, cli, doctor_cost or doctor_accuracy; each takes --help.",
+        epilog="Other benchmarks: scripts/bench start, cli, doctor_cost or doctor_accuracy; each accepts --help.",
     )
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all")
-    parser.add_argument("--turns", type=int, default=5, help="rounds that measure every program once; default: 5")
+    parser.add_argument("--turns", type=int, default=5, help="number of rounds; default: 5")
     parser.add_argument("--no-torch", action="store_true", help="do not measure PyTorch")
     args = parser.parse_args()
     if unknown := [name for name in args.parts if name not in PARTS]:
-        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+        parser.error(f"{unknown[0]} is not a part; the parts are {', '.join(PARTS)}")
     if args.turns < 1:
         parser.error(f"--turns is {args.turns}, but it must be at least 1")
     torch = "" if args.no_torch else torch_version()

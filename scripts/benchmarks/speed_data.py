@@ -13,9 +13,9 @@ def noise_arrays(folder: Path, size: int, images: int, name: str = "data") -> li
 
     Args:
         folder: the folder for the arrays and their cache.
-        size: height and width of the images.
-        images: number of training images.
-        name: name of the file.
+        size: the height and width of the images, in pixels.
+        images: the number of training images.
+        name: the name of the file, without its extension.
     """
     rng = np.random.default_rng(0)
     path = folder / f"{name}.npz"
@@ -28,11 +28,13 @@ def noise_arrays(folder: Path, size: int, images: int, name: str = "data") -> li
 
 
 def noise_files(folder: Path, images: int) -> list[str]:
-    """Write JPEG files of 256×256, about as large as photographs of that size, and return the overrides that read them.
+    """Write JPEG files of 256×256 pixels and return the overrides that read them.
+
+    The files have about as many bytes as photographs with the same number of pixels.
 
     Args:
         folder: the folder for the files, in ten classes, and their cache.
-        images: number of training images.
+        images: the number of training images.
     """
     rng = np.random.default_rng(0)
     root = folder / "pictures"

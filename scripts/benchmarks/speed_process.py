@@ -1,4 +1,4 @@
-"""The compared programs of `scripts/bench speed` as processes that work only while they answer a command."""
+"""Processes for the programs that `scripts/bench speed` compares; each works only while it answers a command."""
 
 import json
 import subprocess
@@ -9,7 +9,11 @@ from typing import Any
 
 
 class Side:
-    """One of the compared programs: it reads commands, one a line, and answers each with a line of JSON."""
+    """One of the compared programs, which reads one command per line and answers each with a line of JSON.
+
+    Args:
+        command: the command line of the program.
+    """
 
     def __init__(self, command: list[str]) -> None:
         self.command = command
@@ -17,17 +21,17 @@ class Side:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
         )
-        self.first = self._read()  # the first epoch: everything is built, traced and compiled after it
+        self.first = self._read()  # the answer of the first epoch, which builds, traces and compiles everything
 
     def ask(self, command: str) -> dict[str, Any]:
-        """Let it do a command, and return its answer."""
+        """Send a command to the program; returns the answer."""
         assert self.process.stdin is not None
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         return self._read()
 
     def speed(self, command: str) -> float:
-        """Images per second while it does a command."""
+        """The images per second while the program does a command."""
         answer = self.ask(command)
         return answer["images"] / answer["seconds"]
 
@@ -48,7 +52,11 @@ class Side:
 
 @contextmanager
 def sides(commands: dict[str, list[str]]) -> Iterator[dict[str, Side]]:
-    """Programs by name, started one after the other and ended together."""
+    """Start programs one after the other, yield them by name, and end them together.
+
+    Args:
+        commands: the command line of each program, by name.
+    """
     started: dict[str, Side] = {}
     try:
         for name, command in commands.items():
@@ -60,6 +68,11 @@ def sides(commands: dict[str, list[str]]) -> Iterator[dict[str, Side]]:
 
 
 def in_turn(turns: int, *calls: tuple[Side, str]) -> list[list[float]]:
-    """Images per second of each call, by turn; in each turn the programs do their commands one after the other."""
+    """The images per second of each call, by turn; in each turn the programs do their commands one after the other.
+
+    Args:
+        turns: the number of turns.
+        calls: the programs, each with its command.
+    """
     speeds = [[side.speed(command) for side, command in calls] for _ in range(turns)]
     return [list(of_call) for of_call in zip(*speeds, strict=True)]

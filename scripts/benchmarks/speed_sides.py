@@ -1,9 +1,10 @@
-"""The sides that `scripts/bench speed` compares, but for PyTorch: exprun and Keras, each in a process of its own.
+"""The exprun and Keras sides of `scripts/bench speed`, each in a separate process.
 
-Usage: speed_sides.py SIDE [FOLDER] OVERRIDES. A side reads commands from its standard input, one a line, and answers
-each with a line of JSON: `epoch` (train one), `bare` (the compiled step alone on one batch), `evaluate` (all training
-images, in batches of the default size; `evaluate_alike` in those of exprun), `read` (the files alone), `memory`, `end`.
-Its first answer is that of a first epoch, unasked.
+Usage: speed_sides.py SIDE [FOLDER] OVERRIDES. A side trains a first epoch and prints the result. Then it reads one
+command per line from its standard input, and answers each with a line of JSON. The commands are `epoch` (train one
+epoch), `bare` (run only the compiled step, on one batch), `evaluate` (evaluate all training images, in batches of the
+default size), `evaluate_alike` (the same in batches of exprun's size), `read` (only read the files), `memory` and
+`end`.
 """
 
 import json
@@ -18,10 +19,10 @@ from typing import Any
 from exprun import backend
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if sys.argv[1] not in ("written", "uint8"):  # Keras as people write it has TensorFlow's own settings
+if sys.argv[1] not in ("written", "uint8"):  # these two sides use TensorFlow's default settings, as people do
     backend.prepare()
 ANSWERS = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # what libraries print is no answer
+os.dup2(2, 1)  # libraries may print; their output must not be read as an answer
 
 
 def answer(**values: Any) -> None:
@@ -31,14 +32,18 @@ def answer(**values: Any) -> None:
 
 
 def memory() -> dict[str, float]:
-    """Memory of this process in MiB: its peak, and what it holds now without the pages of mapped files."""
+    """The memory of this process in MiB: its peak (`mib`), and its current private memory (`own_mib`)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.endswith("kB")}
     return {"mib": int(sizes["VmHWM"]) / 1024, "own_mib": int(sizes["RssAnon"]) / 1024}
 
 
 def serve(actions: dict[str, Callable[[], dict[str, Any]]]) -> None:
-    """Do the commands on the standard input until there is one that the caller has to do: `epoch`."""
+    """Answer the commands on standard input until one comes that is not in `actions`: the caller does `epoch`.
+
+    Args:
+        actions: the function that returns the answer of each command.
+    """
     for line in sys.stdin:
         command = line.strip()
         if command == "end":
@@ -53,14 +58,26 @@ def serve(actions: dict[str, Callable[[], dict[str, Any]]]) -> None:
 
 
 def timed(action: Callable[[], Any], images: int) -> dict[str, Any]:
-    """The answer of an action that takes this number of images."""
+    """Time an action; returns its answer.
+
+    Args:
+        action: the action to time.
+        images: the number of images that the action processes.
+    """
     started = time.perf_counter()
     action()
     return {"seconds": time.perf_counter() - started, "images": images}
 
 
 def timed_keras(action: Callable[..., Any], images: int) -> dict[str, Any]:
-    """Time `fit` or `evaluate` up to its last batch: after it, tf.data may wait for its autotuning to wake up."""
+    """Time `fit` or `evaluate` until the end of its last batch; returns its answer.
+
+    The time after the last batch is not counted, because tf.data may wait there for its autotuning.
+
+    Args:
+        action: `fit` or `evaluate`.
+        images: the number of images that the action processes.
+    """
     import keras
 
     class Last(keras.callbacks.Callback):
@@ -75,7 +92,11 @@ def timed_keras(action: Callable[..., Any], images: int) -> dict[str, Any]:
 
 
 def exprun_side(words: list[str]) -> None:
-    """The training loop of a run, without listeners."""
+    """Train with exprun's loop, without listeners.
+
+    Args:
+        words: the overrides.
+    """
     import numpy as np
 
     from exprun import Session
@@ -96,7 +117,7 @@ def exprun_side(words: list[str]) -> None:
     clock = {"start": 0.0, "seconds": 0.0}
 
     def bare() -> dict[str, Any]:
-        """The steps of an epoch in one call, all on the same batch."""
+        """Run the steps of an epoch in one call, all on the same batch; returns the answer."""
         batch = np.arange(config.trainer.batch_size, dtype=np.int32)
         indices = np.tile(batch, (loop.steps_per_epoch, 1))
         rates = np.full(loop.steps_per_epoch, config.optim.learning_rate, np.float32)
@@ -104,7 +125,7 @@ def exprun_side(words: list[str]) -> None:
         images, labels, _ = next(iter(feed.chunks(indices[:1], lambda: 1)))
         done = timed(lambda: results.append(step.train(images, labels, indices, rates, 0)), indices.size)
         if not results.pop().finite:
-            sys.exit("The loss of the bare step is not finite, so its speed means nothing.")
+            sys.exit("The loss of the bare step is not finite, so its speed cannot be compared.")
         return done
 
     def evaluate() -> dict[str, Any]:
@@ -132,7 +153,12 @@ def exprun_side(words: list[str]) -> None:
 
 
 def watched_side(words: list[str], folder: str) -> None:
-    """A whole run with all its listeners: tracking, progress, doctor. It waits after the evaluation of each epoch."""
+    """Train a run of exprun with all its listeners (tracking, progress, doctor), which waits after each epoch.
+
+    Args:
+        words: the overrides.
+        folder: the run folder.
+    """
     from exprun import run
     from exprun.config.compose import Composer
     from exprun.trainer.events import EpochDone, Evaluated
@@ -154,7 +180,15 @@ def watched_side(words: list[str], folder: str) -> None:
 
 
 def gaps_side(words: list[str], folder: str) -> None:
-    """Runs of one structure in one process: `epoch` does another and answers how long its first step took to come."""
+    """Train runs of the same structure in one process; `epoch` trains the next run and answers the pause before it.
+
+    The answer has the seconds until the first step, from the end of the run before (`gap`) and from its last step
+    (`between`).
+
+    Args:
+        words: the overrides.
+        folder: the folder for the run folders.
+    """
     from exprun import Session, garbage, run
     from exprun.trainer.events import StepsDone
 
@@ -171,7 +205,7 @@ def gaps_side(words: list[str], folder: str) -> None:
         last, ended = times[-1:], time.perf_counter()
         times.clear()
         if number:
-            garbage.freeze()  # as a sweep does
+            garbage.freeze()  # a sweep does the same between two runs
         overrides = [*words, "trainer.log_every=1", f"seed={number}", f"run_dir={folder}/{number}"]
         run(overrides, session, listeners=[note])
         number += 1
@@ -182,7 +216,11 @@ def gaps_side(words: list[str], folder: str) -> None:
 
 
 def files_side(words: list[str]) -> None:
-    """Keras `fit` on image files in folders of classes; tf.data decodes them in parallel, shuffles and prefetches."""
+    """Train with Keras `fit` on image files; tf.data decodes them in parallel, shuffles and prefetches.
+
+    Args:
+        words: the overrides.
+    """
     import keras
     import tensorflow as tf
 
@@ -226,7 +264,12 @@ def files_side(words: list[str]) -> None:
 
 
 def keras_side(words: list[str], form: str) -> None:
-    """The same network in `fit`: `written`, float32 arrays; `uint8`, scaled in the model; `tuned`, tf.data."""
+    """Train the same network with Keras `fit`.
+
+    Args:
+        words: the overrides.
+        form: `written` (float32 arrays), `uint8` (uint8 arrays, scaled in the model) or `tuned` (tf.data).
+    """
     import keras
     import numpy as np
     import tensorflow as tf
@@ -290,7 +333,12 @@ def keras_side(words: list[str], form: str) -> None:
 
 
 def torch_input(words: list[str], folder: Path) -> None:
-    """Write the images and the config for the PyTorch side, whose environment lacks exprun."""
+    """Write the images and the config for the PyTorch side, which cannot import exprun.
+
+    Args:
+        words: the overrides.
+        folder: the folder for both files.
+    """
     import numpy as np
 
     from exprun.config.compose import Composer

@@ -18,7 +18,8 @@ from exprun.markdown import replace_between
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
-INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")  # speed depends on these, fastest first
+# Instruction sets on which the speed of a processor depends, the fastest first.
+INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
 HEADS = ["measurement", "compared with", "exprun", "baseline", "ratio", "lowest to highest ratio"]
 HEADS += ["required ratio", "reached"]
 # The first two cells of lines, by the name of the line in the records; other names have the form `first: second`.
@@ -87,7 +88,7 @@ class Line:
 
     @property
     def cells(self) -> tuple[str, str]:
-        """What is measured, and what it is compared with, as in the table."""
+        """The first two cells of the line in the table: what is measured, and what exprun is compared with."""
         if self.what in CELLS:
             return CELLS[self.what]
         measured, _, other = self.what.partition(": ")
@@ -98,7 +99,7 @@ class Line:
 def higher_is_better(
     what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ",.0f"
 ) -> Line:
-    """The line of measurements of which the higher is better, such as images per second."""
+    """A line for measurements where higher is better, such as images per second."""
     ratios = sorted(a / b for a, b in zip(own, other, strict=True))
     own_median, other_median = (f"{statistics.median(values):{form}} {unit}" for values in (own, other))
     return Line(what, own_median, other_median, statistics.median(ratios), ratios[0], ratios[-1], bar)
@@ -107,7 +108,7 @@ def higher_is_better(
 def lower_is_better(
     what: str, own: list[float], other: list[float], unit: str, bar: float | None, form: str = ".1f"
 ) -> Line:
-    """The line of measurements of which the lower is better, such as seconds."""
+    """A line for measurements where lower is better, such as seconds."""
     line = higher_is_better(what, [1 / value for value in own], [1 / value for value in other], unit, bar)
     line.own, line.other = (f"{statistics.median(values):{form}} {unit}" for values in (own, other))
     return line

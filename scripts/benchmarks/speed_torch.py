@@ -1,7 +1,7 @@
-"""The PyTorch side of `scripts/bench speed`: the same layers, channels last, eager; in an environment of its own.
+"""The PyTorch side of `scripts/bench speed`: the same layers in eager mode, with channels last.
 
-Usage: speed_torch.py FOLDER float32|mixed_bfloat16; the folder holds data.npz and config.json. It answers the commands
-`epoch` and `end` as speed_sides.py does.
+Usage: speed_torch.py FOLDER float32|mixed_bfloat16. The folder holds data.npz and config.json. The script runs in a
+virtual environment that has PyTorch but not exprun, and answers the commands `epoch` and `end` as speed_sides.py does.
 """
 
 import json
@@ -19,14 +19,21 @@ KNOWN = {"conv", "dense", "kernel", "stride", "padding", "activation", "l2", "dr
 
 
 class Residual(nn.Module):
-    """Layers whose input is added to their output; fewer pixels by a stride, more channels as zeros (option A)."""
+    """Layers whose input is added to their output.
+
+    If the output has fewer pixels, the input is subsampled; if it has more channels, the input is padded with zeros
+    (option A of He et al. 2016).
+
+    Args:
+        inner: the layers.
+    """
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
-        """The ReLU of the sum."""
+        """The ReLU of the sum of the input and the layers' output."""
         out = self.inner(x)
         stride = x.shape[2] // out.shape[2]
         x = x[:, :, ::stride, ::stride]
@@ -39,12 +46,18 @@ Penalties = list[tuple[nn.Module, float]]  # layers with the factors of their L2
 
 
 def layers_of(config: dict[str, Any], layers: list[Any], penalties: Penalties) -> list[nn.Module]:
-    """The modules of a layer list; their sizes are left to the first batch. Adds layers with an `l2` to `penalties`."""
+    """The modules of a list of layers; their input sizes are inferred from the first batch.
+
+    Args:
+        config: the config of the run.
+        layers: the layers in `model.layers`, or in a residual block.
+        penalties: a list to which layers with an L2 penalty are added.
+    """
     modules: list[nn.Module] = []
     for layer in layers:
         body: dict[str, Any] = {layer: True} if isinstance(layer, str) else layer
         if body.keys() - KNOWN or body.get("pool", "max") != "max" or body.get("shortcut") == "projection":
-            raise SystemExit(f"speed_torch.py knows no layer {body}")
+            raise SystemExit(f"speed_torch.py cannot build the layer {body}")
         for _ in range(body.get("repeat", 1)):
             if "residual" in body:
                 modules.append(Residual(nn.Sequential(*layers_of(config, body["residual"], penalties))))
@@ -64,7 +77,13 @@ def layers_of(config: dict[str, Any], layers: list[Any], penalties: Penalties) -
 
 
 def weighted(config: dict[str, Any], body: dict[str, Any], penalties: Penalties) -> list[nn.Module]:
-    """The modules of a convolution or dense layer with its norm, activation and dropout."""
+    """The modules of a convolution or dense layer, with its norm, activation and dropout.
+
+    Args:
+        config: the config of the run.
+        body: the layer, as in `model.layers`.
+        penalties: a list to which the layer is added if it has an L2 penalty.
+    """
     norm, conv = config["norm"]["name"] == "batch", "conv" in body
     modules: list[nn.Module] = []
     if conv:
@@ -85,7 +104,7 @@ def weighted(config: dict[str, Any], body: dict[str, Any], penalties: Penalties)
 
 
 def main() -> None:
-    """Build the network, train an epoch, then one for each command."""
+    """Build the network, train a first epoch, and then one epoch for each command."""
     folder, precision = Path(sys.argv[1]), sys.argv[2]
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz") as file:

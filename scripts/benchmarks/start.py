@@ -1,7 +1,8 @@
-"""Measures the time from the start of a process to its first training step: exprun against a bare Keras script.
+"""Measure the time from the start of a process to its first training step, in exprun and in a plain Keras script.
 
-Both build VGG-16 with batch norm for ten classes of 32×32×3 and train on one batch of 64 in float32, in turn, each in
-a process of its own. Prints each pair and the median of their ratios; fails where that is above 1.25.
+Both build VGG-16 with batch norm for ten classes and images of 32×32×3, and train on one batch of 64 images in
+float32. They run in turn, each in a separate process. Each pair of times and the median of their ratios are printed.
+The exit code is 1 if the median is above 1.25.
 """
 
 import statistics
@@ -40,7 +41,12 @@ EXPRUN = ["-m", "exprun", "model=vgg16", "optim=sgd_momentum", "progress=plain",
 
 
 def seconds_to_first_step(words: list[str], folder: str) -> float:
-    """Start Python with `words` in `folder`, wait until it reports its first step, and end it."""
+    """The time in seconds from the start of a Python process until it prints its first step; the process is then ended.
+
+    Args:
+        words: the arguments of Python.
+        folder: the current folder of the process.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder
@@ -56,17 +62,17 @@ def seconds_to_first_step(words: list[str], folder: str) -> float:
 
 
 def main() -> int:
-    """Measure in turn and print; returns 1 where the limit is missed."""
+    """Measure and print the times; returns 1 if the limit is missed."""
     number = repeats("start", __doc__, "pairs of processes")
     ratios = []
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(number + 1):
             keras, exprun = seconds_to_first_step(["-c", KERAS], folder), seconds_to_first_step(EXPRUN, folder)
-            if turn:  # the first turn warms the disk's cache
+            if turn:  # the first turn is not counted, as it fills the disk's cache
                 ratios.append(exprun / keras)
                 print(f"Keras {keras:.2f} s   exprun {exprun:.2f} s   ratio {exprun / keras:.2f}", flush=True)
     median = statistics.median(ratios)
-    print(f"median ratio of {number} pairs: {median:.2f} (at most {MAX_RATIO})")
+    print(f"median ratio of {number} pairs: {median:.2f} (limit: {MAX_RATIO})")
     return int(median > MAX_RATIO)
 
 

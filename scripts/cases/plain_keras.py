@@ -1,7 +1,7 @@
-"""Trains the network of the answer in case `flat_validation` in plain Keras, float32, as the answer writes it.
+"""Train the network of the answer in case `flat_validation` in plain Keras, in float32, as the answer has it.
 
-Usage: plain_keras.py SEED ROOT FOLDER; ROOT is the folder of CIFAR-10, empty for Keras' cache. Writes the metrics of
-the last epoch to FOLDER/keras.json.
+Usage: plain_keras.py SEED ROOT FOLDER. ROOT is the folder of CIFAR-10, empty for Keras' cache. The metrics of the last
+epoch are written to FOLDER/keras.json.
 """
 
 import json
@@ -19,7 +19,7 @@ NAMES = {"train/accuracy": "accuracy", "train/loss": "loss", "val/accuracy": "va
 
 
 def train(seed: int, root: str) -> dict[str, float]:
-    """The metrics of the last epoch.
+    """Train the network; returns the metrics of the last epoch.
 
     Args:
         seed: the seed of Keras.

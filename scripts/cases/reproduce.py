@@ -1,4 +1,4 @@
-"""Runs the five cases of docs/cases.md over their seeds and writes the tables of the page."""
+"""Run the five cases of docs/cases.md with all their seeds, and write the tables of the page."""
 
 import argparse
 import datetime
@@ -173,7 +173,7 @@ def metrics_of(folder: Path, layers: tuple[str, ...]) -> tuple[str, dict[str, An
 
 def device_of(folder: Path) -> tuple[str, str]:
     """The device and the precision of a run, from its log."""
-    line = re.search(r"steps in an epoch, (\w+) on (.+)", (folder / "run.log").read_text())
+    line = re.search(r"steps (?:per|in an) epoch, (\w+) on (.+)", (folder / "run.log").read_text())
     return (line[2], line[1]) if line else ("", "")
 
 
@@ -190,15 +190,15 @@ def command_line() -> argparse.Namespace:
     parser.add_argument("--tables", action="store_true", help="write the tables without running anything")
     args = parser.parse_args()
     if unknown := [name for name in args.cases if name not in cases]:
-        parser.error(f"there is no case {unknown[0]}; there are {', '.join(cases)}")
+        parser.error(f"{unknown[0]} is not a case; the cases are {', '.join(cases)}")
     args.cases = [case for case in CASES if not args.cases or case.preset in args.cases]
     args.cases = [case for case in args.cases if case.full or not args.full]
     args.rows = [name for name in args.rows.split(",") if name]
     rows = [row.name for case in args.cases for row in case.rows]
     if unknown := [name for name in args.rows if name not in rows]:
-        parser.error(f"there is no row {unknown[0]}; there are {', '.join(dict.fromkeys(rows))}")
+        parser.error(f"{unknown[0]} is not a row; the rows are {', '.join(dict.fromkeys(rows))}")
     if not all(seed.isdigit() for seed in args.seeds.split(",")):
-        parser.error(f"--seeds takes whole numbers: 0,1,2, not {args.seeds}")
+        parser.error(f"--seeds is {args.seeds}, but it must be whole numbers, such as 0,1,2")
     args.seeds = [int(seed) for seed in args.seeds.split(",")]
     if args.cifar10 and not Path(args.cifar10).exists():
         parser.error(f"--cifar10 {args.cifar10} does not exist")

@@ -1,4 +1,4 @@
-"""Prints the share of a layer's outputs that are zero, over 1,000 validation images, with the last weights of a run.
+"""Print the fraction of a layer's outputs that are zero, for 1,000 validation images and the last weights of a run.
 
 Usage: zero_outputs.py RUN_DIR LAYER
 """
@@ -19,7 +19,12 @@ from exprun.model.weights import load_weights
 
 
 def zero_outputs(run_dir: Path, layer: str) -> float:
-    """The share of the outputs of `layer` that are zero."""
+    """The fraction of a layer's outputs that are zero.
+
+    Args:
+        run_dir: the run folder.
+        layer: the name of the layer.
+    """
     config = typed(yaml.safe_load((run_dir / "config.yaml").read_text()))
     dataset, trained = load(config.data), injected(config)
     scaling = fit(trained.input, dataset.train)

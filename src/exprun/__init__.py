@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the runner only when it is used, so that `--help` and errors stay fast."""
+    """An attribute of the runner, which is imported only when it is used, so that `--help` and errors stay fast."""
     if name in __all__:
         from exprun import runner
 

@@ -1,4 +1,4 @@
-"""One attempt at a run, for the command line: whatever goes wrong becomes one sentence and a state."""
+"""One attempt at a run, for the command line: an error is printed as one sentence and becomes a state."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -15,10 +15,10 @@ State = Literal["trained", "kept", "taken", "failed"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of an attempt.
+    """The outcome of an attempt.
 
     Args:
-        state: `trained`; `kept`, as the run was complete before; `taken`, as another process trains it; or `failed`.
+        state: `trained`; `kept` if the run was complete before; `taken` if another process trains it; or `failed`.
         best: the best value of the metric that `trainer.select` names; NaN without one.
     """
 
@@ -27,21 +27,21 @@ class Attempt:
 
     @property
     def finished(self) -> bool:
-        """Whether the run is complete, or left to another process that completes it."""
+        """Whether the run is complete, or another process trains it."""
         return self.state != "failed"
 
 
 def attempt(
     config: "Config", command: str, session: "Session | None" = None, label: str = "", prune: "Prune | None" = None
 ) -> Attempt:
-    """Train a run, and print what goes wrong as one sentence.
+    """Train a run; an error is printed as one sentence.
 
     Args:
         config: the config of the run.
         command: the command that repeats the run.
-        session: what the run may share with other runs of this process.
-        label: names the run of a sweep; empty for a single run.
-        prune: ends the run early, as in `exprun.runner.run`.
+        session: the session that the run shares with other runs of this process; None creates a new one.
+        label: the name of a sweep's run in messages; empty for a single run.
+        prune: the function that can end the run early, as in `exprun.runner.run`.
     """
     from exprun.preflight import COMPLETE
     from exprun.run_folder import RunFolder, RunLockedError
@@ -59,10 +59,14 @@ def attempt(
     except UserError as error:
         return failed(f"{start}{error}")
     except Exception as error:
-        what, log = f"{type(error).__name__}: {one_line(error)[:200]}", RunFolder.of(config).log
-        return failed(f"{start}{what}{f' (the whole of it is in {log})' if log.exists() else ''}")
+        text, log = f"{type(error).__name__}: {one_line(error)[:200]}", RunFolder.of(config).log
+        return failed(f"{start}{text}{f' (the full error is in {log})' if log.exists() else ''}")
     if result.reason == COMPLETE and config.progress != "quiet":
-        print("  kept from before" if label else f"exprun: the run in {result.run_dir} is complete already.")
+        print(
+            "  kept: the run is complete already"
+            if label
+            else f"exprun: the run in {result.run_dir} is complete already."
+        )
     if result.status != "FINISHED":
         return failed(f"{start}{result.reason}")
     best = "val/best_accuracy" if config.trainer.select == "val/accuracy" else "val/best_loss"
@@ -70,6 +74,6 @@ def attempt(
 
 
 def failed(sentence: str) -> Attempt:
-    """Print why a run failed."""
+    """Print why a run failed; returns the failed attempt."""
     say(sentence)
     return Attempt("failed")

@@ -1,4 +1,4 @@
-"""What TensorFlow, Keras and MLflow read from the environment and the user's files as they are imported."""
+"""The settings of TensorFlow, Keras and MLflow, which these libraries read as they are imported."""
 
 import contextlib
 import json
@@ -13,55 +13,59 @@ from exprun.config.errors import RunError, say
 from exprun.config.paths import NO_HOME
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-# Of runs, by the names of keras.json: what a run gives does not depend on whose machine it is.
+# Keras' settings in a run, by their names in keras.json. They are fixed, so that the result of a run does not depend
+# on the settings of the user who starts it.
 KERAS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
 
 
 def prepare(deterministic: bool = False) -> None:
-    """Set environment variables before TensorFlow and MLflow are imported; those that are set already stay as they are.
+    """Set environment variables before TensorFlow and MLflow are imported; variables that are set already stay.
 
-    A deterministic run is the exception: its bits are not to depend on the environment, so oneDNN is on, and where that
-    overrules a variable it is said.
+    TensorFlow is made quiet, and oneDNN is switched on for every x86 processor. TensorFlow's default is to use oneDNN
+    only on processors with AVX512-VNNI or newer (`DefaultOneDnnPolicy` in tensorflow/core/util/util.cc, 2.21). But
+    oneDNN is faster than TensorFlow's other kernels on processors with only AVX2, too: VGG-16 trains 2.6 times as
+    fast, ResNet-20 1.9 times.
 
-    It is quiet, and it computes by oneDNN on every x86 processor. TensorFlow by itself does so only where there is
-    AVX512-VNNI or newer (`DefaultOneDnnPolicy` in tensorflow/core/util/util.cc, 2.21), although oneDNN is faster than
-    its other kernels with AVX2 alone, too: VGG-16 trains 2.6 times as fast, ResNet-20 1.9 times.
+    Args:
+        deterministic: whether the run is deterministic. The bits of such a run must not depend on the environment, so
+            oneDNN is switched on even if a variable switches it off, and a message reports this.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow reports its use to its makers otherwise
-    if os.path.expanduser("~") == "~":  # a user of a container: MLflow would fail, and Keras make a folder named ~
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # otherwise MLflow reports its use to its makers
+    # A container's user may have no home folder: MLflow would fail, and Keras would make a folder named ~.
+    if os.path.expanduser("~") == "~":
         os.environ["HOME"] = NO_HOME
     if platform.machine() in ("x86_64", "AMD64"):
         value = os.environ.setdefault(ONEDNN, "1")
         if deterministic and value.lower() in ("0", "false") and "tensorflow" not in sys.modules:
-            say(f"{ONEDNN}={value} is overruled: a run with trainer.deterministic=true computes by oneDNN.")
+            say(f"{ONEDNN}={value} is overruled: a run with trainer.deterministic=true computes with oneDNN.")
             os.environ[ONEDNN] = "1"
 
 
 def check_keras() -> None:
-    """Refuse to run in a process that has imported Keras with another backend, which cannot change any more.
+    """Refuse to run in a process that has imported Keras with another backend, as the backend cannot be changed.
 
     Raises:
-        RunError: it has.
+        RunError: Keras was imported in this process with another backend.
     """
     config = getattr(sys.modules.get("keras"), "config", None)
     if config is not None and config.backend() != KERAS["backend"]:
         raise RunError(
-            f"Keras was imported in this process with the backend {config.backend()}, and a run needs "
-            f"{KERAS['backend']}: set KERAS_BACKEND={KERAS['backend']} before Keras is imported, or start the run by a "
-            "command of its own."
+            f"Keras was imported in this process with the backend {config.backend()}, but a run needs "
+            f"{KERAS['backend']}: set KERAS_BACKEND={KERAS['backend']} before Keras is imported, or start the run in "
+            "another process."
         )
 
 
 def load(deterministic: bool = False) -> None:
-    """Import TensorFlow and Keras with the settings of runs, and say it where they overrule the user's.
+    """Import TensorFlow and Keras with the settings of runs, and report which settings of the user are overruled.
 
-    These stand in `keras.json` in the folder KERAS_HOME or `~/.keras`, in environment variables, and, where Keras was
-    imported already, in the process. Keras reads them as it is imported, so it sees none of them then; nor does it
-    write the file. Its folder of downloads stays where it is.
+    The user's settings are in `keras.json` (in the folder KERAS_HOME or `~/.keras`), in environment variables and, if
+    Keras was imported already, in this process. They are hidden while Keras is imported, so Keras neither reads nor
+    writes the file. Keras still uses its own folder for downloads.
 
     Args:
-        deterministic: whether the run is.
+        deterministic: whether the run is deterministic.
 
     Raises:
         RunError: Keras was imported in this process with another backend.
@@ -71,24 +75,24 @@ def load(deterministic: bool = False) -> None:
     if "keras" in sys.modules:
         import keras
 
-        theirs = {name: getattr(keras.config, name)() for name in KERAS}
+        of_user = {name: getattr(keras.config, name)() for name in KERAS}
     else:
         folder = _keras_home()
-        theirs = _settings_of_user(folder / "keras.json")
+        of_user = _settings_of_user(folder / "keras.json")
         with _without_settings_of_user():
             import keras
         keras.src.backend.config._KERAS_DIR = str(folder)
-    if overruled := {name: value for name, value in theirs.items() if value != KERAS[name]}:
-        ours = ", ".join(f"{name}={KERAS[name]}" for name in overruled)
-        found = ", ".join(f"{name}={value}" for name, value in overruled.items())
-        say(f"Keras' settings of this user or process are overruled: a run takes {ours}, not {found}.")
+    if overruled := {name: value for name, value in of_user.items() if value != KERAS[name]}:
+        used = ", ".join(f"{name}={KERAS[name]}" for name in overruled)
+        unused = ", ".join(f"{name}={value}" for name, value in overruled.items())
+        say(f"Keras' settings of this user or process are overruled: a run uses {used}, not {unused}.")
     keras.config.set_image_data_format(KERAS["image_data_format"])
     keras.config.set_floatx(KERAS["floatx"])
     keras.config.set_epsilon(KERAS["epsilon"])
 
 
 def _keras_home() -> Path:
-    """The folder of `keras.json` and of Keras' downloads, by its own rule."""
+    """The folder of `keras.json` and of Keras' downloads, found by the same rule as in Keras."""
     if "KERAS_HOME" in os.environ:
         return Path(os.path.expanduser(os.environ["KERAS_HOME"]))
     home = os.path.expanduser("~")
@@ -96,19 +100,19 @@ def _keras_home() -> Path:
 
 
 def _settings_of_user(file: Path) -> dict[str, Any]:
-    """Those that are set; a damaged file sets none."""
+    """Keras' settings in a user's file and environment; a damaged file counts as empty."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        found = {}
-    found = {name: found[name] for name in KERAS if name in found} if isinstance(found, dict) else {}
+        content = {}
+    of_file = {name: content[name] for name in KERAS if name in content} if isinstance(content, dict) else {}
     variable = os.environ.get("KERAS_BACKEND")
-    return found | ({"backend": variable} if variable else {})
+    return of_file | ({"backend": variable} if variable else {})
 
 
 @contextlib.contextmanager
 def _without_settings_of_user() -> Iterator[None]:
-    """Hide them from Keras: its folder is then one in which there is no file, and in which none can be made."""
+    """Hide the user's settings from Keras: its folder becomes a path where no file exists or can be created."""
     kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("KERAS_")}
     os.environ.update(KERAS_BACKEND=str(KERAS["backend"]), KERAS_HOME=os.devnull)
     try:

@@ -1,4 +1,4 @@
-"""`check`: what is wrong with a config, its data and its network, without training."""
+"""Examine a config, its data and its network without training, for the command `check`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,28 +10,33 @@ if TYPE_CHECKING:
     from exprun.doctor.finding import Finding
     from exprun.session import Session
 
-DRAWN = 3  # images of each person, at least one of them to train on
+DRAWN = 3  # images that are drawn of each person, at least one of them to train on
 
 
 def examine(config: Config, session: "Session", report: Callable[[str], None] = lambda _: None) -> "list[Finding]":
-    """Load the data, build the network, send one batch through it; what is wrong, the cause of the rest first.
+    """Load the data, build the network, and pass one batch through it.
 
     Args:
-        config: of a run.
-        session: what may be shared with runs of this process.
-        report: called with each line on files that are left out and on the splits, before anything is built.
+        config: the config of a run.
+        session: the session whose data and networks are shared with other runs of this process.
+        report: a function that is called, before anything is built, with each line about files that are left out and
+            about the splits.
+
+    Returns:
+        The findings; the one that causes the others comes first.
 
     Raises:
-        DataError: the data is missing, damaged or does not fit.
+        DataError: the data is missing, damaged or does not fit the config.
         RunError: the network cannot be built.
     """
     from exprun.assembly import assemble
 
-    drawn = config.data.images_per_person  # of a data set that is drawn, a few images of each person are enough
+    # A few images of each person are enough to check a data set that is drawn by a program.
+    drawn = config.data.images_per_person
     fewer = drawn is not None and drawn > DRAWN
     if fewer:
         config = replace(config, data=replace(config.data, images_per_person=DRAWN))
-    for line in () if fewer else session.dataset(config).remarks():  # with fewer images the splits are others
+    for line in () if fewer else session.dataset(config).remarks():  # with fewer images the splits are different
         report(line)
     assembly = assemble(config, session)
 

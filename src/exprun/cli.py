@@ -1,4 +1,4 @@
-"""The commands. Nothing here imports TensorFlow or MLflow: help and errors come at once."""
+"""The command line. Nothing here imports TensorFlow or MLflow, so that help and errors are printed at once."""
 
 import argparse
 import io
@@ -16,20 +16,25 @@ from exprun.config.errors import ConfigError, UserError, one_line, say
 from exprun.signals import Killed
 from exprun.version import __version__
 
-# A run writes its own folder, config and log, whatever root config it is composed from.
+# Overrides that keep Hydra from writing files, as exprun itself writes the run's folder, config and log.
 HYDRA = ("hydra/job_logging=none", "hydra/hydra_logging=none", "hydra.output_subdir=null", "hydra.run.dir=${run_dir}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code.
 
-    0 done, 1 the run failed, 2 the command line or config is wrong, 130 interrupted, 143 terminated.
+    The exit codes are: 0, the command succeeded; 1, the run failed; 2, the command line or the config is wrong; 130,
+    Ctrl-C ended the run; 143, SIGTERM ended the run.
+
+    Args:
+        argv: the words of the command line, without the program's name; None for those of this process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     _open_streams()
     backend.prepare()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding gets ? for what it cannot show
+        # Characters that the terminal's encoding does not have are printed as a question mark.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         if words and words[0] in commands.NAMES:
@@ -44,13 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the output has gone; nothing more can be said to them.
+        # The reader of the output has closed the pipe, so nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 def _open_streams() -> None:
-    """Put the null device where a standard stream is closed: the next file that is opened would take its place."""
+    """Open the null device for each closed standard stream; otherwise the next opened file would get its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -61,7 +66,7 @@ def _open_streams() -> None:
 
 
 def _train(words: list[str]) -> int:
-    """Compose, check, and hand over to Hydra: one run, a multirun, or one of its ways to show things."""
+    """Train one run or a sweep, or print help, a config or tab completions; returns the exit code."""
     args = _parse(words)
     if args.help:
         print(_help(args), end="")
@@ -94,12 +99,12 @@ def _train(words: list[str]) -> int:
 
 
 def _complete(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
-    """Install tab completion, or answer the shell's question."""
+    """Install or uninstall tab completion, or print the completions for a shell."""
     if not args.overrides or args.overrides[0].split("=")[0] not in ("install", "uninstall", "query"):
         raise ConfigError(
             "--shell-completion takes install=SHELL, uninstall=SHELL or query=SHELL, for example install=bash."
         )
-    # Hydra knows `python script.py` and `exprun` as starts of a line, but not `python -m`.
+    # Hydra accepts lines that start with `python script.py` or `exprun`, but not with `python -m`.
     line = os.environ.get("COMP_LINE", "")
     os.environ["COMP_LINE"] = re.sub(r"^\S*python\S*\s+-m\s+exprun", "exprun", line)
     try:
@@ -116,7 +121,7 @@ def _hydra_parser() -> argparse.ArgumentParser:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    """Hydra's own options, read by Hydra's own parser."""
+    """The options of the command line, read by Hydra's parser."""
     parser = _hydra_parser()
     parser.__class__ = Parser
     for action in parser._actions:
@@ -136,12 +141,14 @@ def _parse(words: list[str]) -> argparse.Namespace:
             "--experimental-rerun would unpickle a file, which can execute anything; run the command again."
         )
     if args.config_path is not None:
-        raise ConfigError("--config-path would hide what ships; --config-dir adds a folder that is searched first.")
+        raise ConfigError(
+            "--config-path would hide the configs that exprun ships; --config-dir adds a folder that is searched first."
+        )
     return args
 
 
 def _check_command_word(overrides: list[str]) -> None:
-    """Refuse a first word that looks like a command and is none."""
+    """Refuse a first word that looks like a command but is not one."""
     first = overrides[0] if overrides else ""
     if first.isidentifier():
         raise ConfigError(
@@ -151,7 +158,7 @@ def _check_command_word(overrides: list[str]) -> None:
 
 
 def _show(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
-    """`--cfg` and `--info`, which show a config that has been checked."""
+    """Print a config, after checking it (`--cfg` and `--info`)."""
     composer.config(args.overrides)
     if args.info is not None:
         hydra.show_info(args.info, composer.config_name, args.overrides)
@@ -173,19 +180,19 @@ def _run_mode(multirun: bool) -> Any:
 
 
 def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
-    """Check every run, and start them."""
+    """Check and train one run or a sweep; returns the exit code."""
     values = {"--config-dir": args.config_dir, "--config-name": args.config_name}
     options = [word for option, value in values.items() if value for word in (option, value)]
     overrides = [o for o in args.overrides if not o.startswith("hydra.mode=")]
-    if strange := set(args.overrides) - {*overrides, "hydra.mode=RUN", "hydra.mode=MULTIRUN"}:
-        raise ConfigError(f"{strange.pop()} is not known; hydra.mode is RUN or MULTIRUN.")
+    if unknown := set(args.overrides) - {*overrides, "hydra.mode=RUN", "hydra.mode=MULTIRUN"}:
+        raise ConfigError(f"{unknown.pop()} is not known; hydra.mode is RUN or MULTIRUN.")
     if args.multirun or "hydra.mode=MULTIRUN" in args.overrides:
         return _sweep(composer, hydra, overrides, shlex.join(options))
     return _run(composer, hydra, overrides, options)
 
 
 def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) -> int:
-    """Compose and check a single run, and train it as Hydra runs a job: with its callbacks and `hydra.job.env_set`."""
+    """Compose, check and train one run, with Hydra's callbacks and `hydra.job.env_set`; returns the exit code."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import run_job
     from hydra.types import HydraContext
@@ -195,9 +202,9 @@ def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) ->
     from exprun.sweep.plan import check_grid
 
     config, composed = composer.run(overrides)
-    check_grid(config, "there is one: add -m for several")
+    check_grid(config, "this is a single run: add -m to start a sweep")
     if config.sweep.prune != "none":
-        raise ConfigError("sweep.prune compares runs of a sweep, but there is one run: add -m for several.")
+        raise ConfigError("sweep.prune compares runs of a sweep, but this is a single run: add -m to start a sweep.")
     preflight(config)
     given = [str(text).lstrip("+") for text in composed.hydra.overrides.task]
     command = shlex.join(["python", "-m", "exprun", *options, *given])
@@ -216,17 +223,18 @@ def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) ->
 
 
 def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int:
-    """Compose and check the runs of a sweep, and start them."""
+    """Compose, check and train the runs of a sweep; returns the exit code."""
     from exprun.sweep import plan
     from exprun.sweep.folder import check_run
     from exprun.sweep.launch import sweep
 
     planned = plan.make(composer, overrides)
-    # Where a sweeper searches, what holds for the whole sweep stands in the overrides that it does not vary.
+    # If a sweeper searches, the overrides that it does not vary hold the settings of the whole sweep.
     configs = planned.configs if planned is not None else [composer.config(composer.single_valued(overrides))]
     if configs[0].sweep.prune != "none" and "run_dir" in composer.keys_of(overrides):
         raise ConfigError(
-            "sweep.prune compares runs in the sweep's own folder: leave out run_dir, or set hydra.sweep.dir=… for that."
+            "sweep.prune compares runs in the sweep's own folder: leave out run_dir, or choose the sweep's folder with "
+            "hydra.sweep.dir=…."
         )
     for config in configs:
         check_run(config, Path(config.run_dir), searched=planned is None)
@@ -236,7 +244,7 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int
 
 
 def _help(args: argparse.Namespace) -> str:
-    """The help of the words that stand beside `--help`; Hydra's parser takes them for overrides."""
+    """The help for the words next to `--help`, which Hydra's parser reads as overrides."""
     from exprun.commands.help import text
 
     words = [word for word in args.overrides if "=" not in word and not word.startswith("~")]

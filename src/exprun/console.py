@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on, and the table at its end."""
+"""The progress of a run on the terminal, and the table at its end."""
 
 import logging
 import os
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
     from exprun.data import Dataset
 
 log = logging.getLogger(__name__)
-NARROW = 80  # columns of a terminal; below it the bar goes with epoch and loss alone
-PROFILE_ROWS = 12  # of the table of a profile, before the sum of the rest
-PLAIN_SECONDS = 10.0  # between two plain lines within an epoch
+NARROW = 80  # columns of a terminal; a narrower one shows only the bar, the epoch and the loss
+PROFILE_ROWS = 12  # rows of a profile's table; the other parts are summed in one more row
+PLAIN_SECONDS = 10.0  # shortest time between two plain lines within an epoch
 
 
 class _Out(RichConsole):
-    """A console that falls silent when whoever reads it goes away: training goes on without it."""
+    """A console that stops printing if its reader closes the pipe, so that training continues."""
 
     def on_broken_pipe(self) -> None:
-        """Say nothing more, where rich would end the process."""
+        """Stop printing; rich would end the process."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Console:
-    """Shows the events of a run: a bar on a terminal, plain lines elsewhere, errors only when quiet.
+    """Prints the events of a run: a progress bar on a terminal, plain lines elsewhere, only warnings when quiet.
 
     Args:
-        config: of the run.
-        name: of the run.
-        folder: of the run.
+        config: the config of the run.
+        name: the name of the run.
+        folder: the run's folder.
     """
 
     def __init__(self, config: Config, name: str, folder: Path) -> None:
         self.config, self.name, self.folder = config, name, folder
-        # The streams as they are now: later, native libraries' messages go to the log file.
+        # The stream is kept from now on, because standard error is redirected to the log file later.
         self.out = _Out(file=sys.stdout, highlight=False, soft_wrap=True)
         self.mode = config.progress
         if self.mode == "auto":
@@ -57,18 +57,26 @@ class Console:
         self.total = 0
 
     def say(self, text: str) -> None:
-        """One line, in the log too; `text` is shown as it is, unless quiet."""
+        """Print one line unless quiet, and log it.
+
+        Args:
+            text: the line, which is printed as it is, without markup.
+        """
         log.info("%s", text)
         if self.mode != "quiet":
             (self.progress.console if self.progress else self.out).print(escape(text), markup=True)
 
     def warn(self, text: str) -> None:
-        """One line that is shown even when quiet, and logged."""
+        """Print one line even when quiet, and log it as a warning.
+
+        Args:
+            text: the line, which is printed as it is, without markup.
+        """
         log.warning("%s", text)
         (self.progress.console if self.progress else self.out).print(escape(text))
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Print an event."""
         match event:
             case RunStarted():
                 self._started(event)
@@ -86,7 +94,7 @@ class Console:
                 self.close()
 
     def close(self) -> None:
-        """Take the bar down."""
+        """Remove the progress bar."""
         if self.progress is not None:
             self.progress.stop()
             self.progress = None
@@ -94,21 +102,21 @@ class Console:
     def _started(self, event: RunStarted) -> None:
         self.total = event.total_steps
         self.say(
-            f"{self.name}: {event.parameters:,} parameters, {event.steps_per_epoch} steps in an epoch, "
+            f"{self.name}: {event.parameters:,} parameters, {event.steps_per_epoch} steps per epoch, "
             f"{event.precision} on {event.device}"
         )
         if self.mode == "rich":
-            before, behind = "{task.fields[epoch]}", "{task.fields[loss]}"
+            left, right = "{task.fields[epoch]}", "{task.fields[loss]}"
             if self.out.width >= NARROW:
-                before = f"epoch {before}"
-                behind = (
-                    "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  rate {task.fields[rate]} "
+                left = f"epoch {left}"
+                right = (  # lr: the learning rate, short because a terminal is narrow
+                    "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  lr {task.fields[rate]} "
                     "{task.fields[speed]} images/s"
                 )
             self.progress = Progress(
-                TextColumn(before),
+                TextColumn(left),
                 BarColumn(bar_width=None),
-                TextColumn(behind),
+                TextColumn(right),
                 TimeRemainingColumn(compact=True),
                 console=self.out,
                 expand=True,
@@ -134,7 +142,7 @@ class Console:
             self.last_line = time.monotonic()
             self.say(
                 f"epoch {shown['epoch']}  step {event.step}/{self.total}  loss {shown['loss']}  "
-                f"accuracy {shown['accuracy']}  rate {shown['rate']}"
+                f"accuracy {shown['accuracy']}  learning rate {shown['rate']}"
                 + (f"  {shown['speed']} images/s" if self.last_speed else "")
             )
 
@@ -151,18 +159,21 @@ class Console:
         )
 
     def _profiled(self, event: Profiled) -> None:
-        """Where the time of a step goes: the longest parts, and the rest in one row."""
+        """Print the time that each part of the network takes in a step: the slowest parts, then the sum of the rest."""
         if self.mode == "quiet":
             return
         if not event.parts:
-            self.warn(f"{self.name}: too few steps for a profile, of which the first two calls compile")
+            self.warn(
+                f"{self.name}: too few steps for a profile, because the first two calls of the step compile it: "
+                "train longer, or leave out trainer.profile"
+            )
             return
         total = sum(part.forward + part.backward for part in event.parts) or 1.0
         table = Table(
-            title=f"{self.name}: a step takes {event.milliseconds:,.1f} ms, mean of {event.steps}; processor time:",
+            title=f"{self.name}: a step takes {event.milliseconds:,.1f} ms (mean of {event.steps}); processor time:",
             title_justify="left",
         )
-        for heading in ("", "forwards", "backwards", "share"):
+        for heading in ("", "forward", "backward", "share"):
             table.add_column(heading, justify="right" if heading else "left")
         rest = event.parts[PROFILE_ROWS:]
         rows = [(part.name, part.forward, part.backward) for part in event.parts[:PROFILE_ROWS]]
@@ -180,7 +191,7 @@ class Console:
 
         Args:
             dataset: the data set of the run.
-            seconds: the time it took to load.
+            seconds: the time that loading took.
         """
         for line in dataset.remarks():
             self.warn(line)
@@ -197,13 +208,13 @@ class Console:
         )
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
-        """The table at the end of a run.
+        """Print the table at the end of a run.
 
         Args:
             status: `FINISHED`, `FAILED` or `KILLED`.
-            reason: why it ended, or empty.
-            metrics: the final figures.
-            hints: further rows: where things are and what to type.
+            reason: the reason why the run ended before its last epoch; empty if it did all epochs.
+            metrics: the final metrics.
+            hints: further rows as pairs of label and text: paths, and commands to type next.
         """
         if self.mode == "quiet":
             return
@@ -250,19 +261,27 @@ class Console:
             self.out.print(f"{label:>8}  {escape(text)}")
 
 
-def _gap(metrics: dict[str, float], figure: str, factor: float, form: str, unit: str) -> str:
-    """What lies between a figure of training and that of validation, both of the last epoch."""
-    parts = ("train/", "train/inference_", "train/evaluated_", "val/")
-    train, inference, evaluated, val = (factor * metrics[part + figure] for part in parts)
+def _gap(metrics: dict[str, float], metric: str, factor: float, form: str, unit: str) -> str:
+    """The gap between a metric in training and in validation, in the last epoch, as a sum of its three parts.
+
+    Args:
+        metrics: the final metrics of the run.
+        metric: `loss` or `accuracy`.
+        factor: the factor by which values are multiplied before they are printed.
+        form: the format of a number.
+        unit: the unit that is printed after the gap.
+    """
+    prefixes = ("train/", "train/inference_", "train/evaluated_", "val/")
+    train, inference, evaluated, val = (factor * metrics[prefix + metric] for prefix in prefixes)
     steps = [f"{value:+{form}}" for value in (val - train, inference - train, evaluated - inference, val - evaluated)]
     return (
-        f"{figure} from training to validation {steps[0]}{unit} = {steps[1]} inference mode at the epoch's end "
+        f"{metric} from training to validation {steps[0]}{unit} = {steps[1]} inference mode at the epoch's end "
         f"{steps[2]} other preprocessing {steps[3]} images not trained on"
     )
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it."""
+    """A time in seconds as text: "5.0 s", "2 min 5 s" or "1 h 4 min"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

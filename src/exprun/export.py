@@ -1,4 +1,4 @@
-"""A trained network as a file of its own: the Keras model that takes pixels, and a card that says what it is."""
+"""Export a trained network: the Keras model, which takes pixels, and a model card that describes it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -18,26 +18,30 @@ MODEL, CARD = "model.keras", "README.md"
 
 
 def check_consent(run: Run, trust: bool) -> None:
-    """Refuse a run that would execute Python code which its config names, unless a person has agreed.
+    """Refuse to execute the Python code that a run's config names, unless the person has agreed.
+
+    Args:
+        run: the run whose network is to be built.
+        trust: whether the person has agreed (`--trust`).
 
     Raises:
-        ConfigError: it does, and nobody has.
+        ConfigError: the run's config names Python code, and the person has not agreed to run it.
     """
     builder = run.config.get("model.builder")
     if builder is not None and not trust:
-        raise ConfigError(f"{run.name} builds its network by Python code, {shown(builder)}: add --trust to run it.")
+        raise ConfigError(f"{run.name} builds its network with Python code, {shown(builder)}: add --trust to run it.")
 
 
 def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
-    """The config of a run, read as plain values: nothing in its folder is composed or executed.
+    """The config for repeating a run, read as plain values: nothing in the run's folder is composed or executed.
 
     Args:
-        run: that is repeated.
-        overrides: keys that are to be otherwise; options cannot be.
-        folder: of the new run.
+        run: the run to repeat.
+        overrides: changes of keys; options of groups cannot be changed.
+        folder: the folder of the new run.
 
     Raises:
-        ConfigError: the config cannot be read, or an override names an option or no key.
+        ConfigError: the config cannot be read, or an override chooses an option or does not name a key.
     """
     composer = Composer()
     composer.check_overrides(overrides)
@@ -46,14 +50,14 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
         key = override.key_or_group
         if key in (*GROUPS, "experiment") or override.is_sweep_override():
             raise ConfigError(
-                f"{override.input_line} is no value of a key, and a run is repeated from its own config: change keys, "
-                "such as optim.learning_rate=0.01."
+                f"{override.input_line} does not give a key one value, but a run is repeated from its own config: "
+                "change single keys, such as optim.learning_rate=0.01."
             )
-        place = plain
+        inner = plain
         *groups, last = key.split(".")
         for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = override.value()
+            inner = inner.setdefault(group, {})
+        inner[last] = override.value()
     sweep = asdict(composer.config([]).sweep)
     plain["sweep"] = {key: value for key, value in sweep.items() if value is not None}
     plain.setdefault("trainer", {})["resume"] = False
@@ -63,39 +67,46 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
 
 
 def network(run: Run) -> tuple[Any, Interface]:
-    """The trained network of a run, in float32, with the weights that validation chose: pixels to logits.
+    """The trained network of a run, in float32, with the weights that were best on the validation images.
+
+    Args:
+        run: the run.
+
+    Returns:
+        The Keras model, from pixels (images, height, width, channels) of 0 to 255 to logits (images, classes), and the
+        interface of the network.
 
     Raises:
-        ConfigError: its config cannot be read, or its network was made by other code.
-        RunError: it has no checkpoint, or one that does not fit.
+        ConfigError: the config of the run cannot be read, or the code of its network has changed.
+        RunError: the run has no checkpoint, or its checkpoint does not fit.
     """
     interface = Interface.read(RunFolder(run.folder))
     folder = RunFolder(run.folder)
     weights = folder.checkpoint("best")
     if not weights.exists():
-        raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained without (trainer.checkpoint=false).")
+        raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained with trainer.checkpoint=false.")
     config = folder.read_config()
     if config.model.builder is not None and folder.has_other_code(config.model.builder):
         raise ConfigError(
-            f"{run.name} was trained with other code of {config.model.builder}: put that code back, or train it anew."
+            f"{run.name} was trained with other code of {config.model.builder}: put that code back, or train it again."
         )
-    # All weights come from the checkpoint.
+    # All weights come from the checkpoint, so pretrained weights need not be loaded.
     config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
     return of_pixels(trained_network(config, interface, weights), interface.scaling, interface.image), interface
 
 
 def export(run: Run, folder: Path) -> list[Path]:
-    """Write `model.keras` and its card.
+    """Write `model.keras` and its model card.
 
     Args:
-        run: that came to its end, or was stopped behind a checkpoint.
-        folder: is made.
+        run: a run that has a checkpoint.
+        folder: the folder for the files; it is created if it does not exist.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
-        RunError: there is no network to write, or it cannot be written.
+        RunError: the run has no network, or the files cannot be written.
     """
     model, interface = network(run)
     try:
@@ -108,18 +119,18 @@ def export(run: Run, folder: Path) -> list[Path]:
 
 
 def card(run: Run, interface: Interface) -> str:
-    """What a model is, what it was measured on, and how it is used, as Markdown with the metadata of model hubs."""
+    """The model card, as Markdown with the metadata that model hubs read: purpose, use, metrics and settings."""
     setting = lambda key: shown(run.config.get(key))  # noqa: E731
     height, width, channels = interface.image
     name, data = f"{setting('model.name')} on {setting('data.name')}", setting("data.name")
     lines = ["---", "library_name: keras", "pipeline_tag: image-classification", "---", "", f"# {_plain(name)}", ""]
     lines += [
-        f"Tells {len(interface.classes)} classes of images of {height}×{width} pixels and {channels} "
-        f"{nouns(channels, 'channel')} apart: {_plain(listed(interface.classes, most=20))}.",
+        f"Classifies images of {height}×{width} pixels and {channels} {nouns(channels, 'channel')} into "
+        f"{len(interface.classes)} classes: {_plain(listed(interface.classes, most=20))}.",
         "",
         "## Use",
         "",
-        "It takes pixels of 0 to 255, scales them itself, and yields one logit for each class.",
+        "The model takes pixels of 0 to 255, scales them itself, and returns one logit for each class.",
         "",
         "```python",
         "import keras",
@@ -128,26 +139,26 @@ def card(run: Run, interface: Interface) -> str:
         f"probabilities = keras.ops.softmax(model(images))  # images: (number, {height}, {width}, {channels})",
         "```",
         "",
-        "## Figures",
+        "## Metrics",
         "",
         "| Images | Loss | Accuracy |",
         "| --- | --- | --- |",
     ]
-    parts = {"validation, by which the weights were chosen": "val/best_", "test, measured once": "test/"}
-    for label, prefix in parts.items():
+    prefixes = {"validation, on which the weights were chosen": "val/best_", "test, measured once": "test/"}
+    for label, prefix in prefixes.items():
         if f"{prefix}accuracy" in run.metrics:
             loss, accuracy = run.metrics[f"{prefix}loss"], run.metrics[f"{prefix}accuracy"]
             lines.append(f"| {label} | {loss:.4f} | {accuracy:.2%} |")
-    lines += ["", f"Nothing is known about images other than those of {_plain(data)}.", ""]
+    lines += ["", f"The model was not measured on images other than those of {_plain(data)}.", ""]
     if run.status != "FINISHED":
         lines += [
-            f"The run did not come to its end ({run.status}{f', {_plain(run.reason)}' if run.reason else ''}).",
+            f"The run did not finish ({run.status}{f', {_plain(run.reason)}' if run.reason else ''}).",
             "",
         ]
     if run.config.get("fault.name", "none") != "none":
-        lines += [f"The run had a bug that was put in on purpose: {setting('fault.name')}.", ""]
-    lines += ["## What the doctor found", ""]
-    lines += [f"- {_plain(str(found.get('text', '')))}" for found in run.findings] or ["Nothing."]
+        lines += [f"The run had a fault, injected on purpose: {setting('fault.name')}.", ""]
+    lines += ["## Findings of the doctor", ""]
+    lines += [f"- {_plain(str(finding.get('text', '')))}" for finding in run.findings] or ["None."]
     lines += ["", "## Training", "", "| Setting | Value |", "| --- | --- |"]
     lines += [f"| {key} | {_plain(value)} |" for key, value in run.environment.items() if value and key != "run_dir"]
     wanted = ("model.", "data.", "input.", "augment.", "init.", "norm.", "optim.", "schedule.", "trainer.", "seed")
@@ -158,7 +169,7 @@ def card(run: Run, interface: Interface) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that is no markup in a table of Markdown, nor HTML."""
+    """Text, escaped so that it is neither Markdown nor HTML in a table."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
         text = text.replace(character, entity)
     return " ".join(text.split())

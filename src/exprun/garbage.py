@@ -1,7 +1,7 @@
 """Python's garbage collector in a process that trains one run after another.
 
-Its scans look at every object that is alive, and TensorFlow, Keras and a compiled step are some million objects that
-stay: without `freeze`, a scan takes longer than many a short run.
+A scan of the collector looks at every object that is alive. TensorFlow, Keras and a compiled step are about a million
+objects that stay alive, so without `freeze` the scans slow down each further run.
 """
 
 import gc
@@ -10,12 +10,12 @@ _frozen = False
 
 
 def freeze() -> None:
-    """Exclude everything that is alive from further scans, once; what is alive is kept until `unfreeze`.
+    """Exclude all objects that are alive from further scans, once: they are kept until `unfreeze`.
 
-    To be called between two runs, after the first has imported and compiled.
+    To be called between two runs, after the first run has imported and compiled what all of them share.
     """
     global _frozen
-    gc.collect()  # the network of the run before, whose values the shared step has taken
+    gc.collect()  # frees the network of the previous run, whose values the shared step has copied
     if not _frozen:
         gc.freeze()
         _frozen = True

@@ -1,7 +1,7 @@
-"""Runs a server for as long as whoever asked for it is there, and ends it with all that it started.
+"""Run a server as long as the process that started it is alive, then end the server and all processes it started.
 
-`python -m exprun.guard COMMAND …`: standard input is the lifeline. It ends when the process at its other end closes it,
-or ends in whatever way, `kill -9` included.
+`python -m exprun.guard COMMAND …` watches its standard input, a pipe from the process that started it. The pipe closes
+when that process closes it or ends in any way, `kill -9` included.
 """
 
 import contextlib
@@ -13,35 +13,36 @@ import sys
 import time
 from collections.abc import Sequence
 
-PATIENCE = 5.0  # seconds that a server may take to end well
-LOOK = 0.1  # seconds between two looks
+GRACE_SECONDS = 5.0  # time that a server has to end after SIGTERM, before SIGKILL
+CHECK_SECONDS = 0.1  # time between two checks of the server
 
 
 def guard(command: Sequence[str], lifeline: int = 0) -> int:
-    """Run a command in a process group of its own until it ends or the lifeline does; then end all of the group.
+    """Run a command in a new process group until it ends or the pipe closes; then end the whole group.
 
     Args:
-        command: of the server.
-        lifeline: file descriptor of which nothing is read but its end.
+        command: the command line of the server.
+        lifeline: the file descriptor of the pipe, from which nothing but its end is read.
 
     Returns:
-        The exit code of the command; negative the number of the signal that ended it.
+        The exit code of the command; if a signal ended it, the negative number of the signal.
     """
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    while server.poll() is None and not select.select([lifeline], [], [], LOOK)[0]:
+    while server.poll() is None and not select.select([lifeline], [], [], CHECK_SECONDS)[0]:
         pass
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):  # all have gone
+        with contextlib.suppress(ProcessLookupError):  # all processes of the group have ended
             os.killpg(server.pid, number)
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + GRACE_SECONDS
             while time.monotonic() < end:
-                server.poll()  # or it would stay in its group
+                server.poll()  # without this call a server that has ended would still count as a process of its group
                 os.killpg(server.pid, 0)
-                time.sleep(LOOK)
+                time.sleep(CHECK_SECONDS)
     return server.wait()
 
 
 if __name__ == "__main__":
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):  # it ends when the lifeline does
-        signal.signal(getattr(signal, name), lambda *_: None)  # the server would inherit that they are ignored
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):  # the guard ends only when the pipe closes
+        # A handler that does nothing, and not SIG_IGN, which the server would inherit.
+        signal.signal(getattr(signal, name), lambda *_: None)
     sys.exit(guard(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Locks between processes, on files; the system lets go of them whatever happens to their holder."""
+"""Locks between processes, on files. The system releases a lock when the process that holds it ends in any way."""
 
 import contextlib
 import errno
@@ -14,36 +14,36 @@ try:
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-# What flock answers where there are no locks: Lustre mounted without them, some network and FUSE file systems.
+# The errors of flock on file systems without locks: Lustre mounted without them, some network and FUSE file systems.
 NO_LOCKS = NOT_SUPPORTED | {errno.ENOLCK}
-_told: list[Path] = []  # where this process has said so
+_warned: list[Path] = []  # the file for which this process has printed the warning; empty before it
 
 
 @contextlib.contextmanager
 def file_lock(path: Path, wait: bool) -> Iterator[None]:
-    """Hold a lock; where the file system has none, go on without, and say once what is no longer protected.
+    """Hold a lock on a file; on a file system without locks, warn once per process and continue without.
 
     Args:
-        path: of the file that stands for it; made where it is missing.
-        wait: until another process lets go of it.
+        path: the path of the file to lock; the file is created if it does not exist.
+        wait: whether to wait until another process releases the lock.
 
     Raises:
-        BlockingIOError: another process holds it, and `wait` is off.
-        OSError: the file cannot be made.
+        BlockingIOError: another process holds the lock, and `wait` is false.
+        OSError: the file cannot be created.
     """
     with open(path, "w") as file:
-        if not _locked(file, wait) and not _told:
-            _told.append(path)
+        if not _locked(file, wait) and not _warned:
+            _warned.append(path)
             say(
                 f"warning: there are no file locks in {path.absolute().parent}, so nothing keeps two processes from "
-                "training in one folder, from running the same runs of a sweep, or from making the tables of one "
-                "store at once: start them one after the other."
+                "training in one folder, from running the same runs of a sweep, or from creating the tables of one "
+                "store at the same time: start processes one after the other."
             )
         yield
 
 
 def _locked(file: IO[Any], wait: bool) -> bool:
-    """Lock an open file; whether its file system has locks."""
+    """Lock an open file; returns whether its file system has locks."""
     if fcntl is None:
         return False
     try:

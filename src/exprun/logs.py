@@ -1,4 +1,4 @@
-"""A run's log file: Python's records and what native libraries write to file descriptor 2."""
+"""The log file of a run: Python's log records, and the messages that native libraries write to file descriptor 2."""
 
 import contextlib
 import logging
@@ -12,28 +12,32 @@ from exprun.config.errors import without_password
 
 
 class _Formatter(logging.Formatter):
-    """Log lines without the passwords that libraries put into their messages."""
+    """A formatter that masks passwords, as libraries may put them into their messages."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line of a record."""
+        """The text of a record, without passwords."""
         return without_password(super().format(record))
 
 
 class _File(logging.FileHandler):
-    """A log file that a full disk cuts short, and nothing else."""
+    """A log file that loses lines if the disk is full, without ending the run."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing: what is wrong with the disk is told where it costs more than a line of the log."""
+        """Ignore the error: if the disk is full, the files that matter more than the log report it."""
 
     def close(self) -> None:
-        """Close it; what is still to be written may be lost."""
+        """Close the file; lines that have not been written may be lost."""
         with contextlib.suppress(OSError):
             super().close()
 
 
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Python's log records and native libraries' messages in the run's log file, off the terminal."""
+    """Send Python's log records and the messages of native libraries to a log file instead of the terminal.
+
+    Args:
+        path: the path of the log file.
+    """
     handler = _File(path, encoding="utf-8")
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
@@ -52,21 +56,25 @@ def logging_to(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _native_stderr_to(file: Any) -> Iterator[None]:
-    """Point file descriptor 2, to which C++ writes, at `file`; Python's own stderr stays where it was."""
+    """Redirect file descriptor 2, to which C++ code writes, to a file; Python's own stderr is not redirected.
+
+    Args:
+        file: the open file.
+    """
     try:
         terminal = os.dup(2)
         python_is_native = sys.stderr.fileno() == 2
-    except (OSError, AttributeError, ValueError):  # no such descriptor, or a stderr that is no file
+    except (OSError, AttributeError, ValueError):  # there is no such descriptor, or stderr is not a file
         yield
         return
-    before = sys.stderr
-    with os.fdopen(terminal, "w", buffering=1, closefd=True) as kept:
+    python_stderr = sys.stderr
+    with os.fdopen(terminal, "w", buffering=1, closefd=True) as original:
         if python_is_native:
-            sys.stderr = kept
+            sys.stderr = original
         os.dup2(file.fileno(), 2)
         try:
             yield
         finally:
-            kept.flush()
-            os.dup2(kept.fileno(), 2)
-            sys.stderr = before
+            original.flush()
+            os.dup2(original.fileno(), 2)
+            sys.stderr = python_stderr

@@ -1,8 +1,8 @@
-"""Markdown pages that programs write a part of: tables of keys, of causes and of measurements."""
+"""Markdown pages with parts that programs write: tables of keys, of causes and of measurements."""
 
 
 def replace_between(page: str, mark: str, text: str) -> str:
-    """The page with `text` between the comments `<!-- mark -->` and `<!-- /mark -->`, in place of what was there.
+    """The page with a new part between the comments `<!-- mark -->` and `<!-- /mark -->`.
 
     Args:
         page: the page, in Markdown.

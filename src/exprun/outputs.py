@@ -1,7 +1,7 @@
-"""Which runs there are: those below `outputs/` at any depth, and those that were started from here but lie elsewhere.
+"""Find the runs of this project: those below `outputs/` at any depth, and those in other folders.
 
-A run or a sweep in another place is found by a pointer: a file whose name ends in `.elsewhere` and whose text is the
-path of the folder, relative where both lie below the same `outputs/`, so that the project can be moved.
+A run or a sweep in another folder is found by a pointer: a file whose name ends in `.elsewhere` and whose text is the
+path of the folder. The path is relative if both are below the same `outputs/`, so that the project can be moved.
 """
 
 import contextlib
@@ -18,47 +18,52 @@ from exprun.run_folder import CONFIG
 
 OUTPUTS = Path("outputs")  # below the current folder: everything that runs write, the MLflow store included
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"  # the MLflow store, and the folder next to it with the runs' files
-LAST = "last"  # on the command line: the run that was started most recently; for comparisons, the sweep
-POINTER = ".elsewhere"
-SWEEP = "sweep.json"  # makes a folder a sweep's
-REPLACED = "replaced"  # folder inside a sweep's folder, of runs that were trained again
-REPLACED_RUN = re.compile(r".+_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # name of a run's folder in it
+LAST = "last"  # on the command line: the last run; for comparisons, the last sweep
+POINTER = ".elsewhere"  # end of a pointer's file name
+SWEEP = "sweep.json"  # a folder with this file is the folder of a sweep
+REPLACED = "replaced"  # folder in a sweep's folder for runs that were trained again
+REPLACED_RUN = re.compile(r".+_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # names of the run folders in `REPLACED`
 
 
-def runs_below(place: Path) -> list[Path]:
-    """Folders of runs at or below a place, and those that pointers there name, in natural order."""
-    return _below(place, CONFIG)
+def runs_below(root: Path) -> list[Path]:
+    """The run folders at or below a folder, and those that pointers there name, in natural order."""
+    return _below(root, CONFIG)
 
 
 def runs_of_sweep(folder: Path) -> list[Path]:
-    """The folders of a sweep's runs, by their numbers."""
+    """The folders of a sweep's runs, ordered by their numbers."""
     numbered = [path.parent for path in folder.glob(f"*/{CONFIG}")]
-    return sorted([*numbered, *(place for place in _pointers(folder) if (place / CONFIG).exists())], key=_natural)
+    return sorted([*numbered, *(path for path in _pointers(folder) if (path / CONFIG).exists())], key=_natural)
 
 
 def run_of_sweep(folder: Path, number: int | str) -> Path:
-    """The folder of a sweep's run: the one named by its number, unless the run was given another."""
+    """The folder of a run of a sweep, which is named after the run's number unless `run_dir` was given.
+
+    Args:
+        folder: the folder of the sweep.
+        number: the number of the run.
+    """
     return _pointed(folder / f"{number}{POINTER}") or folder / str(number)
 
 
 def all_runs() -> list[Path]:
-    """The folders of all runs below `outputs/` and of those elsewhere that were started from this project."""
+    """The folders of all runs below `outputs/`, and of runs in other folders that this project started."""
     return runs_below(OUTPUTS)
 
 
 def all_sweeps() -> list[Path]:
-    """Folders of sweeps that have a run, likewise, in the order in which they were started last."""
-    # Early versions made sweeps without a note.
+    """The folders of this project's sweeps that have a run, the last sweep at the end."""
+    # The first versions did not write `sweep.json`.
     early = [folder for folder in (OUTPUTS / "sweeps").glob("*") if not (folder / SWEEP).exists()]
-    noted = sorted(_below(OUTPUTS, SWEEP), key=lambda folder: ((folder / SWEEP).stat().st_mtime, folder.name))
-    return [folder for folder in [*sorted(early), *noted] if runs_of_sweep(folder)]
+    later = sorted(_below(OUTPUTS, SWEEP), key=lambda folder: ((folder / SWEEP).stat().st_mtime, folder.name))
+    return [folder for folder in [*sorted(early), *later] if runs_of_sweep(folder)]
 
 
 def last_run() -> Path:
-    """The folder of the run that was started last.
+    """The folder of the last run.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no run yet.
     """
     if not (folders := all_runs()):
         raise ConfigError(f"There is no run below {OUTPUTS}/ yet.")
@@ -66,7 +71,7 @@ def last_run() -> Path:
 
 
 def _started(folder: Path) -> float:
-    """When a run was started, in seconds since 1970; 0 where it has been removed meanwhile."""
+    """The time at which a run was started, in seconds since 1970; 0 if its folder has been removed."""
     try:
         return (folder / CONFIG).stat().st_mtime
     except OSError:
@@ -74,37 +79,45 @@ def _started(folder: Path) -> float:
 
 
 def with_last_run(overrides: Sequence[str]) -> list[str]:
-    """The overrides, with the folder of the run that was started last where `last` stands for it.
+    """The overrides, in which the value `last` is replaced by the folder of the last run.
+
+    Args:
+        overrides: the overrides, as typed.
 
     Raises:
-        ConfigError: there is no run yet.
+        ConfigError: an override has the value `last`, but there is no run yet.
     """
-    found = []
+    replaced = []
     for text in overrides:
         key, _, value = text.partition("=")
         if value == LAST and key.lstrip("+") in ("run_dir", "hydra.run.dir", "model.weights"):
             text = f"{key}={quoted(str(last_run()))}"
-        found.append(text)
-    return found
+        replaced.append(text)
+    return replaced
 
 
 def remember(folder: Path) -> None:
-    """Note a folder that does not lie below `outputs/`, so that it is found from this project again.
+    """Write a pointer to a folder that is not below `outputs/`, so that this project finds it again.
 
     Args:
-        folder: of a run or a sweep, absolute.
+        folder: the absolute path of a run's or a sweep's folder.
     """
-    known = (OUTPUTS.resolve(), *(place.resolve() for place in _pointers(OUTPUTS)))
-    if any(folder.resolve().is_relative_to(place) for place in known):
+    searched = (OUTPUTS.resolve(), *(path.resolve() for path in _pointers(OUTPUTS)))
+    if any(folder.resolve().is_relative_to(path) for path in searched):
         return
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    with contextlib.suppress(OSError):  # a project that cannot be written to still trains elsewhere
+    with contextlib.suppress(OSError):  # without a writable `outputs/` the run still trains
         OUTPUTS.mkdir(exist_ok=True)
         point(OUTPUTS / f"{digest}{POINTER}", folder)
 
 
 def point(pointer: Path, folder: Path) -> None:
-    """Write a pointer to a folder."""
+    """Write a pointer to a folder.
+
+    Args:
+        pointer: the path of the pointer's file.
+        folder: the folder to which it points.
+    """
     folder, here = folder.resolve(), pointer.parent.resolve()
     inside = folder.is_relative_to(OUTPUTS.resolve()) and here.is_relative_to(OUTPUTS.resolve())
     write_whole(pointer, os.path.relpath(folder, here) if inside else str(folder))
@@ -118,51 +131,51 @@ def _pointed(pointer: Path) -> Path | None:
 
 
 def _pointers(folder: Path) -> list[Path]:
-    """The folders to which the pointers in a folder lead."""
-    return [place for pointer in sorted(folder.glob(f"*{POINTER}")) if (place := _pointed(pointer)) is not None]
+    """The folders to which the pointers in a folder point."""
+    return [path for pointer in sorted(folder.glob(f"*{POINTER}")) if (path := _pointed(pointer)) is not None]
 
 
-def _below(place: Path, name: str) -> list[Path]:
-    """Folders at or below a place, and where its pointers lead, that hold a file of this name; links are followed."""
-    return sorted(_walk(place, name, set()), key=_natural)
+def _below(root: Path, name: str) -> list[Path]:
+    """The folders with a file of a given name, at or below a folder; links and pointers are followed."""
+    return sorted(_walk(root, name, set()), key=_natural)
 
 
-def _walk(place: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    for root, folders, files in os.walk(place, followlinks=True):
+def _walk(root: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    for parent, folders, files in os.walk(root, followlinks=True):
         try:
-            state = os.stat(root)
-        except OSError:  # removed meanwhile
+            state = os.stat(parent)
+        except OSError:  # another process has removed the folder
             folders.clear()
             continue
-        if (state.st_dev, state.st_ino) in seen:  # a link that leads back, or two ways to one folder
+        if (state.st_dev, state.st_ino) in seen:  # the folder was reached before, by another link or pointer
             folders.clear()
             continue
         seen.add((state.st_dev, state.st_ino))
-        folders[:] = [folder for folder in folders if _may_hold_runs(Path(root), folder, files)]
+        folders[:] = [folder for folder in folders if _may_hold_runs(Path(parent), folder, files)]
         if name in files:
-            yield Path(root)
+            yield Path(parent)
         for file in files:
-            if file.endswith(POINTER) and (target := _pointed(Path(root) / file)) is not None:
+            if file.endswith(POINTER) and (target := _pointed(Path(parent) / file)) is not None:
                 yield from _walk(target, name, seen)
 
 
-def _may_hold_runs(place: Path, folder: str, files: Sequence[str]) -> bool:
-    """Whether runs are looked for in a folder: not where copies of configs lie, nor inside the parts of a run.
+def _may_hold_runs(parent: Path, folder: str, files: Sequence[str]) -> bool:
+    """Whether a folder is searched for runs; MLflow's artifacts, replaced runs and parts of a run are not.
 
     Args:
-        place: that holds the folder.
-        folder: its name.
-        files: beside it.
+        parent: the folder that holds the folder.
+        folder: the name of the folder.
+        files: the names of the files next to the folder.
     """
     if folder.startswith("."):
         return False
-    if CONFIG in files:  # of a run, whose workers on other machines belong to it
+    if CONFIG in files:  # `parent` is a run; the folders of its workers on other machines are part of it
         return folder != "checkpoints" and not folder.startswith("worker-")
     return not (folder == ARTIFACTS and STORE in files) and not (
-        place.name == REPLACED and REPLACED_RUN.fullmatch(folder)
+        parent.name == REPLACED and REPLACED_RUN.fullmatch(folder)
     )
 
 
 def _natural(folder: Path) -> tuple[tuple[int, str], ...]:
-    """By the parts of a path, numbers by their size."""
+    """The sort key of a folder that orders numbers in its path by their size."""
     return tuple((len(part), part) for part in folder.parts)

@@ -1,4 +1,4 @@
-"""What a trained network says of images."""
+"""The predictions of a trained network for image files."""
 
 import os
 import warnings
@@ -15,17 +15,17 @@ from exprun.data.pool import LeftOut
 from exprun.export import network
 from exprun.records import Run
 
-BATCH = 64
+BATCH = 64  # images per pass
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is said of one image.
+    """The prediction for one image.
 
     Args:
-        file: its path.
-        classes: the likeliest first, with their probabilities; empty where the image cannot be read.
-        problem: why it cannot be read.
+        file: the path of the image.
+        classes: the likeliest classes with their probabilities, the likeliest first; empty if the image is unreadable.
+        problem: the reason why the image cannot be read; empty if it can.
     """
 
     file: str
@@ -33,36 +33,39 @@ class Prediction:
     problem: str = ""
 
 
-def find(places: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
-    """The images that are named, those below folders that are named, and what is left out there.
+def find(names: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
+    """The paths of the named images and of all images in the named folders, and the files that are left out.
+
+    Args:
+        names: the paths of images and folders, as typed.
 
     Raises:
-        ConfigError: a place does not exist, or there is no image in a folder.
+        ConfigError: a path does not exist, or a folder holds no image.
     """
-    found: list[str] = []
+    images: list[str] = []
     left_out: list[LeftOut] = []
-    for place in places:
-        path = user_path(place)
+    for name in names:
+        path = user_path(name)
         if path.is_dir():
             inside = find_images(str(path), left_out)
             if not inside:
                 also = f"; {summary(left_out)}" if left_out else ""
-                raise ConfigError(f"There is no image in {place}{also}.")
-            found += inside
+                raise ConfigError(f"There is no image in {name}{also}.")
+            images += inside
         elif path.exists():
-            found.append(str(path))
+            images.append(str(path))
         else:
-            raise ConfigError(f"There is no image {place}.")
-    return found, left_out
+            raise ConfigError(f"There is no image {name}.")
+    return images, left_out
 
 
 def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
-    """Give each image its classes; it is decoded as `data=image_folder` does, with the run's own background.
+    """Predict the classes of images, which are decoded as in `data=image_folder`, with the background of the run.
 
     Args:
-        run: whose network is asked.
-        files: of images.
-        top: how many classes of each.
+        run: the run whose network is used.
+        files: the paths of the images.
+        top: the number of classes to return for each image.
 
     Raises:
         RunError: the run has no network.
@@ -70,13 +73,13 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
     model, interface = network(run)
     height, width, channels = interface.image
     mode = "L" if channels == 1 else "RGB"
-    background = run.config.get("data.background", "white")  # which only data=image_folder has
+    background = run.config.get("data.background", "white")  # only data=image_folder has this key
     for start in range(0, len(files), BATCH):
-        part = files[start : start + BATCH]
+        batch = files[start : start + BATCH]
         images: dict[str, np.ndarray] = {}
         problems: dict[str, str] = {}
-        with warnings.catch_warnings(action="ignore"):  # Pillow's, of what it reads all the same
-            for file in part:
+        with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read
+            for file in batch:
                 try:
                     images[file] = decode_image(file, (width, height), mode, background)
                 except UnreadableImage as reason:
@@ -84,10 +87,10 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
         chosen: dict[str, list[tuple[str, float]]] = {}
         if images:
             logits = np.asarray(model(np.stack(list(images.values()))), np.float64)
-            shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-            shares /= shares.sum(axis=1, keepdims=True)
-            for file, row in zip(images, shares, strict=True):
+            probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            for file, row in zip(images, probabilities, strict=True):
                 best = np.argsort(-row)[:top]
-                chosen[file] = [(interface.classes[place], float(row[place])) for place in best]
-        for file in part:
+                chosen[file] = [(interface.classes[label], float(row[label])) for label in best]
+        for file in batch:
             yield Prediction(os.path.relpath(file), chosen.get(file, []), problems.get(file, ""))

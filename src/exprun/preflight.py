@@ -1,4 +1,4 @@
-"""What a config names on disk, checked before anything is written or TensorFlow is imported."""
+"""Checks of the files and folders that a config names, before anything is written or TensorFlow is imported."""
 
 import os
 import re
@@ -33,14 +33,14 @@ class OtherConfigError(ConfigError):
 
 
 def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
-    """Check what a config names on disk.
+    """Check the files and folders that a config names.
 
     Args:
         config: the config of the run.
-        sweeping: whether the run belongs to a sweep, which chooses its folder and decides whether it resumes.
+        sweeping: whether the run belongs to a sweep, which chooses the run's folder and decides whether it resumes.
 
     Returns:
-        None to train, or the result of a run that has nothing left to do.
+        The result of the run if it is complete already; None if it has to be trained.
 
     Raises:
         ConfigError: a folder or file cannot be used.
@@ -56,23 +56,23 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
             "trainer.resume=true resumes the run in run_dir, but no run_dir is given: add run_dir=last, or the folder "
             "of a run."
         )
-    there = next(path for path in (folder.path, *folder.path.parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {there} is a file.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"run_dir={config.run_dir} cannot be written: no right to write in {there}.")
-    if there == folder.path and not folder.holds_run_or_nothing():
-        raise ConfigError(f"run_dir={config.run_dir} holds other files and no run; name a new or empty folder.")
-    before = _result_before(config, folder)
-    if before is None and config.model.weights is not None:
+    existing = next(path for path in (folder.path, *folder.path.parents) if path.exists())
+    if not existing.is_dir():
+        raise ConfigError(f"run_dir={config.run_dir} cannot be a folder: {existing} is a file.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(f"run_dir={config.run_dir} cannot be written: you may not write in {existing}.")
+    if existing == folder.path and not folder.holds_run_or_nothing():
+        raise ConfigError(f"run_dir={config.run_dir} holds other files but no run; name a new or empty folder.")
+    complete = _complete_result(config, folder)
+    if complete is None and config.model.weights is not None:
         find_weights(config.model.weights)
-    if before is None and config.model.builder is not None:
+    if complete is None and config.model.builder is not None:
         _check_code(config, config.model.builder, folder)
-    return before
+    return complete
 
 
 def _check_code(config: Config, builder: str, folder: RunFolder) -> None:
-    """Refuse weights for a network that the same builder now makes with other code.
+    """Refuse weights that were trained with other code of the same builder.
 
     Args:
         config: the config of the run.
@@ -80,7 +80,7 @@ def _check_code(config: Config, builder: str, folder: RunFolder) -> None:
         folder: the run's folder.
 
     Raises:
-        ConfigError: the run's own checkpoint, or the run that `model.weights` names, has such weights.
+        ConfigError: the run's checkpoint, or the run that `model.weights` names, has such weights.
     """
     if config.trainer.resume and folder.can_resume and folder.has_other_code(builder):
         raise OtherConfigError(
@@ -91,37 +91,41 @@ def _check_code(config: Config, builder: str, folder: RunFolder) -> None:
     if start is not None and _builder_of(start) == builder and start.has_other_code(builder):
         raise ConfigError(
             f"model.weights={config.model.weights} was trained with other code of {builder}: put that code back, train "
-            "it again, or name its checkpoints/best.npz to take what fits."
+            "it again, or name its checkpoints/best.npz to use only the weights that fit."
         )
 
 
 def _builder_of(folder: RunFolder) -> str | None:
     """`model.builder` of the run in a folder; None without one, or without a run."""
     try:
-        found = folder.read_settings()[0]["model"]["builder"]
+        builder = folder.read_settings()[0]["model"]["builder"]
     except (ConfigError, OSError, KeyError, TypeError):
         return None
-    return str(found) if found else None
+    return str(builder) if builder else None
 
 
-def _result_before(config: Config, folder: RunFolder) -> RunResult | None:
-    """The result of an earlier start if nothing is left to do; None to train.
+def _complete_result(config: Config, folder: RunFolder) -> RunResult | None:
+    """The result of the run in a folder if it is complete; None if there is no run, or it has to be trained further.
+
+    Args:
+        config: the config of the run.
+        folder: the run's folder.
 
     Raises:
-        ConfigError: the folder holds a run and `trainer.resume` is off, or the run had another config.
+        ConfigError: the folder holds a run and `trainer.resume` is false, or the run had another config.
     """
     if not folder.exists:
         return None
     try:
-        before, unknown = folder.read_settings()
-        dry = before["trainer"]["dry_run"]
+        earlier, unknown = folder.read_settings()
+        dry = earlier["trainer"]["dry_run"]
         result = folder.read_result()
     except (ConfigError, OSError, UnreadableResultError, KeyError, TypeError) as error:
         raise ConfigError(
             f"run_dir={config.run_dir} holds a run that cannot be read: {one_line(error)[:120].rstrip('.')}."
         ) from None
     if dry or not (folder.journal.exists() or folder.checkpoints.exists()):
-        return None  # nothing that could be lost
+        return None  # the folder holds no training that could be lost
     if not config.trainer.resume:
         raise ConfigError(
             f"run_dir={config.run_dir} holds a run already; resume it with trainer.resume=true, or name another folder."
@@ -131,16 +135,16 @@ def _result_before(config: Config, folder: RunFolder) -> RunResult | None:
     if finished or folder.can_resume:
         if unknown:
             raise OtherConfigError(f"run_dir={config.run_dir} cannot be resumed: {folder.unknown_keys(unknown)}.")
-        for key, old, new in differences(before, now, FREE_ON_RESUME):
+        for key, old, new in differences(earlier, now, FREE_ON_RESUME):
             raise OtherConfigError(
                 f"run_dir={config.run_dir} was trained with {key}={old}, not {new}; "
                 "only a run of the same config can be resumed."
             )
     if result is None or not finished:
         return None
-    # A run that a limit ended resumes under another limit; a run that did all its epochs, with more epochs.
-    same_limits = all(before["trainer"].get(key) == now["trainer"][key] for key in LIMITS)
-    if same_limits or (not result.reason and before["trainer"]["epochs"] >= config.trainer.epochs):
+    # A run that ended at a limit resumes if the limit has changed, and a run that did all epochs if there are more.
+    same_limits = all(earlier["trainer"].get(key) == now["trainer"][key] for key in LIMITS)
+    if same_limits or (not result.reason and earlier["trainer"]["epochs"] >= config.trainer.epochs):
         return RunResult("FINISHED", COMPLETE, result.metrics, result.history, folder.path)
     return None
 
@@ -148,7 +152,7 @@ def _result_before(config: Config, folder: RunFolder) -> RunResult | None:
 def differences(
     old: Any, new: Any, free: set[tuple[str, ...]], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Settings in which two configs differ: key, old value and new value.
+    """The settings in which two configs differ, each as key, old value and new value.
 
     Args:
         old: the nested settings of one config.

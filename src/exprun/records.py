@@ -1,4 +1,4 @@
-"""The record of a run, read from its folder without TensorFlow or MLflow: for `compare`, `runs`, `export` …"""
+"""The record of a run, read from its folder without TensorFlow or MLflow, for `compare`, `runs` and `export`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,17 +18,17 @@ NOT_ENDED = "NOT ENDED"  # the run is still running, or its process died without
 
 @dataclass(frozen=True)
 class Run:
-    """What the folder of a run records.
+    """The record of a run.
 
     Args:
         folder: the run's folder.
         status: `FINISHED`, `FAILED`, `KILLED` or `NOT ENDED`.
-        reason: why the run ended before its last epoch; empty if it did all epochs.
-        config: every setting that the chosen options use, by dotted key.
-        metrics: final metrics by their names in MLflow.
-        history: metrics of each epoch.
-        environment: code, versions, device, precision and fingerprints.
-        findings: what the doctor found, as in `findings.json`.
+        reason: the reason why the run ended before its last epoch; empty if it did all epochs.
+        config: the settings that the chosen options use, by dotted key.
+        metrics: the final metrics by their names in MLflow.
+        history: the metrics of each epoch.
+        environment: the code, versions, device, precision and fingerprints of the run.
+        findings: the doctor's findings, as in `findings.json`.
         mlflow: the identifier of the run in MLflow; empty without one.
     """
 
@@ -49,28 +49,35 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The run's folder, relative to the current folder where it lies below it."""
+        """The path of the run's folder, relative to the current folder if it is below it."""
         try:
             return str(self.folder.relative_to(Path.cwd()))
         except ValueError:
             return str(self.folder)
 
     def setting(self, key: str) -> Any:
-        """A setting by its key; a group's key (`norm`) stands for its option (`norm.name`); None without one."""
+        """The value of a setting, or the option of a group; None if the run does not have it.
+
+        Args:
+            key: the key of the setting (`norm.momentum`), or the group (`norm`).
+        """
         return self.config.get(key, self.config.get(f"{key}.name"))
 
     def holds(self, condition: str) -> bool:
-        """Whether the run has a setting, given as `key=value`.
+        """Whether the run has a setting.
+
+        Args:
+            condition: the setting, as `key=value`.
 
         Raises:
-            ConfigError: the condition has another form.
+            ConfigError: the condition is not `key=value`.
         """
         key, wanted = check_condition(condition)
         return shown(self.setting(key)) == wanted
 
 
 def read_run(folder: Path) -> Run | None:
-    """The record of a run; None if the folder holds no readable config. Other damaged files count as missing."""
+    """The record of a run; None if its config is missing or damaged. Other damaged files count as missing."""
     files = RunFolder(folder)
     try:
         config = complete(files.read_raw_config())
@@ -98,7 +105,7 @@ def read_run(folder: Path) -> Run | None:
 
 
 def all_records(where: Sequence[str] = ()) -> list[Run]:
-    """All runs below `outputs/`, and those elsewhere that were started from here, the latest first.
+    """The records of all runs of this project, the latest first.
 
     Args:
         where: conditions `key=value`, all of which must hold.
@@ -110,7 +117,10 @@ def all_records(where: Sequence[str] = ()) -> list[Run]:
 
 
 def find_run(name: str) -> Run:
-    """A run by its folder, the end of its folder's name below `outputs/`, its identifier in MLflow, or `last`.
+    """The record of a run that a person names.
+
+    Args:
+        name: the path of the run's folder, the end of that path, the run's identifier in MLflow, or `last`.
 
     Raises:
         ConfigError: there is no such run, or there are several.
@@ -121,19 +131,25 @@ def find_run(name: str) -> Run:
     if RunFolder(folder).exists:
         run = read_run(folder.resolve())
         if run is None:
-            raise ConfigError(f"{name} holds no run that can be read.")
+            raise ConfigError(f"The run in {name} cannot be read: its config.yaml is damaged.")
         return run
-    found = [run for run in all_records() if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
-    if len(found) != 1:
-        several = (
-            f"{len(found)} runs end in {name}: give more of the folder's name" if found else "There is no such run"
+    matches = [run for run in all_records() if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
+    if len(matches) != 1:
+        problem = (
+            f"The names of {len(matches)} runs end in {name}: give more of the folder's name"
+            if matches
+            else f"There is no run named {name}"
         )
-        raise ConfigError(f"{several}; python -m exprun runs lists them.")
-    return found[0]
+        raise ConfigError(f"{problem}; python -m exprun runs lists all runs.")
+    return matches[0]
 
 
 def complete(raw: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a run by dotted key, with those that its version did not have; unknown settings stay."""
+    """The settings of a run by dotted key, completed with settings that are newer than the run.
+
+    Args:
+        raw: the content of the run's config file; settings that this version does not know are kept.
+    """
     settings, unknown = known_settings(raw)
     return dict(_flat(settings)) | unknown
 
@@ -147,17 +163,17 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
 
 
 def shown(value: Any) -> str:
-    """A setting as it is typed."""
+    """The value of a setting, as it is typed in an override."""
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def check_condition(condition: str) -> tuple[str, str]:
-    """The key and the value of `key=value`.
+    """The key and the value of a condition `key=value`.
 
     Raises:
-        ConfigError: the condition has another form.
+        ConfigError: the condition is not `key=value`.
     """
     key, mark, wanted = condition.partition("=")
     if not mark:

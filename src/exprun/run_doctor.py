@@ -1,4 +1,4 @@
-"""The doctor of a run of exprun: what it looks at, and the listener that watches."""
+"""The doctor of a run: the subject that it examines, and the listener that watches."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from exprun.data import Dataset, Split
 from exprun.doctor.chance import chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, findings_of
 from exprun.doctor.finding import Diagnosis, Finding, write_findings
 from exprun.doctor.leaks import Prints, digests, prints_of
 from exprun.doctor.objective import objective_of
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
-INPUTS = 256  # images whose scaling is compared
+INPUTS = 256  # images that are scaled as the network takes them
 
 
-# The last data set and the last step that were examined: a reference to each, the settings of the doctor, the findings.
+# The last data set and the last step that were examined, each with the settings used and the findings.
 _examined: dict[type, tuple[weakref.ref[Any], str, list[Finding]]] = {}
 
 
@@ -45,24 +45,24 @@ def _once(subject: "Dataset | Step", settings: str, examine: Callable[[], list[F
 
     Args:
         subject: the data set, or the step.
-        settings: what the findings depend on besides the subject.
+        settings: the settings that the findings depend on.
         examine: examines the subject.
     """
-    last, known, found = _examined.get(type(subject), (lambda: None, "", []))
-    if last() is not subject or known != settings:
-        found = examine()
-        _examined[type(subject)] = weakref.ref(subject), settings, found
-    return found
+    last, last_settings, findings = _examined.get(type(subject), (lambda: None, "", []))
+    if last() is not subject or last_settings != settings:
+        findings = examine()
+        _examined[type(subject)] = weakref.ref(subject), settings, findings
+    return findings
 
 
 def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps: int) -> Subject:
-    """What the doctor looks at in a run; nothing in it tells which bug was put in on purpose.
+    """The subject that the doctor examines in a run; it does not show which fault was injected.
 
     Args:
-        config: of the run, as its author meant it.
+        config: the config of the run, with the fault removed.
         assembly: the images, the network and the step of the run.
-        steps_per_epoch: of the run.
-        steps: of the whole run.
+        steps_per_epoch: the number of steps in an epoch.
+        steps: the number of steps of the whole run.
     """
     dataset, step, limits = assembly.dataset, assembly.step, config.doctor
     assert limits.sample is not None
@@ -92,15 +92,15 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
 
 
 def _prints(dataset: Dataset) -> list[Prints]:
-    """What the images of each split are recognised by; a test set that validation chooses on is not told apart."""
-    parts = [("training", dataset.train), ("validation", dataset.val)]
+    """The fingerprints of each split; a test split with the same images as the validation split is left out."""
+    splits = [("training", dataset.train), ("validation", dataset.val)]
     if dataset.test is not None and not np.array_equal(dataset.test.rows, dataset.val.rows):
-        parts.append(("test", dataset.test))
-    return [prints_of(name, part.images, part.rows, dataset.files) for name, part in parts]
+        splits.append(("test", dataset.test))
+    return [prints_of(name, split.images, split.rows, dataset.files) for name, split in splits]
 
 
 def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images:
-    """Some images of a split, the same at each call, and the counts of all labels."""
+    """Some images of a split, the same ones at each call, and the class counts of all its labels."""
     order = np.random.default_rng(0).permutation(split.rows)
     pixels = split.images[order[:sample]]
     counts = np.bincount(split.row_labels, minlength=classes)
@@ -109,23 +109,23 @@ def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images
 
 
 def _scaled(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """The first of them as the network takes them."""
+    """The first `INPUTS` images as the network takes them."""
     return np.asarray(scaling(scaling.cropped(pixels[:INPUTS].astype(np.float32))))
 
 
 class RunDoctor:
-    """Watches a run, and tells what it finds as events.
+    """Watches a run, and reports its findings as events.
 
     Args:
-        config: of the run.
+        config: the config of the run.
         assembly: the images, the network and the step of the run.
-        folder: the run's folder.
-        emit: called with each finding.
+        folder: the run folder.
+        emit: called with an event for each finding.
     """
 
     def __init__(self, config: Config, assembly: "Assembly", folder: RunFolder, emit: Emit) -> None:
         self.folder = folder
-        self.config = replace(config, fault=Fault(name="none"))  # it is to be found, not to be read
+        self.config = replace(config, fault=Fault(name="none"))  # the doctor has to find the fault, not read it
         self.assembly, self.emit = assembly, emit
         self.limits = config.doctor
         self.diagnosis = Diagnosis(config.doctor.silence)
@@ -133,13 +133,13 @@ class RunDoctor:
         self._rate = float("nan")
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event of the run."""
         match event:
             case RunStarted():
                 try:
                     found = self._start(event)
-                except Exception:  # the doctor never ends a run by a mistake of its own
-                    log.exception("The doctor could not look at this run")
+                except Exception:  # a bug in the doctor must not end the run
+                    log.exception("The doctor could not examine this run")
                 else:
                     self._tell(found)
             case StepsDone() if self._watch is not None:
@@ -154,11 +154,11 @@ class RunDoctor:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
 
     def _start(self, event: RunStarted) -> list[Finding]:
-        """Begin to watch; what was found before the first step."""
+        """Begin to watch; returns the findings before the first step."""
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         assert subject.train.counts is not None
-        guess = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
-        self._watch = Watch(subject, guess, event.total_steps, self.limits)
+        chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
+        self._watch = Watch(subject, chance, event.total_steps, self.limits)
         found = []
         if event.first_step == 0:
             settings = json.dumps(
@@ -168,7 +168,9 @@ class RunDoctor:
             images = str(self.limits.images)
             found += _once(self.assembly.step, images, lambda: examine_structure(subject, self.limits))
             found += examine_model(subject, self.limits)
-        self._watch.suspect(found, subject.val if event.first_step == 0 else None)  # a leak is looked for then
+        self._watch.suspect(
+            found, subject.val if event.first_step == 0 else None
+        )  # leaks are only checked at the start
         return found
 
     def _tell(self, findings: Iterable[Finding]) -> None:
@@ -179,27 +181,27 @@ class RunDoctor:
             write_findings(self.folder.findings, self.diagnosis.findings)
         for finding in news:
             self.emit(Diagnosed(finding.cause, finding.severity, str(finding), finding.step))
-        graves = [finding for finding in news if finding.severity == "error"]
-        if graves and self.limits.on_failure == "stop":
-            raise RunError(f"doctor.on_failure=stop: {graves[0]}")
+        errors = [finding for finding in news if finding.severity == "error"]
+        if errors and self.limits.on_failure == "stop":
+            raise RunError(f"doctor.on_failure=stop: {errors[0]}")
 
 
 def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]:
-    """The findings before training, with overrides to try; silenced causes left out.
+    """The findings before training, with overrides to try, without silenced causes.
 
     Args:
-        config: of the run.
-        assembly: the images (or some of them), the network and the step.
-        images: how many it will train on.
+        config: the config of the run.
+        assembly: the images (or some of them), the network and the step of the run.
+        images: the number of training images of the run.
     """
     per_epoch = max(1, images // config.trainer.batch_size)
     steps = per_epoch * config.trainer.epochs
     steps = min(steps, config.trainer.max_steps or steps)
-    honest = replace(config, fault=Fault(name="none"))
+    without_fault = replace(config, fault=Fault(name="none"))
     diagnosis = Diagnosis(config.doctor.silence)
-    subject = subject_of(honest, assembly, per_epoch, steps)
+    subject = subject_of(without_fault, assembly, per_epoch, steps)
     found = examine(subject, config.doctor)
     if all(finding.severity == "note" for finding in found):
-        found += said([lambda: check_overfit(subject, config.doctor)])
-    diagnosis.add(replace(finding, overrides=overrides_for(finding, honest)) for finding in found)
+        found += findings_of([lambda: check_overfit(subject, config.doctor)])
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
     return diagnosis.findings

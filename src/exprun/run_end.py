@@ -1,4 +1,4 @@
-"""The end of a run: its result, what listeners hear of it, and what is printed."""
+"""The end of a run: its result, the event for the listeners, and the summary that is printed."""
 
 import os
 import shlex
@@ -22,31 +22,31 @@ UPLOAD_SECONDS = 60.0  # the longest that the end of a run waits for an MLflow s
 
 
 class Predictions:
-    """Keeps the classes predicted for the test images.
+    """A listener that keeps the predicted classes of the test images.
 
     Attributes:
-        classes: (images,); None before the test set has been measured.
+        classes: the predicted class of each test image, (images,); None before the test set is evaluated.
     """
 
     def __init__(self) -> None:
         self.classes: np.ndarray | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Keep the predictions if the event is the evaluation of the test set."""
         match event:
             case Evaluated(split="test"):
                 self.classes = event.predictions
 
 
 class RunEnd:
-    """The end of a run: its result, and what is printed about it.
+    """Records and reports the end of a run.
 
     Args:
         config: the config of the run.
         folder: the run's folder.
         command: the command that repeats the run.
-        console: prints the end.
-        tracker: logs the run to MLflow; None without one.
+        console: the console that prints the summary.
+        tracker: the tracker that logs the run to MLflow; None without one.
     """
 
     def __init__(
@@ -57,17 +57,22 @@ class RunEnd:
         self.history: list[dict[str, float]] = []
 
     def write_result(self, status: str, reason: str) -> None:
-        """Write `result.json`."""
-        self.folder.write_result(status, reason, self.metrics, self.history)
-
-    def report(self, status: str, reason: str, signals: Signals, listeners: Sequence[Listener]) -> RunResult:
-        """Record the end everywhere, print it, and wait for MLflow.
+        """Write `result.json`.
 
         Args:
             status: `FINISHED`, `FAILED` or `KILLED`.
-            reason: why the run ended before its last epoch; empty if it did all epochs.
-            signals: a signal shortens the wait.
-            listeners: get `RunEnded`; where the run failed before it had any, console and tracker do.
+            reason: the reason why the run ended before its last epoch; empty if it did all epochs.
+        """
+        self.folder.write_result(status, reason, self.metrics, self.history)
+
+    def report(self, status: str, reason: str, signals: Signals, listeners: Sequence[Listener]) -> RunResult:
+        """Write the result, send `RunEnded` to the listeners, print the summary, and wait for MLflow.
+
+        Args:
+            status: `FINISHED`, `FAILED` or `KILLED`.
+            reason: the reason why the run ended before its last epoch; empty if it did all epochs.
+            signals: the signals that this process receives; a signal shortens the wait for MLflow.
+            listeners: the listeners of the run; if the run failed before it had any, the console and the tracker.
         """
         try:
             self.write_result(status, reason)
@@ -87,7 +92,7 @@ class RunEnd:
         return RunResult(status, reason, self.metrics, self.history, self.folder.path)
 
     def _hints(self, status: str) -> list[tuple[str, str]]:
-        """Where the run is, and the command that resumes it."""
+        """The run folder, the command that resumes a killed run, and where to find the run in MLflow."""
         hints = [("folder", str(self.folder.path))]
         if status == "KILLED" and self.folder.can_resume:
             words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]

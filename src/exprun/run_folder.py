@@ -1,6 +1,6 @@
-"""The folder of a run: the names of its files, who reads and writes them, its status and its lock.
+"""The folder of a run: the names of its files, functions that read and write them, the run's status and its lock.
 
-Nothing here imports TensorFlow, MLflow or Hydra until a config is read as a `Config`.
+Nothing here imports TensorFlow or MLflow, and only `RunFolder.read_config` imports Hydra.
 """
 
 import contextlib
@@ -24,22 +24,22 @@ from exprun.files import PART, write_whole
 from exprun.locks import file_lock
 from exprun.version import __version__
 
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is installed
-CONFIG = "config.yaml"  # makes a folder a run's
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of libyaml, if installed, is ten times as fast
+CONFIG = "config.yaml"  # a folder with this file is the folder of a run
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
+    """The result of a run.
 
     Args:
         status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: why the run ended before its last epoch; empty if it did all epochs.
-        metrics: final metrics by their names in MLflow. `val/best_*` are those of the weights that validation selected;
-            `test/*` were measured once, at the same weights.
-        history: metrics of each epoch.
+        reason: the reason why the run ended before its last epoch; empty if it did all epochs.
+        metrics: the final metrics by their names in MLflow. `val/best_*` belong to the weights that were best on the
+            validation images; `test/*` were measured once, with the same weights.
+        history: the metrics of each epoch.
         run_dir: the run's folder.
     """
 
@@ -63,14 +63,14 @@ class RunFolder:
     """The files of one run.
 
     Args:
-        path: the folder.
+        path: the path of the run's folder.
     """
 
     path: Path
 
     @classmethod
     def of(cls, config: Config) -> "RunFolder":
-        """The folder that a config names, absolute; each worker but the first has a folder of its own inside it."""
+        """The folder that a config names, as an absolute path; each further worker has a folder inside it."""
         folder = user_path(config.run_dir, f"run_dir={config.run_dir}").absolute()
         index = worker_index(config)
         return cls(folder / f"worker-{index}" if index else folder)
@@ -79,57 +79,57 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The composed config, which makes a folder a run's."""
+        """The path of the composed config; a folder with this file is the folder of a run."""
         return self.path / CONFIG
 
     @property
     def result(self) -> Path:
-        """Status, reason and metrics at the end."""
+        """The path of the result: status, reason and final metrics."""
         return self.path / "result.json"
 
     @property
     def journal(self) -> Path:
-        """Metrics while the run goes on: one line of JSON per set of metrics."""
+        """The path of the journal, which has one line of JSON per set of metrics."""
         return self.path / "metrics.jsonl"
 
     @property
     def findings(self) -> Path:
-        """What the doctor found."""
+        """The path of the doctor's findings."""
         return self.path / "findings.json"
 
     @property
     def environment(self) -> Path:
-        """Code, versions, device and data of the run."""
+        """The path of the environment: the code, versions, device and data of the run."""
         return self.path / "environment.json"
 
     @property
     def tracking(self) -> Path:
-        """Where the run is logged in MLflow, and whether all of it has arrived."""
+        """The path of the record of where the run is logged in MLflow, and whether MLflow has received all of it."""
         return self.path / "tracking.json"
 
     @property
     def network(self) -> Path:
-        """What the network takes and returns."""
+        """The path of the network's interface: image shape, scaling and classes."""
         return self.path / "network.json"
 
     @property
     def log(self) -> Path:
-        """Log records of Python and of native libraries."""
+        """The path of the log, with records of Python and messages of native libraries."""
         return self.path / "run.log"
 
     @property
     def summary(self) -> Path:
-        """Keras's table of layers."""
+        """The path of Keras' table of layers."""
         return self.path / "model.txt"
 
     @property
     def keras_model(self) -> Path:
-        """The trained model, where `tracking.model=keras` asks for it."""
+        """The path of the trained model, which is written with `tracking.model=keras`."""
         return self.path / "model.keras"
 
     @property
     def profile(self) -> Path:
-        """The folder of `trainer.profile`."""
+        """The folder for the files of `trainer.profile`."""
         return self.path / "profile"
 
     @property
@@ -138,20 +138,24 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def checkpoint(self, name: str) -> Path:
-        """A checkpoint by its name: `best` or `last`."""
+        """The path of a checkpoint.
+
+        Args:
+            name: the name of the checkpoint, `best` or `last`.
+        """
         return self.checkpoints / f"{name}.npz"
 
     def artifacts(self) -> list[Path]:
-        """The files that are there and that MLflow keeps with the run."""
+        """The paths of the existing files that MLflow keeps with the run as artifacts."""
         plots = [self.path / name for name in ("curves.png", "confusion.png", "confusion.json", "misclassified.png")]
         return [path for path in (self.config, self.summary, self.log, self.findings, *plots) if path.exists()]
 
     @property
     def lock(self) -> Path:
-        """The file that the process which trains in the folder has locked."""
+        """The path of the lock file; the process that trains in the folder holds its lock."""
         return self.path / ".lock"
 
-    # What is there ------------------------------------------------------------------------------------------------
+    # State of the run -----------------------------------------------------------------------------------------------
 
     @property
     def exists(self) -> bool:
@@ -165,35 +169,35 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """`FINISHED`, `FAILED` or `KILLED`; `STARTED` without a readable result, empty without a run."""
+        """The status: `FINISHED`, `FAILED` or `KILLED`; `STARTED` without a readable result; empty without a run."""
         if not self.exists:
             return ""
         return str(_read_json(self.result, {}).get("status", STARTED))
 
     def holds_run_or_nothing(self) -> bool:
-        """Whether the folder is empty or a run's, so that a run may write to it."""
-        found = {name for name in os.listdir(self.path) if not name.startswith("worker-")}
-        return not found or bool(found & {file.name for file in (self.config, self.result, self.log, self.lock)})
+        """Whether the folder is empty or holds a run, so that a run may write to it."""
+        present = {name for name in os.listdir(self.path) if not name.startswith("worker-")}
+        return not present or bool(present & {file.name for file in (self.config, self.result, self.log, self.lock)})
 
     def has_other_code(self, builder: str) -> bool:
-        """Whether the run's network was made by other code of a builder; reported as unknown if it was not recorded.
+        """Whether the code of the run's builder has changed; a message is printed if the run did not record its code.
 
         Args:
-            builder: `model.builder`, the same as the run's.
+            builder: `model.builder` of the run.
         """
-        before, now = self.read_environment().get(CODE), code_digest(builder)
-        if before is None:
+        recorded, now = self.read_environment().get(CODE), code_digest(builder)
+        if recorded is None:
             _report_unknown_code(builder, self.path)
-        return bool(before and now) and before != now
+        return bool(recorded and now) and recorded != now
 
-    # The lock, and what an earlier start has left -----------------------------------------------------------------
+    # The lock, and the files of an earlier start ------------------------------------------------------------------
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training in the same folder.
 
         Raises:
-            RunLockedError: one does.
+            RunLockedError: another process is training in the folder.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -207,9 +211,9 @@ class RunFolder:
         stale = [self.result]
         if not self.can_resume:
             stale += [self.journal, self.findings]
-            if before := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
-                keys = [*before.get("abandoned", []), *([before["key"]] if "key" in before else [])]
-                kept = {key: before.get(key) for key in ("uri", "inside")}
+            if earlier := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
+                keys = [*earlier.get("abandoned", []), *([earlier["key"]] if "key" in earlier else [])]
+                kept = {key: earlier.get(key) for key in ("uri", "inside")}
                 write_whole(self.tracking, json.dumps(kept | {"abandoned": keys}))
         stale += self.path.glob(f".*{PART}*")
         for path in stale:
@@ -218,29 +222,31 @@ class RunFolder:
     # The config ---------------------------------------------------------------------------------------------------
 
     def write_config(self, config: Config) -> None:
-        """Write what can be composed again, without passwords."""
-        found = settings(config)
+        """Write the config to `config.yaml`, without passwords and the tags of a sweep."""
+        nested = settings(config)
         if config.tracking.uri is not None:
-            found["tracking"]["uri"] = without_password(config.tracking.uri)
-        # The tags that a sweep gives its runs in MLflow do not hold for a run that is repeated on its own.
+            nested["tracking"]["uri"] = without_password(config.tracking.uri)
+        # The tags that a sweep adds are wrong for a run that is repeated on its own.
         if tags := config.tracking.tags:
-            found["tracking"]["tags"] = {k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))}
-        write_whole(self.config, yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
+            nested["tracking"]["tags"] = {
+                k: v for k, v in tags.items() if not str(k).startswith(("exprun.", "mlflow."))
+            }
+        write_whole(self.config, yaml.safe_dump(nested, sort_keys=False, allow_unicode=True))
 
     def read_raw_config(self) -> Any:
-        """The content of `config.yaml` as YAML gives it.
+        """The content of `config.yaml`, as the YAML parser returns it.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError, yaml.YAMLError: the file is no YAML.
+            ValueError, yaml.YAMLError: the file is not valid YAML.
         """
         return yaml.load(self.config.read_text(encoding="utf-8"), Loader=YAML_LOADER)
 
     def read_settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """All settings of the run, and by dotted key those that this version of exprun does not know.
+        """The nested settings of the run and, by dotted key, those that this version of exprun does not know.
 
         Raises:
-            ConfigError: the file holds no settings.
+            ConfigError: the file does not hold settings.
             OSError: the file cannot be read.
         """
         try:
@@ -248,36 +254,37 @@ class RunFolder:
         except (ValueError, yaml.YAMLError) as error:
             raise ConfigError(f"{self.config} cannot be read: {one_line(error)[:120]}.") from None
         if not isinstance(raw, dict):
-            raise ConfigError(f"{self.config} holds no settings.")
-        found, unknown = known_settings(raw)
-        if missing := [group for group in GROUPS if group not in found]:
+            raise ConfigError(f"{self.config} does not hold settings.")
+        known, unknown = known_settings(raw)
+        if missing := [group for group in GROUPS if group not in known]:
             from exprun.config.compose import Composer
 
-            now = settings(Composer().config([]))
-            found |= {group: now[group] for group in missing}
-        return found, unknown
+            defaults = settings(Composer().config([]))
+            known |= {group: defaults[group] for group in missing}
+        return known, unknown
 
     def read_config(self) -> Config:
-        """The config of the run, whichever version wrote it; nothing in it is composed or executed.
+        """The config of the run, written by this version or an older one; nothing in it is composed or executed.
 
         Raises:
-            ConfigError: the file holds no config.
+            ConfigError: the file does not hold a config.
         """
-        from exprun.config.compose import typed  # imports Hydra, which most readers of a folder do without
+        from exprun.config.compose import typed  # imports Hydra, which the other methods do not need
 
-        found, unknown = self.read_settings()
+        known, unknown = self.read_settings()
         if unknown:
-            say(f"{self.path}: {self.unknown_keys(unknown)}; it is left out.")
+            ignored = "this setting is" if len(unknown) == 1 else "these settings are"
+            say(f"{self.path}: {self.unknown_keys(unknown)}; {ignored} ignored.")
         try:
-            return typed(found)
+            return typed(known)
         except ConfigError as error:
             raise ConfigError(f"{self.config}, {self._written_by()}: {error}") from None
 
     def unknown_keys(self, unknown: Mapping[str, Any]) -> str:
-        """Half a sentence about settings that this version does not know.
+        """A clause for messages about settings that this version does not know.
 
         Args:
-            unknown: the settings by dotted key.
+            unknown: the unknown settings by dotted key.
         """
         listed = ", ".join(f"{key}={value}" for key, value in unknown.items())
         are = "is" if len(unknown) == 1 else "are"
@@ -292,16 +299,16 @@ class RunFolder:
     def write_result(
         self, status: str, reason: str, metrics: Mapping[str, float], history: Sequence[Mapping[str, float]]
     ) -> None:
-        """Write how the run ended; the arguments are those of `RunResult`.
+        """Write the result of the run; the arguments are those of `RunResult`.
 
         Raises:
             OSError: the file cannot be written.
         """
-        found = {"status": status, "reason": reason, "metrics": metrics, "history": history}
-        write_whole(self.result, json.dumps(found, indent=1))
+        content = {"status": status, "reason": reason, "metrics": metrics, "history": history}
+        write_whole(self.result, json.dumps(content, indent=1))
 
     def read_result(self) -> RunResult | None:
-        """How the run ended; None while it is running, or if its process died.
+        """The result of the run; None while the run is running, or if its process died.
 
         Raises:
             UnreadableResultError: the file is damaged.
@@ -309,12 +316,12 @@ class RunFolder:
         if not self.result.exists():
             return None
         try:
-            found = json.loads(self.result.read_text(encoding="utf-8"))
+            content = json.loads(self.result.read_text(encoding="utf-8"))
             return RunResult(
-                str(found["status"]),
-                str(found.get("reason", "")),
-                {str(key): float(value) for key, value in found["metrics"].items() if value is not None},
-                [{str(key): float(value) for key, value in row.items()} for row in found.get("history", [])],
+                str(content["status"]),
+                str(content.get("reason", "")),
+                {str(key): float(value) for key, value in content["metrics"].items() if value is not None},
+                [{str(key): float(value) for key, value in row.items()} for row in content.get("history", [])],
                 self.path,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -323,58 +330,62 @@ class RunFolder:
     # The journal --------------------------------------------------------------------------------------------------
 
     def read_journal(self) -> list[dict[str, Any]]:
-        """The lines of the journal, by the metrics' names of today; a last line that a crash cut short is left out."""
+        """The lines of the journal, with the current names of metrics; a line that a crash cut short is left out."""
         return self.read_journal_from(0)[0]
 
     def read_journal_from(self, offset: int) -> tuple[list[dict[str, Any]], int]:
-        """The complete lines of the journal from a byte offset on, and the offset of the next line."""
+        """The complete lines of the journal after an offset in bytes, and the offset of the next line."""
         return read_journal_from(self.journal, offset)
 
     # The doctor's findings ----------------------------------------------------------------------------------------
 
     def read_findings(self) -> list[dict[str, Any]]:
-        """The findings as the doctor wrote them, the cause of the others first; empty if the file is damaged."""
-        found = _read_json(self.findings, [])
-        return [finding for finding in found if isinstance(finding, dict)]
+        """The doctor's findings, the one that causes the others first; empty if the file is missing or damaged."""
+        return [finding for finding in _read_json(self.findings, []) if isinstance(finding, dict)]
 
     # The environment ----------------------------------------------------------------------------------------------
 
     def write_environment(self, environment: Mapping[str, str]) -> None:
-        """Write code, versions, device and data of the run."""
+        """Write the code, versions, device and data of the run to `environment.json`."""
         write_whole(self.environment, json.dumps(environment, indent=1))
 
     def read_environment(self) -> dict[str, str]:
-        """Code, versions, device and data of the run; empty if they were not written, or the file is damaged."""
+        """The code, versions, device and data of the run; empty if the file is missing or damaged."""
         return {str(key): str(value) for key, value in _read_json(self.environment, {}).items()}
 
     # Where the run is logged --------------------------------------------------------------------------------------
 
     def read_tracking(self) -> dict[str, Any]:
-        """Where the run, or the sweep, is logged in MLflow; empty if it is not, or the file is damaged.
+        """The record of where the run, or the sweep, is logged in MLflow; empty if the file is missing or damaged.
 
-        A store below the same `outputs/` is found where it lies now, for the project may have been moved or copied.
+        If the store is below the same `outputs/`, its URI has its current path, as the project may have been moved or
+        copied.
         """
-        found: dict[str, Any] = _read_json(self.tracking, {})
-        path = sqlite_path(str(found.get("uri")))
-        if path is None or found.get("inside") is False:
-            return found
+        recorded: dict[str, Any] = _read_json(self.tracking, {})
+        path = sqlite_path(str(recorded.get("uri")))
+        if path is None or recorded.get("inside") is False:
+            return recorded
         above = [parent / path.name for parent in self.path.resolve().parents if parent.name == path.parent.name]
-        # Versions that did not record whether the store lies inside recorded the absolute path alone.
-        otherwise = above[0] if above and found.get("inside") else path
-        found["uri"] = f"{SQLITE}{next((place for place in above if place.exists()), otherwise)}"
-        return found
+        # Older versions recorded only the absolute path, and not whether the store is inside the same folder.
+        fallback = above[0] if above and recorded.get("inside") else path
+        recorded["uri"] = f"{SQLITE}{next((store for store in above if store.exists()), fallback)}"
+        return recorded
 
-    def update_tracking(self, **known: Any) -> None:
-        """Add to what the folder records of its run in MLflow: its store, its identifier, whether all has arrived."""
-        write_whole(self.tracking, json.dumps(self.read_tracking() | known))
+    def update_tracking(self, **entries: Any) -> None:
+        """Add entries to `tracking.json`.
+
+        Args:
+            entries: the entries to add or replace, such as `uri`, `run_id` and `delivered`.
+        """
+        write_whole(self.tracking, json.dumps(self.read_tracking() | entries))
 
 
 def read_journal_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
-    """The complete lines of a journal from a byte offset on, and the offset of the next line.
+    """The complete lines of a journal after an offset, and the offset of the next line.
 
     Args:
-        path: the journal.
-        offset: in bytes.
+        path: the path of the journal.
+        offset: the number of bytes to skip.
     """
     if not path.exists():
         return [], offset
@@ -395,24 +406,24 @@ def read_journal_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], in
 
 
 def _read_json(path: Path, default: Any) -> Any:
-    """The content of a file of JSON; the default if it is missing, damaged or of another type."""
+    """The content of a JSON file; the default if the file is missing, damaged or holds another type."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return default
-    return found if isinstance(found, type(default)) else default
+    return content if isinstance(content, type(default)) else default
 
 
-@cache  # once per process
+@cache  # the message is printed once per process
 def _report_unknown_code(builder: str, folder: Path) -> None:
     say(
-        f"the run in {folder} is of an older version that did not record the code of model.builder={builder}: whether "
-        "it is still the same is not known."
+        f"the run in {folder} was written by an older version, which did not record the code of "
+        f"model.builder={builder}: whether the code is still the same is not known."
     )
 
 
 def name_of(config: Config) -> str:
-    """The name of a run: the one it was given, or one that tells runs apart at a glance."""
+    """The name of a run: `tracking.run_name`, or else its model, data, norm, optimiser, fault and seed."""
     if config.tracking.run_name:
         return without_password(config.tracking.run_name)
     norm = [] if config.model.builder else [config.norm.name]
@@ -421,7 +432,7 @@ def name_of(config: Config) -> str:
 
 
 def worker_index(config: Config) -> int:
-    """The number of this process among the workers of `trainer.strategy=multi_worker`; 0 without that strategy.
+    """The index of this process among the workers of `trainer.strategy=multi_worker`; 0 with other strategies.
 
     Raises:
         ConfigError: TF_CONFIG, which names the workers, is missing or cannot be read.

@@ -1,4 +1,4 @@
-"""A run, from its config to its result: the whole story on one page, in `_tell`."""
+"""A run, from its config to its result. `_run` does it from top to bottom."""
 
 import contextlib
 import logging
@@ -37,7 +37,7 @@ def run(
     prune: "Prune | None" = None,
     listeners: "Sequence[Listener]" = (),
 ) -> RunResult:
-    """Train, log and measure what a config describes.
+    """Train, evaluate and log the network that a config describes.
 
     Example:
         result = run(["model=vgg16", "seed=3"])
@@ -45,17 +45,19 @@ def run(
 
     Args:
         config: a list of overrides (`["model=vgg16", "seed=3"]`), a composed config, or a checked one.
-        session: what the run may share with other runs of this process.
-        command: the command that repeats the run, for its record; derived from the config if it is left out.
-        prune: called after each epoch with the epochs done and the metric that `trainer.select` names; returns why the
-            run should end there, or an empty text. A sweep with `sweep.prune` passes one.
-        listeners: called with each event of the run (`exprun.trainer.events`), after exprun's own listeners.
+        session: the session that the run shares with other runs of this process; None creates a new one.
+        command: the command that repeats the run, for its record; None derives it from the config.
+        prune: a function that is called after each epoch with the number of epochs done and the value of the metric
+            that `trainer.select` names; it returns the reason why the run should end there, or an empty text. A sweep
+            with `sweep.prune` passes such a function.
+        listeners: functions that are called with each event of the run (`exprun.trainer.events`), after exprun's own
+            listeners.
 
     Raises:
-        ConfigError: the config is wrong; nothing has been written.
-        DataError: the data is missing, damaged or does not fit.
+        ConfigError: the config is wrong; no file has been written.
+        DataError: the data is missing, damaged or does not fit the config.
         RunError: the run could not start or continue.
-        Killed: a signal ended the run; what was done is recorded.
+        Killed: a signal ended the run; the result up to there is recorded.
     """
     config, overrides = _checked(config)
     backend.check_keras()
@@ -79,10 +81,10 @@ def run(
         except OSError as error:
             raise RunError(f"{folder.path} cannot be written: {error.strerror}.") from None
         with Signals() as signals:
-            return _tell(config, folder, session or Session(), command, prune, listeners, signals)
+            return _run(config, folder, session or Session(), command, prune, listeners, signals)
 
 
-def _tell(
+def _run(
     config: Config,
     folder: RunFolder,
     session: Session,
@@ -91,7 +93,7 @@ def _tell(
     more_listeners: "Sequence[Listener]",
     signals: Signals,
 ) -> RunResult:
-    """The run from top to bottom; the result is recorded whether the run finishes, fails or is killed."""
+    """Do a run from top to bottom; its result is recorded whether the run finishes, fails or is killed."""
     from exprun.console import Console
     from exprun.run_end import Predictions, RunEnd
 
@@ -130,7 +132,7 @@ def _tell(
         from exprun.trainer.loop import Loop
         from exprun.trainer.memory import available, check_batch
 
-        if not step.device.gpu:  # a GPU reports itself that its memory is too small
+        if not step.device.gpu:  # TensorFlow reports an error if the memory of a GPU is too small
             check_batch(model, step.device.precision, config.trainer.batch_size, available())
         if assembly.loaded:
             console.say(f"{name}: weights of {', '.join(assembly.loaded)} from {config.model.weights}")
@@ -184,7 +186,7 @@ def _tell(
                 computing=computing(),
             )
         )
-        signals.training = True  # from here on a signal lets what has been trained be recorded
+        signals.training = True  # from now on a signal ends the loop, and the result so far is recorded
         outcome = loop.train()
         end.metrics = outcome.metrics
 
@@ -193,10 +195,10 @@ def _tell(
             save_keras(folder.keras_model, model, assembly.scaling, assembly.dataset.image_shape)
         if outcome.status != "KILLED" and recorded:
             try:
-                from exprun.tracking.artifacts import write_plots  # imports matplotlib, which no step waits for
+                from exprun.tracking.artifacts import write_plots  # imports matplotlib only after training
 
                 write_plots(folder, dataset, predictions.classes)
-            except Exception as error:  # a run is no worse without a plot
+            except Exception as error:  # a run without plots is still complete
                 log.exception("A plot could not be written")
                 console.warn(f"A plot of the run could not be written: {one_line(error)[:160]}")
     except Killed as killed:
@@ -205,7 +207,7 @@ def _tell(
     except Exception as error:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)[:300]}"
         log.exception("The run failed")
-        signals.training = True  # the record of the failure is not to be cut short either
+        signals.training = True  # a signal must not interrupt the record of the failure
         end.report("FAILED", reason, signals, listeners)
         raise
     result = end.report(outcome.status, outcome.reason, signals, listeners)
@@ -215,7 +217,7 @@ def _tell(
 
 
 def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tuple[Config, list[str]]:
-    """The config in its typed form, however it was given, and the overrides if it was given by overrides."""
+    """The typed config, and the overrides if the config was given as a list of overrides."""
     if isinstance(config, Config):
         return config, []
     from exprun.config.compose import Composer, typed

@@ -1,4 +1,4 @@
-"""What `runs` prints and deletes: a table of runs, one run, and how two runs differ."""
+"""The actions of the command `runs`: print a table of runs, one run or how two runs differ, and delete a run."""
 
 import shutil
 from collections.abc import Sequence
@@ -15,11 +15,16 @@ from exprun.records import Run, shown
 from exprun.run_folder import RunFolder, RunLockedError
 from exprun.tracking.store import tracking_uri
 
-MISSING = "–"  # in place of a value that a run has not
+MISSING = "–"  # printed if a run does not have a value
 
 
 def show_all(runs: Sequence[Run], most: int) -> None:
-    """Print a table, one line for each run."""
+    """Print a table with one line for each run.
+
+    Args:
+        runs: the runs.
+        most: the largest number of runs that are printed.
+    """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("run, below outputs/", no_wrap=True)
     table.add_column("model, data, seed", overflow="fold")
@@ -42,34 +47,34 @@ def show_all(runs: Sequence[Run], most: int) -> None:
 
 
 def show(run: Run) -> None:
-    """Print what a run was, what it gave, and what the doctor found."""
+    """Print the status, environment, metrics, findings and settings of a run."""
     out = Console(highlight=False)
     out.print(safe(f"{run.name}: {run.status}{f', {run.reason}' if run.reason else ''}"))
     for key, value in run.environment.items():
         if value and key != "run_dir":
             out.print(safe(f"  {key:20} {value}"), soft_wrap=True)
-    for name, figure in run.metrics.items():
-        out.print(safe(f"  {name:20} {figure:.5g}"))
-    for found in run.findings:
-        out.print(safe(str(found.get("text", ""))))
+    for name, metric in run.metrics.items():
+        out.print(safe(f"  {name:20} {metric:.5g}"))
+    for finding in run.findings:
+        out.print(safe(str(finding.get("text", ""))))
     for key, value in run.config.items():
         if value is not None:
             out.print(safe(f"  {key:28} {shown(value)}"), soft_wrap=True)
 
 
 def differences(first: Run, second: Run) -> list[tuple[str, ...]]:
-    """Settings and environment in which two runs differ: key, and both values."""
-    found = []
+    """The settings and the entries of the environment in which two runs differ, each as key and both values."""
+    rows: list[tuple[str, ...]] = []
     for kind, a, b in (("", first.config, second.config), ("environment.", first.environment, second.environment)):
         for key in dict.fromkeys([*a, *b]):
-            values = [shown(of[key]) if key in of else MISSING for of in (a, b)]
+            values = [shown(of_run[key]) if key in of_run else MISSING for of_run in (a, b)]
             if values[0] != values[1] and key not in ("run_dir", "command"):
-                found.append((f"{kind}{key}", *values))
-    return found
+                rows.append((f"{kind}{key}", *values))
+    return rows
 
 
 def show_differences(first: Run, second: Run) -> None:
-    """Print them as a table, and both results."""
+    """Print a table of the settings and metrics of two runs: the settings that differ, and all metrics."""
     out = Console(highlight=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("key", first.name, second.name):
@@ -82,34 +87,41 @@ def show_differences(first: Run, second: Run) -> None:
     out.print(table)
 
 
-def show_repeated(before: Run, now: Run) -> None:
-    """Say whether a run that was repeated gave the same, and what differs where it did not."""
+def show_repeated(first: Run, second: Run) -> None:
+    """Print whether a repeated run has the same metrics and, if not, the differences in metrics and environment.
+
+    Args:
+        first: the run that was repeated.
+        second: the repeat.
+    """
     out = Console(highlight=False, soft_wrap=True)
-    names = [name for name in before.metrics if name in now.metrics and not name.startswith("time/")]
-    apart = [name for name in names if before.metrics[name] != now.metrics[name]]
+    names = [name for name in first.metrics if name in second.metrics and not name.startswith("time/")]
+    differ = [name for name in names if first.metrics[name] != second.metrics[name]]
     if not names:
         return
-    if not apart:
-        out.print(safe(f"repeated: all figures are those of {before.name}, in every digit."))
+    if not differ:
+        out.print(safe(f"repeated: all metrics are equal to those of {first.name}, in every digit."))
         return
-    for name in apart:
-        out.print(safe(f"  {name:24} {before.metrics[name]:.5g} before, {now.metrics[name]:.5g} now"))
-    others = [(key.removeprefix("environment."), a, b) for key, a, b in differences(before, now) if "environ" in key]
-    others = [row for row in others if MISSING not in row]  # of what an older version did not record nothing is known
-    told = "; ".join(f"{key} was {a or 'none'}, not {b or 'none'}" for key, a, b in others)
-    if told:
-        out.print(safe(f"What differed: {told}."))
-    elif before.config.get("trainer.deterministic") is True:
-        out.print("Nothing that was recorded differs.")
+    for name in differ:
+        out.print(safe(f"  {name:24} {first.metrics[name]:.5g} before, {second.metrics[name]:.5g} now"))
+    rows = [(key.removeprefix("environment."), a, b) for key, a, b in differences(first, second) if "environ" in key]
+    rows = [row for row in rows if MISSING not in row]  # an older version may not have recorded an entry
+    text = "; ".join(f"{key} was {a or 'none'}, not {b or 'none'}" for key, a, b in rows)
+    if text:
+        out.print(safe(f"Differences in the environment: {text}."))
+    elif first.config.get("trainer.deterministic") is True:
+        out.print("The recorded environment is the same.")
     else:
-        out.print("Nothing that was recorded differs: trainer.deterministic=true makes runs repeat in every bit.")
+        out.print(
+            "The recorded environment is the same; with trainer.deterministic=true, repeats are equal in every bit."
+        )
 
 
 def delete(run: Run) -> None:
-    """Remove a run's folder, and the run in MLflow, where it can be restored until MLflow's own `gc`.
+    """Delete a run's folder, and the run in MLflow, which keeps deleted runs until `mlflow gc`.
 
     Raises:
-        RunError: another process trains in it, or it cannot be removed.
+        RunError: another process is training in the folder, the folder holds other runs, or it cannot be deleted.
     """
     if inside := [folder for folder in runs_below(run.folder) if folder != run.folder]:
         raise RunError(f"{run.name} also holds other runs, such as {inside[0].name}: delete these first.")
@@ -120,23 +132,23 @@ def delete(run: Run) -> None:
     except RunLockedError:
         raise RunError(f"Another process is training in {run.name}.") from None
     except OSError as error:
-        raise RunError(f"{run.name} cannot be removed: {error.strerror}.") from None
+        raise RunError(f"{run.name} cannot be deleted: {error.strerror}.") from None
 
 
 def _delete_in_mlflow(folder: Path) -> None:
-    """Delete the run that a folder names; nothing where its store has gone."""
-    found = RunFolder(folder).read_tracking()
-    if "run_id" not in found:
+    """Delete the run of a folder in MLflow, if its store still exists."""
+    recorded = RunFolder(folder).read_tracking()
+    if "run_id" not in recorded:
         return
     uri = tracking_uri(None)
-    uri = uri if without_password(uri) == found["uri"] else found["uri"]
+    uri = uri if without_password(uri) == recorded["uri"] else recorded["uri"]
     if (path := sqlite_path(uri)) is not None and not path.exists():
         return
     import mlflow
     from mlflow.exceptions import MlflowException
 
     try:
-        mlflow.MlflowClient(tracking_uri=uri).delete_run(found["run_id"])
+        mlflow.MlflowClient(tracking_uri=uri).delete_run(recorded["run_id"])
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise RunError(f"MLflow has not deleted the run: {one_line(error)[:200]}") from None

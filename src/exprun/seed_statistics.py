@@ -1,16 +1,17 @@
 """Statistics over seeds: a mean and its interval, the difference between two settings, and whether it is noise.
 
-A seed is a replicate: the figure of a run, not that of an image. Intervals and tests are Student's; with the few seeds
-that people have, a test by permutation cannot reach a small probability (with three and three, 0.1 is the least).
+The unit of these statistics is a run, not an image: each seed gives one value. Intervals and tests use Student's t
+distribution, because a permutation test cannot reach a small p-value with few seeds (with three seeds each, at least
+0.1).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-CONFIDENCE = 0.95
-POWER = 0.8  # of a comparison of as many seeds as are needed
-MOST_SEEDS = 1000
+CONFIDENCE = 0.95  # confidence level of intervals
+POWER = 0.8  # probability that a comparison with `Difference.needed` seeds detects the difference
+MAX_SEEDS = 1000  # largest number of seeds that `Difference.needed` returns
 
 
 @dataclass(frozen=True)
@@ -22,24 +23,25 @@ class Interval:
 
     @property
     def low(self) -> float:
-        """Lower end."""
+        """The lower end of the confidence interval."""
         return self.mean - self.half
 
     @property
     def high(self) -> float:
-        """Upper end."""
+        """The upper end of the confidence interval."""
         return self.mean + self.half
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far apart two settings are.
+    """The difference between two settings.
 
     Args:
-        interval: of the difference of their means.
-        seeds: runs of the first and of the second.
-        paired: whether runs of the same seed were subtracted from each other.
-        probability: of a difference as large or larger from seed noise alone, two-sided; NaN with too few seeds.
+        interval: the difference of the means, with its confidence interval.
+        seeds: the number of seeds of the first and of the second setting.
+        paired: whether runs with the same seed were subtracted from each other.
+        probability: the two-sided p-value: how likely seed noise alone makes a difference of this size or larger; NaN
+            with too few seeds.
     """
 
     interval: Interval
@@ -49,10 +51,10 @@ class Difference:
 
     @property
     def needed(self) -> int | None:
-        """About how many seeds of each would tell a difference of this size from noise four times in five.
+        """The number of seeds per setting that detect a difference of this size with a power of 0.8, about.
 
-        Cohen 1988, Statistical Power Analysis, section 2.4, with quantiles of Student's t; None where the difference is
-        0 or unknown, or takes more than `MOST_SEEDS`.
+        Cohen 1988, Statistical Power Analysis, section 2.4, with quantiles of Student's t. None if the difference is 0
+        or unknown, or if more than `MAX_SEEDS` seeds are needed.
         """
         count = min(self.seeds)
         if count < 2 or not self.interval.mean or not math.isfinite(self.interval.half):
@@ -62,7 +64,7 @@ class Difference:
         samples = 1 if self.paired else 2
         freedom = samples * (count - 1)
         error = self.interval.half / float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(count)
-        for needed in range(2, MOST_SEEDS + 1):
+        for needed in range(2, MAX_SEEDS + 1):
             freedom = samples * (needed - 1)
             quantiles = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) + float(stdtrit(freedom, POWER))
             if abs(self.interval.mean) > quantiles * error / math.sqrt(needed):
@@ -71,7 +73,10 @@ class Difference:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The interval of Student's t distribution; NaN without values. One that is not finite makes the mean infinite."""
+    """The mean of values and its confidence interval by Student's t; NaN without values.
+
+    If a value is not finite, the mean is infinite.
+    """
     if not values:
         return Interval(math.nan, math.nan)
     count = len(values)
@@ -84,29 +89,30 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
-    """The second beyond the first, paired by seed where all seeds of both are the same, else by Welch's test.
+    """The difference of the second setting minus the first.
 
-    Pairs take away what a seed does to both alike (the order of the images, augmentation); Welch 1947 allows spreads
-    that differ.
+    If both settings have the same seeds, runs are paired by seed, which removes the effects that a seed has on both
+    (the order of the images, augmentation). Otherwise Welch's test is used, which allows unequal variances (Welch
+    1947).
 
     Args:
-        first: the figure of each seed; at least one.
-        second: likewise.
+        first: the value of the metric for each seed of the first setting; at least one.
+        second: the value of the metric for each seed of the second setting; at least one.
     """
     if first.keys() == second.keys():
         gains = [second[seed] - first[seed] for seed in first]
-        found = interval(gains)
-        return Difference(found, (len(first), len(second)), True, _probability(found, len(gains) - 1))
+        mean_gain = interval(gains)
+        return Difference(mean_gain, (len(first), len(second)), True, _probability(mean_gain, len(gains) - 1))
     a, b = list(first.values()), list(second.values())
     mean = math.fsum(b) / len(b) - math.fsum(a) / len(a)
     if min(len(a), len(b)) < 2:
         return Difference(Interval(mean, math.nan), (len(a), len(b)), False, math.nan)
-    parts = [_variance(values) / len(values) for values in (a, b)]
-    error = math.sqrt(sum(parts))
+    errors = [_variance(values) / len(values) for values in (a, b)]  # the squared standard errors of both means
+    error = math.sqrt(sum(errors))
     if error == 0:
         return Difference(Interval(mean, 0.0), (len(a), len(b)), False, 1.0 if mean == 0 else 0.0)
-    # Welch and Satterthwaite.
-    freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (a, b), strict=True))
+    # The degrees of freedom by Welch and Satterthwaite.
+    freedom = sum(errors) ** 2 / sum(e**2 / (len(values) - 1) for e, values in zip(errors, (a, b), strict=True))
     from scipy.special import stdtr, stdtrit
 
     half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
@@ -114,7 +120,11 @@ def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diffe
 
 
 def holm(probabilities: Sequence[float]) -> list[float]:
-    """Probabilities corrected for their number, by Holm 1979, doi:10.2307/4615733; NaN stays and does not count."""
+    """The p-values corrected for their number by Holm's method (Holm 1979, doi:10.2307/4615733).
+
+    Args:
+        probabilities: the p-values; NaN stays NaN and is not counted.
+    """
     order = sorted((p, number) for number, p in enumerate(probabilities) if not math.isnan(p))
     corrected = [math.nan] * len(probabilities)
     highest = 0.0
@@ -125,7 +135,7 @@ def holm(probabilities: Sequence[float]) -> list[float]:
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Standard deviation over seeds; NaN with fewer than two."""
+    """The standard deviation over seeds; NaN with fewer than two values."""
     return math.sqrt(_variance(values)) if len(values) > 1 else math.nan
 
 
@@ -134,13 +144,13 @@ def _variance(values: Sequence[float]) -> float:
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
-def _probability(found: Interval, freedom: float) -> float:
-    """Two-sided, of a mean as far from 0, given the interval of Student's t."""
-    if freedom < 1 or not math.isfinite(found.half):
+def _probability(mean: Interval, freedom: float) -> float:
+    """The two-sided p-value of a mean that differs from 0, from its confidence interval and degrees of freedom."""
+    if freedom < 1 or not math.isfinite(mean.half):
         return math.nan
-    if found.half == 0:
-        return 1.0 if found.mean == 0 else 0.0
+    if mean.half == 0:
+        return 1.0 if mean.mean == 0 else 0.0
     from scipy.special import stdtr, stdtrit
 
-    ratio = abs(found.mean) * float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) / found.half
+    ratio = abs(mean.mean) * float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) / mean.half
     return float(2 * stdtr(freedom, -ratio))

@@ -1,4 +1,4 @@
-"""Signals that ask a run to end: the first is given time to end well, the second ends it at once."""
+"""Signals that ask a run to end: after the first one the run ends cleanly, the second one ends it at once."""
 
 import os
 import signal
@@ -6,15 +6,16 @@ import threading
 from types import FrameType
 from typing import Any
 
-# Ctrl-C; what Kubernetes, Slurm and `kill` send; what Slurm sends ahead of time (`--signal=USR1@60`); a lost terminal.
+# SIGINT is Ctrl-C. Kubernetes, Slurm and `kill` send SIGTERM. Slurm can send SIGUSR1 before the time limit
+# (`--signal=USR1@60`). SIGHUP is sent when the terminal closes.
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 
 
 class Killed(KeyboardInterrupt):
-    """A signal ended the run; not an Exception, so that nothing takes it for a failure.
+    """A signal ended the run. The class is not an `Exception`, so that handlers of failures do not catch it.
 
     Args:
-        name: of the signal: one of `SIGNALS`.
+        name: the name of the signal, one of `SIGNALS`.
     """
 
     def __init__(self, name: str) -> None:
@@ -23,35 +24,37 @@ class Killed(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as a shell reports it."""
+        """The exit code of a process that the signal ended, as in a shell: 128 plus the number of the signal."""
         return 128 + signal.Signals[self.name]
 
 
 class Signals:
-    """While it is entered: a signal is noted while `training`, and raises `Killed` otherwise.
+    """A context manager that handles the signals which ask a run to end.
 
-    In a thread other than the main one, where Python allows no handlers, it does nothing.
+    While `training` is true, a signal is only remembered, and the loop asks for it with `seen`. Otherwise a signal
+    raises `Killed`. In a thread other than the main one, where Python does not allow signal handlers, the context
+    manager does nothing.
     """
 
     def __init__(self) -> None:
         self.training = False
         self._seen: str | None = None
-        self._before: dict[signal.Signals, Any] = {}
+        self._handlers: dict[signal.Signals, Any] = {}  # the handlers to restore
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
-            numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]  # Windows has some of them
-            if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # `nohup` says that the terminal may go
+            numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]  # Windows has only some
+            if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # under `nohup` the run continues without a terminal
                 del numbers[-1]
-            self._before = {number: signal.signal(number, self._handle) for number in numbers}
+            self._handlers = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
     def seen(self) -> str | None:
-        """The signal that asked to end, or None."""
+        """The name of the signal that asked the run to end; None before one arrives."""
         return self._seen
 
     def _handle(self, number: int, _: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Words for people and JSON for programs: plurals, lists in a sentence, numbers that JSON cannot hold."""
+"""Text for people and JSON for programs: plurals, lists in a sentence, and numbers that JSON does not have."""
 
 import json
 import math
@@ -12,32 +12,32 @@ def plural(count: int, noun: str) -> str:
 
 
 def nouns(count: int, noun: str) -> str:
-    """A noun in the form that goes with a count, for sentences that give the count elsewhere or not at all."""
+    """A noun in the singular or plural, for a sentence that gives the count in another place or not at all."""
     return noun if count == 1 else f"{noun}s"
 
 
 def joined(names: Sequence[str]) -> str:
-    """Names as a part of a sentence: "a, b and c"; at least one."""
+    """At least one name as a list in a sentence: "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def listed(values: Iterable[object], most: int = 5) -> str:
-    """The first values, each once, and how many more there are: "a, b and 3 more".
+    """The first values, each once, and the number of further ones: "a, b and 3 more".
 
     Args:
-        values: what is listed.
+        values: the values to list.
         most: the largest number of values that are written out.
     """
-    found = list(dict.fromkeys(map(str, values)))
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more
+    texts = list(dict.fromkeys(map(str, values)))
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
 def json_text(value: Any) -> str:
-    """A value as indented JSON, with null for a number that is not finite, which JSON has no word for.
+    """A value as indented JSON; numbers that are not finite become null, as JSON does not have them.
 
     Args:
-        value: a nesting of mappings, lists, tuples and plain values.
+        value: a plain value, or nested mappings, lists and tuples of plain values.
     """
     return json.dumps(_without_nan(value), indent=1, ensure_ascii=False)
 

@@ -1,3 +1,3 @@
-"""The version of exprun, in a module of its own that imports nothing."""
+"""The version of exprun, in a separate module that imports nothing."""
 
 __version__ = "0.1.0"

@@ -118,7 +118,7 @@ def test_it_is_for_this_machine_unless_told_otherwise_and_says_what_that_means(
     assert cli.main(["ui", "--port", str(free_port()), *words]) == 1
     [command] = started
     assert command[command.index("--host") + 1] == host
-    assert ("Whoever reaches" in capsys.readouterr().out) is warned
+    assert ("everyone who can reach this machine" in capsys.readouterr().out) is warned
 
 
 @pytest.mark.parametrize("name", CODES)
@@ -156,7 +156,7 @@ def test_a_server_that_ends_by_itself_is_told(store, tmp_path, capsys):
 
 
 def test_what_does_not_listen_to_a_signal_is_killed(mark, tmp_path, monkeypatch):
-    monkeypatch.setattr(guard, "PATIENCE", 0.3)
+    monkeypatch.setattr(guard, "GRACE_SECONDS", 0.3)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('ready', 'w'); time.sleep(1000)"
     read, write = os.pipe()
     if (child := os.fork()) == 0:

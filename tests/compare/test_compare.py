@@ -49,7 +49,7 @@ def test_a_difference_beyond_seed_noise_is_told_in_a_sentence(sweep):
 
 
 def test_losses_are_better_low(sweep):
-    found = analysed(sweep, figure="val/loss")
+    found = analysed(sweep, metric="val/loss")
     assert found.arms[0].levels[0] == "batch"
     assert "-0.1 of val/loss" in found.sentences()[0]
 
@@ -76,12 +76,12 @@ def test_a_sweep_that_was_repeated_is_the_last(sweep):
 
 def test_one_seed_says_nothing_about_noise(tmp_path):
     found = analysed(write_sweep(tmp_path / "s", seeds=(0,)))
-    assert "There is one seed of each: nothing can be said about seed noise. Add seed=0,1,2." in found.warnings
-    assert "which may be seed noise: more seeds can tell" in found.sentences()[0]
+    assert "Each arm has one seed, so the size of the seed noise is unknown. Add seed=0,1,2." in found.warnings
+    assert "which may be seed noise: run more seeds to find out" in found.sentences()[0]
 
 
 def test_what_differs_beside_the_factors_is_an_error_or_a_warning(sweep):
-    with pytest.raises(ConfigError, match=r"same factors and seed, but differ in optim: name it in --by"):
+    with pytest.raises(ConfigError, match=r"same factors and seed, but differ in optim: add this to --by"):
         analysed(sweep, "norm")
     some = select([str(sweep)], ["optim=rmsprop"]) + select([str(sweep)], ["norm=batch", "optim=sgd_momentum"])
     for run in some:
@@ -149,8 +149,11 @@ def test_runs_that_did_not_end_are_named_and_left_out(sweep):
     write_run(sweep / "12", None, norm__name="batch", seed=4)
     found = analysed(sweep)
     assert [(run.status, run.folder.name) for run in found.lost] == [("FAILED", "11"), ("NOT ENDED", "12")]
-    assert any("lost 1 of 3 runs; those left may look better than it is" in warning for warning in found.warnings)
-    assert any(warning.startswith("Not all have the same seeds") for warning in found.warnings)
+    assert any(
+        "lost 1 of 3 runs; the mean of the others may look better than the arm is" in warning
+        for warning in found.warnings
+    )
+    assert any(warning.startswith("Not all arms have the same seeds") for warning in found.warnings)
 
 
 def test_a_run_that_was_repeated_counts_once(sweep):
@@ -164,17 +167,17 @@ def test_a_run_that_was_repeated_counts_once(sweep):
     ("words", "sentence"),
     [
         ([], "There is no sweep under outputs/ yet: train one first"),
-        (["nowhere"], "nowhere is no folder; name folders of runs or of sweeps, or `last`."),
-        (["EMPTY"], "There is no run in EMPTY; a comparison takes two at least."),
+        (["nowhere"], "nowhere is not a folder; name folders of runs or sweeps, or `last`."),
+        (["EMPTY"], "There is no run in EMPTY; a comparison needs at least two."),
         (
             ["SWEEP", "--by", "norm,schedule"],
-            "--by schedule: the runs do not differ in it; they differ in norm, optim.",
+            "--by schedule: the runs do not differ in schedule; they differ in norm, optim.",
         ),
-        (["SWEEP", "--metric", "test/accuracy"], "No run that came to its end has the figure test/accuracy; there are"),
+        (["SWEEP", "--metric", "test/accuracy"], "No finished run has the metric test/accuracy; the metrics are"),
         (["SWEEP", "--where", "norm"], "--where takes key=value, not norm."),
         (
             ["SWEEP", "--where", "norm=layer"],
-            "There is no run in SWEEP with norm=layer; a comparison takes two at least.",
+            "There is no run in SWEEP with norm=layer; a comparison needs at least two.",
         ),
         (["SWEEP", "--json", "--csv"], "Only one of --json and --csv can be given."),
         (["SWEEP", "--nonsense"], "Unrecognized arguments: --nonsense"),
@@ -192,13 +195,14 @@ def test_the_terminal_shows_table_sentences_warnings_and_where_the_report_is(swe
     shown = " ".join(capsys.readouterr().out.split())
     assert "val/accuracy of 12 runs, by norm, optim" in shown
     assert "norm=batch against norm=none: +10.0 points" in shown
-    assert "careful: The optimisers were not tuned" in shown
+    assert "warning: The optimisers were not tuned" in shown
     assert (sweep / "report.html").exists()
 
 
 def test_json_and_csv(sweep, capsys):
     assert cli.main(["compare", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["metric"] == found["figure"] == "val/accuracy"  # `figure` is the old name
     assert found["factors"] == ["norm", "optim"]
     assert found["effects"][0]["p_corrected"] < 0.05
     assert found["arms"][0]["values"].keys() == {"0", "1", "2"}
@@ -287,9 +291,9 @@ def test_a_setting_without_a_result_is_listed_and_the_others_are_compared(tmp_pa
         "no metric": "FINISHED s/c0: it has no val/accuracy",
     }[result]
     assert reason in shown
-    assert "norm=layer is not compared: none of its 2 runs gave a result" in shown
+    assert "norm=layer is not compared: none of its 2 runs has a result" in shown
     assert "norm=none against norm=batch: +10.0 points" in shown
-    assert "Not all have the same seeds" not in shown
+    assert "Not all arms have the same seeds" not in shown
     assert cli.main(["compare", "s", "--json"]) == 0
     arms = {arm["levels"]["norm"]: arm for arm in json.loads(capsys.readouterr().out)["arms"]}
     assert arms["layer"]["mean"] is None

@@ -43,7 +43,7 @@ def test_all_runs_are_listed_with_what_became_of_them(outputs, capsys):
 def test_a_run_is_found_by_its_folder_or_the_end_of_its_name(outputs):
     assert find("outputs/runs/one").folder == find("one").folder == find("runs/one").folder
     write_run(outputs / "sweeps" / "t" / "0", 0.7)
-    with pytest.raises(ConfigError, match="2 runs end in 0: give more of the folder's name"):
+    with pytest.raises(ConfigError, match="The names of 2 runs end in 0: give more of the folder's name"):
         find("0")
     assert find("s/1").status == "NOT ENDED"
 
@@ -88,11 +88,11 @@ def test_a_run_in_training_is_not_deleted(outputs, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show"], "runs show takes 1 runs, not 0."),
-        (["diff", "one"], "runs diff takes 2 runs, not 1."),
+        (["show"], "runs show takes one run, not 0."),
+        (["diff", "one"], "runs diff takes two runs, not 1."),
         (["delete", "--yes"], "runs delete takes one or more runs, not 0."),
-        (["show", "nothing"], "There is no such run; python -m exprun runs lists them."),
-        (["show", "e"], "There is no such run"),
+        (["show", "nothing"], "There is no run named nothing; python -m exprun runs lists all runs."),
+        (["show", "e"], "There is no run named e"),
         (["--where", "norm=layer"], "There is no run below outputs/ with norm=layer yet."),
         (["--most", "0"], "--most is 0, but must be above 0."),
         (["remove"], "Argument action: invalid choice: 'remove'"),

@@ -103,8 +103,8 @@ def test_a_condition_chooses(place):
     [
         ("--experiment nothing", 2, "There is no experiment nothing"),
         ("--experiment exprun --filter nonsense", 2, "--filter nonsense: "),
-        ("--experiment exprun --where seed=7", 2, "There are no runs of that kind in exprun"),
-        ("--experiment exprun --uri sqlite:///away.db", 2, "There is no store at away.db."),
+        ("--experiment exprun --where seed=7", 2, "There are no such runs in exprun"),
+        ("--experiment exprun --uri sqlite:///away.db", 2, "There is no store at away.db: name one with --uri."),
         ("--filter x", 2, "add --experiment NAME"),
         ("last --experiment exprun", 2, "Only one of --experiment and folders can be given."),
     ],

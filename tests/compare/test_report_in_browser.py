@@ -31,7 +31,7 @@ def page(tmp_path_factory):
             (run / "result.json").write_text(json.dumps(found))
     path = folder / "report.html"
     report.write_page(
-        analyse(select([str(folder)]), None, figure="val/accuracy"), path, "python -m exprun compare many"
+        analyse(select([str(folder)]), None, metric="val/accuracy"), path, "python -m exprun compare many"
     )
     return path
 

@@ -28,7 +28,7 @@ def fitted(error, train=RIGHT, callbacks=(), model=None, **options):
     doctor = Doctor(report=told.append)
     with pytest.raises(error) as caught:
         model.fit(*train, epochs=2, shuffle=False, verbose=0, callbacks=[doctor, *callbacks], **options)
-    assert callback._AT_WORK == []
+    assert callback._WATCHING == []
     assert not isinstance(model.train_function, Tap)
     assert not isinstance(model.test_function, Tap)
     model.compile("adam", LOSS)

@@ -58,7 +58,7 @@ def test_classes_are_called_by_their_names_where_these_are_known():
     assert single.evidence == "All 9 labels checked are class dog."
     train, val = (images(np.zeros((1, 1)), counts=np.array(c)) for c in ([50, 50, 0], [10, 10, 40]))
     [unknown] = data.check_split(train, val, [*names, "eel"])
-    assert "of classes that training hardly has (eel)" in unknown.evidence
+    assert "to classes that hardly occur in training (eel)" in unknown.evidence
 
 
 def test_scaling_is_compared_channel_by_channel():

@@ -27,12 +27,12 @@ def test_all_causes_say_what_a_person_needs():
 def test_text_has_cause_number_reason_and_remedy():
     text = str(finding("vanishing-signal", step=7, overrides=("norm=batch", "init=he_normal")))
     assert text.startswith("[vanishing-signal] error at step 7, somewhere: A number is 1.")
-    assert text.endswith("Try: one at a time: norm=batch; init=he_normal.")
+    assert text.endswith("Try one of: norm=batch; init=he_normal.")
     assert "BatchNormalization" in str(finding("vanishing-signal"))
     text = str(finding("bypassed-layers", overrides=("norm=batch", "init=he_normal")))
-    assert text.endswith("where the code has to stay, one at a time: norm=batch; init=he_normal.")
+    assert text.endswith("If you cannot change the code, try one of: norm=batch; init=he_normal.")
     text = str(finding("bypassed-layers", overrides=("norm=batch",)))
-    assert text.index("x = layer(x)") < text.index("What may make up for it where the code has to stay: norm=batch.")
+    assert text.index("x = layer(x)") < text.index("If you cannot change the code, try norm=batch.")
 
 
 def test_a_remedy_that_fits_the_evidence_stands_in_place_of_that_of_the_cause():

@@ -163,7 +163,7 @@ def test_pools_along_one_axis_are_no_activation():
 def test_a_last_state_of_one_number(layer, said):
     found = list(graph.check_graph(network(layer, inputs=(8, 3)), set(), LIMITS))
     assert [f.cause for f in found] == said
-    assert all("what it can remember" in f.keras for f in found)
+    assert all("the memory of the layer" in f.keras for f in found)
 
 
 def test_a_narrow_layer_beside_the_way_is_none():

@@ -68,7 +68,7 @@ def test_images_that_are_nearly_the_same_are_found(how):
     [found] = told(train, photos(30, 1), copies)
     assert found.cause == "leaked-test"
     assert found.numbers["near"] > 25
-    assert "%) are nearly the same (but for" in found.evidence
+    assert "%) are nearly the same (except for" in found.evidence
 
 
 def test_exact_copies_are_not_counted_as_near_ones_too():
@@ -143,11 +143,11 @@ def test_images_that_only_look_alike_are_left_alone(images):
 def test_a_part_of_a_large_set_stands_for_all_of_it(monkeypatch):
     """With 300 of 20,000 images compared, one in a hundred of the copies is found, which is below the limit."""
     train = np.random.default_rng(0).integers(0, 256, (20_000, 4, 4, 1), np.uint8)
-    monkeypatch.setattr(leaks, "DIGESTED", 300 * train[0].nbytes)
+    monkeypatch.setattr(leaks, "MAX_BYTES", 300 * train[0].nbytes)
     [found] = told(train, train[:1000])
     assert found.numbers["exact"] >= 3
     assert found.numbers["share"] <= LIMITS.leak
-    assert found.evidence.endswith(" Compared were 300 of 20,000 training images.")
+    assert found.evidence.endswith(" Only 300 of 20,000 training images were compared.")
     assert told(train[:1000], train[1000:]) == []
 
 

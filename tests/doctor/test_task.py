@@ -92,9 +92,21 @@ def test_relative_errors_of_targets_around_zero(loss, shift, said):
     ("activation", "units", "loss", "labels", "said"),
     [
         ("sigmoid", 1, "categorical_crossentropy", [[0], [1]], ("wrong-loss", "Try: loss='binary_crossentropy'.")),
-        ("sigmoid", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "It has one unit")),
-        ("softmax", 1, "sparse_categorical_crossentropy", [0, 1, 2, 3], ("output-units", "It has one unit")),
-        ("sigmoid", 1, "binary_crossentropy", [0, 1, 2, 3], ("output-units", "there are 4 classes or more")),
+        (
+            "sigmoid",
+            1,
+            "sparse_categorical_crossentropy",
+            [0, 1, 2, 3],
+            ("output-units", "The last layer has one unit"),
+        ),
+        (
+            "softmax",
+            1,
+            "sparse_categorical_crossentropy",
+            [0, 1, 2, 3],
+            ("output-units", "The last layer has one unit"),
+        ),
+        ("sigmoid", 1, "binary_crossentropy", [0, 1, 2, 3], ("output-units", "there are at least 4 classes")),
         ("sigmoid", 1, "binary_crossentropy", [1, 2], ("label-out-of-range", "y = (y == 2)")),
         ("sigmoid", 2, "binary_crossentropy", [1, 2], ("label-out-of-range", "np.searchsorted(np.unique(y_train), y)")),
         ("sigmoid", 1, "binary_crossentropy", [-1, 0, 1], ("label-out-of-range", "keep = y >= 0")),
@@ -117,7 +129,7 @@ def test_relative_errors_of_targets_around_zero(loss, shift, said):
             [[0, 1, 1], [1, 0, 0]],
             ("wrong-loss", "loss='binary_crossentropy'"),
         ),
-        ("softmax", 3, "sparse_categorical_crossentropy", [0.4, 1.7], ("wrong-loss", "as they were before scaling")),
+        ("softmax", 3, "sparse_categorical_crossentropy", [0.4, 1.7], ("wrong-loss", "that they were before scaling")),
         (
             "softmax",
             3,

@@ -65,7 +65,7 @@ def test_the_class_that_all_images_are_taken_for_is_named_where_names_are_known(
     images, probe = Images(np.zeros((3, 2))), SimpleNamespace(outputs=np.array([[0, 0, 1]] * 3))
     one = Watch(Subject(Nothing(), None, np.arange(3), images, classes=names), TEN, 400, limits_of({}))
     *_, finding = (found for step in range(20, 23) for found in one._collapsed(probe, False, step))
-    assert f"All 3 images of the probe are taken for class {called}; they are of 3 classes." in finding.evidence
+    assert f"predicts class {called} for all 3 images of the probe, but they belong to 3 classes." in finding.evidence
 
 
 def suspicious(*more):

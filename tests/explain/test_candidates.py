@@ -83,7 +83,7 @@ def test_changes_that_change_nothing_or_do_not_compose_are_left_out(composer):
     assert found[0].config.fault.name == "wrong_loss"
     assert found[0].groups == {"norm"}
     assert [r.label for r in refused] == ["norm=none", "trainer.epochs=50", "optim.momentum=0.5"]
-    assert refused[0].reason == refused[1].reason == "It changes nothing in a short run."
+    assert refused[0].reason == refused[1].reason == "It has no effect in a short run."
     assert refused[2].reason.startswith("optim=adam does not use optim.momentum")
 
 
@@ -97,7 +97,7 @@ def test_the_groups_of_another_config(composer):
         group = next(iter(candidate.groups))
         assert getattr(candidate.config, group) == getattr(ends[1].config, group)
         assert differing(ends[0].config, candidate.config) == [group]
-        written = composer.config(changed(first, candidate.words))
+        written = composer.config(changed(first, candidate.overrides))
         assert learned_by(written) == learned_by(candidate.config)
     assert "trainer.batch_size=256" in [candidate.label for candidate in found]
 
@@ -115,7 +115,7 @@ def test_a_group_that_does_not_go_alone_is_refused(composer):
 def test_values_of_a_group_belong_to_its_words(composer):
     first, second = ["norm=none"], ["norm=group", "norm.groups=4", "trainer.epochs=3"]
     found, _ = from_groups(composer, base(composer, first), first, Candidate(OTHER, composer.config(second)), second)
-    assert [candidate.words for candidate in found] == [("norm=group", "norm.groups=4")]
+    assert [candidate.overrides for candidate in found] == [("norm=group", "norm.groups=4")]
 
 
 def test_two_changes_together(composer):
@@ -125,8 +125,8 @@ def test_two_changes_together(composer):
     norm, init, layer = from_remedies(composer, start, given, texts)[0]
     pair = both(start, norm, init)
     assert pair is not None
-    assert pair.words == ("norm=batch", "init=orthogonal", "input=unit")
-    assert learned_by(pair.config) == learned_by(composer.config(changed(given, pair.words)))
+    assert pair.overrides == ("norm=batch", "init=orthogonal", "input=unit")
+    assert learned_by(pair.config) == learned_by(composer.config(changed(given, pair.overrides)))
     assert both(start, norm, layer) is None
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exprun.explain.halving import LEAST, LastRung, plan_last_rung, rungs, seconds_of, steps_that_fit, survivors
+from exprun.explain.halving import MIN_STEPS, LastRung, plan_last_rung, rungs, seconds_of, steps_that_fit, survivors
 from exprun.explain.trials import RunTime, Trial
 
 NAN = float("nan")
@@ -49,7 +49,7 @@ def test_little_time_measures_fewer_changes_rather_than_too_few_steps():
     much, little = (plan_last_rung(6, 1, 3, seconds, RunTime(1.0, 5.0), 500) for seconds in (3000.0, 600.0))
     assert (much.finalists, much.pair) == (3, True)
     assert (little.finalists, little.pair) == (1, False)
-    assert much.steps > little.steps > LEAST
+    assert much.steps > little.steps > MIN_STEPS
 
 
 def test_a_short_run_of_the_person_is_not_made_longer():

@@ -74,7 +74,7 @@ def test_a_broken_config_is_explained(tmp_path, capsys, remedies):
     found = report(tmp_path)
     assert "[unscaled-input] error, input: It is so." in said
     assert found["explained_by"] in ("norm=batch", "init=he_normal input=standardize")
-    assert " alone takes validation accuracy from " in found["verdict"]
+    assert " alone, validation accuracy goes from " in found["verdict"]
     assert found["continue"].startswith("python -m exprun 'model.layers=")
     Composer().config(shlex.split(found["continue"])[3:])
     folder = next(tmp_path.glob("outputs/explain/*"))
@@ -140,7 +140,7 @@ def test_a_check_that_breaks_costs_no_comparison(tmp_path, fake, monkeypatch):
 def test_too_little_time_is_said_at_once(fake, remedies, capsys):
     fake.seconds = 60.0
     assert explain(*BROKEN, "--minutes=2") == 1
-    assert "--minutes=2 is too short, for a step takes 10 s: give --minutes=" in capsys.readouterr().err
+    assert "--minutes=2 is too short, because a step takes 10 s: use --minutes=" in capsys.readouterr().err
     assert len(fake.configs) == 1
 
 
@@ -189,7 +189,7 @@ def test_a_signal_leaves_what_was_measured(tmp_path, fake, remedies, capsys, nam
     assert len(found["runs"]) == 7
     assert found["notes"] == [f"Stopped by {name}: this is what was measured until then."]
     assert found["explained_by"] == "norm=batch"
-    assert "norm=batch alone takes" in capsys.readouterr().out
+    assert "With norm=batch alone, validation accuracy goes from" in capsys.readouterr().out
 
 
 def test_a_store_that_fails_costs_no_comparison(tmp_path, fake, remedies, capsys):
@@ -222,8 +222,8 @@ WRONG = [
     (["--steps=x"], "invalid int value"),
     (["norm=none,batch"], "add -m"),
     (["--against"], "--against needs the overrides of another config"),
-    (["--against", "norm=batch"], "The two configs differ in nothing"),
-    (["--against", "trainer.epochs=3", "trainer.checkpoint=false"], "The two configs differ in nothing"),
+    (["--against", "norm=batch"], "The two configs do not differ in what they learn"),
+    (["--against", "trainer.epochs=3", "trainer.checkpoint=false"], "The two configs do not differ in what they learn"),
     (["--against", "norm=nope"], "norm=nope is not known"),
     (["--against", "norm=none", "--minutes=3"], "--minutes=3 is not an option"),
     (["trainer.strategy=multi_worker"], "one process"),

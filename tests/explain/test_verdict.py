@@ -58,7 +58,7 @@ def test_one_change_makes_it_learn():
     verdict = changes(STUCK, trials("norm=batch", [0.85, 0.87, 0.866]), trials("init=he_normal", [0.1, 0.11, 0.1]))
     assert verdict.label == "norm=batch"
     assert verdict.sentence == (
-        "norm=batch alone takes validation accuracy from 10.0 % to 86.2 % (3 seeds, ±2.6); nothing else tried does."
+        "With norm=batch alone, validation accuracy goes from 10.0 % to 86.2 % (3 seeds, ±2.6); no other change helps."
     )
 
 
@@ -66,10 +66,10 @@ def test_others_that_do_so_too_are_named():
     early = [t for label in ("c", "d", AS_IT_IS) for t in trials(label, [0.5 if label == "c" else 0.1], steps=25)]
     verdict = changes(early, STUCK, trials("a", [0.8, 0.81, 0.8]), trials("b", [0.6, 0.61, 0.6]))
     assert verdict.label == "a"
-    assert "b (60.3 %) does so too" in verdict.sentence
+    assert "b (60.3 %) helps too" in verdict.sentence
     early_clear = [*trials(AS_IT_IS, [0.1], steps=25), *trials("c", [0.5], steps=25)]
     verdict = changes(early_clear, STUCK, trials("a", [0.8, 0.81, 0.8]))
-    assert "c was on the way after 25 steps and not followed further" in verdict.sentence
+    assert "c helped after 25 steps but was not measured further" in verdict.sentence
 
 
 def test_a_loss_far_above_guessing_that_falls_below_it_is_a_proof():
@@ -77,9 +77,9 @@ def test_a_loss_far_above_guessing_that_falls_below_it_is_a_proof():
     mended = trials("input=raw", [0.45, 0.35, 0.4], [1.8, 1.6, 1.7])
     found = changes(flat, mended)
     assert found.sentence.startswith(
-        "It learns as it is, to 35.0 %, but its validation loss is 186.7 where chance level is 2.3. "
-        "input=raw alone takes validation loss from 186.7 to 1.7, where chance level is 2.3, and accuracy from 35.0 % "
-        "to 40.0 % (3 seeds); nothing else tried does."
+        "The config learns as it is, to 35.0 %, but its validation loss is 186.7 and chance level is 2.3. "
+        "With input=raw alone, validation loss goes from 186.7 to 1.7 (chance level is 2.3), and accuracy from 35.0 % "
+        "to 40.0 % (3 seeds); no other change helps."
     )
     assert found.label == "input=raw"
     by_accuracy = changes(flat, trials("norm=batch", [0.8, 0.85, 0.9]), mended)
@@ -91,15 +91,17 @@ def test_a_loss_far_above_guessing_that_falls_below_it_is_a_proof():
 
 def test_what_may_do_so_too_is_not_passed_over():
     found = changes(STUCK, trials("norm=batch", [0.8, 0.85, 0.9]), trials("init=he_normal", [0.11, 0.9]))
-    assert "; init=he_normal (50.5 %, 2 seeds) may do so too, which is not certain" in found.sentence
+    assert "; init=he_normal (50.5 %, 2 seeds) may help too, but that is not certain" in found.sentence
     assert found.label == "norm=batch"
 
 
 def test_a_gain_that_may_be_none_is_no_proof():
     verdict = changes(STUCK, trials("norm=batch", [0.1, 0.1, 0.9]))
     assert verdict.label is None
-    assert verdict.sentence.startswith("Nothing tried makes it learn; the best, norm=batch, takes")
-    assert "may be none; more --seeds tell" in verdict.sentence
+    assert verdict.sentence.startswith(
+        "None of the changes makes it learn; with the best, norm=batch, validation accuracy goes"
+    )
+    assert "may be chance: more --seeds show whether it is" in verdict.sentence
 
 
 def test_a_certain_gain_within_chance_is_no_proof():
@@ -112,13 +114,15 @@ def test_only_the_pair_makes_it_learn():
     parts = [trials(pair[0], [0.1] * 3), trials(pair[1], [0.1] * 3), trials(" ".join(pair), [0.7, 0.72, 0.71])]
     verdict = changes(STUCK, *parts, pair=pair)
     assert verdict.label == "init=he_normal input=standardize"
-    assert verdict.sentence.startswith("Only init=he_normal and input=standardize together take validation accuracy")
+    assert verdict.sentence.startswith(
+        "With init=he_normal and input=standardize together, validation accuracy goes from"
+    )
 
 
 def test_a_single_change_is_preferred_to_a_pair():
     verdict = changes(STUCK, trials("a", [0.8] * 3), trials("b", [0.1] * 3), trials("a b", [0.9] * 3), pair=("a", "b"))
     assert verdict.label == "a"
-    assert "nothing else tried does" in verdict.sentence
+    assert "no other change helps" in verdict.sentence
 
 
 def test_one_seed_is_said_to_be_few():
@@ -131,7 +135,7 @@ def test_one_seed_is_said_to_be_few():
 def test_runs_that_fail_count_as_guessing():
     verdict = changes(trials(AS_IT_IS, [None] * 3), trials("norm=batch", [0.8, 0.81, 0.8]))
     assert verdict.label == "norm=batch"
-    assert "from what diverges to 80.3 %" in verdict.sentence
+    assert "from chance level (every run failed) to 80.3 %" in verdict.sentence
     assert changes(STUCK, trials("norm=batch", [0.8, None, 0.8])).label is None
 
 
@@ -143,15 +147,17 @@ def test_all_runs_fail():
 
 def test_a_config_that_learns_can_be_improved():
     verdict = changes(trials(AS_IT_IS, [0.6, 0.61, 0.6]), trials("norm=batch", [0.8, 0.81, 0.8]))
-    assert verdict.sentence.startswith("It learns as it is, to 60.3 %. norm=batch alone takes")
+    assert verdict.sentence.startswith(
+        "The config learns as it is, to 60.3 %. With norm=batch alone, validation accuracy goes"
+    )
     verdict = changes(trials(AS_IT_IS, [0.6, 0.7, 0.65]), trials("norm=batch", [0.62, 0.66, 0.66]))
     assert verdict.label is None
-    assert "Nothing tried improves it for certain" in verdict.sentence
+    assert "None of the changes is certain to improve it" in verdict.sentence
 
 
 def test_a_config_that_learns_with_some_seeds_is_not_said_to_learn():
     verdict = changes(trials(AS_IT_IS, [0.1, 0.28, 0.33]), trials("norm=batch", [0.94, 0.91, 0.91]))
-    assert verdict.sentence.startswith("norm=batch alone takes validation accuracy from 23.7 % to 92.0 %")
+    assert verdict.sentence.startswith("With norm=batch alone, validation accuracy goes from 23.7 % to 92.0 %")
 
 
 def test_nothing_was_measured():
@@ -167,7 +173,7 @@ def test_a_group_carries_the_gap():
     assert verdict.label == "optim=adam"
     assert verdict.sentence == (
         "optim=adam accounts for the gap: alone it closes 86 % of the gap from 10.0 % to 80.3 % of validation accuracy "
-        "(3 seeds); the next, init=orthogonal, 4 %."
+        "(3 seeds); the next, init=orthogonal, closes 4 %."
     )
 
 
@@ -193,7 +199,7 @@ def test_two_configs_do_not_differ():
         trials(AS_IT_IS, [0.5, 0.6, 0.55]), trials(OTHER, [0.58, 0.52, 0.56]), trials("optim=adam", [0.5, 0.6, 0.5])
     )
     assert verdict.label is None
-    assert "do not differ for certain" in verdict.sentence
+    assert "no difference between the two is certain" in verdict.sentence
 
 
 def test_the_loss_tells_what_accuracies_do_not():

@@ -13,7 +13,7 @@ from exprun import cli
 from exprun.locks import file_lock
 from exprun.outputs import runs_of_sweep
 from exprun.run_folder import RunFolder
-from exprun.sweep.folder import ENVIRONMENT, Sweep, announced, sweep_folder
+from exprun.sweep.folder import ENVIRONMENT, SweepContext, announced, sweep_folder
 from tiny import TINY
 
 QUIET = [word for word in TINY if "batch_size" not in word] + [
@@ -93,12 +93,12 @@ def test_a_sweep_goes_on_where_it_was_stopped_and_keeps_what_is_done(tmp_path, c
     before = written(folder)
     code, text = swept(capsys, "seed=0,1")
     assert code == 0
-    assert "sweep: 2 runs: 2 kept from before." in text
+    assert "sweep: 2 runs: 2 kept." in text
     assert written(folder) == before
     (folder / "1" / "result.json").unlink()  # as if it had been killed
     assert RunFolder(folder / "1").status == "STARTED"
     code, text = swept(capsys, "seed=0,1")
-    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    assert "sweep: 2 runs: 1 trained, 1 kept." in text
     assert folders(tmp_path) == [folder]
     assert written(folder)[folder / "0" / "result.json"] == before[folder / "0" / "result.json"]
 
@@ -122,7 +122,7 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(one_bad, tmp_path, capsys
 def test_a_sweep_may_end_with_the_run_that_fails(one_bad, tmp_path, capsys):
     code, text = swept(capsys, *ONE_BAD, "sweep.on_failure=stop")
     assert code == 1
-    assert "the sweep ended with the run that failed (sweep.on_failure=stop)" in text
+    assert "the sweep was stopped because a run failed (sweep.on_failure=stop)" in text
     (folder,) = folders(tmp_path)
     assert not (folder / "1" / "config.yaml").exists()
     assert ENVIRONMENT not in os.environ
@@ -135,7 +135,7 @@ def test_another_config_in_its_folder_is_said(two_runs, capsys):
     code, text = swept(capsys, "seed=0,1")
     assert code == 2
     assert "/0 was trained with seed=7, not 0; only a run of the same config can be resumed." in text
-    assert "Add sweep.rerun=changed to train again what differs." in text
+    assert "Add sweep.rerun=changed to train the runs again that differ." in text
     assert written(two_runs) == before
 
 
@@ -147,7 +147,7 @@ def test_a_sweep_of_shuffled_values_goes_on(tmp_path, capsys):
     assert sorted(seeds) == ["0", "1", "2", "3"]
     code, text = swept(capsys, "seed=shuffle(range(0,4))")
     assert code == 0
-    assert "sweep: 4 runs: 4 kept from before." in text
+    assert "sweep: 4 runs: 4 kept." in text
 
 
 def test_runs_in_folders_of_their_own_belong_to_the_sweep(tmp_path, capsys):
@@ -159,7 +159,7 @@ def test_runs_in_folders_of_their_own_belong_to_the_sweep(tmp_path, capsys):
     assert "val/accuracy of 2 runs" in capsys.readouterr().out
     code, text = swept(capsys, *words)
     assert code == 0
-    assert "sweep: 2 runs: 2 kept from before." in text
+    assert "sweep: 2 runs: 2 kept." in text
     assert [str(run.relative_to(tmp_path)) for run in runs_of_sweep(folder)] == ["outputs/x/0/run", "outputs/x/1/run"]
     code, text = swept(capsys, *words, "optim.learning_rate=0.5")
     assert code == 2
@@ -173,7 +173,7 @@ def test_a_run_that_fails_in_a_folder_of_its_own_ends_the_sweep_but_not_the_next
     words = [*ONE_BAD, "sweep.on_failure=stop", "run_dir=outputs/x/${data.root}"]
     code, text = swept(capsys, *words)
     assert code == 1
-    assert "the sweep ended with the run that failed" in text
+    assert "the sweep was stopped because a run failed" in text
     code, text = swept(capsys, *words, "sweep.on_failure=continue")
     assert "1 trained, 1 failed" in text
 
@@ -206,7 +206,7 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert {run.data.tags["exprun.factor.optim.learning_rate"] for run in children} == {"0.01", "0.02"}
     assert {run.data.tags["exprun.sweep"] for run in runs} == {folder.name}
-    assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept from before"
+    assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept"
 
 
 def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys):
@@ -259,7 +259,7 @@ def test_a_sweep_may_vary_what_is_a_setting_of_the_whole_process(tmp_path, capsy
 def test_jobs_know_their_sweep(monkeypatch):
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     assert announced() is None
-    for name, text in Sweep("s", ["norm", "optim.learning_rate"], "abc").environment().items():
+    for name, text in SweepContext("s", ["norm", "optim.learning_rate"], "abc").environment().items():
         monkeypatch.setenv(name, text)
     found = announced()
     assert found.tags(["norm=batch", "seed=1", "optim.learning_rate=0.1"]) == {
@@ -290,7 +290,7 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(two_runs, capsys
     code, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
     assert code == 0
     assert "trained again: seed was 7, not 0" in text
-    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    assert "sweep: 2 runs: 1 trained, 1 kept." in text
     (replaced,) = (two_runs / "replaced").iterdir()
     assert "\nseed: 7" in (replaced / "config.yaml").read_text()
     assert RunFolder(replaced).status == "FINISHED"
@@ -298,7 +298,7 @@ def test_a_changed_setting_is_trained_anew_and_the_old_run_kept(two_runs, capsys
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("key", "said"), [("commit", "its commit has changed"), ("data_fingerprint", "its images have changed")]
+    ("key", "said"), [("commit", "the commit has changed"), ("data_fingerprint", "its images have changed")]
 )
 def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     swept(capsys, "seed=0,1")
@@ -306,10 +306,10 @@ def test_changed_code_and_images_are_noticed(tmp_path, capsys, key, said):
     path = folder / "1" / "environment.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: "another"}))
     _, text = swept(capsys, "seed=0,1")
-    assert "2 kept from before" in text
+    assert "2 kept" in text
     _, text = swept(capsys, "seed=0,1", "sweep.rerun=changed")
     assert f"trained again: {said}" in text
-    assert "1 trained, 1 kept from before" in text
+    assert "1 trained, 1 kept" in text
 
 
 @pytest.mark.slow
@@ -318,7 +318,7 @@ def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     code, text = swept(capsys, *words)
     assert code == 0
     assert "tuned: " in text
-    assert "optim=rmsprop: learning rate 0.0003, the highest of those tried" in text
+    assert "optim=rmsprop: learning rate 0.0003, the highest that was tested" in text
     assert "sweep: 8 runs: 8 trained." in text
     assert cli.main(["compare", "last", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -326,11 +326,11 @@ def test_optimisers_are_compared_at_their_best_rates(tmp_path, capsys):
     assert sorted(len(arm["values"]) for arm in found["arms"]) == [2, 2]
     assert "1000" not in {seed for arm in found["arms"] for seed in arm["values"]}
     assert found["tuned"].startswith(
-        "Each was run at the best of 2 learning rates, by validation in runs of another seed"
+        "Each arm was run at the best of 2 learning rates, chosen by validation in runs with another seed"
     )
     assert not any("not tuned" in warning for warning in found["warnings"])
     code, text = swept(capsys, *words)
-    assert "sweep: 8 runs: 8 kept from before." in text
+    assert "sweep: 8 runs: 8 kept." in text
 
 
 @pytest.mark.slow
@@ -346,7 +346,7 @@ def test_another_best_rate_replaces_the_runs_that_were_compared(tmp_path, capsys
     code, text = swept(capsys, *words)
     assert code == 0
     assert "trained again: optim.learning_rate was" in text
-    assert "sweep: 4 runs: 2 trained, 2 kept from before." in text
+    assert "sweep: 4 runs: 2 trained, 2 kept." in text
 
 
 @pytest.mark.slow
@@ -358,7 +358,7 @@ def test_a_run_that_was_stopped_is_not_resumed_under_another_config(tmp_path, ca
     (folder / "0" / "result.json").unlink()
     _, text = swept(capsys, "norm=none,batch", "sweep.rerun=changed")
     assert "trained again: seed was 7, not 0" in text
-    assert "sweep: 2 runs: 1 trained, 1 kept from before." in text
+    assert "sweep: 2 runs: 1 trained, 1 kept." in text
 
 
 @pytest.mark.slow
@@ -379,13 +379,13 @@ def test_a_rate_that_diverges_is_an_answer_and_no_failure(tmp_path, capsys):
     assert "failed: not finite" in text
     assert "sweep: 4 runs: 4 trained." in text
     code, text = swept(capsys, *words)
-    assert "sweep: 4 runs: 4 kept from before." in text
+    assert "sweep: 4 runs: 4 kept." in text
 
 
 def test_only_a_multirun_takes_what_says_which_runs_there_are(capsys):
     for word in ("sweep=tuned", "sweep=one_factor", "sweep.combinations=[{norm: none}]", "sweep.prune=asha"):
         assert cli.main([word]) == 2
-        assert "there is one" in capsys.readouterr().err
+        assert "this is a single run: add -m to start a sweep" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -395,7 +395,7 @@ def test_tuning_runs_alone_are_no_comparison(tmp_path, capsys):
     for number in (2, 3):
         (folder / str(number) / "config.yaml").unlink()
     assert cli.main(["compare", str(folder)]) == 2
-    assert "only the runs that choose the learning rates" in capsys.readouterr().err
+    assert "the first part of sweep=tuned, which chooses the learning rates" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -403,7 +403,7 @@ def test_a_sweep_in_a_folder_of_ones_own_goes_on_there(tmp_path, capsys):
     code, _ = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
     assert code == 0
     code, text = swept(capsys, "seed=0,1", "hydra.sweep.dir=here")
-    assert "2 kept from before" in text
+    assert "2 kept" in text
     assert (tmp_path / "here" / "sweep.json").exists()
     assert not (tmp_path / "outputs" / "sweeps").exists()
 

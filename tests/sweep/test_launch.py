@@ -73,7 +73,7 @@ def test_two_processes_of_joblib(alone, tmp_path):
     text = sweep(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     assert "sweep: 4 runs: 4 trained." in text
     same_as(alone, tmp_path)
-    assert "sweep: 4 runs: 4 kept from before." in sweep(tmp_path)
+    assert "sweep: 4 runs: 4 kept." in sweep(tmp_path)
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ def test_a_search_of_optuna_goes_on_where_it_was_stopped(tmp_path):
     (place / "2" / "result.json").unlink()
     _, rates, text = searched(tmp_path / "parts", 5)
     assert rates == whole
-    assert "sweep: 5 runs: 3 trained, 2 kept from before." in text
+    assert "sweep: 5 runs: 3 trained, 2 kept." in text
     assert not (place / "replaced").exists()
 
 

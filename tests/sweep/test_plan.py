@@ -69,15 +69,15 @@ def test_each_arm_is_tuned_around_its_own_rate_with_a_seed_of_its_own(composer):
         [f"optim.learning_rate={rate:g}", seed] for rate in own.values() for seed in ("seed=0", "seed=1")
     ]
     assert ["optim=sgd_momentum" in job for job in compared] == [True, True, False, False]
-    assert not any("beyond" in line for line in said)
+    assert not any("may be better" in line for line in said)
 
 
 def test_a_best_rate_at_the_edge_is_said_and_an_arm_without_one_left_out(composer):
     found = plan.make(composer, [*TUNED, "sweep.rates=[0.1,1,10]"])
     ((_, compared),), said = found.chosen([0.9, 0.1, 0.1, math.nan, math.nan, math.nan])
     assert ["optim=sgd_momentum" in job for job in compared] == [True, True]
-    assert "the lowest of those tried: the best may lie beyond (sweep.rates)" in said[0]
-    assert said[1] == "optim=rmsprop: no run of any learning rate finished, so this arm is left out."
+    assert "the lowest that was tested; a lower one may be better (sweep.rates)" in said[0]
+    assert said[1] == "optim=rmsprop: no run finished at any learning rate, so this arm is left out."
 
 
 def test_the_lowest_loss_is_the_best_where_the_loss_selects(composer):
@@ -104,20 +104,29 @@ def test_a_search_has_no_plan(composer, monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ("seed=range(0,20000)", "This sweep has 20,000 runs, more than the 10,000 that are allowed."),
-        ("sweep.rerun=failed,never", "sweep.rerun holds for the whole sweep: give it one value."),
-        ("sweep=grid,tuned", "sweep holds for the whole sweep: give it one value."),
+        ("seed=range(0,20000)", "This sweep has 20,000 runs, but at most 10,000 are allowed;"),
+        ("sweep.rerun=failed,never", "sweep.rerun applies to the whole sweep: give it one value."),
+        ("sweep=grid,tuned", "sweep applies to the whole sweep: give it one value."),
         ("sweep.combinations=[]", "sweep.combinations is empty."),
         ("sweep.combinations=[{norm:none},{norm:none}]", "sweep.combinations holds the same mapping twice."),
         ("sweep.combinations=[{norm:nine}]", "norm=nine is not known"),
         ("sweep.combinations=[{nor:none}]", "Unknown key nor"),
-        ("sweep.combinations=[{norm:none}] norm=batch", "norm stands in sweep.combinations, but must be given only"),
-        ("sweep.combinations=[{seed:1}]", "seed stands in sweep.combinations, but must be given beside it."),
+        (
+            "sweep.combinations=[{norm:none}] norm=batch",
+            "norm is a key in sweep.combinations, but it is an override too: leave it out there.",
+        ),
+        (
+            "sweep.combinations=[{seed:1}]",
+            "seed is a key in sweep.combinations, but it must be a separate override: leave it out there.",
+        ),
         ("sweep.combinations=[{norm:[none]}]", "sweep.combinations[0].norm is"),
         ("sweep=one_factor sweep.combinations=[{norm:none}]", "sweep=one_factor makes its own combinations"),
-        ("sweep=tuned optim.learning_rate=0.1", "sweep=tuned chooses optim.learning_rate by itself"),
+        ("sweep=tuned optim.learning_rate=0.1", "sweep=tuned chooses optim.learning_rate itself"),
         ("sweep=tuned sweep.prune=asha", "sweep=tuned compares runs of the same length: leave out sweep.prune."),
-        ("sweep=tuned seed=0,1000", "seed=1000 chooses the learning rates (sweep.tuning_seed)"),
+        (
+            "sweep=tuned seed=0,1000",
+            "seed=1000 is the seed of the runs that choose the learning rates (sweep.tuning_seed)",
+        ),
         ("sweep=tuned sweep.rates=[1]", "sweep.rates is"),
         ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),
         ("sweep.rates=[1,2]", "sweep=grid does not use sweep.rates; it belongs to sweep=tuned."),

@@ -46,7 +46,7 @@ def test_an_address_that_mlflow_takes_is_taken(uri):
     "uri", ["./mlruns", "mlruns", "/tmp/mlruns", "file:mlruns", "file:///tmp/mlruns", "C:\\mlruns"]
 )
 def test_a_folder_is_refused_as_long_as_mlflow_refuses_it(uri, monkeypatch):
-    with pytest.raises(ConfigError, match=r"a folder, in which MLflow 3 keeps no runs: .*sqlite:////"):
+    with pytest.raises(ConfigError, match=r"a folder, but MLflow 3 does not keep runs in folders: .*sqlite:////"):
         accepted.check_uri(uri, "--uri")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     accepted.check_uri(uri, "--uri")
@@ -55,7 +55,7 @@ def test_a_folder_is_refused_as_long_as_mlflow_refuses_it(uri, monkeypatch):
 @pytest.mark.parametrize(
     ("uri", "said"),
     [
-        ("127.0.0.1:5000", "lacks its beginning: http://127.0.0.1:5000"),
+        ("127.0.0.1:5000", "has no scheme: give http://127.0.0.1:5000"),
         ("ftp://host", "does not know"),
         ("sqlite://x.db", "names no file"),
         ("sqlite:///", "names no file"),
@@ -75,9 +75,9 @@ def test_an_address_that_is_none_is_refused(uri, said):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        (f"tracking.experiment={'x' * 257}", "tracking.experiment has 257 characters, but MLflow takes 256"),
-        (f"tracking.run_name={'x' * 251}", "tracking.run_name has 251 characters, but MLflow takes 250"),
-        (f"tracking.tags={{{'x' * 237}: 1}}", "has 251 characters, but MLflow takes 250"),  # as tracking.tags.xxx…
+        (f"tracking.experiment={'x' * 257}", "tracking.experiment has 257 characters, but MLflow accepts 256"),
+        (f"tracking.run_name={'x' * 251}", "tracking.run_name has 251 characters, but MLflow accepts 250"),
+        (f"tracking.tags={{{'x' * 237}: 1}}", "has 251 characters, but MLflow accepts 250"),  # as tracking.tags.xxx…
         ("tracking.tags={mlflow.runName: other}", "set tracking.run_name"),
         ("doctor.rates={a@b: [0.1, 1]}", "doctor.rates.a@b is not a name that MLflow accepts"),
     ],

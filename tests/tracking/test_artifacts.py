@@ -81,10 +81,10 @@ def test_the_picture_of_many_classes_shows_those_most_confused(tmp_path, drawn):
     [axis] = drawn[0].axes
     names = [label.get_text() for label in axis.get_xticklabels()]
     assert names[:4] == ["n300", "n5", "n70", "n71"]
-    assert len(names) == artifacts.NAMES_SHOWN
-    assert axis.get_title() == "the 30 of 400 classes most often confused, with 32 of 59 wrong answers"
+    assert len(names) == artifacts.CLASSES_DRAWN
+    assert axis.get_title() == "the 30 of 400 classes most often confused, with 32 of 59 wrong predictions"
 
 
 def test_many_classes_without_a_mistake_have_a_picture_too(tmp_path, drawn):
     written(tmp_path, 250, *answers(250, 1))
-    assert len(drawn[0].axes[0].get_xticklabels()) == artifacts.NAMES_SHOWN
+    assert len(drawn[0].axes[0].get_xticklabels()) == artifacts.CLASSES_DRAWN

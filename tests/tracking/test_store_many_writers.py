@@ -45,7 +45,7 @@ def write(folder, seconds, uri=None):
     assert all(process.returncode == 0 for process in started), said
     assert not any("MLflow has not received" in text or "database is locked" in text for text in said)
     logs = [path.read_text() for path in (folder / "outputs" / "runs").glob("*/run.log")]
-    assert not any("database is locked" in text or "MLflow did not take" in text for text in logs)
+    assert not any("database is locked" in text or "MLflow did not receive" in text for text in logs)
     return sum(int(text.split()[-1]) for text in said)
 
 

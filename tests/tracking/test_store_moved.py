@@ -104,7 +104,7 @@ def test_a_store_that_is_gone_is_not_made_again(moved, tmp_path, capsys):
     gone = tmp_path / "gone" / "store.db"
     path.write_text(json.dumps({"uri": f"sqlite:///{gone}", "delivered": False}))
     assert cli.main(["sync"]) == 1
-    assert f"its store was {gone}, which is not there any more: give --uri." in capsys.readouterr().err
+    assert f"its store was {gone}, but that folder does not exist any more: give --uri." in capsys.readouterr().err
     assert not gone.parent.exists()
 
 

@@ -38,7 +38,7 @@ def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
     assert cli.main(["sync", "--uri", uri]) == 0
     assert "sync: 1 of 1 runs uploaded." in capsys.readouterr().out
     assert cli.main(["sync", "--uri", uri]) == 0
-    assert "sync: everything has arrived already." in capsys.readouterr().out
+    assert "sync: the MLflow server has received all runs already." in capsys.readouterr().out
     assert cli.main(["sync", "outputs/runs/away", "--uri", uri]) == 0
     client, runs = store(tmp_path)
     (run,) = runs
@@ -92,7 +92,7 @@ def test_an_address_without_its_password_is_asked_for(away, capsys):
 def test_a_run_that_was_not_to_be_logged_is_delivered_by_name(tmp_path, capsys):
     tiny("run_dir=outputs/runs/alone", "trainer.epochs=1")
     assert cli.main(["sync"]) == 0
-    assert "everything has arrived" in capsys.readouterr().out
+    assert "has received all runs" in capsys.readouterr().out
     assert cli.main(["sync", "outputs/runs/alone"]) == 0
     _, (run,) = store(tmp_path)
     assert run.data.metrics["val/accuracy"] > 0
@@ -100,7 +100,7 @@ def test_a_run_that_was_not_to_be_logged_is_delivered_by_name(tmp_path, capsys):
 
 def test_a_folder_without_a_run_is_said(capsys):
     assert cli.main(["sync", "nothing"]) == 2
-    assert "nothing is no folder of a run." in capsys.readouterr().err
+    assert "nothing is not the folder of a run;" in capsys.readouterr().err
 
 
 def test_what_a_sweep_says_of_its_runs_arrives_too(tmp_path, monkeypatch):

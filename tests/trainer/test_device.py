@@ -128,6 +128,6 @@ def test_a_comparison_says_in_one_sentence_what_computed_its_runs(capsys):
 
 def test_a_repeated_run_names_what_computed_it_otherwise(capsys):
     show_repeated(recorded(0, intra_op_threads="2", onednn="on"), recorded(1, intra_op_threads="1", onednn="on"))
-    assert "What differed: intra_op_threads was 2, not 1." in capsys.readouterr().out
+    assert "Differences in the environment: intra_op_threads was 2, not 1." in capsys.readouterr().out
     show_repeated(recorded(0, commit="a"), recorded(1, commit="a", onednn="on"))
-    assert "Nothing that was recorded differs: trainer.deterministic=true makes" in capsys.readouterr().out
+    assert "The recorded environment is the same; with trainer.deterministic=true" in capsys.readouterr().out

@@ -1,7 +1,7 @@
-"""The commands other than training: one module each, which is imported only when its command is called.
+"""The commands other than training. Each is a module that is imported only when its command is called.
 
-A module of this package is a command of the same name, with the three functions of `Command`; `help` serves them all.
-No module here imports TensorFlow or MLflow before the command line has been checked.
+Each module of this package is the command of the same name and has the three functions of `Command`, except `help`,
+which prints the help of all commands. No module here imports TensorFlow or MLflow before the command line is checked.
 """
 
 import argparse
@@ -21,18 +21,25 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse a command line."""
-        raise ConfigError(f"{message[:1].upper()}{message[1:]}; --help shows what there is.")
+        """Refuse a command line.
+
+        Args:
+            message: argparse's message about the mistake.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; --help lists all arguments.")
 
 
 class Command(Protocol):
-    """The functions that a module of a command has."""
+    """The functions of the module of a command."""
 
     def parser(self) -> Parser:
-        """The parser of the command's arguments; the first sentence of its description says what the command does."""
+        """The parser of the command's arguments; the first sentence of its description is shown by `--help`."""
 
     def parse(self, words: list[str]) -> argparse.Namespace:
-        """The arguments of a command line, checked as far as they can be without reading a file.
+        """The arguments of a command line, checked as far as possible without reading a file.
 
         Raises:
             ConfigError: an argument is unknown, missing or wrong.
@@ -42,7 +49,7 @@ class Command(Protocol):
         """Run the command with the words after its name; returns the exit code.
 
         Raises:
-            UserError: in one sentence, why it cannot.
+            UserError: the command cannot do what was asked; the message gives the reason.
         """
 
 
@@ -52,13 +59,13 @@ def load(name: str) -> Command:
 
 
 def add_config_dir(parser: Parser) -> None:
-    """Add the option `--config-dir` of commands that compose a config."""
+    """Add the option `--config-dir`, for a command that composes a config."""
     parser.add_argument("--config-dir", metavar="DIR", help="folder of config files that is searched first")
 
 
 @contextlib.contextmanager
 def without_logs() -> Iterator[None]:
-    """Keep log records and the messages of native libraries off the terminal of a command that has no run's log."""
+    """Keep log records and messages of native libraries off the terminal, for a command without a log file."""
     import tempfile
 
     from exprun.logs import logging_to

@@ -11,7 +11,7 @@ def parser() -> Parser:
     found = Parser(
         prog="python -m exprun check",
         description="Report what is wrong with a config, its data and its network, without training. The exit code is "
-        "1 if something is.",
+        "1 if there is a warning or an error.",
     )
     found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
     add_config_dir(found)
@@ -24,7 +24,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def run(words: list[str]) -> int:
-    """Print the findings; returns 1 if one of them is a warning or an error."""
+    """Print the doctor's findings; returns 1 if one of them is a warning or an error."""
     args = parse(words)
     from exprun.config.compose import Composer
     from exprun.outputs import with_last_run
@@ -32,9 +32,9 @@ def run(words: list[str]) -> int:
 
     config = Composer(args.config_dir).config(with_last_run(args.overrides))
     if config.doctor.name == "none":
-        raise ConfigError("check asks the doctor: leave out doctor=none.")
+        raise ConfigError("check prints the findings of the doctor: leave out doctor=none.")
     preflight(config)
-    print(f"Looking at model={config.model.name} and data={config.data.name}, without training …", flush=True)
+    print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
 
     from exprun.check import examine
     from exprun.doctor.finding import verdict

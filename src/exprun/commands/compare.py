@@ -17,7 +17,7 @@ def parser() -> Parser:
         "Writes one HTML file.",
     )
     found.add_argument(
-        "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: last, the last sweep)"
+        "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: the last sweep)"
     )
     found.add_argument(
         "--by", metavar="KEY,KEY", help="factors to compare (default: all settings that vary, except the seed)"
@@ -31,11 +31,11 @@ def parser() -> Parser:
     )
     found.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="only runs with this setting")
     found.add_argument("--experiment", metavar="NAME", help="runs of this MLflow experiment instead of folders")
-    found.add_argument("--filter", metavar="CONDITION", help="only these of its runs, in MLflow's filter language")
+    found.add_argument("--filter", metavar="CONDITION", help="only runs that match this MLflow filter")
     found.add_argument("--uri", help="MLflow store (default: MLFLOW_TRACKING_URI, or outputs/mlflow.db)")
-    found.add_argument("--html", metavar="FILE", help="path of the report (default: report.html beside the first run)")
+    found.add_argument("--html", metavar="FILE", help="path of the report (default: report.html next to the first run)")
     found.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    found.add_argument("--csv", action="store_true", help="print CSV, a line for each run, instead of the table")
+    found.add_argument("--csv", action="store_true", help="print CSV, one line for each run, instead of the table")
     return found
 
 
@@ -45,7 +45,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     if args.json and args.csv:
         raise ConfigError("Only one of --json and --csv can be given.")
     if args.experiment is None and (args.filter is not None or args.uri is not None):
-        raise ConfigError("--filter and --uri choose among the runs of MLflow's store: add --experiment NAME.")
+        raise ConfigError("--filter and --uri apply to runs of an MLflow experiment: add --experiment NAME.")
     if args.experiment is not None and args.places:
         raise ConfigError("Only one of --experiment and folders can be given.")
     return args
@@ -66,17 +66,17 @@ def run(words: list[str]) -> int:
     else:
         runs = select(args.places or [LAST], args.where)
     by = [key for key in args.by.split(",") if key] if args.by else None
-    found = analyse(runs, by, args.metric)
-    beside = runs[0].folder.parent if runs[0].folder.parent.is_dir() else Path()
-    page = user_path(args.html, f"--html {args.html}") if args.html else beside / "report.html"
+    analysis = analyse(runs, by, args.metric)
+    folder = runs[0].folder.parent if runs[0].folder.parent.is_dir() else Path()
+    page = user_path(args.html, f"--html {args.html}") if args.html else folder / "report.html"
     if args.json:
-        print(report.as_json(found))
+        print(report.as_json(analysis))
     elif args.csv:
-        print(report.as_csv(found), end="")
+        print(report.as_csv(analysis), end="")
     else:
-        report.show(found)
+        report.show(analysis)
     try:
-        report.write_page(found, page, shlex.join(["python", "-m", "exprun", "compare", *words]))
+        report.write_page(analysis, page, shlex.join(["python", "-m", "exprun", "compare", *words]))
     except OSError as error:
         raise RunError(f"The report cannot be written to {page}: {error.strerror}.") from None
     if not (args.json or args.csv):

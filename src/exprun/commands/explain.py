@@ -1,4 +1,4 @@
-"""`explain`: find out by short runs which change makes a config learn."""
+"""`explain`: find out with short runs which change makes a config learn."""
 
 import argparse
 
@@ -10,9 +10,9 @@ def parser() -> Parser:
     found = Parser(
         prog="python -m exprun explain",
         usage="%(prog)s [options] [overrides] [--against overrides]",
-        description="Find out by short runs which change makes a config learn. After --against, until the end of the "
-        "line, come the overrides of another config: explain then finds out which of the groups in which the two "
-        "differ accounts for the gap.",
+        description="Find out with short runs which change makes a config learn. All overrides after --against belong "
+        "to another config: explain then finds out which of the groups in which the two configs differ accounts for "
+        "the gap.",
     )
     found.add_argument("overrides", nargs="*", help="overrides of the config that does not learn, as for training")
     found.add_argument("--minutes", type=float, default=10.0, help="time limit for all runs (default: 10)")
@@ -31,7 +31,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def run(words: list[str]) -> int:
-    """Print the table of the short runs and the sentence that they end in; returns its exit code."""
+    """Print the table of the short runs and the conclusion; returns the exit code of the conclusion."""
     args = parse(words)
     from exprun.explain.study import explain
     from exprun.outputs import with_last_run

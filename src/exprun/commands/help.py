@@ -1,6 +1,6 @@
-"""`--help`: one page, and more about a command, a group or a key; read from the schema and the option files.
+"""`--help`: an overview, or the help of a command, a group or a key, read from the schema and the option files.
 
-Nothing is composed and no run is read, so that help comes at once.
+No config is composed and no run is read, so that the help is printed at once.
 """
 
 import textwrap
@@ -15,8 +15,8 @@ from exprun.config.options import config_dirs, default_options, option_settings,
 from exprun.config.schema import GROUPS, known_keys
 
 WIDTH = 110  # columns of a line; the lines of a group's options and keys may be longer
-TO_BE_GIVEN = "???"  # marks a key in a config file whose value a person has to give
-LONGEST_VALUE = 60  # characters of a value that is shown; of a longer one, help names the options that set it
+TO_BE_GIVEN = "???"  # the value in a config file of a key that a person has to give
+LONGEST_VALUE = 60  # characters of a value that is printed; for a longer value, only its options are named
 
 EXAMPLES = (
     ("python -m exprun", "a small network on digits, in seconds"),
@@ -40,15 +40,15 @@ More: --help WORD, where the word is a command (--help check), a group (--help m
 
 
 def text(words: Sequence[str], config_dir: str | None = None, config_name: str = "config") -> str:
-    """What `--help` prints.
+    """The text that `--help` prints.
 
     Args:
         words: the commands, groups and keys to describe; without any, the overview is returned.
-        config_dir: a folder searched before all others.
-        config_name: the root config, which names the default option of each group.
+        config_dir: a folder of config files that is searched before all others.
+        config_name: the name of the root config, which names the default option of each group.
 
     Raises:
-        ConfigError: a word is no command, group or key; the error names the nearest ones.
+        ConfigError: a word is not a command, a group or a key; the message names the nearest ones.
     """
     folders = config_dirs(config_dir)
     root = root_settings(folders, config_name)
@@ -56,13 +56,13 @@ def text(words: Sequence[str], config_dir: str | None = None, config_name: str =
 
 
 def _overview(folders: Sequence[Path], root: dict[str, Any]) -> str:
-    """What can be typed, the commands, the groups, and examples."""
+    """The overview: what can be typed, the commands, the groups, and examples."""
     commands = [(name, _first_sentence(str(load(name).parser().description))) for name in NAMES]
-    found, default = options_in(folders), default_options(root)
+    options, default = options_in(folders), default_options(root)
     groups = [
-        (group, default.get(group, "–"), f"{len(found[group]):>2}", meaning_of(group))
+        (group, default.get(group, "–"), f"{len(options[group]):>2}", meaning_of(group))
         for group in (*GROUPS, PRESETS)
-        if group in found
+        if group in options
     ]
     parts = (
         START,
@@ -78,24 +78,33 @@ def _about(word: str, folders: Sequence[Path], root: dict[str, Any]) -> str:
     """The help of a command, a group or a key."""
     if word in NAMES:
         return load(word).parser().format_help()
-    found = options_in(folders)
-    if word in found:
-        return _about_group(word, found[word], default_options(root).get(word))
+    options = options_in(folders)
+    if word in options:
+        return _about_group(word, options[word], default_options(root).get(word))
     if (key := find_key(word)) is not None:
         return _about_key(key, folders, root)
-    if holders := [group for group in found if word in found[group]]:
+    if holders := [group for group in options if word in options[group]]:
         raise ConfigError(f"{word} is an option of {', '.join(holders)}: type --help {holders[0]}.")
-    known = [*NAMES, *found, *known_keys()]
-    raise ConfigError(f"{word[:60]} is not a command, a group or a key; {did_you_mean(word, known)}")
+    known_words = [*NAMES, *options, *known_keys()]
+    raise ConfigError(f"{word[:60]} is not a command, a group or a key; {did_you_mean(word, known_words)}")
 
 
-def _about_group(group: str, found: dict[str, str], default: str | None) -> str:
-    """What a group decides, its options and its keys."""
+def _about_group(group: str, options: dict[str, str], default: str | None) -> str:
+    """The description of a group, its options and its keys.
+
+    Args:
+        group: the name of the group.
+        options: the description of each option, by its name.
+        default: the default option; None without one.
+    """
     note = "" if default is None else f" (default: {default})"
-    parts = [f"{group}: {meaning_of(group)}\n", f"Options, chosen by {group}=OPTION{note}:\n{_table(found.items())}"]
+    parts = [
+        f"{group}: {meaning_of(group)}\n",
+        f"Options, chosen with {group}=OPTION{note}:\n{_table(options.items())}",
+    ]
     if group in GROUPS:
         keys = [(key.name, key.meaning) for key in keys_of(group)]
-        parts.append(f"Keys, set by KEY=VALUE (--help KEY: type, range and default):\n{_table(keys)}")
+        parts.append(f"Keys, set with KEY=VALUE (--help KEY: type, range and default):\n{_table(keys)}")
     return "\n".join(parts)
 
 
@@ -107,7 +116,7 @@ def _about_key(key: Key, folders: Sequence[Path], root: dict[str, Any]) -> str:
         files = {option: values for option, values in files.items() if values.get("name") in key.users}
     facts = [("type", key.type), ("values", ", ".join(key.values)), ("range", ", ".join(key.limits))]
     if group in GROUPS and name == "name":
-        facts.append(("default", f"set by the option, which is chosen by {group}=OPTION"))
+        facts.append(("default", f"set by the option, which is chosen with {group}=OPTION"))
     else:
         facts.append(("default", "; ".join(_defaults(key, name, files)) or "none"))
     if group:
@@ -134,28 +143,33 @@ def _first_sentence(description: str) -> str:
 
 
 def _table(rows: Iterable[tuple[str, ...]], width: int | None = None) -> str:
-    """A line for each row, its columns aligned; where a width is given, the last column is cut to fit into it."""
+    """A table with aligned columns, one line for each row.
+
+    Args:
+        rows: the cells of each row.
+        width: the largest width of a line in columns; longer sentences in the last column are cut. None for no limit.
+    """
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
     start = sum(widths) + 2 * len(rows[0])
-    found = ""
+    lines = ""
     for *cells, last in rows:
         columns = [f"{cell:<{size}}" for cell, size in zip(cells, widths, strict=True)]
-        found += f"  {'  '.join([*columns, last if width is None else _cut(last, width - start)])}\n"
-    return found
+        lines += f"  {'  '.join([*columns, last if width is None else _cut(last, width - start)])}\n"
+    return lines
 
 
 def _cut(sentence: str, length: int) -> str:
-    """The sentence, or the clauses with which it begins, as far as they fit into a length."""
+    """A sentence, cut after a clause if it is longer than a length."""
     if len(sentence) <= length:
         return sentence
-    ends = (sentence.rfind(mark, 0, length) for mark in ";:,")  # the mark that separates most comes first
+    ends = (sentence.rfind(mark, 0, length) for mark in ";:,")  # the strongest mark comes first
     end = next((end for end in ends if end > 0), None)
     return f"{sentence[: length - 1]}…" if end is None else f"{sentence[:end]}."
 
 
 def _wrapped(rows: Sequence[tuple[str, str]]) -> str:
-    """Names with their texts, which run over as many lines as they need."""
+    """Names with their texts, which are wrapped to the width of the help."""
     width = max(len(name) for name, _ in rows) + 2
     indent = " " * (width + 2)
     return "".join(

@@ -47,9 +47,10 @@ def run(words: list[str]) -> int:
     if args.json:
         facts = [{"file": p.file, "classes": dict(p.classes), "problem": p.problem} for p in predictions]
         print(json.dumps(facts, indent=1, ensure_ascii=False))
-    for one in predictions:
-        if one.problem:
-            say(f"{one.file} cannot be read: {one.problem}.")
+    for prediction in predictions:
+        if prediction.problem:
+            say(f"{prediction.file} cannot be read: {prediction.problem}.")
         elif not args.json:
-            print(printable(f"{one.file}  " + "  ".join(f"{name} {share:.1%}" for name, share in one.classes)))
-    return 1 if any(one.problem for one in predictions) else 0
+            classes = "  ".join(f"{name} {probability:.1%}" for name, probability in prediction.classes)
+            print(printable(f"{prediction.file}  {classes}"))
+    return 1 if any(prediction.problem for prediction in predictions) else 0

@@ -1,4 +1,4 @@
-"""`runs`: list the runs of this project, show one, compare the settings of two, repeat one, or delete some."""
+"""`runs`: list the runs of this project, show one run, compare two, repeat one, or delete some."""
 
 import argparse
 import shlex
@@ -7,7 +7,7 @@ from datetime import datetime
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError, printable
 
-NUMBER = {"list": 0, "show": 1, "diff": 2, "repeat": 1}  # runs that an action takes; `delete` takes one or more
+RUNS_OF = {"list": 0, "show": 1, "diff": 2, "repeat": 1}  # number of runs that an action needs; `delete`: one or more
 
 
 def parser() -> Parser:
@@ -17,7 +17,7 @@ def parser() -> Parser:
         usage="%(prog)s [--where KEY=VALUE] [--most N] | show RUN | diff RUN RUN | repeat RUN [KEY=VALUE …] | "
         "delete RUN … --yes",
         description="List the runs of this project; show, diff, repeat or delete them. `diff` prints the settings in "
-        "which two runs differ, `repeat` trains a run again from its own config, `delete` removes runs with their "
+        "which two runs differ, `repeat` trains a run again from its own config, `delete` deletes runs with their "
         "files.",
     )
     found.add_argument("action", nargs="?", default="list", choices=["list", "show", "diff", "repeat", "delete"])
@@ -34,11 +34,12 @@ def parser() -> Parser:
 def parse(words: list[str]) -> argparse.Namespace:
     """The arguments of a command line; after `repeat RUN`, `runs` holds the overrides too."""
     args = parser().parse_intermixed_args(words)
-    wanted = NUMBER.get(args.action)
+    wanted = RUNS_OF.get(args.action)
     if args.action == "repeat" and args.runs and all("=" in word for word in args.runs[1:]):
         return args
     if (wanted is not None and len(args.runs) != wanted) or not (args.runs or args.action == "list"):
-        raise ConfigError(f"runs {args.action} takes {wanted or 'one or more'} runs, not {len(args.runs)}.")
+        needed = {0: "no run", 1: "one run", 2: "two runs", None: "one or more runs"}[wanted]
+        raise ConfigError(f"runs {args.action} takes {needed}, not {len(args.runs)}.")
     if args.most < 1:
         raise ConfigError(f"--most is {args.most}, but must be above 0.")
     return args
@@ -66,9 +67,9 @@ def run(words: list[str]) -> int:
 def _list(where: list[str], most: int) -> None:
     from exprun import records, runs
 
-    if not (found := records.all_records(where)):
+    if not (matching := records.all_records(where)):
         raise ConfigError(f"There is no run below outputs/{' with ' + ' '.join(where) if where else ''} yet.")
-    runs.show_all(found, most)
+    runs.show_all(matching, most)
 
 
 def _delete(names: list[str], sure: bool) -> None:
@@ -91,19 +92,19 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     from exprun.preflight import preflight
     from exprun.run_folder import RunFolder
 
-    before = records.find_run(name)
-    check_consent(before, trust)
+    original = records.find_run(name)
+    check_consent(original, trust)
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    config = repeated(before, with_last_run(overrides), folder)
+    config = repeated(original, with_last_run(overrides), folder)
     preflight(config)
     builder = config.model.builder
     if (
         builder is not None
-        and builder == before.config.get("model.builder")
-        and RunFolder(before.folder).has_other_code(builder)
+        and builder == original.config.get("model.builder")
+        and RunFolder(original.folder).has_other_code(builder)
     ):
-        print(f"{printable(before.name)} was trained with other code of {printable(builder)}.")
-    outcome = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", before.name, *overrides]))
-    if (now := records.read_run(folder)) is not None and not overrides:
-        runs.show_repeated(before, now)
+        print(f"{printable(original.name)} was trained with other code of {printable(builder)}.")
+    outcome = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", original.name, *overrides]))
+    if (repeat := records.read_run(folder)) is not None and not overrides:
+        runs.show_repeated(original, repeat)
     return 0 if outcome.finished else 1

@@ -10,10 +10,10 @@ def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun sync",
-        description="Upload runs that the MLflow server has not received, and close those that died. The exit code is "
-        "1 if a run was not uploaded.",
+        description="Upload runs that the MLflow server has not received, and close runs whose process has died. The "
+        "exit code is 1 if a run was not uploaded.",
     )
-    found.add_argument("runs", nargs="*", metavar="FOLDER", help="run folders (default: all below outputs/)")
+    found.add_argument("runs", nargs="*", metavar="FOLDER", help="run folders (default: all that were not uploaded)")
     found.add_argument("--uri", help="MLflow store (default: the one that each run was logged to)")
     return found
 
@@ -24,7 +24,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def run(words: list[str]) -> int:
-    """Upload runs and print what became of each; returns 1 if a run was not uploaded."""
+    """Upload runs and print whether each was uploaded; returns 1 if one was not."""
     args = parse(words)
     from exprun.tracking import sync
     from exprun.tracking.accepted import check_uri
@@ -32,12 +32,16 @@ def run(words: list[str]) -> int:
     if args.uri is not None:
         check_uri(args.uri, "--uri")
     folders = sync.check_folders(args.runs) or sync.undelivered()
-    arrived = 0
+    uploaded = 0
     for folder, problem in sync.sync(folders, args.uri):
-        arrived += not problem
+        uploaded += not problem
         if problem:
             say(f"{folder}: {problem}")
         else:
             print(f"uploaded {printable(str(folder))}")
-    print(f"sync: {arrived} of {len(folders)} runs uploaded." if folders else "sync: everything has arrived already.")
-    return 0 if arrived == len(folders) else 1
+    print(
+        f"sync: {uploaded} of {len(folders)} runs uploaded."
+        if folders
+        else "sync: the MLflow server has received all runs already."
+    )
+    return 0 if uploaded == len(folders) else 1

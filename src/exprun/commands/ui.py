@@ -1,4 +1,4 @@
-"""`ui`: serve MLflow's pages of the runs, on this machine's loopback interface unless another address is given."""
+"""`ui`: serve MLflow's pages of the runs; only this machine can open them unless another address is given."""
 
 import argparse
 import errno
@@ -13,7 +13,7 @@ from pathlib import Path
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError, RunError, without_password
 
-DATABASE = re.compile(r"(sqlite:///|postgresql|mysql|mssql)")  # beginnings of the stores that MLflow can serve
+DATABASE = re.compile(r"(sqlite:///|postgresql|mysql|mssql)")  # beginnings of the URIs that MLflow can serve
 
 
 def parser() -> Parser:
@@ -40,11 +40,11 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def run(words: list[str]) -> int:
-    """Serve until a signal ends it.
+    """Serve until a signal ends this process.
 
     Raises:
         ConfigError: the store cannot be served.
-        RunError: the port cannot be used, or the server ended by itself.
+        RunError: the port cannot be used, or the server ended without a signal.
     """
     args = parse(words)
     from exprun.outputs import OUTPUTS
@@ -60,16 +60,19 @@ def run(words: list[str]) -> int:
     raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
 
 
-def _store(given: str | None) -> str:
-    """The URI of the database that is served.
+def _store(option: str | None) -> str:
+    """The URI of the database to serve.
+
+    Args:
+        option: the URI given with `--uri`; None without this option.
 
     Raises:
-        ConfigError: it is a server or no database, or there is no such file.
+        ConfigError: the URI is that of a server or not that of a database, or its file does not exist.
     """
     from exprun.config.paths import sqlite_path
     from exprun.tracking.store import tracking_uri
 
-    uri = tracking_uri(given)
+    uri = tracking_uri(option)
     if uri.startswith(("http:", "https:")):
         raise ConfigError(f"{without_password(uri)} is a server already: open it in a browser.")
     if not DATABASE.match(uri):
@@ -83,27 +86,27 @@ def _store(given: str | None) -> str:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Refuse a port that is in use, or an address that is not one of this machine's."""
+    """Refuse a port that is in use, and an address that does not belong to this machine."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise RunError(f"Nothing can listen on {host}, port {port}: {error.strerror}.") from None
+                raise RunError(f"The server cannot listen on {host}, port {port}: {error.strerror}.") from None
             raise RunError(f"Port {port} is in use; choose another: python -m exprun ui --port {port + 1}.") from None
 
 
 def _announce(uri: str, host: str, port: int, log: Path) -> None:
-    """Print the address of the pages, and a warning where other machines can reach them."""
+    """Print the address of the pages, and a warning if other machines can open them."""
     address = f"[{host}]" if ":" in host else host
     print(
         f"MLflow's UI of {without_password(uri)}: http://{address}:{port} (Ctrl-C ends it; its log: {log})", flush=True
     )
     if not ipaddress.ip_address(host).is_loopback:
         print(
-            "Whoever reaches this machine on that port can read, change and delete all runs: MLflow asks nobody for a "
-            "password.",
+            "warning: everyone who can reach this machine on that port can read, change and delete all runs, because "
+            "MLflow does not ask for a password.",
             flush=True,
         )
 
@@ -119,19 +122,19 @@ def _server(uri: str, host: str, port: int) -> list[str]:
 
 
 def _serve(command: list[str], log: Path) -> int:
-    """Run a server until it ends or a signal ends this process, and leave none of its processes; its exit code.
+    """Run a server until it ends or a signal ends this process, then end all its processes; returns its exit code.
 
     Args:
-        command: the server's command line.
-        log: the file that takes what the server prints.
+        command: the command line of the server.
+        log: the path of the file for the server's output.
     """
     from exprun.signals import Signals
 
-    # MLflow's job runners are seven more processes, for what MLflow does with language models.
+    # MLflow's job runners are seven more processes, which only its features for language models need.
     env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
     guard = [sys.executable, "-m", "exprun.guard", *command]
     with open(log, "w") as file, Signals():
-        # In a session of its own, so that what a terminal sends reaches this process alone.
+        # The server runs in a new session, so that a signal from the terminal reaches only this process.
         server = subprocess.Popen(
             guard, stdin=subprocess.PIPE, stdout=file, stderr=file, env=env, start_new_session=True
         )

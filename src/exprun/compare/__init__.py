@@ -1,1 +1,1 @@
-"""The command `compare`: which setting is better, with intervals over seeds, and whether the comparison is fair."""
+"""The command `compare`: report which setting is better, with intervals over seeds, and what makes it unfair."""

@@ -1,4 +1,4 @@
-"""What a set of runs shows: arms, effects of factors and of pairs of them, and what makes the comparison unfair."""
+"""The analysis of a comparison: arms, effects of factors, interactions, and warnings about unfair comparisons."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from exprun.run_folder import CODE
 from exprun.seed_statistics import CONFIDENCE, Difference, Interval, deviation, difference, holm, interval
 from exprun.text import listed
 
-FIGURE = "val/accuracy"
+METRIC = "val/accuracy"
 LEARNING_RATE = "optim.learning_rate"
-# Settings that change no result, and the seed, which is a replicate and no factor.
-APART = ("seed", "run_dir", "progress", "data.cache", "trainer.resume", "trainer.log_every", "trainer.profile")
-# In what runs of one comparison should be alike, by its name for a person.
-ALIKE = {
+# Keys that are never factors: settings that change no result, and the seed, whose runs are repeats.
+NEVER_FACTORS = ("seed", "run_dir", "progress", "data.cache", "trainer.resume", "trainer.log_every", "trainer.profile")
+# The entries of the environment that should be the same in all runs of a comparison, and their names in warnings.
+SHOULD_AGREE = {
     "commit": "code",
     "changes": "uncommitted code",
     CODE: "code of the builder",
@@ -29,7 +29,7 @@ ALIKE = {
     "tensorflow": "version of TensorFlow",
     "keras": "version of Keras",
 }
-# What else the bits of a result depend on, by its name for a person: metrics differ as they do by another seed.
+# Further entries of the environment, and their names in warnings: they change a metric about as much as another seed.
 COMPUTING = {
     "intra_op_threads": "threads per operation",
     "onednn": "oneDNN",
@@ -41,13 +41,13 @@ Levels = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Arm:
-    """The runs that have the same settings but for the seed.
+    """The runs that differ only in the seed.
 
     Args:
-        levels: the value of each factor.
-        runs: that came to their end, one a seed.
-        values: the figure that is compared, by seed.
-        lost: runs that did not come to their end.
+        levels: the level of each factor.
+        runs: the finished runs, one for each seed.
+        values: the value of the compared metric by seed.
+        lost: the runs that did not finish.
     """
 
     levels: Levels
@@ -57,30 +57,33 @@ class Arm:
 
     @property
     def interval(self) -> Interval:
-        """Over seeds."""
+        """The mean over seeds and its confidence interval."""
         return interval(list(self.values.values()))
 
     @property
     def deviation(self) -> float:
-        """Standard deviation over seeds; NaN with one."""
+        """The standard deviation over seeds; NaN with one seed."""
         return deviation(list(self.values.values()))
 
     @property
     def seconds(self) -> float:
-        """Mean time of training and evaluation."""
-        found = [run.metrics["time/seconds"] for run in self.runs if "time/seconds" in run.metrics]
-        return math.fsum(found) / len(found) if found else math.nan
+        """The mean time of training and evaluation in seconds; NaN if no run recorded it."""
+        seconds = [run.metrics["time/seconds"] for run in self.runs if "time/seconds" in run.metrics]
+        return math.fsum(seconds) / len(seconds) if seconds else math.nan
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change of a factor does, or how much more it does at another level of a second factor.
+    """The effect of a factor on the metric, or the interaction of two factors.
+
+    An interaction is the difference between the effect of the first factor at the second level of the other factor and
+    its effect at the first level.
 
     Args:
-        factor: its key; two for an interaction.
-        change: from what to what.
-        difference: averaged over all other factors, seed by seed.
-        probability: corrected for the number of effects (Holm); NaN with too few seeds.
+        factor: the key of the factor; two keys for an interaction.
+        change: the levels that are compared, as text.
+        difference: the difference in the metric, averaged over all other factors, seed by seed.
+        probability: the p-value, corrected for the number of effects (Holm); NaN with too few seeds.
     """
 
     factor: tuple[str, ...]
@@ -90,25 +93,25 @@ class Effect:
 
     @property
     def certain(self) -> bool:
-        """Whether seed noise alone rarely gives as much."""
+        """Whether an effect of this size is unlikely to be seed noise (corrected p-value below 0.05)."""
         return self.probability < 1 - CONFIDENCE
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that is shown.
+    """The result of a comparison.
 
     Args:
-        figure: that is compared.
-        factors: keys.
-        arms: the best first.
-        effects: of single factors, then of pairs.
-        warnings: what makes the comparison unfair or uncertain, in sentences.
-        lost: runs that did not come to their end.
-        tuned: the learning rate at which each arm was compared, in a sentence; empty where none was chosen.
+        metric: the metric that is compared.
+        factors: the keys of the factors.
+        arms: the arms, the best first.
+        effects: the effects of single factors, then the interactions of pairs.
+        warnings: sentences about what makes the comparison unfair or uncertain.
+        lost: the runs that did not finish.
+        tuned: a sentence with the learning rate of each arm; empty without `sweep=tuned`.
     """
 
-    figure: str
+    metric: str
     factors: tuple[str, ...]
     arms: list[Arm]
     effects: list[Effect]
@@ -118,72 +121,75 @@ class Analysis:
 
     @property
     def unit(self) -> tuple[float, str]:
-        """By what a difference is multiplied to be shown, and the word behind it."""
-        return (100, " points") if "accuracy" in self.figure else (1, "")
+        """The factor by which a difference is multiplied before it is printed, and the unit printed after it."""
+        return (100, " points") if "accuracy" in self.metric else (1, "")
 
     def sentences(self) -> list[str]:
-        """Each effect in words that can be quoted."""
+        """A sentence about each effect."""
         return [self._sentence(effect) for effect in self.effects]
 
     def _sentence(self, effect: Effect) -> str:
         scale, unit = self.unit
-        found, seeds = effect.difference.interval, effect.difference.seeds
+        mean, seeds = effect.difference.interval, effect.difference.seeds
         form = "+.1f" if scale == 100 else "+.3g"
-        start = f"{effect.change}: {scale * found.mean:{form}}{unit} of {self.figure}"
+        start = f"{effect.change}: {scale * mean.mean:{form}}{unit} of {self.metric}"
         if math.isnan(effect.probability):
-            return f"{start} ({_seeds(seeds)}), which may be seed noise: more seeds can tell."
-        ends = f"95 % interval {scale * found.low:{form}} to {scale * found.high:{form}}"
+            return f"{start} ({_seeds(seeds)}), which may be seed noise: run more seeds to find out."
+        ends = f"95 % interval {scale * mean.low:{form}} to {scale * mean.high:{form}}"
         pairs = ", paired" if effect.difference.paired else ""
         count = len(self.effects)
         corrected = f" after correction for {count} comparisons" if count > 1 else ""
-        told = f"{start}, {ends} ({_seeds(seeds)}{pairs}; {_probability(effect.probability)}{corrected})"
+        sentence = f"{start}, {ends} ({_seeds(seeds)}{pairs}; {_probability(effect.probability)}{corrected})"
         if effect.certain:
-            return f"{told}: more than seed noise."
+            return f"{sentence}: more than seed noise."
         needed = effect.difference.needed
-        more = f"; to tell a difference of this size takes about {needed:,} seeds of each" if needed else ""
-        return f"{told}: it may be seed noise{more}."
+        more = f"; about {needed:,} seeds of each are needed to detect a difference of this size" if needed else ""
+        return f"{sentence}: it may be seed noise{more}."
 
 
-def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, figure: str = FIGURE) -> Analysis:
+def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, metric: str = METRIC) -> Analysis:
     """Compare runs.
 
     Args:
-        runs: two at least.
-        by: the factors, by key; a group's key stands for its option. All settings that vary where it is left out.
-        figure: the final figure of a run that is compared, by its name in MLflow.
+        runs: the runs, at least two.
+        by: the factors, each the key of a setting or a group whose options are compared; None for all that vary.
+        metric: the final metric that is compared, by its name in MLflow.
 
     Raises:
-        ConfigError: no run came to its end with that figure, a factor is no setting or does not vary, or runs of the
-            same factors and seed differ in something else.
+        ConfigError: no finished run has the metric, a factor is not a setting or does not vary, or runs with the same
+            factors and seed differ in another setting.
     """
-    runs = [run for run in runs if not _chose_rate(run)]
+    runs = [run for run in runs if not _chose_learning_rate(run)]
     if not runs:
-        raise ConfigError("There are only the runs that choose the learning rates yet, of sweep=tuned.")
-    ended = [run for run in runs if run.status == "FINISHED" and figure in run.metrics]
+        raise ConfigError(
+            "All runs so far belong to the first part of sweep=tuned, which chooses the learning rates; run the sweep "
+            "to its end first."
+        )
+    ended = [run for run in runs if run.status == "FINISHED" and metric in run.metrics]
     lost = [run for run in runs if run not in ended]
     if not ended:
-        raise ConfigError(_none_has(runs, figure))
+        raise ConfigError(_none_has(runs, metric))
     vary = varying(runs)
     factors = tuple(vary) if by is None else tuple(by)
     for factor in factors:
         if by is not None and len({shown(run.setting(factor)) for run in runs}) < 2:
-            known = ", ".join(vary) or "nothing but the seed"
-            raise ConfigError(f"--by {factor}: the runs do not differ in it; they differ in {known}.")
-    arms, repeated = _arms(ended, lost, factors, [key for key in vary if key not in factors], figure)
-    found = [*_effects(arms, factors), *_interactions(arms, factors)]
-    corrected = holm([effect.difference.probability for effect in found])
+            keys = ", ".join(vary) or "nothing but the seed"
+            raise ConfigError(f"--by {factor}: the runs do not differ in {factor}; they differ in {keys}.")
+    arms, repeated = _arms(ended, lost, factors, [key for key in vary if key not in factors], metric)
+    uncorrected = [*_effects(arms, factors), *_interactions(arms, factors)]
+    corrected = holm([effect.difference.probability for effect in uncorrected])
     effects = [
         Effect(effect.factor, effect.change, effect.difference, probability)
-        for effect, probability in zip(found, corrected, strict=True)
+        for effect, probability in zip(uncorrected, corrected, strict=True)
     ]
-    sign = 1 if is_better_low(figure) else -1
+    sign = 1 if is_better_low(metric) else -1
     arms.sort(key=lambda arm: sign * arm.interval.mean if arm.values else math.inf)
-    warnings = [*repeated, *_unfair(runs, ended, arms, factors, vary, figure)]
-    return Analysis(figure, factors, arms, effects, warnings, lost, _tuned(arms, factors))
+    warnings = [*repeated, *_unfair(runs, ended, arms, factors, vary, metric)]
+    return Analysis(metric, factors, arms, effects, warnings, lost, _tuned(arms, factors))
 
 
-def _chose_rate(run: Run) -> bool:
-    """Whether it was one of those of `sweep=tuned` that only choose the learning rate."""
+def _chose_learning_rate(run: Run) -> bool:
+    """Whether the run belongs to the part of `sweep=tuned` that only chooses the learning rate."""
     return run.config.get("sweep.name") == "tuned" and run.seed == run.config.get("sweep.tuning_seed")
 
 
@@ -192,57 +198,57 @@ def _all_tuned(runs: Iterable[Run]) -> bool:
 
 
 def _tuned(arms: Sequence[Arm], factors: Sequence[str]) -> str:
-    """At which rate each arm was compared, where each had the same number of tries."""
+    """A sentence with the learning rate of each arm; empty unless all arms tested the same number of them."""
     runs = [run for arm in arms for run in arm.runs]
-    tries = {len(run.config.get("sweep.rates") or ()) for run in runs}
-    if not _all_tuned(runs) or len(tries) != 1:
+    tested = {len(run.config.get("sweep.rates") or ()) for run in runs}
+    if not _all_tuned(runs) or len(tested) != 1:
         return ""
     chosen = [f"{label(arm.levels, factors)}: {shown(arm.runs[0].setting(LEARNING_RATE))}" for arm in arms if arm.runs]
     return (
-        f"Each was run at the best of {tries.pop()} learning rates, by validation in runs of another seed "
-        f"({', '.join(chosen)})."
+        f"Each arm was run at the best of {tested.pop()} learning rates, chosen by validation in runs with another "
+        f"seed ({', '.join(chosen)})."
     )
 
 
-def is_better_low(figure: str) -> bool:
-    """Whether less is better: losses and times."""
-    return "loss" in figure or figure == "time/seconds"
+def is_better_low(metric: str) -> bool:
+    """Whether lower is better for a metric: it is for losses and times."""
+    return "loss" in metric or metric == "time/seconds"
 
 
 def varying(runs: Sequence[Run]) -> list[str]:
-    """The settings in which runs differ, those apart that change no result.
+    """The keys in which runs differ, except those that change no result.
 
-    A group stands for all its settings where its option differs, and a setting by itself where it differs between
-    runs of the same option.
+    If runs have different options of a group, the list has the group and not each of its settings. A single setting
+    is listed if it differs between runs with the same option.
     """
     keys = dict.fromkeys(key for run in runs for key in run.config)
     groups = list(dict.fromkeys(key.split(".")[0] for key in keys))
-    found = []
+    vary = []
     for key in sorted(keys, key=lambda key: (groups.index(key.split(".")[0]), not key.endswith(".name"))):
         group = key.split(".")[0]
-        if key in APART or group in GROUPS_APART or (key == LEARNING_RATE and _all_tuned(runs)):
+        if key in NEVER_FACTORS or group in GROUPS_APART or (key == LEARNING_RATE and _all_tuned(runs)):
             continue
         if key == f"{group}.name":
             if len({shown(run.config.get(key)) for run in runs}) > 1:
-                found.append(group)
-        elif any(len({shown(run.config.get(key)) for run in part}) > 1 for part in _by_option(runs, group)):
-            found.append(key)
-    return found
+                vary.append(group)
+        elif any(len({shown(run.config.get(key)) for run in alike}) > 1 for alike in _by_option(runs, group)):
+            vary.append(key)
+    return vary
 
 
 def _by_option(runs: Sequence[Run], group: str) -> list[list[Run]]:
-    """The runs of each option of a group; all runs where it is none."""
-    parts: dict[str, list[Run]] = {}
+    """The runs of each option of a group; one list with all runs if the key is not a group."""
+    runs_of: dict[str, list[Run]] = {}
     for run in runs:
-        parts.setdefault(shown(run.config.get(f"{group}.name")) if group in GROUPS else "", []).append(run)
-    return list(parts.values())
+        runs_of.setdefault(shown(run.config.get(f"{group}.name")) if group in GROUPS else "", []).append(run)
+    return list(runs_of.values())
 
 
-def _none_has(runs: Sequence[Run], figure: str) -> str:
-    known = sorted({name for run in runs for name in run.metrics})
-    if not known:
-        return f"None of the {len(runs)} runs came to its end: {runs[0].reason or runs[0].status}."
-    return f"No run that came to its end has the figure {figure}; there are {', '.join(known)}."
+def _none_has(runs: Sequence[Run], metric: str) -> str:
+    metrics = sorted({name for run in runs for name in run.metrics})
+    if not metrics:
+        return f"None of the {len(runs)} runs has finished: {runs[0].reason or runs[0].status}."
+    return f"No finished run has the metric {metric}; the metrics are {', '.join(metrics)}."
 
 
 def _levels(run: Run, factors: Sequence[str]) -> Levels:
@@ -250,50 +256,50 @@ def _levels(run: Run, factors: Sequence[str]) -> Levels:
 
 
 def _arms(
-    ended: Sequence[Run], lost: Sequence[Run], factors: Sequence[str], others: Sequence[str], figure: str
+    ended: Sequence[Run], lost: Sequence[Run], factors: Sequence[str], others: Sequence[str], metric: str
 ) -> tuple[list[Arm], list[str]]:
-    """The arms, in the order of their first runs, and what has to be said of runs that were repeated."""
-    found: dict[Levels, dict[int, Run]] = {}
+    """The arms, in the order of their first runs, and a warning if a run was done twice."""
+    runs_of: dict[Levels, dict[int, Run]] = {}
     repeated = 0
     for run in ended:
-        seeds = found.setdefault(_levels(run, factors), {})
-        before = seeds.get(run.seed)
-        if before is not None:
-            if apart := [key for key in others if shown(run.setting(key)) != shown(before.setting(key))]:
+        seeds = runs_of.setdefault(_levels(run, factors), {})
+        earlier = seeds.get(run.seed)
+        if earlier is not None:
+            if differ := [key for key in others if shown(run.setting(key)) != shown(earlier.setting(key))]:
                 raise ConfigError(
-                    f"{before.name} and {run.name} have the same factors and seed, but differ in {', '.join(apart)}: "
-                    f"name it in --by, or choose by --where."
+                    f"{earlier.name} and {run.name} have the same factors and seed, but differ in {', '.join(differ)}: "
+                    f"add this to --by, or choose runs with --where."
                 )
             repeated += 1
         seeds[run.seed] = run
     arms = []
-    for levels in dict.fromkeys([*found, *(_levels(run, factors) for run in lost)]):
-        runs = found.get(levels, {})
-        values = {seed: run.metrics[figure] for seed, run in sorted(runs.items())}
+    for levels in dict.fromkeys([*runs_of, *(_levels(run, factors) for run in lost)]):
+        runs = runs_of.get(levels, {})
+        values = {seed: run.metrics[metric] for seed, run in sorted(runs.items())}
         arms.append(Arm(levels, list(runs.values()), values, [r for r in lost if _levels(r, factors) == levels]))
-    said = "One run has been repeated; the later one counts."
+    once = "One run has been repeated; the later one counts."
     several = f"{repeated} runs have been repeated; the later ones count."
-    return arms, [] if not repeated else [said if repeated == 1 else several]
+    return arms, [] if not repeated else [once if repeated == 1 else several]
 
 
 def _effects(arms: Sequence[Arm], factors: Sequence[str]) -> list[Effect]:
-    """Of each factor, for each pair of its levels; the one that came first is the baseline."""
-    found = []
-    for place, factor in enumerate(factors):
-        levels = dict.fromkeys(arm.levels[place] for arm in arms)
+    """The effect of each factor for each pair of its levels; the level that came first is the baseline."""
+    effects = []
+    for index, factor in enumerate(factors):
+        levels = dict.fromkeys(arm.levels[index] for arm in arms)
         for first, second in combinations(levels, 2):
-            means = _by_seed(arms, [{place: first}, {place: second}])
+            means = _by_seed(arms, [{index: first}, {index: second}])
             if all(means):
                 change = f"{factor}={second} against {factor}={first}"
-                found.append(Effect((factor,), change, difference(means[0], means[1])))
-    return found
+                effects.append(Effect((factor,), change, difference(means[0], means[1])))
+    return effects
 
 
 def _interactions(arms: Sequence[Arm], factors: Sequence[str]) -> list[Effect]:
-    """Of each pair of factors of two levels each: how much more the one does where the other is at its second."""
-    found = []
+    """The interaction of each pair of factors with two levels each."""
+    effects = []
     for a, b in combinations(range(len(factors)), 2):
-        levels = [list(dict.fromkeys(arm.levels[place] for arm in arms)) for place in (a, b)]
+        levels = [list(dict.fromkeys(arm.levels[index] for arm in arms)) for index in (a, b)]
         if len(levels[0]) != 2 or len(levels[1]) != 2:
             continue
         cells = [{a: first, b: second} for first in levels[0] for second in levels[1]]
@@ -305,30 +311,32 @@ def _interactions(arms: Sequence[Arm], factors: Sequence[str]) -> list[Effect]:
             {seed: means[2 + other][seed] - means[other][seed] for seed in sorted(seeds)} for other in (0, 1)
         )
         change = (
-            f"{factors[a]}={levels[0][1]} against {levels[0][0]}, at {factors[b]}={levels[1][1]} beyond what it does "
+            f"{factors[a]}={levels[0][1]} against {levels[0][0]}, at {factors[b]}={levels[1][1]} more than "
             f"at {factors[b]}={levels[1][0]}"
         )
-        found.append(Effect((factors[a], factors[b]), change, difference(at_first, at_second)))
-    return found
+        effects.append(Effect((factors[a], factors[b]), change, difference(at_first, at_second)))
+    return effects
 
 
 def _by_seed(arms: Sequence[Arm], cells: Sequence[dict[int, str]]) -> list[dict[int, float]]:
-    """For each cell, the mean figure of each seed over all settings of the other factors that every cell has.
+    """For each cell, the metric of each seed, averaged over the levels of the other factors that all cells have.
 
     Args:
-        arms: all of them.
-        cells: the level of some factors, by their place.
+        arms: all arms.
+        cells: the cells of the comparison, each as levels by the index of the factor.
     """
-    rests: list[dict[Levels, Arm]] = []
+    arms_by_cell: list[dict[Levels, Arm]] = []  # the arms of each cell by the levels of the other factors
     for cell in cells:
-        own = [arm for arm in arms if arm.values and all(arm.levels[place] == level for place, level in cell.items())]
-        rests.append({tuple(x for place, x in enumerate(arm.levels) if place not in cell): arm for arm in own})
-    common = [rest for rest in rests[0] if all(rest in other for other in rests)]
+        inside = [a for a in arms if a.values and all(a.levels[index] == level for index, level in cell.items())]
+        arms_by_cell.append(
+            {tuple(level for index, level in enumerate(arm.levels) if index not in cell): arm for arm in inside}
+        )
+    common = [others for others in arms_by_cell[0] if all(others in cell_arms for cell_arms in arms_by_cell)]
     means = []
-    for arms_of in rests:
-        seeds = [set(arms_of[rest].values) for rest in common]
+    for cell_arms in arms_by_cell:
+        seeds = [set(cell_arms[others].values) for others in common]
         shared = sorted(set.intersection(*seeds)) if seeds else []
-        means.append({s: math.fsum(arms_of[rest].values[s] for rest in common) / len(common) for s in shared})
+        means.append({s: math.fsum(cell_arms[others].values[s] for others in common) / len(common) for s in shared})
     return means
 
 
@@ -338,21 +346,21 @@ def _unfair(
     arms: Sequence[Arm],
     factors: Sequence[str],
     vary: Sequence[str],
-    figure: str,
+    metric: str,
 ) -> Iterable[str]:
-    """What keeps it from being a comparison of the factors alone, or from being certain."""
+    """Warnings about differences between the runs other than the factors, and about missing or unequal data."""
     for key in vary:
         if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
             yield f"The runs also differ in {key}: {listed(shown(run.setting(key)) for run in runs)}."
-    for key, name in ALIKE.items():
+    for key, name in SHOULD_AGREE.items():
         values = {run.environment.get(key, "") for run in ended}
         if len(values) > 1 and not _follows(ended, key, factors):
-            known = [_short(value) if value or key != "changes" else "none" for value in values]
-            yield f"The runs differ in their {name}: {listed(sorted(known))}."
-    if apart := [f"{name} ({told})" for key, name in COMPUTING.items() if (told := _apart(ended, key))]:
+            texts = [_short(value) if value or key != "changes" else "none" for value in values]
+            yield f"The runs differ in their {name}: {listed(sorted(texts))}."
+    if differ := [f"{name} ({text})" for key, name in COMPUTING.items() if (text := _values_of(ended, key))]:
         yield (
             f"The runs were computed differently, which changes metrics about as much as another seed does: "
-            f"{', '.join(apart)}."
+            f"{', '.join(differ)}."
         )
     steps = {int(run.history[-1]["step"]) for run in ended if run.history}
     if len(steps) > 1:
@@ -363,20 +371,23 @@ def _unfair(
     yield from _seeds_unlike(arms, factors)
     for arm in arms if _all_tuned(ended) else ():
         if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
-            yield f"{label(arm.levels, factors)} has runs at several learning rates: the sweep was stopped meanwhile."
+            yield (
+                f"{label(arm.levels, factors)} has runs at several learning rates: the sweep was interrupted and chose "
+                "another one when it was rerun."
+            )
     if ("optim" in factors or "optim.name" in factors) and not _all_tuned(ended):
         rates: dict[str, set[str]] = {}
         for run in ended:
             rates.setdefault(shown(run.config.get("optim.name")), set()).add(shown(run.setting("optim.learning_rate")))
-        if all(len(found) == 1 for found in rates.values()):
-            tried = ", ".join(f"{name} {next(iter(found))}" for name, found in rates.items())
-            yield f"The optimisers were not tuned: each was run at one learning rate ({tried})."
-    if "best" in figure:
-        yield f"{figure} is the best of all epochs, which favours settings whose figures jump about."
+        if all(len(values) == 1 for values in rates.values()):
+            tested = ", ".join(f"{name} {next(iter(values))}" for name, values in rates.items())
+            yield f"The optimisers were not tuned: each was run at one learning rate ({tested})."
+    if "best" in metric:
+        yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
 
 
-def _apart(runs: Sequence[Run], key: str) -> str:
-    """In what runs differ that recorded something of the environment; empty where they do not."""
+def _values_of(runs: Sequence[Run], key: str) -> str:
+    """The values of an entry of the environment, as text; empty if all runs that recorded it have the same."""
     values = {run.environment[key] for run in runs if key in run.environment}
     if len(values) < 2:
         return ""
@@ -388,35 +399,35 @@ def _apart(runs: Sequence[Run], key: str) -> str:
 
 
 def _follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
-    """Whether runs that differ in something of the environment do so because a factor says so."""
-    if key == CODE:  # of each builder, one
+    """Whether the runs differ in an entry of the environment because a factor of the comparison changes it."""
+    if key == CODE:  # this is so if each builder has one version of its code
         builders = {run.config.get("model.builder") for run in runs}
         return len({(run.config.get("model.builder"), run.environment.get(key, "")) for run in runs}) == len(builders)
     if key not in ("precision", "data_fingerprint", "weights_fingerprint"):
         return False
-    own = {"precision": "trainer.precision", "data_fingerprint": "data", "weights_fingerprint": "model.weights"}[key]
-    return any(factor == own or factor.startswith(f"{own}.") for factor in factors)
+    setting = {"precision": "trainer.precision", "data_fingerprint": "data", "weights_fingerprint": "model.weights"}
+    return any(factor == setting[key] or factor.startswith(f"{setting[key]}.") for factor in factors)
 
 
 def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
     compared = [arm for arm in arms if arm.values]
     if {len(arm.values) for arm in compared} == {1}:
-        yield "There is one seed of each: nothing can be said about seed noise. Add seed=0,1,2."
+        yield "Each arm has one seed, so the size of the seed noise is unknown. Add seed=0,1,2."
     elif len({tuple(arm.values) for arm in compared}) > 1:
-        told = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in compared)
-        yield f"Not all have the same seeds ({told}), so not all can be paired."
+        counts = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in compared)
+        yield f"Not all arms have the same seeds ({counts}), so not all runs can be paired."
     for arm in arms:
         if not arm.values:
-            yield f"{label(arm.levels, factors)} is not compared: none of its {len(arm.lost)} runs gave a result."
+            yield f"{label(arm.levels, factors)} is not compared: none of its {len(arm.lost)} runs has a result."
         elif arm.lost:
             yield (
-                f"{label(arm.levels, factors)} lost {len(arm.lost)} of {len(arm.lost) + len(arm.values)} runs; those "
-                "left may look better than it is."
+                f"{label(arm.levels, factors)} lost {len(arm.lost)} of {len(arm.lost) + len(arm.values)} runs; the "
+                "mean of the others may look better than the arm is."
             )
 
 
 def label(levels: Levels, factors: Sequence[str]) -> str:
-    """An arm in a sentence."""
+    """The name of an arm: its factors with their levels, or "all runs" without factors."""
     return " ".join(f"{factor}={level}" for factor, level in zip(factors, levels, strict=True)) or "all runs"
 
 
@@ -432,5 +443,5 @@ def _probability(value: float) -> str:
 
 
 def _short(value: str) -> str:
-    """A fingerprint as far as it tells; other words as they are."""
+    """The first 12 characters of a fingerprint; other values as they are, or "unknown" if empty."""
     return value[:12] if len(value) >= 40 and " " not in value else value or "unknown"

@@ -1,4 +1,4 @@
-"""Drawings of a comparison as SVG that stands in a page."""
+"""The plots of a comparison, as SVG for the HTML report."""
 
 import io
 import re
@@ -9,13 +9,13 @@ import numpy as np
 from exprun.compare.analysis import Analysis, Arm, label
 from exprun.metrics import TRAIN_LOSS
 
-COLOURED = 10  # arms that get a colour of their own; the others are grey
-POINTS = 400  # of a curve at most
+MAX_COLOURS = 10  # arms with a colour each; the others are grey
+MAX_POINTS = 400  # points of one curve
 GREY = "#999999"
 
 
 def arms(analysis: Analysis) -> str:
-    """A dot for each run, and each arm's mean with its interval."""
+    """Plot each run as a dot, and each arm's mean with its interval; returns the SVG."""
     shown = [arm for arm in analysis.arms if arm.values]
     figure, (axes,) = _figure(1, height=0.8 + 0.34 * len(shown))
     scale, unit = analysis.unit
@@ -28,15 +28,18 @@ def arms(analysis: Analysis) -> str:
     axes.set_yticks(range(len(shown)), [_short(arm, analysis) for arm in shown])
     axes.invert_yaxis()
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_xlabel(analysis.figure + (", %" if unit else ""))
+    axes.set_xlabel(analysis.metric + (", %" if unit else ""))
     return _svg(figure)
 
 
 def curves(analysis: Analysis) -> str:
-    """The figure and the training loss over the epochs."""
-    own = analysis.figure.replace("best_", "").replace("test/", "val/")
+    """Plot the metric and the training loss over the epochs; returns the SVG.
+
+    For a metric that is measured only once, the validation metric of each epoch is plotted.
+    """
+    per_epoch = analysis.metric.replace("best_", "").replace("test/", "val/")
     figure, panels = _figure(2, height=3.6)
-    for axes, key in zip(panels, (own, TRAIN_LOSS), strict=True):
+    for axes, key in zip(panels, (per_epoch, TRAIN_LOSS), strict=True):
         scale = 100 if "accuracy" in key else 1
         for place, arm in enumerate(analysis.arms):
             epochs, values = _history(arm, key)
@@ -48,37 +51,40 @@ def curves(analysis: Analysis) -> str:
                 low, high = scale * values.min(0), scale * values.max(0)
                 axes.fill_between(epochs, low, high, color=_colour(place), alpha=0.2, linewidth=0)
         axes.set(xlabel="epoch", ylabel=key + (", %" if scale == 100 else ""))
-    if panels[0].lines and len(analysis.arms) <= COLOURED:
+    if panels[0].lines and len(analysis.arms) <= MAX_COLOURS:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return _svg(figure)
 
 
 def _history(arm: Arm, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs (epochs,) and the figure of each run (runs, epochs), as far as all runs have it; thinned where many."""
+    """The epochs that all runs of an arm have, (epochs,), and the metric of each run, (runs, epochs).
+
+    At most `MAX_POINTS` epochs are returned.
+    """
     rows = [
         [(row["epoch"], row[key]) for row in run.history if key in row and np.isfinite(row[key])] for run in arm.runs
     ]
-    length = min((len(found) for found in rows), default=0)
+    length = min((len(row) for row in rows), default=0)
     if not length:
         return np.array([]), np.array([])
-    chosen = np.unique(np.linspace(0, length - 1, min(length, POINTS)).astype(int))
+    chosen = np.unique(np.linspace(0, length - 1, min(length, MAX_POINTS)).astype(int))
     epochs = np.array([epoch for epoch, _ in rows[0]])[chosen]
-    return epochs, np.array([[value for _, value in found] for found in [r[:length] for r in rows]])[:, chosen]
+    return epochs, np.array([[value for _, value in row[:length]] for row in rows])[:, chosen]
 
 
 def times(analysis: Analysis) -> str:
-    """A dot for each run: seconds of training and evaluation, and the figure."""
+    """Plot the metric of each run against its seconds of training and evaluation; returns the SVG."""
     figure, (axes,) = _figure(1, height=3.4)
     scale, unit = analysis.unit
     for place, arm in enumerate(analysis.arms):
-        found = [
-            (run.metrics["time/seconds"], scale * run.metrics[analysis.figure])
+        points = [
+            (run.metrics["time/seconds"], scale * run.metrics[analysis.metric])
             for run in arm.runs
             if "time/seconds" in run.metrics
         ]
-        if found:
-            axes.plot(*zip(*found, strict=True), "o", color=_colour(place), label=_short(arm, analysis))
-    axes.set(xlabel="seconds", ylabel=analysis.figure + (", %" if unit else ""))
+        if points:
+            axes.plot(*zip(*points, strict=True), "o", color=_colour(place), label=_short(arm, analysis))
+    axes.set(xlabel="seconds", ylabel=analysis.metric + (", %" if unit else ""))
     return _svg(figure)
 
 
@@ -88,7 +94,7 @@ def _short(arm: Arm, analysis: Analysis) -> str:
 
 
 def _colour(place: int) -> str:
-    return f"C{place}" if place < COLOURED else GREY
+    return f"C{place}" if place < MAX_COLOURS else GREY
 
 
 def _figure(panels: int, height: float) -> tuple[Any, list[Any]]:
@@ -103,13 +109,13 @@ def _figure(panels: int, height: float) -> tuple[Any, list[Any]]:
 
 
 def _svg(figure: Any) -> str:
-    """The drawing as an element: transparent, its text as text, no address in it that a browser would ask."""
+    """The plot as an `<svg>` element: transparent, with text as text, and without links to other servers."""
     import matplotlib
 
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "exprun", "font.family": "sans-serif"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Type": None})
-    found = text.getvalue()
-    svg = found[found.index("<svg") :]
+    file = text.getvalue()
+    svg = file[file.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     return re.sub(r'<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"', r'<svg role="img" \1\2', svg, count=1)

@@ -1,4 +1,4 @@
-"""Runs as MLflow's store tells them, for those whose folders are on another machine."""
+"""The records of runs, read from MLflow's store, for runs whose folders are on another machine."""
 
 import ast
 import os
@@ -14,9 +14,10 @@ from exprun.records import NOT_ENDED, Run, check_condition, complete
 from exprun.tracking.accepted import check_uri
 from exprun.tracking.store import repair, tracking_uri
 
-PAGE = 1000  # runs in one answer: the most a store gives
-DRAWN = 200  # runs whose epochs are fetched too, one request a figure
-# Those of older versions come last: an epoch's mean is the one that counts.
+PAGE = 1000  # runs per request: the most that a store returns
+MAX_CURVES = 200  # runs up to which the metrics of each epoch are fetched, with one request per metric
+# The metrics to fetch, and their current names. The names of older versions come last: there, `train/loss` is the mean
+# over some steps, and the mean over the epoch replaces it.
 CURVES = {
     **{key: key for key in (names.EPOCH, "val/accuracy", "val/loss", names.TRAIN_LOSS, names.TRAIN_ACCURACY)},
     names.OLD_TRAIN_LOSS: names.TRAIN_LOSS,
@@ -26,69 +27,69 @@ ENDED = ("FINISHED", "FAILED", "KILLED")
 
 
 def select(experiment: str, condition: str, where: Sequence[str], uri: str | None) -> list[Run]:
-    """The runs of a store, in the order in which they started; runs of sweeps themselves are left out.
+    """The runs of an MLflow experiment, in the order in which they started, without the parent runs of sweeps.
 
     Args:
-        experiment: its name.
-        condition: in MLflow's language: `tags."exprun.sweep" = '…'`; empty for all.
-        where: `key=value`, all of which must hold.
-        uri: of the store; the default one where it is None.
+        experiment: the name of the experiment.
+        condition: a filter in MLflow's language, such as `tags."exprun.sweep" = '…'`; empty for all runs.
+        where: conditions `key=value`, all of which must hold.
+        uri: the URI of the store; None for the default store.
 
     Raises:
-        ConfigError: there is no such experiment, the condition cannot be read, or fewer than two runs are left.
+        ConfigError: the experiment does not exist, the filter is not valid, or fewer than two runs are left.
         RunError: the store does not answer.
     """
-    place = tracking_uri(uri)
-    check_uri(place, "MLFLOW_TRACKING_URI" if uri is None else "--uri")
-    for one in where:
-        check_condition(one)
-    path = sqlite_path(place)
+    store = tracking_uri(uri)
+    check_uri(store, "MLFLOW_TRACKING_URI" if uri is None else "--uri")
+    for setting in where:
+        check_condition(setting)
+    path = sqlite_path(store)
     if path is not None and not path.exists():
-        raise ConfigError(f"There is no store at {os.path.relpath(path)}.")
-    repair(place)
+        raise ConfigError(f"There is no store at {os.path.relpath(path)}: name one with --uri.")
+    repair(store)
     import mlflow
     from mlflow.exceptions import MlflowException
 
     try:
-        client = mlflow.MlflowClient(tracking_uri=place)
-        known = client.get_experiment_by_name(experiment)
-        if known is None:
-            raise ConfigError(f"There is no experiment {experiment} in {without_password(place)}.")
-        if known.lifecycle_stage == "deleted":
+        client = mlflow.MlflowClient(tracking_uri=store)
+        record = client.get_experiment_by_name(experiment)
+        if record is None:
+            raise ConfigError(f"There is no experiment {experiment} in {without_password(store)}.")
+        if record.lifecycle_stage == "deleted":
             raise ConfigError(
-                f"The experiment {experiment} has been deleted in {without_password(place)}; the next run that is "
-                f"logged to it restores it, or mlflow experiments restore --experiment-id {known.experiment_id}."
+                f"The experiment {experiment} has been deleted in {without_password(store)}; the next run that is "
+                f"logged to it restores it, or mlflow experiments restore --experiment-id {record.experiment_id}."
             )
-        found = [run for run in _all(client, known.experiment_id, condition) if _is_one_of_ours(run)]
-        runs = [_run(client, run, len(found) <= DRAWN) for run in found]
+        logged = [run for run in _all(client, record.experiment_id, condition) if _is_comparable(run)]
+        runs = [_run(client, run, len(logged) <= MAX_CURVES) for run in logged]
     except ConfigError:
         raise
-    except Exception as error:  # whatever a server, a database or a network does
-        told = without_password(one_line(error))[:200]
+    except Exception as error:  # a server, a database or a network can fail in any way
+        text = without_password(one_line(error))[:200]
         if isinstance(error, MlflowException) and error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
-            raise ConfigError(f"--filter {condition}: {told}") from None
-        raise RunError(f"{without_password(place)} does not answer: {told}") from None
-    runs = [run for run in runs if all(run.holds(one) for one in where)]
+            raise ConfigError(f"--filter {condition}: {text}") from None
+        raise RunError(f"{without_password(store)} does not answer: {text}") from None
+    runs = [run for run in runs if all(run.holds(setting) for setting in where)]
     if len(runs) < MIN_RUNS:
         raise ConfigError(
-            f"There {'is one run' if runs else 'are no runs'} of that kind in {experiment}; a comparison takes two at "
-            "least."
+            f"There {'is one such run' if runs else 'are no such runs'} in {experiment}; a comparison needs at least "
+            "two."
         )
     return runs
 
 
 def _all(client: Any, experiment: str, condition: str) -> list[Any]:
-    found, token = [], None
+    runs, token = [], None
     while True:
         page = client.search_runs([experiment], condition, max_results=PAGE, order_by=["start_time"], page_token=token)
-        found += page
+        runs += page
         token = page.token
         if not token:
-            return found
+            return runs
 
 
-def _is_one_of_ours(run: Any) -> bool:
-    """Whether it was logged by exprun, is no run above others, and was not trained anew since."""
+def _is_comparable(run: Any) -> bool:
+    """Whether the run was logged by exprun, is not the parent run of a sweep, and has not been replaced."""
     tags = run.data.tags
     return "exprun.version" in tags and "exprun.replaced_by" not in tags and "seed" in run.data.params
 
@@ -115,19 +116,19 @@ def _run(client: Any, run: Any, curves: bool) -> Run:
 
 
 def _nested(params: dict[str, str]) -> dict[str, Any]:
-    """Params as the settings that they were: those of each group together."""
-    found: dict[str, Any] = {}
+    """The nested settings of a run, from MLflow's params."""
+    nested: dict[str, Any] = {}
     for key, text in params.items():
         *groups, last = key.split(".")
-        place = found
+        inner = nested
         for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = _value(text)
-    return found
+            inner = inner.setdefault(group, {})
+        inner[last] = _value(text)
+    return nested
 
 
 def _value(text: str) -> Any:
-    """A param as the setting that it was."""
+    """The value of a setting, from the text of a param."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -135,7 +136,7 @@ def _value(text: str) -> Any:
 
 
 def _history(client: Any, run: Any) -> list[dict[str, float]]:
-    """The metrics of each epoch."""
+    """The metrics of each epoch, by their current names."""
     rows: dict[int, dict[str, float]] = {}
     for key, name in CURVES.items():
         for metric in client.get_metric_history(run.info.run_id, key) if key in run.data.metrics else ():

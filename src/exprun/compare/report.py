@@ -1,4 +1,4 @@
-"""What a person gets of a comparison: a table on the terminal, JSON, CSV, and one HTML file."""
+"""The report of a comparison: a table on the terminal, JSON, CSV, and one HTML file."""
 
 import csv
 import io
@@ -15,14 +15,14 @@ from exprun.text import json_text
 
 
 def show(analysis: Analysis, file: Any = None) -> None:
-    """Print the arms, the effects in words, and what to be careful about."""
+    """Print the table of arms, the effects as sentences, the warnings, and the runs that did not finish."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     out = Console(highlight=False, file=file)
     total = sum(len(arm.runs) for arm in analysis.arms)
-    out.print(safe(f"{analysis.figure} of {total} runs, by {', '.join(analysis.factors) or 'nothing but the seed'}"))
+    out.print(safe(f"{analysis.metric} of {total} runs, by {', '.join(analysis.factors) or 'nothing but the seed'}"))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for factor in analysis.factors:
         table.add_column(safe(factor), overflow="fold")
@@ -36,40 +36,41 @@ def show(analysis: Analysis, file: Any = None) -> None:
     if analysis.tuned:
         out.print(safe(analysis.tuned))
     for warning in analysis.warnings:
-        out.print(f"[yellow]careful[/]: {safe(warning)}")
+        out.print(f"[yellow]warning[/]: {safe(warning)}")
     for run in analysis.lost:
         out.print(f"[red]{safe(run.status)}[/] {safe(run.name)}: {safe(why_lost(analysis, run))}")
 
 
 def why_lost(analysis: Analysis, run: Run) -> str:
-    """Why a run is not part of the comparison."""
+    """The reason why a run is not part of the comparison."""
     if run.status == "FINISHED":
-        return f"it has no {analysis.figure}"
-    return run.reason or "it gave no reason"
+        return f"it has no {analysis.metric}"
+    return run.reason or "no reason was recorded"
 
 
 def cells(analysis: Analysis, arm: Arm) -> tuple[str, ...]:
-    """Seeds, mean, interval, standard deviation and time of an arm, as text."""
-    found = arm.interval
+    """The number of seeds, the mean, its interval, the standard deviation and the time of an arm, as text."""
+    mean = arm.interval
     return (
         str(len(arm.values)),
-        number(analysis, found.mean) if arm.values else "–",
-        "–" if math.isnan(found.half) else f"{number(analysis, found.low)} to {number(analysis, found.high)}",
+        number(analysis, mean.mean) if arm.values else "–",
+        "–" if math.isnan(mean.half) else f"{number(analysis, mean.low)} to {number(analysis, mean.high)}",
         "–" if math.isnan(arm.deviation) else number(analysis, arm.deviation),
         "–" if math.isnan(arm.seconds) else f"{arm.seconds:,.0f} s",
     )
 
 
 def number(analysis: Analysis, value: float) -> str:
-    """A figure as it is shown: accuracies in percent."""
+    """The value of the metric as text; accuracies are percentages."""
     scale, _ = analysis.unit
     return f"{scale * value:.1f}" if scale == 100 else f"{value:.4g}"
 
 
 def facts(analysis: Analysis) -> dict[str, Any]:
-    """The whole comparison as plain values, for JSON."""
+    """The whole comparison as plain values, for JSON; `figure` is the old name of `metric`."""
     return {
-        "figure": analysis.figure,
+        "metric": analysis.metric,
+        "figure": analysis.metric,
         "factors": list(analysis.factors),
         "arms": [
             {
@@ -102,37 +103,37 @@ def facts(analysis: Analysis) -> dict[str, Any]:
 
 
 def as_json(analysis: Analysis) -> str:
-    """The whole comparison as JSON; what is unknown is null."""
+    """The whole comparison as JSON; unknown values are null."""
     return json_text(facts(analysis))
 
 
 def as_csv(analysis: Analysis) -> str:
-    """A line for each run: factors, seed, status, all final figures."""
+    """The runs as CSV, one line for each run: factors, seed, status and all final metrics."""
     runs = [run for arm in analysis.arms for run in (*arm.runs, *arm.lost)]
-    figures = sorted({name for run in runs for name in run.metrics})
+    metrics = sorted({name for run in runs for name in run.metrics})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*analysis.factors, "seed", "status", *figures, "run"])
+    table.writerow([*analysis.factors, "seed", "status", *metrics, "run"])
     for run in runs:
         levels = [shown(run.setting(factor)) for factor in analysis.factors]
-        table.writerow([*levels, run.seed, run.status, *(run.metrics.get(name, "") for name in figures), run.folder])
+        table.writerow([*levels, run.seed, run.status, *(run.metrics.get(name, "") for name in metrics), run.folder])
     return text.getvalue()
 
 
-def _interval(found: Interval) -> dict[str, float]:
-    return {"mean": found.mean, "low": found.low, "high": found.high}
+def _interval(mean: Interval) -> dict[str, float]:
+    return {"mean": mean.mean, "low": mean.low, "high": mean.high}
 
 
 def write_page(analysis: Analysis, path: Path, command: str) -> None:
-    """Write the HTML report: one file that needs nothing from the network.
+    """Write the HTML report: one file that loads nothing from other servers.
 
     Args:
-        analysis: what it shows.
-        path: of the file; its folder is made.
-        command: repeats the comparison.
+        analysis: the comparison to report.
+        path: the path of the file; its folder is created if it does not exist.
+        command: the command that repeats the comparison.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     import jinja2
 
@@ -146,19 +147,19 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
         undefined=jinja2.StrictUndefined,
     )
     drawn: dict[str, Callable[[Analysis], str]] = {
-        "Every run, and the mean of each setting with its 95 % interval": plots.arms,
-        "Over the epochs: mean over seeds, from the lowest to the highest": plots.curves,
-        f"Time of a run against {analysis.figure}": plots.times,
+        "All runs, and the mean of each arm with its 95 % interval": plots.arms,
+        "Metrics over the epochs: the mean over seeds, and the range from the lowest to the highest seed": plots.curves,
+        f"{analysis.metric} against the time of a run": plots.times,
     }
     page = environment.get_template("page.html").render(
         analysis=analysis,
         command=command,
         sentences=analysis.sentences(),
-        figures={title: draw(analysis) for title, draw in drawn.items()},
+        plots={title: draw(analysis) for title, draw in drawn.items()},
         rows=[(arm.levels, cells(analysis, arm)) for arm in analysis.arms],
         runs=[(arm, run) for arm in analysis.arms for run in (*arm.runs, *arm.lost)],
         settings=_settings(analysis),
-        figure_of=lambda run: number(analysis, run.metrics[analysis.figure]) if analysis.figure in run.metrics else "–",
+        value_of=lambda run: number(analysis, run.metrics[analysis.metric]) if analysis.metric in run.metrics else "–",
         findings=_findings,
         why_lost=lambda run: why_lost(analysis, run),
         label=lambda arm: label(arm.levels, analysis.factors),
@@ -168,18 +169,18 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
 
 
 def _settings(analysis: Analysis) -> dict[str, list[str]]:
-    """All settings in which the arms differ, by key: their values in each arm."""
+    """The settings in which the arms differ, by key, with the value in each arm."""
     firsts = [(arm.runs or arm.lost)[0] for arm in analysis.arms]
     keys = dict.fromkeys(key for run in firsts for key in run.config)
-    apart = ("seed", "run_dir", "progress")
-    found = {
+    left_out = ("seed", "run_dir", "progress")
+    settings = {
         key: [shown(run.config[key]) if key in run.config else "–" for run in firsts]
         for key in keys
-        if key not in apart and not key.startswith("tracking.")
+        if key not in left_out and not key.startswith("tracking.")
     }
-    return {key: values for key, values in found.items() if len(set(values)) > 1}
+    return {key: values for key, values in settings.items() if len(set(values)) > 1}
 
 
 def _findings(run: Run) -> list[str]:
-    """What the doctor found in a run, notes left out."""
-    return [str(found.get("text", "")) for found in run.findings if found.get("severity") != "note"]
+    """The texts of the doctor's findings in a run, without notes."""
+    return [str(finding.get("text", "")) for finding in run.findings if finding.get("severity") != "note"]

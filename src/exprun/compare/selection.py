@@ -1,4 +1,4 @@
-"""Which runs are compared: the runs of the folders that a person names."""
+"""The runs that are compared: those in the folders that a person names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,20 +9,20 @@ from exprun.outputs import LAST, OUTPUTS, all_sweeps, runs_below
 from exprun.records import Run, read_run
 from exprun.run_folder import RunFolder
 
-MIN_RUNS = 2  # that can be compared
+MIN_RUNS = 2  # runs in a comparison
 
 
-def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
-    """The runs of folders, in the order of their names.
+def select(names: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
+    """The runs in folders, in the order of the folders' names.
 
     Args:
-        places: folders of runs or of sweeps; `last` is the sweep that was started last.
-        where: `key=value`, all of which must hold; a group's key stands for its option.
+        names: the paths of folders of runs or sweeps; `last` is the last sweep.
+        where: conditions `key=value` or `group=option`, all of which must hold.
 
     Raises:
-        ConfigError: there is no such folder, it holds no run, or fewer than two runs are left.
+        ConfigError: a folder does not exist or does not hold a run, or fewer than two runs are left.
     """
-    folders = list(dict.fromkeys(folder for place in places for folder in _folders(place)))
+    folders = list(dict.fromkeys(folder for name in names for folder in _folders(name)))
     runs = []
     for folder in folders:
         if (run := read_run(folder)) is not None:
@@ -32,27 +32,27 @@ def select(places: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
     for condition in where:
         runs = [run for run in runs if run.holds(condition)]
     if len(runs) < MIN_RUNS:
-        found = "no run" if not runs else "one run"
-        said = f" with {' '.join(where)}" if where else ""
-        raise ConfigError(f"There is {found} in {' '.join(places)}{said}; a comparison takes two at least.")
+        count = "no run" if not runs else "one run"
+        conditions = f" with {' '.join(where)}" if where else ""
+        raise ConfigError(f"There is {count} in {' '.join(names)}{conditions}; a comparison needs at least two.")
     return runs
 
 
-def _folders(place: str) -> list[Path]:
-    """The folders of runs at or below a place."""
-    root = _last() if place == LAST else user_path(place).resolve()
+def _folders(name: str) -> list[Path]:
+    """The run folders at or below a path, or those of the last sweep."""
+    root = _last() if name == LAST else user_path(name).resolve()
     if not root.is_dir():
-        raise ConfigError(f"{place} is no folder; name folders of runs or of sweeps, or `last`.")
+        raise ConfigError(f"{name} is not a folder; name folders of runs or sweeps, or `last`.")
     if RunFolder(root).exists:
         return [root]
     return [folder.resolve() for folder in runs_below(root)]
 
 
 def _last() -> Path:
-    found = all_sweeps()
-    if not found:
+    sweeps = all_sweeps()
+    if not sweeps:
         raise ConfigError(
             f"There is no sweep under {OUTPUTS}/ yet: train one first, for example "
             "python -m exprun -m norm=none,batch seed=0,1,2."
         )
-    return found[-1].resolve()
+    return sweeps[-1].resolve()

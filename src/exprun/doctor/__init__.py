@@ -1,4 +1,4 @@
-"""The doctor room: why a network does not learn, with evidence; for runs of exprun and for any Keras model."""
+"""The doctor: why a network does not learn, with evidence; for runs of exprun and for any Keras model."""
 
 from typing import TYPE_CHECKING, Any
 

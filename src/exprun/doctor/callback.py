@@ -1,4 +1,4 @@
-"""The doctor of any Keras script: `model.fit(…, callbacks=[exprun.doctor.Doctor()])`."""
+"""The doctor as a callback for any Keras script: `model.fit(…, callbacks=[exprun.doctor.Doctor()])`."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ from exprun.doctor import data, graph, task
 from exprun.doctor.chance import chance_level
 from exprun.doctor.curves import Epoch
 from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject, examine, examine_data, examine_several, said
+from exprun.doctor.examine import Subject, examine, examine_data, examine_several, findings_of
 from exprun.doctor.finding import Diagnosis, Finding
 from exprun.doctor.leaks import digests
 from exprun.doctor.objective import of_keras
@@ -35,10 +35,10 @@ from exprun.doctor.watch import Watch
 from exprun.text import plural
 
 log = logging.getLogger(__name__)
-LEAST_LABELS = 100  # before their frequencies say what guessing costs
-KEPT = 2000  # images of the first batches that are kept
-LEAST_WAIT = 0.03  # seconds; less is what calls cost on a busy machine
-OPTIMIZERS = {
+MIN_LABELS = 100  # labels from which the chance level is computed
+MAX_KEPT = 2000  # images of the first batches that are kept
+MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
+OPTIMIZERS = {  # by class name: the option of the group `optim`
     "SGD": "sgd",
     "RMSprop": "rmsprop",
     "Adam": "adam",
@@ -51,10 +51,13 @@ OPTIMIZERS = {
 
 
 def limits_of(options: dict[str, Any]) -> Limits:
-    """The thresholds that ship, some of them replaced.
+    """The default thresholds, with some of them replaced.
+
+    Args:
+        options: the thresholds to replace, by name.
 
     Raises:
-        ValueError: an option is not known or out of range.
+        ValueError: a threshold is unknown or out of range.
     """
     shipped = yaml.safe_load((shipped_conf() / "doctor" / "watch.yaml").read_text(encoding="utf-8"))
     return strictly(TypeAdapter(Limits), {**shipped, **options})
@@ -65,9 +68,9 @@ class Seen:
     """Batches that passed through the steps of one split.
 
     Args:
-        inputs: of each batch.
-        labels: theirs.
-        weights: of each image in the loss; empty where there are none.
+        inputs: the inputs of each batch.
+        labels: the labels of each batch.
+        weights: the weights of the images of each batch in the loss; empty if there are none.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
@@ -76,11 +79,11 @@ class Seen:
 
     @property
     def count(self) -> int:
-        """Images kept."""
+        """The number of images that were kept."""
         return sum(len(batch) for batch in self.inputs)
 
     def keep(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
-        """Take a batch."""
+        """Keep a batch."""
         self.inputs.append(inputs)
         self.labels.append(labels)
         if weights is not None and weights.size == len(inputs):
@@ -88,24 +91,24 @@ class Seen:
 
 
 def _counted(labels: task.Labels) -> np.ndarray | None:
-    """How often each class occurs, (classes,); None where the labels are no classes."""
+    """How often each class occurs, (classes,); None if the labels are not classes."""
     if labels.classes is None or labels.classes.min(initial=0) < 0:
         return None
     return np.bincount(labels.classes, minlength=2)
 
 
 def _accuracy_in(logs: dict[str, Any]) -> str | None:
-    """The name of the accuracy of training among what Keras tells."""
+    """The name of the training accuracy among the metrics that Keras reports; None if there is none."""
     return next((name for name in logs if "acc" in name and not name.startswith("val_")), None)
 
 
-_AT_WORK: list["Doctor"] = []  # in a `fit` that has begun and not ended
+_WATCHING: list["Doctor"] = []  # doctors in a `fit` that has begun and not ended
 
 
-def _tell_of_exceptions() -> None:
-    """Let `fit` tell the doctors in it that an exception ends it: Keras has no callback for that."""
+def _notify_of_exceptions() -> None:
+    """Let `fit` notify its doctors when an exception ends it: Keras has no callback for that."""
     original = keras.Model.fit
-    if getattr(original, "tells_doctors", False):
+    if getattr(original, "notifies_doctors", False):
         return
 
     @functools.wraps(original)
@@ -113,29 +116,29 @@ def _tell_of_exceptions() -> None:
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
-            for doctor in [doctor for doctor in _AT_WORK if doctor.model is self]:
+            for doctor in [doctor for doctor in _WATCHING if doctor.model is self]:
                 doctor.ended(error)
             raise
 
-    fit.tells_doctors = True  # type: ignore[attr-defined]
+    fit.notifies_doctors = True  # type: ignore[attr-defined]
     keras.Model.fit = fit
 
 
 class Doctor(keras.callbacks.Callback):
-    """Watches `fit`, and says why the network does not learn.
+    """Watches `fit`, and reports why the network does not learn.
 
-    It sees what passes through the model's own training and evaluation steps, and never changes what is trained. What
-    it finds is printed, and kept in `findings`.
+    The callback reads the batches that pass through the model's own training and evaluation steps, and does not change
+    what is trained. It prints what it finds, and keeps it in `findings`.
 
     Args:
-        train: images and labels that are trained on, `(x, y)`, for checks that need more than the first batches.
-        validation: likewise.
-        silence: causes not to report, by identifier.
-        report: called with the text of each finding; prints it where left out.
-        **limits: thresholds other than those of `conf/doctor/watch.yaml`.
+        train: the training images and labels, `(x, y)`, for checks that need more than the first batches.
+        validation: the validation images and labels, `(x, y)`.
+        silence: the identifiers of causes that are not reported.
+        report: called with the text of each finding; the default prints to the standard error stream.
+        **limits: thresholds that differ from those in `conf/doctor/watch.yaml`.
 
     Raises:
-        ValueError: a threshold is not known or out of range.
+        ValueError: a threshold is unknown or out of range.
     """
 
     def __init__(
@@ -147,7 +150,7 @@ class Doctor(keras.callbacks.Callback):
         **limits: Any,
     ) -> None:
         super().__init__()
-        _tell_of_exceptions()
+        _notify_of_exceptions()
         self.limits = limits_of(limits)
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
@@ -158,51 +161,51 @@ class Doctor(keras.callbacks.Callback):
 
     @property
     def findings(self) -> list[Finding]:
-        """What was found, what explains the rest first."""
+        """The findings without symptoms, causes before the causes that they explain."""
         return self._diagnosis.findings
 
     def set_model(self, model: Any) -> None:
-        """Called by Keras before it makes the function of a training step, or takes one that is there already."""
+        """Called by Keras before it makes the function of a training step, or reuses an existing one."""
         super().set_model(model)
         self._safely(lambda: self._trainable.look(model))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep the first weights: checks of the start look at them."""
+        """Keep the initial weights, and examine the model if images were passed to the callback."""
         self._reset()
-        _AT_WORK.append(self)
+        _WATCHING.append(self)
         self._safely(self._begin)
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self._watch: Watch | None = None
-        self._looked = False  # at the network, before it had learned
+        self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
-        self._before = 0  # steps of the epochs that are done
+        self._steps_before = 0  # steps done before the current epoch
         self._are_means: bool | None = None
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
-        self._fresh: list[np.ndarray] = []
+        self._initial: list[np.ndarray] = []
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
             if given is not None:
-                chosen = np.random.default_rng(0).permutation(len(given[0]))[:KEPT]
+                chosen = np.random.default_rng(0).permutation(len(given[0]))[:MAX_KEPT]
                 self._seen[split].keep(np.asarray(given[0])[chosen], np.asarray(given[1])[chosen])
         if self.model.built and self._seen["train"].count:
             self._start()
         elif self.model.built:
-            self._fresh = [np.array(variable) for variable in self.model.variables]
+            self._initial = [np.array(variable) for variable in self.model.variables]
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keras fetches the batch after this."""
+        """Start to copy batches: Keras fetches the next one after this call."""
         if batch == 0:
             self._safely(lambda: self._trainable.before(self.model))
         self._safely(lambda: self._taps["train"].put_on(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at a training batch."""
+        """Examine a training batch and the metrics after it."""
         self._safely(self._taps["train"].take_off)
-        # Several at a time with steps_per_execution, which Keras counts beyond the end of the epoch.
-        self._step = self._before + min(batch + 1, self.params.get("steps") or batch + 1)
+        # With steps_per_execution, one call makes several steps, and Keras counts beyond the end of the epoch.
+        self._step = self._steps_before + min(batch + 1, self.params.get("steps") or batch + 1)
         self._safely(lambda: self._after_batch(batch, logs or {}))
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
@@ -216,7 +219,7 @@ class Doctor(keras.callbacks.Callback):
             if self._watch is None:
                 return
         if self._epochs == 0:
-            self._guess(self._watch)
+            self._update_chance(self._watch)
         self._waited(ended)
         if "loss" in logs:
             self._after_loss(batch, logs)
@@ -224,18 +227,18 @@ class Doctor(keras.callbacks.Callback):
             self._tell(self._watch.probe(self._step))
 
     def _look(self) -> None:
-        """Look at the network and its first batch, and begin to watch, as far as what it takes and gives is known."""
+        """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch."""
         self._looked = True
         if not self._seen["train"].count:
             self._tell(self._without_images())
         elif not self._has_one_output():
-            self._tell(said([lambda: graph.check_graph(self.model, set(), self.limits)]))
+            self._tell(findings_of([lambda: graph.check_graph(self.model, set(), self.limits)]))
         else:
             with self._first_weights():
                 self._start()
 
     def _has_one_output(self) -> bool:
-        """Whether the model gives one tensor; one whose code alone knows that is asked by an image."""
+        """Whether the model returns one tensor; if Keras does not know, a pass of one image shows it."""
         outputs = getattr(self.model, "outputs", None)
         if outputs is None:
             with unchanged(self.model):
@@ -243,10 +246,10 @@ class Doctor(keras.callbacks.Callback):
         return len(keras.tree.flatten(outputs)) == 1
 
     def _without_images(self) -> list[Finding]:
-        """What a first batch of several inputs shows, or the network alone where inputs are of another kind."""
+        """The findings from a first batch of several inputs; from the network alone if the batch cannot be read."""
         batch = self._taps["train"].read_several()
         if batch is None:
-            return said([lambda: graph.check_graph(self.model, set(), self.limits)])
+            return findings_of([lambda: graph.check_graph(self.model, set(), self.limits)])
         inputs, labels = batch
         subject = Subject(
             self.model,
@@ -262,7 +265,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _after_loss(self, batch: int, logs: dict[str, Any]) -> None:
         assert self._watch is not None
-        if self._are_means is None:  # a training step of one's own may give the figures of its batch alone
+        if self._are_means is None:  # a custom training step may report metrics of its batch only
             self._are_means = set(logs) == set(self.model.get_metrics_result())
         loss = self._since("loss", batch, float(logs["loss"]))
         name = _accuracy_in(logs)
@@ -272,22 +275,22 @@ class Doctor(keras.callbacks.Callback):
         self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
 
     def _waited(self, ended: float) -> None:
-        """How long the step has waited for its batch; the first one is traced meanwhile."""
+        """Record how long the step waited for its batch; the first step is skipped, because it is traced meanwhile."""
         arrived = self._taps["train"].arrived
         if arrived is None or self._step == 1 or self.model.steps_per_execution != 1:
             return
         assert self._watch is not None
         begun = self._taps["train"].begun
         waited = arrived - begun
-        share = waited / max(ended - begun, 1e-9) if waited > LEAST_WAIT else 0.0
+        share = waited / max(ended - begun, 1e-9) if waited > MIN_WAIT else 0.0
         self._tell(self._watch.waited(self._step, min(1.0, share)))
 
     def _bad_batch(self, split: str = "train", failed: bool = False) -> list[Finding]:
-        """Whether a batch without a finite loss was finite itself, and its class numbers have units.
+        """The findings about a batch without a finite loss: values that are not finite, or labels without a unit.
 
         Args:
-            split: of the batch.
-            failed: whether its step has raised an exception.
+            split: the split of the batch, `train` or `val`.
+            failed: whether the step on the batch has raised an exception.
         """
         batch = self._taps[split].read()
         if batch is None:
@@ -297,26 +300,26 @@ class Doctor(keras.callbacks.Callback):
         if not bad:
             units = self._units(batch[0])
             objective = of_keras(self.model, units)
-            # A batch alone may lack the first classes.
-            labels = np.concatenate([part.ravel() for part in (*self._seen[split].labels, batch[1])])
-            found = [] if objective is None else task.check_label_range(objective, labels, units)
+            # A single batch may lack the first classes.
+            labels = np.concatenate([some.ravel() for some in (*self._seen[split].labels, batch[1])])
+            findings = [] if objective is None else task.check_label_range(objective, labels, units)
             return [
-                replace(f, step=self._step, where="validation labels" if split == "val" else f.where) for f in found
+                replace(f, step=self._step, where="validation labels" if split == "val" else f.where) for f in findings
             ]
-        then = "the step on them has failed" if failed else "since then the loss is not a number"
-        evidence = f"The {bad} of this batch hold NaN or infinity, and {then}."
+        effect = "the step on this batch has failed" if failed else "since this batch the loss is not a number"
+        evidence = f"The {bad} of this batch contain NaN or infinity, and {effect}."
         remedy = task.CLEAN_LABELS if bad == "labels" else ""
         where = "validation" if split == "val" else "training"
         return [Finding("non-finite-input", "error", where, evidence, self._step, keras=remedy)]
 
     def _keep(self, split: str) -> None:
-        if self._given[split == "val"] is None and self._seen[split].count < KEPT:
+        if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._taps[split].read()
             if batch is not None:
                 self._seen[split].keep(*batch)
 
     def _since(self, name: str, batch: int, mean: float) -> float:
-        """What the steps since the last call gave, from the mean over the epoch that Keras tells."""
+        """The mean of a metric over the steps since the last call, computed from the means that Keras reports."""
         if not self._are_means:
             return mean
         count, total = self._sums[name] if batch else (0, 0.0)
@@ -326,51 +329,51 @@ class Doctor(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def _first_weights(self) -> Iterator[None]:
-        """The weights as they were before the first step, for a while."""
+        """Give the model its initial weights inside a `with` block."""
         variables = self.model.variables
-        if len(self._fresh) != len(variables):
+        if len(self._initial) != len(variables):
             yield
             return
         now = [tf.identity(v.value) for v in variables]
         try:
-            for variable, value in zip(variables, self._fresh, strict=True):
+            for variable, value in zip(variables, self._initial, strict=True):
                 variable.assign(value)
             yield
         finally:
             for variable, value in zip(variables, now, strict=True):
                 variable.assign(value)
-            self._fresh = []
+            self._initial = []
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keras fetches the batch after this."""
+        """Start to copy batches: Keras fetches the next one after this call."""
         self._safely(lambda: self._taps["val"].put_on(self.model))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep validation batches."""
+        """Keep a validation batch."""
         self._safely(self._taps["val"].take_off)
         self._safely(lambda: self._keep("val"))
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Hold no batches any longer."""
-        self._safely(self._taps["val"].let_go)
+        """Release the iterator of validation batches."""
+        self._safely(self._taps["val"].release)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the figures of an epoch."""
-        self._safely(self._taps["train"].let_go)
+        """Examine the metrics of an epoch."""
+        self._safely(self._taps["train"].release)
         self._safely(lambda: self._after_epoch(logs or {}))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Leave the model as it was."""
+        """Restore the model's own functions."""
         self._leave()
 
     def _leave(self) -> None:
-        _AT_WORK[:] = [doctor for doctor in _AT_WORK if doctor is not self]
+        _WATCHING[:] = [doctor for doctor in _WATCHING if doctor is not self]
         for tap in self._taps.values():
             self._safely(tap.take_off)
-            self._safely(tap.let_go)
+            self._safely(tap.release)
 
     def ended(self, error: BaseException) -> None:
-        """Called where an exception ends `fit`: look at the batch of the step that raised it, and sum up."""
+        """Called when an exception ends `fit`: examine the batch of the step that raised it, and print a summary."""
         split = "val" if self._taps["val"].is_on else "train"
         in_step = self._taps[split].is_on
         self._safely(self._taps[split].take_off)
@@ -381,11 +384,14 @@ class Doctor(keras.callbacks.Callback):
         steps = plural(self._step, "step")
         self._report(
             f"doctor: fit was ended by {type(error).__name__} after {steps}. "
-            + (f"What was found: {causes}." if causes else "Nothing had been found by then.")
+            + (f"Causes found: {causes}." if causes else "No cause had been found by then.")
         )
 
     def _after_failure(self, split: str) -> None:
-        """What a step that failed shows, and its batch: where it could not be traced, the one that would have come."""
+        """Report what a failed step and its batch show.
+
+        If the step failed while it was traced, no batch was fetched; then the next batch is examined.
+        """
         self._tell(self._trainable.failed(self.model, self._step))
         if not self.model.built:
             return
@@ -396,7 +402,7 @@ class Doctor(keras.callbacks.Callback):
         self._tell(self._bad_batch(split, failed=True))
 
     def _start(self) -> None:
-        """Look at the network at its first weights, and begin to watch."""
+        """Examine the network with its initial weights, and begin to watch."""
         self._looked = True
         subject = self._subject(whole=False)
         rows = fixed_rows(self.model)
@@ -404,45 +410,49 @@ class Doctor(keras.callbacks.Callback):
         self._tell(examine(subject, limits))
         self._watch = Watch(subject, None, self._steps(), limits)
 
-    def _guess(self, watch: Watch) -> None:
-        """What guessing costs, once enough labels have been seen to know."""
+    def _update_chance(self, watch: Watch) -> None:
+        """Compute the chance level, once enough labels have been seen."""
         if watch.objective is None or watch.objective.kind not in ("softmax", "sigmoid"):
             return
-        if self._seen["train"].count >= LEAST_LABELS:
+        if self._seen["train"].count >= MIN_LABELS:
             counts = _counted(task.read_labels(np.concatenate(self._seen["train"].labels)))
-            watch.guess = None if counts is None else chance_level(counts)
+            watch.chance = None if counts is None else chance_level(counts)
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1
-        self._before = self._step
+        self._steps_before = self._step
         if self._watch is None:
             return
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
             self._tell(self._watch.epoch(Epoch(self._step, float(logs["loss"]), accuracy, self._rate())))
-        found = self._after_first_epoch() if self._epochs == 1 else []
+        findings = self._after_first_epoch() if self._epochs == 1 else []
         if "val_loss" in logs:
-            right = float(logs.get(f"val_{name}", np.nan))
-            found += self._watch.evaluated(self._step, float(logs["val_loss"]), right)
-        self._tell(found)  # at once: what validation refutes is not told
+            val_accuracy = float(logs.get(f"val_{name}", np.nan))
+            findings += self._watch.evaluated(self._step, float(logs["val_loss"]), val_accuracy)
+        self._tell(findings)  # together, so that findings that validation refutes are not reported
 
     def _rate(self) -> float:
         rate = getattr(self.model.optimizer, "learning_rate", np.nan)
         return float(np.asarray(rate))
 
     def _after_first_epoch(self) -> list[Finding]:
-        """What more images can tell than the first batch."""
+        """The findings that need more images than the first batch."""
         subject = self._subject(whole=True)
-        found = examine_data(subject, self.limits)
+        findings = examine_data(subject, self.limits)
         assert self._watch is not None
-        self._watch.suspect(found, subject.val)
+        self._watch.suspect(findings, subject.val)
         if self._given[0] is None:
-            found += data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels])
-        return found
+            findings += data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels])
+        return findings
 
     def _subject(self, whole: bool) -> Subject:
-        """What is known of the run: by its first batch alone, or by all batches kept."""
+        """The subject that the doctor examines, as far as it is known.
+
+        Args:
+            whole: whether to use all batches that were kept, not only the first one.
+        """
         train = self._images("train", whole or self._given[0] is not None)
         val = self._images("val", True) if self._seen["val"].count else None
         labels = np.concatenate(self._seen["train"].labels[: None if whole else 1])
@@ -465,17 +475,17 @@ class Doctor(keras.callbacks.Callback):
         return "acc" in str(getattr(self.model._compile_metrics, "_user_metrics", "")).lower()
 
     def _units(self, inputs: Any) -> int:
-        """Units of the last layer; a model whose shapes Keras does not know is asked by an image."""
+        """The number of units of the last layer; if Keras does not know it, a pass of one image shows it."""
         shape = getattr(self.model, "output_shape", None)
         if shape is None:
             try:
                 shape = passed(self.model, first_rows(inputs, 1), training=False).outputs.shape
-            except Exception:  # outputs of another kind
+            except Exception:  # the outputs may not be a tensor
                 return 0
         return int(shape[-1] or 0) if isinstance(shape, tuple) and isinstance(shape[-1], int) else 0
 
     def _class_weights(self) -> np.ndarray | None:
-        """The mean weight of an image of each class."""
+        """The mean weight of an image of each class, (classes,); None if unknown."""
         seen = self._seen["train"]
         classes = task.read_labels(np.concatenate(seen.labels)).classes
         if len(seen.weights) != len(seen.labels) or classes is None or classes.min(initial=0) < 0:
@@ -485,15 +495,15 @@ class Doctor(keras.callbacks.Callback):
 
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
-        part = slice(None if whole else 1)
-        inputs = np.concatenate(seen.inputs[part]).astype(np.float32)
-        labels = task.read_labels(np.concatenate(seen.labels[part]))
+        batches = slice(None if whole else 1)
+        inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
+        labels = task.read_labels(np.concatenate(seen.labels[batches]))
         known, counts = digests(inputs, np.arange(len(inputs))), _counted(labels)
         if counts is None:
             values = labels.values.reshape(len(labels.values), -1)
             amounts = values if whole and labels.kind == "amounts" and labels.values.ndim < 3 else None
             return Images(inputs, digests=known, amounts=amounts)
-        if not whole:  # one batch says too little of labels
+        if not whole:  # one batch has too few labels for these checks
             return Images(inputs, digests=known)
         return Images(inputs, counts, inputs, labels.classes, known)
 
@@ -516,11 +526,11 @@ class Doctor(keras.callbacks.Callback):
         return Pace(name, np.asarray(rates), steps, batch, float(getattr(optimizer, "weight_decay", None) or 0.0))
 
     def _safely(self, action: Callable[[], Any]) -> None:
-        """Do something; a mistake of the doctor's own never reaches who is watched."""
+        """Call `action`; an exception in the doctor is logged and never reaches the run."""
         try:
             action()
         except Exception:
-            log.exception("The doctor could not look at this")
+            log.exception("A check of the doctor failed")
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for finding in self._diagnosis.add(findings):

@@ -1,4 +1,4 @@
-"""What an answer is worth that looks at no image."""
+"""Loss and accuracy of always predicting the class frequencies."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ChanceLevel:
-    """What an answer costs, and how often it is right, that looks at no image.
+    """Loss and accuracy of always predicting the class frequencies.
 
     Args:
-        loss: cross-entropy of the classes' frequencies.
+        loss: cross-entropy of the class frequencies.
         accuracy: share of the most frequent class.
-        classes: their number.
+        classes: number of classes.
     """
 
     loss: float
@@ -21,7 +21,12 @@ class ChanceLevel:
 
 
 def chance_level(counts: np.ndarray, smoothing: float = 0.0) -> ChanceLevel:
-    """From how often each class occurs, (classes,), and the label smoothing."""
+    """The chance level of labels.
+
+    Args:
+        counts: how often each class occurs, (classes,).
+        smoothing: the label smoothing of the loss.
+    """
     shares = counts / max(1, counts.sum())
     shares = (1 - smoothing) * shares + smoothing / len(counts)
     loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())

@@ -1,4 +1,4 @@
-"""Everything that can be said before training, of any Keras model and its data."""
+"""The checks before training, of any Keras model and its data."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,22 +23,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Subject:
-    """What the doctor looks at.
+    """The network, data and settings that the doctor examines.
 
     Args:
-        model: a Keras model, at its first weights.
-        objective: its loss; None where that cannot be told.
-        labels: of the batch in `train.inputs`, as the loss gets them.
-        train: training images.
-        val: validation images, scaled as evaluation scales them.
-        train_as_evaluated: the images of `train.inputs` scaled as evaluation scales them; None where unknown.
-        pace: rates and batches; None where unknown.
+        model: a Keras model with its initial weights.
+        objective: the loss of the model; None if it is unknown.
+        labels: the labels of the batch in `train.inputs`, as the loss gets them.
+        train: the training images.
+        val: the validation images, scaled as in evaluation; None if there are none.
+        train_as_evaluated: the images of `train.inputs`, scaled as in evaluation; None if unknown.
+        pace: the learning rates and the batch size; None if unknown.
         weighted: whether the loss has class weights.
-        class_weights: mean weight of an image of each class, (classes,); None where unknown.
-        loaded: names of layers whose weights come from elsewhere.
+        loaded: the names of layers whose weights come from elsewhere.
         says_accuracy: whether an accuracy is measured.
-        classes: names, in the order of the labels; empty where unknown.
-        looked_up: the prints of all splits; None where no more is known of them than `train` and `val` hold.
+        class_weights: the mean weight of an image of each class, (classes,); None if unknown.
+        classes: the names of the classes, in the order of the labels; empty if unknown.
+        looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
     """
 
     model: Any
@@ -56,56 +56,56 @@ class Subject:
     looked_up: Callable[[], list[Prints]] | None = None
 
     def prints(self) -> list[Prints]:
-        """What the images of each split are recognised by, training first."""
+        """The fingerprints of the images of each split, training first."""
         if self.looked_up is not None:
             return self.looked_up()
-        parts = [("training", self.train), ("validation", self.val)]
-        return [Prints(name, part.digests) for name, part in parts if part is not None]
+        splits = [("training", self.train), ("validation", self.val)]
+        return [Prints(name, images.digests) for name, images in splits if images is not None]
 
 
 def examine(subject: Subject, limits: Doctor) -> list[Finding]:
-    """All findings before training, in the order of the checks; a check that fails says nothing."""
+    """All findings before training, in the order of the checks; a check that fails is logged and skipped."""
     return examine_data(subject, limits) + examine_structure(subject, limits) + examine_model(subject, limits)
 
 
 def examine_data(subject: Subject, limits: Doctor) -> list[Finding]:
-    """The same of images and labels alone."""
-    return said(_data_checks(subject, limits))
+    """The findings of the checks that need only images and labels."""
+    return findings_of(_data_checks(subject, limits))
 
 
 def examine_structure(subject: Subject, limits: Doctor) -> list[Finding]:
-    """The same of how the network computes, which other weights and rates do not change."""
-    return said(_structure_checks(subject, limits))
+    """The findings about how the network computes, which do not depend on its weights or the learning rate."""
+    return findings_of(_structure_checks(subject, limits))
 
 
 def examine_model(subject: Subject, limits: Doctor) -> list[Finding]:
-    """The same of the network, and of a batch that goes through it."""
-    return said(_model_checks(subject, limits))
+    """The findings about the network, and about a batch that goes through it."""
+    return findings_of(_model_checks(subject, limits))
 
 
 def examine_several(subject: Subject, inputs: Any, limits: Doctor) -> list[Finding]:
-    """The findings about a network of several inputs, of which there is one batch.
+    """The findings about a network with several inputs, from a single batch.
 
     Args:
-        subject: without images.
-        inputs: as the model takes them.
+        subject: the network, without images.
+        inputs: the batch as the model takes it.
         limits: the thresholds.
     """
     assert limits.images is not None
     some = first_rows(inputs, limits.images)
-    return said([*_graph_checks(subject, limits), lambda: _first_pass(subject, some, limits)])
+    return findings_of([*_graph_checks(subject, limits), lambda: _first_pass(subject, some, limits)])
 
 
-def said(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
-    """The findings of some checks; one that fails says nothing."""
-    found: list[Finding] = []
+def findings_of(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
+    """The findings of some checks; a check that fails is logged and skipped."""
+    findings: list[Finding] = []
     for check in checks:
         try:
             with undrawn():
-                found += check()
-        except Exception:  # the doctor never ends a run by a mistake of its own
+                findings += check()
+        except Exception:  # a bug in the doctor must not end the run
             log.exception("A check failed")
-    return found
+    return findings
 
 
 def _data_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
@@ -144,13 +144,13 @@ def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Ite
 
 def _graph_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
     yield lambda: graph.check_graph(subject.model, set(subject.loaded), limits)
-    if (own := subject.pace) is not None:
-        yield lambda: pace.check_pace(own, limits)
-        yield lambda: pace.check_batch_norm(subject.model, own, limits)
+    if (of_run := subject.pace) is not None:
+        yield lambda: pace.check_pace(of_run, limits)
+        yield lambda: pace.check_batch_norm(subject.model, of_run, limits)
 
 
 def _takes_inner_logits(found: Pass, objective: Objective, labels: np.ndarray) -> bool:
-    """Whether the loss is another with the outputs alone than with what Keras remembers of them."""
+    """Whether the loss changes if Keras cannot use the logits that it remembers with the outputs."""
     if found.losses is None or not objective.from_logits:
         return False
     plain = np.asarray(objective.losses(tf.constant(found.outputs), tf.constant(labels)))
@@ -158,32 +158,32 @@ def _takes_inner_logits(found: Pass, objective: Objective, labels: np.ndarray) -
 
 
 def _there_and_back(subject: Subject, inputs: Any, labels: np.ndarray) -> Pass:
-    """A pass with gradients, or forwards alone where the loss cannot take these labels."""
+    """A pass with gradients, or only a forward pass if the loss cannot take these labels."""
     objective = subject.objective
     if objective is not None:
         try:
             return passed_back(subject.model, inputs, lambda outputs: objective.losses(outputs, tf.constant(labels)))
-        except (tf.errors.OpError, ValueError, TypeError):  # what is wrong with them is for `check_task` to say
+        except (tf.errors.OpError, ValueError, TypeError):  # `check_task` reports why the loss fails
             pass
     return passed(subject.model, inputs, training=True)
 
 
 def _first_pass(subject: Subject, inputs: Any, limits: Doctor) -> Iterator[Finding]:
-    """What a batch shows on its way through the network and back.
+    """The findings about a batch on its way through the network and back.
 
     Args:
         subject: the network.
-        inputs: an array, or several in a dictionary or list.
+        inputs: the batch: an array, or several arrays in a dictionary or list.
         limits: the thresholds.
     """
     model, objective = subject.model, subject.objective
-    given = subject.labels[: len(keras.tree.flatten(inputs)[0])]
+    batch_labels = subject.labels[: len(keras.tree.flatten(inputs)[0])]
     several = not isinstance(inputs, np.ndarray)
-    found = _there_and_back(subject, inputs, given)
+    found = _there_and_back(subject, inputs, batch_labels)
     wrong: list[Finding] = []
     if objective is not None:
         labels = task.read_labels(subject.labels)
-        healed = _takes_inner_logits(found, objective, given)
+        healed = _takes_inner_logits(found, objective, batch_labels)
         wrong = list(task.check_task(found, objective, labels, subject.says_accuracy, healed))
         wrong += task.check_direction(objective, labels, found.outputs)
         wrong += task.check_broadcast(objective, labels, found.outputs)
@@ -191,7 +191,7 @@ def _first_pass(subject: Subject, inputs: Any, limits: Doctor) -> Iterator[Findi
     yield from signal.check_augmentation(model, found, inputs, limits)
     dead = list(signal.check_dead(found, None, None, None, limits))
     yield from dead
-    raw = list(signal.check_parts(found, objective, inputs, given, limits)) if several and not wrong else []
+    raw = list(signal.check_parts(found, objective, inputs, batch_labels, limits)) if several and not wrong else []
     yield from raw
     if not dead:
         yield from [] if raw else signal.check_signal(found, limits, inputs if several else None)
@@ -199,5 +199,5 @@ def _first_pass(subject: Subject, inputs: Any, limits: Doctor) -> Iterator[Findi
         yield from signal.check_gradients(model, found, inputs, limits)
     yield from signal.check_tiny_input(found, limits)
     if objective is not None and not wrong:
-        yield from [] if several else signal.check_unscaled(found, objective, given, limits)
+        yield from [] if several else signal.check_unscaled(found, objective, batch_labels, limits)
         yield from signal.check_first_loss(found, objective, limits)

@@ -1,4 +1,4 @@
-"""Checks of a Keras model as it is built, without sending anything through it."""
+"""Checks of a Keras model as it was built, without a pass through it."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,7 +14,7 @@ from exprun.text import nouns, plural
 
 layers = keras.layers
 DROPOUTS = (layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
-LEAST_KEPT = 0.03  # of the paths through all dropouts
+MIN_KEPT = 0.03  # usual share of the paths through all dropouts that remain in a step
 WEIGHTED = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv2DTranspose)
 NORMS = (
     layers.BatchNormalization,
@@ -23,7 +23,7 @@ NORMS = (
     layers.UnitNormalization,
     layers.Normalization,
 )
-# What is known to be linear in its input, or too weak a bend to stand for an activation.
+# Layers that are linear, or not nonlinear enough to replace an activation.
 LINEAR = (
     *WEIGHTED,
     *DROPOUTS,
@@ -52,38 +52,38 @@ LINEAR = (
     layers.Concatenate,
     layers.Average,
 )
-SHOWN = 4  # names of layers in a sentence
+MAX_NAMES = 4  # names of layers in a sentence
 
 
 def leaves(model: Any) -> list[Any]:
-    """All layers without layers inside, in the order of the model."""
+    """All layers that contain no other layers, in the order of the model."""
     return [layer for layer in model._flatten_layers(include_self=False) if not layer._layers]
 
 
 def unclipped_recurrence(model: Any) -> str:
-    """A sentence where a plain recurrent layer trains without clipped gradients; empty where none does."""
+    """A sentence if a plain recurrent layer trains without gradient clipping; empty otherwise."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     clips = [getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
-    found = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.SimpleRNN)]
-    if not found or optimizer is None or any(clips):
+    recurrent = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.SimpleRNN)]
+    if not recurrent or optimizer is None or any(clips):
         return ""
-    return f" Layer {found[0].name} goes through a sequence step by step, and the optimiser clips no gradient."
+    return f" Layer {recurrent[0].name} processes a sequence step by step, and the optimiser does not clip gradients."
 
 
 def named(found: list[Any]) -> str:
-    """Names of layers for a sentence."""
-    names = [layer.name for layer in found[:SHOWN]]
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    """The names of layers for a sentence."""
+    names = [layer.name for layer in found[:MAX_NAMES]]
+    more = f" and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
     return ", ".join(names) + more
 
 
 def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
-    """All checks that need the model alone.
+    """The findings of all checks that need only the model.
 
     Args:
         model: a Keras model, built.
-        loaded: names of layers whose weights come from elsewhere and may well stay as they are.
+        loaded: the names of layers with weights from elsewhere, which may be frozen on purpose.
         limits: the thresholds.
     """
     yield from check_bypassed(model)
@@ -97,10 +97,10 @@ def check_graph(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findin
 
 
 def check_bypassed(model: Any) -> Iterator[Finding]:
-    """Layers that were called on the way and whose result does not reach the output.
+    """Find layers that were called but whose output does not reach the output of the model.
 
-    Keras leaves them out of `model.layers`; they hang on the outbound nodes of what they were called on. A model that
-    was saved and loaded has lost them, and that is said.
+    Keras leaves such layers out of `model.layers`, but the layers that they were called on keep nodes that lead to
+    them. A model that was saved and loaded has lost these nodes, which is reported as a note.
     """
     dropped: list[Any] = []
     for inner in [model, *model._flatten_layers(include_self=False)]:
@@ -112,8 +112,8 @@ def check_bypassed(model: Any) -> Iterator[Finding]:
                 "reloaded-model",
                 "note",
                 "model",
-                "It was built from a file, not by its code: its input tensor is called "
-                f"{model.inputs[0].name}, and after keras.Input it would be keras_tensor.",
+                "The model was loaded from a file, not built by its code: its input tensor is called "
+                f"{model.inputs[0].name}, but keras.Input would have called it keras_tensor.",
             )
         return
     yield Finding(
@@ -121,62 +121,63 @@ def check_bypassed(model: Any) -> Iterator[Finding]:
         "error",
         f"{nouns(len(dropped), 'layer')} {named(dropped)}",
         f"{len(dropped)} layer{'s were' if len(dropped) > 1 else ' was'} called, but no path leads from "
-        f"{'them' if len(dropped) > 1 else 'it'} to the output.",
+        f"{'them' if len(dropped) > 1 else 'it'} to the output of the model.",
         numbers={"layers": len(dropped)},
     )
 
 
 def _from_file(model: Any) -> bool:
-    """Whether a functional model was loaded: then Keras calls its input by its layer, and else `keras_tensor_7`."""
+    """Whether a functional model was loaded: Keras then names its input after its layer, not `keras_tensor_7`."""
     functional = bool(getattr(model, "_nodes_by_depth", None)) and not isinstance(model, keras.Sequential)
     return functional and model.inputs[0].name.startswith("input_layer")
 
 
 def _dangling(model: Any) -> list[Any]:
-    """Operations reached from those of a model that are none of its own, as far as no other model ends in them."""
-    own = {id(operation) for operation in model._operations}
+    """The operations that are reached from those of a model but do not belong to it."""
+    members = {id(operation) for operation in model._operations}
     nodes = [node for level in model._nodes_by_depth.values() for node in level]
-    known = {id(node) for node in nodes}
-    # Several models may share layers: what is called on this model's own tensors counts, not on those of others.
+    node_ids = {id(node) for node in nodes}
+    # Several models may share layers, so only calls on the tensors of this model count.
     tensors = {id(tensor) for node in nodes for tensor in node.output_tensors}
     waiting = [
         node
         for operation in model._operations
         for node in operation._outbound_nodes
-        if id(node) not in known and any(id(tensor) in tensors for tensor in node.input_tensors)
+        if id(node) not in node_ids and any(id(tensor) in tensors for tensor in node.input_tensors)
     ]
     found: dict[int, Any] = {}
     while waiting:
         operation = waiting.pop().operation
-        if id(operation) in own or id(operation) in found or operation is model:
+        if id(operation) in members or id(operation) in found or operation is model:
             continue
         found[id(operation)] = operation
         waiting += operation._outbound_nodes
-    # In mixed precision Keras casts what a float32 layer hands on, and notes the layer behind as called on the uncast.
+    # In mixed precision, Keras casts the output of a float32 layer, but records the next layer as called on the output
+    # before the cast, so the cast looks unused.
     return [operation for operation in found.values() if type(operation).__name__ != "Cast"]
 
 
 def check_linear(model: Any) -> Iterator[Finding]:
-    """No activation between layers of weights."""
-    found = leaves(model)
-    weighted = [layer for layer in found if isinstance(layer, WEIGHTED)]
+    """Find layers of weights without an activation between them."""
+    all_layers = leaves(model)
+    weighted = [layer for layer in all_layers if isinstance(layer, WEIGHTED)]
     if len(weighted) < 2 or has_own_code(model):
         return
     last = weighted[-1]
-    if any(not _too_weak(layer) for layer in found[: found.index(last)]):
+    if any(not _too_weak(layer) for layer in all_layers[: all_layers.index(last)]):
         return
     if all(_is_linear(layer) for layer in weighted[:-1]):
         yield Finding(
             "missing-nonlinearity",
             "error",
             f"layers {named(weighted)}",
-            f"There is no activation function between {len(weighted)} layers of weights.",
+            f"The {len(weighted)} layers of weights have no activation function between them.",
             numbers={"layers": len(weighted)},
         )
 
 
 def has_own_code(model: Any) -> bool:
-    """Whether operations may stand between layers that no list of layers shows."""
+    """Whether the model may compute something between its layers that no list of layers shows."""
     if any(_is_own_block(layer) for layer in model._flatten_layers(include_self=False)):
         return True
     if isinstance(model, keras.Sequential):
@@ -189,7 +190,7 @@ def has_own_code(model: Any) -> bool:
 
 
 def _is_own_block(layer: Any) -> bool:
-    """Whether a layer has layers inside and is none of Keras' own."""
+    """Whether a layer contains layers and is not one of Keras."""
     return (
         bool(layer._layers) and not isinstance(layer, keras.Model) and type(layer).__module__.split(".")[0] != "keras"
     )
@@ -200,13 +201,13 @@ def _is_linear(layer: Any) -> bool:
 
 
 def _too_weak(layer: Any) -> bool:
-    """Whether a layer is known to be no activation; Keras has no local response norm, so that goes by its name."""
+    """Whether a layer is known not to be an activation; a local response norm is recognised by its name."""
     identity = type(layer) is layers.Activation and _is_linear(layer)
     return identity or isinstance(layer, LINEAR) or type(layer).__name__ in ("LocalResponseNormalization", "LRN")
 
 
 def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Finding]:
-    """Layers that are not trained, though their weights are still as an initialiser makes them."""
+    """Find layers that are not trained although they still have their initial weights."""
     weighted = [layer for layer in leaves(model) if layer.weights and _size(layer) > 0]
     total = sum(_size(layer) for layer in weighted)
     frozen = [layer for layer in weighted if not _trains(layer) and layer.name not in loaded and _is_fresh(layer)]
@@ -219,8 +220,8 @@ def check_frozen(model: Any, loaded: set[str], limits: Doctor) -> Iterator[Findi
             "frozen-layers",
             "error",
             f"{nouns(len(kernels), 'layer')} {named(kernels)}",
-            f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen, "
-            "with the random weights of the initialiser.",
+            f"{len(kernels)} of {len(all_kernels)} layers of weights, with {share:.0%} of all weights, are frozen but "
+            "still have the random weights of their initialiser.",
             numbers={"layers": len(kernels), "share": share},
         )
 
@@ -234,7 +235,7 @@ def _trains(layer: Any) -> bool:
 
 
 def _is_fresh(layer: Any) -> bool:
-    """Whether weights look as their initialiser makes them: biases as at the start, kernels of its spread."""
+    """Whether weights look untrained: all biases equal, and kernels with the spread of their initialiser."""
     bias = getattr(layer, "bias", None)
     if bias is not None and np.ptp(np.asarray(bias)) > 0:
         return False
@@ -254,7 +255,7 @@ def _is_fresh(layer: Any) -> bool:
 
 
 def check_symmetric(model: Any) -> Iterator[Finding]:
-    """Hidden layers all of whose weights are equal."""
+    """Find hidden layers in which all units start with the same weights."""
     matrices = [
         (layer, variable)
         for layer in leaves(model)
@@ -262,12 +263,12 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
         if len(variable.shape) > 1
         and variable.shape[-1] > 1
         and not isinstance(layer, (*NORMS, layers.Embedding))
-        and "bias" not in variable.name  # a GRU has one of two rows, which start at zero
+        and "bias" not in variable.name  # the bias of a GRU has two rows, both zero at the start
     ]
     same = []
-    for layer, variable in matrices[:-1]:  # a last layer of zeros is a good start
+    for layer, variable in matrices[:-1]:  # a last layer may well start with zeros
         units = np.asarray(variable).reshape(-1, variable.shape[-1])
-        is_matrix = len(units) > 1 or variable.name == "kernel"  # not one row, such as a token of zeros
+        is_matrix = len(units) > 1 or variable.name == "kernel"  # a single row may be a token of zeros
         if is_matrix and np.ptp(units, axis=1).max() == 0:
             same.append((layer, float(units[0, 0])))
     if same:
@@ -282,24 +283,25 @@ def check_symmetric(model: Any) -> Iterator[Finding]:
 
 
 def check_dropout_depth(model: Any, step: int) -> Iterator[Finding]:
-    """Several dropouts one behind the other, of a network that stays at chance: next to nothing passes them all."""
+    """Find several dropouts in a row, in a network that stays at chance level: hardly any path passes all of them."""
     rates = [layer.rate for layer in leaves(model) if isinstance(layer, DROPOUTS) and layer.rate > 0]
     left = float(np.prod([1 - rate for rate in rates]))
-    if len(rates) > 2 and left < LEAST_KEPT:
+    if len(rates) > 2 and left < MIN_KEPT:
         yield Finding(
             "excessive-dropout",
             "error",
             f"{len(rates)} dropouts",
-            f"Of the paths through all {len(rates)} dropouts, {left:.1%} are left in each step; more than "
-            f"{LEAST_KEPT:.0%} is usual.",
+            f"Only {left:.1%} of the paths through all {len(rates)} dropouts remain in each step; more than "
+            f"{MIN_KEPT:.0%} is usual.",
             step,
             {"left": left},
-            keras="fewer of them, or lower rates: what is left is the product of 1 - rate over all of them.",
+            keras="use fewer dropouts, or lower dropout rates: the share that remains is the product of 1 - rate over "
+            "all.",
         )
 
 
 def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
-    """Dropout of nearly everything, and dropout directly before batch norm."""
+    """Find dropout of nearly all units, and dropout directly before batch norm."""
     found = leaves(model)
     assert limits.dropout is not None
     high = [layer for layer in found if isinstance(layer, DROPOUTS) and layer.rate > limits.dropout]
@@ -309,28 +311,28 @@ def check_dropout(model: Any, limits: Doctor) -> Iterator[Finding]:
             "excessive-dropout",
             "warning",
             f"{nouns(len(high), 'layer')} {named(high)}",
-            f"{most:.0%} of its units are dropped in each step; 20% to 50% is usual."
+            f"It drops {most:.0%} of its units in each step; 20% to 50% is usual."
             if len(high) == 1
-            else f"Each drops up to {most:.0%} of its units in each step; 20% to 50% is usual.",
+            else f"Each layer drops up to {most:.0%} of its units in each step; 20% to 50% is usual.",
             numbers={"rate": most},
         )
-    before = [
+    before_norm = [
         layer
         for layer, following in pairwise(found)
         if isinstance(layer, DROPOUTS) and layer.rate > 0 and isinstance(following, layers.BatchNormalization)
     ]
-    if before:
+    if before_norm:
         yield Finding(
             "dropout-before-norm",
             "note",
-            f"{nouns(len(before), 'layer')} {named(before)}",
-            f"Dropout of {before[0].rate:.0%} stands directly before a batch norm.",
-            numbers={"rate": before[0].rate},
+            f"{nouns(len(before_norm), 'layer')} {named(before_norm)}",
+            f"A dropout of {before_norm[0].rate:.0%} comes directly before a batch norm.",
+            numbers={"rate": before_norm[0].rate},
         )
 
 
 def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
-    """Colours that are turned into any others."""
+    """Find augmentation that can turn any colour into any other."""
     assert limits.hue is not None
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, layers.RandomHue) and (most := max(abs(part) for part in layer.factor)) > limits.hue:
@@ -338,17 +340,17 @@ def check_colours(model: Any, limits: Doctor) -> Iterator[Finding]:
                 "strong-augmentation",
                 "warning",
                 f"layer {layer.name}",
-                f"It turns hues by up to {180 * most:.0f} degrees either way (120 turn red into green or blue); up to "
-                f"{180 * limits.hue:.0f} is usual.",
+                f"It shifts hues by up to {180 * most:.0f} degrees in either direction (120 degrees turn red into "
+                f"green or blue); up to {180 * limits.hue:.0f} is usual.",
                 numbers={"factor": float(most)},
-                keras="no RandomHue where colour tells the classes apart; elsewhere RandomHue(0.1), at most "
-                f"{limits.hue:g}.",
+                keras="no RandomHue if the classes differ in colour; otherwise RandomHue(0.1), at most "
+                f"RandomHue({limits.hue:g}).",
             )
             return
 
 
 def check_narrow(model: Any) -> Iterator[Finding]:
-    """Maps of one pixel that convolutions are still to look at, and hidden layers of one or two units."""
+    """Find convolutions on maps of one pixel, and hidden layers of one or two units."""
     weighted = [layer for layer in leaves(model) if isinstance(layer, WEIGHTED) and layer.built]
     if not weighted:
         return
@@ -362,11 +364,12 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "collapsed-features",
             "warning",
             f"layer {layer.name}",
-            f"It has {plural(units, 'unit')} or {nouns(units, 'filter')}, and {classes} outputs depend on it alone.",
+            f"It has {plural(units, 'unit')} or {nouns(units, 'filter')}, and all {classes} outputs depend only on "
+            "this layer.",
             numbers={"units": units},
-            keras="32 units or so: they are what it can remember, not the number of outputs."
+            keras="use about 32 units: the units are the memory of the layer, not the number of outputs."
             if isinstance(layer, layers.RNN | layers.Bidirectional)
-            else "more units in it, as many as there are classes or more; not if it is the code of an autoencoder.",
+            else "give it at least as many units as there are classes, unless it is the code of an autoencoder.",
         )
         return
     blind = [layer for layer in weighted[:-1] if isinstance(layer, layers.Conv2D) and _sees_one_pixel(layer)]
@@ -375,15 +378,15 @@ def check_narrow(model: Any) -> Iterator[Finding]:
             "collapsed-features",
             "warning",
             f"layers {named(blind)}",
-            f"{len(blind)} convolutions of more than one pixel look at maps of 1×1: pools and strides before them have "
-            "left nothing to look at.",
+            f"{len(blind)} convolutions with kernels of more than one pixel have input maps of 1×1: the pools and "
+            "strides before them are too strong.",
             numbers={"layers": len(blind)},
-            keras="padding='same' and fewer pools and strides in the layers before them, or larger images.",
+            keras="use padding='same' and fewer pools and strides in the layers before them, or larger images.",
         )
 
 
 def _last_states(model: Any) -> list[tuple[Any, int]]:
-    """Recurrent layers that give their last state alone, each with its units."""
+    """Recurrent layers that return only their last state, each with its number of units."""
     both = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.Bidirectional)]
     inner = {id(part) for x in both for part in (x.forward_layer, x.backward_layer)}
     single = [x for x in model._flatten_layers(include_self=False) if isinstance(x, layers.RNN) and id(x) not in inner]
@@ -395,7 +398,7 @@ def _last_states(model: Any) -> list[tuple[Any, int]]:
 
 
 def _is_only_way(model: Any, layer: Any) -> bool:
-    """Whether all that reaches the outputs of a functional model goes through a layer; taken for granted of others."""
+    """Whether every path to the outputs of a functional model passes a layer; True for other models."""
     nodes = [node for level in (getattr(model, "_nodes_by_depth", None) or {}).values() for node in level]
     if not any(node.operation is layer for node in nodes):
         return True
@@ -413,26 +416,27 @@ def _is_only_way(model: Any, layer: Any) -> bool:
 
 
 def check_filters(model: Any) -> Iterator[Finding]:
-    """Convolutions on a smaller map with at most half the filters, in a network that goes straight down."""
+    """Find convolutions with a smaller map and at most half the filters of the one before, if there are no branches."""
     found = leaves(model)
     weighted = [layer for layer in found if isinstance(layer, WEIGHTED)][:-1]
     if any(isinstance(layer, (layers.Concatenate, layers.UpSampling2D, layers.Conv2DTranspose)) for layer in found):
         return
     convolutions = [x for x in weighted if isinstance(x, layers.Conv2D) and max(x.kernel_size) > 1]
-    for before, layer in pairwise(convolutions):
-        if 2 * layer.filters <= before.filters and _pixels(layer) < _pixels(before):
+    for previous, layer in pairwise(convolutions):
+        if 2 * layer.filters <= previous.filters and _pixels(layer) < _pixels(previous):
             yield Finding(
                 "shrinking-filters",
                 "note",
                 f"layer {layer.name}",
-                f"It has {layer.filters} filters on a smaller map; {before.name} before it has {before.filters}.",
-                numbers={"filters": layer.filters, "before": before.filters},
+                f"It has {layer.filters} filters on a smaller map, but {previous.name} before it has "
+                f"{previous.filters}.",
+                numbers={"filters": layer.filters, "before": previous.filters},
             )
             return
 
 
 def _pixels(layer: Any) -> float:
-    """Of the map that a layer looks at; NaN where unknown."""
+    """The number of pixels of a layer's input map; NaN if unknown."""
     try:
         height, width = layer.input.shape[1:3]
         return float(height * width)

@@ -1,4 +1,4 @@
-"""Images of one split that are in another too: bit by bit, or nearly; NumPy alone."""
+"""Images of one split that are also in another, exactly or nearly; uses NumPy alone."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,30 +9,33 @@ import numpy as np
 from exprun.config.doctor import Doctor
 from exprun.doctor.finding import Finding
 
-DIGESTED = 200 * 2**20  # bytes of images of a split that are compared
-PIECE = 64  # images that are looked at together
-SIDE, FINE = 8, 32  # pixels of a thumbnail, and of a finer one at the most
-FLAT = 4.0  # standard deviation of a thumbnail, in grey levels: below, all images look alike
-# Measured: nearly all images that were compressed again, scaled or made brighter pass these; of different digits,
-# articles of Fashion-MNIST, drawn palms and noisy templates less than 1 in 1,000 does.
-ALIKE, FINELY_ALIKE = 0.99, 0.9  # correlation of the thumbnails of two like images, and of the finer ones
-NEIGHBOURS, CLOSER = 3, 0.1  # the one found has less than this share of the distance to the third nearest
-ASKED, BLOCK = 1000, 256  # images of a split for which a like is looked for, and how many at once
-LEAST_COPIES = 3  # where not all images are compared
+MAX_BYTES = 200 * 2**20  # bytes of images of a split that are compared
+PIECE = 64  # images that are processed at once
+SIDE, FINE = 8, 32  # pixels a side of a thumbnail, and of a finer thumbnail at most
+FLAT = 4.0  # standard deviation of a thumbnail, in grey levels, below which all images look alike
+# Measured: nearly all images that were compressed again, scaled or brightened pass these thresholds, but fewer than
+# 1 in 1,000 different digits, articles of Fashion-MNIST, drawn palms and noisy templates do.
+ALIKE, FINELY_ALIKE = 0.99, 0.9  # lowest correlation of the thumbnails of similar images, and of their finer thumbnails
+NEIGHBOURS = 3  # the similar image is compared with the third nearest
+CLOSER = 0.1  # share of the distance to the third nearest that a similar image may have
+MAX_ASKED = 1000  # images of a split for which a similar image is looked for
+BLOCK = 256  # images that are compared with the others at once
+MIN_COPIES = 3  # copies that are reported if not all images are compared
 
 
 @dataclass(frozen=True)
 class Prints:
-    """What images of a split are recognised by.
+    """Fingerprints of the images of a split, by which copies are recognised.
 
     Args:
-        split: its name.
-        digests: of its images, in random order; empty for an image of one colour, which many have.
-        thumbnails: of the same, mean 0 and norm 1, or 0 where they are flat; (images, values); None where unknown.
-        images: uint8, (all images, height, width, channels); None where unknown.
-        rows: of the same in `images`, in their order.
-        names: of the same; empty where unknown.
-        total: images of the split, of which the above may be a part.
+        split: the name of the split.
+        digests: the digests of its images, in random order; empty for an image of one colour, which is common.
+        thumbnails: the thumbnails of the same images, with mean 0 and norm 1, or all 0 for a flat image,
+            (images, values); None if unknown.
+        images: the pixels of all splits, uint8, (all images, height, width, channels); None if unknown.
+        rows: the row in `images` of each image in `digests`, (images,); None if unknown.
+        names: the names of the same images; empty if unknown.
+        total: the number of images of the split, of which the fingerprints may cover a part.
     """
 
     split: str
@@ -45,21 +48,21 @@ class Prints:
 
 
 def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
-    """What tells images apart bit by bit, of as many of `rows` as fit into `DIGESTED` bytes."""
-    most = max(1, DIGESTED // max(1, images[0].nbytes))
+    """The digests by which images are compared bit for bit, for as many of `rows` as fit into `MAX_BYTES`."""
+    most = max(1, MAX_BYTES // max(1, images[0].nbytes))
     return tuple(hashlib.blake2b(images[row].tobytes(), digest_size=12).digest() for row in rows[:most])
 
 
 def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[str] = ()) -> Prints:
-    """The prints of a split.
+    """The fingerprints of the images of a split.
 
     Args:
-        split: its name.
-        images: uint8, (all images, height, width, channels).
-        rows: those of the split.
-        names: of all images; empty where unknown.
+        split: the name of the split.
+        images: the pixels of all splits, uint8, (all images, height, width, channels).
+        rows: the rows of the split in `images`.
+        names: the names of all images; empty if unknown.
     """
-    order = np.random.default_rng(0).permutation(rows)[: max(1, DIGESTED // max(1, images[0].nbytes))]
+    order = np.random.default_rng(0).permutation(rows)[: max(1, MAX_BYTES // max(1, images[0].nbytes))]
     found: list[bytes] = []
     thumbnails = []
     for start in range(0, len(order), PIECE):
@@ -83,7 +86,7 @@ def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[
 
 
 def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
-    """Means over `side` × `side` blocks of each channel, less their mean, with norm 1 or 0; (images, values)."""
+    """Means over `side` × `side` blocks of each channel, minus their mean, with norm 1 or 0; (images, values)."""
     down, across = (np.linspace(0, length, min(side, length) + 1).astype(int) for length in images.shape[1:3])
     sums = np.add.reduceat(np.add.reduceat(images, down[:-1], axis=1, dtype=np.float32), across[:-1], axis=2)
     means = (sums / np.outer(np.diff(down), np.diff(across))[..., None]).reshape(len(images), -1)
@@ -94,64 +97,67 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def check_leaks(splits: Sequence[Prints], limits: Doctor) -> Iterator[Finding]:
-    """Images of a split that an earlier one has too.
+    """Find images of a split that are also in an earlier one.
 
     Args:
-        splits: training, and those that are measured on, in the order of their use.
+        splits: the fingerprints of training and of the splits that are evaluated, in the order of their use.
         limits: the thresholds.
     """
     for number, asked in enumerate(splits):
         earlier = splits[:number]
-        told = [leak for known in earlier if (leak := _leak(known, asked, earlier, limits)) is not None]
-        if told:
+        leaks = [leak for known in earlier if (leak := _leak(known, asked, earlier, limits)) is not None]
+        if leaks:
             yield Finding(
                 f"leaked-{asked.split}",
                 "warning",
                 f"{asked.split} images",
-                " ".join(text for text, _ in told),
-                numbers=max((numbers for _, numbers in told), key=lambda numbers: numbers["share"]),
+                " ".join(text for text, _ in leaks),
+                numbers=max((numbers for _, numbers in leaks), key=lambda numbers: numbers["share"]),
             )
 
 
 def _leak(
     known: Prints, asked: Prints, earlier: Sequence[Prints], limits: Doctor
 ) -> tuple[str, dict[str, float]] | None:
-    """What is said of the images of one split that another has too, with its numbers; None where they are few."""
-    places = {digest: place for place, digest in enumerate(known.digests) if digest}
-    same = {place: places[digest] for place, digest in enumerate(asked.digests) if digest in places}
-    near, tried = {}, 0
+    """The evidence that images of one split are in another, with its numbers; None if they are too few."""
+    rows = {digest: row for row, digest in enumerate(known.digests) if digest}
+    same = {row: rows[digest] for row, digest in enumerate(asked.digests) if digest in rows}
+    near, compared_near = {}, 0
     if known.thumbnails is not None and asked.thumbnails is not None:
-        tried = min(ASKED, len(asked.thumbnails))
+        compared_near = min(MAX_ASKED, len(asked.thumbnails))
         all_earlier = [one.thumbnails for one in earlier if one.thumbnails is not None]
-        pairs = _nearest(known.thumbnails, asked.thumbnails[:tried], all_earlier)
-        near = _alike(known, asked, {row: place for row, place in pairs.items() if row not in same})
-    share = len(same) / max(1, len(asked.digests)) + len(near) / max(1, tried)
+        pairs = _nearest(known.thumbnails, asked.thumbnails[:compared_near], all_earlier)
+        near = _alike(known, asked, {row: other for row, other in pairs.items() if row not in same})
+    share = len(same) / max(1, len(asked.digests)) + len(near) / max(1, compared_near)
     compared = len(known.digests) / max(1, known.total, len(known.digests))
     assert limits.leak is not None
-    if share / compared <= limits.leak or (compared < 1 and len(same) + len(near) < LEAST_COPIES):
+    if share / compared <= limits.leak or (compared < 1 and len(same) + len(near) < MIN_COPIES):
         return None
     text = " and ".join(
         f"{len(copies):,} of {count:,} {asked.split} images ({len(copies) / count:.0%}) are {kind} "
         f"{known.split} images{_example(known, asked, copies)}"
         for kind, copies, count in (
             ("exact copies of", same, len(asked.digests)),
-            ("nearly the same (but for compression, size or brightness) as", near, tried),
+            ("nearly the same (except for compression, size or brightness) as", near, compared_near),
         )
         if copies
     )
-    part = f" Compared were {len(known.digests):,} of {known.total:,} {known.split} images." if compared < 1 else ""
-    return f"{text}.{part}", {"share": share, "exact": len(same), "near": len(near)}
+    compared_part = f" Only {len(known.digests):,} of {known.total:,} {known.split} images were compared."
+    return f"{text}.{compared_part if compared < 1 else ''}", {"share": share, "exact": len(same), "near": len(near)}
 
 
 def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]) -> dict[int, int]:
-    """For rows of `asked` the one of `known` that is near in itself, and far nearer than the third nearest.
+    """For images of `asked`, the most similar image of `known`, if it is much nearer than the third nearest.
 
     Images of the same kind may be near each other, but then several are about as near.
 
     Args:
-        known: thumbnails, (images, values).
-        asked: likewise.
-        earlier: of all splits in which the third nearest is looked for.
+        known: the thumbnails of the earlier split, (images, values).
+        asked: the thumbnails of the later split, (other images, values).
+        earlier: the thumbnails of all splits in which the third nearest is looked for.
+
+    Returns:
+        The row in `known` for each row in `asked` that has such an image.
     """
     found: dict[int, int] = {}
     rank = min(NEIGHBOURS, sum(map(len, earlier)))
@@ -168,7 +174,7 @@ def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]
 
 
 def _alike(known: Prints, asked: Prints, pairs: dict[int, int]) -> dict[int, int]:
-    """The pairs that are alike in fine thumbnails too: small things in coarse ones look alike wherever they are."""
+    """The pairs whose fine thumbnails are similar too: in coarse ones, small objects look the same anywhere."""
     kept: dict[int, int] = {}
     every = list(pairs.items())
     for start in range(0, len(every), PIECE):
@@ -184,7 +190,7 @@ def _alike(known: Prints, asked: Prints, pairs: dict[int, int]) -> dict[int, int
 
 
 def _example(known: Prints, asked: Prints, copies: dict[int, int]) -> str:
-    """A pair by name, where images have names."""
+    """A pair of images by name; empty if the images have no names."""
     if not (known.names and asked.names):
         return ""
     row, place = next(iter(copies.items()))

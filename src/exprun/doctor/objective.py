@@ -1,4 +1,4 @@
-"""What a network is asked to do: its loss, and how that takes outputs and labels."""
+"""The loss of a network, and how it uses outputs and labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import tensorflow as tf
 from exprun.doctor.states import unchanged
 
 Kind = Literal["softmax", "sigmoid", "error", "unknown"]
-_KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: its kind, and whether it takes class numbers
+_KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: the kind of the loss, and whether it takes class numbers
     "SparseCategoricalCrossentropy": ("softmax", True),
     "CategoricalCrossentropy": ("softmax", False),
     "CategoricalFocalCrossentropy": ("softmax", False),
@@ -28,15 +28,16 @@ _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: its kind, and whether
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss.
+    """A loss, with the properties that the checks need.
 
     Args:
-        kind: `softmax` (cross-entropy over classes), `sigmoid` (of yes or no), `error` (of numbers) or `unknown`.
-        sparse: whether it takes class numbers, where it is of classes.
-        from_logits: whether it applies the softmax or sigmoid itself.
-        name: for a person.
-        losses: of outputs and labels, for each example, (batch,).
-        ignored: the class number that it skips; None where it skips none.
+        kind: `softmax` (cross-entropy over classes), `sigmoid` (cross-entropy of yes or no), `error` (difference of
+            numbers) or `unknown`.
+        sparse: whether a loss of classes takes class numbers.
+        from_logits: whether the loss applies the softmax or sigmoid itself.
+        name: the name of the loss for messages.
+        losses: computes the loss of each example, (batch,), from outputs and labels.
+        ignored: the class number that the loss skips; None if it skips none.
     """
 
     kind: Kind
@@ -48,18 +49,18 @@ class Objective:
 
 
 def objective_of(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
-    """What a loss of outputs (batch, classes) and class numbers (batch,) is, from what it says of known answers.
+    """The kind of a loss of outputs (batch, classes) and class numbers (batch,), found by testing it on known outputs.
 
     Args:
-        losses: for each example.
-        classes: their number, at least 2.
+        losses: computes the loss of each example, (batch,).
+        classes: the number of classes, at least 2.
     """
     labels = tf.range(classes)
     right = tf.eye(classes)
-    guess, sure, certain = (
+    equal, sure, certain = (
         float(tf.reduce_mean(losses(outputs, labels))) for outputs in (right * 0.0, right * 30.0, right)
     )
-    of_logits = abs(guess - np.log(classes)) < 1e-3 and sure < 1e-3
+    of_logits = abs(equal - np.log(classes)) < 1e-3 and sure < 1e-3
     of_probabilities = certain < 1e-3 and not of_logits
     kind: Kind = "softmax" if of_logits or of_probabilities else "error"
     name = "This loss" if kind == "error" else "cross-entropy"
@@ -67,11 +68,11 @@ def objective_of(losses: Callable[[Any, Any], Any], classes: int) -> Objective:
 
 
 def of_keras(model: Any, units: int = 0) -> Objective | None:
-    """The loss that a Keras model was compiled with; None where there are several or none.
+    """The loss that a Keras model was compiled with; None if the model has several losses or none.
 
     Args:
-        model: it.
-        units: of its last layer; a loss of one's own is only tried out where they are known.
+        model: a Keras model.
+        units: the number of units of its last layer; 0 if unknown. A custom loss is only tested if it is known.
     """
     loss = getattr(model, "loss", None)
     if loss is None and type(model).compute_loss is not keras.Model.compute_loss:
@@ -80,9 +81,9 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
             return model.compute_loss(x=None, y=labels, y_pred=outputs)
 
         loss = compute_loss
-    own = [value for value in vars(model).values() if isinstance(value, keras.losses.Loss)]
-    if loss is None and len(own) == 1:  # of a training step of one's own
-        loss = own[0]
+    attributes = [value for value in vars(model).values() if isinstance(value, keras.losses.Loss)]
+    if loss is None and len(attributes) == 1:  # the loss of a custom training step
+        loss = attributes[0]
     if isinstance(loss, list | tuple | dict) or loss is None:
         return None
     try:
@@ -99,7 +100,7 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
     from_logits = bool(getattr(found, "_fn_kwargs", {}).get("from_logits", config.get("from_logits", False)))
 
     def losses(outputs: Any, labels: Any) -> Any:
-        with unchanged(model):  # one of a user's own may keep count, or draw
+        with unchanged(model):  # a custom loss may have state or draw random numbers
             return computed(outputs, labels)
 
     def computed(outputs: Any, labels: Any) -> Any:
@@ -121,17 +122,19 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
 
 
 def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:
-    """Whether a loss is ln(classes) for equal outputs, falls for right ones, and sees differences between outputs only:
-    then it applies a softmax itself.
+    """Whether a loss applies a softmax itself.
+
+    It does if it is ln(classes) for equal outputs, falls for correct outputs, and depends only on differences between
+    outputs.
 
     Args:
-        losses: for each example.
-        labels: one of each class, as one-hot rows or class numbers.
+        losses: computes the loss of each example, (batch,).
+        labels: one label of each class, as one-hot rows or class numbers.
     """
     classes = len(labels)
     right = tf.eye(classes)
     try:
-        guess, sure, moved = (float(tf.reduce_mean(losses(o, labels))) for o in (right * 0, right * 9, right * 9 + 5))
-    except Exception:  # a loss of one's own may take other labels
+        equal, sure, moved = (float(tf.reduce_mean(losses(o, labels))) for o in (right * 0, right * 9, right * 9 + 5))
+    except Exception:  # a custom loss may expect other labels
         return False
-    return abs(guess - np.log(classes)) < 1e-2 and sure < guess and abs(moved - sure) < 1e-3
+    return abs(equal - np.log(classes)) < 1e-2 and sure < equal and abs(moved - sure) < 1e-3

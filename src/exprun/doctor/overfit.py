@@ -1,4 +1,4 @@
-"""Whether a network can memorise one batch: it trains on it for some steps, and gets its weights back."""
+"""Whether a network can memorise one batch: it trains on that batch for some steps, then its weights are restored."""
 
 import time
 from collections.abc import Iterator
@@ -12,17 +12,19 @@ from exprun.doctor.finding import Finding
 from exprun.doctor.record import called
 from exprun.doctor.states import unchanged
 
-IMAGES, STEPS = 16, 30
-LEAST_STEPS, SECONDS = 12, 4.0  # with fewer steps in this time, nothing is said
-MOVE = 1e-3  # of a weight in a step, root mean square: as far as Adam moves it at its default rate
-KNOWN = 0.3  # of the loss of guessing: below, a network with weights from elsewhere knows these images already
+IMAGES = 16  # training images in the batch
+STEPS = 30  # steps on the batch, at most
+SECONDS = 4.0  # time for these steps, in seconds
+MIN_STEPS = 12  # if fewer steps fit into the time, nothing is reported
+STEP_SIZE = 1e-3  # root mean square change of a weight in a step: that of Adam at its default learning rate
+FITTED = 0.3  # first loss below which pretrained weights fit the images already, in units of chance level
 
 
 def check_overfit(subject: Subject, limits: Doctor) -> Iterator[Finding]:
-    """Take steps down the gradient of a few images, and compare the loss with the first one.
+    """Find a loss that hardly falls in some steps on a few images.
 
-    Karpathy 2019, A Recipe for Training Neural Networks, "overfit one batch". Each weight is moved by the same length,
-    so that neither an optimiser's memory nor its rate has a say.
+    Karpathy 2019, A Recipe for Training Neural Networks, "overfit one batch". Each step moves every weight along its
+    gradient by the same length, so that neither the state of an optimiser nor its learning rate matters.
     """
     objective, model = subject.objective, subject.model
     inputs, labels = subject.train.inputs[:IMAGES], subject.labels[:IMAGES]
@@ -43,7 +45,7 @@ def check_overfit(subject: Subject, limits: Doctor) -> Iterator[Finding]:
                     outputs = called(model, inputs, True)
                     loss = tf.reduce_mean(tf.cast(objective.losses(outputs, tf.constant(labels)), tf.float32))
                 losses.append(float(loss))
-                if losses[-1] < limits.memorised * losses[0] or losses[0] < KNOWN * np.log(max(classes, 2)):
+                if losses[-1] < limits.memorised * losses[0] or losses[0] < FITTED * np.log(max(classes, 2)):
                     return
                 for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
                     if gradient is not None:
@@ -51,18 +53,19 @@ def check_overfit(subject: Subject, limits: Doctor) -> Iterator[Finding]:
     finally:
         for variable, value in zip(variables, kept, strict=True):
             variable.assign(value)
-    if len(losses) > LEAST_STEPS:
+    if len(losses) > MIN_STEPS:
         yield Finding(
             "cannot-overfit",
             "warning",
             "training",
             f"In {len(losses) - 1} steps on {len(inputs)} training images alone, the loss of these images has gone "
-            f"from {losses[0]:.3f} to {losses[-1]:.3f}; below {limits.memorised:.0%} of the first is normal.",
+            f"from {losses[0]:.3f} to {losses[-1]:.3f}; a last loss below {limits.memorised:.0%} of the first is "
+            "normal.",
             numbers={"first": losses[0], "last": losses[-1]},
         )
 
 
 def _move(variable: tf.Variable, gradient: tf.Tensor) -> None:
     size = tf.sqrt(tf.reduce_mean(tf.square(tf.cast(gradient, tf.float32))))
-    step = MOVE * tf.cast(gradient, tf.float32) / tf.maximum(size, 1e-30)
+    step = STEP_SIZE * tf.cast(gradient, tf.float32) / tf.maximum(size, 1e-30)
     variable.assign(variable.value - tf.cast(step, variable.dtype))

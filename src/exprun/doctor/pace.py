@@ -1,4 +1,4 @@
-"""Checks of how fast a run is to learn: learning rate, schedule, batches."""
+"""Checks of how fast a run learns: learning rate, schedule, weight decay and batch norm."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from exprun.doctor.graph import leaves
 from exprun.doctor.remedies import first_rate
 from exprun.text import plural
 
-LOW = 0.2  # share of the middle of what is usual
-MOST_DECAY = 5e-3  # of a weight in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use some 1e-5
+LOW = 0.2  # learning rate that counts as low, in units of the middle of the usual range
+MAX_DECAY = 5e-3  # share of a weight lost in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use about 1e-5
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a run goes about it.
+    """The settings that decide how fast a run learns.
 
     Args:
-        optimizer: a name of the config (`sgd_momentum`), empty where it is another.
-        learning_rates: learning rate of each step of the run, or of evenly spaced ones, (any number,).
-        steps: of the run; None where unknown.
-        batch: images in a step.
-        decay: of the weights, apart from the gradient, times the rate.
+        optimizer: the name of the optimiser in the config (`sgd_momentum`); empty if the config has no such optimiser.
+        learning_rates: the learning rate of each step of the run, or of evenly spaced steps, (any number,).
+        steps: the number of steps of the run; None if unknown.
+        batch: the number of images in a step.
+        decay: the decoupled weight decay, which is multiplied by the learning rate in each step.
     """
 
     optimizer: str
@@ -37,7 +37,7 @@ class Pace:
 
 
 def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
-    """A rate outside what is usual for the optimiser, and a decay that ends learning too soon."""
+    """Find a learning rate outside the usual range of the optimiser, and a decay that ends learning too soon."""
     usual = (limits.rates or {}).get(pace.optimizer)
     rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
     if not len(rates):
@@ -49,24 +49,24 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
             "learning-rate-high" if high else "learning-rate-low",
             "warning",
             "optimiser",
-            f"The learning rate is {top:.3g}; with {pace.optimizer} {usual[0]:g} to {usual[1]:g} is usual.",
+            f"The learning rate is {top:.3g}; for {pace.optimizer}, {usual[0]:g} to {usual[1]:g} is usual.",
             numbers={"rate": top, "least": usual[0], "most": usual[1]},
             keras=_rate_to_try(pace.optimizer, usual, "lower" if high else "higher"),
         )
-    fixed = pace.optimizer == "muon_nesterov"  # which brings every kernel to the same norm, whatever decays
-    if (lost := top * pace.decay) > MOST_DECAY and not fixed:
+    fixed = pace.optimizer == "muon_nesterov"  # sets every kernel to the same norm after the decay
+    if (lost := top * pace.decay) > MAX_DECAY and not fixed:
         yield Finding(
             "strong-regularization",
             "error",
             "optimiser",
-            f"With a weight decay of {pace.decay:g} and a rate of {top:.2g}, each step takes {lost:.1%} of every "
-            f"weight: half of it is gone after about {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
+            f"With a weight decay of {pace.decay:g} and a learning rate of {top:.2g}, each step removes {lost:.1%} of "
+            f"every weight: half of it is gone after about {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
             numbers={"decay": pace.decay, "rate": top},
             keras="weight_decay=1e-4 in the optimiser, or none.",
         )
-    behind = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
+    after = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
     assert limits.decayed is not None
-    if len(behind) > len(rates) // 2 and (early := float(behind.max())) < limits.decayed * top:
+    if len(after) > len(rates) // 2 and (early := float(after.max())) < limits.decayed * top:
         yield Finding(
             "learning-rate-decay",
             "error",
@@ -77,13 +77,13 @@ def check_pace(pace: Pace, limits: Doctor) -> Iterator[Finding]:
 
 
 def _rate_to_try(optimizer: str, usual: list[float], direction: str) -> str:
-    """The first rate to try, and where to go from there."""
+    """The remedy for a learning rate: the first value to try, and the direction in which to continue."""
     rate = first_rate(optimizer, usual)
-    return f"learning_rate={rate:.1g}, then {direction} by factors of 10 as long as that helps."
+    return f"learning_rate={rate:.1g}, then {direction} values, by factors of 10, as long as they help."
 
 
-def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) -> Iterator[Finding]:
-    """A rate at the lower end of what is usual, in a run that is at chance: made for trained weights, perhaps."""
+def check_low(pace: Pace, limits: Doctor, step: int, loss: float, chance_loss: float) -> Iterator[Finding]:
+    """Find a learning rate at the low end of its usual range, in a run that stays at chance level."""
     usual = (limits.rates or {}).get(pace.optimizer)
     rates = pace.learning_rates[np.isfinite(pace.learning_rates)]
     if usual is None or not len(rates):
@@ -94,8 +94,8 @@ def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) 
             "learning-rate-low",
             "warning",
             "optimiser",
-            f"The learning rate is at most {top:.2g}, and after {step} steps the loss is {loss:.3f}, where guessing "
-            f"costs {guess:.3f}. Rates this low are for weights that are trained already.",
+            f"The learning rate is at most {top:.2g}, and after {step} steps the loss is {loss:.3f}; chance level is "
+            f"{chance_loss:.3f}. Learning rates this low are meant for weights that are already trained.",
             step,
             {"rate": top, "usual": middle},
             keras=_rate_to_try(pace.optimizer, usual, "higher"),
@@ -103,7 +103,7 @@ def check_low(pace: Pace, limits: Doctor, step: int, loss: float, guess: float) 
 
 
 def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding]:
-    """Batch norm of too few images, and moving averages that do not arrive before the run ends."""
+    """Find batch norm over too few images, and moving averages that do not settle before the run ends."""
     norms = [x for x in leaves(model) if type(x) is keras.layers.BatchNormalization and x.trainable]
     if not norms:
         return
@@ -116,7 +116,7 @@ def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding
             "small-batch-norm",
             "warning",
             f"layer {norms[0].name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
-            f"Batch norm sees {plural(pace.batch, 'image')} at a time; 16 or more is usual.",
+            f"Batch norm averages over {plural(pace.batch, 'image')} at a time; 16 or more is usual.",
             numbers={"batch": pace.batch},
         )
     if pace.steps:
@@ -128,6 +128,6 @@ def check_batch_norm(model: Any, pace: Pace, limits: Doctor) -> Iterator[Finding
                 "warning",
                 f"layer {slow.name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
                 f"With momentum {slow.momentum:g} and {pace.steps:,} steps, {left:.0%} of a moving average is still "
-                "its first value at the end of the run.",
+                "its initial value at the end of the run.",
                 numbers={"momentum": slow.momentum, "left": left},
             )

@@ -1,4 +1,4 @@
-"""One pass of a batch through a model, layer by layer, that leaves the model as it was."""
+"""One pass of a batch through a model, recorded layer by layer, that leaves the model as it was."""
 
 import contextlib
 import threading
@@ -12,17 +12,17 @@ import tensorflow as tf
 
 from exprun.doctor.states import unchanged
 
-FLOAT16_SCALE = 2.0**15  # of the loss, as Keras' LossScaleOptimizer begins: small gradients would be 0 in float16
+FLOAT16_SCALE = 2.0**15  # factor of the loss, without which small gradients are 0 in float16; Keras' initial scale
 
 
 @dataclass(frozen=True)
 class Call:
-    """A layer that was called.
+    """One call of a layer.
 
     Args:
-        layer: it.
-        inputs: what it took, (batch, …).
-        outputs: what it gave, (batch, …).
+        layer: the layer that was called.
+        inputs: the inputs of the call, (batch, …).
+        outputs: the outputs of the call, (batch, …).
     """
 
     layer: Any
@@ -32,15 +32,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Pass:
-    """A batch that went through a model.
+    """One pass of a batch through a model.
 
     Args:
-        calls: of layers without layers inside, in order.
-        outputs: of the model, float32, (batch, …).
-        losses: of each example, (batch,), or None without a loss.
-        penalty: what regularisers add to the mean loss.
-        gradients: of the mean loss, for each trainable variable; None where it has none; empty without a loss.
-        penalties: gradients of the regularisers alone, likewise; empty where there are no regularisers.
+        calls: the calls of layers that contain no other layers, in order.
+        outputs: the outputs of the model, float32, (batch, …).
+        losses: the loss of each example, (batch,); None without a loss.
+        penalty: the term that regularisers add to the mean loss.
+        gradients: the gradient of the mean loss for each trainable variable, None for a variable without one; empty
+            without a loss.
+        penalties: the gradient of the penalty for each trainable variable, None for a variable without one; empty
+            without regularisers.
     """
 
     calls: list[Call]
@@ -53,17 +55,17 @@ class Pass:
 
 @contextlib.contextmanager
 def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterator[None]:
-    """Note the calls of leaf layers; works for functional, sequential and subclassed models alike.
+    """Record the calls of layers that contain no others; works for functional, sequential and subclassed models.
 
     Args:
-        calls: where they are noted.
-        muted: ids of layers that give zeros.
+        calls: the list to which calls are added.
+        muted: the ids of layers whose outputs are replaced by zeros.
     """
-    original, here = keras.Layer.__call__, threading.get_ident()
+    original, this_thread = keras.Layer.__call__, threading.get_ident()
 
-    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def recorded(self: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = original(self, *args, **kwargs)
-        if threading.get_ident() != here:  # an input pipeline that augments by layers
+        if threading.get_ident() != this_thread:  # such as the thread of an input pipeline
             return outputs
         if id(self) in muted:
             outputs = tf.zeros_like(outputs)
@@ -71,7 +73,7 @@ def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterat
             calls.append(Call(self, args[0], outputs))
         return outputs
 
-    keras.Layer.__call__ = noted
+    keras.Layer.__call__ = recorded
     try:
         yield
     finally:
@@ -80,9 +82,9 @@ def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterat
 
 @contextlib.contextmanager
 def in_float32(model: Any) -> Iterator[None]:
-    """Let layers of mixed precision compute in float32, for what is to be told apart from rounding."""
-    found = model._flatten_layers(include_self=True)
-    mixed = [(layer, layer.dtype_policy) for layer in found if layer.dtype_policy.name.startswith("mixed_")]
+    """Let layers of mixed precision compute in float32, so that rounding does not hide differences."""
+    layers = model._flatten_layers(include_self=True)
+    mixed = [(layer, layer.dtype_policy) for layer in layers if layer.dtype_policy.name.startswith("mixed_")]
     try:
         for layer, _ in mixed:
             layer.dtype_policy = "float32"
@@ -93,12 +95,12 @@ def in_float32(model: Any) -> Iterator[None]:
 
 
 def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -> Pass:
-    """Send a batch forwards.
+    """Send a batch forwards through a model; returns the pass.
 
     Args:
         model: a Keras model.
-        inputs: as the model takes them.
-        training: the mode.
+        inputs: the batch as the model takes it.
+        training: whether to run in training mode.
         muted: layers whose outputs are replaced by zeros.
     """
     calls: list[Call] = []
@@ -108,12 +110,12 @@ def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -
 
 
 def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
-    """Send a batch forwards in training mode, and the gradient of its mean loss backwards.
+    """Send a batch forwards in training mode, and the gradient of its mean loss backwards; returns the pass.
 
     Args:
         model: a Keras model.
-        inputs: as the model takes them.
-        losses: of the model's outputs, for each example, (batch,).
+        inputs: the batch as the model takes it.
+        losses: computes the loss of each example, (batch,), from the model's outputs.
     """
     calls: list[Call] = []
     variables = model.trainable_variables
@@ -121,32 +123,32 @@ def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
     with unchanged(model), tf.GradientTape(persistent=True) as tape:
         with _recording(calls):
             outputs = called(model, inputs, True)
-        found = tf.cast(losses(outputs), tf.float32)
-        mean = scale * tf.reduce_mean(found)
+        each_loss = tf.cast(losses(outputs), tf.float32)
+        mean = scale * tf.reduce_mean(each_loss)
         terms = [tf.cast(term, tf.float32) for term in model.losses]
         penalty = tf.add_n(terms) if terms else tf.constant(0.0)
     gradients = [_dense(g, scale) for g in tape.gradient(mean, variables)]
     penalties = [_dense(g) for g in tape.gradient(penalty, variables)] if terms else []
-    return Pass(calls, _float(outputs), found.numpy(), float(penalty), gradients, penalties)
+    return Pass(calls, _float(outputs), each_loss.numpy(), float(penalty), gradients, penalties)
 
 
 def first_rows(inputs: Any, count: int) -> Any:
-    """The first examples of what a model takes: of an array, or of several in a dictionary or list."""
+    """The first `count` examples of inputs: of an array, or of several arrays in a dictionary or list."""
     return keras.tree.map_structure(lambda part: part[:count], inputs)
 
 
 def fixed_rows(model: Any) -> int | None:
-    """How many examples a model takes at a time; None where it takes any number, as all do but stateful ones."""
+    """The batch size that a model is fixed to, as stateful models are; None if it takes any number of examples."""
     layers = model._flatten_layers(include_self=False)
     if not any(isinstance(layer, keras.layers.RNN) and layer.stateful for layer in layers):
         return None
-    inputs = getattr(model, "inputs", None)  # a subclass may have none
+    inputs = getattr(model, "inputs", None)  # a subclassed model may have none
     rows = inputs[0].shape[0] if inputs else None
     return None if rows is None else int(rows)
 
 
 def called(model: Any, inputs: Any, training: bool) -> Any:
-    """The outputs of a model, whether or not it knows a training mode."""
+    """The outputs of a model in training or inference mode, if it has these modes."""
     count, rows = len(keras.tree.flatten(inputs)[0]), fixed_rows(model)
     if rows is not None and count < rows:
         inputs = keras.tree.map_structure(lambda part: np.resize(part, (rows, *part.shape[1:])), inputs)
@@ -157,8 +159,8 @@ def called(model: Any, inputs: Any, training: bool) -> Any:
 def _dense(gradient: Any, scale: float = 1.0) -> np.ndarray | None:
     if gradient is None:
         return None
-    found = np.asarray(tf.convert_to_tensor(gradient), np.float32)
-    return found if scale == 1.0 else found / np.float32(scale)
+    dense = np.asarray(tf.convert_to_tensor(gradient), np.float32)
+    return dense if scale == 1.0 else dense / np.float32(scale)
 
 
 def _float(tensor: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What to try against a cause, as overrides of a config."""
+"""The overrides to try against a cause."""
 
 import math
 from typing import Any
@@ -6,14 +6,15 @@ from typing import Any
 from exprun.config.schema import Config
 from exprun.doctor.finding import Finding
 
-FIRST = {  # rates to begin with: defaults of Keras, unless said otherwise
+FIRST_RATES = {  # first learning rates to try: the defaults of Keras, unless a comment names another source
     **dict.fromkeys(("sgd", "sgd_momentum", "nesterov"), 1e-2),
     **dict.fromkeys(("rmsprop", "adam", "adamw", "nadam"), 1e-3),
     "adagrad": 1e-2,  # PyTorch's default
     "adadelta": 1.0,  # Zeiler 2012, arXiv:1212.5701
     "lion": 1e-4,  # 3 to 10 times below AdamW's: Chen et al. 2023, arXiv:2302.06675, section 5
 }
-# In the order in which they are proposed; {slower} and its like are made from the config.
+# In the order in which they are proposed. The config gives the values of {slower}, {slowest}, {faster}, {fastest} and
+# {larger}: learning rates and a batch size.
 REMEDIES: dict[str, tuple[str, ...]] = {
     "bypassed-layers": ("norm=batch", "init=he_normal"),
     "unscaled-evaluation": ("input=raw norm=batch", "norm=layer"),
@@ -45,53 +46,53 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "not-finite": ("{slower}", "optim.clip_global_norm=1.0", "trainer.precision=float32"),
 }
 
-# What the first weights may show by themselves, before a rate has done anything.
+# Causes that initial weights may have before training, when the learning rate has had no effect yet.
 AT_START = ("vanishing-signal", "dead-relu", "input-independent")
 
 
 def first_rate(optimizer: str, usual: list[float]) -> float:
-    """The usual first rate of an optimiser of the config, or the middle of what is usual."""
-    return FIRST.get(optimizer, math.sqrt(usual[0] * usual[1]))
+    """The usual first learning rate of an optimiser of the config; if unknown, the middle of the usual range."""
+    return FIRST_RATES.get(optimizer, math.sqrt(usual[0] * usual[1]))
 
 
 def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
-    """The overrides to try against a cause, each by itself; those that the config has already are left out."""
-    rates = config.schedule.rates  # stand for themselves: the optimiser's is not used beside them
+    """The overrides to try against a cause, each on its own, without those that the config already has."""
+    rates = config.schedule.rates  # used in place of optim.learning_rate
     rate = max(rates) if rates else config.optim.learning_rate
     usual = (config.doctor.rates or {}).get(config.optim.name)
     factors = {"slower": 0.1, "slowest": 0.01, "faster": 10.0, "fastest": 100.0}
-    tried = {name: rate * factor for name, factor in factors.items()}
+    values = {name: rate * factor for name, factor in factors.items()}
     if usual and not usual[0] <= rate <= usual[1]:
         first = first_rate(config.optim.name, usual)
-        tried = {name: first if (factor > 1) == (first > rate) else rate * factor for name, factor in factors.items()}
+        values = {name: first if (factor > 1) == (first > rate) else rate * factor for name, factor in factors.items()}
     elif usual:
-        tried = {name: min(max(value, usual[0]), usual[1]) for name, value in tried.items()}
+        values = {name: min(max(value, usual[0]), usual[1]) for name, value in values.items()}
     constant = "schedule=constant " if rates else ""
-    words: dict[str, Any] = {name: f"{constant}optim.learning_rate={value:g}" for name, value in tried.items()}
-    words["larger"] = 4 * config.trainer.batch_size
-    chosen = {
+    fields: dict[str, Any] = {name: f"{constant}optim.learning_rate={value:g}" for name, value in values.items()}
+    fields["larger"] = 4 * config.trainer.batch_size
+    current = {
         f"{group}={getattr(config, group).name}" for group in ("norm", "init", "input", "augment", "schedule", "model")
     }
-    chosen |= {
+    current |= {
         f"optim.learning_rate={config.optim.learning_rate:g}",
         f"trainer.resident={str(config.trainer.resident).lower()}",
     }
-    chosen |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
-    chosen |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
-    chosen |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
-    chosen |= {f"trainer.batch_size={config.trainer.batch_size}"}
-    builder = ("norm", "init", "model.activation") if config.model.builder is not None else ()  # it makes its layers
+    current |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
+    current |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
+    current |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
+    current |= {f"trainer.batch_size={config.trainer.batch_size}"}
+    builder = ("norm", "init", "model.activation") if config.model.builder is not None else ()  # builders choose these
     lagging = config.norm.name == "batch" and (config.norm.momentum or 0.0) > 0.9
     decays = config.optim.weight_decay > 1e-4
     low = usual is not None and rate < usual[0]
-    found = []
+    proposed = []
     for remedy in REMEDIES.get(finding.cause, ()) if finding.remedies is None else finding.remedies:
         lowers = "{slower}" in remedy and finding.cause in AT_START
         if lowers and (low or (remedy == "{slower}" and finding.step is None)):
             continue
-        parts = [part for part in remedy.format(**words).split() if part not in chosen]
+        parts = [part for part in remedy.format(**fields).split() if part not in current]
         if ("norm.momentum" in remedy and not lagging) or ("weight_decay" in remedy and not decays):
             continue
         if parts and not any(part.startswith(builder) for part in parts):
-            found.append(" ".join(parts))
-    return tuple(dict.fromkeys(found))
+            proposed.append(" ".join(parts))
+    return tuple(dict.fromkeys(proposed))

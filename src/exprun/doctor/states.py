@@ -1,4 +1,4 @@
-"""What a pass through a model may change besides its result, and how it stays as it was."""
+"""The state that a pass through a model may change, and how the doctor restores it."""
 
 import contextlib
 import copy
@@ -18,22 +18,24 @@ from keras.src.backend.common import global_state
 from tensorflow.python.framework import random_seed
 from tensorflow.python.ops import stateful_random_ops
 
-SEED = 20_271_119  # of operations of the doctor's own; any that nobody else would take
-MOST = 5000  # objects that are looked at for random generators
-LIBRARIES = frozenset({"keras", "tensorflow", "numpy", "pandas", "builtins", "exprun"})  # hold none of a user's
-WRAPPED = ("python_function", "fn", "func", "fget", "__func__", "__wrapped__")  # where wrappers keep functions
+SEED = 20_271_119  # seed of the doctor's operations: an unusual one, so that no other operation shares their state
+MAX_OBJECTS = 5000  # objects that are searched for random generators
+LIBRARIES = frozenset({"keras", "tensorflow", "numpy", "pandas", "builtins", "exprun"})  # not searched
+# Attributes in which wrappers keep the wrapped function.
+WRAPPED = ("python_function", "fn", "func", "fget", "__func__", "__wrapped__")
 KERAS_SEEDS, KERAS_NAMES = "global_seed_generator", "object_name_uids"
 ASSIGNING = (keras.layers.SpectralNormalization, keras.layers.Lambda)
 _inside = threading.local()
-_one_at_a_time = threading.RLock()  # what is put in place of functions of modules holds for all threads
+_one_at_a_time = threading.RLock()  # replaced functions of modules are replaced for all threads
 
 
 @contextlib.contextmanager
 def undrawn() -> Iterator[None]:
-    """Leave the random states of the process as they are, whatever is drawn in this thread meanwhile.
+    """Keep the random states of the process unchanged while this thread draws random numbers.
 
-    Python's and NumPy's global generators, and operations of TensorFlow that count their seeds, draw from copies here,
-    and as ever in other threads: an input pipeline may go on in one. Keras' generator and TensorFlow's are set back.
+    In this thread, Python's and NumPy's global generators, and TensorFlow operations that count their seeds, draw from
+    copies. Other threads, such as that of an input pipeline, draw as usual. Keras' generator and TensorFlow's are
+    restored.
     """
     if getattr(_inside, "undrawn", False):
         yield
@@ -48,25 +50,25 @@ def undrawn() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Leave a model as it is: weights, moving averages, metrics and random states, also those of code of its own."""
+    """Restore a model afterwards: weights, moving averages, metrics and random states, custom code included."""
     if getattr(_inside, "unchanged", None) is model:
         yield
         return
-    found = model._flatten_layers(include_self=True)
-    losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in found]
-    own = [layer for layer in found if _root(type(layer)) not in LIBRARIES]
-    held = [*_Search([*own, getattr(model, "loss", None), *_lambdas(found)])]
-    # Weights are assigned to by code of a user's own, and by this layer; copies of all would need their memory again.
-    assigned = bool(own) or any(isinstance(layer, ASSIGNING) for layer in found)
+    layers = model._flatten_layers(include_self=True)
+    losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]
+    custom = [layer for layer in layers if _root(type(layer)) not in LIBRARIES]
+    held = [*_Search([*custom, getattr(model, "loss", None), *_lambdas(layers)])]
+    # Only custom code and these layers assign to weights; otherwise weights are not copied, which saves memory.
+    assigned = bool(custom) or any(isinstance(layer, ASSIGNING) for layer in layers)
     variables = _variables(model, held, assigned)
     values = [(v, tf.identity(v.value if isinstance(v, keras.Variable) else v)) for v in variables]
     states = [(generator, copy.deepcopy(_state(generator))) for generator in held if not _is_variable(generator)]
-    before, _inside.unchanged = getattr(_inside, "unchanged", None), model
+    outer, _inside.unchanged = getattr(_inside, "unchanged", None), model
     try:
-        with undrawn(), _without_traces(bool(own)):
+        with undrawn(), _without_traces(bool(custom)):
             yield
     finally:
-        _inside.unchanged = before
+        _inside.unchanged = outer
         for variable, value in values:
             variable.assign(value)
         for generator, state in states:
@@ -79,14 +81,14 @@ def unchanged(model: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _drawing_from_copies() -> Iterator[None]:
-    here, replaced = threading.get_ident(), []
+    this_thread, replaced = threading.get_ident(), []
     for module in (random, np.random):
         owner = module.random.__self__
-        copied = functools.cache(functools.partial(_copy_of, owner))  # made when it is asked for
+        copied = functools.cache(functools.partial(_copy_of, owner))  # copied only if it is used
         for name, value in list(vars(module).items()):
             if name == "seed" or getattr(value, "__self__", None) is owner:
                 replaced.append((module, name, value))
-                setattr(module, name, _by_thread(here, functools.partial(_drawn, copied, name), value))
+                setattr(module, name, _by_thread(this_thread, functools.partial(_drawn, copied, name), value))
     try:
         yield
     finally:
@@ -97,14 +99,14 @@ def _drawing_from_copies() -> Iterator[None]:
 def _copy_of(owner: random.Random | np.random.RandomState) -> Any:
     if isinstance(owner, np.random.RandomState):
         return np.random.RandomState(copy.deepcopy(owner._bit_generator))
-    found = random.Random()
-    found.setstate(owner.getstate())
-    return found
+    copied = random.Random()
+    copied.setstate(owner.getstate())
+    return copied
 
 
-def _by_thread(here: int, copied: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+def _by_thread(thread: int, copied: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
     def drawn(*args: Any, **kwargs: Any) -> Any:
-        return (copied if threading.get_ident() == here else original)(*args, **kwargs)
+        return (copied if threading.get_ident() == thread else original)(*args, **kwargs)
 
     return drawn
 
@@ -115,7 +117,7 @@ def _drawn(copied: Callable[[], Any], name: str, *args: Any, **kwargs: Any) -> A
 
 @contextlib.contextmanager
 def _seeds_of_its_own() -> Iterator[None]:
-    """Give operations here other seeds: those with the same seeds share a state, which nothing can set back."""
+    """Give operations other seeds: operations with the same seeds share a state that cannot be restored."""
     numbers, original = itertools.count(1), random_seed.get_seed
 
     def get_seed(op_seed: int | None) -> tuple[int, int]:
@@ -154,27 +156,27 @@ def _tensorflow_generator() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_traces(own_code: bool) -> Iterator[None]:
-    """Call functions of a model's own code as they are: a `tf.function` keeps its first trace, and random states."""
-    before = tf.config.functions_run_eagerly()
-    if own_code:
+def _without_traces(custom_code: bool) -> Iterator[None]:
+    """Call functions of custom code eagerly: a `tf.function` would keep its first trace and its random states."""
+    eagerly = tf.config.functions_run_eagerly()
+    if custom_code:
         tf.config.run_functions_eagerly(True)
     try:
         yield
     finally:
-        if own_code:
-            tf.config.run_functions_eagerly(before)
+        if custom_code:
+            tf.config.run_functions_eagerly(eagerly)
 
 
 def _variables(model: Any, held: list[Any], weights: bool) -> list[Any]:
-    """All that a call in training mode, or a loss that keeps count, may assign to; weights too where they may be."""
+    """The variables that a call in training mode, or a custom loss, may assign to; weights only if `weights`."""
     metrics = [v for metric in getattr(model, "metrics", []) for v in metric.variables]
     found = {id(v): v for v in [*(model.variables if weights else model.non_trainable_variables), *metrics]}
     for layer in model._flatten_layers(include_self=True):
         for value in vars(layer).values():
-            for part in value if isinstance(value, list | tuple) else (value, getattr(value, "seed", None)):
-                state = part.state if isinstance(part, keras.random.SeedGenerator) else part
-                if isinstance(state, keras.Variable):  # such as what a stateful layer remembers
+            for item in value if isinstance(value, list | tuple) else (value, getattr(value, "seed", None)):
+                state = item.state if isinstance(item, keras.random.SeedGenerator) else item
+                if isinstance(state, keras.Variable):  # such as the state of a stateful layer
                     found[id(state)] = state
     known = {id(v.value) for v in found.values()} | {id(getattr(v, "_value", None)) for v in found.values()}
     return [*found.values(), *(v for v in held if _is_variable(v) and id(v) not in known and id(v) not in found)]
@@ -208,10 +210,10 @@ def _lambdas(found: list[Any]) -> list[Any]:
 
 
 class _Search:
-    """Variables and random generators that objects of a user's own hold, or that their code mentions.
+    """Variables and random generators that the user's own objects hold, or that their code refers to.
 
     Args:
-        objects: where to begin: layers, functions, or whatever a model has for a loss.
+        objects: the objects to start from: layers, functions, and the loss of the model.
     """
 
     def __init__(self, objects: list[Any]) -> None:
@@ -219,7 +221,7 @@ class _Search:
 
     def __iter__(self) -> Iterator[Any]:
         seen: dict[int, Any] = {}
-        while self.waiting and len(seen) < MOST:
+        while self.waiting and len(seen) < MAX_OBJECTS:
             value = self.waiting.pop()
             if id(value) in seen:
                 continue
@@ -233,9 +235,9 @@ class _Search:
 
     def _parts(self, value: Any) -> list[Any]:
         if isinstance(value, dict):
-            return list(value.values())[:MOST]
+            return list(value.values())[:MAX_OBJECTS]
         if isinstance(value, list | tuple | set):
-            return list(value)[:MOST]
+            return list(value)[:MAX_OBJECTS]
         if isinstance(value, FunctionType):
             return [] if _root(value) in LIBRARIES else self._mentioned(value)
         bound = getattr(value, "__self__", None)
@@ -251,10 +253,10 @@ class _Search:
         return [*vars(value).values(), *(part for parts in own for part in parts)]
 
     def _mentioned(self, function: FunctionType) -> list[Any]:
-        """What the code of a function names: cells around it, and objects of its module."""
+        """The objects that the code of a function refers to: cells around it, and objects of its module."""
         cells = []
         for cell in function.__closure__ or ():
-            with contextlib.suppress(ValueError):  # not filled yet
+            with contextlib.suppress(ValueError):  # a cell that is not filled yet
                 cells.append(cell.cell_contents)
         names = _globals_of(function.__code__)
         return [*cells, *(function.__globals__[name] for name in names if name in function.__globals__)]
@@ -262,7 +264,7 @@ class _Search:
 
 @functools.cache
 def _globals_of(code: CodeType) -> frozenset[str]:
-    """Names of globals that code loads, that of functions inside it included."""
-    own = {found.argval for found in dis.get_instructions(code) if found.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    """The names of globals that code loads, including the functions defined inside it."""
+    names = {op.argval for op in dis.get_instructions(code) if op.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     inner = [_globals_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    return frozenset(own).union(*inner)
+    return frozenset(names).union(*inner)

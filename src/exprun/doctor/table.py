@@ -1,4 +1,4 @@
-"""The table of causes in docs/doctor.md: `python -m exprun.doctor.table` rewrites it in a checkout."""
+"""Rewrite the table of causes in docs/doctor.md of a checkout: `python -m exprun.doctor.table`."""
 
 from exprun.config.options import shipped_conf
 from exprun.doctor.finding import CAUSES
@@ -8,7 +8,7 @@ PAGE = shipped_conf().parent / "docs" / "doctor.md"
 
 
 def with_causes(page: str) -> str:
-    """A page with the table between its two marks; what was there is replaced."""
+    """The page with a new table of causes between its two marks."""
     head = "| Cause | Why it matters | Source | In Keras |\n| --- | --- | --- | --- |\n"
     rows = "".join(f"| `{name}` | {c.why} | {c.source} | {c.keras} |\n" for name, c in CAUSES.items())
     return replace_between(page, "causes", head + rows)

@@ -1,4 +1,4 @@
-"""What passes through a model's own training and evaluation steps, copied on its way where a callback can read it."""
+"""Copies the batches that pass through a model's own steps, so that a callback can read them."""
 
 import logging
 import time
@@ -14,11 +14,11 @@ _plain = tf.autograph.experimental.do_not_convert
 
 
 class Tap:
-    """Hands batches on to the function that Keras has made of a model's step, and copies each.
+    """Passes batches on to the function that Keras has made of a model's step, and copies each of them.
 
-    The copy is made where the function fetches its batch: in front of it stands an iterator of the same kind that takes
-    each batch from the one that Keras made, when it is asked for it. So the function, its trace and the variables that
-    this trace updates are those that would have run without a doctor.
+    The copy is made when the function fetches its batch. The function gets an iterator of the same kind, which takes
+    each batch on demand from the iterator that Keras made. So the function, its trace and the variables that this trace
+    updates are those that would run without a doctor.
 
     Args:
         split: `train` or `test`.
@@ -36,11 +36,11 @@ class Tap:
 
     @property
     def is_on(self) -> bool:
-        """Whether a step is going on."""
+        """Whether a step is running."""
         return self._model is not None
 
     def put_on(self, model: Any) -> None:
-        """Stand in front of a model's function for a step; it is made again where a callback has compiled anew."""
+        """Replace a model's function for one step; a callback may have compiled the model again."""
         self.take_off()
         self._function = getattr(model, self.attribute)
         if self._function is not None:
@@ -48,41 +48,41 @@ class Tap:
             setattr(model, self.attribute, self)
 
     def take_off(self) -> None:
-        """Leave the model as it was."""
+        """Restore the model's function."""
         if self._model is not None:
             first = getattr(self._model, self.attribute)
             if first is self:
                 setattr(self._model, self.attribute, self._function)
-            elif isinstance(first, Tap) and first._function is self:  # of a second doctor
+            elif isinstance(first, Tap) and first._function is self:  # the tap of a second doctor
                 first._function = self._function
         self._model = None
 
-    def let_go(self) -> None:
-        """Hold no iterator any longer: one that has ended may keep buffers and threads."""
+    def release(self) -> None:
+        """Release the iterators: one that has ended may keep buffers and threads."""
         self._source = self._iterator = None
 
     def __call__(self, iterator: Any) -> Any:
-        """The step on the next batch, or on several."""
+        """Run the step on the next batch, or on the next batches."""
         watched = self._watched(iterator)
         self.begun = time.time()
         return self._function(watched)
 
     def _watched(self, source: Any) -> Any:
-        # Batches of `train_on_batch` come from a generator, those of a strategy of several devices from many iterators.
+        # `train_on_batch` uses a generator, and a strategy of several devices uses many iterators.
         if not isinstance(source, tf.data.Iterator):
             return source
         if source is not self._source:
             try:
                 self._iterator = self._teed(source)
-            except Exception:  # what cannot be copied is left alone
-                log.exception("The doctor cannot see these batches")
+            except Exception:  # batches that cannot be copied pass unseen
+                log.exception("The doctor cannot read these batches")
                 self._tee, self._iterator = None, source
             self._source = source
         return self._iterator
 
     def _teed(self, source: Any) -> Any:
         spec = source.element_spec
-        tee = next((known for known in self._tees if known.spec == spec), None)
+        tee = next((tee for tee in self._tees if tee.spec == spec), None)
         if tee is None:
             tee = _Tee(spec)
             self._tees.append(tee)
@@ -90,7 +90,7 @@ class Tap:
         return source if self._tee is None else self._tee.iterator(source)
 
     def fetch(self) -> None:
-        """Let a batch pass where none has: a step that fails while it is traced has asked for none."""
+        """Fetch a batch if there was none: a step that fails while it is traced has not fetched one."""
         if self._tee is not None and not self._tee.is_filled:
             next(self._iterator, None)
 
@@ -101,18 +101,18 @@ class Tap:
 
     @property
     def arrived(self) -> float | None:
-        """When the last batch was there, in seconds since the epoch; None where a graph may not ask for the time."""
+        """When the last batch arrived, in seconds since the epoch; None if a graph may not use the clock."""
         return None if self._tee is None or self._tee.arrived is None else float(self._tee.arrived.numpy())
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-        """The last batch: inputs, labels and weights; None where there are several inputs, or none was seen."""
+        """The last batch: inputs, labels and weights; None if there are several inputs, or no batch was seen."""
         tee = self._tee
         if tee is None or tee.several or not tee.is_filled:
             return None
         return tee.inputs.numpy(), tee.labels.numpy(), None if tee.weights is None else tee.weights.numpy()
 
     def read_several(self) -> tuple[Any, np.ndarray] | None:
-        """The last batch where there are several inputs: these, as the model takes them, and labels."""
+        """The last batch of a model with several inputs, as the model takes it, and its labels; else None."""
         tee = self._tee
         if tee is None or not tee.several or not tee.is_filled:
             return None
@@ -123,7 +123,7 @@ class _Tee:
     """Copies batches of one kind into variables.
 
     Args:
-        spec: of a batch, as `tf.data` describes it.
+        spec: the structure of a batch, as `tf.data` describes it.
     """
 
     def __init__(self, spec: Any) -> None:
@@ -136,11 +136,11 @@ class _Tee:
         self.weighted, self.several = weights is not None, not isinstance(x, tf.TensorSpec)
         parts = [*keras.tree.flatten(x), y, *([] if weights is None else [weights])]
         if not all(isinstance(part, tf.TensorSpec) for part in parts) or parts[0].dtype == tf.string:
-            return  # sparse or ragged, text, several outputs, or no labels
+            return  # sparse, ragged or text batches, several outputs or no labels: not copied
         with tf.device("CPU:0"):
             self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
             self.weights = None if weights is None else _variable(weights)
-            if not is_op_determinism_enabled():  # which forbids the clock
+            if not is_op_determinism_enabled():  # deterministic operations may not use the clock
                 self.arrived = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         self._dataset = tf.function(self._built, autograph=False)
 
@@ -150,14 +150,14 @@ class _Tee:
         return bool(self.labels.numpy().ndim)
 
     def iterator(self, source: Any) -> Any:
-        """An iterator that gives what another one gives, when it is asked for it, and ends with it."""
+        """An iterator that returns the batches of another one on demand, and ends with it."""
         self.labels.assign(tf.zeros([], self.labels.dtype))
         dataset = tf.data.experimental.from_variant(self._dataset(source), self.spec)
         return iter(dataset)
 
     def _built(self, source: Any) -> tf.Tensor:
-        """The dataset behind it, traced once: an epoch has an iterator of its own, and this takes a while."""
-        options = tf.data.Options()  # nothing may fetch a batch before it is asked for
+        """The dataset of the iterator, traced only once: tracing is slow, and each epoch has a new iterator."""
+        options = tf.data.Options()  # no batch may be fetched before the step needs it
         options.autotune.enabled = False
         options.experimental_optimization.apply_default_optimizations = False
         optional = tf.data.Dataset.counter().map(_plain(lambda _: source.get_next_as_optional()))
@@ -181,11 +181,11 @@ class _Tee:
 
 
 def _without_optionals(batch: Any) -> Any:
-    """None in place of what a generator's batch leaves out, as in Keras' own steps."""
+    """The batch with None in place of parts that a generator leaves out, as in Keras' own steps."""
     optional = (tf.experimental.Optional, tf.OptionalSpec)
     return keras.tree.map_structure(lambda part: None if isinstance(part, optional) else part, batch)
 
 
 def _variable(spec: Any) -> tf.Variable:
-    """A variable that takes tensors of any shape and of this type."""
+    """A variable for tensors of any shape and of this type."""
     return tf.Variable(tf.zeros([], spec.dtype), trainable=False, shape=tf.TensorShape(None))

@@ -1,4 +1,4 @@
-"""Whether a step updates what is trainable now: Keras fixes that when it traces the step, after `compile`."""
+"""Checks whether a step updates the variables that are trainable now: Keras fixes them when it traces the step."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,27 +13,28 @@ from exprun.text import nouns
 
 
 class Trainable:
-    """Follows what is trainable, and what the function of the training step was traced for."""
+    """Follows which variables are trainable, and for which the function of the training step was traced."""
 
     def __init__(self) -> None:
-        self._function: Any = None  # the last one that was seen from its trace on
-        self._traced: frozenset[int] = frozenset()  # ids of what was trainable then
-        self._new = False
-        self._forgotten: list[tuple[Any, tf.Tensor]] = []  # variables that it leaves out, as they were before the step
-        self._frozen: list[tuple[Any, tf.Tensor]] = []  # and those that it trains though they are frozen
+        self._function: Any = None  # the last step function that was seen when it was traced
+        self._traced: frozenset[int] = frozenset()  # ids of the variables that were trainable when it was traced
+        self._new = False  # whether the next step will be traced
+        # Trainable variables that the step leaves out, and frozen ones that it trains, with their values before it.
+        self._forgotten: list[tuple[Any, tf.Tensor]] = []
+        self._frozen: list[tuple[Any, tf.Tensor]] = []
 
     def look(self, model: Any) -> None:
-        """Note whether the next step will be traced: before Keras makes its function."""
+        """Record, before Keras makes the function of the step, whether the next step will be traced."""
         self._new = getattr(model, "train_function", None) is None
 
     def before(self, model: Any) -> None:
-        """Compare before the first step of an epoch."""
+        """Compare the trainable variables with those of the trace, before the first step of an epoch."""
         self._forgotten, self._frozen = [], []
         if self._new or model.run_eagerly or self._known(model, model.trainable_variables):
             return
         seen = model.train_function is self._function
         if not seen and _has_own_step(model):
-            return  # which may leave some out on purpose
+            return  # a custom step may leave out variables on purpose
         updated, traced = _updated(model), self._traced if seen else frozenset()
         trainable = model.trainable_variables
         ids = {id(v) for v in trainable}
@@ -44,11 +45,11 @@ class Trainable:
         return model.train_function is self._function and {id(v) for v in trainable} == self._traced
 
     def after(self, model: Any, step: int) -> list[Finding]:
-        """Compare after that step: what it has moved, and what not.
+        """Check which variables the step has changed; returns findings.
 
         Args:
             model: a Keras model.
-            step: of the optimiser.
+            step: the step of the optimiser.
         """
         if self._new:
             self._new, self._function = False, model.train_function
@@ -57,15 +58,12 @@ class Trainable:
         forgotten = [v for v, _ in self._forgotten] if still else []
         frozen = [v for v, value in self._frozen if _has_moved(v, value)]
         self._forgotten, self._frozen = [], []
-        found = []
         if forgotten:
-            found.append(_forgotten(model, forgotten, step))
-        elif frozen:
-            found.append(_frozen(model, frozen, step))
-        return found
+            return [_forgotten(model, forgotten, step)]
+        return [_frozen(model, frozen, step)] if frozen else []
 
     def failed(self, model: Any, step: int) -> list[Finding]:
-        """The same after a step that has raised an exception, as one does that is traced for unknown variables."""
+        """The finding after a step that has failed: it may have been traced for variables unknown to its optimiser."""
         optimizer = _inner(model.optimizer)
         if not getattr(optimizer, "built", False) or _has_own_step(model):
             return []
@@ -75,7 +73,7 @@ class Trainable:
             return []
         evidence = (
             f"{len(unknown)} of {len(trainable)} trainable variables are not among the {len(updated)} that the "
-            "optimiser was built for, and it takes no others."
+            "optimiser was built for, and it cannot update others."
         )
         numbers: dict[str, float] = {"unknown": len(unknown), "trainable": len(trainable)}
         remedy = "compile again with a new optimiser: model.compile(keras.optimizers.Adam(…), …)."
@@ -88,8 +86,8 @@ def _forgotten(model: Any, forgotten: list[Any], step: int) -> Finding:
         "not-recompiled",
         "error",
         _where(model, forgotten),
-        f"{len(forgotten)} of {len(trainable)} trainable variables are neither known to the optimiser nor moved by the "
-        "step: they were frozen when it was traced, and have been made trainable without compile.",
+        f"{len(forgotten)} of {len(trainable)} trainable variables are neither known to the optimiser nor changed by "
+        "the step: they were frozen when the step was traced, and were made trainable later without compile.",
         step,
         {"left_out": len(forgotten), "trainable": len(trainable)},
     )
@@ -100,8 +98,9 @@ def _frozen(model: Any, frozen: list[Any], step: int) -> Finding:
         "not-recompiled",
         "error",
         _where(model, frozen),
-        f"{len(frozen)} variable{'s are' if len(frozen) > 1 else ' is'} frozen now and still moved by the step: "
-        f"{'they were' if len(frozen) > 1 else 'it was'} trainable when it was traced, and frozen without compile.",
+        f"{len(frozen)} variable{'s are' if len(frozen) > 1 else ' is'} frozen now but still changed by the step: "
+        f"{'they were' if len(frozen) > 1 else 'it was'} trainable when the step was traced, and frozen later without "
+        "compile.",
         step,
         {"frozen": len(frozen)},
     )
@@ -120,10 +119,10 @@ def _inner(optimizer: Any) -> Any:
 
 
 def _updated(model: Any) -> set[int]:
-    """Ids of the variables that the optimisers of a model were built for."""
-    own = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
-    found = [_inner(optimizer) for optimizer in (model.optimizer, *own)]
-    return {id(v) for optimizer in found for v in getattr(optimizer, "_trainable_variables", [])}
+    """The ids of the variables that the optimisers of a model were built for."""
+    attributes = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
+    optimizers = [_inner(optimizer) for optimizer in (model.optimizer, *attributes)]
+    return {id(v) for optimizer in optimizers for v in getattr(optimizer, "_trainable_variables", [])}
 
 
 def _has_own_step(model: Any) -> bool:

@@ -1,1 +1,1 @@
-"""The command `explain`: which change makes a config learn, measured by short runs that differ in it alone."""
+"""The command `explain`: which change makes a config learn, measured by short runs that differ only in that change."""

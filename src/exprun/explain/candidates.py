@@ -1,4 +1,4 @@
-"""What is compared: the config as it is, and the changes that may make it learn, one at a time."""
+"""The configs that `explain` compares: the config as it is, and configs that differ from it by one change."""
 
 import json
 import shlex
@@ -16,9 +16,9 @@ from exprun.config.schema import GROUPS, GROUPS_APART, Config, settings
 from exprun.doctor.finding import Finding
 
 AS_IT_IS, OTHER = "as it is", "the other as it is"
-ENOUGH = 3  # remedies; if findings name fewer, the usual ones are tried too
-LABEL = 60  # characters of a change that is shown as overrides; a longer one is shown by its group
-# Keys of the trainer in which all short runs are alike: length, and what is measured and kept.
+MIN_REMEDIES = 3  # if findings name fewer remedies, the usual ones are compared too
+MAX_LABEL = 60  # characters of a label of overrides; a change with a longer one is shown by its group
+# Keys of the trainer that are the same in all short runs: their length, and what they measure and keep.
 LENGTH = (
     "epochs", "max_steps", "max_seconds", "patience", "select", "eval_batch_size", "metrics", "gap", "tta",
     "checkpoint", "resume", "dry_run", "profile", "log_every",
@@ -31,34 +31,43 @@ class Candidate:
 
     Args:
         label: the change, as it is shown.
-        config: the config with this change, with the length that the person gave it.
-        groups: the groups in which it differs from the config as it is.
-        words: overrides to add to those of the person; None if the change cannot be written as overrides.
+        config: the config with this change, with the length that the user set.
+        groups: the groups in which this config differs from the config as it is.
+        overrides: the overrides of this change, to add to those of the user; None if no overrides can express it.
     """
 
     label: str
     config: Config
     groups: frozenset[str] = frozenset()
-    words: tuple[str, ...] | None = ()
+    overrides: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A change that is not measured, and why."""
+    """A change that is not measured.
+
+    Args:
+        label: the change, as it is shown.
+        reason: why the change is not measured, as a sentence.
+    """
 
     label: str
     reason: str
 
 
-def changed(overrides: Sequence[str], words: Iterable[str]) -> list[str]:
-    """A command line with further overrides; those that they replace are left out.
+def changed(overrides: Sequence[str], change: Iterable[str]) -> list[str]:
+    """The overrides of a config with those of a change added, which replace earlier overrides of the same keys.
 
-    A switch to another option drops the values given for the one before: `optim.momentum=0.8` has no meaning under
-    `optim=adam`.
+    If a change chooses another option of a group, earlier settings of that group are dropped: `optim.momentum=0.8` has
+    no meaning with `optim=adam`.
+
+    Args:
+        overrides: the overrides of the config.
+        change: the overrides of the change.
     """
-    kept, added = list(overrides), list(words)
-    for word in added:
-        key = _key(word)
+    kept, added = list(overrides), list(change)
+    for override in added:
+        key = _key(override)
         kept = [old for old in kept if _key(old) != key and not _key(old).startswith(f"{key}.")]
     return [*kept, *added]
 
@@ -68,81 +77,89 @@ def _key(override: str) -> str:
 
 
 def learned_by(config: Config) -> dict[str, Any]:
-    """The settings that decide what a short run learns, by group, as plain values."""
-    found = {
+    """The settings that affect what a short run learns, by group, as plain values."""
+    learned = {
         group: values for group, values in settings(config).items() if group in GROUPS and group not in GROUPS_APART
     }
-    if config.model.builder is not None:  # such a model has an init and norms of its own
-        del found["init"], found["norm"]
-    found["trainer"] = {key: value for key, value in found["trainer"].items() if key not in LENGTH}
-    return found
+    if config.model.builder is not None:  # a builder chooses its own init and norms
+        del learned["init"], learned["norm"]
+    learned["trainer"] = {key: value for key, value in learned["trainer"].items() if key not in LENGTH}
+    return learned
 
 
 def differing(first: Config, second: Config) -> list[str]:
-    """The groups in which two configs learn differently, in the order of the schema."""
-    before, after = learned_by(first), learned_by(second)
-    return [group for group in GROUPS if group in before and group in after and before[group] != after[group]]
+    """The groups in which two configs differ in what they learn, in the order of the schema."""
+    of_first, of_second = learned_by(first), learned_by(second)
+    return [
+        group for group in GROUPS if group in of_first and group in of_second and of_first[group] != of_second[group]
+    ]
 
 
 def remedies(findings: Iterable[Finding], config: Config) -> list[str]:
-    """The changes to try, in order: those that findings name, and the usual ones where these are few."""
+    """The changes to compare, in order: those that findings name, and the usual ones if findings name only a few."""
     texts = dict.fromkeys(text for f in findings if f.severity != "note" for text in f.overrides)
     # No remedy changes the group `fault`: switching an injected bug off would explain nothing.
-    named = [text for text in texts if all(_key(word) != "fault" for word in shlex.split(text))]
-    return named if len(named) >= ENOUGH else list(dict.fromkeys([*named, *usual(config)]))
+    named = [text for text in texts if all(_key(override) != "fault" for override in shlex.split(text))]
+    return named if len(named) >= MIN_REMEDIES else list(dict.fromkeys([*named, *usual(config)]))
 
 
 def usual(config: Config) -> list[str]:
     """The changes that most often help a network that does not learn."""
     optim = "adam" if config.optim.name in ("sgd", "sgd_momentum", "nesterov") else "sgd_momentum"
-    found = ["norm=batch", "init=he_normal", "input=standardize", f"optim={optim}"]
-    if config.schedule.rates is None:  # these are used in place of optim.learning_rate
-        found += [f"optim.learning_rate={float(f'{config.optim.learning_rate * x:.3g}')}" for x in (0.1, 10)]
-    return found
+    changes = ["norm=batch", "init=he_normal", "input=standardize", f"optim={optim}"]
+    if config.schedule.rates is None:  # schedule.rates replace optim.learning_rate
+        changes += [f"optim.learning_rate={float(f'{config.optim.learning_rate * x:.3g}')}" for x in (0.1, 10)]
+    return changes
 
 
 def from_remedies(
     composer: Composer, base: Candidate, overrides: Sequence[str], texts: Iterable[str]
 ) -> tuple[list[Candidate], list[Refused]]:
-    """One candidate for each remedy, without those that change nothing, repeat another or do not compose.
+    """One candidate for each remedy, without those that have no effect, repeat another or do not compose.
 
     Args:
-        composer: composer with the person's search path.
+        composer: a composer with the search path of the user.
         base: the config as it is.
-        overrides: overrides of the config as it is.
-        texts: remedies, each of one or more overrides with spaces between them.
+        overrides: the overrides of the config as it is.
+        texts: the remedies, each of one or more overrides with spaces between them.
+
+    Returns:
+        The candidates, and the changes that are not measured.
     """
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     refused: list[Refused] = []
     as_it_is = learned_by(base.config)
     for text in texts:
-        words = tuple(shlex.split(text))
+        change = tuple(shlex.split(text))
         try:
-            config = composer.config(changed(overrides, words))
+            config = composer.config(changed(overrides, change))
         except ConfigError as error:
             refused.append(Refused(text, str(error)))
             continue
         learned = learned_by(config)
         if learned == as_it_is:
-            refused.append(Refused(text, "It changes nothing in a short run."))
-        elif all(learned != learned_by(other.config) for other in found):
-            found.append(Candidate(text, config, frozenset(differing(base.config, config)), words))
-    return found, refused
+            refused.append(Refused(text, "It has no effect in a short run."))
+        elif all(learned != learned_by(other.config) for other in candidates):
+            candidates.append(Candidate(text, config, frozenset(differing(base.config, config)), change))
+    return candidates, refused
 
 
 def from_groups(
     composer: Composer, base: Candidate, overrides: Sequence[str], other: Candidate, others: Sequence[str]
 ) -> tuple[list[Candidate], list[Refused]]:
-    """One candidate for each group in which two configs differ: the first, with that group of the second.
+    """One candidate for each group in which two configs differ: the first config with that group of the second.
 
     Args:
-        composer: composer with the person's search path.
+        composer: a composer with the search path of the user.
         base: the first config.
-        overrides: overrides of the first config.
+        overrides: the overrides of the first config.
         other: the second config.
-        others: overrides of the second config.
+        others: the overrides of the second config.
+
+    Returns:
+        The candidates, and the changes that are not measured.
     """
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     refused: list[Refused] = []
     options = composer.loader.load_configuration(composer.config_name, in_hydras_grammar(others), RunMode.RUN)
     choices = options.hydra.runtime.choices
@@ -152,23 +169,23 @@ def from_groups(
         except ConfigError as error:
             refused.append(Refused(group, str(error)))
             continue
-        words = _words(base.config, config, group, choices, others)
-        written = tuple(words) if _gives(composer, changed(overrides, words), config) else None
-        shown = " ".join(words)
-        label = shown if written is not None and len(shown) <= LABEL else group
-        found.append(Candidate(label, config, frozenset([group]), written))
-    return found, refused
+        change = _overrides_of(base.config, config, group, choices, others)
+        written = tuple(change) if _gives(composer, changed(overrides, change), config) else None
+        shown = " ".join(change)
+        label = shown if written is not None and len(shown) <= MAX_LABEL else group
+        candidates.append(Candidate(label, config, frozenset([group]), written))
+    return candidates, refused
 
 
-def _words(
+def _overrides_of(
     base: Config, wanted: Config, group: str, choices: Mapping[str, str], others: Sequence[str]
 ) -> Sequence[str]:
-    """The overrides that should give the first config a group of the second."""
+    """The overrides that should replace a group of the first config by that of the second."""
     if group != "trainer":
         return [f"{group}={choices[group]}", *(o for o in others if _key(o).startswith(f"{group}."))]
-    # A preset's body sets these, no option does.
-    before, after = learned_by(base)[group], learned_by(wanted)[group]
-    return [f"{group}.{key}={json.dumps(value)}" for key, value in after.items() if value != before[key]]
+    # The settings of the trainer come from the body of a preset, not from an option.
+    current, new = learned_by(base)[group], learned_by(wanted)[group]
+    return [f"{group}.{key}={json.dumps(value)}" for key, value in new.items() if value != current[key]]
 
 
 def _gives(composer: Composer, overrides: Sequence[str], wanted: Config) -> bool:
@@ -183,16 +200,16 @@ def both(base: Candidate, first: Candidate, second: Candidate) -> Candidate | No
     if first.groups & second.groups:
         return None
     parts = {group: getattr(change.config, group) for change in (first, second) for group in change.groups}
-    words = None if first.words is None or second.words is None else (*first.words, *second.words)
+    overrides = None if first.overrides is None or second.overrides is None else (*first.overrides, *second.overrides)
     try:
         config = _with(base.config, parts)
     except ConfigError:
         return None
-    return Candidate(f"{first.label} {second.label}", config, first.groups | second.groups, words)
+    return Candidate(f"{first.label} {second.label}", config, first.groups | second.groups, overrides)
 
 
 def _with(config: Config, parts: dict[str, Any]) -> Config:
-    """A checked config with some groups of another config."""
-    found = replace(config, **parts)
-    check(found, set())
-    return found
+    """The config with some groups replaced, checked."""
+    replaced = replace(config, **parts)
+    check(replaced, set())
+    return replaced

@@ -1,4 +1,4 @@
-"""What `explain` compares, and everything it has found out about it so far."""
+"""The comparison that `explain` makes, and its results so far."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,22 +10,22 @@ from exprun.explain.verdict import ValidationChance
 
 @dataclass
 class Study:
-    """A comparison: what is compared, and what is known about it.
+    """A comparison, and its results so far.
 
     Args:
-        command: the command line that repeats it.
-        overrides: overrides of the config that is explained.
-        ends: the config as it is, and with `--against` the other one.
-        minutes: minutes that the comparison may take.
-        seeds: number of seeds of the last rung.
-        folder: folder of the comparison.
-        changes: changes that are compared.
-        refused: changes that are not compared, and why.
-        findings: findings about the config as it is, before training.
-        pair: labels of the two changes that were also measured together.
-        chance: chance level of the validation images.
-        whole: number of steps of the person's own run.
-        notes: further sentences that a reader has to know.
+        command: the command line that repeats the comparison.
+        overrides: the overrides of the config that is explained.
+        ends: the config as it is and, with `--against`, the other config.
+        minutes: the minutes that the comparison may take.
+        seeds: the number of seeds in the last rung.
+        folder: the folder of the comparison.
+        changes: the changes that are compared.
+        refused: the changes that are not compared, and why.
+        findings: the findings about the config as it is, before training.
+        pair: the labels of the two changes that were also measured together; None if there is no such pair.
+        chance: the chance level of the validation images.
+        whole: the number of steps of the user's own run.
+        notes: further sentences for the report.
     """
 
     command: str

@@ -16,16 +16,16 @@ from exprun.run_folder import RunFolder, RunResult
 from exprun.runner import run
 from exprun.session import Session
 
-EVALUATED = 1000  # validation images at most: enough to know an accuracy of 50 % to ±3 points
-LEFT = 1e-3  # share of their first values that is left in batch norm's moving averages at the end of a run
+EVALUATED = 1000  # validation images, at most; they show an accuracy of 50 % to ±3 points
+REMAINING = 1e-3  # share of its first value that remains in a moving average of batch norm at the end of a run
 
 
 @dataclass
 class TrialSession(Session):
-    """A session whose runs validate on some of the images and leave the test set alone."""
+    """A session whose runs validate on some of the validation images and do not use the test set."""
 
     def dataset(self, config: Config) -> Dataset:
-        """The data set of a config: training images as they are, at most `EVALUATED` to validate on, no test."""
+        """The data set of a config with all training images, at most `EVALUATED` validation images and no test set."""
         whole = super().dataset(config)
         rows = whole.val.rows
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), EVALUATED)).astype(int)]
@@ -37,16 +37,16 @@ class Trial:
     """The result of a short run.
 
     Args:
-        label: label of the candidate.
-        stage: `pace`, `rung 1`, …, `last rung` or `pair`.
-        seed: seed of the run.
-        steps: number of steps that the run was given.
-        loss: validation loss at the end; NaN where the run failed.
-        accuracy: validation accuracy at the end; NaN where the run failed.
-        training_loss: mean training loss over about the last fifth of the steps; NaN where the run failed.
-        seconds: seconds from start to end, compilation included.
-        failure: why the run failed, or empty.
-        folder: folder of the run.
+        label: the label of the candidate.
+        stage: the stage of the comparison: `pace`, `rung 1`, …, `last rung` or `pair`.
+        seed: the seed of the run.
+        steps: the number of steps that the run was given.
+        loss: the validation loss at the end; NaN if the run failed.
+        accuracy: the validation accuracy at the end; NaN if the run failed.
+        training_loss: the mean training loss over about the last fifth of the steps; NaN if the run failed.
+        seconds: the seconds from start to end, including compilation.
+        failure: why the run failed; empty if it did not.
+        folder: the run folder.
     """
 
     label: str
@@ -62,17 +62,17 @@ class Trial:
 
 
 class OutOfTimeError(Exception):
-    """The next run would not end within the budget."""
+    """The next run would not end within the time."""
 
 
 @dataclass
 class RunTime:
-    """How long the runs of a candidate take.
+    """The time that the runs of a candidate take.
 
     Args:
-        step: seconds of a step.
-        around: seconds of everything else in a run, compilation included.
-        again: seconds of everything else in a later run, which compiles less; None where no second run was measured.
+        step: the seconds of a step.
+        around: the seconds of everything else in a run, including compilation.
+        again: the seconds of everything else in a later run, which compiles less; None before a second run.
     """
 
     step: float
@@ -80,21 +80,27 @@ class RunTime:
     again: float | None = None
 
     def of(self, steps: int, runs: int = 1, compiled: bool = False) -> float:
-        """Seconds of runs in a row; the first one compiles, unless that has been done."""
+        """The seconds of several runs in a row.
+
+        Args:
+            steps: the number of steps of each run.
+            runs: the number of runs.
+            compiled: whether the first run finds everything compiled.
+        """
         again = self.around if self.again is None else self.again
         return runs * (self.step * steps + again) + (0.0 if compiled else self.around - again)
 
 
 @dataclass
 class Trials:
-    """Runs short runs and keeps their results.
+    """Executes short runs and keeps their results.
 
     Args:
-        folder: folder in which each run gets a folder of its own.
-        session: session that all runs share.
-        deadline: end of the time, by `time.monotonic`, in seconds.
-        say: prints a line for the person who waits.
-        tags: tags of each run in MLflow; None to log nothing.
+        folder: the folder in which each run gets its run folder.
+        session: the session that all runs share.
+        deadline: the end of the time, in seconds of `time.monotonic`.
+        say: prints a line about the progress.
+        tags: the tags of each run in MLflow; None to log nothing there.
     """
 
     folder: Path
@@ -107,18 +113,18 @@ class Trials:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the time is over."""
+        """The seconds until the deadline."""
         return self.deadline - time.monotonic()
 
     def run_time(self, candidate: Candidate) -> RunTime:
-        """The time that the runs of a candidate take; for one not measured yet, that of the slowest."""
-        known = self.run_times.get(candidate.label)
-        if known is not None or not self.run_times:
-            return known or RunTime(0.0, 0.0)
+        """The time that the runs of a candidate take; for a candidate not measured yet, that of the slowest one."""
+        measured = self.run_times.get(candidate.label)
+        if measured is not None or not self.run_times:
+            return measured or RunTime(0.0, 0.0)
         return RunTime(max(p.step for p in self.run_times.values()), max(p.around for p in self.run_times.values()))
 
     def take(self, candidate: Candidate, seed: int, steps: int, stage: str) -> Trial:
-        """Run one short run; if it fails, the failure is its result.
+        """Execute one short run; a run that fails also has a result.
 
         Raises:
             OutOfTimeError: the run would not fit into the time that is left, or did not fit.
@@ -153,7 +159,7 @@ class Trials:
         config = candidate.config
         trainer = replace(
             config.trainer,
-            # Schedules by fraction of the run follow max_steps, where there are epochs enough; the others keep theirs.
+            # With enough epochs, schedules by fraction of the run follow max_steps; other schedules do not change.
             epochs=max(config.trainer.epochs, steps),
             max_steps=steps,
             max_seconds=max(self.seconds_left, 1.0),
@@ -184,7 +190,7 @@ class Trials:
         )
 
     def _warmup(self, config: Config, steps: int) -> float:
-        """Epochs of the warm-up: the same share of the short run as of the whole one."""
+        """The epochs of the warm-up: the same fraction of the short run as of the whole run."""
         return config.schedule.warmup_epochs * min(1.0, steps / self.steps_of(config))
 
     def steps_of(self, config: Config) -> int:
@@ -194,28 +200,29 @@ class Trials:
         return min(steps, trainer.max_steps or steps)
 
     def _keep_run_time(self, candidate: Candidate, result: RunResult, steps: int, seconds: float) -> None:
-        """Remember how long a run took; one that failed before its speed was known gives an upper bound."""
+        """Remember how long a run took; a run that failed before its speed was known gives an upper bound."""
         speed = result.metrics.get("time/images_per_second")
-        before = self.run_times.get(candidate.label)
+        earlier = self.run_times.get(candidate.label)
         if not speed:
             self.run_times.setdefault(candidate.label, RunTime(seconds / steps, seconds))
             return
         step = candidate.config.trainer.batch_size / speed
         around = max(0.0, seconds - steps * step)
-        found = RunTime(step, around) if before is None else RunTime(step, before.around, around)
-        self.run_times[candidate.label] = found
+        self.run_times[candidate.label] = (
+            RunTime(step, around) if earlier is None else RunTime(step, earlier.around, around)
+        )
 
 
 def _momentum(config: Config, steps: int) -> float | None:
-    """The momentum of batch norm's moving averages, lowered so that they settle within these few steps.
+    """The momentum of batch norm's moving averages, lowered so that they settle within `steps` steps.
 
-    Only evaluation uses the averages, so training does not change. A momentum above the usual 0.9 is left as it is: a
-    lag may be what is wrong.
+    Only evaluation uses the averages, so training does not change. A momentum above the usual 0.9 is kept, because it
+    may be the cause that the comparison looks for.
     """
     momentum = config.norm.momentum
     if config.norm.name != "batch" or momentum is None or momentum > 0.9:
         return momentum
-    return min(momentum, max(0.5, round(LEFT ** (1 / steps), 2)))
+    return min(momentum, max(0.5, round(REMAINING ** (1 / steps), 2)))
 
 
 def _trial(label: str, stage: str, seed: int, steps: int, seconds: float, result: RunResult) -> Trial:
@@ -233,5 +240,5 @@ def _trial(label: str, stage: str, seed: int, steps: int, seconds: float, result
 
 
 def _as_name(label: str) -> str:
-    """A label as part of a folder's name."""
+    """A label as a part of a folder's name."""
     return "".join(c if c.isalnum() or c in "=._" else "-" for c in label)[:60]

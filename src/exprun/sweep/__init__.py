@@ -1,1 +1,1 @@
-"""Sweeps: which runs they consist of, where they lie, and how they are run."""
+"""Sweeps: which runs they consist of, where their files are, and how the runs are started."""

@@ -6,19 +6,21 @@ from pathlib import Path
 from exprun.files import write_whole
 from exprun.text import plural
 
-RUNGS = "rungs"  # folder of a sweep with the metrics that its runs had at each rung
+RUNGS = "rungs"  # folder in a sweep's folder with the metric of each run at each rung
 
 
 class AshaPruner:
-    """Decides at epochs 1, 3, 9, … whether a run is among the best third of those that have got there so far.
+    """Decides at epochs 1, 3, 9, … whether a run is among the best third of the runs that have reached this epoch.
 
-    Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (arXiv:1810.05934), section 3.2, with the
-    decision taken when a run arrives: it is pruned or continues, and none waits. The first to arrive continues.
+    Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (arXiv:1810.05934), section 3.2. The decision
+    is made when a run reaches a rung: it is pruned or continues, and no run waits for others. The first run to reach
+    a rung continues.
 
     Args:
-        run_dir: folder of the run; its sweep is the folder above.
+        run_dir: the folder of the run, inside the folder of its sweep.
         lower: whether a lower metric is better.
-        reduction_factor: one in this many of the runs that reach a rung continues; rungs are its powers, in epochs.
+        reduction_factor: the number of runs at a rung of which one continues; the powers of this number are the rungs,
+            in epochs.
     """
 
     def __init__(self, run_dir: Path, lower: bool, reduction_factor: int = 3) -> None:
@@ -26,11 +28,11 @@ class AshaPruner:
         self.reduction_factor = reduction_factor
 
     def __call__(self, epoch: int, metric: float) -> str:
-        """Why the run is pruned after an epoch; empty if it continues.
+        """The reason why the run is pruned after an epoch; empty if the run continues.
 
         Args:
-            epoch: number of epochs that are done.
-            metric: validation metric after this epoch.
+            epoch: the number of epochs that are done.
+            metric: the validation metric after this epoch.
         """
         rung = epoch
         while rung > 1 and rung % self.reduction_factor == 0:

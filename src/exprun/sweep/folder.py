@@ -1,7 +1,7 @@
-"""A sweep: its folder, in which it goes on where it was stopped, and what its runs know of it.
+"""The folder of a sweep, and the facts about a sweep that are passed on to its runs.
 
-The same command finds its folder again. A run in it that came to its end is kept, one that was stopped goes on from its
-checkpoint, one that failed is tried again. Nothing here imports TensorFlow or MLflow.
+The same command finds the folder of its sweep again and reruns the sweep there: a complete run is kept, an interrupted
+run resumes from its checkpoint, and a failed run is started again. Nothing here imports TensorFlow or MLflow.
 """
 
 import json
@@ -25,33 +25,34 @@ from exprun.tracking.environment import environment
 if TYPE_CHECKING:
     from exprun.session import Session
 
-ENVIRONMENT = "EXPRUN_SWEEP"  # for the jobs, which may run in processes of their own
-NAMES = {
+ENVIRONMENT = "EXPRUN_SWEEP"  # environment variable that passes the sweep on to runs in other processes
+NAMES = {  # the states of a run, and how the summary of a sweep names them
     "trained": "trained",
-    "kept": "kept from before",
+    "kept": "kept",
     "taken": "left to another process",
     "failed": "failed",
     "stopped": "not started",
 }
-# What a repeated command may say otherwise: a search of more trials goes on too, but not one of another sampler.
+# Overrides that may differ when a command is repeated, and the sweep is still the same. The number of trials of a
+# search is one of them, but not its sampler.
 FREE = ("progress=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
 SEARCH, TRIALS = ("hydra/sweeper", "hydra.sweeper."), "hydra.sweeper.n_trials="
-STOPPED = "stopped"  # file that tells jobs, wherever they are, that a run failed and `sweep.on_failure=stop`
+STOPPED = "stopped"  # file by which runs on all machines learn that one failed and `sweep.on_failure=stop` ends all
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """What the runs of a sweep know of it.
+class SweepContext:
+    """The facts about a sweep that are passed on to its runs.
 
     Args:
-        name: of its folder.
-        factors: keys of the overrides that vary.
-        parent: MLflow's run of the sweep; empty without.
-        quiet: a table shows them, so they say nothing themselves.
-        search: a sweeper of its own chooses the runs.
+        name: the name of the sweep's folder.
+        factors: the keys of the overrides that vary.
+        parent: the identifier of the sweep's parent run in MLflow; empty without one.
+        quiet: whether the runs print nothing, because a table shows them.
+        search: whether a Hydra sweeper chooses the runs.
         cwd: the folder in which the command was typed.
-        folder: the sweep's folder, absolute.
-        options: `--config-dir` and the like, as typed.
+        folder: the absolute path of the sweep's folder.
+        options: the options before the overrides, such as `--config-dir`, as typed.
     """
 
     name: str
@@ -64,35 +65,36 @@ class Sweep:
     options: str = ""
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
-        """Of a run in MLflow: its sweep, and the values of the factors.
+        """The tags of a run in MLflow: its sweep, and the level of each factor.
 
         Args:
-            overrides: of the run.
+            overrides: the overrides of the run.
         """
-        found = {"exprun.sweep": self.name} | ({"mlflow.parentRunId": self.parent} if self.parent else {})
+        tags = {"exprun.sweep": self.name} | ({"mlflow.parentRunId": self.parent} if self.parent else {})
         values = dict(override.split("=", 1) for override in overrides if "=" in override)
-        return found | {f"exprun.factor.{key}": values[key] for key in self.factors if key in values}
+        return tags | {f"exprun.factor.{key}": values[key] for key in self.factors if key in values}
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that tell the jobs about their sweep: they may run in other processes."""
-        found = {ENVIRONMENT: json.dumps(asdict(self), ensure_ascii=False)}
-        server = os.environ.get("MLFLOW_TRACKING_URI")  # which a cluster that was started earlier does not know
-        return found | ({"MLFLOW_TRACKING_URI": server} if server else {})
+        """The environment variables that pass the sweep on to its runs, which may be in other processes."""
+        variables = {ENVIRONMENT: json.dumps(asdict(self), ensure_ascii=False)}
+        # A cluster that was started earlier does not have this variable.
+        server = os.environ.get("MLFLOW_TRACKING_URI")
+        return variables | ({"MLFLOW_TRACKING_URI": server} if server else {})
 
 
-def announced() -> Sweep | None:
-    """The sweep that this process works for, if any."""
+def announced() -> SweepContext | None:
+    """The sweep whose runs this process trains; None if there is none."""
     text = os.environ.get(ENVIRONMENT)
-    return Sweep(**json.loads(text)) if text else None
+    return SweepContext(**json.loads(text)) if text else None
 
 
 def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
-    """The folder of a sweep: that of the same command, or a new one.
+    """The folder of a sweep: the one that the same command made earlier, or a new one.
 
     Args:
-        overrides: as typed.
-        options: `--config-dir` and the like, as typed.
-        rerun: `always` takes a new folder.
+        overrides: the overrides, as typed.
+        options: the options before the overrides, such as `--config-dir`, as typed.
+        rerun: the setting `sweep.rerun`; `always` makes a new folder.
     """
     root = OUTPUTS / "sweeps"
     root.mkdir(parents=True, exist_ok=True)
@@ -100,13 +102,19 @@ def sweep_folder(overrides: Sequence[str], options: str, rerun: str) -> Path:
         if rerun != "always":
             for folder in sorted(root.iterdir(), reverse=True):
                 if _words(folder) == (_lasting(overrides), options):
-                    os.utime(folder / SWEEP)  # the sweep that was started last
+                    os.utime(folder / SWEEP)  # the last sweep is the one whose file was touched last
                     return folder.resolve()
         return note(root / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}", overrides, options).resolve()
 
 
 def note(folder: Path, overrides: Sequence[str], options: str) -> Path:
-    """Make the folder of a sweep, and note there what it is; returns it."""
+    """Make the folder of a sweep and record its command there; returns the folder.
+
+    Args:
+        folder: the path of the folder.
+        overrides: the overrides, as typed.
+        options: the options before the overrides, such as `--config-dir`, as typed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"overrides": _lasting(overrides), "options": options}, indent=1)
     write_whole(folder / SWEEP, text)
@@ -124,17 +132,17 @@ def _lasting(overrides: Sequence[str]) -> list[str]:
 
 def _words(folder: Path) -> tuple[list[str], str] | None:
     try:
-        note = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
-        return list(note["overrides"]), str(note["options"])
+        command = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+        return list(command["overrides"]), str(command["options"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def others_at_it(folder: Path) -> bool:
-    """Whether a run of the sweep is in the hands of another process.
+def another_process_trains(folder: Path) -> bool:
+    """Whether another process is training a run of the sweep.
 
     Args:
-        folder: of the sweep.
+        folder: the folder of the sweep.
     """
     for run in runs_of_sweep(folder):
         files = RunFolder(run)
@@ -148,15 +156,15 @@ def others_at_it(folder: Path) -> bool:
 
 
 def replaced(config: Config, folder: RunFolder, session: "Session") -> str:
-    """Move a run away that is not the one that its config, code and images now make, so that it is trained anew.
+    """Move a run away if its config, code or images have changed, so that the run is trained again.
 
     Args:
-        config: of the run now; `sweep.rerun=changed` looks at code and images too.
-        folder: of the run.
-        session: has the images.
+        config: the current config of the run; only `sweep.rerun=changed` looks at code and images.
+        folder: the run's folder.
+        session: the session that loads the images.
 
     Returns:
-        In what it differed; empty where it stays, or another process is at it.
+        The change that made the run outdated; empty if the run stays, or if another process is training it.
     """
     if folder.status != "FINISHED" and not folder.can_resume:
         return ""
@@ -175,29 +183,30 @@ def replaced(config: Config, folder: RunFolder, session: "Session") -> str:
 
 
 def _changed(config: Config, folder: RunFolder, session: "Session") -> str:
-    before, unknown = folder.read_settings()
+    recorded, unknown = folder.read_settings()
     if unknown:
         return f"it was trained with {', '.join(unknown)}, which this version does not know"
-    if apart := next(differences(before, settings(config), FREE_IN_SWEEPS), None):
-        return f"{apart[0]} was {apart[1]}, not {apart[2]}"
+    if difference := next(differences(recorded, settings(config), FREE_IN_SWEEPS), None):
+        key, old, new = difference
+        return f"{key} was {old}, not {new}"
     if config.sweep.rerun != "changed":
         return ""
-    was, now = folder.read_environment(), environment(folder.path, "", config.model.builder)
-    if was.get(CODE) and now[CODE] and was[CODE] != now[CODE]:
+    earlier, now = folder.read_environment(), environment(folder.path, "", config.model.builder)
+    if earlier.get(CODE) and now[CODE] and earlier[CODE] != now[CODE]:
         return f"the code of {config.model.builder} has changed"
-    for key, name in (("version", "exprun"), ("commit", "commit"), ("changes", "uncommitted code")):
-        if was.get(key, "") != now[key]:
-            return f"its {name} has changed"
-    return "its images have changed" if was.get("data_fingerprint") != session.dataset(config).fingerprint else ""
+    for key, name in (("version", "the version of exprun"), ("commit", "the commit"), ("changes", "uncommitted code")):
+        if earlier.get(key, "") != now[key]:
+            return f"{name} has changed"
+    return "its images have changed" if earlier.get("data_fingerprint") != session.dataset(config).fingerprint else ""
 
 
 def check_run(config: Config, folder: Path, searched: bool = False) -> None:
-    """Check what a run of a sweep finds on disk; a run that is there already goes on.
+    """Check the files of a run of a sweep, which resumes if its folder holds the run already.
 
     Args:
-        config: of the run now.
-        folder: of the run.
-        searched: a sweeper chooses the runs, so another config in the folder is no mistake.
+        config: the current config of the run.
+        folder: the run's folder.
+        searched: whether a sweeper chooses the runs, so that another config in the folder is not a mistake.
 
     Raises:
         ConfigError: a folder or file cannot be used, or the run was trained with other settings.
@@ -207,12 +216,12 @@ def check_run(config: Config, folder: Path, searched: bool = False) -> None:
         preflight(replace(config, run_dir=str(folder), trainer=trainer), sweeping=True)
     except OtherConfigError as error:
         if searched or config.sweep.rerun == "changed" or config.sweep.name == "tuned":
-            return  # trained anew
-        raise ConfigError(f"{error} Add sweep.rerun=changed to train again what differs.") from None
+            return  # the run is replaced when it starts
+        raise ConfigError(f"{error} Add sweep.rerun=changed to train the runs again that differ.") from None
 
 
 def kept_failed(config: Config, folder: RunFolder) -> bool:
-    """Whether a run failed before and stays so: `sweep.rerun=never`."""
+    """Whether the run has failed before and is not started again (`sweep.rerun=never`)."""
     return folder.status == "FAILED" and config.sweep.rerun == "never"
 
 

@@ -1,4 +1,4 @@
-"""One run of a sweep, as Hydra's launchers start it: kept from before, trained, tried again, or left to others."""
+"""One run of a sweep, as Hydra's launchers start it: kept, trained, tried again, or left to another process."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ from exprun.config.errors import RunError, UserError, without_password
 from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
 from exprun.run_folder import RunFolder, UnreadableResultError
-from exprun.sweep.folder import STOPPED, Sweep, announced, kept_failed, replaced, resumed
+from exprun.sweep.folder import STOPPED, SweepContext, announced, kept_failed, replaced, resumed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from exprun.trainer.loop import Prune
 
 
-WAIT_SECONDS = 1.0  # between two looks at a run that another process trains
+WAIT_SECONDS = 1.0  # pause before this process checks again a run that another process trains
 
 
 class Score(float):
-    """The metric that a sweeper optimises, with what became of the run.
+    """The metric that a sweeper optimises, with the state of the run as an attribute.
 
-    Optuna's sweeper takes nothing but a float, so the state rides on it: `trained`, `kept`, `taken`, `failed` or
-    `stopped`.
+    Optuna's sweeper accepts only a float, so the state is an attribute of this subclass: `trained`, `kept`, `taken`
+    (another process trains the run), `failed` or `stopped`.
     """
 
     state = "trained"
 
     @property
     def finished(self) -> bool:
-        """Whether the run is complete, or left to another process that completes it."""
+        """Whether the run is complete, or another process trains it."""
         return self.state not in ("failed", "stopped")
 
 
@@ -51,7 +51,14 @@ def _score(value: float, state: str) -> Score:
 
 
 def job(config: "DictConfig") -> Score:
-    """Run one job of a Hydra multirun; returns the metric that `trainer.select` names."""
+    """Run one job of a Hydra multirun.
+
+    Returns:
+        The metric that `trainer.select` names; NaN if the run has none.
+
+    Raises:
+        RunError: the launcher did not pass on the sweep, or a run of a search failed.
+    """
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf, open_dict
 
@@ -59,7 +66,9 @@ def job(config: "DictConfig") -> Score:
 
     sweep = announced()
     if sweep is None:
-        raise RunError("a run of a sweep does not know its sweep: the launcher must pass on hydra.job.env_set.")
+        raise RunError(
+            "a run of a sweep has no information about its sweep: the launcher must pass on hydra.job.env_set."
+        )
     if Path(sweep.cwd).is_dir():
         os.chdir(sweep.cwd)  # a worker of a cluster starts in the folder in which the cluster was started
     hydra = HydraConfig.get()
@@ -76,11 +85,11 @@ def job(config: "DictConfig") -> Score:
     return _of_sweep(_labelled(checked, sweep, hydra.job.num, overrides), sweep, command, label, str(hydra.job.num))
 
 
-def _labelled(config: "Config", sweep: Sweep, number: int, overrides: list[str]) -> "Config":
-    """The config of a run, with its name and tags in MLflow, and quiet where a table shows the sweep."""
+def _labelled(config: "Config", sweep: SweepContext, number: int, overrides: list[str]) -> "Config":
+    """The config of a run, with the run's name and tags in MLflow, and quiet if a table shows the sweep."""
     tracking = config.tracking
     if tracking.run_name is None:
-        # In a narrow column, settings that all runs share would hide those in which the runs differ.
+        # MLflow's column of names is narrow, so the name omits the settings that all runs share.
         vary = [o for o in overrides if o.split("=")[0] in (*sweep.factors, "seed")]
         tracking = replace(tracking, run_name=without_password(" ".join([str(number), *vary]))[:200])
     if tracking.name == "mlflow":
@@ -91,14 +100,14 @@ def _labelled(config: "Config", sweep: Sweep, number: int, overrides: list[str])
     return replace(config, tracking=tracking, progress="quiet" if sweep.quiet else config.progress)
 
 
-def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: str) -> Score:
-    """Run one run of a sweep, as often as it may be tried.
+def _of_sweep(config: "Config", sweep: SweepContext, command: str, label: str, number: str) -> Score:
+    """Do one run of a sweep, with retries if it fails; returns its score.
 
     Args:
         config: the config of the run.
         sweep: the sweep that the run belongs to.
         command: the command that repeats the run.
-        label: names the run in messages.
+        label: the name of the run in messages.
         number: the number of the run in the sweep.
     """
     if config.progress != "quiet":
@@ -117,19 +126,19 @@ def _of_sweep(config: "Config", sweep: Sweep, command: str, label: str, number: 
     if not score.finished and config.sweep.on_failure == "stop":
         (home / STOPPED).touch()
     if sweep.search:
-        while score.state == "taken":  # what the sweeper proposes next depends on the result
+        while score.state == "taken":  # the sweeper needs the result before it can propose the next run
             time.sleep(WAIT_SECONDS)
             score = _tried(config, sweep, command, label, RunFolder(folder))
         if math.isnan(score):
-            raise RunError(f"{label} failed.")  # a metric that is NaN would end the search
+            raise RunError(f"{label} failed.")  # Optuna counts an error as a failed trial, but NaN ends the search
     return score
 
 
-def _tried(config: "Config", sweep: Sweep, command: str, label: str, folder: RunFolder) -> Score:
-    """Keep a run, leave it to another process, or try it as often as `sweep.retries` allows."""
+def _tried(config: "Config", sweep: SweepContext, command: str, label: str, folder: RunFolder) -> Score:
+    """Keep a run, leave it to another process, or train it, with up to `sweep.retries` retries; returns its score."""
     shown = config.progress != "quiet"
     try:
-        # `tuned` and a search choose runs by the results of others: there, another config is no mistake.
+        # `tuned` and a search choose runs by the results of other runs, so another config is not a mistake there.
         if config.sweep.rerun == "changed" or config.sweep.name == "tuned" or sweep.search:
             reason = replaced(config, folder, shared_session())
             if reason and shown:
@@ -156,7 +165,7 @@ def _once(config: "Config", command: str, label: str, folder: RunFolder) -> Atte
 
 
 def _pruner(config: "Config", folder: RunFolder) -> "Prune | None":
-    """What ends the run early where it does worse than the other runs of the sweep; None without `sweep.prune`."""
+    """The pruner, which ends the run if it does worse than the other runs of the sweep; None without `sweep.prune`."""
     if config.sweep.prune != "asha":
         return None
     from exprun.sweep.asha import AshaPruner
@@ -169,7 +178,10 @@ def _scored(outcome: Attempt) -> Score:
 
 
 def _diverged(config: "Config", folder: RunFolder) -> bool:
-    """Whether the run tried a learning rate that is too high: that is an answer, not a failure of the sweep."""
+    """Whether the run diverged because it tested a learning rate that is too high.
+
+    `sweep=tuned` tests such learning rates on purpose, so the sweep has not failed.
+    """
     if config.sweep.name != "tuned" or config.seed != config.sweep.tuning_seed:
         return False
     try:
@@ -187,7 +199,7 @@ def _session() -> "Session":
 
 
 def shared_session() -> "Session":
-    """What the runs of this process share; between two runs, what stays alive is excluded from garbage collection."""
+    """The session that all runs of this process share; its objects are excluded from garbage collection."""
     session = _session()
     if session.steps:
         garbage.freeze()

@@ -1,4 +1,4 @@
-"""A sweep, from its command line to its summary. The runs go through the launcher that Hydra's config names."""
+"""A sweep, from its command line to its summary. The launcher that Hydra's config names starts the runs."""
 
 import contextlib
 import os
@@ -20,10 +20,10 @@ from exprun.run_folder import RunFolder
 from exprun.sweep.folder import (
     NAMES,
     STOPPED,
-    Sweep,
+    SweepContext,
+    another_process_trains,
     check_run,
     note,
-    others_at_it,
     sweep_folder,
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable
 
 DIR = "hydra.sweep.dir="
-MOST_WAIT_SECONDS = 30.0  # between two looks at what another process is at
+MAX_WAIT_SECONDS = 30.0  # longest pause before this process checks again a run that another process trains
 
 
 def sweep(
@@ -45,36 +45,37 @@ def sweep(
     own: list[str],
     options: str,
 ) -> int:
-    """Run all that is not done yet of a sweep, and say what became of it; returns the exit code.
+    """Run all runs of a sweep that are not complete yet, and print a summary; returns the exit code.
 
     Args:
-        composer: of its configs.
-        hydra: its launchers and sweepers.
-        plan: of its runs; None where a sweeper searches.
-        config: of one of them.
-        given: the overrides as typed.
-        own: overrides of Hydra's settings beside them.
-        options: `--config-dir` and the like, as typed.
+        composer: the composer of the runs' configs.
+        hydra: Hydra, with its launchers and sweepers.
+        plan: the plan of the runs; None if a sweeper searches.
+        config: the config of one of the runs.
+        given: the overrides, as typed.
+        own: the overrides that exprun adds for Hydra's own settings.
+        options: the options before the overrides, such as `--config-dir`, as typed.
     """
     folder = _folder(composer, hydra, plan, config, given, options)
-    placed = "run_dir" in composer.keys_of(given)
-    for number, one in enumerate(plan.configs if plan is not None and not placed else ()):
-        check_run(one, folder / str(number))
+    has_run_dir = "run_dir" in composer.keys_of(given)
+    for number, run_config in enumerate(plan.configs if plan is not None and not has_run_dir else ()):
+        check_run(run_config, folder / str(number))
     (folder / STOPPED).unlink(missing_ok=True)
     factors = composer.factors(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
     parent = _open_parent(config, plan, folder, factors, given, command)
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
-    above = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
-    known = Sweep(folder.name, factors, above, live, plan is None, str(Path.cwd()), str(folder), options)
-    told = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in known.environment().items()]
+    parent_id = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
+    facts = SweepContext(folder.name, factors, parent_id, live, plan is None, str(Path.cwd()), str(folder), options)
+    added = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in facts.environment().items()]
     if "hydra/sweeper=optuna" in given:
-        told += _search_settings(composer, hydra, config, given)
+        added += _search_settings(composer, hydra, config, given)
     if any("hydra.launcher.ray.init.address=" in word for word in given):
-        told.append("+hydra.launcher.ray.init.object_store_memory=null")  # a cluster that runs has its own
+        # A cluster that is running already has its own object store, and Ray refuses a size for it.
+        added.append("+hydra.launcher.ray.init.object_store_memory=null")
     given = [word for word in given if not word.lstrip("+").startswith(DIR)]
-    given += [*own, "hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *told]
+    given += [*own, "hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *added]
     status, summary = "KILLED", ""
     try:
         counts = _run_all(composer, hydra, plan, given, folder, live)
@@ -84,7 +85,8 @@ def sweep(
         status = "FAILED"
         raise
     finally:
-        if parent is not None and not others_at_it(folder):  # of the processes that share a sweep, the last one does
+        # If several processes share the sweep, the last one closes the parent run.
+        if parent is not None and not another_process_trains(folder):
             parent.close(status, {"exprun.runs": summary} if summary else {}, [])
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
@@ -94,16 +96,16 @@ def sweep(
         if total > counts["failed"] + 1:
             print(f"  compare  python -m exprun compare {shlex.quote(os.path.relpath(folder))}")
     if counts["stopped"]:
-        say("the sweep ended with the run that failed (sweep.on_failure=stop).")
+        say("the sweep was stopped because a run failed (sweep.on_failure=stop).")
     if counts["failed"]:
         say(f"{counts['failed']} of {total} runs failed.")
     return 1 if counts["failed"] else 0
 
 
 def _search_settings(composer: Composer, hydra: Any, config: Config, given: list[str]) -> list[str]:
-    """Overrides by which a search of Optuna outlives runs that fail, and proposes the same when it is repeated."""
-    known = _composed(hydra, composer.config_name, given)
-    sweeper, words = known.hydra.sweeper, []
+    """Overrides that let an Optuna search continue after failed runs, and propose the same runs when repeated."""
+    composed = _composed(hydra, composer.config_name, given)
+    sweeper, words = composed.hydra.sweeper, []
     if not any("hydra.sweeper.max_failure_rate" in word for word in given):
         words.append("hydra.sweeper.max_failure_rate=1.0")
     if "seed" in sweeper.sampler and sweeper.sampler.seed is None:
@@ -112,18 +114,18 @@ def _search_settings(composer: Composer, hydra: Any, config: Config, given: list
 
 
 def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, given: list[str], options: str) -> Path:
-    """The folder of the sweep: the one that is named, that of the same command, or a new one."""
+    """The folder of the sweep: the one named in the overrides, the one of the same command, or a new one."""
 
     def find() -> Path:
         rerun = config.sweep.rerun
         if not any(word.lstrip("+").startswith(DIR) for word in given):
             return sweep_folder(given, options, rerun)
         named = _composed(hydra, composer.config_name, given)
-        place = user_path(named.hydra.sweep.dir, f"{DIR}{named.hydra.sweep.dir}").resolve()
-        if rerun == "always" and runs_of_sweep(place):
-            raise ConfigError(f"{place} holds runs already, and all are to be new: name another folder.")
-        remember(place)
-        return note(place, given, options)
+        path = user_path(named.hydra.sweep.dir, f"{DIR}{named.hydra.sweep.dir}").resolve()
+        if rerun == "always" and runs_of_sweep(path):
+            raise ConfigError(f"{path} holds runs already, but sweep.rerun=always needs a new folder: name another.")
+        remember(path)
+        return note(path, given, options)
 
     return _guarded(find)
 
@@ -131,25 +133,27 @@ def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, g
 def _run_all(
     composer: Composer, hydra: Any, plan: Plan | None, given: list[str], folder: Path, live: bool
 ) -> dict[str, int]:
-    """How many runs came to which end.
+    """Run all runs of a sweep; returns the number of runs by state.
 
     Args:
-        composer: of their configs.
-        hydra: its launchers and sweepers.
-        plan: of the runs; None where a sweeper searches.
+        composer: the composer of the runs' configs.
+        hydra: Hydra, with its launchers and sweepers.
+        plan: the plan of the runs; None if a sweeper searches.
         given: the overrides of the whole sweep.
-        folder: of the sweep.
+        folder: the folder of the sweep.
         live: whether a table is shown.
     """
     if plan is None:
-        before = _results(folder)
+        earlier = _result_times(folder)
         scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, with_forced_keys(given)))))
         if scores:
             return _counted([score.state for score in scores])
-        # The sweeper keeps them to itself.
-        kept = {path: "kept" if before.get(path) == time else "trained" for path, time in _results(folder).items()}
+        # A sweeper may not return the scores of its runs; the folders of the runs then show what happened.
+        states = {
+            path: "kept" if earlier.get(path) == time else "trained" for path, time in _result_times(folder).items()
+        }
         runs = runs_of_sweep(folder)
-        return _counted([kept[run] if RunFolder(run).status == "FINISHED" else "failed" for run in runs])
+        return _counted([states[run] if RunFolder(run).status == "FINISHED" else "failed" for run in runs])
     from exprun.sweep.table import SweepTable
 
     table = SweepTable(folder) if live else None
@@ -157,22 +161,22 @@ def _run_all(
         scores = launcher.run(plan.jobs, 0, table)
         if plan.arms:
             scores = launcher.wait(plan.jobs, scores)
-            chosen, said = plan.chosen(scores)
-            for line in said if plan.configs[0].progress != "quiet" else []:
-                print(f"tuned: {line}")
+            chosen, sentences = plan.chosen(scores)
+            for sentence in sentences if plan.configs[0].progress != "quiet" else []:
+                print(f"tuned: {sentence}")
             for first, jobs in chosen:
                 scores += launcher.run(jobs, first, table)
     return _counted([score.state for score in scores])
 
 
-def _results(folder: Path) -> dict[Path, int]:
-    """When each run of a sweep gave its result."""
+def _result_times(folder: Path) -> dict[Path, int]:
+    """The time at which each run of a sweep wrote its result, in nanoseconds since 1970, by run folder."""
     results = [RunFolder(run).result for run in runs_of_sweep(folder)]
     return {path.parent: path.stat().st_mtime_ns for path in results if path.exists()}
 
 
 def _composed(hydra: Any, config_name: str, overrides: list[str]) -> Any:
-    """The composed config of a multirun, with Hydra's node."""
+    """The composed config of a multirun, with its node `hydra`."""
     from hydra.types import RunMode
 
     return hydra.compose_config(
@@ -185,7 +189,7 @@ def _counted(states: Sequence[str]) -> dict[str, int]:
 
 
 class _Launcher:
-    """Hydra's launcher for lists of jobs, with Hydra's callbacks around them."""
+    """Hydra's launcher, which runs lists of jobs and calls Hydra's callbacks before and after them."""
 
     def __init__(self, composer: Composer, hydra: Any, given: list[str], folder: Path) -> None:
         from hydra._internal.callbacks import Callbacks
@@ -210,7 +214,7 @@ class _Launcher:
         self.callbacks.on_multirun_end(config=self.config, config_name=self.name)
 
     def run(self, jobs: Sequence[Job], first: int, table: "SweepTable | None" = None) -> list[Score]:
-        """Run jobs; their folders are numbered from `first`."""
+        """Run jobs, in folders that are numbered from `first`; returns their scores."""
         if not jobs:
             return []
         if table is not None:
@@ -219,18 +223,21 @@ class _Launcher:
         return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
 
     def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:
-        """The figures of all jobs, also of those that another process is at; one that dies leaves them to this one."""
+        """Wait for the jobs that another process trains; returns the scores of all jobs.
+
+        If the other process dies, this process trains its jobs.
+        """
         pause = WAIT_SECONDS
         while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
             time.sleep(pause)
-            pause = min(2 * pause, MOST_WAIT_SECONDS)
+            pause = min(2 * pause, MAX_WAIT_SECONDS)
             for number in taken:
                 scores[number : number + 1] = self.run([jobs[number]], number)
         return scores
 
 
 def _guarded(start: Callable[[], Any]) -> Any:
-    """What Hydra's part gave; its errors, and those of its plug-ins, as ours."""
+    """Call a function of Hydra, and turn errors of Hydra and its plug-ins into user errors; returns the result."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -243,14 +250,14 @@ def _guarded(start: Callable[[], Any]) -> Any:
     except Exception as error:  # a launcher's workers and clusters can fail in any way
         if isinstance(error, OSError) and error.filename:
             raise RunError(f"{error.filename} cannot be written: {error.strerror}.") from None
-        told = one_line(error)[:300]
+        text = one_line(error)[:300]
         raise RunError(
-            f"the launcher or sweeper failed: {type(error).__name__}{f': {told}' if told else ''}."
+            f"the launcher or sweeper failed: {type(error).__name__}{f': {text}' if text else ''}."
         ) from None
 
 
 def _scores(returned: Any) -> Iterator[Score]:
-    """What the jobs returned, from Hydra's nested lists; a sweeper that keeps it to itself gives nothing."""
+    """The scores that the jobs returned, from Hydra's nested lists; none if the sweeper does not return them."""
     if isinstance(returned, list | tuple):
         for inner in returned:
             yield from _scores(inner)
@@ -261,7 +268,7 @@ def _scores(returned: Any) -> Iterator[Score]:
 def _open_parent(
     config: Config, plan: Plan | None, folder: Path, factors: list[str], given: list[str], command: str
 ) -> Any:
-    """The sweep's run in MLflow, where there is one and something is left to do."""
+    """The parent run of the sweep in MLflow; None if nothing is logged or nothing is left to do."""
     numbers = range(len(plan.jobs) if plan is not None else 0)
     done = plan is not None and not plan.arms and config.sweep.rerun != "changed"
     done = done and RunFolder(folder).read_tracking().get("delivered") is True
@@ -277,5 +284,6 @@ def _open_parent(
         from exprun.logs import logging_to
 
         with logging_to(folder / "sweep.log"):
-            backend.load(config.trainer.deterministic)  # the jobs need it anyway, and the store is opened meanwhile
+            # The runs need TensorFlow anyway, and the store opens while it is imported.
+            backend.load(config.trainer.deterministic)
     return parent

@@ -1,4 +1,4 @@
-"""Which runs a sweep consists of: every combination, one factor at a time, or each arm at its best learning rate."""
+"""The runs of a sweep: every combination, one factor at a time, or each arm at its best learning rate."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from exprun.config.errors import ConfigError
 from exprun.config.overrides import quoted
 from exprun.config.schema import Config
 
-MOST = 10_000  # runs of one sweep
+MAX_RUNS = 10_000  # runs in one sweep
 LEARNING_RATE, SEED = "optim.learning_rate", "seed"
 Job = list[str]
 
@@ -21,11 +21,11 @@ class Plan:
     """The runs of a sweep.
 
     Args:
-        jobs: the overrides of each run; of `sweep=tuned`, of the runs that choose the learning rates.
-        factors: the keys that vary, but for the seed.
-        configs: of the jobs, checked.
-        arms: of `sweep=tuned`: the overrides that make an arm, and the learning rate that each of its jobs tries.
-        seeds: of `sweep=tuned`: the overrides with the seeds that are compared.
+        jobs: the overrides of each run; with `sweep=tuned`, of the runs that choose the learning rates.
+        factors: the keys that vary, except the seed.
+        configs: the checked configs of the jobs.
+        arms: with `sweep=tuned`, the overrides of each arm and the learning rates that its jobs test.
+        seeds: with `sweep=tuned`, the overrides with the seeds that are compared.
     """
 
     jobs: list[Job]
@@ -34,65 +34,67 @@ class Plan:
     arms: list[tuple[Job, list[float]]] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
 
-    def chosen(self, figures: Sequence[float]) -> tuple[list[tuple[int, list[Job]]], list[str]]:
+    def chosen(self, metrics: Sequence[float]) -> tuple[list[tuple[int, list[Job]]], list[str]]:
         """The runs that are compared, each arm at its best learning rate, and sentences about the choice.
 
         Args:
-            figures: of the jobs, by validation; NaN of one that failed.
+            metrics: the validation metric of each job; NaN for a job that failed.
 
         Returns:
-            Jobs in a row by the number of the first one, which is the same whatever became of other arms; sentences.
+            Lists of jobs whose folders have consecutive numbers, each with its first number; and the sentences. An arm
+            has the same numbers whether or not other arms are left out.
         """
         lowest = self.configs[0].trainer.select == "val/loss"
         rows: list[tuple[int, list[Job]]] = []
-        said, start, number = [], 0, len(self.jobs)
-        for arm, tried in self.arms:
-            part = figures[start : start + len(tried)]
+        sentences, start, number = [], 0, len(self.jobs)
+        for arm, learning_rates in self.arms:
+            of_arm = metrics[start : start + len(learning_rates)]
             first, number = number, number + len(self.seeds)
-            start += len(tried)
+            start += len(learning_rates)
             name = " ".join(word for word in arm if word.split("=")[0].lstrip("+") in self.factors) or "all"
-            if all(map(math.isnan, part)):
-                said.append(f"{name}: no run of any learning rate finished, so this arm is left out.")
+            if all(map(math.isnan, of_arm)):
+                sentences.append(f"{name}: no run finished at any learning rate, so this arm is left out.")
                 continue
-            ranked = [math.inf if math.isnan(figure) else figure if lowest else -figure for figure in part]
-            best = tried[ranked.index(min(ranked))]
-            edge = {0: "lowest", len(tried) - 1: "highest"}.get(sorted(tried).index(best))
-            beyond = f", the {edge} of those tried: the best may lie beyond (sweep.rates)" if edge else ""
-            said.append(f"{name}: learning rate {best:g}{beyond}.")
+            ranked = [math.inf if math.isnan(metric) else metric if lowest else -metric for metric in of_arm]
+            best = learning_rates[ranked.index(min(ranked))]
+            edge = {0: "lowest", len(learning_rates) - 1: "highest"}.get(sorted(learning_rates).index(best))
+            side = "lower" if edge == "lowest" else "higher"
+            hint = f", the {edge} that was tested; a {side} one may be better (sweep.rates)" if edge else ""
+            sentences.append(f"{name}: learning rate {best:g}{hint}.")
             jobs = [[*arm, _learning_rate(best), seed] for seed in self.seeds]
             if rows and rows[-1][0] + len(rows[-1][1]) == first:
                 rows[-1][1].extend(jobs)
             else:
                 rows.append((first, jobs))
-        return rows, said
+        return rows, sentences
 
 
 def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
-    """The plan of a multirun, all its configs checked; None where a sweeper of its own searches.
+    """The plan of a multirun, with all configs checked; None if a Hydra sweeper chooses the runs.
 
     Args:
-        composer: of its configs.
-        overrides: as typed.
+        composer: the composer of the runs' configs.
+        overrides: the overrides, as typed.
 
     Raises:
-        ConfigError: one of the runs is wrong, or there are too many.
+        ConfigError: the config of a run is wrong, or there are too many runs.
     """
     given = composer.dimensions(overrides)
     if given is None:
         check_grid(composer.config(composer.single_valued(overrides)), "a search chooses the runs itself")
         return None
     if several := next((key for key, values in given.items() if key.split(".")[0] == "sweep" and len(values) > 1), ""):
-        raise ConfigError(f"{several} holds for the whole sweep: give it one value.")
+        raise ConfigError(f"{several} applies to the whole sweep: give it one value.")
     first = composer.jobs(overrides, [[values[0] for values in given.values()]])[0]
-    own = dict(given)
-    seeds = own.pop(SEED, [])
-    combined, factors = _combinations(composer, first, own)
-    factors += [key for key, values in own.items() if len(values) > 1]
+    dimensions = dict(given)
+    seeds = dimensions.pop(SEED, [])
+    combined, factors = _combinations(composer, first, dimensions)
+    factors += [key for key, values in dimensions.items() if len(values) > 1]
     if first.sweep.name == "one_factor":
-        arms = _one_factor(list(own.values()))
+        arms = _one_factor(list(dimensions.values()))
     else:
-        _count(math.prod(map(len, own.values())) * len(combined))
-        arms = [[*job, *more] for job in product(*own.values()) for more in combined]
+        _count(math.prod(map(len, dimensions.values())) * len(combined))
+        arms = [[*job, *more] for job in product(*dimensions.values()) for more in combined]
     if first.sweep.name == "tuned":
         if first.sweep.prune != "none":
             raise ConfigError("sweep=tuned compares runs of the same length: leave out sweep.prune.")
@@ -103,20 +105,24 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
 
 
 def check_grid(config: Config, why: str) -> None:
-    """Refuse what makes sense for a list of runs alone.
+    """Refuse settings that choose the runs of a sweep, if there is one run or a sweeper chooses the runs.
+
+    Args:
+        config: the config to check.
+        why: the end of the error's sentence, for example "this is a single run".
 
     Raises:
-        ConfigError: the config has it.
+        ConfigError: the config has `sweep=one_factor`, `sweep=tuned` or `sweep.combinations`.
     """
     if config.sweep.name != "grid":
-        raise ConfigError(f"sweep={config.sweep.name} says which runs there are, but {why}.")
+        raise ConfigError(f"sweep={config.sweep.name} chooses the runs of a sweep, but {why}.")
     if config.sweep.combinations is not None:
-        raise ConfigError(f"sweep.combinations says which runs there are, but {why}.")
+        raise ConfigError(f"sweep.combinations chooses the runs of a sweep, but {why}.")
 
 
 def _count(runs: int) -> None:
-    if runs > MOST:
-        raise ConfigError(f"This sweep has {runs:,} runs, more than the {MOST:,} that are allowed.")
+    if runs > MAX_RUNS:
+        raise ConfigError(f"This sweep has {runs:,} runs, but at most {MAX_RUNS:,} are allowed; vary fewer settings.")
 
 
 def _combinations(composer: Composer, first: Config, given: dict[str, list[str]]) -> tuple[list[Job], list[str]]:
@@ -124,14 +130,16 @@ def _combinations(composer: Composer, first: Config, given: dict[str, list[str]]
     if first.sweep.combinations is None:
         return [[]], []
     if first.sweep.name == "one_factor":
-        raise ConfigError("sweep=one_factor makes its own combinations; leave out sweep.combinations, or choose grid.")
+        raise ConfigError(
+            "sweep=one_factor makes its own combinations; leave out sweep.combinations, or choose sweep=grid."
+        )
     jobs: list[Job] = []
     for mapping in first.sweep.combinations:
         job = [f"{key}={_word(value)}" for key, value in mapping.items()]
         composer.check_overrides(job)
         if twice := next((key for key in mapping if key in given or key in (SEED, "run_dir")), ""):
-            where = "beside it" if twice in (SEED, "run_dir") else "only once"
-            raise ConfigError(f"{twice} stands in sweep.combinations, but must be given {where}.")
+            rule = "it must be a separate override" if twice in (SEED, "run_dir") else "it is an override too"
+            raise ConfigError(f"{twice} is a key in sweep.combinations, but {rule}: leave it out there.")
         jobs.append(job)
     if not jobs:
         raise ConfigError("sweep.combinations is empty.")
@@ -141,18 +149,24 @@ def _combinations(composer: Composer, first: Config, given: dict[str, list[str]]
 
 
 def _word(value: Any) -> str:
-    """A value as an override takes it."""
+    """A value as it is written in an override."""
     if isinstance(value, str):
         return quoted(value)
     return "null" if value is None else str(value).lower()
 
 
 def _one_factor(values: Sequence[list[str]]) -> list[Job]:
-    """The first value of each, and then each other value with the others at their first."""
-    base = [found[0] for found in values]
+    """The jobs that change one factor at a time.
+
+    The first job has the first level of each factor; each further job has another level of one factor.
+
+    Args:
+        values: the levels of each factor, as overrides.
+    """
+    base = [levels[0] for levels in values]
     jobs = [base]
-    for place, found in enumerate(values):
-        jobs += [[*base[:place], other, *base[place + 1 :]] for other in found[1:]]
+    for factor, levels in enumerate(values):
+        jobs += [[*base[:factor], level, *base[factor + 1 :]] for level in levels[1:]]
     return jobs
 
 
@@ -163,22 +177,25 @@ def _learning_rate(value: float) -> str:
 def _tuned(
     composer: Composer, overrides: Sequence[str], arms: list[Job], seeds: list[str], factors: list[str], first: Config
 ) -> Plan:
-    """The runs that choose each arm's learning rate, on which the runs that are compared depend."""
+    """The plan of `sweep=tuned`, whose first runs choose the learning rate of each arm."""
     multiples, tuning = first.sweep.rates, f"{SEED}={first.sweep.tuning_seed}"
     assert multiples is not None
     if any(word.lstrip("+").startswith(f"{LEARNING_RATE}=") for arm in arms for word in arm):
         raise ConfigError(
-            f"sweep=tuned chooses {LEARNING_RATE} by itself, around the one of each optimiser: leave it out."
+            f"sweep=tuned chooses {LEARNING_RATE} itself, around the default of each optimiser: leave it out."
         )
     if tuning in seeds:
-        raise ConfigError(f"{tuning} chooses the learning rates (sweep.tuning_seed), so it cannot be compared too.")
+        raise ConfigError(
+            f"{tuning} is the seed of the runs that choose the learning rates (sweep.tuning_seed), so it cannot be "
+            "compared too: leave it out, or set another sweep.tuning_seed."
+        )
     _count(len(arms) * (len(multiples) + len(seeds)))
-    own = [config.optim.learning_rate for config in composer.jobs(overrides, arms)]
-    tried = [
-        (arm, [float(f"{value * multiple:.6g}") for multiple in multiples])
-        for arm, value in zip(arms, own, strict=True)
+    defaults = [config.optim.learning_rate for config in composer.jobs(overrides, arms)]
+    tested = [
+        (arm, [float(f"{default * multiple:.6g}") for multiple in multiples])
+        for arm, default in zip(arms, defaults, strict=True)
     ]
-    jobs = [[*arm, _learning_rate(value), tuning] for arm, values in tried for value in values]
-    # What is compared afterwards is checked now too, at any of the learning rates.
+    jobs = [[*arm, _learning_rate(value), tuning] for arm, values in tested for value in values]
+    # The configs of the runs that are compared later are checked before any run starts.
     composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds])
-    return Plan(jobs, factors, composer.jobs(overrides, jobs), tried, seeds)
+    return Plan(jobs, factors, composer.jobs(overrides, jobs), tested, seeds)

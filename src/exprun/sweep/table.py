@@ -1,6 +1,6 @@
-"""The table of a sweep while it runs: what each run is at, its best figure, the time it still takes.
+"""The table of a sweep while it runs: the state, the best accuracy and the remaining time of each run.
 
-It reads the folders of the runs, so it shows those of other processes and machines too.
+The table is read from the run folders, so it also shows runs of other processes and machines.
 """
 
 import threading
@@ -21,28 +21,28 @@ from exprun.console import duration
 from exprun.outputs import run_of_sweep
 from exprun.run_folder import STARTED, RunFolder
 
-SECONDS = 1.0  # between two looks
-BESIDE = 6  # lines of a terminal that are not rows of the table
+SECONDS = 1.0  # between two updates of the table
+OTHER_LINES = 6  # lines of the terminal that are not rows of the table
 WAITING, RUNNING, FINISHED = "waiting", "running", "finished"
 COLOURS = {"failed": "red", "killed": "yellow", RUNNING: "green"}
 
 
 @dataclass
 class Row:
-    """What is known of a run.
+    """The state of a run, as the table shows it.
 
     Args:
-        number: of its folder.
-        label: the overrides in which it differs from others.
-        before: whether it had ended when the sweep began.
+        number: the number of the run's folder.
+        label: the overrides in which the run differs from the others.
+        before: whether the run was complete when the sweep started.
         state: `waiting`, `running`, `finished`, `failed` or `killed`.
-        step: last one in the journal.
-        steps: of the whole run; 0 where not known yet.
-        best: highest validation accuracy so far.
-        left: seconds that it still takes; None where not known.
-        cause: what the doctor found first.
-        offset: of the journal, up to which it has been read.
-        seen: step and time, in seconds since 1970, of the first and the last line of it.
+        step: the last step in the journal.
+        steps: the number of steps of the whole run; 0 if it is not known yet.
+        best: the highest validation accuracy so far.
+        left: the remaining time in seconds; None if it is not known.
+        cause: the cause of the doctor's first warning or error.
+        offset: the number of bytes of the journal that have been read.
+        seen: the step and the time, in seconds since 1970, of the first and the last line of the journal.
     """
 
     number: int
@@ -58,16 +58,16 @@ class Row:
     seen: list[tuple[int, float]] = field(default_factory=list)
 
     def look(self, folder: Path) -> None:
-        """Read what its folder holds by now.
+        """Update the row from the run's folder.
 
         Args:
-            folder: of the run.
+            folder: the run's folder.
         """
         files = RunFolder(folder)
         status = files.status
         self.state = {"": WAITING, STARTED: RUNNING}.get(status, status.lower())
         journal = files.journal
-        if self.offset and (not journal.exists() or journal.stat().st_size < self.offset):  # it begins anew
+        if self.offset and (not journal.exists() or journal.stat().st_size < self.offset):  # the run has started again
             self.offset, self.step, self.steps, self.best, self.seen, self.before = 0, 0, 0, None, [], False
         rows, self.offset = files.read_journal_from(self.offset)
         for row in rows:
@@ -90,11 +90,11 @@ class Row:
 
 
 class SweepTable:
-    """Shows the table while it is entered.
+    """A context manager that shows the table of a sweep.
 
     Args:
-        folder: of the sweep.
-        console: where it is shown.
+        folder: the folder of the sweep.
+        console: the console that shows the table; None makes one for the terminal.
     """
 
     def __init__(self, folder: Path, console: Console | None = None) -> None:
@@ -107,7 +107,12 @@ class SweepTable:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def add(self, jobs: Sequence[Sequence[str]], first: int) -> None:
-        """Further runs, by their overrides; their folders are numbered from `first`."""
+        """Add runs to the table.
+
+        Args:
+            jobs: the overrides of each run.
+            first: the number of the first run's folder.
+        """
         common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
         rows = []
         for number, job in enumerate(jobs, first):
@@ -139,7 +144,7 @@ class SweepTable:
             row.look(run_of_sweep(self.folder, row.number))
 
     def render(self) -> Group:
-        """The table as it is now: as many rows as the terminal has room for, those that run first."""
+        """The current table, with as many rows as the terminal has room for; running runs take precedence."""
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.add_column("run", justify="right")
         table.add_column("settings", overflow="fold")
@@ -147,7 +152,7 @@ class SweepTable:
         for heading in ("step", "best val %", "left"):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("doctor")
-        room = max(3, self.console.height - BESIDE)
+        room = max(3, self.console.height - OTHER_LINES)
         ranks = {RUNNING: 0, "failed": 1, "killed": 2, WAITING: 4}
         key = lambda row: (ranks.get(row.state, 3), -row.number if row.state == FINISHED else row.number)  # noqa: E731
         shown = sorted(sorted(self.rows, key=key)[:room], key=lambda row: row.number)

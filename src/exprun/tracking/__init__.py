@@ -1,1 +1,1 @@
-"""The tracking room: what is kept of a run, on disk and in MLflow."""
+"""Tracking: the record of a run on disk, and its copy in MLflow."""

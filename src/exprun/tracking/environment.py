@@ -1,4 +1,7 @@
-"""The environment of a run: code, versions, device, data. Runs that differ in it are no controlled comparison."""
+"""The environment of a run: its code, versions, device and data.
+
+Runs that differ in their environment do not form a controlled comparison.
+"""
 
 import contextlib
 import hashlib
@@ -31,10 +34,10 @@ class Environment:
         self.folder, self.command, self.builder = folder, command, builder
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Write the environment when the event is the start of the run."""
         match event:
             case RunStarted():
-                found = environment(self.folder.path, self.command, self.builder) | {
+                recorded = environment(self.folder.path, self.command, self.builder) | {
                     "device": event.device,
                     "precision": event.precision,
                     "data_fingerprint": event.data_fingerprint,
@@ -43,11 +46,11 @@ class Environment:
                     "steps": str(event.total_steps),
                     **event.computing,
                 }
-                self.folder.write_environment(found)
+                self.folder.write_environment(recorded)
 
 
 def environment(folder: Path, command: str, builder: str | None) -> dict[str, str]:
-    """What is known of the environment before a network is built; unknown values are empty.
+    """The part of the environment that is known before a network is built; unknown values are empty.
 
     Args:
         folder: the run's folder.
@@ -68,11 +71,11 @@ def environment(folder: Path, command: str, builder: str | None) -> dict[str, st
 
 
 def git_state() -> tuple[str, str]:
-    """The commit of the working folder, and what tells its uncommitted changes apart; both empty outside of git."""
+    """The commit of the current folder, and a digest of its uncommitted changes; both are empty outside of git."""
     return _git_state(Path.cwd())
 
 
-@cache  # the code that this process has imported stays the same
+@cache  # later changes do not matter: the process keeps the code that it has imported
 def _git_state(_: Path) -> tuple[str, str]:
     commit = _git("rev-parse", "HEAD")
     if commit is None:

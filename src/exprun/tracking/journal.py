@@ -1,6 +1,7 @@
-"""The run's own record, `metrics.jsonl`: one line for each set of figures, in order.
+"""The journal of a run, `metrics.jsonl`: one line for each set of metrics, in order.
 
-It is written first; what a tracking server gets is read from it, so nothing is lost where a server is.
+The journal is written before anything is sent to a tracking server, and the server gets its metrics from the journal.
+So no metric is lost if the server fails.
 """
 
 import json
@@ -17,25 +18,25 @@ from exprun.trainer.events import EpochDone, Evaluated, Event, Measured, StepsDo
 
 
 class Journal:
-    """Writes the figures of events as lines of JSON: `step`, `time` (ms since 1970) and `metrics`.
+    """Writes the metrics of events as lines of JSON: `step`, `time` (ms since 1970) and `metrics`.
 
     Args:
-        path: the file; lines that it holds already are not written a second time.
-        log_every: steps whose mean is one line.
+        path: the path of the journal; lines that it holds already are not written a second time.
+        log_every: the number of steps that are averaged in one line.
 
     Raises:
-        RunError: at any event: the file cannot be written.
+        RunError: the file cannot be written; any event can raise this.
     """
 
     def __init__(self, path: Path, log_every: int) -> None:
         self.path, self.log_every = path, log_every
         self._waiting: list[np.ndarray] = []
         _cut_fragment(path)
-        # A resumed run repeats the steps behind its checkpoint; what they gave is here already.
+        # A resumed run repeats the steps after its checkpoint; their lines are in the journal already.
         self._seen = {_key(row) for row in read_journal_from(path, 0)[0]}
 
     def __call__(self, event: Event) -> None:
-        """Take an event."""
+        """Write the metrics of an event."""
         match event:
             case StepsDone():
                 self._steps(event)
@@ -52,13 +53,16 @@ class Journal:
                     },
                 )
             case Evaluated():
-                figures = {"loss": event.loss, "accuracy": event.accuracy, **event.more}
-                self._write(event.step, {f"{event.split}/{name}": value for name, value in figures.items()})
+                metrics = {"loss": event.loss, "accuracy": event.accuracy, **event.more}
+                self._write(event.step, {f"{event.split}/{name}": value for name, value in metrics.items()})
             case Measured():
                 self._write(event.step, event.metrics)
 
     def _steps(self, event: StepsDone) -> None:
-        """Means over `log_every` steps, wherever the calls of the loop cut them; the rest of an epoch is in its own."""
+        """Write the means over `log_every` steps, however many steps the loop reports at once.
+
+        Steps left over at the end of an epoch get no line here; the means of the epoch include them.
+        """
         first = event.step - len(event.losses) + 1
         for offset, values in enumerate(zip(event.losses, event.accuracies, event.rates, strict=True)):
             self._waiting.append(np.asarray(values, np.float64))
@@ -84,7 +88,7 @@ class Journal:
 
 
 def _cut_fragment(path: Path) -> None:
-    """Remove a last line that a crash cut short: the next one would be joined to it."""
+    """Remove a last line that a crash cut short; otherwise the next line would be appended to it."""
     if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
         with open(path, "r+b") as file:
             file.truncate(content.rfind(b"\n") + 1)

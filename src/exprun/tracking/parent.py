@@ -1,4 +1,7 @@
-"""The MLflow run whose children several runs are. A store that fails costs the record there, nothing else."""
+"""The parent run in MLflow, under which MLflow lists the runs of a sweep.
+
+If the store fails, only the record in MLflow is missing; the runs themselves are not affected.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,19 +15,21 @@ from exprun.locks import file_lock
 from exprun.run_folder import RunFolder
 from exprun.tracking.mlflow import MlflowTracker
 
-OPEN_SECONDS = 30.0  # that its children wait for a store, when MLflow is imported
-CLOSE_SECONDS = 60.0
+OPEN_SECONDS = 30.0  # the longest that child runs wait for the store, once MLflow is imported
+CLOSE_SECONDS = 60.0  # the longest that the end of a sweep waits for the store
 
 
 class Parent:
-    """Opens the parent run in a thread of its own, and closes it at the end; in a folder that has one, that again.
+    """Opens the parent run in a separate thread, and closes it at the end.
+
+    If the folder has a parent run already, that run is opened again.
 
     Args:
-        config: of a child: where it is logged.
-        folder: of all.
-        name: of the run.
-        command: repeats it.
-        tags: of the run.
+        config: the config of a child run, which says where to log.
+        folder: the folder that holds the child runs.
+        name: the name of the parent run.
+        command: the command that repeats all child runs.
+        tags: the tags of the parent run.
     """
 
     def __init__(self, config: Config, folder: Path, name: str, command: str, tags: dict[str, str]) -> None:
@@ -41,9 +46,9 @@ class Parent:
             self._opening.start()
 
     def tags(self) -> dict[str, str] | None:
-        """The tags that make a run a child of this one; None where there is no store to log to."""
+        """The tags that make a run a child of this one; None if nothing is logged or the store does not answer."""
         if self._wanted:
-            self._imported.wait()  # however long a busy machine takes: that says nothing of the store
+            self._imported.wait()  # no time limit: a slow import means a busy machine, not a store that is away
             self._opening.join(OPEN_SECONDS)
             if self._opening.is_alive():
                 self.problem = "it did not answer in time"
@@ -52,16 +57,22 @@ class Parent:
         return {"mlflow.parentRunId": self._run_id}
 
     def close(self, status: str, tags: dict[str, str], files: Sequence[Path]) -> None:
-        """Record the end, and the files of the report as artifacts."""
+        """Record the end of the parent run in MLflow, with files of a report as artifacts.
+
+        Args:
+            status: the status of the parent run: `FINISHED`, `FAILED` or `KILLED`.
+            tags: further tags of the parent run.
+            files: the paths of the files to log.
+        """
         if not self._wanted:
             return
         self._opening.join(CLOSE_SECONDS)
         if not self._run_id:
             return
-        self.problem = None  # it may have opened late
+        self.problem = None  # the run may have opened after `OPEN_SECONDS`
 
         def end() -> None:
-            self._client, self._run_id = self._tracker.open_run()  # it may have been deleted meanwhile
+            self._client, self._run_id = self._tracker.open_run()  # the run may have been deleted since its start
             for key, value in tags.items():
                 self._client.set_tag(self._run_id, key, value[:5000])
             for file in files:
@@ -80,12 +91,12 @@ class Parent:
             import mlflow  # noqa: F401
         finally:
             self._imported.set()
-        with file_lock(self._tracker.folder.lock, wait=True):  # processes that share a sweep share its run
+        with file_lock(self._tracker.folder.lock, wait=True):  # processes that share a sweep share its parent run
             self._client, self._run_id = self._tracker.open_run()
         self._tracker.folder.update_tracking(delivered=False)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except Exception as error:  # whatever a server, a disk or a network does
+        except Exception as error:  # a server, a disk or a network can fail in any way
             self.problem = without_password(one_line(error))[:200]

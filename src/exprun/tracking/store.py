@@ -1,4 +1,7 @@
-"""Where MLflow keeps runs. Imports nothing heavy, so the command line can say it at once."""
+"""The store in which MLflow keeps runs: its URI, its artifacts, and the repair of a store that was moved.
+
+This module imports nothing heavy, so that commands can use it without MLflow.
+"""
 
 import contextlib
 import os
@@ -13,7 +16,7 @@ from exprun.config.errors import say, without_password
 from exprun.config.paths import SQLITE, sqlite_path, user_path
 from exprun.outputs import ARTIFACTS, OUTPUTS, STORE
 
-# Columns in which MLflow keeps where artifacts lie.
+# Columns in which MLflow keeps the paths of artifacts.
 LOCATIONS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -24,11 +27,13 @@ LOCATIONS = (
 
 
 def address(uri: str, folder: Path) -> dict[str, Any]:
-    """What a run's folder notes of its store: its URI, and whether both lie in one folder, which may move.
+    """The entries of a run's `tracking.json` about its store, as `uri` and `inside`.
+
+    `inside` says whether the run is below the folder of the store, so that both can be moved together.
 
     Args:
-        uri: of the store.
-        folder: of the run or of the sweep.
+        uri: the URI of the store.
+        folder: the folder of the run or of the sweep.
     """
     path = sqlite_path(uri)
     inside = path is not None and folder.resolve().is_relative_to(path.parent)
@@ -36,13 +41,13 @@ def address(uri: str, folder: Path) -> dict[str, Any]:
 
 
 def repair(uri: str) -> None:
-    """Point a store's runs to the artifacts beside it, where the project was moved or copied since they were written.
+    """Correct the paths of artifacts in an SQLite store that was moved or copied together with its artifacts.
 
-    MLflow writes absolute paths into its tables, so the artifacts of a moved store would be read and written at the old
-    place. The repair is said once; a store that is where it was, or that cannot be written, is left as it is.
+    MLflow writes absolute paths into its tables, so it would read and write the artifacts of a moved store at the old
+    path. The repair is printed once. A store that was not moved, or that cannot be written, stays as it is.
 
     Args:
-        uri: of the store.
+        uri: the URI of the store.
     """
     path = sqlite_path(uri)
     if path is None or not path.exists():
@@ -62,38 +67,39 @@ def repair(uri: str) -> None:
             store.execute("COMMIT")
     except (sqlite3.Error, OSError):
         return
-    for run in runs:  # artifacts that were written to the old place after the move
+    for run in runs:  # artifacts may have been written to the old path after the move
         if (old / run).is_dir() and not (here / run).exists():
             with contextlib.suppress(OSError):
                 shutil.copytree(old / run, here / run)
-    say(f"{path} was moved here from {old.parent}; its runs find their artifacts in {here} again.")
+    say(f"{path} was moved here from {old.parent}; the artifacts of its runs are found in {here} again.")
 
 
 def _moved_from(store: sqlite3.Connection, here: Path) -> Path | None:
-    """Where the artifacts beside a store used to lie; None where that is where they lie now."""
+    """The old folder of a store's artifacts; None if the store was not moved."""
     for (location,) in store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall():
         old = Path(url2pathname(urlsplit(str(location)).path))
         if not str(location).startswith("file:") or (old.parent.name, old.name) != (here.parent.name, here.name):
             continue
         if old == here or (old.exists() and old.samefile(here)):
             continue
-        # Several projects may log to one store, each with its own artifacts: runs that lie here tell a move from that.
+        # Several projects may log to one store, each with its own artifacts. Only if runs of the old path are found
+        # here has the store been moved.
         runs = store.execute(
             "SELECT runs.run_uuid, value FROM runs LEFT JOIN tags ON tags.run_uuid = runs.run_uuid AND "
             "key = 'exprun.run_dir' WHERE artifact_uri LIKE ? || '/%'",
             (location,),
         ).fetchall()
         folders = [os.path.relpath(folder, old.parent) for _, folder in runs if folder and Path(folder).is_absolute()]
-        lies_here = any((here / run).is_dir() for run, _ in runs) or any(
+        runs_are_here = any((here / run).is_dir() for run, _ in runs) or any(
             not folder.startswith("..") and (here.parent / folder).is_dir() for folder in folders
         )
-        if lies_here or not (runs or old.parent.exists()):
+        if runs_are_here or not (runs or old.parent.exists()):
             return old
     return None
 
 
 def _replace(store: sqlite3.Connection, table: str, column: str, old: str, new: str) -> None:
-    """Replace a path, and those below it, by another in a column."""
+    """Replace a path, and the beginning of all paths below it, in a column."""
     store.execute(
         f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR substr({column}, 1, ?) = ?",
         (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
@@ -101,14 +107,19 @@ def _replace(store: sqlite3.Connection, table: str, column: str, old: str, new: 
 
 
 def tracking_uri(uri: str | None) -> str:
-    """The tracking URI: of the config, of MLFLOW_TRACKING_URI, or the SQLite store under outputs/."""
-    found = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / STORE).resolve()}"
-    file, mark, query = found.removeprefix(SQLITE).partition("?")
-    if not found.startswith(SQLITE) or not file or file.startswith(":"):
-        return found
-    return f"{SQLITE}{user_path(file, found).resolve()}{mark}{query}"  # the same wherever it is read again
+    """The tracking URI: the one in the config, the one in MLFLOW_TRACKING_URI, or the SQLite store under outputs/.
+
+    Args:
+        uri: the URI in the config or on the command line; None without one.
+    """
+    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{(OUTPUTS / STORE).resolve()}"
+    file, mark, query = chosen.removeprefix(SQLITE).partition("?")
+    if not chosen.startswith(SQLITE) or not file or file.startswith(":"):
+        return chosen
+    # An absolute path means the same file in every folder from which it is read again.
+    return f"{SQLITE}{user_path(file, chosen).resolve()}{mark}{query}"
 
 
 def artifact_root(uri: str) -> str | None:
-    """Where artifacts of a new experiment go: beside the default store; a server decides for itself."""
+    """The folder, as a URI, for the artifacts of a new experiment in an SQLite store; None lets the server choose."""
     return (OUTPUTS / ARTIFACTS).resolve().as_uri() if uri.startswith("sqlite:") else None

@@ -1,4 +1,4 @@
-"""Delivering to MLflow, after the end of runs, what its server has not taken; and closing there what has died."""
+"""Upload to MLflow the runs that its server has not received, and close those whose process has died."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,33 +20,36 @@ from exprun.trainer.events import RunEnded
 MASKED = "://***@"
 DIED = "the process died without recording a status"
 ANSWER_SECONDS = 60.0  # the longest that a complete run waits for an MLflow server
-_unreachable: set[str] = set()  # servers that did not answer a complete run; further runs do not wait for them
+_unreachable: set[str] = set()  # servers that did not answer during an upload; later runs do not wait for them
 
 
 def undelivered() -> list[Path]:
-    """Folders of runs that were to be logged and have not arrived whole, wherever they lie."""
+    """The folders of all runs of this project that MLflow should have received, but has not received completely."""
     folders = [RunFolder(folder) for folder in all_runs()]
     return [run.path for run in folders if run.tracking.exists() and not run.read_tracking().get("delivered")]
 
 
-def check_folders(places: Sequence[str]) -> list[Path]:
-    """The folders of runs that a person names.
+def check_folders(names: Sequence[str]) -> list[Path]:
+    """The run folders that a person names.
+
+    Args:
+        names: the paths of the folders, as typed.
 
     Raises:
-        ConfigError: one holds no run.
+        ConfigError: one of them does not hold a run.
     """
-    for place in places:
-        if not RunFolder(user_path(place)).exists:
-            raise ConfigError(f"{place} is no folder of a run.")
-    return [user_path(place) for place in places]
+    for name in names:
+        if not RunFolder(user_path(name)).exists:
+            raise ConfigError(f"{name} is not the folder of a run; python -m exprun runs lists the runs.")
+    return [user_path(name) for name in names]
 
 
 def sync(folders: Iterable[Path], uri: str | None) -> Iterator[tuple[Path, str]]:
-    """Deliver runs; of each, what kept it from arriving, or nothing.
+    """Upload runs; yields each folder with the reason why its upload failed, which is empty if it succeeded.
 
     Args:
-        folders: of the runs.
-        uri: of the store, in place of the one of each run.
+        folders: the folders of the runs.
+        uri: the URI of the store to use for all runs; None uploads each run to its own store.
     """
     for folder in folders:
         try:
@@ -58,7 +61,7 @@ def sync(folders: Iterable[Path], uri: str | None) -> Iterator[tuple[Path, str]]
             yield folder, "another process is training in it"
         except UserError as error:
             yield folder, str(error)
-        except Exception as error:  # whatever a server, a disk or a network does
+        except Exception as error:  # a server, a disk or a network can fail in any way
             yield folder, without_password(one_line(error))[:200]
 
 
@@ -96,21 +99,21 @@ def _upload(folder: RunFolder, uri: str | None) -> None:
         ended = RunEnded("KILLED", DIED, {})
         end = rows[-1]["time"] if rows else int(1000 * folder.path.stat().st_mtime)
     tracker = MlflowTracker(config, folder, name_of(config), folder.read_environment().get("command", ""))
-    tracker.deliver(ended, rows[0]["time"] if rows else end, end)
+    tracker.upload(ended, rows[0]["time"] if rows else end, end)
 
 
 def _config(folder: RunFolder, uri: str | None, tracking: dict[str, Any]) -> Config:
     config = folder.read_config()
     if config.tracking.name == "none":
         config = replace(config, tracking=Composer().config(["tracking=mlflow"]).tracking)
-    place = tracking_uri(uri or tracking.get("uri") or config.tracking.uri)
-    if MASKED in place and without_password(tracking_uri(None)) == place:
-        place = tracking_uri(None)
-    check_uri(place, "its store" if uri is None else "--uri")
-    path = sqlite_path(place)
+    store = tracking_uri(uri or tracking.get("uri") or config.tracking.uri)
+    if MASKED in store and without_password(tracking_uri(None)) == store:
+        store = tracking_uri(None)
+    check_uri(store, "its store" if uri is None else "--uri")
+    path = sqlite_path(store)
     if path is not None and not uri and not path.parent.is_dir():
-        raise ConfigError(f"its store was {path}, which is not there any more: give --uri.")
-    if MASKED in place:
-        raise ConfigError("the address of its server was written down without the password: give --uri.")
+        raise ConfigError(f"its store was {path}, but that folder does not exist any more: give --uri.")
+    if MASKED in store:
+        raise ConfigError("the URI of its server was recorded without the password: give --uri.")
     tags = {**(config.tracking.tags or {}), **(tracking.get("tags") or {})}
-    return replace(config, tracking=replace(config.tracking, uri=place, tags=tags))
+    return replace(config, tracking=replace(config.tracking, uri=store, tags=tags))
