@@ -82,7 +82,7 @@ def measure_training(network: Network, precision: str, turns: int, torch: bool) 
     Args:
         network: the network to train.
         precision: `float32` or `mixed_bfloat16`.
-        turns: the number of turns.
+        turns: the number of rounds.
         torch: whether PyTorch is measured.
     """
     training: dict[str, list[float]] = {}
@@ -124,7 +124,7 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
     Args:
         network: the network to train.
         precision: `float32` or `mixed_bfloat16`.
-        turns: the number of turns.
+        turns: the number of rounds.
         torch: whether PyTorch is measured.
     """
     speeds = measure_training(network, precision, turns, torch)
@@ -299,7 +299,7 @@ def throughput(what: str, words: list[str], turns: int) -> Line:
     return Line(what, f"{statistics.median(speeds):,.0f} {IMAGES}")
 
 
-Part = Callable[[int, bool], list[Line]]  # arguments: the number of turns, and whether PyTorch is measured
+Part = Callable[[int, bool], list[Line]]  # arguments: the number of rounds, and whether PyTorch is measured
 HALF = "_bfloat16"  # ends the names of parts that are measured only on processors with bfloat16 instructions
 
 
