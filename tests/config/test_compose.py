@@ -398,7 +398,7 @@ def test_a_yaml_file_over_256_kb_is_refused(tmp_path):
 
 
 def test_the_name_of_an_option_is_not_set_by_hand():
-    assert "to choose another, write init=…" in refused("init.name=gaussian")
+    assert "to choose another option, write init=…" in refused("init.name=gaussian")
 
 
 def test_a_conf_of_another_hydra_program_is_left_alone(tmp_path):

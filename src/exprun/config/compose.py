@@ -182,7 +182,7 @@ class Composer:
                         raise ConfigError(f"{key}={option} is not known; {did_you_mean(option, choices[key])}")
             elif key.endswith(".name") and key.removesuffix(".name") in GROUPS:
                 group = key.removesuffix(".name")
-                raise ConfigError(f"{key} is set by the option; to choose another option, write {group}=….")
+                raise ConfigError(f"{key} is set by the option file; to choose another option, write {group}=….")
             elif not self._is_key(key):
                 known = [*known_keys(), *choices]
                 raise ConfigError(f"Unknown key {key}; {did_you_mean(key, known)}")
