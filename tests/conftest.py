@@ -15,11 +15,11 @@ import exprun
 from exprun import backend, run_end
 from exprun.config.paths import sqlite_path
 from exprun.session import Session
-from exprun.tracking import parent
+from exprun.tracking import parent, sync
 
 backend.prepare()  # so that this process uses the same kernels as the processes that tests start
 # Tests wait until everything is uploaded to MLflow, even if the machine is busy.
-run_end.UPLOAD_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+run_end.UPLOAD_SECONDS = sync.ANSWER_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
 
 # Runs of the same structure share a compiled step across all tests, because compiling takes most of their time.
 STEPS = {}

@@ -87,7 +87,7 @@ WRONG = [
     (["hydra/launcher=nope"], "nope"),
     (["-m", "seed=0,1", "run_dir=here"], "would be shared"),
     (["-m", "model=cnn,vgg61"], "model=vgg61 is not known"),
-    (["-m", "seed=interval(0,1)"], "names a range, of which only a search chooses"),
+    (["-m", "seed=interval(0,1)"], "is an interval, and only a search can choose values in it"),
     (["-m", "model=glob(vgg*)", "data.size=8"], "too deep"),
     (["-m", "hydra.sweeper.params=3"], "hydra.sweeper.params"),
     (["--cfg", "job", "optim.lr=0.1"], "optim.learning_rate"),
@@ -98,7 +98,7 @@ WRONG = [
     (["ui"], "no store"),
     (["ui", "--uri", "nonsense://x"], "must be a database"),
     (["data=arrays", "data.root=nowhere"], "data.root=nowhere does not exist"),
-    (["fault=foo"], "fault=foo is not known; known are: bypass_preprocessing"),
+    (["fault=foo"], "fault=foo is not known; valid names are bypass_preprocessing"),
     (["fault=bypass_preprocessing", "input=raw"], "needs a scaling to bypass"),
     (["adversary=pgd", "adversary.steps=0"], "adversary.steps is 0, but must be at least 1"),
     (

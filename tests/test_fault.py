@@ -134,7 +134,7 @@ def test_repaired_it_is_scaled_augmented_and_cropped(bypassed):
     ("overrides", "said"),
     [
         ("fault=bypass_preprocessing input=raw augment=none", "needs a scaling to bypass"),
-        ("fault=missing_activation model=python model.builder=a:b", "needs a model of layers"),
+        ("fault=missing_activation model=python model.builder=a:b", "needs model.layers"),
     ],
 )
 def test_a_fault_without_a_place_is_refused(composer, overrides, said):

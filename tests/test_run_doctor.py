@@ -150,7 +150,7 @@ def test_a_finding_is_on_the_terminal_in_the_folder_and_in_the_store(capsys):
 
 
 def test_a_healthy_run_learns_the_same_with_and_without_it():
-    one, two = (run([*WATCHED, f"doctor={name}"], Session(SESSION.datasets)) for name in ("watch", "none"))
+    one, two = (run([*WATCHED, f"doctor={name}"], Session(SESSION.datasets, {})) for name in ("watch", "none"))
     assert findings(one) == []
     assert same(checkpoint(one), checkpoint(two))
 

@@ -137,17 +137,17 @@ CASES = [
         "dead_relu",
         [*ZEROS, ("last training loss", "train/loss", ".3f"), VALIDATION[0], *TEST],
         [
-            Row("broken", "symptom", "the network of the question", "",
+            Row("broken", "symptom", "the network from the question", "",
                 "first loss > 1,000; last training loss 2.30 ± 0.02; ≥ 95 % zeros in fc1", dead),
-            Row("repaired", "fix", "the network of the question with He initialisation and standardised input, "
+            Row("repaired", "fix", "the network from the question with He initialisation and standardised input, "
                 "3 epochs",
                 "init=he_normal input=standardize trainer.epochs=3", "validation accuracy > 55 % after 3 epochs",
                 above("val/accuracy", 0.55)),
-            Row("tf_cifar10", "control", "the network of TensorFlow's tutorial, 10 epochs", "",
+            Row("tf_cifar10", "control", "the network from TensorFlow's tutorial, 10 epochs", "",
                 "validation accuracy > 70 % after 10 epochs", above("val/accuracy", 0.70), preset="tf_cifar10"),
-            Row("init", "factor", "the network of the question with He initialisation, 3 epochs",
+            Row("init", "factor", "the network from the question with He initialisation, 3 epochs",
                 "init=he_normal trainer.epochs=3"),
-            Row("input", "factor", "the network of the question with standardised input, 3 epochs",
+            Row("input", "factor", "the network from the question with standardised input, 3 epochs",
                 "input=standardize trainer.epochs=3"),
         ],
         full=False,
@@ -157,21 +157,21 @@ CASES = [
         "flat_validation",
         [*TRAIN, *VALIDATION, *GAP],
         [
-            Row("broken", "symptom", "the network of the question, validation images not scaled", "",
+            Row("broken", "symptom", "the network from the question, validation images not scaled", "",
                 "training accuracy > 60 %; validation loss ≥ 5 × training loss", flat),
-            Row("float32", "fix", "network and batch size of the answer, all images scaled, "
+            Row("float32", "fix", "the network and batch size from the answer to the question, all images scaled, "
                 "with `trainer.precision=float32`",
                 "fault=none model=flat_answer init=he_normal_conv trainer.batch_size=500 trainer.precision=float32",
                 "validation accuracy within 1 point of plain Keras", like_keras),
-            Row("repaired", "fix", "network and batch size of the answer, all images scaled, "
+            Row("repaired", "fix", "the network and batch size from the answer to the question, all images scaled, "
                 "with `trainer.precision=auto`",
                 "fault=none model=flat_answer init=he_normal_conv trainer.batch_size=500"),
-            Row("keras", "peer", "network and batch size of the answer in plain Keras `fit`, same files and epochs, "
-                "in float32"),
-            Row("scaled", "factor", "the network of the question, all images scaled", "fault=none"),
-            Row("norm", "factor", "the network of the question, all images scaled, batch norm with momentum 0.99",
+            Row("keras", "peer", "the network and batch size from the answer to the question in plain Keras `fit`, "
+                "same files and epochs, in float32"),
+            Row("scaled", "factor", "the network from the question, all images scaled", "fault=none"),
+            Row("norm", "factor", "the network from the question, all images scaled, batch norm with momentum 0.99",
                 "fault=none norm=batch norm.momentum=0.99"),
-            Row("edit", "factor", "the second network of the question, all images scaled, 10 epochs",
+            Row("edit", "factor", "the second network from the question, all images scaled, 10 epochs",
                 "fault=none model=flat_edit init=he_normal_conv trainer.epochs=10"),
         ],
         full=False,
@@ -180,14 +180,14 @@ CASES = [
         "stuck_vgg16",
         [TRAIN[0], *VALIDATION, *TEST],
         [
-            Row("float32", "symptom", "the network of the question, 3 epochs, with `trainer.precision=float32`",
+            Row("float32", "symptom", "the network from the question, 3 epochs, with `trainer.precision=float32`",
                 "trainer.precision=float32",
                 "validation accuracy 10 ± 0.5 %, validation loss 2.30 ± 0.01", stuck, size="trainer.epochs=3"),
-            Row("broken", "factor", "the network of the question, 3 epochs, with `trainer.precision=auto`",
+            Row("broken", "factor", "the network from the question, 3 epochs, with `trainer.precision=auto`",
                 size="trainer.epochs=3"),
-            Row("repaired", "fix", "the network of the question with batch norm, 3 epochs", "norm=batch",
+            Row("repaired", "fix", "the network from the question with batch norm, 3 epochs", "norm=batch",
                 "validation accuracy > 60 % after 3 epochs", above("val/accuracy", 0.6), size="trainer.epochs=3"),
-            Row("cnn_he", "control", "the smaller network of the question, which learns", "",
+            Row("cnn_he", "control", "the smaller network from the question, which learns", "",
                 "validation accuracy > 70 % after 5 epochs", above("val/accuracy", 0.7), preset="cnn_he",
                 full="trainer.epochs=30 adversary=fgsm"),
         ],
@@ -211,7 +211,8 @@ CASES = [
                 "fault=none optim.learning_rate=1e-4"),
             Row("init_rate", "factor", "VGG-16 without the bug, He initialisation, learning rate 1e-4",
                 "fault=none init=he_normal optim.learning_rate=1e-4"),
-            Row("others", "control", "VGG-16 without the bug, batch norm, trained on other people (one person more)",
+            Row("others", "control", "VGG-16 without the bug, batch norm, trained on other people; "
+                "there is one more of them, so that `transfer` does not load the classifier",
                 "fault=none norm=batch data.first_person=1000", size="data.people=41", full="data.people=161"),
             Row("transfer", "fix", "VGG-16 without the bug, batch norm, started from the weights of `others`; "
                 "all layers but the classifier at a tenth of the learning rate",
@@ -241,7 +242,7 @@ CASES = [
                 "optim=sgd_momentum_matconvnet"),
             Row("optim_schedule", "factor", "the port with the SGD and the schedule of the original",
                 "optim=sgd_momentum_matconvnet schedule=matconvnet"),
-            Row("answer", "factor", "the port with all settings that the answers propose",
+            Row("answer", "factor", "the port with all settings that the answers to the question propose",
                 "optim=sgd_momentum init=gaussian init.stddev=0.0125 schedule=matconvnet"),
         ],
         size="data.limit=3000",

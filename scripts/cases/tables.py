@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "cases.json"
 PAGE = ROOT / "docs" / "cases.md"
 RUNS = ROOT / "outputs" / "cases"
+MEASURED = "The runs were trained at these commits and started on these dates:"
 KEY = ("size", "case", "row", "seed")  # the keys that identify a record
 
 
@@ -55,19 +56,28 @@ def table(case: Case, size: str) -> str:
     records = {row.name: records_of(case, row, size) for row in case.rows}
     by_seed: Rows = {name: {r["seed"]: r["metrics"] for r in row_records} for name, row_records in records.items()}
     commands: list[str] = []
-    origins: dict[str, list[str]] = {}
+    origins: dict[str, dict[str, list[str]]] = {}  # the seeds of each row, by origin
     for row in (row for row in case.rows if records[row.name]):
         lines.append(table_row(case, row, records[row.name], by_seed))
         if row.role != "peer":
             commands.append(f"- `{row.name}`: `{command_of(case, row, size, records[row.name])}`")
         for r in records[row.name]:
             device = f" on {r['device']}" if r["device"] else ""
-            origin = f"commit {r['commit']}, {r['date']}, {r['precision']}{device}"
-            origins.setdefault(origin, []).append(row.name)
+            commits = r["commit"].split()
+            origin = f"{'commits' if len(commits) > 1 else 'commit'} {' and '.join(commits)}, {r['date']}"
+            seeds = origins.setdefault(f"{origin}, {r['precision']}{device}", {}).setdefault(row.name, [])
+            seeds.append(str(r["seed"]))
     if not commands:
-        return "This size has not been measured yet."
-    measured = [f"- {', '.join(dict.fromkeys(names))}: {origin}" for origin, names in sorted(origins.items())]
-    return "\n".join([*lines, "", *commands, "", "Rows were measured at these commits:", "", *measured])
+        return "There are no results yet, because these runs have not been trained."
+    measured = [f"- {rows_with_seeds(rows)}: {origin}" for origin, rows in sorted(origins.items())]
+    return "\n".join([*lines, "", *commands, "", MEASURED, "", *measured])
+
+
+def rows_with_seeds(rows: dict[str, list[str]]) -> str:
+    """The names of rows, each with the seeds of its runs."""
+    return ", ".join(
+        f"`{name}` ({'seeds' if len(seeds) > 1 else 'seed'} {', '.join(seeds)})" for name, seeds in rows.items()
+    )
 
 
 def table_row(case: Case, row: Row, records: list[dict[str, Any]], by_seed: Rows) -> str:

@@ -1,4 +1,4 @@
-"""The adversary room: images changed within bounds so that the loss grows, for adversarial training."""
+"""Adversarial attacks: change images within bounds so that the loss increases, for adversarial training."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from exprun.config.images import Adversary
 
 
 class Attack:
-    """An attack in the maximum norm, on pixel values.
+    """An attack that changes each pixel value by at most `epsilon`.
 
-    `fgsm` takes one step along the sign of the gradient (Goodfellow et al. 2015, arXiv:1412.6572, section 4);
-    `pgd` takes several and returns within the bounds after each (Madry et al. 2018, arXiv:1706.06083, section 2).
+    `fgsm` takes one step along the sign of the gradient (Goodfellow et al. 2015, arXiv:1412.6572, section 4).
+    `pgd` takes several steps and clips to the bounds after each (Madry et al. 2018, arXiv:1706.06083, section 2).
 
     Args:
-        config: the `adversary` group, not `none`.
+        config: the group `adversary` of the config, with another option than `none`.
     """
 
     def __init__(self, config: Adversary) -> None:
@@ -25,15 +25,15 @@ class Attack:
         self.random_start = bool(config.random_start)
 
     def __call__(self, pixels: tf.Tensor, seed: tf.Tensor, losses: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-        """Change a batch.
+        """Change the images of a batch.
 
         Args:
-            pixels: float32, (batch, height, width, channels), 0 to 255.
-            seed: int32, (2,), of the random start.
-            losses: of pixels, for each image, (batch,).
+            pixels: the images, float32, (batch, height, width, channels), from 0 to 255.
+            seed: the seed of the random start, int32, (2,).
+            losses: function that computes the loss of each image, (batch,), from pixels.
 
         Returns:
-            As `pixels`, no value further than `epsilon` from where it was.
+            The changed images, with the shape and type of `pixels`; no value differs by more than `epsilon`.
         """
         low = tf.maximum(pixels - self.epsilon, 0.0)
         high = tf.minimum(pixels + self.epsilon, 255.0)
@@ -45,7 +45,7 @@ class Attack:
         def step(changed: tf.Tensor) -> tuple[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(changed)
-                # The sum, and a thousand of it: small gradients would vanish in float16, and only the sign counts.
+                # The sum and the factor keep small gradients from becoming 0 in float16; only their sign is used.
                 total = 1024.0 * tf.reduce_sum(losses(changed))
             moved = changed + self.step_size * tf.sign(tape.gradient(total, changed))
             return (tf.clip_by_value(moved, low, high),)

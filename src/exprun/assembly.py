@@ -1,6 +1,6 @@
-"""From a config to images, scaling, network and compiled step; this module alone knows what the injected fault changes.
+"""Assemble all that a run needs from its config: images, scaling, network and compiled step.
 
-Whoever trains a network, looks at it or exports it gets it from here: `run`, `check` and `export`.
+`run`, `check` and `export` get their network here. No other module injects the fault of a config.
 """
 
 import contextlib
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything that a run trains with, as the injected fault makes it.
+    """The parts of a run, after its fault is injected.
 
     Args:
-        config: the config of the run, changed by the fault.
+        config: the config of the run, after the fault is injected.
         dataset: the images and their splits.
         scaling: the scaling of training images.
-        step: the network with its compiled training and evaluation.
-        loaded: names of the layers that `model.weights` filled.
+        step: the compiled training and evaluation, with the network.
+        loaded: the names of the layers whose weights come from `model.weights`.
     """
 
     config: Config
@@ -51,8 +51,8 @@ def assemble(config: Config, session: Session) -> Assembly:
     """Load the images, fit their scaling, build the network and its step, or reuse the step of an earlier run.
 
     Args:
-        config: the config of the run, as its author meant it.
-        session: keeps the loaded data set and the compiled step.
+        config: the config of the run, before its fault is injected.
+        session: the session, which keeps the data set and the compiled step for the next run.
 
     Raises:
         DataError: the data is missing, damaged or does not fit the network.
@@ -62,10 +62,10 @@ def assemble(config: Config, session: Session) -> Assembly:
     height, width, channels = dataset.image_shape
     try:
         check_shape(config, (height, width), channels)
-    except ConfigError as error:  # known only now that the data has been read
+    except ConfigError as error:  # the error depends on the image shape, which is not known before the data is read
         raise DataError(str(error)) from None
     dataset = fault.injected_dataset(config, dataset)
-    meant = fit(config.input, dataset.train)
+    intended = fit(config.input, dataset.train)
 
     _prepare_process(config)
 
@@ -75,16 +75,16 @@ def assemble(config: Config, session: Session) -> Assembly:
     from exprun.trainer.structure import structure
 
     trained = fault.injected(config)
-    scaling = meant if trained.input == config.input else fit(trained.input, dataset.train)
+    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train)
     preprocessing = Preprocessing(scaling, fault.injected_evaluation(config, scaling))
     device = devices.choose(config.trainer)
     shape, weights = scaling.shape(dataset.image_shape), dataset.class_weights
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
-    key = None if fault.adds_layers(config) else key  # layers that depend on settings beyond those of the structure
+    key = None if fault.adds_layers(config) else key  # these layers depend on settings that `structure` leaves out
     session.evict_other_steps(key)
     _reset_keras(config.seed, device.precision, clear=key not in session.steps)
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
-        built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), meant)
+        built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended)
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
         losses = fault.losses_of(config)
@@ -96,12 +96,12 @@ def assemble(config: Config, session: Session) -> Assembly:
 
 
 def trained_network(config: Config, interface: Interface, weights: Path) -> Any:
-    """The network of a run, in float32, with the weights of a checkpoint: scaled pixels to logits.
+    """The network of a run with the weights of a checkpoint, in float32, from scaled pixels to logits.
 
     Args:
         config: the config of the run.
-        interface: what the network takes and returns.
-        weights: the checkpoint.
+        interface: the interface of the network.
+        weights: the path of the checkpoint.
 
     Raises:
         RunError: the checkpoint does not fit the network.
@@ -111,7 +111,7 @@ def trained_network(config: Config, interface: Interface, weights: Path) -> Any:
 
     from exprun.model.weights import load_weights
 
-    keras.utils.clear_session()  # Keras numbers layers without a name, and checkpoints know them by these numbers
+    keras.utils.clear_session()  # restarts the numbers of layers without names, which checkpoints refer to
     keras.mixed_precision.set_dtype_policy("float32")
     shape = interface.scaling.shape(interface.image)
     noise = lambda: np.random.default_rng(0).normal(size=(256, *shape)).astype(np.float32)  # noqa: E731
@@ -127,26 +127,26 @@ def _network(
     shape: tuple[int, int, int],
     classes: int,
     images: Callable[[], np.ndarray],
-    meant: Scaling,
+    intended: Scaling,
 ) -> "Built":
     """Build the network, with the injected fault.
 
     Args:
-        config: the config of the run, as its author meant it.
-        shape: height, width and channels that the network takes.
-        classes: the number of logits.
-        images: gives images as the network takes them, for initialisers that look at data.
-        meant: the scaling of the pixels, as the author of the config meant it.
+        config: the config of the run, before its fault is injected.
+        shape: the height, width and channels of the network's input.
+        classes: the number of classes, which is the number of logits.
+        images: function that returns scaled training images, for initialisers that depend on them.
+        intended: the scaling of the pixels, before the fault is injected.
     """
     from exprun.model import build
 
     built = build(fault.injected(config), shape, classes, images)
-    built.model = fault.inject(config, built.model, meant)
+    built.model = fault.inject(config, built.model, intended)
     return built
 
 
 def _prepare_process(config: Config) -> None:
-    """Import TensorFlow, and set what it sets once per process."""
+    """Import TensorFlow and apply the settings that hold for the whole process: threads and determinism."""
     backend.load(config.trainer.deterministic)
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
@@ -158,17 +158,17 @@ def _prepare_process(config: Config) -> None:
     if config.trainer.deterministic:
         tf.config.experimental.enable_op_determinism()
     else:
-        disable_op_determinism()  # an earlier run of this process may have switched it on
+        disable_op_determinism()  # an earlier run in this process may have enabled it
 
 
 def _reset_keras(seed: int, precision: str, clear: bool) -> None:
-    """Reset Keras's names, seed and precision as in a fresh process.
+    """Reset Keras' names, seed and precision to those of a new process.
 
     Args:
-        seed: the seed of everything random in Keras.
+        seed: the seed of all random numbers of Keras.
         precision: the name of the dtype policy.
-        clear: whether another step will be compiled. Otherwise the kernels of the step before are kept, which both
-            `clear_session` and `set_random_seed` drop: making them again takes longer than many a step.
+        clear: whether a new step will be compiled. If not, the kernels of the compiled step are kept. `clear_session`
+            and `set_random_seed` would discard them, and creating them again takes longer than many a step.
     """
     import keras
     from keras.src.backend.common import global_state
@@ -177,7 +177,7 @@ def _reset_keras(seed: int, precision: str, clear: bool) -> None:
     if clear:
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
-    else:  # nothing that a shared step draws comes from TensorFlow's own seed
+    else:  # TensorFlow's global seed is not set, because a shared step does not use it
         global_state.GLOBAL_STATE_TRACKER = threading.local()
         global_state.set_global_attribute(GLOBAL_RANDOM_SEED, seed)
         random.seed(seed)
@@ -186,8 +186,8 @@ def _reset_keras(seed: int, precision: str, clear: bool) -> None:
 
 
 def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
-    """Up to 5,000 training images as the network takes them, float32, (images, height, width, channels)."""
+    """Up to 5,000 training images, cropped and scaled, float32, (images, height, width, channels)."""
     train = dataset.train
-    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # spread over all classes
+    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # spread over the whole split
     pixels = train.images[rows].astype(np.float32)
     return np.asarray(scaling(scaling.cropped(pixels)))

@@ -8,7 +8,6 @@ from exprun.config.errors import UserError, one_line, say
 if TYPE_CHECKING:
     from exprun.config.schema import Config
     from exprun.session import Session
-    from exprun.trainer.loop import Prune
 
 State = Literal["trained", "kept", "taken", "failed"]
 
@@ -31,9 +30,7 @@ class Attempt:
         return self.state != "failed"
 
 
-def attempt(
-    config: "Config", command: str, session: "Session | None" = None, label: str = "", prune: "Prune | None" = None
-) -> Attempt:
+def attempt(config: "Config", command: str, session: "Session | None" = None, label: str = "") -> Attempt:
     """Train a run; an error is printed as one sentence.
 
     Args:
@@ -41,7 +38,6 @@ def attempt(
         command: the command that repeats the run.
         session: the session that the run shares with other runs of this process; None creates a new one.
         label: the name of a sweep's run in messages; empty for a single run.
-        prune: the function that can end the run early, as in `exprun.runner.run`.
     """
     from exprun.preflight import COMPLETE
     from exprun.run_folder import RunFolder, RunLockedError
@@ -49,7 +45,7 @@ def attempt(
 
     start = f"{label} failed: " if label else ""
     try:
-        result = run(config, session, command, prune)
+        result = run(config, session, command)
     except RunLockedError as error:
         if not label:
             return failed(str(error))

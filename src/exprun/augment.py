@@ -1,6 +1,6 @@
-"""The augment room: random changes of training images, on the device, a function of seed and step.
+"""Augmentation: random changes of the training images on the device, which depend only on the seed and the step.
 
-Which changes happen is part of the compiled graph; how strong they are is a number it is given.
+The compiled graph contains only the changes that are on; their strengths are variables.
 """
 
 from dataclasses import asdict
@@ -14,23 +14,23 @@ AFFINE = ("rotation", "zoom", "stretch", "translation")
 
 
 def strengths(config: Augment) -> dict[str, float]:
-    """The changes that are on, each with its strength, in the units of the config."""
+    """The strength of each change that is on, by name, in the units of the config."""
     return {name: float(value) for name, value in asdict(config).items() if name != "name" and value}
 
 
 def mirrored_in(order: np.ndarray, count: int, seed: int, epoch: int) -> np.ndarray:
-    """Which images of an epoch's batches `alternating_flip` mirrors (Jordan 2024, arXiv:2404.00498, section 3.6).
+    """Whether `alternating_flip` mirrors each image of an epoch (Jordan 2024, arXiv:2404.00498, section 3.6).
 
-    Half of the images, drawn once, in epochs 0, 2, …; the other half in epochs 1, 3, …
+    It mirrors one half of the images, drawn once, in epochs 0, 2, …, and the other half in epochs 1, 3, …
 
     Args:
-        order: positions in the training split, int32, (steps, batch).
-        count: images in the split.
-        seed: of the run.
-        epoch: from 0.
+        order: the positions of the batches in the training split, int32, (steps, batch).
+        count: the number of images in the training split.
+        seed: the seed of the run.
+        epoch: the number of the epoch, from 0.
 
     Returns:
-        bool, shape of `order`.
+        bool, with the shape of `order`.
     """
     first = np.random.default_rng([seed, 0, 1]).random(count) < 0.5
     return first[order] ^ bool(epoch % 2)
@@ -39,16 +39,16 @@ def mirrored_in(order: np.ndarray, count: int, seed: int, epoch: int) -> np.ndar
 def augment(
     images: tf.Tensor, seed: tf.Tensor, strength: dict[str, tf.Tensor], mirrored: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Change each image by its own draw.
+    """Change each image of a batch at random.
 
     Args:
-        images: float32, (batch, height, width, channels), pixels of 0 to 255.
-        seed: int32, (2,); the same seed makes the same changes.
-        strength: as `strengths` names them, scalars.
-        mirrored: bool, (batch,), which of them `alternating_flip` mirrors.
+        images: the images, float32, (batch, height, width, channels), pixels from 0 to 255.
+        seed: the seed of the changes, int32, (2,).
+        strength: the strength of each change that is on, a scalar, by the names of `strengths`.
+        mirrored: whether `alternating_flip` mirrors each image, bool, (batch,); None without that change.
 
     Returns:
-        As `images`.
+        The changed images, with the shape and type of `images`.
     """
     count = tf.shape(images)[0]
 
@@ -85,7 +85,7 @@ def augment(
 
 
 def _shift(images: tf.Tensor, shift: tf.Tensor, axis: int) -> tf.Tensor:
-    """Move each image by whole pixels along an axis; the border is mirrored."""
+    """Shift each image by whole pixels along an axis; the border is reflected."""
     size = tf.shape(images)[axis]
     source = tf.range(size)[None] + shift[:, None]
     period = tf.maximum(2 * (size - 1), 1)
@@ -97,7 +97,7 @@ def _shift(images: tf.Tensor, shift: tf.Tensor, axis: int) -> tf.Tensor:
 def _affine(
     images: tf.Tensor, angle: tf.Tensor, high: tf.Tensor, wide: tf.Tensor, down: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:
-    """Rotate each image about its centre, stretch it, then move it by fractions of its size; border mirrored."""
+    """Rotate each image about its centre, stretch it, then shift it by fractions of its size; reflect the border."""
     height, width = (tf.cast(n, tf.float32) for n in (tf.shape(images)[1], tf.shape(images)[2]))
     cos, sin = tf.cos(angle), tf.sin(angle)
     y, x = (height - 1) / 2, (width - 1) / 2
@@ -117,14 +117,14 @@ def _affine(
 
 
 def _cutout(images: tf.Tensor, size: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Blank a square to the mean of its image; (y, x) in 0 to 1 is its centre."""
+    """Fill a square of each image with the image's mean; (y, x), each from 0 to 1, is the square's centre."""
     height, width = tf.shape(images)[1], tf.shape(images)[2]
 
     def inside(centre: tf.Tensor, extent: tf.Tensor) -> tf.Tensor:
         middle = tf.floor(centre * tf.cast(extent, tf.float32))[:, None]
         start = middle - tf.floor(size / 2)
-        place = tf.range(tf.cast(extent, tf.float32))[None]
-        return (place >= start) & (place < start + size)
+        position = tf.range(tf.cast(extent, tf.float32))[None]
+        return (position >= start) & (position < start + size)
 
     hole = inside(y, height)[:, :, None] & inside(x, width)[:, None, :]
     return tf.where(hole[..., None], tf.reduce_mean(images, [1, 2], keepdims=True), images)

@@ -194,29 +194,37 @@ def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:
 def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) -> int:
     """Compose, check and train one run, with Hydra's callbacks and `hydra.job.env_set`; returns the exit code."""
     from hydra._internal.callbacks import Callbacks
-    from hydra.core.utils import run_job
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.utils import configure_log, run_job
     from hydra.types import HydraContext
 
-    from exprun.attempt import attempt
+    from exprun.attempt import Attempt, attempt
+    from exprun.config.compose import typed
     from exprun.preflight import preflight
     from exprun.sweep.plan import check_grid
 
-    config, composed = composer.run(overrides)
+    config, composed = composer.run(overrides, [word for word in _own(overrides) if not word.startswith("hydra.run.")])
     check_grid(config, "this is a single run: add -m to start a sweep")
     if config.sweep.prune != "none":
         raise ConfigError("sweep.prune compares runs of a sweep, but this is a single run: add -m to start a sweep.")
     preflight(config)
-    given = [str(text).lstrip("+") for text in composed.hydra.overrides.task]
-    command = shlex.join(["python", "-m", "exprun", *options, *given])
+
+    def train(job_config: Any) -> Attempt:
+        """Train the config as it is within Hydra's job: with its environment variables, and after its callbacks."""
+        given = [str(text).lstrip("+") for text in HydraConfig.get().overrides.task]
+        command = shlex.join(["python", "-m", "exprun", *options, *given])
+        return attempt(typed(job_config, composer.keys_of(overrides)), command)
+
+    configure_log(composed.hydra.hydra_logging, composed.hydra.verbose)
     callbacks = Callbacks(composed)
     callbacks.on_run_start(config=composed, config_name=composer.config_name)
     done = run_job(
-        task_function=lambda _: attempt(config, command),
+        task_function=train,
         config=composed,
         job_dir_key="hydra.run.dir",
         job_subdir_key=None,
         hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
-        configure_logging=False,
+        configure_logging=True,
     )
     callbacks.on_run_end(config=composed, config_name=composer.config_name, job_return=done)
     return 0 if done.return_value.finished else 1
@@ -238,9 +246,13 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int
         )
     for config in configs:
         check_run(config, Path(config.run_dir), searched=planned is None)
-    given_keys = {text.split("=")[0] for text in overrides}
-    own = [word for word in HYDRA if word.split("=")[0] not in given_keys]
-    return sweep(composer, hydra, planned, configs[0], overrides, own, options)
+    return sweep(composer, hydra, planned, configs[0], overrides, _own(overrides), options)
+
+
+def _own(overrides: list[str]) -> list[str]:
+    """The settings of Hydra that exprun chooses, without those that a person has set."""
+    keys = {text.split("=")[0] for text in overrides}
+    return [word for word in HYDRA if word.split("=")[0] not in keys]
 
 
 def _help(args: argparse.Namespace) -> str:

@@ -1,6 +1,6 @@
-"""The fault room: bugs from real life, put in on purpose. What looks for bugs never reads this.
+"""Faults that are injected on purpose, modelled on bugs of real programs; the doctor does not know which one is on.
 
-Each bug stands where its author's mistake would: in the labels, the preprocessing, the network or the loss.
+Each fault is injected where a person would make the mistake: in the labels, the preprocessing, the network or the loss.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def injected(config: Config) -> Config:
-    """The config as the bug makes it."""
+    """The config after the fault is injected."""
     match config.fault.name:
         case "bypass_preprocessing":
             return replace(config, augment=Augment(name="none"), input=Input(name="raw"))
@@ -37,7 +37,7 @@ def adds_layers(config: Config) -> bool:
 
 
 def _linear(layer: Any) -> Any:
-    """A layer of a model's list without its own activation, and without those of the layers in it."""
+    """A layer of the model's list without its `activation`; inside a residual block, all layers are changed so."""
     if not isinstance(layer, dict):
         return layer
     inner = {"residual": [_linear(part) for part in layer["residual"]]} if "residual" in layer else {}
@@ -45,7 +45,7 @@ def _linear(layer: Any) -> Any:
 
 
 def injected_dataset(config: Config, dataset: Dataset) -> Dataset:
-    """The images as the bug hands them over: `shuffled_labels` draws with `data.split_seed`."""
+    """The data set after the fault is injected; `shuffled_labels` shuffles with the seed `data.split_seed`."""
     if config.fault.name != "shuffled_labels":
         return dataset
     train = dataset.train
@@ -55,7 +55,7 @@ def injected_dataset(config: Config, dataset: Dataset) -> Dataset:
 
 
 def injected_evaluation(config: Config, scaling: "Scaling") -> "Scaling":
-    """The scaling of validation and test images: `unscaled_eval` forgets it."""
+    """The scaling of validation and test images after the fault is injected; `unscaled_eval` removes it."""
     if config.fault.name != "unscaled_eval":
         return scaling
     one = np.ones_like(scaling.scale)
@@ -63,25 +63,25 @@ def injected_evaluation(config: Config, scaling: "Scaling") -> "Scaling":
 
 
 def inject(config: Config, model: Any, scaling: "Scaling") -> Any:
-    """The network as the bug makes it.
+    """The network after the fault is injected.
 
     Args:
-        config: of the run, as its author meant it.
-        model: a Keras model of logits.
-        scaling: of the pixels, as its author meant it.
+        config: the config of the run, before the fault is injected.
+        model: the Keras model, whose outputs are logits.
+        scaling: the scaling of the pixels, before the fault is injected.
 
     Returns:
-        The same model, or another around its layers.
+        The same model, or another model with the same layers.
 
     Raises:
-        RunError: nothing is left to learn.
+        RunError: no weights are left to train.
     """
     import keras
 
     match config.fault.name:
         case "bypass_preprocessing":
             pixels = model.inputs[0]
-            scaling.on_graph(_augmented(config.augment, pixels))  # the result goes nowhere
+            scaling.on_graph(_augmented(config.augment, pixels))  # the fault: the result is not used
         case "softmax_twice":
             softmax = keras.layers.Softmax(name="softmax", dtype="float32")
             return keras.Model(model.inputs[0], softmax(model.outputs[0]), name=model.name)
@@ -90,12 +90,12 @@ def inject(config: Config, model: Any, scaling: "Scaling") -> Any:
             for layer in weighted[:-1]:
                 layer.trainable = False
             if not model.trainable_variables:
-                raise RunError("fault=frozen_layers and model.freeze together leave nothing to learn.")
+                raise RunError("fault=frozen_layers and model.freeze together leave no weights to train.")
     return model
 
 
 def _augmented(augment: Augment, pixels: Any) -> Any:
-    """Keras' own layers for what is set, called on a graph."""
+    """The augmentation of a config, as Keras layers called on a Keras tensor of pixels."""
     from keras import layers
 
     wanted: dict[Any, dict[str, Any]] = {
@@ -116,7 +116,10 @@ def _augmented(augment: Augment, pixels: Any) -> Any:
 
 
 def losses_of(config: Config) -> "Callable[[tf.Tensor, tf.Tensor], tf.Tensor]":
-    """The loss of each image, of logits (batch, classes) and class numbers (batch,)."""
+    """The loss function, after the fault is injected.
+
+    It computes the loss of each image, (batch,), from logits, (batch, classes), and class numbers, (batch,).
+    """
     import tensorflow as tf
 
     def cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,7 @@
-"""Python's garbage collector in a process that trains one run after another.
+"""Control Python's garbage collector in a process that trains several runs.
 
-A scan of the collector looks at every object that is alive. TensorFlow, Keras and a compiled step are about a million
-objects that stay alive, so without `freeze` the scans slow down each further run.
+The garbage collector scans all objects that are alive. TensorFlow, Keras and a compiled step are about a million
+objects that stay alive, so a scan takes longer than many a short run. `freeze` excludes them from the scans.
 """
 
 import gc
@@ -10,19 +10,20 @@ _frozen = False
 
 
 def freeze() -> None:
-    """Exclude all objects that are alive from further scans, once: they are kept until `unfreeze`.
+    """Exclude all objects that are alive from further scans until `unfreeze` is called.
 
-    To be called between two runs, after the first run has imported and compiled what all of them share.
+    Call it between two runs, after the first run has imported TensorFlow and compiled its step. Later calls only
+    collect garbage.
     """
     global _frozen
-    gc.collect()  # frees the network of the previous run, whose values the shared step has copied
+    gc.collect()  # frees the network of the last run, whose weights have been copied into the shared step
     if not _frozen:
         gc.freeze()
         _frozen = True
 
 
 def unfreeze() -> None:
-    """Include everything in scans again, so that what is not used any more can be freed."""
+    """Include all objects in the scans again, so that those that are no longer used can be freed."""
     global _frozen
     if _frozen:
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""The init room: Keras' initialisers by the names of the config, and two of airbench."""
+"""Initialisers: those of Keras by their names in the config, and two of airbench, `dirac` and `whiten`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ _CLASSES = {
 
 
 def part_for(init: Init, kind: str) -> InitPart:
-    """What holds for a kind of layer: `conv`, `dense` or `classifier`; or `first`, the first convolution."""
+    """The settings of a kind of layer: `conv`, `dense`, `classifier`, or `first` for the first convolution."""
     if kind == "first" and init.first is None:
         kind = "conv"
     return getattr(init, kind) or init
@@ -27,13 +27,13 @@ def part_for(init: Init, kind: str) -> InitPart:
 def kernel_initializer(
     part: InitPart, seed: int, images: Callable[[], np.ndarray] | None = None, groups: int = 1
 ) -> Any:
-    """A Keras initialiser for a kernel; the same seed makes the same values.
+    """The Keras initialiser of a kernel.
 
     Args:
-        part: what the config says.
-        seed: of the draw.
-        images: training images as the network takes them, (images, height, width, channels); `whiten` needs them.
-        groups: of the convolution.
+        part: the settings of the kind of layer.
+        seed: the seed of the values.
+        images: function that returns scaled training images, (images, height, width, channels), for `whiten`.
+        groups: the number of groups of the convolution.
     """
     match part.name:
         case "dirac":
@@ -52,19 +52,19 @@ def kernel_initializer(
 
 
 def bias_initializer(part: InitPart) -> Any:
-    """A Keras initialiser for a bias."""
+    """The Keras initialiser of a bias."""
     return keras.initializers.Constant(part.bias)
 
 
 class Dirac(keras.initializers.Initializer):
-    """Convolutions that hand their input through (airbench, arXiv:2404.00498, section 3.3).
+    """Initialises a convolution so that its first filters copy its input (airbench, arXiv:2404.00498, section 3.3).
 
-    As many filters as there are input channels copy one channel each. The others, and matrices, are uniform within
-    1 / √fan_in, as PyTorch has it.
+    For each input channel there is one filter that copies it, as far as there are enough filters. The other filters,
+    and matrices, are uniform between -1 / √fan_in and 1 / √fan_in, as in PyTorch.
 
     Args:
-        seed: of the draw.
-        groups: of the convolution, each of which copies channels of its own.
+        seed: the seed of the uniform values.
+        groups: the number of groups of the convolution; the filters of a group copy its channels.
     """
 
     def __init__(self, seed: int, groups: int = 1) -> None:
@@ -72,7 +72,7 @@ class Dirac(keras.initializers.Initializer):
         self.uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seed)
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """A kernel, (height, width, input channels of a group, filters)."""
+        """The kernel, (height, width, input channels per group, filters)."""
         kernel = np.array(self.uniform(shape))
         if len(shape) == 4:
             height, width, channels, filters = shape
@@ -84,21 +84,21 @@ class Dirac(keras.initializers.Initializer):
 
 
 class Whiten(keras.initializers.Initializer):
-    """A first convolution whose outputs are uncorrelated and of one size (airbench, arXiv:2404.00498, section 3.2).
+    """Initialises the first convolution so that its outputs are uncorrelated and have the same variance.
 
-    The filters are the principal directions of the patches of training images, each divided by the square root of its
-    variance, and the same with the other sign.
+    The filters are the principal components of patches of the training images, each divided by the square root of its
+    variance, and then the same filters with the opposite sign. Source: airbench, arXiv:2404.00498, section 3.2.
 
     Args:
-        images: gives some of them, (images, height, width, channels).
-        epsilon: added to the variances.
+        images: function that returns scaled training images, (images, height, width, channels).
+        epsilon: the number added to each variance.
     """
 
     def __init__(self, images: Callable[[], np.ndarray], epsilon: float) -> None:
         self.images, self.epsilon = images, epsilon
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """A kernel, (height, width, input channels, 2 · height · width · input channels)."""
+        """The kernel, (height, width, input channels, 2 · height · width · input channels)."""
         size, count = int(np.prod(shape[:3])), 0
         total: np.ndarray = np.zeros((size, size))
         images = self.images()

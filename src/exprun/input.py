@@ -1,4 +1,4 @@
-"""The input room: how pixels are cropped and scaled before the network, fitted on the training images alone."""
+"""Crop and scale the pixels before they enter the network; the scaling is fitted on the training images only."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,20 @@ from exprun.data import Split
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Mean of blue, green and red over ImageNet's training images, as Caffe's VGG-16 takes them away.
+# The means of blue, green and red over ImageNet's training images, which Caffe's VGG-16 subtracts.
 IMAGENET_BGR = (103.939, 116.779, 123.68)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """`pixels * scale + offset`, and then each image by itself where `per_image`; before it, a crop.
+    """The crop and the scaling of images: `pixels * scale + offset`, and then optionally a standardisation per image.
 
     Args:
-        scale: float32, (channels,).
-        offset: float32, (channels,).
-        per_image: whether each image is brought to mean 0 and standard deviation 1.
-        reverse: whether the order of the channels is reversed first.
-        crop: height and width of the square that the network sees, or None for the whole image.
+        scale: the factor of each channel, float32, (channels,).
+        offset: the number added to each channel, float32, (channels,).
+        per_image: whether each image is then scaled to mean 0 and standard deviation 1.
+        reverse: whether the order of the channels is reversed before they are scaled.
+        crop: the height and width of the square that is cut out of each image; None for the whole image.
     """
 
     scale: np.ndarray
@@ -35,15 +35,18 @@ class Scaling:
     crop: int | None = None
 
     def shape(self, image: tuple[int, int, int]) -> tuple[int, int, int]:
-        """What the network takes of images of this height, width and channels."""
+        """The shape of the network's input, (height, width, channels), for images of a shape."""
         return (self.crop, self.crop, image[2]) if self.crop else image
 
     def cropped(self, images: "tf.Tensor", seed: "tf.Tensor | None" = None) -> "tf.Tensor":
-        """The square of each image: anywhere in it by its own draw from `seed`, or the centre without one.
+        """Cut a square out of each image: at a random position with a `seed`, else at the centre.
 
         Args:
-            images: (batch, height, width, channels).
-            seed: int32, (2,).
+            images: the images, (batch, height, width, channels).
+            seed: the seed of the positions, int32, (2,).
+
+        Returns:
+            The squares, (batch, crop, crop, channels); without a `crop`, `images`.
         """
         import tensorflow as tf
 
@@ -56,12 +59,12 @@ class Scaling:
         drawn = tf.random.stateless_uniform([tf.shape(images)[0], 2], seed)
         start = tf.cast(drawn * tf.cast(room + 1, tf.float32), tf.int32)
         for axis in (0, 1):
-            places = tf.minimum(start[:, axis], room[axis])[:, None] + tf.range(size)
-            images = tf.gather(images, places, axis=axis + 1, batch_dims=1)
+            positions = tf.minimum(start[:, axis], room[axis])[:, None] + tf.range(size)
+            images = tf.gather(images, positions, axis=axis + 1, batch_dims=1)
         return images
 
     def __call__(self, images: "tf.Tensor") -> "tf.Tensor":
-        """Scale float32 images of 0 to 255, (batch, height, width, channels), cropped already."""
+        """Scale cropped images, float32, from 0 to 255, (batch, height, width, channels)."""
         import tensorflow as tf
 
         if self.reverse:
@@ -70,17 +73,17 @@ class Scaling:
         if not self.per_image:
             return scaled
         mean, variance = tf.nn.moments(scaled, [1, 2, 3], keepdims=True)
-        # The floor keeps a blank image finite; it is that of `tf.image.per_image_standardization`.
+        # The lower limit of the deviation, as in `tf.image.per_image_standardization`, keeps a blank image finite.
         count = tf.cast(tf.reduce_prod(tf.shape(images)[1:]), tf.float32)
         return (scaled - mean) / tf.maximum(tf.sqrt(variance), tf.math.rsqrt(count))
 
     def on_graph(self, pixels: Any) -> Any:
-        """The same on a Keras graph, in float32 and in Keras' own operations, for a model that takes pixels."""
+        """Crop the centre of a Keras tensor of pixels and scale it, in float32, for a model whose input is pixels."""
         import keras
 
         ops = keras.ops
         if self.crop is not None:
-            # Not Keras' CenterCrop: it calls itself in training mode, and all layers behind it follow.
+            # Keras' CenterCrop is not used: it runs in training mode and makes all layers after it do so.
             top, left = ((axis - self.crop) // 2 for axis in pixels.shape[1:3])
             pixels = pixels[:, top : top + self.crop, left : left + self.crop]
         if self.reverse:
@@ -95,11 +98,11 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pixels are scaled before they enter the network; only an injected fault makes the two differ.
+    """The crop and the scaling of images in training and in evaluation, which differ only with an injected fault.
 
     Args:
-        train: scaling of training images.
-        evaluation: scaling of validation and test images.
+        train: the scaling of training images.
+        evaluation: the scaling of validation and test images.
     """
 
     train: Scaling
@@ -107,14 +110,14 @@ class Preprocessing:
 
 
 def fit(config: Input, train: Split) -> Scaling:
-    """The scaling that the config names.
+    """The scaling of a config, fitted on the training images.
 
     Args:
-        config: the `input` group.
-        train: the training images; only `standardize` and `center` look at them.
+        config: the group `input` of the config.
+        train: the training split; only `standardize` and `center` use its images.
 
     Raises:
-        DataError: the images are smaller than the crop, or have no three channels where the scaling needs them.
+        DataError: the images are smaller than the crop, or do not have the three channels that `caffe` needs.
     """
     height, width, channels = train.images.shape[1:]
     if config.crop is not None and config.crop > min(height, width):
@@ -141,7 +144,12 @@ def fit(config: Input, train: Split) -> Scaling:
 def channel_moments(split: Split, chunk: int = 1024) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each channel over a split, (channels,) each, in pixel values.
 
-    Exact, from counts of each of the 256 values. A channel that never changes gets the standard deviation 1.
+    Both are exact, because they are computed from the counts of the 256 pixel values. The standard deviation of a
+    constant channel is set to 1.
+
+    Args:
+        split: the split.
+        chunk: the number of images that are counted at a time.
     """
     channels = split.images.shape[3]
     counts = np.zeros((channels, 256), np.int64)

@@ -1,4 +1,4 @@
-"""Layers computed in faster ways than Keras' own, on the same variables."""
+"""Faster implementations of some Keras layers, which use the variables of the original layers."""
 
 import functools
 import math
@@ -8,31 +8,36 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-MOST_PIXELS = 4  # that a convolution computed as a product may have; the matrix grows with their square
-# By the instructions of processors for bfloat16, the faster ones first: most pixels, least channels in and least out
-# with which several products were faster than oneDNN's gradient of a kernel.
+MOST_PIXELS = 4  # largest image of a convolution that is computed as one product; the matrix grows with its square
+# For each kind of bfloat16 instructions, the faster kind first: the convolutions for which several products were faster
+# than oneDNN's gradient of the kernel, as the most pixels, the fewest input channels and the fewest filters.
 SPLIT = {"amx_bf16": [(64, 128, 128), (196, 256, 256)], "avx512_bf16": [(64, 128, 256)]}
-MOST_WIDTH = 5  # of images that AMX convolves faster side by side
+MOST_WIDTH = 5  # largest width of images that AMX convolves faster when they are laid side by side
 
 
 def faster(model: Any, cpu: bool, bfloat16: str = "") -> Any:
-    """The same network on the same variables, some of its layers computed in a faster way.
+    """A network with the variables of `model` and faster implementations of some of its layers.
 
-    Batch norm by TensorFlow's fused kernel: Keras' layer is a chain of operations in float32, whatever the precision
-    of the run; the kernel takes bfloat16 and float16 as they are, and keeps float32 to the statistics. On CPUs, dropout
-    draws fewer bits, and convolutions over images so small that each pixel reaches all of them are one product of
-    matrices. The gradient of other kernels in bfloat16 is several products, and narrow images are convolved side by
-    side, where the processor gains by it. The layers of `model` stay Keras' own: it is saved and loaded as any Keras
-    model.
+    These layers are replaced:
+
+    - Batch norm uses TensorFlow's fused kernel. Keras' layer is a chain of operations in float32 in every precision;
+      the kernel computes in bfloat16 or float16 and uses float32 for the statistics only.
+    - On CPUs, dropout draws fewer random bits.
+    - On CPUs, a convolution of images so small that each input pixel affects each output pixel is one matrix product.
+    - In bfloat16, the gradient of other kernels is computed as several matrix products, and narrow images are laid side
+      by side, for the convolutions that become faster on the processor.
+
+    `model` itself is not changed, so it can be saved and loaded like any Keras model.
 
     Args:
-        model: built; one of a class of its own, which may do more than its graph says, is returned as it is.
-        cpu: whether it computes on a CPU.
-        bfloat16: the instructions of the processor for it, a key of `SPLIT`; other convolutions are left to TensorFlow
-            where it is empty.
+        model: a built Keras model. A model of a subclass is returned unchanged, because its code may do more than its
+            graph shows.
+        cpu: whether the network runs on a CPU.
+        bfloat16: the bfloat16 instructions of the processor, a key of `SPLIT`; if empty, no gradients of kernels are
+            computed as several products.
     """
-    found = [model, *model._flatten_layers(include_self=False)]
-    own_class = any(isinstance(m, keras.Model) and not type(m).__module__.startswith("keras.") for m in found)
+    layers = [model, *model._flatten_layers(include_self=False)]
+    subclassed = any(isinstance(m, keras.Model) and not type(m).__module__.startswith("keras.") for m in layers)
 
     def kind(layer: Any) -> Callable[[Any], Any] | None:
         if _is_fusible(layer):
@@ -46,42 +51,42 @@ def faster(model: Any, cpu: bool, bfloat16: str = "") -> Any:
             return functools.partial(_SplitConvolution, wide=wide)
         return None
 
-    if own_class or not any(map(kind, found)):
+    if subclassed or not any(map(kind, layers)):
         return model
 
-    def chosen(layer: Any) -> Any:
+    def replacement(layer: Any) -> Any:
         make = kind(layer)
         return make(layer) if make else layer
 
-    # What a builder compiled its model with is never used, and would be made anew.
-    compiled = [m for m in found if getattr(m, "compiled", False)]
+    # A builder may have compiled its model; its loss and optimiser are not used, so they are not cloned either.
+    compiled = [m for m in layers if getattr(m, "compiled", False)]
     try:
         for inner in compiled:
             inner.compiled = False
-        return keras.models.clone_model(model, clone_function=chosen, recursive=True)
+        return keras.models.clone_model(model, clone_function=replacement, recursive=True)
     finally:
         for inner in compiled:
             inner.compiled = True
 
 
 class _Faster(keras.layers.Layer):
-    """A Keras layer that is computed in another way.
+    """A faster implementation of a Keras layer.
 
     Args:
-        own: has the variables and settings.
+        original: the Keras layer, whose variables and settings are used.
     """
 
-    def __init__(self, own: Any) -> None:
-        super().__init__(name=own.name, dtype=own.dtype_policy)
-        self.own, self.supports_masking = own, own.supports_masking
+    def __init__(self, original: Any) -> None:
+        super().__init__(name=original.name, dtype=original.dtype_policy)
+        self.original, self.supports_masking = original, original.supports_masking
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """That of the layer."""
-        return self.own.compute_output_shape(input_shape)
+        """The shape of the original layer's output."""
+        return self.original.compute_output_shape(input_shape)
 
 
 def _is_fusible(layer: Any) -> bool:
-    """Whether it is what the kernel computes: a batch norm over the last axis of images, in at most 32 bits."""
+    """Whether the fused kernel can compute a layer: a batch norm over the last axis of images, in at most 32 bits."""
     return (
         type(layer) is keras.layers.BatchNormalization
         and layer.input_spec.ndim == 4
@@ -93,56 +98,56 @@ def _is_fusible(layer: Any) -> bool:
 
 
 class _FusedBatchNormalization(_Faster):
-    """A Keras batch norm computed in one kernel each way (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
+    """Batch norm with one kernel for each direction (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
 
-    The layer itself is called for masked images only.
+    The original layer is called for masked images only.
     """
 
     def call(self, x: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
-        """Normalise (batch, height, width, channels), and follow the statistics in training."""
-        norm = self.own
+        """Normalise images, (batch, height, width, channels); in training, update the moving statistics."""
+        norm = self.original
         if mask is not None:
             return norm(x, training=training, mask=mask)
         learns = training and norm.trainable
-        own = norm.moving_mean, norm.moving_variance
-        gamma = norm.gamma if norm.scale else tf.ones_like(own[0])
-        beta = norm.beta if norm.center else tf.zeros_like(own[0])
+        moving_statistics = norm.moving_mean, norm.moving_variance
+        gamma = norm.gamma if norm.scale else tf.ones_like(moving_statistics[0])
+        beta = norm.beta if norm.center else tf.zeros_like(moving_statistics[0])
         y, *statistics, _, _, _ = tf.raw_ops.FusedBatchNormV3(
             x=x,
             scale=gamma,
             offset=beta,
-            mean=[] if learns else own[0],
-            variance=[] if learns else own[1],
+            mean=[] if learns else moving_statistics[0],
+            variance=[] if learns else moving_statistics[1],
             epsilon=norm.epsilon,
             is_training=learns,
         )
         if learns:
-            # The kernel tells the unbiased variance; Keras follows the one that normalises.
+            # The kernel returns the unbiased variance; Keras' moving variance averages the biased one.
             count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
             statistics[1] *= (count - 1) / count
-            for moving, new in zip(own, statistics, strict=True):
+            for moving, new in zip(moving_statistics, statistics, strict=True):
                 moving.assign(moving * norm.momentum + new * (1 - norm.momentum))
         return y
 
 
 def _is_dropout(layer: Any) -> bool:
-    """Whether it drops some of its numbers, each on its own."""
+    """Whether a layer is a dropout that draws for each number separately, with a dropout rate between 0 and 1."""
     plain = type(layer) is keras.layers.Dropout and layer.noise_shape is None and not layer.activity_regularizer
     return plain and 0 < layer.rate < 1
 
 
 class _Dropout(_Faster):
-    """A Keras dropout (Srivastava et al. 2014) that draws 8 or 16 bits for a number, where TensorFlow draws 32.
+    """Dropout (Srivastava et al. 2014) that draws 8 or 16 random bits per number instead of TensorFlow's 32.
 
-    The rate is that of the layer where it is a multiple of 1/256, and else the nearest multiple of 1/65536 below 1.
-    What is left is divided by the share that is kept.
+    With 8 bits, for dropout rates that are multiples of 1/256, the dropout rate is exact. With 16 bits, it is the
+    nearest multiple of 1/65536 below 1. The numbers that are kept are divided by the share of numbers that are kept.
     """
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Drop numbers of a tensor of any shape in training."""
+        """Set random numbers of a tensor of any shape to 0, in training only."""
         if not training:
             return x
-        rate, seed = self.own.rate, self.own.seed_generator.next()
+        rate, seed = self.original.rate, self.original.seed_generator.next()
         kind = tf.uint8 if (rate * 2**8).is_integer() else tf.uint16
         values = kind.max + 1
         dropped = min(round(rate * values), kind.max)
@@ -155,7 +160,7 @@ class _Dropout(_Faster):
 
 
 def _is_plain(layer: Any) -> bool:
-    """Whether it is a convolution of stride 1 that keeps the size of its images, which is known."""
+    """Whether a layer is a convolution of stride 1 that keeps the image size, which must be known."""
     return (
         type(layer) is keras.layers.Conv2D
         and len(layer._inbound_nodes) == 1
@@ -169,7 +174,7 @@ def _is_plain(layer: Any) -> bool:
 
 
 def _is_dense(layer: Any) -> bool:
-    """Whether it is a plain convolution in which each pixel of the input reaches each of the output."""
+    """Whether a layer is a plain convolution in which each input pixel affects each output pixel."""
     if not _is_plain(layer) or max(layer.kernel_size) == 1:
         return False
     shape = layer.input.shape[1:3]
@@ -178,7 +183,7 @@ def _is_dense(layer: Any) -> bool:
 
 
 def _is_splittable(layer: Any, limits: list[tuple[int, int, int]]) -> bool:
-    """Whether it is a plain convolution whose kernel's gradient is faster as several products."""
+    """Whether a layer is a plain convolution whose kernel's gradient is computed faster as several matrix products."""
     if not _is_plain(layer) or layer.compute_dtype != "bfloat16" or layer.kernel_size != (3, 3):
         return False
     _, height, width, channels = layer.input.shape
@@ -186,15 +191,15 @@ def _is_splittable(layer: Any, limits: list[tuple[int, int, int]]) -> bool:
 
 
 class _DenseConvolution(_Faster):
-    """A Keras convolution over few pixels, as the dense layer that it is.
+    """A convolution of images of very few pixels, computed as a dense layer.
 
-    Its matrix holds the part of the kernel that leads from each pixel to each. What a convolution computes besides, at
-    the edges, is zeros: for 3×3 over 2×2 pixels, 20 of 36 products.
+    The matrix contains, for each input pixel and each output pixel, the weights of the kernel that connect them. It
+    leaves out the multiplications with the padding, which are most of them: 20 of 36 for a 3×3 kernel and 2×2 pixels.
     """
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Convolve (batch, height, width, channels)."""
-        conv, (height, width, channels) = self.own, x.shape[1:]
+        """Convolve images, (batch, height, width, channels)."""
+        conv, (height, width, channels) = self.original, x.shape[1:]
         rows, columns = conv.kernel_size
         top, left = (rows - 1) // 2, (columns - 1) // 2
         parts = tf.unstack(tf.reshape(tf.convert_to_tensor(conv.kernel), (rows * columns, channels, conv.filters)))
@@ -206,62 +211,65 @@ class _DenseConvolution(_Faster):
             ],
             axis=0,
         )
-        found = tf.matmul(tf.reshape(x, (-1, height * width * channels)), matrix)
-        found = tf.reshape(found, (-1, height, width, conv.filters))
-        return conv.activation(found + conv.bias if conv.use_bias else found)
+        outputs = tf.matmul(tf.reshape(x, (-1, height * width * channels)), matrix)
+        outputs = tf.reshape(outputs, (-1, height, width, conv.filters))
+        return conv.activation(outputs + conv.bias if conv.use_bias else outputs)
 
 
 class _SplitConvolution(_Faster):
-    """A Keras convolution; the gradient of its kernel is computed as a product of matrices for each offset in it.
+    """A 3×3 convolution that computes the gradient of its kernel as nine matrix products, one for each of its offsets.
 
-    oneDNN, as TensorFlow 2.21 has it, computes this gradient in bfloat16 at half the speed of the other two and less
-    where there are few pixels and many channels. 3×3×512×512 over 4×4 pixels, batch 128, by AVX512-BF16: 26 ms, and 13
-    as nine products; by AMX: 120 and 22. AMX multiplies 16 pixels of a row at once, and convolves a row of 4 in the
-    same time: 36 ms, and 22 with all images in one row.
+    In TensorFlow 2.21, oneDNN computes this gradient in bfloat16 at half the speed of the convolution and of the
+    gradient of its input, and slower still if there are few pixels and many channels. With a kernel of 3×3×512×512,
+    images of 4×4 pixels and a batch of 128, the gradient took 26 ms with AVX512-BF16, and 13 ms as nine products; with
+    AMX it took 120 ms, and 22 ms as nine products.
+
+    AMX multiplies 16 pixels of a row at once, so a row of 4 pixels takes as long as a row of 16. The convolution of the
+    same images took 36 ms, and 22 ms with all images laid side by side in one row.
 
     Args:
-        own: 3×3.
+        original: the Keras layer, a 3×3 convolution.
         wide: whether images are laid side by side.
     """
 
-    def __init__(self, own: Any, wide: bool) -> None:
-        super().__init__(own)
+    def __init__(self, original: Any, wide: bool) -> None:
+        super().__init__(original)
         self.wide = wide
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Convolve (batch, height, width, channels)."""
-        conv = self.own
-        found = _split(self.wide)(x, tf.convert_to_tensor(conv.kernel))
-        return conv.activation(tf.nn.bias_add(found, tf.convert_to_tensor(conv.bias)) if conv.use_bias else found)
+        """Convolve images, (batch, height, width, channels)."""
+        conv = self.original
+        outputs = _split(self.wide)(x, tf.convert_to_tensor(conv.kernel))
+        return conv.activation(tf.nn.bias_add(outputs, tf.convert_to_tensor(conv.bias)) if conv.use_bias else outputs)
 
 
 def _split(wide: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A 3×3 convolution of stride 1 with padding, and its gradients.
+    """A function that computes a padded 3×3 convolution of stride 1, with its own gradient.
 
-    It takes images, (batch, height, width, channels), and a kernel, (3, 3, channels, filters).
+    Its arguments are images, (batch, height, width, channels), and a kernel, (3, 3, channels, filters).
 
     Args:
-        wide: whether the images are laid side by side, but for the kernel's gradient.
+        wide: whether images are laid side by side, except for the gradient of the kernel.
     """
 
     @tf.custom_gradient
     def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
         (height, width), (channels, filters) = x.shape[1:3], kernel.shape[2:]
-        joined, parted = (_join, functools.partial(_part, width=width)) if wide else (tf.identity, tf.identity)
+        join, separate = (_join, functools.partial(_separate, width=width)) if wide else (tf.identity, tf.identity)
 
         def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            given = joined(upstream)
-            size = tf.shape(given)
+            joined = join(upstream)
+            size = tf.shape(joined)
             to_input = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=[size[0], height, size[2], channels],
                 filter=kernel,
-                out_backprop=given,
+                out_backprop=joined,
                 strides=[1] * 4,
                 padding="SAME",
             )
             padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
             flat = tf.reshape(upstream, (-1, filters))
-            parts = [
+            products = [
                 tf.matmul(
                     tf.reshape(padded[:, row : row + height, column : column + width], (-1, channels)),
                     flat,
@@ -270,21 +278,21 @@ def _split(wide: bool) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
                 for row in range(3)
                 for column in range(3)
             ]
-            return parted(to_input), tf.reshape(tf.stack(parts), kernel.shape)
+            return separate(to_input), tf.reshape(tf.stack(products), kernel.shape)
 
-        return parted(tf.nn.conv2d(joined(x), kernel, 1, "SAME")), gradients
+        return separate(tf.nn.conv2d(join(x), kernel, 1, "SAME")), gradients
 
     return convolve
 
 
 def _join(images: tf.Tensor) -> tf.Tensor:
-    """Images, (batch, height, width, channels), side by side in one, a column of zeros behind each."""
+    """One wide image of all images, (batch, height, width, channels), side by side; a column of zeros follows each."""
     _, height, _, channels = images.shape
     padded = tf.pad(images, [[0, 0], [0, 0], [0, 1], [0, 0]])
     return tf.reshape(tf.transpose(padded, (1, 0, 2, 3)), (1, height, -1, channels))
 
 
-def _part(image: tf.Tensor, width: int) -> tf.Tensor:
-    """The images of this width that `_join` laid side by side, (batch, height, width, channels)."""
+def _separate(image: tf.Tensor, width: int) -> tf.Tensor:
+    """The images of `width` pixels that `_join` laid side by side, (batch, height, width, channels)."""
     _, height, _, channels = image.shape
     return tf.transpose(tf.reshape(image, (height, -1, width + 1, channels)), (1, 0, 2, 3))[:, :, :width]

@@ -1,4 +1,4 @@
-"""What goes into a trained network and what comes out, so that it can be used without its training images."""
+"""The interface of a trained network, with which it can be used without its training images."""
 
 import json
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interface:
-    """What goes into a network and what comes out.
+    """The inputs and outputs of a network: its classes, the shape of its images and the scaling of their pixels.
 
     Args:
-        classes: names, in the order of the logits.
-        image: height, width and channels of an image.
-        scaling: of its pixels.
+        classes: the names of the classes, in the order of the logits.
+        image: the height, width and channels of an image.
+        scaling: the crop and the scaling of its pixels.
     """
 
     classes: list[str]
@@ -32,11 +32,11 @@ class Interface:
 
     @classmethod
     def of(cls, dataset: "Dataset", scaling: Scaling) -> "Interface":
-        """Of a network that is trained on these images."""
+        """The interface of a network that is trained on a data set."""
         return cls(dataset.classes, dataset.image_shape, scaling)
 
     def write(self, folder: RunFolder) -> None:
-        """Write `network.json` into the folder of a run."""
+        """Write the interface to `network.json` in the run folder."""
         scaling = {
             "scale": self.scaling.scale.tolist(),
             "offset": self.scaling.offset.tolist(),
@@ -44,26 +44,26 @@ class Interface:
             "reverse": self.scaling.reverse,
             "crop": self.scaling.crop,
         }
-        found = {"classes": self.classes, "image": list(self.image), "scaling": scaling}
-        write_whole(folder.network, json.dumps(found, indent=1, ensure_ascii=False))
+        record = {"classes": self.classes, "image": list(self.image), "scaling": scaling}
+        write_whole(folder.network, json.dumps(record, indent=1, ensure_ascii=False))
 
     @classmethod
     def read(cls, folder: RunFolder) -> "Interface":
-        """Of the run in a folder.
+        """Read the interface from `network.json` in the run folder.
 
         Raises:
-            RunError: it has none, or one that cannot be read.
+            RunError: the file does not exist or is damaged.
         """
         try:
-            found = json.loads(folder.network.read_text(encoding="utf-8"))
-            height, width, channels = map(int, found["image"])
-            scale, offset = (np.asarray(found["scaling"].pop(key), np.float32) for key in ("scale", "offset"))
+            record = json.loads(folder.network.read_text(encoding="utf-8"))
+            height, width, channels = map(int, record["image"])
+            scale, offset = (np.asarray(record["scaling"].pop(key), np.float32) for key in ("scale", "offset"))
             if not scale.shape == offset.shape == (channels,):
                 raise ValueError
             return cls(
-                [str(name) for name in found["classes"]],
+                [str(name) for name in record["classes"]],
                 (height, width, channels),
-                Scaling(scale, offset, **found["scaling"]),
+                Scaling(scale, offset, **record["scaling"]),
             )
         except FileNotFoundError:
             raise RunError(
@@ -74,12 +74,12 @@ class Interface:
 
 
 def save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> None:
-    """Write a model with its input scaling inside: it takes pixels of 0 to 255 and yields logits."""
+    """Save a Keras model that includes the scaling, from pixels of 0 to 255 to logits."""
     of_pixels(model, scaling, shape).save(path)
 
 
 def of_pixels(model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> Any:
-    """The Keras model that scales pixels of 0 to 255, (batch, *shape), before `model`."""
+    """The Keras model that scales pixels of 0 to 255, (batch, *shape), and then calls `model`."""
     import keras
 
     pixels = keras.Input(shape, name="pixels")

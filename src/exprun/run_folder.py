@@ -317,11 +317,12 @@ class RunFolder:
             return None
         try:
             content = json.loads(self.result.read_text(encoding="utf-8"))
+            metrics, history = content.get("metrics") or {}, content.get("history") or []
             return RunResult(
                 str(content["status"]),
                 str(content.get("reason", "")),
-                {str(key): float(value) for key, value in content["metrics"].items() if value is not None},
-                [{str(key): float(value) for key, value in row.items()} for row in content.get("history", [])],
+                _numbers(metrics),
+                list(map(_numbers, history)),
                 self.path,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -403,6 +404,11 @@ def read_journal_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], in
             continue
         rows.append(row)
     return rows, offset + len(complete)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics without those that have no value (null)."""
+    return {str(key): float(value) for key, value in metrics.items() if value is not None}
 
 
 def _read_json(path: Path, default: Any) -> Any:

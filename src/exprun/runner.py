@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from exprun import backend
+from exprun.asha import AshaPruner
 from exprun.assembly import assemble
 from exprun.config.errors import RunError, UserError, one_line
 from exprun.config.schema import Config
@@ -25,7 +26,6 @@ from exprun.signals import Killed, Signals
 
 if TYPE_CHECKING:
     from exprun.trainer.events import Event, Listener
-    from exprun.trainer.loop import Prune
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ def run(
     config: Sequence[str] | DictConfig | dict[str, Any] | Config,
     session: Session | None = None,
     command: str | None = None,
-    prune: "Prune | None" = None,
     listeners: "Sequence[Listener]" = (),
 ) -> RunResult:
     """Train, evaluate and log the network that a config describes.
@@ -47,9 +46,6 @@ def run(
         config: a list of overrides (`["model=vgg16", "seed=3"]`), a composed config, or a checked one.
         session: the session that the run shares with other runs of this process; None creates a new one.
         command: the command that repeats the run, for its record; None derives it from the config.
-        prune: a function that is called after each epoch with the number of epochs done and the value of the metric
-            that `trainer.select` names; it returns the reason why the run should end there, or an empty text. A sweep
-            with `sweep.prune` passes such a function.
         listeners: functions that are called with each event of the run (`exprun.trainer.events`), after exprun's own
             listeners.
 
@@ -81,7 +77,7 @@ def run(
         except OSError as error:
             raise RunError(f"{folder.path} cannot be written: {error.strerror}.") from None
         with Signals() as signals:
-            return _run(config, folder, session or Session(), command, prune, listeners, signals)
+            return _run(config, folder, session or Session(), command, listeners, signals)
 
 
 def _run(
@@ -89,7 +85,6 @@ def _run(
     folder: RunFolder,
     session: Session,
     command: str,
-    prune: "Prune | None",
     more_listeners: "Sequence[Listener]",
     signals: Signals,
 ) -> RunResult:
@@ -142,7 +137,8 @@ def _run(
 
         # ---- Loop, resumed from a checkpoint or not --------------------------------------------------------------
         checkpoints = Checkpoints(folder.checkpoints if config.trainer.checkpoint and recorded else None)
-        loop = Loop(assembly.config, assembly.dataset, step, checkpoints, folder.profile, emit, signals.seen, prune)
+        pruner = AshaPruner(folder.path, config.trainer.select == "val/loss") if config.sweep.prune == "asha" else None
+        loop = Loop(assembly.config, assembly.dataset, step, checkpoints, folder.profile, emit, signals.seen, pruner)
         if config.trainer.resume and folder.can_resume:
             loop.resume()
             if checkpoints.damaged:
@@ -188,11 +184,12 @@ def _run(
         )
         signals.training = True  # from now on a signal ends the loop, and the result so far is recorded
         outcome = loop.train()
-        end.metrics = outcome.metrics
 
         # ---- Record ----------------------------------------------------------------------------------------------
         if config.tracking.model == "keras" and outcome.status == "FINISHED" and recorded:
             save_keras(folder.keras_model, model, assembly.scaling, assembly.dataset.image_shape)
+        end.metrics = outcome.metrics
+        del loop, checkpoints, assembly, step, model  # frees the images on the device before MLflow is waited for
         if outcome.status != "KILLED" and recorded:
             try:
                 from exprun.tracking.artifacts import write_plots  # imports matplotlib only after training

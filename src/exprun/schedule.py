@@ -1,4 +1,4 @@
-"""The schedule room: the learning rate at each step, as a function of the config and nothing else."""
+"""The learning rate at each step, as a function of the config only; `plateau` also depends on the validation loss."""
 
 import math
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from exprun.config.optimisation import Schedule
 
 @dataclass
 class Plateau:
-    """What `schedule=plateau` has done so far; named as in Keras's `ReduceLROnPlateau`.
+    """The state of `schedule=plateau`, which works like Keras' `ReduceLROnPlateau`.
 
     Args:
-        factor: the learning rate is multiplied by this.
+        factor: the factor on the learning rate after all reductions so far.
         lowest_loss: the lowest validation loss so far.
-        waited: evaluations since then, or since the last reduction.
+        waited: the number of evaluations since the lowest loss or the last reduction.
     """
 
     factor: float = 1.0
@@ -35,21 +35,22 @@ class Plateau:
 
 
 def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: int, total_steps: int) -> np.ndarray:
-    """The learning rate of steps.
+    """The learning rate at each step.
 
     Args:
-        schedule: the `schedule` group.
-        base: `optim.learning_rate`.
-        step: numbers of steps, from 0, any shape.
-        steps_per_epoch: steps in an epoch.
-        total_steps: number of steps of the whole run.
+        schedule: the group `schedule` of the config.
+        base: the base learning rate, `optim.learning_rate`.
+        step: the numbers of the steps, from 0, an array of any shape.
+        steps_per_epoch: the number of steps in an epoch.
+        total_steps: the number of steps of the whole run.
 
     Returns:
-        float32, shape of `step`. For `plateau` the learning rate before any reduction; the loop applies those.
+        float32, with the shape of `step`. For `plateau`, the learning rate before reductions, which the loop applies.
     """
     step = np.asarray(step, np.float64)
     warmup = schedule.warmup_epochs * steps_per_epoch
-    # The curves run from the end of the warm-up to that of the run; epochs count from the start of the run.
+    # Curves over the whole run (cosine, one_cycle, triangular) begin at the end of the warm-up. Epochs are counted from
+    # the start of the run.
     done = np.clip((step - warmup) / max(total_steps - warmup, 1), 0.0, 1.0)
     epoch = step / steps_per_epoch
     learning_rate = base * _factor(schedule, done, epoch, step)
@@ -61,7 +62,7 @@ def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: 
 
 
 def _factor(schedule: Schedule, done: np.ndarray, epoch: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """The factor on the base learning rate."""
+    """The factor by which the base learning rate is multiplied at each step, before the warm-up."""
     s = schedule
     match s.name:
         case "step":
@@ -87,12 +88,12 @@ def _factor(schedule: Schedule, done: np.ndarray, epoch: np.ndarray, step: np.nd
 
 
 def _rise(s: Schedule, done: np.ndarray) -> np.ndarray:
-    """0 at the start, 1 at the peak."""
+    """The progress from the start of the curve (0) to its peak (1)."""
     return np.clip(done / max(_set(s.peak_at), 1e-12), 0, 1)
 
 
 def _fall(s: Schedule, done: np.ndarray) -> np.ndarray:
-    """0 at the peak, 1 at the end."""
+    """The progress from the peak of the curve (0) to its end (1)."""
     return np.clip((done - _set(s.peak_at)) / (1 - _set(s.peak_at)), 0, 1)
 
 
@@ -102,6 +103,6 @@ def _up_and_down(s: Schedule, done: np.ndarray, rise: np.ndarray, fall: np.ndarr
 
 
 def _set(value: float | None) -> float:
-    """A setting that the schema guarantees for this schedule."""
+    """The value of a setting that is never None with this schedule, as the schema guarantees."""
     assert value is not None
     return value

@@ -1,4 +1,4 @@
-"""What the runs of one process share."""
+"""The session: a loaded data set and a compiled step that the runs of one process share."""
 
 import gc
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """What the runs of one process share: a loaded data set and a compiled step. It never changes a result.
+    """A loaded data set and a compiled step that the runs of one process share; sharing them does not change results.
 
     Example:
         session = Session()
@@ -24,27 +24,27 @@ class Session:
             run(["model=resnet20", f"seed={seed}"], session)  # loads the images and compiles the step once
 
     Args:
-        datasets: the loaded data set, by its settings; at most one.
-        steps: compiled steps, by their structure.
+        datasets: the loaded data set, by its settings; at most one is kept.
+        steps: the compiled steps, by their structure.
     """
 
     datasets: dict[str, Dataset] = field(default_factory=dict)
     steps: dict[str, "Step"] = field(default_factory=dict)
 
     def dataset(self, config: Config) -> Dataset:
-        """The data set of a config, loaded once."""
+        """The data set of a config; it is loaded again only if the settings of the group `data` have changed."""
         key = json.dumps(asdict(config.data), sort_keys=True)
         if key not in self.datasets:
-            self.datasets.clear()  # one at a time: data sets are large
+            self.datasets.clear()  # only one is kept, because data sets are large
             self.datasets[key] = load(config.data)
         return self.datasets[key]
 
     def step(self, key: str | None, make: Callable[[], "Step"]) -> "Step":
-        """The step of a structure, compiled once; it holds the values of the run before.
+        """The compiled step of a structure, built if it is new; an existing step has the weights of an earlier run.
 
         Args:
-            key: the structure, as `exprun.trainer.structure` describes it; None for a step that cannot be shared.
-            make: builds the step.
+            key: the structure, from `exprun.trainer.structure`; None for a step that cannot be shared.
+            make: function that builds the step.
         """
         if key is None:
             return make()
@@ -53,8 +53,8 @@ class Session:
         return self.steps[key]
 
     def evict_other_steps(self, key: str | None) -> None:
-        """Drop the steps of other structures, so that their memory is free before the next step is built."""
+        """Remove the steps of other structures, so that their memory is free before the next step is built."""
         if self.steps.keys() - {key}:
-            self.steps = {known: step for known, step in self.steps.items() if known == key}
+            self.steps = {other: step for other, step in self.steps.items() if other == key}
             garbage.unfreeze()
             gc.collect()

@@ -151,8 +151,8 @@ def test_what_has_a_known_range_is_scaled_to_it(content):
         ((RAMP * 255).astype(np.float32), "floating-point values are 0 to 255, not 0 to 1"),
         ((RAMP * 2 - 1).astype(np.float32), "floating-point values are -1 to 1, not 0 to 1"),
         (np.where(INSIDE, np.nan, RAMP).astype(np.float32), "not all finite"),
-        ((RAMP * 255).astype(np.int32), "integers have no known range"),
-        ((RAMP * 65535).astype(np.int32), "integers have no known range"),
+        ((RAMP * 255).astype(np.int32), "the range of its integers is not known"),
+        ((RAMP * 65535).astype(np.int32), "the range of its integers is not known"),
     ],
 )
 def test_what_has_none_is_refused(values, said):
@@ -209,11 +209,11 @@ HEIC = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(100)
         (HEIC.replace(b"heic", b"mif1", 1), "HEIC, a format that is not read: convert it to JPEG or PNG"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
         (encoded(NOISE, "JPEG")[:1500], "damaged JPEG, image file is truncated"),
-        (encoded(NOISE, "JPEG")[:20], "JPEG, but damaged or of a kind that is not read"),
+        (encoded(NOISE, "JPEG")[:20], "JPEG, but damaged or of a variant that is not supported"),
         (encoded(NOISE)[:-60], "damaged PNG, image file is truncated"),
         (encoded(NOISE)[:16], "damaged PNG, Truncated File Read"),
         (encoded(NOISE, "TIFF").replace(struct.pack("<HHII", 262, 3, 1, 2), struct.pack("<HHII", 262, 3, 1, 99)),
-         "TIFF, but damaged or of a kind that is not read"),
+         "TIFF, but damaged or of a variant that is not supported"),
     ],
 )  # fmt: skip
 def test_why_a_file_is_not_read(content, said):

@@ -142,7 +142,7 @@ def test_images_outside_of_the_class_folders_of_a_split_are_named():
 
 def test_folders_beside_those_of_the_splits_are_named():
     images("set/train/cat", "set/train/dog", "set/car", "set/plane")
-    assert found()[1] == {"car": "beside the split folders", "plane": "beside the split folders"}
+    assert found()[1] == {"car": "next to the split folders", "plane": "next to the split folders"}
 
 
 @pytest.mark.parametrize("name", ["train", "Test", "val"])
@@ -151,7 +151,7 @@ def test_a_class_may_be_called_like_a_split_and_that_is_said(name):
     assert found() == ({"car": 6, "plane": 6, name: 6}, {})
     data = load(CONFIG)
     assert sorted(data.classes) == sorted(["car", "plane", name])
-    assert data.remarks()[0].startswith(f"{name} is taken as a class, not as a split")
+    assert data.remarks()[0].startswith(f"{name} is read as a class, not as a split")
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("train", "val", "test"), ("train", "labels")])
@@ -215,7 +215,7 @@ def test_links_to_nothing_are_named():
     os.symlink("itself", "set/cat/itself")
     data = load(CONFIG)
     assert dict(data.left_out) == dict.fromkeys(["cat/gone", "cat/itself", "gone"], "linked to no file")
-    assert data.skipped == ["set/cat/gone.png: a link to nothing"]
+    assert data.skipped == ["set/cat/gone.png: a broken link"]
 
 
 def test_a_pipe_is_not_waited_for():
@@ -315,4 +315,4 @@ def test_five_files_that_cannot_be_read_are_named_and_the_others_counted():
     data = load(CONFIG)
     lines = data.remarks()[len(data.notes) :]
     assert lines[0] == "skipped set/cat/bad0.png: an empty file"
-    assert lines[5:] == ["skipped 2 more files, all named in the run.log of a run"]
+    assert lines[5:] == ["skipped 2 more files, all listed in the run.log of a run"]

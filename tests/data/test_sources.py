@@ -343,7 +343,10 @@ def test_arrays_may_name_the_classes(tmp_path):
         ({"x_train": X, "y_train": Y - 1}, "class numbers"),
         ({"x_train": X, "y_train": np.ones((20, 4))}, "not one-hot"),
         ({"x_train": X, "y_train": np.array(["a"] * 20)}, "class numbers"),
-        ({"x_train": X, "y_train": Y, "classes": np.array(["a", "b"])}, "labels reach 3, but there are 2 classes"),
+        (
+            {"x_train": X, "y_train": Y, "classes": np.array(["a", "b"])},
+            "the largest label is 3, but there are only 2 classes",
+        ),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :3], "y_test": Y}, "differ in the shape"),
         ({"x_train": X, "y_train": Y * 0}, "class"),
     ],

@@ -362,12 +362,12 @@ def test_places_without_weights_are_refused(tmp_path):
     (tmp_path / "model.pt").write_bytes(b"PK\x03\x04")
     (tmp_path / "folder.npz" / "checkpoints" / "best.npz").mkdir(parents=True)
     for place, said in [
-        ("nowhere.h5", "does not exist; it takes a run's folder"),
-        ("nowhere", "does not exist; it takes a run's folder"),
+        ("nowhere.h5", "does not exist; it must be a run folder"),
+        ("nowhere", "does not exist; it must be a run folder"),
         ("run", "is a folder without checkpoints/best.npz"),
-        ("text.h5", "is no .h5 file inside"),
-        ("empty.npz", "is no .npz file inside"),
-        ("model.pt", "is of another kind; it takes a run's folder"),
+        ("text.h5", "is not a valid .h5 file"),
+        ("empty.npz", "is not a valid .npz file"),
+        ("model.pt", "has an unknown suffix; it must be a run folder"),
         ("folder.npz", "cannot be read: Is a directory"),
     ]:
         with pytest.raises(ConfigError, match=f"^model.weights={place} {said}") as error:

@@ -143,6 +143,6 @@ def _pictures(place: Path, small: Path, root: Path) -> None:
     os.symlink(small / "curves.png", run_dir / "curves.png")
     _fill(small)
     assert process.wait(200) == 0, said(place)[-1500:]
-    assert "A picture of the run could not be written" in said(place)
+    assert "A plot of the run could not be written" in said(place)
     assert status(run_dir) == "FINISHED"
     check_store(place / "outputs" / "mlflow.db", run_dir)

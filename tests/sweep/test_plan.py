@@ -130,7 +130,7 @@ def test_a_search_has_no_plan(composer, monkeypatch):
         ("sweep=tuned sweep.rates=[1]", "sweep.rates is"),
         ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),
         ("sweep.rates=[1,2]", "sweep=grid does not use sweep.rates; it belongs to sweep=tuned."),
-        ("optim.learning_rate=interval(0.1,1)", "names a range, of which only a search chooses"),
+        ("optim.learning_rate=interval(0.1,1)", "is an interval, and only a search can choose values in it"),
     ],
 )
 def test_what_is_no_plan_is_said_in_a_sentence(composer, overrides, sentence):

@@ -67,7 +67,7 @@ def test_a_device_without_room_says_which_batch_has_it(monkeypatch):
         return train(self, images, labels, indices, *more)
 
     monkeypatch.setattr(Step, "train", small)
-    with pytest.raises(RunError, match=r"A batch of 32 images does not fit the memory; trainer.batch_size=8 does"):
+    with pytest.raises(RunError, match=r"A batch of 32 images does not fit into memory; trainer.batch_size=8 does"):
         tiny("run_dir=out")
     assert tried == [32, 16, 8]
 

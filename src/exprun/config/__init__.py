@@ -1,1 +1,1 @@
-"""What can be set, and how a config is composed and checked. Imports nothing heavy."""
+"""The settings of a run, and how a config is composed and checked; TensorFlow and MLflow are not imported here."""

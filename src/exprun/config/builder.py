@@ -1,4 +1,4 @@
-"""The Python code that `model.builder` names, found and read without running it, before TensorFlow is imported."""
+"""Find the Python code of `model.builder` and compute its digest, without running it or importing TensorFlow."""
 
 import ast
 import hashlib
@@ -10,57 +10,58 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-INSTALLED = ("site-packages", "dist-packages")  # folders of packages that are installed
-_NOT_CODE = ("kind", "type_comment", "type_ignores")  # fields of a syntax tree that change nothing
+INSTALLED = ("site-packages", "dist-packages")  # names of the folders of installed packages
+_NOT_CODE = ("kind", "type_comment", "type_ignores")  # fields of a syntax tree that do not change what the code does
 
 
 def make_importable() -> None:
-    """Let modules of the working folder be imported: `model.builder` may name one."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    """Add the current folder to the import path, because `model.builder` may name a module in it."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def code_digest(builder: str) -> str:
-    """What tells the code of a builder apart: of its module and of the modules of the same folder that it imports.
+    """The digest of a builder's code: of its module and of the modules in the same folder that it imports.
 
-    Comments, docstrings and formatting do not count.
+    Comments, docstrings and formatting do not change the digest.
 
     Args:
-        builder: `package.module:function`.
+        builder: the builder, as `package.module:function`.
 
     Returns:
-        Twelve hexadecimal digits; empty where the module is not found or is no file of Python code.
+        Twelve hexadecimal digits; empty if the module is not found or is not a file of Python code.
     """
     make_importable()
     return _digest(builder.partition(":")[0], Path.cwd())
 
 
-@cache  # the code that this process has imported stays the same
+@cache  # cached because the code that this process has imported does not change
 def _digest(module: str, _: Path) -> str:
     top, *inner = module.split(".")
-    root, top = _place(top)
+    root, top = _locate(top)
     if root is None:
         return ""
-    found: dict[str, Any] = {}
+    read: dict[str, Any] = {}
     named = ".".join([top, *inner])
     waiting = [named]
     while waiting:
         parts = waiting.pop().split(".")
         if root.name in INSTALLED and parts[0] != top:
             continue
-        for end in range(1, len(parts) + 1):  # to import a module is to import the packages around it, too
+        for end in range(1, len(parts) + 1):  # importing a module also imports the packages around it
             name = ".".join(parts[:end])
-            file = None if name in found else _file(root, parts[:end])
+            file = None if name in read else _file(root, parts[:end])
             if file is not None:
-                found[name], imported = _read(file, name)
-                # Of a package that is installed, only what the module itself imports: Keras has a thousand modules.
+                read[name], imported = _read(file, name)
+                # In an installed package, only the imports of the module itself are followed, because a package such as
+                # Keras has a thousand modules.
                 waiting += imported if root.name not in INSTALLED or name == named else []
-    return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()[:12] if found else ""
+    return hashlib.sha256(json.dumps(sorted(read.items())).encode()).hexdigest()[:12] if read else ""
 
 
-def _place(top: str) -> tuple[Path | None, str]:
-    """The folder in which a module or package is found, None where it is not, and the name that its file has."""
+def _locate(top: str) -> tuple[Path | None, str]:
+    """The folder of a module or package, or None if it is not found, and the name of its file."""
     if top == "__main__":
         file = getattr(sys.modules[top], "__file__", None)
         return (Path(file).resolve().parent, Path(file).stem) if file else (None, top)
@@ -79,11 +80,11 @@ def _file(root: Path, parts: list[str]) -> Path | None:
 
 
 def _read(file: Path, name: str) -> tuple[Any, list[str]]:
-    """What a file of Python code says, and the names of what it imports.
+    """The code of a module as plain values, and the names of the modules that it imports.
 
     Args:
-        file: of the module.
-        name: of the module.
+        file: the file of the module.
+        name: the full name of the module.
     """
     try:
         source = file.read_bytes()
@@ -97,7 +98,7 @@ def _read(file: Path, name: str) -> tuple[Any, list[str]]:
 
 
 def _shape(node: Any) -> Any:
-    """A syntax tree as plain values, without docstrings; of the same code the same by every version of Python."""
+    """A syntax tree as plain values, without docstrings; they are the same in all versions of Python."""
     if isinstance(node, list):
         return [_shape(one) for one in node]
     if not isinstance(node, ast.AST):
@@ -110,7 +111,7 @@ def _shape(node: Any) -> Any:
 
 
 def _imported(tree: ast.AST, parts: list[str], package: bool) -> Iterator[str]:
-    """The full names of modules that a module imports, and of what may be one: `from a import b` can mean `a.b`."""
+    """The full names of the modules that a module imports; `from a import b` yields `a.b`, which may be a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

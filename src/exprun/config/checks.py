@@ -1,4 +1,4 @@
-"""What only several settings together can get wrong, checked before any data is read."""
+"""Checks of settings that do not fit each other, made before any data is read."""
 
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError
@@ -9,14 +9,14 @@ from exprun.config.schema import Config
 
 
 def check(config: Config, overridden: set[str]) -> None:
-    """Refuse what cannot run, in one sentence.
+    """Refuse a config whose settings do not fit each other.
 
     Args:
-        config: typed and within its ranges.
-        overridden: the keys and groups that a person set.
+        config: a config whose types and ranges are valid.
+        overridden: the keys and groups that a person has set.
 
     Raises:
-        ConfigError: the first rule that the config breaks.
+        ConfigError: the config breaks a rule; the message is one sentence on the first rule that it breaks.
     """
     _check_input(config)
     _check_init(config)
@@ -31,10 +31,15 @@ def check(config: Config, overridden: set[str]) -> None:
 
 
 def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
-    """Refuse a layer list that does not fit images of this size, or what is cropped of them.
+    """Refuse a layer list that does not fit the images, or their crop.
+
+    Args:
+        config: the config of a run.
+        size: the height and width of the images.
+        channels: the number of channels of the images, or None if it is not known.
 
     Raises:
-        ConfigError: too small an image, or layers that cannot follow each other.
+        ConfigError: the images are too small, or a layer cannot follow the layer before it.
     """
     if config.model.layers is None:
         return
@@ -56,11 +61,11 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
         if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
             raise ConfigError(
-                "init.first=whiten needs a first layer of 2 · kernel · kernel · channels filters, for each principal "
-                f"direction of a patch and its opposite: {{conv: {8 * channels}, kernel: 2}}."
+                "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
+                f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
             )
     if len(shape) != 1:
-        raise ConfigError("model.layers must end in one row of features: add flatten or {global_pool: avg}.")
+        raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
 
 
 def _check_model(config: Config, overridden: set[str]) -> None:
@@ -89,9 +94,9 @@ def _check_model(config: Config, overridden: set[str]) -> None:
 
 def _check_init(config: Config) -> None:
     init = config.init
-    for part, found in {"init": init, **{f"init.{name}": getattr(init, name) for name in INIT_PARTS}}.items():
-        if found is not None and found.name == "whiten" and part != "init.first":
-            raise ConfigError(f"{part}.name=whiten is for the first convolution alone: write init.first.name=whiten.")
+    for key, part in {"init": init, **{f"init.{name}": getattr(init, name) for name in INIT_PARTS}}.items():
+        if part is not None and part.name == "whiten" and key != "init.first":
+            raise ConfigError(f"{key}.name=whiten is for the first convolution only: write init.first.name=whiten.")
 
 
 def _check_input(config: Config) -> None:
@@ -105,13 +110,13 @@ def _check_input(config: Config) -> None:
 def _check_data(config: Config) -> None:
     data = config.data
     if data.name in ("image_folder", "arrays") and data.root is None:
-        raise ConfigError(f"data={data.name} needs data.root=…, the place of your files.")
+        raise ConfigError(f"data={data.name} needs data.root=…, the path of your images.")
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
         if len(classes) < 2 or len({str(c) for c in classes}) < len(classes):
             raise ConfigError("data.classes must name at least two classes, each once.")
-        # Of CIFAR-100 the names are not known yet: they are checked when the files are read.
+        # The class names of CIFAR-100 are checked when its files are read, because they are not known before.
         if facts and not (data.name == "cifar100" and any(isinstance(name, str) for name in classes)):
             class_numbers(classes, facts.classes, f"data={data.name}")
     count = len(classes) if classes is not None else len(facts.classes) if facts else None
@@ -122,7 +127,7 @@ def _check_data(config: Config) -> None:
         if min(weights, default=0.0) < 0 or not sum(weights) > 0:
             raise ConfigError("data.class_weights must not be negative, and at least one must be above 0.")
     if data.limit is not None and count is not None and data.limit < 2 * count:
-        raise ConfigError(f"data.limit={data.limit} leaves less than two images for each of the {count} classes.")
+        raise ConfigError(f"data.limit={data.limit} leaves fewer than two images for each of the {count} classes.")
     if data.val_fraction + data.test_fraction >= 1:
         raise ConfigError(
             f"data.val_fraction={data.val_fraction} and data.test_fraction={data.test_fraction} "
@@ -146,10 +151,10 @@ def _check_batches(config: Config) -> None:
             images *= 1 - data.test_fraction - (data.val_fraction if data.validation == "train" else 0)
         elif data.validation == "train":
             images *= 1 - data.val_fraction
-        # The splits round class by class, so a batch just above the estimate is left to the loader.
+        # The splits are rounded class by class, so for a batch just above this estimate the loader decides.
         if trainer.batch_size > images * 1.05 + 10:
             raise ConfigError(
-                f"trainer.batch_size={trainer.batch_size} is more than the about {round(images)} training images."
+                f"trainer.batch_size={trainer.batch_size}, but there are only about {round(images)} training images."
             )
 
 
@@ -175,18 +180,22 @@ def _check_run(config: Config) -> None:
     trainer = config.trainer
     if trainer.deterministic and trainer.jit is True:
         raise ConfigError(
-            "trainer.jit=true excludes trainer.deterministic=true: XLA's max pooling has no such gradient."
+            "trainer.jit=true excludes trainer.deterministic=true, because XLA's max pooling has no deterministic "
+            "gradient."
         )
     if trainer.max_seconds is not None and trainer.strategy == "multi_worker":
-        raise ConfigError("trainer.max_seconds cannot be kept by several workers alike; use trainer.max_steps.")
+        raise ConfigError(
+            "trainer.strategy=multi_worker excludes trainer.max_seconds, because all workers must end at the same "
+            "step; use trainer.max_steps."
+        )
     if config.model.fine_tune_rate != 1.0 and config.model.weights is None:
-        raise ConfigError("model.fine_tune_rate is for loaded layers: it needs model.weights=…")
+        raise ConfigError("model.fine_tune_rate is for loaded layers, so it needs model.weights=….")
     if trainer.resume and not trainer.checkpoint:
-        raise ConfigError("trainer.resume=true needs checkpoints: leave trainer.checkpoint=true.")
+        raise ConfigError("trainer.resume=true needs checkpoints: set trainer.checkpoint=true.")
     if config.tracking.model == "checkpoint" and not trainer.checkpoint:
-        raise ConfigError("tracking.model=checkpoint needs checkpoints: leave trainer.checkpoint=true.")
+        raise ConfigError("tracking.model=checkpoint needs checkpoints: set trainer.checkpoint=true.")
     if "\0" in config.run_dir:
-        raise ConfigError("run_dir holds a character that no path can have.")
+        raise ConfigError("run_dir contains a character that is not allowed in a path.")
 
 
 def _check_fault(config: Config) -> None:
@@ -194,4 +203,4 @@ def _check_fault(config: Config) -> None:
     if fault == "bypass_preprocessing" and config.input.name == "raw" and config.input.crop is None:
         raise ConfigError("fault=bypass_preprocessing needs a scaling to bypass: choose another input than input=raw.")
     if fault == "missing_activation" and config.model.layers is None:
-        raise ConfigError("fault=missing_activation needs a model of layers; a model from a builder has its own.")
+        raise ConfigError("fault=missing_activation needs model.layers; it cannot change a model from a builder.")

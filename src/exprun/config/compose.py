@@ -1,7 +1,7 @@
 """From overrides to a checked config: search path, composition, and errors in one sentence.
 
-Composition is Hydra's. What is ours: the order of the search path (`--config-dir`, `./conf`, what
-ships), a check of every override before Hydra sees it, and the schema after it.
+Hydra composes the config. Before that, this module sets the search path (`--config-dir`, then `./conf`, then the config
+files that ship with exprun) and checks every override; after it, the schema checks the config.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ from exprun.config.validate import validate
 
 CONFIG_NAME = "config"
 _RUN_DIR = "hydra.run.dir"
-_RUN_DIR_OF_HYDRA = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}"  # where nobody has set another
-# Settings of Hydra that a run decides itself: how they begin, the values that change nothing, and what to do instead.
+_RUN_DIR_OF_HYDRA = "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}"  # the default of Hydra
+# Settings of Hydra that a run decides itself: the beginning of the key, the values that change nothing, and the reason.
 _OWN: tuple[tuple[str, tuple[Any, ...], str], ...] = (
-    ("hydra.output_subdir", (None,), "the folder of a run has its config.yaml already"),
+    ("hydra.output_subdir", (None,), "a run writes config.yaml itself"),
     ("hydra/job_logging", ("none", "disabled"), "a run writes run.log itself"),
     ("hydra.job_logging", (), "a run writes run.log itself"),
     ("hydra.searchpath", ([],), "--config-dir DIR adds a folder that is searched first, and conf/ is searched too"),
@@ -50,8 +50,8 @@ class Composer:
     """Composes and checks configs from one search path.
 
     Args:
-        config_dir: a folder searched before all others.
-        config_name: the root config.
+        config_dir: the folder that is searched before all others.
+        config_name: the name of the root config.
     """
 
     def __init__(self, config_dir: str | None = None, config_name: str = CONFIG_NAME) -> None:
@@ -71,68 +71,80 @@ class Composer:
         self.loader.repository = Repository(self.search_path, self.dirs)
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The composed config of one run, unchecked, without Hydra's own node."""
+        """The composed config of one run, not yet checked, without the node `hydra`."""
         return self._without_hydra(self._load(in_hydras_grammar(overrides), RunMode.RUN))
 
     def config(self, overrides: Sequence[str]) -> Config:
         """The checked config of one run.
 
         Raises:
-            ConfigError: in one sentence, whatever is wrong with it.
-        """
-        return self.run(overrides)[0]
-
-    def run(self, overrides: Sequence[str]) -> tuple[Config, DictConfig]:
-        """The checked config of one run, and the composed config with Hydra's node, as Hydra runs a job with it.
-
-        Raises:
-            ConfigError: in one sentence, whatever is wrong with it.
+            ConfigError: an override or the config is wrong; the message is one sentence.
         """
         self.check_overrides(overrides)
         composed = self._load(with_forced_keys(overrides), RunMode.RUN)
         with _hydra_of(composed):
+            return typed(self._without_hydra(composed), self.keys_of(overrides))
+
+    def run(self, overrides: Sequence[str], hydra_overrides: Sequence[str]) -> tuple[Config, DictConfig]:
+        """The checked config of one run, and the composed config with the node `hydra`, with which Hydra runs a job.
+
+        Args:
+            overrides: the overrides as typed.
+            hydra_overrides: overrides of Hydra's own settings.
+
+        Raises:
+            ConfigError: an override or the config is wrong; the message is one sentence.
+        """
+        self.check_overrides(overrides)
+        composed = self._load([*with_forced_keys(overrides), *hydra_overrides], RunMode.RUN)
+        with _hydra_of(composed):
+            with contextlib.suppress(OmegaConfBaseException):  # `typed` reports it
+                composed.run_dir  # noqa: B018  resolves `${now:…}` once: copies keep the resolved value
             config = typed(self._without_hydra(copy.deepcopy(composed)), self.keys_of(overrides))
         with read_write(composed.hydra):
+            composed.hydra.mode = RunMode.RUN
             composed.hydra.run.dir = "${run_dir}"
-            composed.hydra.output_subdir = None  # the run writes its own config
         return config, composed
 
     def dimensions(self, overrides: Sequence[str]) -> dict[str, list[str]] | None:
-        """The overrides of a multirun by their keys, each with all its values: `norm`: [`norm=none`, `norm=batch`].
+        """The overrides of a multirun by key, one for each value: `norm`: [`norm=none`, `norm=batch`].
 
-        None where another sweeper than Hydra's own decides what is run.
+        Returns:
+            The overrides, or None if the runs are chosen by another sweeper than Hydra's default.
 
         Raises:
-            ConfigError: one cannot be read, or names values that are not listed (an interval).
+            ConfigError: an override cannot be read, or is an interval, whose values cannot be listed.
         """
         self.check_overrides(overrides)
         master = self._load(with_forced_keys(overrides), RunMode.MULTIRUN)
         sweeper = master.hydra.sweeper
         if not str(sweeper._target_).endswith("BasicSweeper"):
             return None
-        given = in_hydras_grammar([*(f"{key}={value}" for key, value in (sweeper.params or {}).items()), *overrides])
-        found: dict[str, list[str]] = {}
-        for text, override in zip(given, self.parse(given), strict=True):
+        texts = in_hydras_grammar([*(f"{key}={value}" for key, value in (sweeper.params or {}).items()), *overrides])
+        dimensions: dict[str, list[str]] = {}
+        for text, override in zip(texts, self.parse(texts), strict=True):
             element = override.get_key_element()
             if override.is_hydra_override():
                 continue
             if not override.is_sweep_override():
-                found[override.key_or_group] = [text]
+                dimensions[override.key_or_group] = [text]
             elif override.is_discrete_sweep():
-                found[override.key_or_group] = [f"{element}={value}" for value in _values(override)]
+                dimensions[override.key_or_group] = [f"{element}={value}" for value in _values(override)]
             else:
-                raise ConfigError(f"{text} names a range, of which only a search chooses: add hydra/sweeper=optuna.")
-        return found
+                raise ConfigError(
+                    f"{text} is an interval, and only a search can choose values in it: add hydra/sweeper=optuna."
+                )
+        return dimensions
 
     def jobs(self, given: Sequence[str], jobs: Sequence[Sequence[str]]) -> list[Config]:
         """The checked configs of the jobs of a multirun.
 
         Args:
-            given: the overrides as typed.
-            jobs: the overrides of each.
+            given: the overrides of the multirun, as they were typed.
+            jobs: the overrides of each job.
 
         Raises:
-            ConfigError: one of the jobs is wrong, or two of them would share a folder.
+            ConfigError: the config of a job is wrong, or two jobs would share a run folder.
         """
         master = self._load(with_forced_keys(given), RunMode.MULTIRUN)
         configs = []
@@ -152,19 +164,19 @@ class Composer:
         return configs
 
     def factors(self, overrides: Sequence[str]) -> list[str]:
-        """The keys that overrides give several values, but for the seed."""
-        found = [o for o in self.parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
-        return [override.key_or_group for override in found if override.key_or_group != "seed"]
+        """The keys and groups that have several values in the overrides, without the seed."""
+        swept = [o for o in self.parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
+        return [override.key_or_group for override in swept if override.key_or_group != "seed"]
 
     def single_valued(self, overrides: Sequence[str]) -> list[str]:
-        """The overrides that have one value."""
+        """The overrides that have only one value."""
         return [text for text in overrides if not any(o.is_sweep_override() for o in self.parse([text]))]
 
     def check_overrides(self, overrides: Sequence[str]) -> None:
-        """Refuse what is no override, names no key or group, or picks an option that is not there.
+        """Refuse overrides that cannot be read, or that name an unknown key, group or option.
 
         Raises:
-            ConfigError: with the nearest valid names.
+            ConfigError: an override is wrong; the message names the nearest valid names.
         """
         choices = None
         for override in self.parse(overrides):
@@ -182,27 +194,27 @@ class Composer:
                         raise ConfigError(f"{key}={option} is not known; {did_you_mean(option, choices[key])}")
             elif key.endswith(".name") and key.removesuffix(".name") in GROUPS:
                 group = key.removesuffix(".name")
-                raise ConfigError(f"{key} is set by the option file; to choose another option, write {group}=….")
+                raise ConfigError(f"{key} is the name inside an option file; to choose an option, write {group}=….")
             elif not self._is_key(key):
                 known = [*known_keys(), *choices]
                 raise ConfigError(f"Unknown key {key}; {did_you_mean(key, known)}")
 
     def keys_of(self, overrides: Sequence[str]) -> set[str]:
-        """The keys and groups that the overrides name."""
+        """The keys and groups in the overrides."""
         return {override.key_or_group for override in self.parse(overrides)}
 
     @staticmethod
     def _is_key(key: str) -> bool:
-        """Whether `key` names a setting, a part of one, or a setting that holds it."""
+        """Whether `key` is a key of the schema, the beginning of one, or a key inside a setting that is a mapping."""
         if any(key == known or known.startswith(f"{key}.") for known in known_keys()):
             return True
         return key.startswith(("tracking.tags.", "model.layers.", "hydra."))
 
     def parse(self, overrides: Sequence[str]) -> list[Override]:
-        """Overrides by Hydra's grammar.
+        """Parse overrides with Hydra's grammar.
 
         Raises:
-            ConfigError: one cannot be read.
+            ConfigError: an override cannot be read.
         """
         parser = OverridesParser.create(self.loader)
         parsed: list[Override] = []
@@ -235,35 +247,35 @@ class Composer:
 
     @staticmethod
     def _without_hydra(config: DictConfig) -> DictConfig:
-        """The config without Hydra's own node.
+        """The config without the node `hydra`.
 
         Raises:
-            ConfigError: that node moves runs to another place than `run_dir`.
+            ConfigError: this node changes the run folder or the current folder.
         """
         if config.hydra.job.chdir:
             raise ConfigError(
-                "hydra.job.chdir=true is not for exprun, whose paths start from the folder it was started in: leave it "
-                "out; run_dir names the folder of the run."
+                "hydra.job.chdir=true is not supported, because relative paths start from the folder in which exprun "
+                "was started: leave it out; run_dir sets the run folder."
             )
         if OmegaConf.to_container(config.hydra.run, resolve=False) != {"dir": _RUN_DIR_OF_HYDRA}:
-            raise ConfigError(f"{_RUN_DIR} is set in a config file, but the folder of a run is run_dir: set that.")
+            raise ConfigError(f"{_RUN_DIR} is set in a config file, but the run folder is set by run_dir: set that.")
         OmegaConf.set_struct(config, False)
         config.pop("hydra", None)
         return config
 
     def _explain(self, error: BaseException, overrides: Sequence[str]) -> str:
-        """Hydra's and OmegaConf's messages, which run over many lines, as one sentence."""
+        """One sentence from an error of Hydra or OmegaConf, whose message may have many lines."""
         if isinstance(error, MissingConfigException) and error.missing_cfg_file:
             wanted = error.missing_cfg_file
             group, _, option = wanted.rpartition("/")
             if not group:
                 return f"The config {wanted}.yaml is not in {' or '.join(str(d) for d in self.dirs)}."
-            known = options(self.config_dir).get(group) or error.options or []
-            return f"{group}={option} is not known; {did_you_mean(option, known)}"
+            valid = options(self.config_dir).get(group) or error.options or []
+            return f"{group}={option} is not known; {did_you_mean(option, valid)}"
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
         lines = [line.strip() for line in f"{error}\n{cause if cause is not error else ''}".splitlines()]
-        said = [line for line in dict.fromkeys(lines) if line and not line.startswith(_INTERNAL)]
-        text = one_line(" ".join(said[:3])) or type(error).__name__
+        useful = [line for line in dict.fromkeys(lines) if line and not line.startswith(_INTERNAL)]
+        text = one_line(" ".join(useful[:3])) or type(error).__name__
         if "requires --multirun" in text or text.startswith("Ambiguous value"):
             name = re.search(r"'([^']*)'", text)
             return (
@@ -278,11 +290,12 @@ def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = Non
     """The checked, typed form of a composed config.
 
     Args:
-        config: as composed; interpolations are resolved here.
-        overridden: the keys and groups that a person set, for what only they can get wrong.
+        config: the composed config; its interpolations are resolved here.
+        overridden: the keys and groups that a person has set; some of them are refused, while the same values from an
+            option file are ignored.
 
     Raises:
-        ConfigError: in one sentence, whatever is wrong with it.
+        ConfigError: the config is wrong; the message is one sentence.
     """
     try:
         raw = OmegaConf.to_container(OmegaConf.create(config) if isinstance(config, dict) else config, resolve=True)
@@ -290,33 +303,33 @@ def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = Non
         raise ConfigError(f"The config cannot be resolved: {one_line(str(error).splitlines()[0])}.") from None
     if not isinstance(raw, dict):
         raise ConfigError("The config is not a mapping.")
-    found = validate(_without_missing(raw))
-    check(found, overridden or set())
-    return found
+    checked = validate(_without_missing(raw))
+    check(checked, overridden or set())
+    return checked
 
 
 @contextlib.contextmanager
 def _hydra_of(config: DictConfig) -> Iterator[None]:
-    """Put Hydra's settings of a config within reach of `${hydra:…}`, as they are when it is run."""
-    known = HydraConfig.instance()
-    before = known.cfg
-    known.set_config(config)
+    """Make Hydra's settings of a config available to interpolations `${hydra:…}`, as they are when Hydra runs a job."""
+    hydra_config = HydraConfig.instance()
+    previous = hydra_config.cfg
+    hydra_config.set_config(config)
     try:
         yield
     finally:
-        known.cfg = before
+        hydra_config.cfg = previous
 
 
 def _check_own(override: Override) -> None:
-    """Refuse what would give a run a second log, a second config or another search path."""
+    """Refuse settings of Hydra that would add a second log or config to a run, or change the search path."""
     key = override.key_or_group
     for start, harmless, instead in _OWN:
         if key.startswith(start) and (override.is_delete() or override.value() not in harmless):
-            raise ConfigError(f"{key} is not for exprun: {instead}.")
+            raise ConfigError(f"{key} is not supported: {instead}.")
 
 
 def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
-    """`raw` without the keys that are marked as still to be given (`???`)."""
+    """`raw` without the keys whose value is missing (`???`)."""
     return {
         str(key): _without_missing(value) if isinstance(value, dict) else value
         for key, value in raw.items()
@@ -325,7 +338,7 @@ def _without_missing(raw: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _values(override: Override) -> list[str]:
-    """The values of a sweep; one that shuffles them does so alike each time, so that the same command goes on."""
+    """The values of a sweep override; `shuffle` gives the same order each time, so that a sweep can be rerun."""
     state = random.getstate()
     random.seed(override.input_line)
     try:
@@ -335,7 +348,7 @@ def _values(override: Override) -> list[str]:
 
 
 def _picked(override: Override) -> Iterator[str]:
-    """The options that an override of a group picks, each of a sweep's."""
+    """The options that an override of a group chooses; several for a sweep."""
     if override.is_delete():
         return
     if override.is_sweep_override():

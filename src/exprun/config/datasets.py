@@ -1,4 +1,4 @@
-"""What is known of the data sets before they are read: how many images they have, and the names of their classes."""
+"""Facts about the data sets that are known before they are read: their numbers of images and their class names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,13 @@ from exprun.config.images import Data
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a set that ships or is downloaded: training and test images, and its classes."""
+    """Facts about a data set that ships with exprun or is downloaded.
+
+    Args:
+        train: the number of training images.
+        test: the number of test images.
+        classes: the names of the classes.
+    """
 
     train: int
     test: int
@@ -26,13 +32,13 @@ FACTS = {
     "mnist": Facts(60_000, 10_000, _DIGITS),
     "fashion_mnist": Facts(60_000, 10_000, _FASHION),
     "cifar10": Facts(50_000, 10_000, _CIFAR10),
-    # The names of the hundred classes are in the set's own files.
+    # The names of the hundred classes are in the files of the data set.
     "cifar100": Facts(50_000, 10_000, tuple(str(number) for number in range(100))),
 }
 
 
 def facts_of(data: Data) -> Facts | None:
-    """What is known of the set of a config before it is read; None for a person's own files."""
+    """The facts about the data set of a config; None for the user's own files."""
     if data.name != "palm_vein":
         return FACTS.get(data.name)
     assert data.people is not None
@@ -42,22 +48,22 @@ def facts_of(data: Data) -> Facts | None:
 
 
 def person_names(first: int, count: int) -> tuple[str, ...]:
-    """The classes of `data=palm_vein`."""
+    """The class names of `data=palm_vein`: one per person, from the number `first`."""
     return tuple(f"person{number:04d}" for number in range(first, first + count))
 
 
 def class_numbers(wanted: Sequence[str | int], classes: Sequence[str], place: str) -> list[int]:
-    """The numbers of the classes that `data.classes` names.
+    """The numbers of the classes in `data.classes`.
 
-    A number that is the name of a class means that class; it is an index only where no class has that name.
+    A number that is the name of a class means that class; it is an index only if no class has that name.
 
     Args:
-        wanted: names, or indices.
+        wanted: the names or indices of the wanted classes.
         classes: the names of all classes.
-        place: what has these classes, for the sentence on one that is not there.
+        place: the data set that has these classes, in the words of the error message.
 
     Raises:
-        ConfigError: a class is not there or named twice, or the list mixes names and indices.
+        ConfigError: a class does not exist or is listed twice, or the list mixes names and indices.
     """
     by_name = {name: number for number, name in reversed(list(enumerate(classes)))}
     named = [name for name in wanted if str(name) in by_name]
@@ -68,8 +74,8 @@ def class_numbers(wanted: Sequence[str | int], classes: Sequence[str], place: st
             raise ConfigError(f"data.classes names {name}, but {place} has {shown}.")
     if named and indices:
         raise ConfigError(
-            f"data.classes mixes names and numbers: {named[0]} is the name of a class, {indices[0]} is not; give all "
-            "by name, or all by number where no class has a number for its name."
+            f"data.classes mixes names and numbers: {named[0]} is the name of a class, {indices[0]} is not; list all "
+            "classes by name, or all by number if no class has a number as its name."
         )
     numbers = [by_name[str(name)] if named else int(name) for name in wanted]
     if len(set(numbers)) < len(numbers):

@@ -1,4 +1,4 @@
-"""What the schema says of each key, in words: for the table in the documentation, and for `--help KEY`."""
+"""The keys of the schema, described in words for the table in the documentation and for `--help KEY`."""
 
 import json
 from dataclasses import dataclass, fields
@@ -20,13 +20,14 @@ class Key:
     """A key of the config, described in words.
 
     Args:
-        name: the dotted key, `optim.momentum`.
+        name: the dotted key, such as `optim.momentum`.
         meaning: the description in the schema.
-        type: the types that it takes, `whole number or null`.
-        default: the value where no option file sets one, as it is typed; None where an option file has to set it.
-        values: the values that are allowed; empty where a type or a range decides.
-        limits: the bounds of the range, `≥ 0`.
-        users: the names of the options that use it; empty where all options of the group do.
+        type: the types of its value, such as `whole number or null`.
+        default: the value that holds unless an option file sets another, as it is typed on the command line; None if an
+            option file has to set it.
+        values: the allowed values; empty if they cannot be listed.
+        limits: the limits of its value, such as `≥ 0`.
+        users: the names of the options that use the key; empty if all options of the group do.
     """
 
     name: str
@@ -39,14 +40,14 @@ class Key:
 
 
 def keys_of(group: str) -> list[Key]:
-    """The keys of a group, in the order of the schema; those that belong to no group for an empty name."""
+    """The keys of a group, in the order of the schema; for an empty name, the keys that belong to no group."""
     if not group:
         return [_key(field.name, field) for field in fields(Config) if field.name not in GROUPS]
     return [_key(f"{group}.{field.name}", field) for field in fields(GROUPS[group])]
 
 
 def find_key(name: str) -> Key | None:
-    """The key of this name, also one within a part of the initialisation: `init.classifier.stddev`."""
+    """The key of this name, also inside a part of the initialisation (`init.classifier.stddev`); None if unknown."""
     parts = [_key(f"init.{part}.{field.name}", field) for part in INIT_PARTS for field in fields(InitPart)]
     group = name.partition(".")[0]
     known = [*keys_of(""), *(keys_of(group) if group in GROUPS else []), *parts]
@@ -54,7 +55,7 @@ def find_key(name: str) -> Key | None:
 
 
 def meaning_of(group: str) -> str:
-    """What a group decides, in one sentence."""
+    """The description of a group, in one sentence."""
     return PRESETS_MEANING if group == PRESETS else str(GROUPS[group].__doc__)
 
 
@@ -69,7 +70,7 @@ def _key(name: str, field: Any) -> Key:
     return Key(
         name=name,
         meaning=str(info.description),
-        # What only some options use is None in the others, which no person can type.
+        # A setting that only some options use is None for the others, but null cannot be typed for it.
         type=_type(field.type).removesuffix(" or null" if only else ""),
         default=None if only or default is ... else as_typed(default),
         values=tuple(map(str, _values(field.type))),
@@ -79,7 +80,7 @@ def _key(name: str, field: Any) -> Key:
 
 
 def _type(hint: Any) -> str:
-    """A type hint in words."""
+    """The words for a type hint, such as "whole number or null"."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         return " or ".join(map(_type, get_args(hint)))
@@ -97,5 +98,5 @@ def _plural(hint: Any) -> str:
 
 
 def _values(hint: Any) -> list[Any]:
-    """The values that the literals in a type hint allow."""
+    """The values of the literals in a type hint."""
     return [value for part in get_args(hint) for value in ([part] if get_origin(hint) is Literal else _values(part))]

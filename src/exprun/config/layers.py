@@ -1,7 +1,7 @@
-"""The layer list of a model: its grammar, and the shapes it makes.
+"""The layer list of a model: its grammar, and the shapes of its outputs.
 
-Each layer is a mapping whose kind is its one key of `KINDS` (`{conv: 64, kernel: 3}`), or a bare word
-(`flatten`). Nothing here imports TensorFlow, so a wrong list is an error before it does.
+Each layer is a mapping in which one key names the kind of the layer (`{conv: 64, kernel: 3}`), or a single word
+(`flatten`). TensorFlow is not imported here, so a wrong list is an error before it is imported.
 """
 
 from typing import Annotated, Any, Literal
@@ -25,8 +25,8 @@ KernelAndBias = Annotated[list[Annotated[float, Field(ge=0.0, le=1e3)]], Field(m
 class _WithWeights:
     """The options that convolutions and dense layers have in common.
 
-    `norm: none` leaves out the normalisation of the group `norm`; `rate` multiplies the learning rate of the kernel and
-    of the bias; `l2` is the factor of a penalty on the kernel.
+    `norm: none` leaves out the normalisation of the group `norm`. `rate` lists two learning-rate multipliers, of the
+    kernel and of the bias. `l2` is the factor of a penalty on the kernel.
     """
 
     norm: Literal["none"] | None = None
@@ -58,7 +58,7 @@ class Dense(_WithWeights):
 
 @dataclass(config=STRICT)
 class Pool:
-    """Max or average pooling; the stride is the size unless given."""
+    """Max or average pooling; the default of the stride is the size."""
 
     pool: Literal["max", "avg"]
     size: Positive = 2
@@ -75,14 +75,14 @@ class GlobalPool:
 
 @dataclass(config=STRICT)
 class Dropout:
-    """Dropout with this rate."""
+    """Dropout; `dropout` is the dropout rate."""
 
     dropout: Fraction
 
 
 @dataclass(config=STRICT)
 class Lrn:
-    """Local response normalisation over `lrn` channels to each side (Krizhevsky et al. 2012)."""
+    """Local response normalisation over `lrn` neighbouring channels on each side (Krizhevsky et al. 2012)."""
 
     lrn: Positive
     bias: Annotated[float, Field(gt=0.0)] = 2.0
@@ -92,7 +92,7 @@ class Lrn:
 
 @dataclass(config=STRICT)
 class FixedNorm:
-    """A normalisation layer that belongs to the model and stays whatever `norm` says."""
+    """A normalisation layer that belongs to the model and does not depend on the group `norm`."""
 
     norm: Literal["batch", "layer", "group", "instance"]
     momentum: Fraction = 0.9
@@ -102,17 +102,17 @@ class FixedNorm:
 
 @dataclass(config=STRICT)
 class Flatten:
-    """Height, width and channels in one axis."""
+    """A layer that turns height, width and channels into a single axis of features."""
 
     flatten: Literal[True]
 
 
 @dataclass(config=STRICT)
 class Residual:
-    """Layers whose output is added to their input, then the activation.
+    """A residual block: layers whose output is added to their input, followed by the activation.
 
-    `shortcut`: `identity`; `projection`, a 1×1 convolution with norm (He et al. 2016, option B); or `pad`,
-    a stride and zero channels without parameters (option A).
+    `shortcut` is `identity`; `projection`, a 1×1 convolution with norm (He et al. 2016, option B); or `pad`, a stride
+    and added channels of zeros, without parameters (option A).
     """
 
     residual: list[str | dict[str, Any]]
@@ -133,16 +133,20 @@ _KINDS: dict[str, type] = {
     "flatten": Flatten,
     "residual": Residual,
 }
-# What a kind has as an option (`dropout`, `pool`, `norm`) is a layer of its own only where that kind is not named.
+# `dropout`, `pool` and `norm` are kinds, but also options of other kinds: with a key of such a kind, they are options.
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 Shape = tuple[int, ...]
 
 
 def parse(layers: list[str | dict[str, Any]], place: str = "model.layers") -> list[Layer]:
-    """The typed layers of a list; `repeat` is left for the builder.
+    """Parse a layer list into typed layers; layers with `repeat` are not repeated here.
+
+    Args:
+        layers: the layer list of the config.
+        place: the key of the list, for error messages.
 
     Raises:
-        ConfigError: names the place, what is wrong there, and what is known.
+        ConfigError: a layer is wrong; the message names its position and the valid keys or values.
     """
     return [_parse_one(layer, f"{place}[{index}]") for index, layer in enumerate(layers)]
 
@@ -159,12 +163,12 @@ def _parse_one(layer: str | dict[str, Any], place: str) -> Layer:
             )
         raise ConfigError(f"{place} names several kinds ({', '.join(main)}); one layer has one kind.")
     try:
-        found: Layer = strictly(_ADAPTERS[main[0]], body)
+        parsed: Layer = strictly(_ADAPTERS[main[0]], body)
     except ValidationError as error:
         raise ConfigError(first_sentence(error, place, _fields(main[0]))) from None
-    if isinstance(found, Residual):
-        parse(found.residual, f"{place}.residual")
-    return found
+    if isinstance(parsed, Residual):
+        parse(parsed.residual, f"{place}.residual")
+    return parsed
 
 
 def _fields(kind: str) -> list[str]:
@@ -172,21 +176,20 @@ def _fields(kind: str) -> list[str]:
 
 
 def output_shape(layers: list[Layer], shape: Shape, place: str = "model.layers") -> Shape:
-    """The shape that the layers make of an input, both without the batch axis.
+    """The shape of the layers' output for the shape of an input, both without the batch axis.
 
     Args:
-        layers: parsed layers.
-        shape: (height, width, channels), or (features,) after `flatten` and `global_pool`.
-        place: where the layers stand, for messages.
+        layers: the parsed layers.
+        shape: the shape of the input: (height, width, channels), or (features,) after `flatten` and `global_pool`.
+        place: the key of the list, for error messages.
 
     Raises:
-        TooSmall: an image shrinks below one pixel.
-        ConfigError: a layer cannot follow the one before it.
+        TooSmall: an image is too small for a layer.
+        ConfigError: a layer cannot follow the layer before it.
     """
     for index, layer in enumerate(layers):
-        here = f"{place}[{index}]"
         for _ in range(getattr(layer, "repeat", 1)):
-            shape = _shape_after(layer, shape, here)
+            shape = _shape_after(layer, shape, f"{place}[{index}]")
     return shape
 
 
@@ -197,12 +200,12 @@ class TooSmall(ConfigError):
 def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
     spatial = len(shape) == 3
     if not spatial and not isinstance(layer, Dense | Dropout | FixedNorm | Flatten):
-        raise ConfigError(f"{place} needs an image, but stands after flatten or global_pool.")
+        raise ConfigError(f"{place} needs an image, but comes after flatten or global_pool; move it before them.")
     match layer:
         case Conv():
             if shape[2] % layer.groups or layer.conv % layer.groups:
                 raise ConfigError(
-                    f"{place}: groups: {layer.groups} must divide the {shape[2]} channels it sees "
+                    f"{place}: groups: {layer.groups} must divide the {shape[2]} channels of its input "
                     f"and its {layer.conv} filters."
                 )
             shape = (*_spatial(shape, layer.kernel, layer.stride, layer.padding, place), layer.conv)
@@ -218,37 +221,38 @@ def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
             return (size,)
         case Dense():
             if spatial:
-                raise ConfigError(f"{place} is dense, but stands before flatten or global_pool.")
+                raise ConfigError(f"{place} is dense, but comes before flatten or global_pool; move it after them.")
             return (layer.dense,)
         case Residual():
             after = output_shape(parse(layer.residual), shape, f"{place}.residual")
             if len(after) != 3:
-                raise ConfigError(f"{place} must yield an image: flatten and global_pool stand after it, not in it.")
+                raise ConfigError(f"{place} must return an image: put flatten and global_pool after it, not in it.")
             stride = -(-shape[0] // after[0])
             if any(-(-before // stride) != now for before, now in zip(shape[:2], after[:2], strict=True)):
                 raise ConfigError(
-                    f"{place} makes {_text(after)} of {_text(shape)}, which no stride of its shortcut can follow; "
+                    f"{place} turns {_text(shape)} into {_text(after)}, which no stride of its shortcut can match; "
                     "use padding: same in it."
                 )
             if layer.shortcut == "identity" and after != shape:
                 raise ConfigError(
-                    f"{place} makes {_text(after)} of {_text(shape)}: with shortcut: identity they must agree; "
-                    "use shortcut: projection or pad."
+                    f"{place} turns {_text(shape)} into {_text(after)}, but with shortcut: identity they must be the "
+                    "same; use shortcut: projection or pad."
                 )
             if layer.shortcut == "pad" and after[2] < shape[2]:
                 raise ConfigError(
-                    f"{place} has fewer channels after it than before: shortcut: pad cannot remove channels."
+                    f"{place} turns {shape[2]} channels into {after[2]}, but shortcut: pad cannot remove channels; "
+                    "use shortcut: projection."
                 )
             return after
     return shape
 
 
 def _spatial(shape: Shape, kernel: int, stride: int, padding: str, place: str) -> tuple[int, int]:
-    """Height and width after a window that slides over them."""
+    """Height and width of the output of a convolution or pooling, whose window is `kernel` × `kernel` pixels."""
     after = [(n - kernel) // stride + 1 if padding == "valid" else -(-n // stride) for n in shape[:2]]
     if min(after) < 1:
         raise TooSmall(
-            f"{place} sees an image of {shape[0]}×{shape[1]} pixels, smaller than its window of {kernel}×{kernel}."
+            f"{place} has an input of {shape[0]}×{shape[1]} pixels, smaller than its window of {kernel}×{kernel}."
         )
     return after[0], after[1]
 
@@ -258,7 +262,7 @@ def _text(shape: Shape) -> str:
 
 
 def smallest_image(layers: list[Layer], channels: int, limit: int = 1024) -> int | None:
-    """The smallest square image, in pixels, that the layers accept; None where none up to `limit` is."""
+    """The side of the smallest square image that the layers accept, in pixels; None if it is larger than `limit`."""
     for size in range(1, limit + 1):
         try:
             output_shape(layers, (size, size, channels))
@@ -269,7 +273,7 @@ def smallest_image(layers: list[Layer], channels: int, limit: int = 1024) -> int
 
 
 def fixed_norm(layer: FixedNorm) -> Norm:
-    """The same as a `norm` group of its own."""
+    """The settings of a fixed normalisation layer, in the form of the group `norm`."""
     momentum = layer.momentum if layer.norm == "batch" else None
     groups = layer.groups if layer.norm == "group" else None
     return Norm(name=layer.norm, where=["conv", "dense"], momentum=momentum, epsilon=layer.epsilon, groups=groups)

@@ -1,34 +1,34 @@
-"""Overrides as a person types them, in the grammar that Hydra takes. Imports no Hydra."""
+"""Translate overrides, as a person types them, into Hydra's grammar; Hydra is not imported here."""
 
 import re
 from collections.abc import Sequence
 
 from exprun.config.schema import known_keys
 
-_GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters of Hydra's override grammar: text with them is left alone
-_ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # text that needs no quotes in the grammar
-_RUN_DIR = "hydra.run.dir"  # Hydra's name of `run_dir`
+_GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters with a meaning in Hydra's grammar: values with them stay unchanged
+_ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # values that need no quotes in Hydra's grammar
+_RUN_DIR = "hydra.run.dir"  # the key of Hydra for `run_dir`
 
 
 def with_forced_keys(overrides: Sequence[str]) -> list[str]:
     """The overrides with `++` before each key of the schema.
 
-    Hydra refuses a key that the chosen option's file does not hold with a sentence about structs; forced
-    in, it reaches the schema, which knows which options use it.
+    Without `++`, Hydra refuses a key that is not in the chosen option's file, with a message about structs. With `++`,
+    the schema checks the key, and its message names the options that use it.
     """
-    known = set(known_keys())
-    return [f"++{text}" if text.split("=", 1)[0] in known else text for text in in_hydras_grammar(overrides)]
+    keys = set(known_keys())
+    return [f"++{text}" if text.split("=", 1)[0] in keys else text for text in in_hydras_grammar(overrides)]
 
 
 def in_hydras_grammar(overrides: Sequence[str]) -> list[str]:
-    """The overrides as Hydra takes them.
+    """The overrides in Hydra's grammar.
 
-    `++` before keys inside a setting that is a mapping of its own; quotes around plain text that its grammar
-    does not know, such as letters beyond ASCII; without what is null by default, for which it has no word;
-    `run_dir` in place of its name in Hydra, `hydra.run.dir`.
+    Keys inside a setting that is a mapping get `++`. Values with characters that the grammar does not allow without
+    quotes, such as letters beyond ASCII, get quotes. `hydra.run.dir` is replaced by `run_dir`. `experiment=null` and
+    `experiment=none` are left out: null is the default, and Hydra's grammar cannot express it for a group.
     """
     inside = {key for key in known_keys() if key.count(".") > 1}
-    found = []
+    translated = []
     for text in overrides:
         key, equals, value = text.partition("=")
         key = "run_dir" if key.lstrip("+") == _RUN_DIR else key
@@ -37,19 +37,19 @@ def in_hydras_grammar(overrides: Sequence[str]) -> list[str]:
         if _needs_quotes(value):
             value = f'"{value}"'
         plus = "++" if key in inside or key.startswith("tracking.tags.") else ""
-        found.append(f"{plus}{key}{equals}{value}")
-    return found
+        translated.append(f"{plus}{key}{equals}{value}")
+    return translated
 
 
 def quoted(text: str) -> str:
-    """Any text as a value in Hydra's grammar."""
-    # Backslashes are doubled before a quote and at the end alone: Hydra takes all others as they are.
+    """Any text as a quoted value in Hydra's grammar."""
+    # Only backslashes before a quote and at the end are doubled; Hydra keeps all others as they are.
     escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", "\\'").replace("${", "\\${")
     return f"'{escaped}'"
 
 
 def _needs_quotes(value: str) -> bool:
-    """Whether a value is plain text, but with characters that Hydra's grammar takes in quotes only."""
+    """Whether a value is plain text with characters that Hydra's grammar allows only in quotes."""
     if not value.isprintable() or value.startswith("'") or _GRAMMAR.intersection(value):
         return False
     return not _ASCII.fullmatch(value)

@@ -1,4 +1,4 @@
-"""Hydra's reader of config files, with errors that name the file."""
+"""Read config files for Hydra, with error messages that name the file."""
 
 import copy
 from pathlib import Path
@@ -14,16 +14,16 @@ from exprun.config.errors import ConfigError, one_line
 from exprun.config.schema import known_keys
 
 MAX_YAML_BYTES = 256 * 1024
-_FILES: dict[Path, tuple[tuple[int, int, int], ConfigResult | None]] = {}  # as read, each with the state of its file
-_HYDRAS: dict[str, ConfigResult] = {}  # files that ship with Hydra, as read
+_FILES: dict[Path, tuple[tuple[int, int, int], ConfigResult | None]] = {}  # contents, with the state of each file
+_HYDRAS: dict[str, ConfigResult] = {}  # the contents of files that ship with Hydra
 
 
 class Repository(ConfigRepository):
-    """Hydra's reader of config files, whose errors name the file, and which reads an unchanged file once.
+    """Hydra's reader of config files, with errors that name the file; an unchanged file is read only once.
 
     Args:
-        search_path: where config files are looked for.
-        dirs: the folders in it that are ours to read.
+        search_path: Hydra's search path.
+        dirs: the folders in the search path whose files are checked here.
     """
 
     def __init__(self, search_path: ConfigSearchPath, dirs: list[Path]) -> None:
@@ -34,7 +34,7 @@ class Repository(ConfigRepository):
         """The content of a config file, by its path without suffix.
 
         Raises:
-            ConfigError: it is too large, no text, no YAML or no mapping, or an option without a name.
+            ConfigError: the file is too large, is not text, not YAML or not a mapping, or is an option without a name.
         """
         name = config_path.removesuffix(".yaml")
         file = next((f for f in (folder / f"{name}.yaml" for folder in self.dirs) if f.exists()), None)
@@ -44,10 +44,10 @@ class Repository(ConfigRepository):
                 _HYDRAS[config_path] = found
             return copy.deepcopy(found)
         if not file.is_file():
-            raise ConfigError(f"{file} is no file, where a config file should be.")
+            raise ConfigError(f"{file} is not a regular file, so it cannot be a config file.")
         state = file.stat()
         if state.st_size > MAX_YAML_BYTES:
-            raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB: no config file.")
+            raise ConfigError(f"{file} is larger than {MAX_YAML_BYTES // 1024} kB, too large for a config file.")
         stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
         if file not in _FILES or _FILES[file][0] != stamp:
             _FILES[file] = stamp, self._checked(file, name, config_path)
@@ -60,15 +60,15 @@ class Repository(ConfigRepository):
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
             raise ConfigError(f"{file}{line}: not valid YAML: {one_line(error.problem)}.") from None
         except (UnicodeDecodeError, yaml.YAMLError, RecursionError):
-            raise ConfigError(f"{file} is not text that YAML can hold.") from None
-        except AssertionError:  # OmegaConf's, of a file that is one piece of text
-            raise ConfigError(f"{file} must hold a mapping of keys to values.") from None
+            raise ConfigError(f"{file} is not a text file with valid YAML.") from None
+        except AssertionError:  # raised by OmegaConf for a file whose content is a single string
+            raise ConfigError(f"{file} must contain a mapping of keys to values.") from None
         except (ValueError, OSError, OmegaConfBaseException) as error:
             raise ConfigError(f"{file} cannot be read as a mapping of keys to values: {one_line(error)}.") from None
         if found is not None and not OmegaConf.is_dict(found.config):
-            raise ConfigError(f"{file} must hold a mapping of keys to values.")
+            raise ConfigError(f"{file} must contain a mapping of keys to values.")
         group, _, option = name.partition("/")
         nameless = found is not None and "name" not in found.config and not found.defaults_list
         if option and nameless and f"{group}.name" in known_keys():
-            raise ConfigError(f"{file} has no name: an option says what it is, for example name: {option}.")
+            raise ConfigError(f"{file} has no name, which every option file needs, for example name: {option}.")
         return found

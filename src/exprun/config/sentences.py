@@ -1,4 +1,4 @@
-"""Pydantic's errors in sentences: what was given, and what is allowed."""
+"""Turn pydantic's errors into sentences that say what was given and what is allowed."""
 
 import math
 
@@ -9,12 +9,12 @@ from exprun.config.errors import did_you_mean, one_line
 
 
 def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
-    """One sentence for the first of pydantic's errors; unknown keys come before all else.
+    """One sentence on the first of pydantic's errors; an error about an unknown key comes before all others.
 
     Args:
-        error: what pydantic found.
-        place: the key that holds what was checked, empty for the whole config.
-        known: the keys that are valid there.
+        error: the errors that pydantic found.
+        place: the key of the value that was checked; empty for the whole config.
+        known: the keys that are valid in this value.
     """
     errors = error.errors(include_url=False)
     first = next((e for e in errors if e["type"] == "unexpected_keyword_argument"), errors[0])
@@ -36,7 +36,7 @@ def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
 
 
 def _is_branch(part: object) -> bool:
-    """Whether a part of pydantic's location names a branch of a union, not a key."""
+    """Whether a part of pydantic's location is a branch of a union type and not a key."""
     return isinstance(part, str) and (
         part in ("int", "float", "str", "bool", "none", "InitPart")
         or part.startswith(("literal[", "list[", "dict[", "constrained"))
@@ -44,7 +44,7 @@ def _is_branch(part: object) -> bool:
 
 
 def _allowed(error: ErrorDetails) -> str:
-    """What would have been valid, as a noun."""
+    """The allowed values, in words that follow "must be"."""
     limits = error.get("ctx", {})
     kinds = {
         "int_type": "a whole number",
@@ -69,7 +69,7 @@ def _allowed(error: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value as it is shown in a sentence, shortened where it is long."""
+    """A value as it is written in a sentence, shortened if it is long."""
     if value is None:
         return "null"
     if isinstance(value, bool):

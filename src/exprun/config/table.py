@@ -1,4 +1,4 @@
-"""The tables in docs/configuration.md: `python -m exprun.config.table` rewrites them in a checkout."""
+"""Write the tables in docs/configuration.md: run `python -m exprun.config.table` in a checkout."""
 
 from exprun.config.keys import PRESETS, Key, keys_of, meaning_of
 from exprun.config.options import default_options, options_in, root_settings, shipped_conf
@@ -11,25 +11,25 @@ _KEY_HEAD = "| Key | Type | Default | Allowed | Used by | Meaning |\n| --- | ---
 
 
 def group_table() -> str:
-    """Every group with what it decides, its default and its options that ship: a Markdown table."""
+    """A Markdown table of the groups, with the description, the default and the options of each."""
     shipped = [shipped_conf()]
-    found, default = options_in(shipped), default_options(root_settings(shipped))
+    options, default = options_in(shipped), default_options(root_settings(shipped))
     rows = []
     for group in (*GROUPS, PRESETS):
         first = f"`{default[group]}`" if group in default else "–"
-        rows.append(f"| `{group}` | {meaning_of(group)} | {first} | {' '.join(f'`{o}`' for o in found[group])} |\n")
+        rows.append(f"| `{group}` | {meaning_of(group)} | {first} | {' '.join(f'`{o}`' for o in options[group])} |\n")
     return _GROUP_HEAD + "".join(rows)
 
 
 def key_table() -> str:
-    """Every key of the schema, a Markdown table for each group."""
+    """Markdown tables of the keys of the schema, one table for each group."""
     parts = [f"### No group\n\n{_KEY_HEAD}{''.join(map(_row, keys_of('')))}"]
     parts += [f"### {g}\n\n{meaning_of(g)}\n\n{_KEY_HEAD}{''.join(map(_row, keys_of(g)))}" for g in GROUPS]
     return "\n".join(parts)
 
 
 def with_tables(page: str) -> str:
-    """The page with both tables between their marks; what was there is replaced."""
+    """The page with both tables between their marks, in place of the old tables."""
     for name, table in (("groups", group_table()), ("keys", key_table())):
         page = replace_between(page, name, table)
     return page

@@ -1,4 +1,4 @@
-"""From plain values to a typed config: the first mistake in them is an error of one sentence."""
+"""Turn the plain values of a composed config into a typed config; an invalid value is an error of one sentence."""
 
 import json
 from dataclasses import fields
@@ -17,14 +17,14 @@ _ADAPTER = TypeAdapter(Config)
 
 
 def validate(raw: dict[str, Any]) -> Config:
-    """The typed config of a composed one.
+    """Check a composed config against the schema and return it as a typed config.
 
     Args:
-        raw: the composed config as plain dicts, interpolations resolved.
+        raw: the composed config as nested dicts, with interpolations resolved.
 
     Raises:
-        ConfigError: for the first key that is unknown, missing, of the wrong type or out of range, or
-            that the chosen option does not use.
+        ConfigError: a key is unknown, missing, of the wrong type or out of range, or the chosen option does not use it;
+            the message names the first such key.
     """
     try:
         config = strictly(_ADAPTER, raw)
@@ -39,12 +39,15 @@ def validate(raw: dict[str, Any]) -> Config:
 
 
 def strictly(adapter: TypeAdapter[T], raw: Any) -> T:
-    """`raw` as the adapter's type, no value converted; by way of JSON, where strict types accept mappings."""
+    """`raw` as the adapter's type, without converting values.
+
+    The values are passed as JSON, because only then do strict dataclasses accept mappings.
+    """
     return adapter.validate_json(json.dumps(raw, default=str))
 
 
 def _check_used(group: str, kind: Any, raw: dict[str, Any], value: Any) -> None:
-    """Refuse keys that the option does not use, and name those that it needs."""
+    """Refuse keys that the chosen option does not use, and a missing key that it needs."""
     for field in fields(kind):
         only = only_for(field)
         if not only:

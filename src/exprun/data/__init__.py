@@ -1,4 +1,4 @@
-"""The data room: finds, decodes, caches and splits the images of a run."""
+"""Find, decode, cache and split the images of a run."""
 
 from exprun.data.dataset import Dataset, Split, load
 

@@ -1,7 +1,7 @@
-"""Decoded images on disk, memory-mapped, keyed by the content they came from.
+"""The cache of decoded images on disk, memory-mapped and keyed by the content of the files they came from.
 
-A cache entry is a folder that appears whole or not at all: it is built beside its place and renamed
-into it, so that two processes may build it at once and a killed one leaves nothing half-made in use.
+A cache entry is a folder that is created atomically: it is built under a temporary name and then renamed. So two
+processes may build the same entry at once, and a process that is killed leaves no incomplete entry.
 """
 
 import contextlib
@@ -23,33 +23,33 @@ import numpy as np
 from exprun.data.pool import Allocate, Pool, in_memory
 from exprun.files import write_whole
 
-LAYOUT = 3  # of the entries; another number leaves the old ones unused
+LAYOUT = 3  # version of the entries' layout; entries of other versions are ignored
 ARRAYS = ("images", "labels", "parts")
-DAY = 86_400  # seconds
-PIECE = 2**26  # bytes under one checksum
+DAY = 86_400  # seconds; temporary folders that are older were left by killed processes
+PIECE = 2**26  # bytes covered by one checksum
 
 
 def file_key(paths: Sequence[str | Path], index: Path) -> str:
-    """A key for the content of files.
+    """A hash of the content of files, in hex.
 
-    Reading every file at each start would cost minutes on a large folder, so the hash of the content is
-    looked up by path, size and time of change, and computed only where these are new.
+    Reading every file at each start would take minutes for a large folder. So the hash is remembered under the paths,
+    sizes and modification times of the files, and computed again only if one of them has changed.
 
     Args:
-        paths: the files.
-        index: folder that remembers the content hash of a listing.
+        paths: paths of the files.
+        index: folder in which the hashes are remembered.
     """
     listing = hashlib.sha256()
     for path in paths:
         try:
             stat = os.stat(path)
             state = f"{stat.st_size}\0{stat.st_mtime_ns}"
-        except OSError:  # a link to nothing; who reads the file will say so
+        except OSError:  # a broken link; the error is raised when the file is decoded
             state = "missing"
         listing.update(f"{os.path.abspath(path)}\0{state}\n".encode(errors="surrogateescape"))
-    known = index / f"{listing.hexdigest()[:32]}.txt"
+    remembered = index / f"{listing.hexdigest()[:32]}.txt"
     with contextlib.suppress(OSError):
-        key = known.read_text().strip()
+        key = remembered.read_text().strip()
         if len(key) == 64:
             return key
     content, unread = hashlib.sha256(), False
@@ -61,62 +61,62 @@ def file_key(paths: Sequence[str | Path], index: Path) -> str:
         except OSError:
             unread = True
     if unread:
-        return content.hexdigest()  # not remembered: the next start looks again
+        return content.hexdigest()  # not remembered, so that the next start tries to read the files again
     with contextlib.suppress(OSError):
         index.mkdir(parents=True, exist_ok=True)
-        write_whole(known, content.hexdigest())
+        write_whole(remembered, content.hexdigest())
     return content.hexdigest()
 
 
 def cached(folder: Path, key: dict[str, Any], read: Callable[[Allocate], Pool]) -> Pool:
-    """The pool that `read` makes, from the cache where it is there.
+    """The pool from the cache; if its entry is missing or damaged, the pool is read and stored.
 
     Args:
-        folder: of the cache.
-        key: all that the pool depends on.
-        read: makes the pool, with room for its images; called where the entry is missing or damaged.
+        folder: the folder of the cache.
+        key: everything that the pool depends on; its `name` begins the name of the entry.
+        read: function that reads the pool; it is given a function that allocates the array of images.
     """
     name = hashlib.sha256(json.dumps([LAYOUT, key], sort_keys=True, default=str).encode()).hexdigest()[:24]
     entry = folder / f"{key['name']}-{name}"
-    found = _open(entry)
-    if found is not None:
-        return found
-    with _building(entry) as place:
-        pool = read(partial(_on_disk, place) if place else in_memory)
+    stored = _open(entry)
+    if stored is not None:
+        return stored
+    with _building(entry) as temporary:
+        pool = read(partial(_on_disk, temporary) if temporary else in_memory)
         pool.fingerprint = _fingerprint(pool)
-        # A cache that cannot be written costs time, not the run.
+        # If the cache cannot be written, the run continues; the next one decodes the images again.
         with contextlib.suppress(OSError):
-            if place:
-                _store(entry, place, pool)
+            if temporary:
+                _store(entry, temporary, pool)
     return _open(entry) or pool
 
 
 @contextlib.contextmanager
 def _building(entry: Path) -> Iterator[Path | None]:
-    """A folder beside the entry, which is gone afterwards; None where there can be none."""
+    """A temporary folder next to the entry, removed at the end; None if none can be created."""
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        for left in entry.parent.glob(".*-*"):  # by a build that was killed
+        for left in entry.parent.glob(".*-*"):  # temporary folders of killed processes
             with contextlib.suppress(OSError):
                 if left.is_dir() and left.stat().st_mtime < time.time() - DAY:
                     shutil.rmtree(left)
-        place = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     except OSError:
-        place = None
+        temporary = None
     try:
-        yield place
+        yield temporary
     finally:
-        if place:
-            shutil.rmtree(place, ignore_errors=True)
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _on_disk(place: Path, shape: tuple[int, int, int, int]) -> np.ndarray:
-    """Room for images in a file that is memory-mapped; in memory where the disk has none."""
-    path = Path(tempfile.mkdtemp(dir=place)) / "images.npy"
+def _on_disk(folder: Path, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """An empty array of images in a memory-mapped file below `folder`; in memory if the disk is full."""
+    path = Path(tempfile.mkdtemp(dir=folder)) / "images.npy"
     try:
         images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
         with open(path, "r+b") as file:
-            # Taken at once: a disk that is full when a mapped page is written ends the process.
+            # The space is reserved now: if the disk were full when a mapped page is written, the process would die.
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     except (OSError, AttributeError):
         path.unlink(missing_ok=True)
@@ -124,28 +124,29 @@ def _on_disk(place: Path, shape: tuple[int, int, int, int]) -> np.ndarray:
     return images
 
 
-def _store(entry: Path, place: Path, pool: Pool) -> None:
-    made = place / "entry"
-    made.mkdir()
+def _store(entry: Path, temporary: Path, pool: Pool) -> None:
+    """Write the pool below the temporary folder, then rename the finished folder to the entry's name."""
+    finished = temporary / "entry"
+    finished.mkdir()
     for name in ARRAYS:
-        array, path = getattr(pool, name), made / f"{name}.npy"
-        if isinstance(array, np.memmap) and place in Path(str(array.filename)).parents:
+        array, path = getattr(pool, name), finished / f"{name}.npy"
+        if isinstance(array, np.memmap) and temporary in Path(str(array.filename)).parents:
             array.flush()
             os.rename(str(array.filename), path)
         else:
             np.save(path, array)
-    sums = {name: _sums(getattr(pool, name)) for name in ARRAYS}
+    sums = {name: _checksums(getattr(pool, name)) for name in ARRAYS}
     meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint, "sums": sums}
     meta["files"] = pool.files
-    (made / "meta.json").write_text(json.dumps(meta))
+    (finished / "meta.json").write_text(json.dumps(meta))
     if _open(entry) is None:
-        shutil.rmtree(entry, ignore_errors=True)  # damaged
-    with contextlib.suppress(OSError):  # another process was first
-        os.rename(made, entry)
+        shutil.rmtree(entry, ignore_errors=True)  # a damaged entry would keep the rename from succeeding
+    with contextlib.suppress(OSError):  # another process may have renamed its folder first
+        os.rename(finished, entry)
 
 
 def _open(entry: Path) -> Pool | None:
-    """The entry, or None where it is missing or does not hold together."""
+    """The pool of an entry; None if the entry is missing or damaged."""
     try:
         meta = json.loads((entry / "meta.json").read_text())
         images = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
@@ -153,18 +154,23 @@ def _open(entry: Path) -> Pool | None:
         parts = np.load(entry / "parts.npy", allow_pickle=False)
         if images.dtype != np.uint8 or not len(images) == len(labels) == len(parts):
             return None
-        if any(_sums(array) != meta["sums"][name] for name, array in zip(ARRAYS, (images, labels, parts), strict=True)):
+        arrays = zip(ARRAYS, (images, labels, parts), strict=True)
+        if any(_checksums(array) != meta["sums"][name] for name, array in arrays):
             return None
         return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"], meta["files"])
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError):
         return None
 
 
-def _sums(array: np.ndarray) -> list[int]:
-    """CRC-32 of each piece of an array: a disk's error must not train unseen, and this costs a second for gigabytes."""
+def _checksums(array: np.ndarray) -> list[int]:
+    """The CRC-32 of each piece of an array.
+
+    They show images that a disk error has changed, and take about a second for some gigabytes.
+    """
     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    with ThreadPoolExecutor() as threads:  # the checksum lets other threads run
-        return list(threads.map(lambda at: zlib.crc32(content[at : at + PIECE].data), range(0, len(content), PIECE)))
+    starts = range(0, len(content), PIECE)
+    with ThreadPoolExecutor() as threads:  # crc32 releases the interpreter lock
+        return list(threads.map(lambda start: zlib.crc32(content[start : start + PIECE].data), starts))
 
 
 def _fingerprint(pool: Pool) -> str:

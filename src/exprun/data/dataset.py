@@ -1,4 +1,4 @@
-"""From a config to the images of a run: the pool, the classes kept, the splits."""
+"""From a config to the images of a run: read the pool, keep the wanted classes, split."""
 
 import hashlib
 import math
@@ -16,20 +16,20 @@ from exprun.data.folder import summary
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool
 from exprun.data.sources import locate
 
-PIECE = 256  # images that are changed at a time
-PLENTY = 3  # images of a class in a split; where each class has them, one more or less changes little
-NAMED = 3  # classes that a note names
-SKIPPED = 5  # files that do not decode, each in a line of its own
+PIECE = 256  # images converted at a time
+PLENTY = 3  # images per class from which on rounding a class's share up or down changes little
+NAMED = 3  # classes named in one note
+SKIPPED = 5  # unreadable files that are listed, one per line
 
 
 @dataclass(frozen=True)
 class Split:
-    """Some images of a pool.
+    """A split: all images of the pool, and the rows that belong to this split.
 
     Args:
-        images: uint8, (all images of the pool, height, width, channels); memory-mapped where cached.
-        labels: int32, (all images of the pool,).
-        rows: int64, which of them belong to this split, in ascending order.
+        images: all images of the pool, uint8, (images, height, width, channels); memory-mapped if they are cached.
+        labels: the labels of all images of the pool, int32, (images,).
+        rows: the positions of this split's images in the pool, int64, in ascending order.
     """
 
     images: np.ndarray
@@ -47,20 +47,20 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The splits of a run, and what describes them.
+    """The splits of a run and their classes, fingerprint and notes.
 
     Args:
-        train: what is trained on.
-        val: what chooses the weights.
-        test: measured once; None where there is none.
-        classes: names, in the order of the labels.
-        class_weights: weight of each class in the loss, (classes,), float32, or None.
-        fingerprint: of the images, labels and splits, in hex.
-        skipped: files that could not be read, with the reason.
-        left_out: what lies among the files of the set and is not read.
-        notes: what the splits cannot give that the config asks for, and how a folder was read that could be meant in
-            two ways; a sentence each.
-        files: for each image of the pool the file that it was read from; empty where it has none.
+        train: the training split.
+        val: the validation split, by which the weights are selected.
+        test: the test split, measured once; None if the data set has no test images.
+        classes: the names of the classes, in the order of the labels.
+        class_weights: the weight of each class in the loss, float32, (classes,), or None.
+        fingerprint: the SHA-256 of the images, labels and splits, in hex.
+        skipped: the files that could not be read, each with the reason.
+        left_out: files and folders of the data set that are not read.
+        notes: sentences on where the splits differ from what the config asks for, and on how an ambiguous folder was
+            read.
+        files: the file of each image of the pool; empty if the images were not read from files of their own.
     """
 
     train: Split
@@ -76,16 +76,16 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
+        """Height, width and channels of an image."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
     def remarks(self) -> list[str]:
-        """A few lines, however many files there are: which of them are not in the set and why, and the notes."""
+        """The notes, and which files were left out or skipped and why, in a few lines for any number of files."""
         lines = [*self.notes, *([summary(self.left_out)] if self.left_out else [])]
         lines += [f"skipped {line}" for line in self.skipped[:SKIPPED]]
         if len(self.skipped) > SKIPPED:
-            lines.append(f"skipped {len(self.skipped) - SKIPPED} more files, all named in the run.log of a run")
+            lines.append(f"skipped {len(self.skipped) - SKIPPED} more files, all listed in the run.log of a run")
         return lines
 
 
@@ -93,7 +93,7 @@ def load(data: Data) -> Dataset:
     """The data set of a config.
 
     Raises:
-        DataError: files are missing or damaged, or the config asks for what they do not hold.
+        DataError: files are missing or damaged, or do not contain what the config asks for.
     """
     source = locate(data)
     folder = user_path(data.cache, f"data.cache={data.cache}")
@@ -107,9 +107,9 @@ def load(data: Data) -> Dataset:
         "background": data.background,
     }
     pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
-    found = split(pool, data)
-    notes = (source.note, *found.notes) if source.note else found.notes
-    return replace(found, left_out=source.left_out, notes=notes)
+    dataset = split(pool, data)
+    notes = (source.note, *dataset.notes) if source.note else dataset.notes
+    return replace(dataset, left_out=source.left_out, notes=notes)
 
 
 def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:
@@ -119,12 +119,12 @@ def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:
     if shape == pool.images.shape:
         return pool
     if shape[3] != channels and channels not in (1, 3):
-        raise DataError(f"The images have {channels} channels, which cannot be made {data.channels}.")
+        raise DataError(f"The images have {channels} channels, which cannot be converted to {data.channels}.")
     images = allocate(shape)
     for start in range(0, count, PIECE):
         piece = pool.images[start : start + PIECE]
         if shape[3] != channels:
-            # ITU-R 601 luma, as Pillow's mode L.
+            # The luma of ITU-R 601, as in Pillow's conversion to mode L.
             grey = lambda x: np.rint(x @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)[..., None]  # noqa: E731
             piece = np.repeat(piece, 3, axis=3) if shape[3] == 3 else grey(piece)
         images[start : start + PIECE] = piece if piece.shape[1:3] == shape[1:3] else _resized(piece, shape[1])
@@ -133,22 +133,22 @@ def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:
 
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:
-    """Each image scaled to `size` × `size` pixels, bilinear with antialiasing."""
+    """The images scaled to `size` × `size` pixels, bilinear with antialiasing."""
     from PIL import Image
 
     channels = images.shape[3]
     out = np.empty((len(images), size, size, channels), np.uint8)
     for index, image in enumerate(images):
-        picture = Image.fromarray(image[..., 0] if channels == 1 else image)
-        out[index] = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, channels)
+        original = Image.fromarray(image[..., 0] if channels == 1 else image)
+        out[index] = np.asarray(original.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, channels)
     return out
 
 
 def split(pool: Pool, data: Data) -> Dataset:
-    """The splits of a pool: stratified by class, drawn with `data.split_seed` alone.
+    """Split a pool: stratified by class, and drawn with `data.split_seed` only.
 
     Raises:
-        DataError: a split is left without images, or a class that is wanted is not there.
+        DataError: no images are left for a split, or a wanted class does not exist.
     """
     rows, labels, classes = _keep_classes(pool, data.classes)
     parts = {part: rows[pool.parts[rows] == part] for part in (TRAIN, VALIDATION, TEST)}
@@ -194,7 +194,7 @@ def split(pool: Pool, data: Data) -> Dataset:
 
 
 def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Rows of the wanted classes, labels numbered in their order, and their names."""
+    """Keep the wanted classes: their rows, the labels numbered in their order, and their names."""
     rows = np.arange(len(pool.labels))
     if wanted is None:
         return rows, np.asarray(pool.labels, np.int32), pool.classes
@@ -209,10 +209,10 @@ def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarra
 
 
 def _limited(rows: np.ndarray, labels: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
-    """`limit` of the rows, of each class its share but at least one image, in ascending order.
+    """Draw `limit` of the rows, from each class its share but at least one image, in ascending order.
 
     Raises:
-        DataError: there are more classes than that.
+        DataError: there are more classes than `limit`.
     """
     numbers, sizes = np.unique(labels[rows], return_counts=True)
     if limit >= len(rows):
@@ -223,20 +223,21 @@ def _limited(rows: np.ndarray, labels: np.ndarray, limit: int, rng: np.random.Ge
 
 
 def _limit_shares(sizes: np.ndarray, limit: int) -> np.ndarray:
-    """How many images of each class, not rounded, (classes,): in proportion, but at least one."""
+    """The number of images of each class, not rounded, (classes,): in proportion to its size, but at least one."""
     few = np.zeros(len(sizes), bool)
     while True:
-        rate = (limit - few.sum()) / sizes[~few].sum()
-        shares = np.where(few, 1.0, sizes * rate)
+        fraction = (limit - few.sum()) / sizes[~few].sum()
+        shares = np.where(few, 1.0, sizes * fraction)
         if (shares >= 1).all():
             return shares
         few |= shares < 1
 
 
 def _held_out(rows: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` of the rows, of each class its share, in ascending order; one image of each class is left at least.
+    """Draw `count` of the rows, from each class its share, in ascending order, leaving at least one image per class.
 
-    A class that cannot give its share is not made up for by the others, so the rows may be fewer than `count`.
+    If a class has too few images for its share, the other classes do not fill the difference, so fewer than `count`
+    rows may be drawn.
     """
     if not len(rows):
         return rows
@@ -245,20 +246,20 @@ def _held_out(rows: np.ndarray, labels: np.ndarray, count: int, rng: np.random.G
 
 
 def _drawn(rows: np.ndarray, labels: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Some of the rows, of each class its share rounded up or down, in ascending order.
+    """Draw some of the rows, from each class its share rounded up or down, in ascending order.
 
     Args:
-        rows: to draw from.
-        labels: class numbers of all images.
-        shares: how many rows of each class in them, (classes,).
-        rng: draws.
+        rows: the rows to draw from.
+        labels: the class numbers of all images of the pool.
+        shares: the number of rows to draw from each class, before rounding, (classes,).
+        rng: the random number generator.
     """
     whole = np.rint(shares)
-    shares = np.where(np.abs(shares - whole) < 1e-9, whole, shares)  # whole numbers but for floating point
+    shares = np.where(np.abs(shares - whole) < 1e-9, whole, shares)  # removes rounding errors of floating point
     take = np.floor(shares).astype(int)
     left = round(math.fsum(shares)) - int(take.sum())
     if shares.min() >= PLENTY or not left:
-        # By largest remainder, which is as near to the shares as whole images can be.
+        # The largest remainders are rounded up, which keeps the counts as near to the shares as possible.
         take[np.argsort(take - shares, kind="stable")[:left]] += 1
     else:
         take += _drawn_remainders(shares - take, left, rng)
@@ -268,31 +269,35 @@ def _drawn(rows: np.ndarray, labels: np.ndarray, shares: np.ndarray, rng: np.ran
 
 
 def _drawn_remainders(remainders: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """1 for `count` classes and 0 for the others, (classes,); the remainder of a class is its probability.
+    """Draw the `count` classes whose share is rounded up; the remainder of a class is its probability.
 
-    Systematic sampling of classes in random order: Madow 1949, Annals of Mathematical Statistics 20, p. 333. Largest
-    remainders, with few images of each class, would leave the same classes out for every seed.
+    This is systematic sampling of the classes in random order: Madow 1949, Annals of Mathematical Statistics 20,
+    p. 333. With few images per class, rounding up the largest remainders would leave out the same classes for every
+    seed.
 
     Args:
-        remainders: (classes,), each at least 0 and below 1.
-        count: their sum, rounded.
-        rng: draws.
+        remainders: the remainder of each class, at least 0 and below 1, (classes,).
+        count: the sum of the remainders, rounded.
+        rng: the random number generator.
+
+    Returns:
+        int, (classes,): 1 for the classes drawn and 0 for the others.
     """
     total, open_ = math.fsum(remainders), remainders > 0
-    if count > total:  # lifted or lowered, so that the sum is a whole number and each is a probability
+    if count > total:  # the remainders are scaled so that their sum is `count` and each is still a probability
         remainders = np.where(open_, remainders + (1 - remainders) * (count - total) / (open_.sum() - total), 0.0)
     else:
         remainders = remainders * (count / total)
     order = rng.permutation(len(remainders))
     ends = np.minimum(np.cumsum(remainders[order]), count)
-    ends[-1] = count  # but for floating point
+    ends[-1] = count  # the exact sum, without rounding errors of floating point
     drawn = np.empty(len(remainders), int)
     drawn[order] = np.diff(np.floor(ends + rng.random()), prepend=0)
     return drawn
 
 
 def _limit_notes(labels: np.ndarray, limit: int, classes: list[str]) -> Iterator[str]:
-    """What `data.limit` cannot keep in proportion."""
+    """A note on the classes that get more than their share because `data.limit` keeps one image of each class."""
     counts = np.bincount(labels, minlength=len(classes))
     rare = np.flatnonzero((counts > 0) & (counts * limit < len(labels)))
     if limit < len(labels) and len(rare):
@@ -303,7 +308,7 @@ def _limit_notes(labels: np.ndarray, limit: int, classes: list[str]) -> Iterator
 
 
 def _held_out_notes(key: str, fraction: float, whole: int, count: int) -> Iterator[str]:
-    """That fewer images were held out than asked for."""
+    """A note if fewer images were held out than the config asks for."""
     wanted = round(whole * fraction)
     if fraction and count < max(1, wanted):
         reason = "each class keeps an image for training" if wanted else "there are too few images"
@@ -311,15 +316,15 @@ def _held_out_notes(key: str, fraction: float, whole: int, count: int) -> Iterat
 
 
 def _split_notes(splits: dict[str, np.ndarray], labels: np.ndarray, classes: list[str]) -> Iterator[str]:
-    """Which classes a split has no images of, and how few there are.
+    """A note on the classes that have no images in a split, and on the size of the smallest class.
 
     Args:
-        splits: rows of each split, by its name; one without any is not there.
-        labels: class numbers of all images.
-        classes: names.
+        splits: the rows of each split, by its name; a split without rows does not exist.
+        labels: the class numbers of all images of the pool.
+        classes: the names of the classes.
     """
     counts = {name: np.bincount(labels[rows], minlength=len(classes)) for name, rows in splits.items() if len(rows)}
-    lacking = {name: np.flatnonzero(found == 0) for name, found in counts.items() if (found == 0).any()}
+    lacking = {name: np.flatnonzero(sizes == 0) for name, sizes in counts.items() if (sizes == 0).any()}
     if not lacking:
         return
     missing = " and ".join(f"no {name} images of {_named(numbers, classes)}" for name, numbers in lacking.items())
@@ -333,13 +338,13 @@ def _split_notes(splits: dict[str, np.ndarray], labels: np.ndarray, classes: lis
 
 
 def _named(numbers: np.ndarray, classes: list[str]) -> str:
-    """`3 of 10 classes (a, b, c)`, with the names of some."""
+    """Text such as `3 of 10 classes (a, b, c)`, with the names of the first few."""
     shown = ", ".join(classes[number] for number in numbers[:NAMED]) + (", …" if len(numbers) > NAMED else "")
     return f"{len(numbers)} of {len(classes)} classes ({shown})"
 
 
 def _class_weights(data: Data, labels: np.ndarray, classes: int) -> np.ndarray | None:
-    """Weights of the classes in the loss, scaled so that their mean over the training images is 1."""
+    """The weights of the classes in the loss, scaled so that their mean over the training images is 1."""
     if data.class_weights == "none":
         return None
     counts = np.bincount(labels, minlength=classes)

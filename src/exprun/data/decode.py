@@ -1,4 +1,4 @@
-"""From an image file to its pixels: the formats that are read, how they are decoded, and why one cannot be."""
+"""From an image file to its pixels: the formats that can be read, their decoding, and the reasons if it fails."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from exprun.config.errors import one_line
 
-# Pillow's names and the usual suffixes. All decode inside Pillow; EPS, for one, would start another program.
-# MPO is a JPEG with further images after the first, and is opened as JPEG.
+# Pillow's names of the formats, with their usual suffixes. Pillow decodes all of them itself; for EPS, which is not
+# in the list, it would start another program. MPO is a JPEG with further images after the first, opened as JPEG.
 FORMATS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "PNG": (".png", ".apng"),
@@ -22,12 +22,12 @@ FORMATS = {
     "AVIF": (".avif",),
 }
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of a TIFF, and a value of the second
+BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # two TIFF tags, and a value of the second
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 GREYS = {"white": 255, "black": 0}
-HEAD = 512  # bytes that tell what a file is
+HEAD = 512  # bytes read from the start of a file to identify its format
 UNREAD = "a format that is not read"
-# What is often found under the name of an image, by what it begins with.
+# Files that often have the name of an image but are none, by the bytes they begin with.
 NO_IMAGES = {
     b"%pdf": f"PDF, {UNREAD}",
     b"<svg": f"SVG, {UNREAD}",
@@ -35,33 +35,33 @@ NO_IMAGES = {
     b"<!doctype html": "a web page, not an image",
     b"version https://git-lfs": "a Git LFS pointer, not the image: git lfs pull fetches it",
 }
-ROUNDING = 1e-3  # by which floating-point pixels may leave the range of 0 to 1
+ROUNDING = 1e-3  # tolerance around the range 0 to 1 of floating-point pixels
 
 
 class UnreadableImage(Exception):
-    """An image file that cannot be read; the text is the reason, without the name of the file."""
+    """An image file cannot be read; the message is the reason, without the name of the file."""
 
 
 def decode_image(file: str, size: tuple[int, int], mode: str, background: str | int = "white") -> np.ndarray:
-    """Decode one image, crop it at its centre to the shape asked for, and scale it.
+    """Decode one image, crop its centre to the wanted aspect ratio, and scale it to the wanted size.
 
     Args:
-        file: its path.
+        file: path of the image file.
         size: width and height of the result.
         mode: `L` for grey, `RGB` for colour.
-        background: what transparent pixels are laid on: `white`, `black` or a grey of 0 to 255.
+        background: colour under transparent pixels: `white`, `black` or a grey from 0 to 255.
 
     Returns:
-        uint8, (height, width, channels).
+        The pixels, uint8, (height, width, channels).
 
     Raises:
-        UnreadableImage: it does not decode, or the range of its values is not known.
+        UnreadableImage: the file cannot be decoded, or the range of its values is not known.
     """
     with _opened(file) as image:
-        image.draft(mode, (size[0] * 2, size[1] * 2))  # JPEG decodes straight to a smaller size
+        image.draft(mode, (size[0] * 2, size[1] * 2))  # a JPEG can be decoded at a smaller size, which is faster
         flat = _on_background(_eight_bits(ImageOps.exif_transpose(image), image), background)
         if flat.mode not in ("1", "L"):
-            flat = flat.convert("RGB")  # by which Pillow makes grey of every mode
+            flat = flat.convert("RGB")  # from RGB, Pillow can convert every mode to grey
         flat = flat.convert(mode)
         if flat.size != size:
             flat = ImageOps.fit(flat, size, Image.Resampling.BILINEAR)
@@ -70,20 +70,20 @@ def decode_image(file: str, size: tuple[int, int], mode: str, background: str | 
 
 
 def upright_size(file: str) -> tuple[int, int]:
-    """Width and height of an image, turned as its EXIF data says.
+    """Width and height of an image after it is rotated according to its EXIF orientation.
 
     Raises:
-        UnreadableImage: it cannot be opened.
+        UnreadableImage: the file cannot be opened.
     """
     with _opened(file) as image:
-        # Pillow turns a TIFF itself.
+        # Pillow rotates a TIFF when it opens it.
         turned = image.format != "TIFF" and image.getexif().get(0x0112) in SIDEWAYS
         return image.size[::-1] if turned else image.size
 
 
 @contextlib.contextmanager
 def _opened(file: str) -> Iterator[Image.Image]:
-    """An image to decode; what goes wrong meanwhile is an `UnreadableImage`."""
+    """An opened image; any error while it is open is raised as `UnreadableImage`."""
     try:
         with Image.open(file, formats=tuple(FORMATS)) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or np.inf):
@@ -91,25 +91,25 @@ def _opened(file: str) -> Iterator[Image.Image]:
             yield image
     except UnreadableImage:
         raise
-    except Exception as error:  # Pillow raises nearly anything on a damaged file
+    except Exception as error:  # Pillow raises exceptions of many classes for a damaged file
         raise UnreadableImage(_reason(file, error)) from None
 
 
 def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
-    """An image of 16 bits or floating point scaled to 8 bits, which Pillow's own conversion would cut off at 255.
+    """An image of 16-bit or floating-point values scaled to 8 bits; Pillow's own conversion would clip it at 255.
 
-    A scale that fits one image alone would make the images of a set differ, so the range has to follow from the
-    format: its number of bits, or 0 to 1.
+    All images of a data set need the same scale. So the range is that of the format, by its number of bits or 0 to 1
+    for floating point, and not that of the values in the image.
 
     Args:
-        image: of any mode.
-        opened: the same as it was opened, which knows its format and, for a TIFF, its tags.
+        image: the image, in any mode.
+        opened: the image as Pillow opened it, with its format and, for a TIFF, its tags.
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.asarray(image, np.float64)
-    if image.mode == "I" and opened.format != "PPM":  # whose integers Pillow scales to 0 to 65535
-        raise UnreadableImage("its integers have no known range: save it with 8 or 16 bits, without a sign")
+    if image.mode == "I" and opened.format != "PPM":  # Pillow scales the integers of a PPM to 0 to 65535
+        raise UnreadableImage("the range of its integers is not known: save it with unsigned 8-bit or 16-bit values")
     if image.mode == "F":
         low, high = values.min(), values.max()
         if not np.isfinite([low, high]).all():
@@ -121,7 +121,7 @@ def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
     tags = opened.tag_v2 if isinstance(opened, TiffImageFile) else {}
     full = 1 if image.mode == "F" else 2 ** tags.get(BITS, (16,))[0] - 1
     pixels = (values * (255 / full)).clip(0, 255).round().astype(np.uint8)
-    # Pillow inverts what has white at 0 in 8 bits alone.
+    # Pillow inverts an image in which 0 is white only if it has 8 bits.
     grey = Image.fromarray(255 - pixels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else pixels)
     transparent = image.info.get("transparency")
     if transparent is None:
@@ -130,7 +130,7 @@ def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
 
 
 def _on_background(image: Image.Image, background: str | int) -> Image.Image:
-    """An image without transparency; what lies below transparent pixels is often black, and never meant."""
+    """The image on a plain background; transparent pixels are often stored as black, which should not be visible."""
     if not image.has_transparency_data:
         return image
     grey = background if isinstance(background, int) else GREYS[background]
@@ -139,9 +139,9 @@ def _on_background(image: Image.Image, background: str | int) -> Image.Image:
 
 
 def _reason(file: str, error: Exception) -> str:
-    """Why a file cannot be read, in words of its owner."""
+    """The reason why a file cannot be read, in words that its owner understands."""
     if isinstance(error, FileNotFoundError):
-        return "a link to nothing"
+        return "a broken link"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, OSError) and error.errno:
@@ -155,18 +155,18 @@ def _reason(file: str, error: Exception) -> str:
     if kind not in FORMATS:
         return kind
     if isinstance(error, UnidentifiedImageError):
-        return f"{kind}, but damaged or of a kind that is not read"
+        return f"{kind}, but damaged or of a variant that is not supported"
     return f"damaged {kind}, {one_line(error)[:120] or type(error).__name__}"
 
 
 def _kind(head: bytes) -> str:
-    """What a file is by its first bytes: a name of `FORMATS`, or why it is none of them."""
+    """The format of a file by its first bytes: a name in `FORMATS`, or a description of what it is instead."""
     if not head:
         return "an empty file"
     if head[4:8] == b"ftyp" and any(brand in head[8:64] for brand in (b"heic", b"heix", b"hevc", b"heim")):
         return f"HEIC, {UNREAD}: convert it to JPEG or PNG"
     for name, (_, accept) in Image.OPEN.items():
-        with contextlib.suppress(Exception):  # made for files that are not cut off so early
+        with contextlib.suppress(Exception):  # `accept` may raise if the file ends too early
             if accept is not None and accept(head[:16]) is True:
                 return name if name in FORMATS else f"{name}, {UNREAD}"
     start = head.lower()

@@ -1,4 +1,4 @@
-"""A folder of images: one folder a class, with or without folders for the splits."""
+"""A folder of images with one folder per class, with or without folders for the splits."""
 
 import hashlib
 import os
@@ -23,18 +23,18 @@ SPLITS = {
     "validation": VALIDATION,
     "test": TEST,
 }
-# Folders that macOS, Synology and Windows put beside images, with copies and thumbnails of them.
+# Folders that macOS, Synology and Windows create next to images, with copies or thumbnails of them.
 SYSTEM = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-REASONS = 8  # that one line has room for
-EXAMPLES = 3  # of each
+REASONS = 8  # reasons that one line lists
+EXAMPLES = 3  # files that are named for each reason
 
 
 def locate_folder(data: Data) -> Source:
-    """The images below `data.root`.
+    """The images below `data.root`, with their classes and splits.
 
     Raises:
-        DataError: no folder there, no images in it, or classes that differ between the splits.
+        DataError: `data.root` is not a folder, it contains no images, or its splits have different classes.
     """
     assert data.root is not None
     root = user_path(data.root, f"data.root={data.root}")
@@ -46,19 +46,19 @@ def locate_folder(data: Data) -> Source:
     note = ""
     if len(splits) == 1 and len(inside) > 2 and not any(map(_is_folder, _visible(str(root / min(splits)), []))):
         (name,), splits = splits, {}
-        note = f"{name} is taken as a class, not as a split: no folders of classes are in it, and others beside it"
+        note = f"{name} is read as a class, not as a split, because it contains no folders and is next to other folders"
     if splits and TRAIN not in splits.values():
         raise DataError(f"{root} has {', '.join(splits)} but no train folder.")
     if splits:
-        left_out += [LeftOut(str(root / name), "beside the split folders") for name in inside if name not in splits]
-    # Paths as text: sets have files by the hundred thousand, and Path objects would take seconds.
+        left_out += [LeftOut(str(root / name), "next to the split folders") for name in inside if name not in splits]
+    # Paths are strings here: for hundreds of thousands of files, Path objects would take seconds.
     found: list[tuple[str, str, int]] = []
     unread: list[LeftOut] = []
-    for part, place in [(part, root / name) for name, part in splits.items()] or [(TRAIN, root)]:
-        for name in _class_folders(str(place), left_out) if splits else inside:
-            files = find_images(str(place / name), unread, above=(str(root), str(place)))
+    for part, folder in [(part, root / name) for name, part in splits.items()] or [(TRAIN, root)]:
+        for name in _class_folders(str(folder), left_out) if splits else inside:
+            files = find_images(str(folder / name), unread, above=(str(root), str(folder)))
             if not files:
-                left_out.append(LeftOut(str(place / name), "without images"))
+                left_out.append(LeftOut(str(folder / name), "without images"))
             found += [(file, name, part) for file in files]
     left_out = [LeftOut(os.path.relpath(path, root), reason) for path, reason in left_out + unread]
     classes = sorted({name for _, name, part in found if part == TRAIN})
@@ -66,7 +66,7 @@ def locate_folder(data: Data) -> Source:
     if len(classes) < 2:
         raise DataError(
             f"{root} has images of {len(classes)} {'class' if len(classes) == 1 else 'classes'}: "
-            f"put those of each class into a folder of its own, at least two of them{also}."
+            f"put the images of each class into a folder of its own, with at least two classes{also}."
         )
     if strange := sorted({name for _, name, _ in found} - set(classes)):
         raise DataError(f"{root}: class {strange[0]} has no training images{also}.")
@@ -78,41 +78,42 @@ def locate_folder(data: Data) -> Source:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or the system's own, and never one of a set's images."""
+    """Whether a file or folder of this name is hidden or belongs to the operating system, so that it is not read."""
     return name.startswith(".") or name in SYSTEM or name.lower() in SYSTEM_FILES
 
 
 def find_images(folder: str, left_out: list[LeftOut], above: Iterable[str] = ()) -> list[str]:
-    """The images at any depth below a folder, in the order of their paths.
+    """The images at any depth below a folder, sorted by path.
 
-    Links are followed, and each folder is read once, so that links in a circle come to an end.
+    Links are followed. Each folder is read only once, so a circle of links is harmless.
 
     Args:
-        folder: where to look, hidden itself or not.
-        left_out: is added what is not read, but for hidden files that would be no images either.
+        folder: the folder to search; its own name may be a hidden one.
+        left_out: list to which files and folders that are not read are appended, except hidden files that are not
+            images.
         above: folders that a link must not lead back to.
     """
-    found: list[str] = []
-    read = {os.path.realpath(place) for place in above}
+    images: list[str] = []
+    read = {os.path.realpath(path) for path in above}
     folders, links = [folder], list[str]()
     while folders or links:
-        here = (folders or links).pop()  # the folder's own before those that are linked
-        if (real := os.path.realpath(here)) in read:
-            left_out.append(LeftOut(here, "linked to a folder that is read already"))
+        current = (folders or links).pop()  # real folders come before links
+        if (real := os.path.realpath(current)) in read:
+            left_out.append(LeftOut(current, "linked to a folder that is read already"))
             continue
         read.add(real)
-        for entry in _visible(here, left_out):
+        for entry in _visible(current, left_out):
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(entry.path)
             elif reason := _unread(entry):
                 left_out.append(LeftOut(entry.path, reason))
             else:
-                found.append(entry.path)
-    return sorted(found)
+                images.append(entry.path)
+    return sorted(images)
 
 
 def _visible(folder: str, left_out: list[LeftOut]) -> list[os.DirEntry[str]]:
-    """What is in a folder and not hidden, by name; hidden folders and images are told."""
+    """The entries of a folder that are not hidden, by name; hidden folders and images are added to `left_out`."""
     try:
         with os.scandir(folder) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
@@ -125,10 +126,10 @@ def _visible(folder: str, left_out: list[LeftOut]) -> list[os.DirEntry[str]]:
     return [entry for entry in inside if not is_hidden(entry.name)]
 
 
-def _class_folders(place: str, left_out: list[LeftOut]) -> list[str]:
-    """The names of the folders in a place; images beside them belong to no class."""
+def _class_folders(folder: str, left_out: list[LeftOut]) -> list[str]:
+    """The names of the folders in a folder; images next to them belong to no class and are added to `left_out`."""
     names = []
-    for entry in _visible(place, left_out):
+    for entry in _visible(folder, left_out):
         if _is_folder(entry):
             names.append(entry.name)
         elif _suffix(entry) in SUFFIXES:
@@ -139,7 +140,7 @@ def _class_folders(place: str, left_out: list[LeftOut]) -> list[str]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    # `entry.is_dir()` raises where a link leads to itself, `os.path.isdir` asks the disk for every entry.
+    # `entry.is_dir()` raises an error for a link to itself; `os.path.isdir` would read the disk for every entry.
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
@@ -148,10 +149,13 @@ def _suffix(entry: os.DirEntry[str]) -> str:
 
 
 def _unread(entry: os.DirEntry[str]) -> str:
-    """Why a file is not read, empty where it is; an image that is a link to nothing is named when it is decoded."""
+    """The reason why a file is not read; empty if it is read.
+
+    A broken link with the suffix of an image counts as an image, so that decoding it reports the error.
+    """
     suffix = _suffix(entry)
     if not entry.is_symlink() and not entry.is_file():
-        return "neither files nor folders"  # pipes: opening one would wait for ever
+        return "neither files nor folders"  # for example pipes, which could block for ever when opened
     if entry.is_symlink() and not os.path.isfile(entry.path) and (os.path.exists(entry.path) or suffix not in SUFFIXES):
         return "linked to no file"
     if suffix in SUFFIXES:
@@ -160,7 +164,7 @@ def _unread(entry: os.DirEntry[str]) -> str:
 
 
 def summary(left_out: Sequence[LeftOut]) -> str:
-    """What was left out in one line: how many for each reason, with the first of them."""
+    """One line on what was left out: the number of files for each reason, with the first few names."""
     reasons: dict[str, list[str]] = {}
     for path, reason in left_out:
         reasons.setdefault(reason, []).append(path)
@@ -173,12 +177,12 @@ def summary(left_out: Sequence[LeftOut]) -> str:
 
 
 def _read(found: list[tuple[str, str, int]], classes: list[str], data: Data, allocate: Allocate) -> Pool:
-    with warnings.catch_warnings(action="ignore"):  # Pillow's, of what it reads all the same
+    with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read nevertheless
         return _decoded(found, classes, data, allocate)
 
 
 def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, allocate: Allocate) -> Pool:
-    Image.init()  # not thread-safe, so before the threads
+    Image.init()  # not thread-safe, so it is called before the threads start
     size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found])
     mode = "L" if data.channels == 1 else "RGB"
     images = allocate((len(found), size[1], size[0], 1 if mode == "L" else 3))
@@ -203,8 +207,8 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
     keep = np.array([index not in skipped for index in range(len(found))], bool)
     if len(skipped):
         every, images = images, allocate((int(keep.sum()), *images.shape[1:]))
-        for place, index in enumerate(np.flatnonzero(keep)):
-            images[place] = every[index]
+        for position, index in enumerate(np.flatnonzero(keep)):
+            images[position] = every[index]
     labels = np.array([classes.index(name) for _, name, _ in found], np.int32)[keep]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
     if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
@@ -218,12 +222,12 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
 
 
 def _common_size(files: list[str]) -> tuple[int, int]:
-    """The one size, width and height, that all images have."""
+    """The width and height of the images, which must be the same for all of them."""
     sizes, first = set(), ""
     for file in files:
         try:
             sizes.add(upright_size(file))
-        except UnreadableImage as reason:  # named again when it is decoded
+        except UnreadableImage as reason:  # decoding will report the file
             first = first or f"{file}: {reason}"
         if len(sizes) > 1:
             a, b = sorted(sizes)

@@ -1,10 +1,11 @@
-"""Palm veins, drawn: a set in the form of the near-infrared ones that palm-vein recognition is tried on.
+"""Synthetic images of palm veins, like the near-infrared images on which palm-vein recognition is tested.
 
-A person is a fixed pattern of veins, an image that pattern in another pose, light and sharpness. All
-patterns come from one distribution, and the camera exposes for a brightness that has nothing to do with
-the person: what tells people apart is the course of the veins.
+A person is a fixed pattern of veins, and each image shows the pattern in another pose, light and sharpness. All
+patterns are drawn from one distribution, and the brightness of an image does not depend on the person. So people can
+be told apart only by the course of their veins.
 
-Lengths are in sides of the image, with its centre at 0, so the size in pixels sets the resolution only.
+Lengths are fractions of the image's side, and 0 is the centre of the image. So the size in pixels changes only the
+resolution.
 """
 
 import math
@@ -15,45 +16,47 @@ from PIL import Image, ImageDraw, ImageFilter
 from exprun.config.datasets import person_names
 from exprun.data.pool import TRAIN, Allocate, Pool, in_memory
 
-SPAN = 1.66  # sides that a pattern covers: an image turned, shrunk and shifted to its limits stays inside
-CANVAS = 512  # pixels of a pattern as drawn
-PATTERN, IMAGE = 0x7EED, 0x1417  # first words of the seeds
+SPAN = 1.66  # side of a pattern, in sides of an image: even the most rotated and shifted image stays inside it
+CANVAS = 512  # side of the canvas on which a pattern is drawn, in pixels
+PATTERN, IMAGE = 0x7EED, 0x1417  # first numbers of the seeds of patterns and of images
 
-# How much images of one person differ. Less, and a linear classifier on the pixels tells people apart.
-ROTATION, SCALE, SHIFT = 0.18, 0.06, 0.16  # largest; the first in radians
-BEND = 0.006  # standard deviation, at 4 × 4 points
-SKIN = 0.06  # standard deviation of the logarithm of the light, each of a coarse and a fine texture
-BLUR = 1.2 / 96  # largest standard deviation
-NOISE = 3.0  # standard deviation, in grey levels
-# How broad and dark veins are. Sets are stretched so for recognition, and a plain AlexNet learns faint ones slowly.
-WIDTH = (0.032, 0.052)  # of a main vein where it begins
-ABSORPTION = (2.6, 4.0)
-BLACK = 0.4  # of the light on plain skin: what is darker is black
+# How much the images of one person differ. If they differed less, a linear classifier on the pixels could tell people
+# apart.
+ROTATION, SCALE, SHIFT = 0.18, 0.06, 0.16  # the largest rotation (radians), change of scale and shift
+BEND = 0.006  # standard deviation of the deformation at 4 × 4 points
+SKIN = 0.06  # standard deviation of the logarithm of the light, for a coarse and for a fine texture of the skin
+BLUR = 1.2 / 96  # the largest standard deviation of the blur
+NOISE = 3.0  # standard deviation of the noise, in grey levels
+# How broad and dark veins are. Published data sets are contrast-stretched in the same way, and a plain AlexNet learns
+# faint veins slowly.
+WIDTH = (0.032, 0.052)  # range of the width of a main vein where it begins
+ABSORPTION = (2.6, 4.0)  # range of the absorption of a vein
+BLACK = 0.4  # share of the light on plain skin below which a pixel is black
 
 
 def draw(people: int, images_per_person: int, size: int, first_person: int = 0, allocate: Allocate = in_memory) -> Pool:
-    """The images of `people` people, numbered from `first_person`; all of them training images.
+    """Draw the images of `people` people, numbered from `first_person`; all of them are training images.
 
-    An image depends on the numbers of its person and of itself and on `size`, on nothing else.
+    An image depends only on the number of its person, its own number and `size`.
 
     Returns:
-        uint8 images (people · images_per_person, size, size, 1), person by person.
+        A pool of uint8 images, (people · images_per_person, size, size, 1), sorted by person.
     """
     images = allocate((people * images_per_person, size, size, 1))
     numbers = range(first_person, first_person + people)
-    for number, own in zip(numbers, images.reshape(people, images_per_person, size, size), strict=True):
+    for number, of_person in zip(numbers, images.reshape(people, images_per_person, size, size), strict=True):
         veins = _pattern(np.random.default_rng([PATTERN, number]), math.ceil(SPAN * size * 1.5))
         for index in range(images_per_person):
-            own[index] = _image(veins, np.random.default_rng([IMAGE, number, index]), size)
+            of_person[index] = _image(veins, np.random.default_rng([IMAGE, number, index]), size)
     labels = np.repeat(np.arange(people, dtype=np.int32), images_per_person)
     classes = list(person_names(first_person, people))
     return Pool(images, labels, classes, np.full(len(labels), TRAIN, np.uint8))
 
 
 def _pattern(rng: np.random.Generator, side: int) -> np.ndarray:
-    """A person's veins, from 0 for none to 1; float32 (side, side), over `SPAN` sides of an image."""
+    """The pattern of a person's veins, from 0 (no vein) to 1; float32, (side, side), `SPAN` times an image's side."""
     layers = []
-    # Tissue scatters: what lies deep is soft and faint.
+    # Tissue scatters light, so deep veins look soft and faint.
     for veins, softness, faintness in zip(_veins(rng), (0.008, 0.014), (1, 0.7), strict=True):
         layer = Image.new("L", (CANVAS, CANVAS))
         pen = ImageDraw.Draw(layer)
@@ -68,9 +71,9 @@ def _pattern(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 def _veins(rng: np.random.Generator) -> tuple[list[tuple[np.ndarray, float]], list[tuple[np.ndarray, float]]]:
-    """The superficial and the deep veins: for each its course, (points, 2) as x and y, and its width."""
+    """The superficial and the deep veins: the course of each, (points, 2) as x and y, and its width."""
     veins = []
-    for across in (-0.45, -0.15, 0.15, 0.45):  # from the wrist, below, to the fingers
+    for across in (-0.45, -0.15, 0.15, 0.45):  # main veins run from the wrist, at the bottom, to the fingers
         start, end = (np.array((across + rng.uniform(-0.2, 0.2), y)) for y in (0.8, -0.8))
         veins.append((_curve(rng, start, end), rng.uniform(*WIDTH)))
     for _ in range(rng.integers(3, 6)):
@@ -84,7 +87,7 @@ def _veins(rng: np.random.Generator) -> tuple[list[tuple[np.ndarray, float]], li
 
 
 def _curve(rng: np.random.Generator, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """A smooth winding way, (points, 2) as x and y: a straight line plus waves across it."""
+    """A smooth winding curve, (points, 2) as x and y: a straight line with waves added across it."""
     t = np.linspace(0, 1, 240)[:, None]
     line = end - start
     waves = sum(rng.normal(0, 0.09) / k * np.sin(k * math.pi * t) for k in (1, 2, 3, 4))
@@ -92,7 +95,7 @@ def _curve(rng: np.random.Generator, start: np.ndarray, end: np.ndarray) -> np.n
 
 
 def _image(veins: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
-    """A picture of a pattern, uint8 (size, size)."""
+    """One image of a pattern, uint8, (size, size)."""
     from scipy.ndimage import gaussian_filter, map_coordinates  # type: ignore[import-untyped]
 
     angle, scale = rng.uniform(-ROTATION, ROTATION), 1 + rng.uniform(-SCALE, SCALE)
@@ -107,7 +110,7 @@ def _image(veins: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray
     skin = SKIN * (_smooth(rng, 5, size) + _smooth(rng, 12, size))
     towards, slope, vignette = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.7), rng.uniform(0.1, 0.6)
     light = slope * (math.cos(towards) * x + math.sin(towards) * y) - vignette * (x * x + y * y)
-    # Beer and Lambert: light falls off exponentially with what absorbs it.
+    # The Beer-Lambert law: light decreases exponentially with the absorption.
     seen = np.maximum(np.exp(light + skin - absorbed) - BLACK, 0) ** rng.uniform(0.8, 1.2)
     seen = gaussian_filter(seen, rng.uniform(0, BLUR) * size)
     grey = seen * (255 * rng.uniform(0.42, 0.6) / seen.mean()) + rng.normal(0, NOISE, seen.shape)
@@ -115,6 +118,6 @@ def _image(veins: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray
 
 
 def _smooth(rng: np.random.Generator, knots: int, size: int) -> np.ndarray:
-    """Noise of so many knots a side, standard deviation 1 at them; float32 (size, size)."""
+    """Smooth noise, float32, (size, size): standard normal at `knots` × `knots` points, interpolated between them."""
     noise = Image.fromarray(rng.standard_normal((knots, knots), np.float32))
     return np.asarray(noise.resize((size, size), Image.Resampling.BICUBIC))

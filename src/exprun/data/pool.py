@@ -1,4 +1,4 @@
-"""The images of a set before its splits, and where they come from."""
+"""The images of a data set before they are split, and the files they come from."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,21 +10,21 @@ import numpy as np
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
-Allocate = Callable[[tuple[int, int, int, int]], np.ndarray]  # room for images, uint8, of a shape
+Allocate = Callable[[tuple[int, int, int, int]], np.ndarray]  # allocates a uint8 array of images of a given shape
 
 
 @dataclass
 class Pool:
-    """All images of a set, before splits.
+    """All images of a data set, before they are split.
 
     Args:
-        images: uint8, (images, height, width, channels).
-        labels: int32, (images,), numbers of `classes`.
-        classes: names, in the order of their numbers.
-        parts: for each image 0 training, 1 validation, 2 test, by the set's own division; uint8.
-        skipped: files that could not be read, with the reason.
-        fingerprint: SHA-256 of images, labels and parts, in hex.
-        files: for each image the file that it was read from, below the set's folder; empty where it has none.
+        images: the images, uint8, (images, height, width, channels).
+        labels: the class number of each image, int32, (images,).
+        classes: the names of the classes, in the order of their numbers.
+        parts: the split to which the data set assigns each image, uint8, (images,): 0 training, 1 validation, 2 test.
+        skipped: the files that could not be read, each with the reason.
+        fingerprint: the SHA-256 of images, labels and parts, in hex.
+        files: the file of each image, below the folder of the data set; empty if the images have no files of their own.
     """
 
     images: np.ndarray
@@ -37,11 +37,11 @@ class Pool:
 
 
 class LeftOut(NamedTuple):
-    """A file or folder that lies among the images of a set and is not read.
+    """A file or folder among the images of a data set that is not read.
 
     Args:
-        path: below the folder of the set.
-        reason: why, in words that follow a number: "hidden", "of format .heic".
+        path: the path below the folder of the data set.
+        reason: the reason, in words that can follow a number: "hidden", "of format .heic".
     """
 
     path: str
@@ -49,15 +49,15 @@ class LeftOut(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The files of a set, and what reads them.
+    """The files of a data set, and the function that reads them.
 
     Args:
-        files: all that the images depend on.
-        read: makes the pool; images that may be many are written into room that it asks for, which may
-            be a file, so that a set does not have to fit into memory.
-        labelling: what the places of the files say beyond their content.
-        left_out: what lies among the files and is not read.
-        note: what was made of a folder that could be meant in two ways; empty where there is none.
+        files: all files that the images depend on.
+        read: function that reads the pool; it writes the images into an array that it allocates with its argument,
+            which may be a memory-mapped file, so that the data set need not fit into memory.
+        labelling: the classes and splits as far as they follow from the paths of the files, as text for the cache key.
+        left_out: files and folders that are not read.
+        note: how an ambiguous folder was read; empty if there is nothing to note.
     """
 
     files: Sequence[str | Path]
@@ -68,7 +68,7 @@ class Source(NamedTuple):
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> np.ndarray:
-    """Room for images in memory."""
+    """An empty uint8 array of images, in memory."""
     return np.empty(shape, np.uint8)
 
 

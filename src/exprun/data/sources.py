@@ -1,8 +1,8 @@
-"""The sets that ship, are on the machine, or are downloaded: where their files are and what is in them.
+"""Find and read the files of each data set, and download them if needed.
 
-Each is looked for in `data.root`, in Keras' cache and where Debian's packages put it, and then
-downloaded with a checksum. Nothing of what is read can execute code: pickles go through a reader that
-knows arrays and plain values only, arrays are loaded without pickles.
+A data set is searched for in `data.root`, in Keras' cache and in the folder of Debian's packages. If it is in none of
+them, it is downloaded and its checksum is compared. No file that is read can execute code: the reader of pickles
+accepts only arrays and plain values, and arrays are loaded without pickles.
 """
 
 import gzip
@@ -28,17 +28,23 @@ from exprun.data.folder import is_hidden, locate_folder
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
 
 MAX_CLASSES = 100_000
-PALM_SIZE = 224  # pixels, where data.size leaves it open
+PALM_SIZE = 224  # pixels per side if data.size is not set
 
 
 class Remote(NamedTuple):
-    """A file that can be downloaded."""
+    """A file that can be downloaded.
+
+    Args:
+        url: the URL of the file.
+        checksum: the checksum of the file in the notation of pooch: "sha256:…" or "md5:…".
+    """
 
     url: str
-    checksum: str  # as pooch writes it: "sha256:…" or "md5:…"
+    checksum: str
 
 
-# Checksums: Keras' dataset loaders for MNIST and CIFAR (sha256), the Fashion-MNIST authors' page (md5).
+# The checksums of MNIST and CIFAR (sha256) come from Keras' loaders, those of Fashion-MNIST (md5) from the page of its
+# authors.
 _FASHION_URL = "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 REMOTES = {
     "mnist.npz": Remote(
@@ -75,10 +81,10 @@ IDX = (
 
 
 def locate(data: Data) -> Source:
-    """The files of the set and their reader; downloads what is nowhere on the machine.
+    """The files of a data set and their reader; files that are not on the machine are downloaded.
 
     Raises:
-        DataError: the files are not there and cannot be downloaded; says which to put where.
+        DataError: files are missing and cannot be downloaded; the message names them and the folder to put them in.
     """
     match data.name:
         case "digits":
@@ -98,7 +104,7 @@ def locate(data: Data) -> Source:
 
 
 def _folders(data: Data, *names: str) -> list[Path]:
-    """Where files of a set may lie: the user's folder, Keras' cache, Debian's place."""
+    """The folders to search for files of a data set: the user's, or Keras' cache, Debian's folder and downloads."""
     if data.root is not None:
         root = user_path(data.root, f"data.root={data.root}")
         if not root.exists():
@@ -110,8 +116,8 @@ def _folders(data: Data, *names: str) -> list[Path]:
 
 
 def _keras_folder() -> Path:
-    place = os.environ.get("KERAS_HOME")
-    keras = user_path(place, f"KERAS_HOME={place}") if place else Path(os.path.expanduser("~/.keras"))
+    home = os.environ.get("KERAS_HOME")
+    keras = user_path(home, f"KERAS_HOME={home}") if home else Path(os.path.expanduser("~/.keras"))
     return keras / "datasets"
 
 
@@ -120,13 +126,13 @@ def _downloads(data: Data) -> Path:
 
 
 def _download(data: Data, name: str) -> Path:
-    """The file `name`, downloaded with checksum and progress."""
+    """Download the file `name` with a progress bar and compare its checksum; returns its path."""
     import pooch
 
     folder, remote = _downloads(data), REMOTES[name]
     keras = _keras_folder()
-    place = data.root or (folder if keras.is_relative_to(NO_HOME) else keras)
-    where = f"put {name} into {place}, or set data.root to its folder"
+    target = data.root or (folder if keras.is_relative_to(NO_HOME) else keras)
+    where = f"put {name} into {target}, or set data.root to its folder"
     if data.root is not None:
         raise DataError(f"data.root={data.root} has no files of {data.name}: {where}.")
     try:
@@ -142,10 +148,10 @@ def _download(data: Data, name: str) -> Path:
 
 
 def _digits() -> Source:
-    """The 8×8 digits of scikit-learn (Alpaydin & Kaynak 1998), read without importing it: that takes seconds."""
+    """The 8×8 digits of scikit-learn (Alpaydin & Kaynak 1998), read without importing it, which would take seconds."""
     spec = importlib.util.find_spec("sklearn")
     if spec is None or spec.origin is None:
-        raise DataError("data=digits needs scikit-learn, which carries the images: pip install scikit-learn.")
+        raise DataError("data=digits needs scikit-learn, which contains the images: pip install scikit-learn.")
     file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
     def read(_: Allocate) -> Pool:
@@ -157,7 +163,7 @@ def _digits() -> Source:
 
 
 def _palm_vein(data: Data) -> Source:
-    """Drawn, not read; the key of the cache is what the drawing depends on, its own code included."""
+    """Palm veins, which are drawn; the cache key is everything that the drawing depends on, its code included."""
     people, each, size, first = data.people, data.images_per_person, data.size or PALM_SIZE, data.first_person
     assert people is not None
     assert each is not None
@@ -184,7 +190,7 @@ def _mnist(data: Data) -> Source:
 
 
 def _find_idx(folders: list[Path]) -> list[Path] | None:
-    """The four idx files, packed or not, where a folder has them all."""
+    """The four idx files, compressed or not, of the first folder that has all of them; None if no folder has."""
     for folder in folders:
         files = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None) for name in IDX]
         if all(files):
@@ -200,14 +206,14 @@ def _read_idx(files: list[Path], name: str) -> Pool:
     arrays = [_idx(file) for file in files]
     for file, array, rank in zip(files, arrays, (3, 1, 3, 1), strict=True):
         if array.ndim != rank:
-            raise DataError(f"{file} holds an array of {array.ndim} axes in place of {rank}.")
+            raise DataError(f"{file} contains an array of {array.ndim} axes, but must have {rank}.")
     images = np.concatenate([arrays[0], arrays[2]])[..., None]
     labels = np.concatenate([arrays[1], arrays[3]])
     return _pool(name, images, labels, np.repeat([TRAIN, TEST], [len(arrays[0]), len(arrays[2])]))
 
 
 def _idx(file: Path) -> np.ndarray:
-    """An array in the idx format of MNIST: two zero bytes, type, rank, sizes, values (uint8 only)."""
+    """The array of a file in MNIST's idx format: two zero bytes, type, rank, sizes, values (uint8 only)."""
     try:
         raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         zero, kind, rank = struct.unpack_from(">HBB", raw)
@@ -220,7 +226,7 @@ def _idx(file: Path) -> np.ndarray:
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Reads CIFAR's pickles: plain values and arrays, nothing that could run."""
+    """Reads CIFAR's pickles: plain values and arrays only, nothing that could execute code."""
 
     _allowed = frozenset(
         {
@@ -237,17 +243,17 @@ class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """The class of an array; everything else is refused."""
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"it wants {module}.{name}, which no image file needs")
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no image file needs")
         return super().find_class(module, name)
 
 
 def _unpickle(content: bytes, file: str) -> dict[bytes, Any]:
     try:
-        found = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
-        if not isinstance(found, dict):
-            raise ValueError("no dictionary in it")
-        return {key.encode() if isinstance(key, str) else key: value for key, value in found.items()}
-    except Exception as error:  # a damaged pickle can raise nearly anything
+        content_dict = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+        if not isinstance(content_dict, dict):
+            raise ValueError("it contains no dictionary")
+        return {key.encode() if isinstance(key, str) else key: value for key, value in content_dict.items()}
+    except Exception as error:  # a damaged pickle can raise exceptions of many classes
         raise DataError(f"{file} is damaged or not a CIFAR file: {one_line(error)[:160]}.") from None
 
 
@@ -258,7 +264,7 @@ def _cifar(data: Data) -> Source:
     train = ["train"] if hundred else [f"data_batch_{i}" for i in range(1, 6)]
     names = [*train, "test" if hundred else "test_batch", "meta" if hundred else "batches.meta"]
     label_key, names_key = (b"fine_labels", b"fine_label_names") if hundred else (b"labels", b"label_names")
-    # Keras unpacks its download into a folder named for the archive.
+    # Keras unpacks its download into a folder that is named after the archive.
     folders = _folders(data, folder_name, f"{folder_name}-target/{folder_name}")
     folder = next((f for f in folders if all((f / name).is_file() for name in names)), None)
     if folder is not None:
@@ -277,15 +283,17 @@ def _cifar(data: Data) -> Source:
             sizes = [sum(len(batch[b"data"]) for batch in batches[:-2]), len(batches[-2][b"data"])]
             classes = [name.decode() for name in batches[-1][names_key]]
         except (KeyError, ValueError, AttributeError, TypeError) as error:
-            raise DataError(f"{files[0].parent} does not hold {data.name} as published: {one_line(error)}.") from None
+            raise DataError(
+                f"{files[0].parent} does not contain {data.name} as published: {one_line(error)}."
+            ) from None
         return _pool(data.name, images, labels, np.repeat([TRAIN, TEST], sizes), classes)
 
     return Source(files, read)
 
 
 def _members(archive: Path, names: list[str]) -> dict[str, bytes]:
-    """The named files of an archive, read without unpacking anything to disk."""
-    found = {}
+    """The content of the named files of an archive, read without unpacking it to disk."""
+    contents = {}
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
@@ -293,28 +301,28 @@ def _members(archive: Path, names: list[str]) -> dict[str, bytes]:
                 if member.isfile() and name in names and member.size < 2**28:
                     file = tar.extractfile(member)
                     assert file is not None
-                    found[name] = file.read()
+                    contents[name] = file.read()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(f"{archive} is damaged: {one_line(error)}.") from None
-    if missing := [name for name in names if name not in found]:
+    if missing := [name for name in names if name not in contents]:
         raise DataError(f"{archive} lacks {', '.join(missing)}.")
-    return found
+    return contents
 
 
 def _load_npz(file: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, by name; one .npy file is the array of its name, memory-mapped."""
+    """The arrays of an .npz file by name; an .npy file has one array, memory-mapped and named after the file."""
     try:
-        found = np.load(file, mmap_mode="r", allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {file.stem: found}
-        with found as npz:
+        loaded = np.load(file, mmap_mode="r", allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {file.stem: loaded}
+        with loaded as npz:
             return {name: npz[name] for name in npz.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file} cannot be read: {one_line(error)[:120]}.") from None
 
 
 def _arrays(data: Data) -> Source:
-    """`x_train`, `y_train`, and where there are any `x_val`, `y_val`, `x_test`, `y_test` and `classes`."""
+    """Arrays in NumPy files: `x_train`, `y_train`, and optionally `x_val`, `y_val`, `x_test`, `y_test`, `classes`."""
     assert data.root is not None
     root = user_path(data.root, f"data.root={data.root}")
     if not root.exists():
@@ -328,7 +336,7 @@ def _arrays(data: Data) -> Source:
         return _pool_of_arrays(arrays, root, allocate)
 
     if not files or (root.is_file() and root.suffix != ".npz"):
-        raise DataError(f"data.root={data.root} is no .npz file and holds no .npy files.")
+        raise DataError(f"data.root={data.root} is not an .npz file and contains no .npy files.")
     return Source(files, read)
 
 
@@ -343,7 +351,7 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocat
         if x.ndim not in (3, 4) or not len(x) or (x.ndim == 4 and x.shape[3] not in (1, 3)):
             shape = "×".join(map(str, x.shape))
             raise DataError(
-                f"{root}: x_{name} is {shape}, but must be images × height × width, or that × 1 or 3 channels."
+                f"{root}: x_{name} is {shape}, but must be images × height × width, optionally × 1 or 3 channels."
             )
         if y.ndim < 1 or len(y) != len(x):
             raise DataError(f"{root}: x_{name} has {len(x)} images, but y_{name} has {len(y) if y.ndim else 0} labels.")
@@ -353,22 +361,22 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocat
         labels.append(_class_numbers(y, f"{root}: y_{name}"))
         parts.append(np.full(len(x), part))
     if not images or parts[0][0] != TRAIN:
-        raise DataError(f"{root} holds no x_train and y_train; it has {', '.join(sorted(arrays)) or 'nothing'}.")
+        raise DataError(f"{root} contains no x_train and y_train; it has {', '.join(sorted(arrays)) or 'nothing'}.")
     if len({x.shape[1:] for x in images}) > 1:
         raise DataError(f"{root}: the splits differ in the shape of their images.")
     count = int(max(y.max() for y in labels)) + 1
     if missing := sorted(set(range(min(count, MAX_CLASSES))) - set(np.unique(labels[0]).tolist())):
         raise DataError(f"{root}: class {missing[0]} has no training image; number the classes without gaps.")
     if not 2 <= count <= MAX_CLASSES:
-        raise DataError(f"{root}: labels must number 2 to {MAX_CLASSES} classes from 0 up, and reach {count - 1}.")
+        raise DataError(f"{root}: the labels number {count} classes from 0 up, but must number 2 to {MAX_CLASSES}.")
     classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
     if len(classes) < count:
-        raise DataError(f"{root}: labels reach {count - 1}, but there are {len(classes)} classes.")
+        raise DataError(f"{root}: the largest label is {count - 1}, but there are only {len(classes)} classes.")
     return _pool("arrays", _joined(images, allocate), np.concatenate(labels), np.concatenate(parts), classes)
 
 
 def _joined(images: list[np.ndarray], allocate: Allocate) -> np.ndarray:
-    """Images of several arrays, one after the other."""
+    """The images of several arrays in one array, one after the other."""
     if len(images) == 1:
         return images[0]
     together, done = allocate((sum(map(len, images)), *images[0].shape[1:])), 0
@@ -378,24 +386,28 @@ def _joined(images: list[np.ndarray], allocate: Allocate) -> np.ndarray:
     return together
 
 
-def _class_numbers(y: np.ndarray, place: str) -> np.ndarray:
-    """Labels as class numbers, of integers (images,), (images, 1) or one-hot (images, classes)."""
+def _class_numbers(y: np.ndarray, where: str) -> np.ndarray:
+    """The class numbers of labels that are integers, (images,) or (images, 1), or one-hot, (images, classes)."""
     if y.ndim == 2 and y.shape[1] > 1:
         if not (np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()):
-            raise DataError(f"{place} has two axes but is not one-hot.")
+            raise DataError(f"{where} has two axes but is not one-hot.")
         return y.argmax(axis=1)
     y = y.reshape(-1) if y.size == len(y) else y
     if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer) or (len(y) and y.min() < 0):
-        raise DataError(f"{place} is {y.dtype}, but must be whole class numbers from 0 up, or one-hot.")
+        raise DataError(f"{where} is {y.dtype}, but must be integer class numbers from 0 up, or one-hot.")
     return y
 
 
 def _pool(
     name: str, images: np.ndarray, labels: np.ndarray, parts: np.ndarray, classes: list[str] | None = None
 ) -> Pool:
-    """A pool with checked labels."""
+    """A pool of the images, with a check of the labels.
+
+    Raises:
+        DataError: the labels are fewer or more than the images, or do not number the classes.
+    """
     names = classes if classes is not None else list(FACTS[name].classes)
     numbers = np.asarray(labels, np.int32)
     if len(numbers) != len(images) or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names)):
-        raise DataError(f"{name}: labels do not fit the images, or lie outside of 0 to {len(names) - 1}.")
+        raise DataError(f"{name}: the labels must be as many as the images, and each from 0 to {len(names) - 1}.")
     return Pool(np.ascontiguousarray(images), numbers, [plain(n) for n in names], np.asarray(parts, np.uint8))

@@ -82,7 +82,7 @@ class Report:
         self.out.print(escape(verdict.sentence))
         files = self._write(trials, rows, verdict, command)
         if command is not None:
-            self.out.print(escape(f" continue with  {command}"), soft_wrap=True)
+            self.out.print(escape(f"    continue  {command}"), soft_wrap=True)
         self.say(f"      report  {study.folder / 'report.md'}")
         return files
 

@@ -1,4 +1,4 @@
-"""The model room: a Keras model from a list of layers or from a Python function."""
+"""Build the Keras model of a run from a list of layers or from a Python function."""
 
 from exprun.model.build import Built, build
 

@@ -1,4 +1,4 @@
-"""Builds the Keras model of a config."""
+"""Build the Keras model of a config."""
 
 import importlib
 from collections import Counter
@@ -23,12 +23,12 @@ from exprun.norm import LocalResponseNormalization, norm_layer
 
 @dataclass
 class Built:
-    """A model, and what Keras has no place for.
+    """A model, with its learning-rate multipliers and the layers whose weights were loaded.
 
     Args:
-        model: takes (batch, height, width, channels) and yields logits, (batch, classes), float32.
-        multipliers: learning-rate multipliers of variables by their path, where they are not 1.
-        loaded: names of the layers that `model.weights` filled.
+        model: the Keras model, from images (batch, height, width, channels) to logits, float32, (batch, classes).
+        multipliers: the learning-rate multipliers other than 1, by the path of the variable.
+        loaded: the names of the layers whose weights come from `model.weights`.
     """
 
     model: Any
@@ -39,18 +39,18 @@ class Built:
 def build(
     config: Config, shape: tuple[int, int, int], classes: int, images: Callable[[], np.ndarray] | None = None
 ) -> Built:
-    """The model of a config.
+    """Build the model of a config.
 
     Args:
-        config: of the run; `model`, `init`, `norm` and `seed` are read.
-        shape: height, width and channels that the network takes.
-        classes: the number of logits.
-        images: training images as the network takes them, float32, (images, height, width, channels), for the
-            initialisers that look at them.
+        config: the config of the run; `model`, `init`, `norm` and `seed` are used.
+        shape: the height, width and channels of the network's input.
+        classes: the number of classes, which is the number of logits.
+        images: function that returns scaled training images, float32, (images, height, width, channels), for
+            initialisers that depend on them.
 
     Raises:
-        RunError: the builder of `model=python` cannot be imported, fails or returns something else; weights do
-            not fit; or nothing is left to learn.
+        RunError: the builder of `model=python` cannot be imported, fails or does not return a suitable model; the
+            weights do not fit; or no weights are left to train.
     """
     if config.model.builder is not None:
         built = Built(_from_builder(config.model.builder, shape, classes))
@@ -66,22 +66,26 @@ def build(
 
 
 def freeze(model: Any, patterns: Iterable[str]) -> None:
-    """Keep layers as they are, and their norms in inference mode, by name or pattern (`conv*`).
+    """Freeze layers: their weights are not trained, and frozen norms run in inference mode.
+
+    Args:
+        model: the Keras model.
+        patterns: names of layers, or patterns such as `conv*`.
 
     Raises:
-        RunError: a pattern matches no layer, or nothing is left to learn.
+        RunError: a pattern matches no layer with weights, or no weights are left to train.
     """
     for pattern in patterns:
-        # What matches a layer matches the norm behind it, `conv1_norm`, too.
+        # A pattern that matches `conv1` also matches the norm after it, `conv1_norm`.
         names = [(layer, (layer.name, layer.name.removesuffix("_norm"))) for layer in model.layers]
-        chosen = [layer for layer, own in names if any(fnmatchcase(name, pattern) for name in own)]
-        if not any(layer.weights for layer in chosen):
-            there = ", ".join(layer.name for layer in model.layers if layer.weights)
-            raise RunError(f"model.freeze names {pattern}, but no layer with weights is called so; there are {there}.")
-        for layer in chosen:
+        frozen = [layer for layer, aliases in names if any(fnmatchcase(name, pattern) for name in aliases)]
+        if not any(layer.weights for layer in frozen):
+            layers = ", ".join(layer.name for layer in model.layers if layer.weights)
+            raise RunError(f"model.freeze names {pattern}, which matches no layer with weights; there are {layers}.")
+        for layer in frozen:
             layer.trainable = False
     if not model.trainable_variables:
-        raise RunError("model.freeze leaves nothing to learn; keep at least the classifier out of it.")
+        raise RunError("model.freeze leaves no weights to train; do not freeze the classifier.")
 
 
 def _variables(model: Any, names: Iterable[str]) -> list[Any]:
@@ -89,7 +93,7 @@ def _variables(model: Any, names: Iterable[str]) -> list[Any]:
 
 
 class _Builder:
-    """Turns layers of the grammar into Keras layers, counting them for names and seeds."""
+    """Turns layers of the grammar into Keras layers, and counts them for their names and seeds."""
 
     def __init__(self, config: Config, images: Callable[[], np.ndarray] | None) -> None:
         self.config, self.images = config, images
@@ -111,15 +115,15 @@ class _Builder:
             name="classifier",
         )(x)
         model = keras.Model(inputs, logits, name=self.config.model.name)
-        found = {}
+        factors = {}
         for keras_layer, (kernel, bias) in self.multipliers:
-            found[keras_layer.kernel.path] = kernel
+            factors[keras_layer.kernel.path] = kernel
             if keras_layer.use_bias:
-                found[keras_layer.bias.path] = bias
-        return Built(model, {path: factor for path, factor in found.items() if factor != 1.0})
+                factors[keras_layer.bias.path] = bias
+        return Built(model, {path: factor for path, factor in factors.items() if factor != 1.0})
 
     def seed(self) -> int:
-        """A seed of its own for each initialiser and dropout, drawn from the run's."""
+        """The next seed, derived from the run's seed; each initialiser and dropout layer has a different one."""
         self.counts["seed"] += 1
         return (self.config.seed * 100_003 + self.counts["seed"]) % 2**31
 
@@ -155,14 +159,14 @@ class _Builder:
         return keras.layers.Flatten(name=self.name("flatten"))(x)
 
     def weighted(self, layer: grammar.Conv | grammar.Dense, x: Any) -> Any:
-        """Convolution or hidden dense layer, then norm, activation and dropout."""
+        """Add a convolution or hidden dense layer, then norm, activation and dropout."""
         kind = "conv" if isinstance(layer, grammar.Conv) else "dense"
         name = self.name(kind)
         part = part_for(self.config.init, "first" if name == "conv1" else kind)
         units = layer.conv if isinstance(layer, grammar.Conv) else layer.dense
         norm = None if layer.norm == "none" else norm_layer(self.config.norm, kind, units, f"{name}_norm")
         common = {
-            # A norm that subtracts the mean takes the bias away again; its own β stands in.
+            # A norm that subtracts the mean cancels the bias of the layer; the β of the norm replaces it.
             "use_bias": norm is None or self.config.norm.name == "lrn",
             "kernel_initializer": kernel_initializer(part, self.seed(), self.images, getattr(layer, "groups", 1)),
             "bias_initializer": bias_initializer(part),
@@ -184,7 +188,7 @@ class _Builder:
         return self.dropout(layer.dropout, x)
 
     def residual(self, layer: grammar.Residual, x: Any) -> Any:
-        """Layers around which their input is carried and added."""
+        """Add the layers of a residual block; its shortcut adds the block's input to their output."""
         name, shortcut = self.name("residual"), x
         for inner in grammar.parse(layer.residual):
             x = self.add(inner, x)
@@ -215,8 +219,8 @@ class _Builder:
         assert made is not None
         return made(x)
 
-    def activation(self, own: str | None, name: str, x: Any) -> Any:
-        kind = own or self.config.model.activation
+    def activation(self, of_layer: str | None, name: str, x: Any) -> Any:
+        kind = of_layer or self.config.model.activation
         return x if kind == "none" else keras.layers.Activation(kind, name=f"{name}_{kind}")(x)
 
     def dropout(self, rate: float, x: Any) -> Any:
@@ -224,7 +228,7 @@ class _Builder:
 
 
 def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> Any:
-    """The model that `package.module:function` makes; modules of the working folder can be named."""
+    """The model that the function `package.module:function` returns; modules in the working folder can be imported."""
     module_name, _, function_name = builder.partition(":")
     make_importable()
     try:
@@ -241,24 +245,26 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
         inputs = 0
     if inputs != 1:
         raise RunError(
-            f"model.builder={builder} must return a built Keras model of one input (a keras.Input tells its shape), "
-            f"not {'one without' if isinstance(model, keras.Model) else type(model).__name__}."
+            f"model.builder={builder} must return a Keras model that begins with one keras.Input, "
+            f"not {'a model without' if isinstance(model, keras.Model) else type(model).__name__}."
         )
-    taken = tuple(model.input_shape[1:])
-    if len(taken) != 3 or any(own not in (None, axis) for own, axis in zip(taken, shape, strict=True)):
-        raise RunError(f"model.builder={builder} takes images of {taken}, but these are {shape}.")
+    expected = tuple(model.input_shape[1:])
+    if len(expected) != 3 or any(size not in (None, axis) for size, axis in zip(expected, shape, strict=True)):
+        raise RunError(f"model.builder={builder} expects images of shape {expected}, but they have {shape}.")
     if tuple(model.output_shape) != (None, classes):
-        raise RunError(f"model.builder={builder} yields {model.output_shape}, but {classes} logits are needed.")
+        raise RunError(
+            f"model.builder={builder} returns outputs of shape {model.output_shape}, but must return {classes} logits."
+        )
     last = model.layers[-1]
     ending = "softmax" if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)
     ending = getattr(ending, "__name__", ending)
     if ending in ("softmax", "sigmoid"):
-        raise RunError(f"model.builder={builder} ends in {ending}; the loss takes logits, so leave it out.")
+        raise RunError(f"model.builder={builder} ends in {ending}, but the loss needs logits: leave {ending} out.")
     return model
 
 
 def summary(model: Any) -> str:
-    """Keras's table of layers."""
+    """Keras' table of the layers of a model."""
     lines: list[str] = []
     model.summary(line_length=100, print_fn=lambda line, **_: lines.append(line))
     return "\n".join(lines) + "\n"

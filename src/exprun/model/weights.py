@@ -1,4 +1,4 @@
-"""Weights to start from: of a checkpoint of ours by the variables' paths, of a Keras file by order."""
+"""Load initial weights: from a checkpoint of exprun by the paths of the variables, from a Keras file by their order."""
 
 import contextlib
 import io
@@ -17,12 +17,12 @@ KERNELS = ("convolution", "depthwise convolution", "dense")
 
 @dataclass(eq=False)
 class _Layer:
-    """The weights of one layer, of the model (variables) or of a file (arrays).
+    """The weights of one layer, either of the model (as variables) or of a file (as arrays).
 
     Args:
-        name: what a person knows it by; in the model, that of the outermost layer around it.
-        path: of its weights, without their own names.
-        weights: by name, in Keras' order: kernel, bias; gamma, beta, moving mean, moving variance.
+        name: the name of the layer for messages; for a layer inside others, the name of the outermost layer.
+        path: the path of the weights, without the last part, which is the name of each weight.
+        weights: the weights by name, in Keras' order: kernel, bias; gamma, beta, moving mean, moving variance.
     """
 
     name: str
@@ -35,13 +35,13 @@ class _Layer:
 
     @property
     def kind(self) -> str | None:
-        """What layers are counted by; None for all but kernels and norms."""
+        """The kind of a layer, by which layers of files and models are paired; None unless it is a kernel or a norm."""
         shapes = self.shapes
         if any(getattr(weight.dtype, "kind", "f") != "f" for weight in self.weights.values()):
             return None  # a counter, or the state of a seed generator
         match [len(shape) for shape in shapes]:
             case [4] | [4, 1]:
-                # Keras 3 numbers depthwise convolutions apart from the others.
+                # Keras 3 numbers depthwise convolutions and other convolutions separately.
                 return "depthwise convolution" if shapes[0][-1] == 1 else "convolution"
             case [2] | [2, 1]:
                 return "dense"
@@ -51,100 +51,100 @@ class _Layer:
 
 
 def load_weights(model: Any, path: Path) -> list[str]:
-    """Give layers the weights of a file: all that fit or, where one is wrong, none.
+    """Load the weights of a file into the layers of a model; after an error, the model is unchanged.
 
-    The last layer with a kernel is the classifier; it takes the file's only where the shape is the same. Layers
-    that the file has no counterpart of stay as they are.
+    The last layer with a kernel is the classifier. Its weights are loaded only if the shapes are the same. Layers
+    without a counterpart in the file keep their weights.
 
     Args:
         model: a built Keras model.
-        path: from `find_weights`.
+        path: the path of the file, from `find_weights`.
 
     Returns:
-        Names of the model's layers that were filled.
+        The names of the model's layers whose weights were loaded.
 
     Raises:
         RunError: the file is damaged, nothing in it fits, or a layer other than the classifier differs in shape.
     """
-    own = _own(model)
+    of_model = _model_layers(model)
     try:
-        pairs = _by_path(own, path) if path.suffix.lower() == ".npz" else _by_order(own, _read_keras(path))
+        pairs = _by_path(of_model, path) if path.suffix.lower() == ".npz" else _by_order(of_model, _read_keras(path))
     except UserError:
         raise
-    except Exception as error:  # a damaged file can raise nearly anything
+    except Exception as error:  # a damaged file can raise exceptions of many classes
         raise RunError(f"model.weights={path} is damaged and cannot be read: {one_line(error)[:120]}.") from None
-    classifier = _classifier(own)
-    pairs = [(mine, theirs) for mine, theirs in pairs if mine is not classifier or mine.shapes == theirs.shapes]
+    classifier = _classifier(of_model)
+    pairs = [(layer, saved) for layer, saved in pairs if layer is not classifier or layer.shapes == saved.shapes]
     if not pairs:
-        raise RunError(f"model.weights={path} has nothing for any layer of the model; name the weights of one like it.")
-    for mine, theirs in pairs:
-        _check(mine, theirs, path)
-    for mine, theirs in pairs:
-        for variable, array in zip(mine.weights.values(), theirs.weights.values(), strict=True):
+        raise RunError(f"model.weights={path} has nothing for any layer of the model; name weights of a similar model.")
+    for layer, saved in pairs:
+        _check(layer, saved, path)
+    for layer, saved in pairs:
+        for variable, array in zip(layer.weights.values(), saved.weights.values(), strict=True):
             variable.assign(array)
-    filled = {mine.name for mine, _ in pairs}
+    filled = {layer.name for layer, _ in pairs}
     return [layer.name for layer in model.layers if layer.name in filled]
 
 
-def _own(model: Any) -> list[_Layer]:
-    """The model's layers with weights in order, those inside of others too."""
-    found = []
+def _model_layers(model: Any) -> list[_Layer]:
+    """The model's layers with weights, in order, including layers inside other layers."""
+    layers = []
     for layer in model.layers:
         inner: dict[str, dict[str, Any]] = {}
         for variable in layer.weights:
             path, _, name = variable.path.rpartition("/")
             inner.setdefault(path, {})[name] = variable
-        found += [_Layer(layer.name, path, weights) for path, weights in inner.items()]
-    return found
+        layers += [_Layer(layer.name, path, weights) for path, weights in inner.items()]
+    return layers
 
 
-def _classifier(own: list[_Layer]) -> _Layer | None:
-    return next((layer for layer in reversed(own) if layer.kind in KERNELS), None)
+def _classifier(of_model: list[_Layer]) -> _Layer | None:
+    return next((layer for layer in reversed(of_model) if layer.kind in KERNELS), None)
 
 
-def _check(mine: _Layer, theirs: _Layer, path: Path) -> None:
-    """Raise a RunError unless the shapes are the same."""
-    if mine.shapes == theirs.shapes:
+def _check(of_model: _Layer, of_file: _Layer, path: Path) -> None:
+    """Raise a RunError unless the shapes of a layer are the same in the model and in the file."""
+    if of_model.shapes == of_file.shapes:
         return
-    here, there = (" and ".join(map(str, layer.shapes)) for layer in (mine, theirs))
-    said = f"model.weights={path} has {theirs.name} of {there} for {mine.name} of {here}"
-    if mine.kind in KERNELS and mine.shapes == theirs.shapes[:1]:
-        raise RunError(f"{said}: its bias has no place where a norm follows; use norm=none.")
-    if mine.kind in KERNELS and mine.shapes[:1] == theirs.shapes:
-        raise RunError(f"{said}: it lacks the bias, as before a norm; use the norm it was trained with.")
+    model_shapes, file_shapes = (" and ".join(map(str, layer.shapes)) for layer in (of_model, of_file))
+    mismatch = f"model.weights={path} has {of_file.name} of {file_shapes} for {of_model.name} of {model_shapes}"
+    if of_model.kind in KERNELS and of_model.shapes == of_file.shapes[:1]:
+        raise RunError(f"{mismatch}: its bias has no place where a norm follows; use norm=none.")
+    if of_model.kind in KERNELS and of_model.shapes[:1] == of_file.shapes:
+        raise RunError(f"{mismatch}: it lacks the bias, as before a norm; use the norm it was trained with.")
     raise RunError(
-        f"{said}; use the model, norm and images (data.size, data.channels) it was trained with, or other weights."
+        f"{mismatch}; use the model, norm and images (data.size, data.channels) it was trained with, or other weights."
     )
 
 
-def _by_path(own: list[_Layer], path: Path) -> list[tuple[_Layer, _Layer]]:
-    """Each layer with the one of its path in a checkpoint of ours."""
-    found: dict[str, dict[str, np.ndarray]] = {}
+def _by_path(of_model: list[_Layer], path: Path) -> list[tuple[_Layer, _Layer]]:
+    """Pairs of a model's layer and the layer of the same path in a checkpoint of exprun."""
+    arrays: dict[str, dict[str, np.ndarray]] = {}
     with np.load(path, allow_pickle=False) as file:
         for key in file.files:
             if key.startswith("model/"):
                 layer, _, name = key.removeprefix("model/").rpartition("/")
-                found.setdefault(layer, {})[name] = file[key]  # reading checks it against its CRC
+                arrays.setdefault(layer, {})[name] = file[key]  # NumPy compares the CRC when it reads an array
     pairs = []
-    for mine in own:
-        if theirs := found.get(mine.path):
-            ordered = {name: theirs[name] for name in mine.weights if name in theirs} | theirs
-            pairs.append((mine, _Layer(mine.path, mine.path, ordered)))
+    for layer_of_model in of_model:
+        if weights := arrays.get(layer_of_model.path):
+            ordered = {name: weights[name] for name in layer_of_model.weights if name in weights} | weights
+            pairs.append((layer_of_model, _Layer(layer_of_model.path, layer_of_model.path, ordered)))
     return pairs
 
 
-def _by_order(own: list[_Layer], theirs: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
-    """The k-th layer of each kind with the file's k-th, but the classifier with the file's last of its kind."""
-    pairs, classifier = [], _classifier(own)
-    for kind in dict.fromkeys(layer.kind for layer in own if layer.kind):
-        mine = [layer for layer in own if layer.kind == kind]
-        others = [layer for layer in theirs if layer.kind == kind]
-        if classifier in mine and others:
-            # Unless the file was cut off before its classifier: then its last fits the hidden layer in its place.
-            place = mine[min(len(others), len(mine)) - 1]
-            if place is classifier or place.shapes != others[-1].shapes:
-                pairs.append((mine.pop(), others.pop()))
-        pairs += zip(mine, others, strict=False)
+def _by_order(of_model: list[_Layer], of_file: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
+    """Pairs of a model's layer and a file's: the k-th of each kind with the k-th, but the classifier with the last."""
+    pairs, classifier = [], _classifier(of_model)
+    for kind in dict.fromkeys(layer.kind for layer in of_model if layer.kind):
+        in_model = [layer for layer in of_model if layer.kind == kind]
+        in_file = [layer for layer in of_file if layer.kind == kind]
+        if classifier in in_model and in_file:
+            # If the file was saved without a classifier, its last layer fits the hidden layer at the same position.
+            counterpart = in_model[min(len(in_file), len(in_model)) - 1]
+            if counterpart is classifier or counterpart.shapes != in_file[-1].shapes:
+                pairs.append((in_model.pop(), in_file.pop()))
+        pairs += zip(in_model, in_file, strict=False)
     return pairs
 
 
@@ -155,7 +155,7 @@ def _read_keras(path: Path) -> list[_Layer]:
     with contextlib.ExitStack() as stack:
         source: Any = path
         if path.suffix.lower() == ".keras":
-            # Nothing but the weights: the config beside them could name code to run.
+            # Only the weights are read: the config in the same archive could name code to run.
             source = io.BytesIO(stack.enter_context(zipfile.ZipFile(path)).read("model.weights.h5"))
         file = stack.enter_context(h5py.File(source, "r"))
         root = file.get("model_weights", file)
@@ -167,7 +167,7 @@ def _read_keras(path: Path) -> list[_Layer]:
 
 
 def _listed(root: Any) -> Iterator[_Layer]:
-    """Layers of the older .h5 format, which lists them; those of a nested model share one group."""
+    """Layers of the older .h5 format, which lists them in order; the layers of a nested model share one group."""
     for name in _strings(root, "layer_names"):
         inner: dict[str, dict[str, Any]] = {}
         for weight in _strings(root[name], "weight_names"):
@@ -177,7 +177,7 @@ def _listed(root: Any) -> Iterator[_Layer]:
 
 
 def _strings(group: Any, key: str) -> list[str]:
-    """An attribute that lists names; Keras splits a long one into key0, key1, …"""
+    """The names that an attribute lists; Keras splits a long list into key0, key1, …"""
     parts = [group.attrs[key]] if key in group.attrs else []
     while f"{key}{len(parts)}" in group.attrs:
         parts.append(group.attrs[f"{key}{len(parts)}"])
@@ -185,33 +185,33 @@ def _strings(group: Any, key: str) -> list[str]:
 
 
 def _numbered(file: Any, source: Path) -> Iterator[_Layer]:
-    """Layers of Keras 3's format, `layers/conv2d_1/vars/0`, numbered by class in the order of the network.
+    """Layers of Keras 3's format, `layers/conv2d_1/vars/0`; each class is numbered in the order of the network.
 
     Raises:
-        RunError: layers of one kind have several classes, so that their order is not known.
+        RunError: layers of one kind are of several classes, so that their order is not known.
     """
-    found: dict[str, dict[str, Any]] = {}
+    arrays: dict[str, dict[str, Any]] = {}
 
     def visit(name: str, item: Any) -> None:
         path, _, index = name.rpartition("/vars/")
         if index.isdigit():
-            found.setdefault(path, {})[index] = item
+            arrays.setdefault(path, {})[index] = item
 
     file.visititems(visit)
     classes: dict[str | None, str] = {}
-    for path in sorted(found, key=_parts):
+    for path in sorted(arrays, key=_parts):
         name = file[path]["vars"].attrs.get("name", path)
-        layer = _Layer(str(name), path, dict(sorted(found[path].items(), key=lambda item: int(item[0]))))
+        layer = _Layer(str(name), path, dict(sorted(arrays[path].items(), key=lambda item: int(item[0]))))
         class_ = "/".join(stem for stem, _ in _parts(path))
         if layer.kind and classes.setdefault(layer.kind, class_) != class_:
             raise RunError(
-                f"model.weights={source} does not tell the order of its {classes[layer.kind]} and {class_}; "
-                "save that network as .h5 by Keras' model.save, which does."
+                f"model.weights={source} does not contain the order of its {classes[layer.kind]} and {class_}; "
+                "save that network as .h5 with Keras' model.save, which stores it."
             )
         yield layer
 
 
 def _parts(path: str) -> list[tuple[str, int]]:
-    """Each part of a path as name and number, by which `conv2d_10` comes after `conv2d_9`."""
+    """The parts of a path as name and number: a key for sorting that puts `conv2d_10` after `conv2d_9`."""
     stems = [(part, part.rstrip("0123456789")) for part in path.split("/")]
     return [(stem.rstrip("_"), int(part[len(stem) :] or 0)) for part, stem in stems]

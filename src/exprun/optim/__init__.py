@@ -1,4 +1,4 @@
-"""The optim room: Keras' optimisers by the names of the config, with decay, clipping and layer rates."""
+"""Build the optimiser of a run, with weight decay, gradient clipping and learning rates per layer."""
 
 from exprun.optim.optimizer import l2_factors, make_optimizer
 

@@ -1,6 +1,7 @@
-"""Keras' common optimisers with one operation for a variable's update, which reads and writes each number once.
+"""Keras' common optimisers, each with a single TensorFlow operation per variable, which is faster.
 
-Keras makes an update of some ten operations, and on a CPU each of them passes over all weights in memory.
+Keras composes an update of about ten operations. On a CPU, each of them reads and writes all weights in memory; the
+single operation does so only once.
 """
 
 from typing import Any
@@ -10,15 +11,15 @@ import tensorflow as tf
 
 
 def handle(variable: Any) -> Any:
-    """What the operations take: of the optimiser's own variables as of those that it is given."""
+    """The resource handle of a Keras or TensorFlow variable, which the operations need."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 class SGD(keras.optimizers.SGD):
-    """`keras.optimizers.SGD`: plain, with momentum or with Nesterov's."""
+    """`keras.optimizers.SGD` with one operation per variable: plain, with momentum or with Nesterov momentum."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply one gradient; shapes as the variable's."""
+        """Update a variable by its gradient, which has the variable's shape."""
         rate, gradient = tf.cast(learning_rate, variable.dtype), tf.cast(gradient, variable.dtype)
         if not self.momentum:
             tf.raw_ops.ResourceApplyGradientDescent(var=handle(variable), alpha=rate, delta=gradient)
@@ -34,10 +35,10 @@ class SGD(keras.optimizers.SGD):
 
 
 class _Adam:
-    """The update that Adam and AdamW share; decay is apart from it."""
+    """The update that Adam and AdamW share; Keras applies AdamW's weight decay in a separate operation."""
 
     def update_step(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply one gradient; shapes as the variable's."""
+        """Update a variable by its gradient, which has the variable's shape."""
         kind, index = variable.dtype, self._get_variable_index(variable)
         step = tf.cast(self.iterations.value + 1, kind)
         beta_1, beta_2 = tf.cast(self.beta_1, kind), tf.cast(self.beta_2, kind)
@@ -56,8 +57,8 @@ class _Adam:
 
 
 class Adam(_Adam, keras.optimizers.Adam):
-    """`keras.optimizers.Adam`."""
+    """`keras.optimizers.Adam` with one operation per variable."""
 
 
 class AdamW(_Adam, keras.optimizers.AdamW):
-    """`keras.optimizers.AdamW`."""
+    """`keras.optimizers.AdamW` with one operation per variable for the update, and one for the weight decay."""

@@ -1,4 +1,4 @@
-"""Momentum over gradients."""
+"""SGD with momentum that sums gradients instead of updates."""
 
 from typing import Any
 
@@ -9,16 +9,17 @@ from exprun.optim.fused import handle
 
 
 class HeavyBall(keras.optimizers.SGD):
-    """SGD whose momentum sums gradients, with the learning rate outside of it, as MatConvNet and PyTorch do.
+    """SGD whose momentum `m` sums gradients, so that it does not contain the learning rate, as in PyTorch.
 
-    `m = momentum * m + gradient; variable -= learning_rate * m`. Keras has the rate inside,
-    `m = momentum * m - learning_rate * gradient; variable += m`, which is the same until the rate changes:
-    then Keras' carries updates of the old size on. MatConvNet 1.0, `cnn_train.m`, `accumulateGradients`. With
-    `nesterov`, the variable moves by `gradient + momentum * m` (Sutskever et al. 2013), as in PyTorch.
+    The update is `m = momentum * m + gradient; variable -= learning_rate * m`, as in MatConvNet 1.0 (`cnn_train.m`,
+    `accumulateGradients`). Keras' momentum contains the learning rate: `m = momentum * m - learning_rate * gradient;
+    variable += m`. Both are the same while the learning rate is constant. After it changes, Keras' momentum still
+    contains updates of the old size. With `nesterov`, the variable moves by `learning_rate` times
+    `gradient + momentum * m` (Sutskever et al. 2013), as in PyTorch.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply one gradient; shapes as the variable's."""
+        """Update a variable by its gradient, which has the variable's shape."""
         tf.raw_ops.ResourceApplyMomentum(
             var=handle(variable),
             accum=handle(self.momentums[self._get_variable_index(variable)]),

@@ -1,4 +1,4 @@
-"""Muon for convolutional networks."""
+"""The optimiser Muon for convolutional networks, which makes the updates of kernels orthogonal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from exprun.optim.heavy_ball import HeavyBall
 
 
 class Muon(keras.optimizers.Muon):
-    """Keras' Muon, with convolution kernels made orthogonal as matrices.
+    """Keras' Muon, which here updates the kernels of convolutions too.
 
-    Keras gives Muon's update to two-dimensional variables and AdamW's to all others. Here a kernel of
-    (height, width, in, out) is the matrix (height · width · in, out), as in Jordan et al. 2024
-    (https://kellerjordan.github.io/posts/muon); biases, norms and the classifier keep AdamW.
+    Keras updates two-dimensional variables with Muon and all others with AdamW. Here a convolution's kernel of shape
+    (height, width, in, out) is updated with Muon as a matrix of shape (height · width · in, out), as in Jordan et al.
+    2024 (https://kellerjordan.github.io/posts/muon). Biases, norms and the classifier are updated with AdamW.
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:
@@ -29,18 +29,18 @@ class Muon(keras.optimizers.Muon):
 
 
 class MuonNesterov(HeavyBall):
-    """Muon for the kernels of convolutions, Nesterov's momentum for all else, as airbench trains CIFAR-10.
+    """Muon for the kernels of convolutions and Nesterov momentum for all other variables, as in airbench.
 
-    A kernel of (height, width, in, out) is the matrix (height · width · in, out). Before each step it is brought to the
-    norm √out; its update is the momentum's nearest orthogonal matrix, approximated. Momentum sums gradients. Jordan
-    2024, https://kellerjordan.github.io/posts/muon and `airbench94_muon.py` of
-    https://github.com/KellerJordan/cifar10-airbench.
+    A kernel of shape (height, width, in, out) is updated as a matrix of shape (height · width · in, out). Before each
+    update the kernel is scaled to the norm √out. The update is approximately the orthogonal matrix nearest to the
+    momentum, which sums gradients. Sources: Jordan 2024, https://kellerjordan.github.io/posts/muon, and
+    `airbench94_muon.py` in https://github.com/KellerJordan/cifar10-airbench, which trains CIFAR-10.
 
     Args:
-        kernels: for each variable in order, whether it is updated so.
-        kernel_momentum: of these; `momentum` is that of the others.
-        steps: of the iteration that makes an update orthogonal.
-        **kwargs: of `keras.optimizers.SGD`.
+        kernels: whether each variable, in order, is updated with Muon.
+        kernel_momentum: the momentum of the variables updated with Muon; `momentum` is that of the others.
+        steps: the number of iterations that make an update orthogonal.
+        **kwargs: arguments of `keras.optimizers.SGD`.
     """
 
     def __init__(self, kernels: Sequence[bool], kernel_momentum: float, steps: int, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class MuonNesterov(HeavyBall):
         self.kernels, self.kernel_momentum, self.steps = kernels, kernel_momentum, steps
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply one gradient; shapes as the variable's."""
+        """Update a variable by its gradient, which has the variable's shape."""
         index = self._get_variable_index(variable)
         if not self.kernels[index]:
             super().update_step(gradient, variable, learning_rate)
@@ -63,10 +63,14 @@ class MuonNesterov(HeavyBall):
 
 
 def orthogonal(matrix: Any, steps: int) -> Any:
-    """A matrix whose singular values all are near 1, with the singular vectors of this one.
+    """The nearly orthogonal matrix that has the singular vectors of `matrix`.
 
-    Newton and Schulz' iteration with a quintic polynomial, its coefficients those of Jordan 2024
-    (https://kellerjordan.github.io/posts/muon): singular values end between 0.5 and 1.5.
+    This is the Newton-Schulz iteration with a quintic polynomial and the coefficients of Jordan 2024
+    (https://kellerjordan.github.io/posts/muon), after which all singular values are between about 0.5 and 1.5.
+
+    Args:
+        matrix: a matrix of any shape.
+        steps: the number of iterations.
     """
     ops = keras.ops
     tall = matrix.shape[0] > matrix.shape[1]

@@ -1,4 +1,4 @@
-"""Builds the Keras optimiser of a config."""
+"""Build the Keras optimiser of a config."""
 
 import re
 from typing import Any
@@ -16,14 +16,14 @@ _DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"
 def make_optimizer(
     optim: Optim, model: Any, multipliers: dict[str, float], loss_scaling: bool = False, replicas: int = 1
 ) -> Any:
-    """The optimiser, built on the model's variables.
+    """Build the optimiser for a model's trainable variables.
 
     Args:
-        optim: the `optim` group.
-        model: the Keras model it will train.
-        multipliers: learning-rate multipliers by the path of their variable, where they are not 1.
-        loss_scaling: wrap it for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
-        replicas: devices that each hand it their share of the gradient.
+        optim: the group `optim` of the config.
+        model: the Keras model that is trained.
+        multipliers: the learning-rate multipliers other than 1, by the path of the variable.
+        loss_scaling: whether the loss is scaled for float16 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2).
+        replicas: the number of devices, each of which computes a share of the gradient.
     """
     last = _classifier(model)
     multipliers = {
@@ -32,7 +32,7 @@ def make_optimizer(
     multipliers = {path: factor for path, factor in multipliers.items() if factor != 1.0}
     optimizer = _plain(optim, model, multipliers, replicas)
     if optim.decay == "decoupled":
-        # Decay goes by the plain learning rate; a layer whose multiplier is 0 is to stay as it is.
+        # Weight decay ignores the multipliers, so variables whose multiplier is 0 are excluded from it explicitly.
         spared = [v for v in model.trainable_variables if _exempt(v, optim) or multipliers.get(v.path) == 0.0]
         optimizer.exclude_from_weight_decay(spared)
     if loss_scaling:
@@ -42,27 +42,27 @@ def make_optimizer(
 
 
 def l2_factors(optim: Optim, model: Any) -> list[float]:
-    """For each trainable variable, what its value times this adds to its gradient."""
+    """The L2 factor of each trainable variable: this factor times the variable is added to its gradient."""
     if optim.decay != "l2":
         return [0.0] * len(model.trainable_variables)
     return [0.0 if _exempt(v, optim) else optim.weight_decay for v in model.trainable_variables]
 
 
 def _multiplier_of(variable: Any, optim: Optim, last: str) -> float:
-    """What `optim` multiplies the learning rate of a variable by; `last` names the layer of the classifier."""
+    """The learning-rate multiplier that `optim` sets for a variable; `last` is the name of the classifier's layer."""
     layer, _, kind = variable.path.rpartition("/")
     of_kind = {"bias": optim.bias_rate, "norm": optim.norm_rate}
     return of_kind.get(_DECAY_KINDS.get(kind, ""), 1.0) * (optim.classifier_rate if layer == last else 1.0)
 
 
 def _classifier(model: Any) -> str:
-    """The name of the last layer that has a matrix, or nothing."""
+    """The path of the last layer that has a matrix, or an empty string."""
     matrices = [v.path for v in model.weights if len(v.shape) == 2]
     return matrices[-1].rpartition("/")[0] if matrices else ""
 
 
 def _exempt(variable: Any, optim: Optim) -> bool:
-    """Whether weight decay leaves a variable alone, by the name Keras gives it."""
+    """Whether a variable is exempt from weight decay, by the last part of its path."""
     return _DECAY_KINDS.get(variable.path.rsplit("/", 1)[-1]) in optim.decay_exempt
 
 
@@ -74,7 +74,7 @@ def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: in
         "clipvalue": optim.clip_value and optim.clip_value / replicas,
     }
     decay = optim.weight_decay if optim.decay == "decoupled" else None
-    if optim.name != "adamw" or decay:  # AdamW refuses None
+    if optim.name != "adamw" or decay:  # AdamW does not accept None
         settings["weight_decay"] = decay
     betas = {"beta_1": optim.beta_1, "beta_2": optim.beta_2}
     kinds = keras.optimizers
@@ -101,7 +101,7 @@ def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: in
         case "lion":
             kind, own = kinds.Lion, betas
         case "muon_nesterov":
-            # A kernel of multiplier 0 is to stay as it is, and so may not be brought to another norm.
+            # A kernel whose multiplier is 0 must not change, so it must not be scaled to another norm either.
             kernels = [len(v.shape) == 4 and multipliers.get(v.path) != 0.0 for v in model.trainable_variables]
             kind = MuonNesterov
             own = {
@@ -119,7 +119,7 @@ def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: in
                 "adam_beta_2": optim.beta_2,
                 "epsilon": optim.epsilon,
                 "adam_weight_decay": decay,
-                # Muon leaves the classifier to AdamW.
+                # The classifier is updated with AdamW.
                 "exclude_layers": [f"^{re.escape(classifier)}/"] if classifier else [],
             }
     if multipliers:
@@ -128,7 +128,7 @@ def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: in
 
 
 def _with_multipliers(kind: Any, multipliers: list[float]) -> Any:
-    """An optimiser whose learning rate is multiplied for each variable, in the order it is built on."""
+    """A subclass of an optimiser that multiplies the learning rate of each variable, in order, by its multiplier."""
 
     class WithMultipliers(kind):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exprun.asha import RUNGS
 from exprun.config.errors import ConfigError, without_password
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
@@ -19,7 +20,6 @@ from exprun.locks import file_lock
 from exprun.outputs import OUTPUTS, REPLACED, SWEEP, runs_of_sweep
 from exprun.preflight import FREE_IN_SWEEPS, OtherConfigError, differences, preflight
 from exprun.run_folder import CODE, STARTED, RunFolder, RunLockedError
-from exprun.sweep.asha import RUNGS
 from exprun.tracking.environment import environment
 
 if TYPE_CHECKING:

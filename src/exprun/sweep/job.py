@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from exprun.config.schema import Config
     from exprun.session import Session
-    from exprun.trainer.loop import Prune
 
 
 WAIT_SECONDS = 1.0  # pause before this process checks again a run that another process trains
@@ -69,7 +68,7 @@ def job(config: "DictConfig") -> Score:
         raise RunError(
             "a run of a sweep has no information about its sweep: the launcher must pass on hydra.job.env_set."
         )
-    if Path(sweep.cwd).is_dir():
+    if sweep.cwd and Path(sweep.cwd).is_dir():
         os.chdir(sweep.cwd)  # a worker of a cluster starts in the folder in which the cluster was started
     hydra = HydraConfig.get()
     overrides = [str(text).lstrip("+") for text in hydra.overrides.task]
@@ -150,27 +149,15 @@ def _tried(config: "Config", sweep: SweepContext, command: str, label: str, fold
     if kept_failed(config, folder):
         return _scored(failed(f"{label} failed before, and sweep.rerun=never"))
     config = resumed(config, folder)
-    outcome = _once(config, command, label, folder)
+    outcome = attempt(config, command, shared_session(), label)
     for number in range(config.sweep.retries):
         if outcome.finished or _diverged(config, folder):
             break
         if shown:
             print(f"{label}, try {number + 2}:", flush=True)
-        outcome = _once(replace(config, trainer=replace(config.trainer, resume=True)), command, label, folder)
+        again = replace(config, trainer=replace(config.trainer, resume=True))
+        outcome = attempt(again, command, shared_session(), label)
     return _score(float("nan"), "trained") if _diverged(config, folder) else _scored(outcome)
-
-
-def _once(config: "Config", command: str, label: str, folder: RunFolder) -> Attempt:
-    return attempt(config, command, shared_session(), label, _pruner(config, folder))
-
-
-def _pruner(config: "Config", folder: RunFolder) -> "Prune | None":
-    """The pruner, which ends the run if it does worse than the other runs of the sweep; None without `sweep.prune`."""
-    if config.sweep.prune != "asha":
-        return None
-    from exprun.sweep.asha import AshaPruner
-
-    return AshaPruner(folder.path, config.trainer.select == "val/loss")
 
 
 def _scored(outcome: Attempt) -> Score:

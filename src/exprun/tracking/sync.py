@@ -1,6 +1,8 @@
 """Upload to MLflow the runs that its server has not received, and close those whose process has died."""
 
+import math
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,8 @@ from exprun.trainer.events import RunEnded
 MASKED = "://***@"
 DIED = "the process died without recording a status"
 ANSWER_SECONDS = 60.0  # the longest that a complete run waits for an MLflow server
-_unreachable: set[str] = set()  # servers that did not answer during an upload; later runs do not wait for them
+RETRY_SECONDS = 600.0  # after a server did not answer, further complete runs do not wait for it for this long
+_unreachable: dict[str, float] = {}  # servers that did not answer, with the time of the attempt (time.monotonic)
 
 
 def undelivered() -> list[Path]:
@@ -72,9 +75,10 @@ def upload_complete(config: Config, folder: RunFolder) -> None:
         config: the config of the run.
         folder: the run's folder.
     """
-    missing = config.tracking.name == "mlflow" and folder.read_tracking().get("delivered") is False
+    if config.tracking.name != "mlflow" or folder.read_tracking().get("delivered") is not False:
+        return
     uri = tracking_uri(config.tracking.uri)
-    if not missing or uri in _unreachable:
+    if time.monotonic() - _unreachable.get(uri, -math.inf) < RETRY_SECONDS:
         return
     problems = ["it did not answer in time"]
     upload = threading.Thread(
@@ -83,7 +87,7 @@ def upload_complete(config: Config, folder: RunFolder) -> None:
     upload.start()
     upload.join(ANSWER_SECONDS)
     if problems[-1]:
-        _unreachable.add(uri)
+        _unreachable[uri] = time.monotonic()
         say(f"MLflow has not received the run in {folder.path} ({problems[-1]}); python -m exprun sync uploads it.")
 
 

@@ -1,1 +1,1 @@
-"""The trainer room: devices, the compiled step, the loop, checkpoints. Knows no listener."""
+"""The training of a run: devices, the compiled step, the loop and checkpoints; it imports none of the listeners."""

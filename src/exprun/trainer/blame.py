@@ -1,4 +1,4 @@
-"""Why a step failed: the first tensor that is not finite, or the batch that does not fit the memory."""
+"""Find out why a step failed: the first tensor that is not finite, or a batch that does not fit into memory."""
 
 import contextlib
 from typing import Any, NamedTuple
@@ -13,9 +13,9 @@ class FailedBatch(NamedTuple):
     """The batch of a step whose loss or gradient was not finite.
 
     Args:
-        images: uint8, (images, height, width, channels).
+        images: images that include the batch, uint8, (images, height, width, channels).
         indices: positions of the batch in the images, int32, (batch,).
-        mirrored: whether each image is mirrored, (batch,).
+        mirrored: whether each image of the batch is mirrored, bool, (batch,).
         step: the number of the step, from 0.
     """
 
@@ -31,10 +31,10 @@ def blame(reason: str, step: Step, batch: FailedBatch | None) -> str:
     Args:
         reason: why training ended.
         step: the compiled training, with the weights before the failed step.
-        batch: the batch that failed; None if the weights themselves are not finite.
+        batch: the batch of the failed step; None if the weights are not finite.
     """
     if step.device.strategy is not None:
-        return reason  # the devices have already changed their weights
+        return reason  # with several devices, the failed step has already changed the weights
     if weight := first_bad_weight(step.model):
         return f"{reason}; the first tensor that is not finite is the weight {weight}"
     assert batch is not None
@@ -47,7 +47,7 @@ def blame(reason: str, step: Step, batch: FailedBatch | None) -> str:
 
 
 def first_bad_weight(model: Any) -> str:
-    """The path of the first trainable weight that is not finite, or an empty text."""
+    """The path of the first trainable variable that is not finite, or an empty string."""
     return next((v.path for v in model.trainable_variables if not _finite(v.value)), "")
 
 
@@ -55,8 +55,11 @@ def first_bad_layer(model: Any, inputs: tf.Tensor) -> str | None:
     """The first layer, in the order of the model, whose output is not finite in training mode.
 
     Args:
-        model: a Keras model; None is returned for one without a graph of layers.
-        inputs: a batch as the model takes it.
+        model: a Keras model.
+        inputs: a batch of the model's inputs.
+
+    Returns:
+        The name of the layer; None if all outputs are finite, or if the model has no graph of layers.
     """
     import keras
 
@@ -79,12 +82,19 @@ def batch_too_large(
     first: int,
     mirrored: np.ndarray,
 ) -> str:
-    """What to report about a batch that does not fit the memory: the largest of its halves that does, found by trying.
+    """The error message for a batch that does not fit into memory.
+
+    It names a batch size that fits, found by halving the size until a step succeeds.
 
     Args:
-        step: the compiled training; takes batches of `size` again afterwards.
-        size: the images of the batch.
-        images: as in `Step.train`; so are the arguments after it.
+        step: the compiled training, which is set back to batches of `size` at the end.
+        size: the number of images in the batch.
+        images: the images, as in `Step.train`.
+        labels: the labels, as in `Step.train`.
+        indices: the positions of the batches, as in `Step.train`.
+        rates: the learning rates, as in `Step.train`.
+        first: the number of the first step, as in `Step.train`.
+        mirrored: whether each image is mirrored, as in `Step.train`.
     """
     half, replicas = size // 2, step.device.replicas
     try:
@@ -92,9 +102,9 @@ def batch_too_large(
             step.take_batches_of(half)
             with contextlib.suppress(tf.errors.ResourceExhaustedError):
                 step.train(images, labels, indices[:1, :half], 0 * rates[:1], first, mirrored[:1, :half])
-                return f"A batch of {size} images does not fit the memory; trainer.batch_size={half} does."
+                return f"A batch of {size} images does not fit into memory; trainer.batch_size={half} does."
             half //= 2
-        return f"A batch of {size} images does not fit the memory, and neither does one of {half or 1}."
+        return f"A batch of {size} images does not fit into memory, and neither does one of {half or 1}."
     finally:
         step.take_batches_of(size)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: all variables of a run and where it stands, written whole or not at all."""
+"""Checkpoints, which hold all variables of a run and the state of its training, and are written atomically."""
 
 import contextlib
 import copy
@@ -20,24 +20,24 @@ LAST, PREVIOUS = "last", "previous"
 
 
 class UnknownFieldError(ValueError):
-    """A checkpoint holds a field of the state that this version does not know; the text is its name."""
+    """A checkpoint has a field of the state that this version does not know; the message is the name of the field."""
 
 
 @dataclass
 class State:
-    """The state of a run: how far it is, and what it decided.
+    """The state of the training: the progress so far, and which weights are selected.
 
     Args:
-        step: optimiser steps done.
-        epoch: whole epochs done.
-        epoch_steps: steps done of the epoch after those.
-        epoch_loss_sum: sum of the losses of these steps.
-        epoch_accuracy_sum: sum of the accuracies of these steps.
-        best: loss, accuracy, step and epoch of the weights that validation selected.
-        waited: evaluations since the selected metric was last better.
-        plateau: what the schedule `plateau` has done so far.
-        seconds: time spent on training and evaluation.
-        history: metrics of each epoch.
+        step: the number of optimiser steps done.
+        epoch: the number of whole epochs done.
+        epoch_steps: the number of steps done in the current epoch.
+        epoch_loss_sum: the sum of the losses of the steps of the current epoch.
+        epoch_accuracy_sum: the sum of the accuracies of the steps of the current epoch.
+        best: the loss, accuracy, step and epoch of the weights that validation selected.
+        waited: the number of evaluations since the selected metric last improved.
+        plateau: the state of the schedule `plateau`.
+        seconds: the time spent on training and evaluation.
+        history: the metrics of each epoch.
     """
 
     step: int = 0
@@ -52,15 +52,16 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def select(self, loss: float, accuracy: float, epoch: float, select: str) -> bool:
-        """Whether an evaluation is the best so far, so that its weights are selected; counts how long none was better.
+        """Whether an evaluation is the best so far, so that its weights are selected.
 
-        Between equal accuracies the loss selects, but that is not what patience waits for.
+        The state remembers the best evaluation and counts the evaluations since the metric last improved. If the
+        accuracy equals the best so far, the lower loss is selected, but patience does not count it as an improvement.
 
         Args:
-            loss: mean loss of the validation images.
-            accuracy: accuracy on the validation images.
-            epoch: epochs done, with a fraction.
-            select: `trainer.select`: `val/accuracy` or `val/loss`.
+            loss: the mean loss of the validation images.
+            accuracy: the accuracy on the validation images.
+            epoch: the number of epochs done, with a fraction.
+            select: the metric that selects, `val/accuracy` or `val/loss`, from `trainer.select`.
         """
         lower = self.best is None or (loss if math.isfinite(loss) else math.inf) < self.best["loss"]
         better = self.best is None or accuracy > self.best["accuracy"]
@@ -75,13 +76,13 @@ class State:
 
     @classmethod
     def of_note(cls, note: dict[str, Any]) -> "State":
-        """The state that a checkpoint holds as JSON.
+        """The state from its JSON in a checkpoint, also from earlier versions.
 
         Raises:
             UnknownFieldError: this version does not know a field.
         """
         note = dict(note)
-        if "epoch_sums" in note:  # written before the sums had names
+        if "epoch_sums" in note:  # earlier versions wrote both sums in one list
             note["epoch_loss_sum"], note["epoch_accuracy_sum"] = note.pop("epoch_sums")
         plateau = note.pop("plateau", {})
         if isinstance(plateau, list):
@@ -92,23 +93,32 @@ class State:
 
 
 class Checkpoints:
-    """The folder `checkpoints/` of a run: `last.npz` to go on from, `best.npz` with the chosen weights.
+    """The checkpoints of a run: `last.npz`, from which it can resume, and `best.npz` with the selected weights.
 
-    Writing happens beside the training, one file at a time. The `last.npz` before is kept as `previous.npz`.
+    A thread writes them during training, one file at a time. The old `last.npz` is kept as `previous.npz`.
 
     Args:
-        folder: where they are written, or None to keep them in memory only.
+        folder: the folder that checkpoints are written to; None to keep them in memory only.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self.damaged = ""  # what was wrong with a file in whose place the one before it was restored
+        self.damaged = ""  # the error of a damaged `last.npz`, if `previous.npz` was restored instead
         self._kept: dict[str, tuple[dict[str, np.ndarray], State]] = {}
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._pending: Future[None] | None = None
 
     def save(self, name: str, variables: dict[str, Any], state: State) -> None:
-        """Write a checkpoint in the background; waits for the one before, and raises what that met."""
+        """Write a checkpoint in the background, after waiting for the previous one.
+
+        Args:
+            name: `last` or `best`.
+            variables: the variables to save, by name.
+            state: the state of the training.
+
+        Raises:
+            RunError: the previous checkpoint could not be written.
+        """
         arrays = {key: variable.numpy().copy() for key, variable in variables.items()}
         note = json.dumps(asdict(state)).encode()
         self.wait()
@@ -118,10 +128,10 @@ class Checkpoints:
             self._pending = self._thread.submit(self._write, self.folder / f"{name}.npz", arrays, note)
 
     def wait(self) -> None:
-        """Until all is on disk.
+        """Wait until the checkpoint is on disk.
 
         Raises:
-            RunError: it could not be written.
+            RunError: the checkpoint could not be written.
         """
         pending, self._pending = self._pending, None
         if pending is not None:
@@ -131,10 +141,17 @@ class Checkpoints:
                 raise RunError(f"The checkpoint could not be written: {one_line(error)}.") from None
 
     def restore(self, name: str, variables: dict[str, Any]) -> State:
-        """Bring variables back to what they were; all of them or, where that fails, none.
+        """Restore variables from a checkpoint; after an error, all of them are unchanged.
+
+        Args:
+            name: `last` or `best`.
+            variables: the variables to restore, by name.
+
+        Returns:
+            The state of the training when the checkpoint was saved.
 
         Raises:
-            RunError: the file is damaged, and so is the one before it; or it belongs to another model.
+            RunError: the checkpoint and its predecessor are damaged, or it belongs to another model.
         """
         self.wait()
         arrays, state = self._kept[name] if self.folder is None else self._read_sound(self.folder, name)
@@ -146,44 +163,46 @@ class Checkpoints:
         return state
 
     def _read_sound(self, folder: Path, name: str) -> tuple[dict[str, np.ndarray], State]:
-        """The checkpoint, or the one before it where it is damaged."""
+        """Read a checkpoint; if `last.npz` is damaged, `previous.npz` is read instead."""
         try:
             return self._read(folder / f"{name}.npz")
         except RunError as error:
             if name != LAST or not (folder / f"{PREVIOUS}.npz").exists():
                 raise
-            found = self._read(folder / f"{PREVIOUS}.npz")
+            previous = self._read(folder / f"{PREVIOUS}.npz")
             self.damaged = str(error)
-            return found
+            return previous
 
     @staticmethod
     def _read(path: Path) -> tuple[dict[str, np.ndarray], State]:
         try:
             with np.load(path, allow_pickle=False) as file:
-                # Reading an array checks it against its CRC.
+                # NumPy compares the CRC of each array when it reads it.
                 arrays = {key: file[key] for key in file.files}
                 note = json.loads(bytes(arrays.pop("state")).decode())
                 return arrays, State.of_note(note)
         except UnknownFieldError as error:
-            raise RunError(f"{path} was written by another version of exprun ({error} is unknown).") from None
-        except Exception as error:  # a damaged archive can raise nearly anything
+            raise RunError(
+                f"{path} was written by another version of exprun, which knows {error}; resume with that version."
+            ) from None
+        except Exception as error:  # a damaged archive can raise exceptions of many classes
             raise RunError(f"{path} is damaged and cannot be read: {one_line(error)[:120]}.") from None
 
     @staticmethod
     def _write(path: Path, arrays: dict[str, np.ndarray], note: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}")
+        temporary = path.with_name(f".{path.name}")
         try:
-            with open(beside, "wb") as file:
+            with open(temporary, "wb") as file:
                 np.savez(file, allow_pickle=False, state=np.frombuffer(note, np.uint8), **arrays)
                 flush_to_disk(file)
             if path.stem == LAST and path.exists():
-                with contextlib.suppress(OSError):  # of a file system without links
-                    before = path.with_name(f".{PREVIOUS}.npz")
-                    before.unlink(missing_ok=True)
-                    os.link(path, before)
-                    os.replace(before, path.with_name(f"{PREVIOUS}.npz"))
-            os.replace(beside, path)
+                with contextlib.suppress(OSError):  # the file system may not support hard links
+                    link = path.with_name(f".{PREVIOUS}.npz")
+                    link.unlink(missing_ok=True)
+                    os.link(path, link)
+                    os.replace(link, path.with_name(f"{PREVIOUS}.npz"))
+            os.replace(temporary, path)
         finally:
             with contextlib.suppress(OSError):
-                beside.unlink()
+                temporary.unlink()

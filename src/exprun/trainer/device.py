@@ -1,4 +1,4 @@
-"""Where a run computes and how precisely, decided by the config and what the machine has."""
+"""The devices, precision and threads of a run, chosen from its config and the hardware of the machine."""
 
 import functools
 import os
@@ -15,8 +15,8 @@ from exprun.kernels import SPLIT
 from exprun.text import plural
 from exprun.trainer.memory import control_groups
 
-VECTORS = ("sse4", "avx", "amx", "fma", "asimd", "sve", "bf16", "i8mm")  # how such instructions' flags begin
-# How environment variables begin by which oneDNN, XLA and cuDNN compute otherwise.
+VECTORS = ("sse4", "avx", "amx", "fma", "asimd", "sve", "bf16", "i8mm")  # prefixes of the flags of vector instructions
+# Prefixes of environment variables that change how oneDNN, XLA and cuDNN compute.
 VARIABLES = ("ONEDNN_", "DNNL_", "TF_ONEDNN_", "TF_SET_ONEDNN_", "TF_XLA_", "XLA_FLAGS", "TF_CUDNN_", "NVIDIA_TF32_")
 
 
@@ -25,13 +25,14 @@ class Device:
     """The devices of a run.
 
     Args:
-        strategy: of `tf.distribute`, or None for one device.
-        replicas: copies of the model that share a batch.
-        precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
+        strategy: the strategy of `tf.distribute`, or None for one device.
+        replicas: the number of copies of the model, which share a batch.
+        precision: the precision, `float32`, `mixed_bfloat16` or `mixed_float16`.
         jit: whether steps are compiled with XLA.
-        description: for tables and tags.
-        gpu: whether it computes on GPUs.
-        bfloat16: the instructions for it that convolutions are adapted to (`kernels.faster`), or empty.
+        description: the name of the devices, for tables and tags.
+        gpu: whether the devices are GPUs.
+        bfloat16: the bfloat16 instructions of the CPU to which convolutions are adapted by `kernels.faster`, as a flag
+            in /proc/cpuinfo; empty for none.
     """
 
     strategy: Any | None
@@ -44,22 +45,22 @@ class Device:
 
 
 def choose(config: Trainer) -> Device:
-    """The devices of a run.
+    """Choose the devices of a run.
 
     Raises:
-        RunError: the batch cannot be shared evenly among them.
+        RunError: the batch cannot be divided evenly among the devices.
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:  # an earlier run in this process has started them already
+        except RuntimeError:  # an earlier run in this process has already initialised the GPUs
             break
     strategy = _strategy(config.strategy, len(gpus))
     replicas = strategy.num_replicas_in_sync if strategy else 1
     if config.batch_size % replicas:
         raise RunError(f"trainer.batch_size={config.batch_size} cannot be shared evenly by {replicas} devices.")
-    # XLA has no deterministic gradient of max pooling.
+    # The gradient of max pooling is not deterministic with XLA.
     jit = bool(gpus) and not config.deterministic if config.jit == "auto" else config.jit
     precision = _native_precision(gpus) if config.precision == "auto" else config.precision
     native = "" if gpus or jit else next((name for name in SPLIT if name in _flags()), "")
@@ -74,8 +75,8 @@ def _strategy(name: str, gpus: int) -> Any | None:
     return None
 
 
-# One strategy a process: a second one would number its collective operations from the start again, and
-# TensorFlow would take them for those of the first.
+# One strategy per process: a second one would number its collective operations from the start again, and TensorFlow
+# would confuse them with those of the first.
 @functools.cache
 def _mirrored(gpus: int) -> Any:
     if gpus:
@@ -89,7 +90,7 @@ def _multi_worker() -> Any:
 
 
 def _native_precision(gpus: list[Any]) -> str:
-    """bfloat16 where the device multiplies it natively: Ampere and later, AVX512-BF16, AMX."""
+    """mixed_bfloat16 if the device multiplies bfloat16 natively (Ampere and later, AVX512-BF16, AMX), else float32."""
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "mixed_bfloat16" if capability >= (8, 0) else "float32"
@@ -97,42 +98,49 @@ def _native_precision(gpus: list[Any]) -> str:
 
 
 def _flags() -> set[str]:
-    """What the processor can do, by the names of /proc/cpuinfo."""
+    """The flags of the processor in /proc/cpuinfo, which name its instructions."""
     return set(_cpu_info("flags").split())
 
 
-_fixed: list[int] = []  # the number of threads that a run of this process has asked for
+_fixed: list[int] = []  # the number of threads that an earlier run in this process has set
 
 
 def set_threads(config: Trainer) -> None:
-    """Fix the threads that share an operation, on which the order of its sums depends, before TensorFlow starts.
+    """Set the number of threads per operation, before TensorFlow starts; the order of sums depends on it.
 
-    A deterministic run takes one for each core of the machine, whatever the process may use and the environment says.
+    A deterministic run without `trainer.threads` uses one thread for each core of the machine, independent of the
+    environment and of the cores that the process may use.
 
     Raises:
-        RunError: TensorFlow has started in this process with another number than `trainer.threads`.
+        RunError: TensorFlow has already started in this process, with another number than `trainer.threads`.
     """
     wanted = config.threads or (os.cpu_count() if config.deterministic else None)
-    before = _intra_op_threads()
-    started = f"TensorFlow has started in this process with {plural(before, 'thread')} per operation"
+    current = _intra_op_threads()
+    started = f"TensorFlow has started in this process with {plural(current, 'thread')} per operation"
     if wanted is None:
-        if before in _fixed:
-            say(f"{started}, as a run before asked: run on its own, it may give different bits.")
+        if current in _fixed:
+            say(f"{started}, set by an earlier run; in a process of its own, this run may have slightly other results.")
         return
     try:
         tf.config.threading.set_intra_op_parallelism_threads(wanted)
         _fixed[:] = [wanted]
     except RuntimeError:
-        if config.threads not in (None, before):
+        if config.threads not in (None, current):
             raise RunError(
                 f"{started}, so a run with trainer.threads={config.threads} needs a command of its own."
             ) from None
-        if before != wanted:
-            say(f"{started}, not the {wanted} of a deterministic run: run on its own, it may give different bits.")
+        if current != wanted:
+            say(
+                f"{started}, not the {wanted} of a deterministic run; in a process of its own, this run may have "
+                "slightly other results."
+            )
 
 
 def computing() -> dict[str, str]:
-    """What the bits of a result depend on beside config, code and data, and the cores, on which its time depends."""
+    """The settings of the machine on which the last digits of a result depend, and the cores, which decide its speed.
+
+    They are the threads, oneDNN, the vector instructions and environment variables.
+    """
     from tensorflow.python.util import _pywrap_util_port
 
     inter = tf.config.threading.get_inter_op_parallelism_threads() or _positive("TF_NUM_INTEROP_THREADS")
@@ -147,13 +155,13 @@ def computing() -> dict[str, str]:
 
 
 def _intra_op_threads() -> int:
-    """As TensorFlow decides: what the process has set, then the environment, then the cores that it may use."""
+    """The threads per operation as in TensorFlow: as set in this process, else by the environment, else all cores."""
     set_here = tf.config.threading.get_intra_op_parallelism_threads()
     return set_here or _positive("TF_NUM_INTRAOP_THREADS") or _allowed_cores()
 
 
 def _positive(variable: str) -> int:
-    """A number from the environment; 0 where there is none above 0."""
+    """The positive number in an environment variable, or 0."""
     try:
         return max(0, int(os.environ.get(variable, "")))
     except ValueError:
@@ -161,44 +169,44 @@ def _positive(variable: str) -> int:
 
 
 def _allowed_cores() -> int:
-    """The cores on which the system lets this process run."""
+    """The number of cores on which the operating system lets this process run."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _usable_cores(root: Path = Path("/")) -> float:
-    """The same, and no more than the processor time that a container gets.
+    """The number of cores that this process may use, limited by the processor time of its container.
 
     Args:
-        root: of the file system that is asked.
+        root: root of the file system with /proc and /sys.
     """
-    found = [float(_allowed_cores())]
+    limits = [float(_allowed_cores())]
     for folder in control_groups("cpu", root):
         try:
             if (folder / "cpu.max").exists():
                 quota, period = (folder / "cpu.max").read_text().split()
             else:
                 quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-            if float(quota) > 0:  # `max` is no number
-                found.append(float(quota) / float(period))
+            if float(quota) > 0:  # a quota of `max` raises a ValueError
+                limits.append(float(quota) / float(period))
         except (OSError, ValueError):
             continue
-    return min(found)
+    return min(limits)
 
 
 def _describe(gpus: list[Any], replicas: int) -> str:
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     else:
-        usable, there = _usable_cores(), os.cpu_count() or 1
-        cores = f"{usable:g} of {there} cores" if usable < there else f"{there} cores"
+        usable, installed = _usable_cores(), os.cpu_count() or 1
+        cores = f"{usable:g} of {installed} cores" if usable < installed else f"{installed} cores"
         name = f"CPU ({_cpu_info('model name') or platform.machine()}, {cores})"
     return name if replicas == 1 else f"{replicas} × {name}"
 
 
 def _cpu_info(key: str) -> str:
-    """A line of /proc/cpuinfo; empty where there is none."""
+    """The value of a key in /proc/cpuinfo; empty if there is none."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.split(":")[0].strip() == key:

@@ -1,4 +1,4 @@
-"""Measuring a split: means over its images, and what lies between training and validation accuracy."""
+"""Measure a split, and analyse the gap between training and validation accuracy."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,8 +18,8 @@ class Means(NamedTuple):
 
     Args:
         loss: the mean cross-entropy.
-        accuracy: the share of images that are classified right.
-        more: means of further metrics by their names, such as `top5`.
+        accuracy: the share of images that are classified correctly.
+        more: the means of further metrics, by name, such as `binary_accuracy`.
         predictions: the most likely class of each image, (images,).
     """
 
@@ -30,8 +30,8 @@ class Means(NamedTuple):
 
     def named(self, split: str) -> dict[str, float]:
         """The metrics by their names in MLflow, such as `val/loss`."""
-        found = {"loss": self.loss, "accuracy": self.accuracy, **self.more}
-        return {f"{split}/{name}": value for name, value in found.items()}
+        metrics = {"loss": self.loss, "accuracy": self.accuracy, **self.more}
+        return {f"{split}/{name}": value for name, value in metrics.items()}
 
 
 class Evaluator:
@@ -55,7 +55,8 @@ class Evaluator:
 
         Args:
             feed: the images.
-            as_in: the preprocessing: of `evaluation`, of `train`, or `tta` for the mean over several views.
+            as_in: the preprocessing of the images: that of `evaluation`, that of `train`, or that of evaluation with
+                the mean over several views, `tta`.
         """
         order = whole_order(len(feed), min(self.trainer.eval_batch_size, len(feed)))
         if self.trainer.dry_run:
@@ -67,14 +68,18 @@ class Evaluator:
         return Means(_mean([p.losses for p in parts]), accuracy, more, predictions)
 
     def gap(self, train: Split, images: int) -> dict[str, float]:
-        """Measure training images as evaluation does, by their metrics' names in MLflow.
+        """Measure training images in inference mode, with the preprocessing of training and with that of evaluation.
 
-        Between the training accuracy of the last epoch and the validation accuracy lie three steps: inference mode
-        after the whole epoch, the evaluation's preprocessing, and images that were not trained on.
+        The training accuracy of an epoch and the validation accuracy differ in three things: inference mode with the
+        weights after the epoch, the preprocessing of the evaluation, and images that were not trained on. The results
+        here show how much the first two change.
 
         Args:
             train: the training split.
-            images: how many of its images to measure, spread over the split.
+            images: the number of images to measure, spread over the split.
+
+        Returns:
+            The metrics by their names in MLflow, such as `train/inference_loss`.
         """
         rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), images)).astype(int)]
         feed = self.feed(replace(train, rows=rows))

@@ -1,4 +1,4 @@
-"""What the loop tells those who listen. Plain values only: no tensor, no variable."""
+"""The events of a run, which its listeners receive; they hold plain values only, no tensors or variables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class RunStarted:
-    """Everything is built; the first step comes next."""
+    """The model, the data set and the compiled step are ready; the first training step comes next.
+
+    Args:
+        device: the name of the devices.
+        precision: the precision of the computation.
+        parameters: the number of parameters of the model.
+        steps_per_epoch: the number of steps in an epoch.
+        total_steps: the number of steps of the whole run.
+        first_step: the number of steps that were done before, if the run is resumed.
+        data_fingerprint: the SHA-256 of the images, labels and splits, in hex.
+        weights_fingerprint: the SHA-256 of the file of `model.weights`, in hex; empty without one.
+        computing: the threads, cores, oneDNN and vector instructions of the machine, from `device.computing`.
+    """
 
     device: str
     precision: str
@@ -17,22 +29,22 @@ class RunStarted:
     total_steps: int
     first_step: int
     data_fingerprint: str
-    weights_fingerprint: str = ""  # SHA-256 of the file of `model.weights`
-    computing: dict[str, str] = field(default_factory=dict)  # threads, cores, oneDNN, instructions
+    weights_fingerprint: str = ""
+    computing: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StepsDone:
-    """Some steps are done.
+    """Some training steps are done.
 
     Args:
-        step: the optimiser's step after them.
-        epoch: epochs done, with fraction.
-        losses: training loss of each step, float32, (steps,).
-        accuracies: share of the batch classified right, float32, (steps,).
-        rates: learning rate of each step, float32, (steps,).
-        images_per_second: over these steps; None while the first call compiles.
-        waiting: share of the time in which the step waited for images.
+        step: the number of optimiser steps done so far.
+        epoch: the number of epochs done, with a fraction.
+        losses: the training loss of each step, float32, (steps,).
+        accuracies: the share of the batch that is classified correctly at each step, float32, (steps,).
+        rates: the learning rate of each step, float32, (steps,).
+        images_per_second: the speed of these steps; None for the first call, which includes the compilation.
+        waiting: the share of the time that was spent waiting for images.
     """
 
     step: int
@@ -49,14 +61,14 @@ class Evaluated:
     """A split was measured.
 
     Args:
-        split: `val` or `test`.
-        step: the optimiser's step.
-        epoch: epochs done.
-        loss: mean cross-entropy over the split.
-        accuracy: share classified right.
-        best: whether the selection rates these weights best so far.
-        predictions: class of each image, (images,), for the final measurement only.
-        more: means of further figures, by their names.
+        split: the split, `val` or `test`.
+        step: the number of optimiser steps after which the weights were measured.
+        epoch: the number of epochs after which the weights were measured, with a fraction.
+        loss: the mean cross-entropy over the split.
+        accuracy: the share of the images that are classified correctly.
+        best: whether these weights are the best so far by `trainer.select`.
+        predictions: the predicted class of each image, (images,), for the test split only.
+        more: the means of further metrics, by name.
     """
 
     split: str
@@ -71,7 +83,13 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class StepPart:
-    """A layer, or what is around the network: processor time in milliseconds a step, summed over all threads."""
+    """The processor time of one part of a step, in milliseconds per step, summed over all threads.
+
+    Args:
+        name: the name of the part: a layer, or the rest of the step, such as `optimiser`.
+        forward: the time of the forward pass.
+        backward: the time of the backward pass.
+    """
 
     name: str
     forward: float
@@ -80,13 +98,13 @@ class StepPart:
 
 @dataclass(frozen=True)
 class Profiled:
-    """Where the time of some steps went.
+    """Some steps were profiled.
 
     Args:
-        folder: with TensorBoard's files.
-        steps: that were watched.
-        milliseconds: of a step, from start to end.
-        parts: the longest first.
+        folder: the folder with the files for TensorBoard.
+        steps: the number of steps that were profiled.
+        milliseconds: the mean duration of a step.
+        parts: the parts of a step, the slowest first.
     """
 
     folder: str
@@ -97,7 +115,12 @@ class Profiled:
 
 @dataclass(frozen=True)
 class Measured:
-    """Further figures, by the names they have in MLflow."""
+    """Further metrics were measured.
+
+    Args:
+        step: the number of optimiser steps done.
+        metrics: the metrics by their names in MLflow.
+    """
 
     step: int
     metrics: dict[str, float]
@@ -105,15 +128,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch of training is done, or as much of the last one as the run takes: exact means over its steps.
+    """The training of an epoch is done, or the part of the last epoch that the run trained.
 
     Args:
-        step: the optimiser's step.
-        epoch: epochs done, with a fraction where the run ended within one.
-        loss: mean training loss.
-        accuracy: share of the images classified right while training.
-        images_per_second: of training so far; 0 where there was only the call that compiles.
-        seconds: of training and evaluation so far.
+        step: the number of optimiser steps done so far.
+        epoch: the number of epochs done, with a fraction if the run ended within an epoch.
+        loss: the mean training loss over the steps of the epoch.
+        accuracy: the share of the epoch's images that were classified correctly during training.
+        images_per_second: the mean speed of the training so far; 0 if it cannot be measured yet.
+        seconds: the time spent on training and evaluation so far.
     """
 
     step: int
@@ -126,13 +149,13 @@ class EpochDone:
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """Somebody who watches has found a reason why the network does not learn.
+    """A listener has found a cause that keeps the network from learning.
 
     Args:
-        cause: its identifier.
-        severity: `note`, `warning` or `error`.
-        text: for a person: the numbers, why it matters, what to try.
-        step: of the optimiser; None before training.
+        cause: the identifier of the cause, such as `dead-relu`.
+        severity: the severity, `note`, `warning` or `error`.
+        text: the finding in words: the evidence, why it matters, and the remedy.
+        step: the number of optimiser steps done; None before training.
     """
 
     cause: str
@@ -143,12 +166,12 @@ class Diagnosed:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """The run is over.
+    """The run has ended.
 
     Args:
-        status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: why it ended where it did, empty where all epochs were done.
-        metrics: final figures by the names they have in MLflow.
+        status: the status, `FINISHED`, `FAILED` or `KILLED`.
+        reason: why the run ended before the last epoch; empty if it did all epochs.
+        metrics: the final metrics, by their names in MLflow.
     """
 
     status: str
@@ -158,4 +181,4 @@ class RunEnded:
 
 Event = RunStarted | StepsDone | Profiled | Evaluated | Measured | EpochDone | Diagnosed | RunEnded
 Listener = Callable[[Event], None]
-Emit = Callable[[Event], None]  # gives an event to all listeners
+Emit = Callable[[Event], None]  # passes an event to all listeners

@@ -1,4 +1,4 @@
-"""Hands images to the compiled step: from the device where they fit, else streamed in chunks."""
+"""Provide the compiled step with images: from the device's memory if they fit, else streamed in chunks."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,24 +9,24 @@ import tensorflow as tf
 from exprun.data import Split
 from exprun.trainer import memory
 
-GPU_LIMIT = 2 * 2**30  # bytes of images kept on a GPU beside the model
-STREAM_CHUNK = 64 * 2**20  # bytes of images gathered ahead, at most two such chunks at a time
+GPU_LIMIT = 2 * 2**30  # bytes of images that are kept on a GPU next to the model
+STREAM_CHUNK = 64 * 2**20  # bytes of one chunk of streamed images; at most two chunks are in memory
 
 Chunk = tuple[tf.Tensor, tf.Tensor, np.ndarray]
 
 
 def fits(split: Split, gpu: bool) -> bool:
-    """Whether a split can stay on the device: 2 GiB on a GPU, a quarter of the memory on a CPU."""
-    own = None if gpu else memory.total()
-    return len(split) * split.images[0].nbytes <= (GPU_LIMIT if own is None else own // 4)
+    """Whether a split can stay on the device: up to 2 GiB on a GPU, or a quarter of the memory on a CPU."""
+    total = None if gpu else memory.total()
+    return len(split) * split.images[0].nbytes <= (GPU_LIMIT if total is None else total // 4)
 
 
 class Feed:
     """The images of one split.
 
     Args:
-        split: which images.
-        resident: keep them all on the device.
+        split: the split.
+        resident: whether all images are kept in the device's memory.
     """
 
     def __init__(self, split: Split, resident: bool) -> None:
@@ -41,14 +41,14 @@ class Feed:
         return len(self.split)
 
     def chunks(self, order: np.ndarray, steps: Callable[[], int]) -> Iterator[Chunk]:
-        """The batches of `order`, some steps at a time.
+        """The batches of `order`, in chunks of some steps.
 
         Args:
-            order: positions in the split, int32, (steps, batch); -1 pads a last batch.
-            steps: how many steps the next chunk may have.
+            order: the positions of each batch in the split, int32, (steps, batch); -1 is padding of the last batch.
+            steps: function that returns the largest number of steps of the next chunk.
 
         Yields:
-            Images, labels, and for each step of the chunk the positions of its batch in them.
+            Images, labels, and the positions of each batch of the chunk among these images, int32, (steps, batch).
         """
         if self.resident:
             start = 0
@@ -69,7 +69,7 @@ class Feed:
                     yield ready.result()
 
     def _gather(self, part: np.ndarray) -> Chunk:
-        """The images of some steps, copied out of the set in the order they are used."""
+        """The images of some steps, copied from the split in the order in which they are used."""
         flat = part.reshape(-1)
         wanted = np.maximum(flat, 0)
         positions = np.where(flat < 0, -1, np.arange(len(flat), dtype=np.int32))
@@ -78,9 +78,15 @@ class Feed:
 
 
 def epoch_order(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
-    """The batches of a training epoch, int32, (steps, batch); images beyond the last full batch wait.
+    """The shuffled batches of a training epoch, int32, (steps, batch); the last incomplete batch is left out.
 
-    A function of seed and epoch, so a resumed run sees what the uninterrupted one would have.
+    The order depends only on the seed and the epoch, so a resumed run sees the same batches as an uninterrupted one.
+
+    Args:
+        count: the number of training images.
+        batch: the number of images per batch.
+        seed: the seed of the run.
+        epoch: the number of the epoch, from 0.
     """
     order = np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32)
     steps = count // batch
@@ -88,7 +94,7 @@ def epoch_order(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def whole_order(count: int, batch: int) -> np.ndarray:
-    """Every image once, in order, int32, (steps, batch); the last batch is padded with -1."""
+    """The batches that contain every image once, in order, int32, (steps, batch); the last is padded with -1."""
     steps = -(-count // batch)
     order = np.full(steps * batch, -1, np.int32)
     order[:count] = np.arange(count, dtype=np.int32)

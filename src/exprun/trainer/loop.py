@@ -1,4 +1,4 @@
-"""The training loop, from the first step to the test set, for a person to read top to bottom."""
+"""The training loop, from the first step to the measurement of the test set; read it from top to bottom."""
 
 import logging
 import time
@@ -28,9 +28,11 @@ from exprun.trainer.speed import Speed
 from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
-NOT_FINITE = "not finite"  # how the reason of a run begins whose loss or gradient overflowed
+NOT_FINITE = (
+    "not finite"  # begins the reason of a run that ended because its loss, gradients or weights were not finite
+)
 
-Prune = Callable[[int, float], str]  # of epochs done and the selected metric: why the run should end, or ""
+Prune = Callable[[int, float], str]  # from epochs done and the selected metric to the reason to end the run, or ""
 
 
 @dataclass
@@ -38,10 +40,10 @@ class Outcome:
     """How training ended.
 
     Args:
-        status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: why training ended before the last epoch; empty if it did all epochs.
-        metrics: final metrics by their names in MLflow.
-        history: metrics of each epoch.
+        status: the status, `FINISHED`, `FAILED` or `KILLED`.
+        reason: why training ended before the last epoch; empty if all epochs were done.
+        metrics: the final metrics, by their names in MLflow.
+        history: the metrics of each epoch.
     """
 
     status: str
@@ -57,12 +59,12 @@ class Loop:
         config: the config of the run.
         dataset: the images and their splits.
         step: the compiled training and evaluation.
-        checkpoints: where the state of the run is kept.
-        profile_folder: where `trainer.profile` writes.
-        emit: called with each event.
-        stop: returns the name of the signal that asked to end, or None.
-        prune: returns why the run should end after this epoch, or an empty text; called with the epochs done and the
-            metric that `trainer.select` names.
+        checkpoints: the checkpoints of the run.
+        profile_folder: the folder for the files of `trainer.profile`.
+        emit: function that is called with each event.
+        stop: function that returns the name of the signal that asked the run to end, or None.
+        prune: function that returns why the run should end after an epoch, or an empty string; it is called with the
+            number of epochs done and the metric of `trainer.select`.
     """
 
     def __init__(
@@ -98,13 +100,13 @@ class Loop:
         self.profiler = Profiler(profile_folder, step.model, emit) if trainer.profile else None
 
     def resume(self) -> None:
-        """Restore the last checkpoint."""
+        """Restore the last checkpoint of the run, so that training resumes from it."""
         self.state = self.checkpoints.restore("last", self.step.variables)
 
     # ---- The whole training --------------------------------------------------------------------------------------
 
     def train(self) -> Outcome:
-        """Train, validate, select; then measure the test set once, with the selected weights."""
+        """Train, validate after each epoch, select the best weights, and measure the test set once with them."""
         try:
             return self._train()
         finally:
@@ -113,7 +115,7 @@ class Loop:
 
     def _train(self) -> Outcome:
         state = self.state
-        # A resumed run may have died after the last epoch that patience allowed, before it could stop.
+        # A run may have been killed after its last epoch but before early stopping; then it ends when it is resumed.
         status, reason = "FINISHED", self._early_stop() if state.epoch and not state.epoch_steps else ""
         while state.epoch < self.epochs and not reason:
             reason = self._train_epoch()
@@ -135,7 +137,7 @@ class Loop:
     # ---- One epoch -----------------------------------------------------------------------------------------------
 
     def _train_epoch(self) -> str:
-        """Take the steps that the epoch still lacks; returns why training ends here, or an empty text."""
+        """Take the remaining steps of the epoch; returns why training ends here, or an empty string."""
         config, state = self.config, self.state
         seed = config.seed
         epoch = 0 if config.trainer.overfit_batch else state.epoch
@@ -156,20 +158,20 @@ class Loop:
             taken += len(indices)
             done = self._take_steps(images, labels, indices, rates, state.step, flips)
             now = time.perf_counter()
-            # Since the end of the call before: waiting for images is part of the time.
+            # The time since the end of the previous call, so that waiting for images is included.
             self._count(done.losses, done.accuracies, rates, now - started, waited)
             started = now
             if not done.finite:
                 last = len(done.losses) - 1
                 self._failed = FailedBatch(images, indices[last], flips[last], state.step - 1)
                 loss, step = done.losses[-1], state.step
-                what = f"a gradient at step {step}" if np.isfinite(loss) else f"the loss at step {step} is {loss}"
-                return f"{NOT_FINITE}: {what}"
+                evidence = f"a gradient at step {step}" if np.isfinite(loss) else f"the loss at step {step} is {loss}"
+                return f"{NOT_FINITE}: {evidence}"
             if signal := self.stop():
                 return signal
             limit = config.trainer.max_seconds
             if limit is not None and state.seconds >= limit:
-                return f"trainer.max_seconds={limit:g} is over"
+                return f"trainer.max_seconds={limit:g} is reached"
             asked = time.perf_counter()
         if first_bad_weight(self.step.model):
             return f"{NOT_FINITE}: weights after step {state.step}"
@@ -183,13 +185,13 @@ class Loop:
         try:
             return train(*arguments) if self.profiler is None else self.profiler(train, *arguments)
         except tf.errors.ResourceExhaustedError:
-            log.exception("A step needs more memory than there is")
+            log.exception("A training step needs more memory than is available")
             raise RunError(batch_too_large(self.step, self.config.trainer.batch_size, *arguments)) from None
 
     def _count(
         self, losses: np.ndarray, accuracies: np.ndarray, rates: np.ndarray, seconds: float, waited: float
     ) -> None:
-        """Add finished steps to the state and emit them; `waited` of the seconds were spent waiting for images."""
+        """Add steps to the state and emit them; `seconds` include `waited`, the seconds spent waiting for images."""
         state, count = self.state, len(losses)
         state.step += count
         state.epoch_steps += count
@@ -203,7 +205,7 @@ class Loop:
     # ---- Validation, selection, early stopping -------------------------------------------------------------------
 
     def _end_epoch(self) -> None:
-        """Compute the epoch's means, validate, select."""
+        """Compute the training metrics of the epoch, validate, and select the best weights."""
         state = self.state
         loss, accuracy = state.epoch_loss_sum / state.epoch_steps, state.epoch_accuracy_sum / state.epoch_steps
         state.epoch += 1
@@ -211,12 +213,14 @@ class Loop:
         self._validate(float(state.epoch), loss, accuracy)
 
     def _validate(self, epoch: float, train_loss: float, train_accuracy: float) -> None:
-        """Emit the training metrics, measure the validation images with the current (or averaged) weights, select.
+        """Emit the training metrics, measure the validation images and select the best weights.
+
+        The weights that are measured are the current ones, or their averages with `trainer.ema`.
 
         Args:
-            epoch: epochs done, with a fraction.
-            train_loss: mean over the steps of this epoch.
-            train_accuracy: mean over the steps of this epoch.
+            epoch: the number of epochs done, with a fraction.
+            train_loss: the mean loss over the steps of this epoch.
+            train_accuracy: the mean accuracy over the steps of this epoch.
         """
         state, trainer = self.state, self.config.trainer
         self.emit(EpochDone(state.step, epoch, train_loss, train_accuracy, self.speed.images_per_second, state.seconds))
@@ -248,24 +252,24 @@ class Loop:
         if self.config.trainer.checkpoint and not self.config.trainer.dry_run:
             self.checkpoints.save("last", self.step.variables, self.state)
 
-    # ---- The end: gap and test set -------------------------------------------------------------------------------
+    # ---- After the last epoch: gap and test set ------------------------------------------------------------------
 
     def _finish(self) -> dict[str, float]:
-        """Measure the gap, and the test set once, with the weights that validation selected; returns all metrics."""
+        """Measure the gap with the last weights and the test set with the selected weights; returns all metrics."""
         state, trainer = self.state, self.config.trainer
         measured = bool(state.history) and state.history[-1]["step"] == state.step
-        if state.epoch_steps and not measured:  # ended within an epoch: these weights have not been measured yet
+        if state.epoch_steps and not measured:  # training ended within an epoch, so its weights are not yet measured
             loss, accuracy = state.epoch_loss_sum / state.epoch_steps, state.epoch_accuracy_sum / state.epoch_steps
             self._validate(state.epoch + state.epoch_steps / self.steps_per_epoch, loss, accuracy)
             self._save()
         if trainer.dry_run:
             return self._metrics()
-        found: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         if trainer.gap:
             self.step.swap_averages()
-            found = self.evaluator.gap(self.dataset.train, len(self.val_feed))
+            metrics = self.evaluator.gap(self.dataset.train, len(self.val_feed))
             self.step.swap_averages()
-            self.emit(Measured(state.step, found))
+            self.emit(Measured(state.step, metrics))
         self.checkpoints.restore("best", self.step.model_variables)
         test = self.dataset.test
         if test is not None and state.best is not None:
@@ -276,17 +280,17 @@ class Loop:
                 means.more.update(tta_loss=averaged.loss, tta_accuracy=averaged.accuracy)
             step, epoch = int(state.best["step"]), state.best["epoch"]
             self.emit(Evaluated("test", step, epoch, means.loss, means.accuracy, True, means.predictions, means.more))
-            found |= means.named("test")
-        return self._metrics(found)
+            metrics |= means.named("test")
+        return self._metrics(metrics)
 
     def _metrics(self, at_the_end: dict[str, float] | None = None) -> dict[str, float]:
-        """The final metrics of the run, by their names in MLflow."""
+        """The final metrics of the run by their names in MLflow, with those that were measured `at_the_end`."""
         state = self.state
         last = state.history[-1] if state.history else {}
-        found = {key: value for key, value in last.items() if "/" in key}
+        metrics = {key: value for key, value in last.items() if "/" in key}
         if state.best is not None:
-            found |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
-            found["val/best_epoch"] = state.best["epoch"]
-        found |= at_the_end or {}
+            metrics |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
+            metrics["val/best_epoch"] = state.best["epoch"]
+        metrics |= at_the_end or {}
         speed = {names.IMAGES_PER_SECOND: self.speed.images_per_second} if self.speed.images_per_second else {}
-        return found | {names.SECONDS: state.seconds} | speed
+        return metrics | {names.SECONDS: state.seconds} | speed

@@ -1,4 +1,7 @@
-"""How much memory a run may take, and whether a batch fits: a CPU that has too little ends a process without a word."""
+"""The memory that a run may use, and a check that a batch fits into it.
+
+Without the check, the operating system would kill a process that runs out of memory on a CPU, without any message.
+"""
 
 import math
 import os
@@ -8,54 +11,58 @@ from typing import Any
 
 from exprun.config.errors import RunError
 
-LIMITS = ("memory.max", "memory.limit_in_bytes")  # of a control group, second and first version
-VIEWS = ("Flatten", "Reshape", "InputLayer", "Dropout")  # layers whose output is no array of its own, or a cheap one
-SURE = 0.5  # of what the layers' outputs take is needed in any case: some are freed or shared
-USUAL = 1.5  # with gradients and copies
+LIMITS = ("memory.max", "memory.limit_in_bytes")  # files with the limit of a control group, version 2 and version 1
+VIEWS = ("Flatten", "Reshape", "InputLayer", "Dropout")  # layers whose output needs little or no memory of its own
+SURE = 0.5  # the least memory of a step, in sizes of all layers' outputs; some outputs are freed early or shared
+USUAL = 1.5  # the usual memory of a step in the same unit, with gradients and copies
 
 
 def total(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may have, by the machine or by its container; None where the system does not tell.
+    """The memory of the machine or of its container in bytes, whichever is less; None if it is not known.
 
     Args:
-        root: of the file system that is asked.
+        root: root of the file system with /proc and /sys.
     """
-    found = list(_limits(root))
+    limits = list(_limits(root))
     if hasattr(os, "sysconf"):
-        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return min(found, default=None)
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(limits, default=None)
 
 
 def available(root: Path = Path("/")) -> int | None:
-    """Bytes that are left of it; None where the system does not tell."""
-    found = []
+    """The free memory of the machine or of its container in bytes, whichever is less; None if it is not known.
+
+    Args:
+        root: root of the file system with /proc and /sys.
+    """
+    free = []
     try:
         resident, shared = map(int, (root / "proc/self/statm").read_text().split()[1:3])
-        own = (resident - shared) * os.sysconf("SC_PAGE_SIZE")  # pages of files can be dropped
-        found += [limit - own for limit in _limits(root)]
+        used = (resident - shared) * os.sysconf("SC_PAGE_SIZE")  # shared pages, which are pages of files, can be freed
+        free += [limit - used for limit in _limits(root)]
         lines = (root / "proc/meminfo").read_text().splitlines()
-        found += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+        free += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
     except (OSError, ValueError, IndexError):
         pass
-    return min(found, default=None)
+    return min(free, default=None)
 
 
 def _limits(root: Path) -> Iterator[int]:
-    """Those of the control groups that this process is in, from its own up."""
+    """The memory limits of the control groups of this process, in bytes, from the innermost group to the root."""
     for folder in control_groups("memory", root):
         for name in LIMITS:
             try:
-                yield int((folder / name).read_text())  # `max` is no number
+                yield int((folder / name).read_text())  # a limit of `max` raises a ValueError
             except (OSError, ValueError):
                 continue
 
 
 def control_groups(controller: str, root: Path = Path("/")) -> Iterator[Path]:
-    """The folders of the control groups that this process is in, from its own up.
+    """The folders of the control groups of this process, from the innermost group to the root.
 
     Args:
-        controller: `memory` or `cpu`, for the first version of control groups.
-        root: of the file system that is asked.
+        controller: the controller, `memory` or `cpu`; in version 1, each has control groups of its own.
+        root: root of the file system with /proc and /sys.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
@@ -65,19 +72,19 @@ def control_groups(controller: str, root: Path = Path("/")) -> Iterator[Path]:
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
-        place = root / "sys/fs/cgroup" / controllers
-        for folder in (place / path.lstrip("/"), *(place / path.lstrip("/")).parents):
-            if folder == place.parent:
+        top = root / "sys/fs/cgroup" / controllers
+        for folder in (top / path.lstrip("/"), *(top / path.lstrip("/")).parents):
+            if folder == top.parent:
                 break
             yield folder
 
 
 def needed(model: Any, precision: str) -> int:
-    """Bytes that the layers' outputs take for one image.
+    """The size of all layers' outputs for one image, in bytes.
 
     Args:
         model: a built Keras model.
-        precision: of the run: half precision takes half.
+        precision: the precision of the run; half precision halves the size.
     """
     count = 0
     for layer in model._flatten_layers(include_self=False):
@@ -93,16 +100,22 @@ def needed(model: Any, precision: str) -> int:
 
 
 def check_batch(model: Any, precision: str, batch: int, left: int | None) -> None:
-    """Refuse a batch that certainly takes more memory than there is.
+    """Refuse a batch that certainly needs more memory than is available.
+
+    Args:
+        model: a built Keras model.
+        precision: the precision of the run.
+        batch: the number of images in the batch.
+        left: the available memory in bytes, or None if it is not known.
 
     Raises:
-        RunError: it does; names the size that fits.
+        RunError: the batch needs more memory; the message names a batch size that fits.
     """
     one = needed(model, precision)
     if left is None or SURE * one * batch <= left:
         return
     fits = 2 ** int(math.log2(max(1.0, left / (USUAL * one))))
     raise RunError(
-        f"A batch of {batch} images takes {SURE * one * batch / 2**30:.1f} GB at least, and {left / 2**30:.1f} GB of "
-        f"memory are left; trainer.batch_size={fits} fits."
+        f"A batch of {batch} images takes at least {SURE * one * batch / 2**30:.1f} GB, but only "
+        f"{left / 2**30:.1f} GB of memory are left; trainer.batch_size={fits} fits."
     )

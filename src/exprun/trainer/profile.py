@@ -1,4 +1,4 @@
-"""Where the time of a step goes: a profile of some steps, for TensorBoard and as a table."""
+"""A profile of some training steps, for TensorBoard and as a table: how long each layer takes."""
 
 import re
 import time
@@ -12,26 +12,27 @@ import tensorflow as tf
 from exprun.trainer.events import Emit, Profiled, StepPart
 from exprun.trainer.results import StepResult
 
-SKIPPED, WANTED = 2, 10  # calls that trace, compile and measure the speed; steps that are enough to tell
+SKIPPED = 2  # first calls that are not profiled, because they trace, compile and measure the speed
+WANTED = 10  # steps after which the profile ends
 
 
 class Profiler:
-    """Calls the step of a run, and watches some of its first calls.
+    """Calls the training step of a run and profiles some of its first calls.
 
     Args:
-        folder: for TensorBoard's files.
-        model: whose layers are told apart.
-        emit: gets `Profiled`, once.
+        folder: the folder for the files of TensorBoard.
+        model: the Keras model, whose layers are measured separately.
+        emit: function that is called once with `Profiled`.
     """
 
     def __init__(self, folder: Path, model: Any, emit: Emit) -> None:
         self.folder, self.model, self.emit = folder, model, emit
         self.calls = self.steps = 0
         self.seconds = 0.0
-        self.running = self.told = False
+        self.running = self.reported = False
 
     def __call__(self, train: Callable[..., StepResult], *arguments: Any) -> StepResult:
-        """The result of the call."""
+        """Call `train` with the arguments, profiled or not, and return its result."""
         self.calls += 1
         if self.calls == SKIPPED + 1:
             tf.profiler.experimental.start(str(self.folder))
@@ -46,10 +47,10 @@ class Profiler:
         return result
 
     def stop(self) -> None:
-        """End the watch and tell what was seen, where that has not been told; no parts where it never began."""
-        if self.told:
+        """End the profile and emit its result, once; a profile that never began has no parts."""
+        if self.reported:
             return
-        self.told = True
+        self.reported = True
         if not self.running:
             self.emit(Profiled(str(self.folder), 0, 0.0, []))
             return
@@ -63,7 +64,7 @@ class Profiler:
 
 
 def operations(file: Path) -> Iterator[tuple[str, float]]:
-    """Name and milliseconds of each operation that ran: on GPUs where there are some, else on the CPU."""
+    """The name and the milliseconds of each operation that ran, on the GPUs or, without GPUs, on the CPU."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace()
@@ -74,16 +75,22 @@ def operations(file: Path) -> Iterator[tuple[str, float]]:
             for event in line.events:
                 name = plane.event_metadata[event.metadata_id].name
                 if gpus:
-                    known = {plane.stat_metadata[stat.metadata_id].name: stat for stat in event.stats}
-                    stat = known.get("tf_op")
+                    stats = {plane.stat_metadata[stat.metadata_id].name: stat for stat in event.stats}
+                    stat = stats.get("tf_op")
                     name = (stat.str_value or plane.stat_metadata[stat.ref_value].name) if stat else name
-                # `while/vgg16_1/conv1_1/convolution:Conv2D`; what is no operation has no such ending.
+                # Operations end in their type, as in `while/vgg16_1/conv1_1/convolution:Conv2D`; other events do not.
                 if re.search(r"[^:]:\w+$", name) and " " not in name:
                     yield name, event.duration_ps / 1e9
 
 
 def parts_of(found: Iterator[tuple[str, float]], model: Any, steps: int) -> list[StepPart]:
-    """Milliseconds of each layer forwards and backwards, and of what is around the network; the longest first."""
+    """The times of the forward and backward pass of each layer, and of the rest of the step, the slowest first.
+
+    Args:
+        found: the name and the milliseconds of each operation.
+        model: the Keras model, whose layers are measured separately.
+        steps: the number of steps that were profiled.
+    """
     layers = {layer.name for layer in model.layers}
     within = re.compile(rf"(?:^|/){re.escape(model.name)}(?:_\d+)?/([^/:]+)")
     times: defaultdict[tuple[str, bool], float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""The results of the compiled step, as NumPy arrays."""
+"""The results that the compiled step returns, as NumPy arrays."""
 
 from dataclasses import dataclass, field
 
@@ -10,9 +10,9 @@ class StepResult:
     """The result of some training steps.
 
     Args:
-        losses: float32, (steps done,).
-        accuracies: float32, (steps done,).
-        finite: False if the last of these steps had a loss or a gradient that is not finite.
+        losses: the loss of each step that was done, float32, (steps,).
+        accuracies: the accuracy of each step that was done, float32, (steps,).
+        finite: whether the loss and the gradients of the last of these steps are finite.
     """
 
     losses: np.ndarray
@@ -22,13 +22,13 @@ class StepResult:
 
 @dataclass(frozen=True)
 class EvalResult:
-    """The result of an evaluation, for each image in order.
+    """The result of an evaluation, with one value per image.
 
     Args:
-        losses: float32, (images,).
-        predictions: number of the most likely class, int32, (images,).
-        more: further metrics of each image by their names, (images,) each: `adversarial_loss` and
-            `adversarial_accuracy` under attack, and those of `trainer.metrics`.
+        losses: the loss of each image, float32, (images,).
+        predictions: the number of the most likely class for each image, int32, (images,).
+        more: further metrics of each image by name, (images,) each: those of `trainer.metrics`, and with an attack
+            `adversarial_loss` and `adversarial_accuracy`.
     """
 
     losses: np.ndarray

@@ -1,13 +1,13 @@
-"""How fast a run trains, and how many steps one call of the compiled loop should take."""
+"""The speed of a run, and the number of steps that one call of the compiled step takes."""
 
-SECONDS_PER_CALL = 0.5  # long enough to hide the cost of a call, short enough to show progress
+SECONDS_PER_CALL = 0.5  # duration of a call: long enough to make its overhead small, short enough to show progress
 
 
 class Speed:
-    """Measures the calls of a run. The first call traces and compiles, so it does not count.
+    """Measures the speed of a run over all calls but the first, which traces and compiles.
 
     Args:
-        batch_size: images per step.
+        batch_size: the number of images per step.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -16,15 +16,15 @@ class Speed:
         self._steps, self._seconds = 0, 0.0
 
     def steps_per_call(self) -> int:
-        """The number of steps of the next call; one until a call without compilation has been measured."""
+        """The number of steps of the next call; 1 until a call without compilation has been measured."""
         if self._seconds_per_step is None:
             return 1
         return max(1, int(SECONDS_PER_CALL / self._seconds_per_step))
 
     def count(self, steps: int, seconds: float) -> float | None:
-        """Add a call; returns its images per second, or None for the first call."""
+        """Add a call of some steps; returns its images per second, or None for the first call."""
         if self._seconds_per_step is None:
-            self._seconds_per_step = SECONDS_PER_CALL  # so the second call takes one step too
+            self._seconds_per_step = SECONDS_PER_CALL  # makes the second call take one step too
             return None
         self._seconds_per_step = seconds / steps
         self._steps += steps
@@ -33,5 +33,5 @@ class Speed:
 
     @property
     def images_per_second(self) -> float:
-        """Over all calls but the first; 0 if there was only that call."""
+        """The images per second over all calls but the first; 0 if there was only the first call."""
         return self._steps * self.batch_size / self._seconds if self._seconds else 0.0

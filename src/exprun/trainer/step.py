@@ -1,7 +1,7 @@
-"""The compiled step: many optimiser steps, or many evaluation batches, in one call.
+"""The compiled step: one call takes many optimiser steps or evaluates many batches.
 
 Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing) are arguments or
-variables, so they change nothing in the graph.
+variables of the compiled graphs. So runs that differ only in them can share one compiled step.
 """
 
 from collections.abc import Callable
@@ -23,20 +23,21 @@ from exprun.trainer.results import EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
 from exprun.trainer.views import VIEWS, View, view
 
-Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # from logits and class numbers to the loss of each image
+Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # computes the loss of each image from logits and class numbers
 EvaluatedAs = Literal["train", "evaluation", "tta"]
-SMALLEST_SCALE = 2.0**-14  # factor on the loss in float16; as long as gradients are finite, it stays above 1
-CROP_SALT, ATTACK_SALT = 101, 102  # make independent draws from the seed of one step
+# The smallest factor on the loss in float16. The factor falls below 1 only if gradients are not finite again and again.
+SMALLEST_SCALE = 2.0**-14
+CROP_SALT, ATTACK_SALT = 101, 102  # numbers that make independent draws from the seed of one step
 
 
 class Batch(NamedTuple):
-    """The images of a training step, by their positions in all the images on the device.
+    """The batch of a training step, as positions among the images on the device.
 
     Args:
-        images: uint8, (images, height, width, channels).
-        labels: int32, (images,); None if only the images are needed.
-        indices: positions of the batch, int32, (batch,).
-        mirrored: bool, (batch,), the images that `augment.alternating_flip` mirrors; None for none.
+        images: all images on the device, uint8, (images, height, width, channels).
+        labels: the labels of all images, int32, (images,); None if only the images are needed.
+        indices: the positions of the batch among all images, int32, (batch,).
+        mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
     """
 
     images: tf.Tensor
@@ -53,13 +54,13 @@ class Step:
     """The compiled training and evaluation of one model.
 
     Args:
-        config: config of the run.
-        model: Keras model of logits.
-        optimizer: optimiser that was built on the model's variables.
-        preprocessing: scaling of the pixels.
-        losses: gives the loss of each image.
-        device: device that the step runs on.
-        class_weights: (classes,), or None.
+        config: the config of the run.
+        model: the Keras model, whose outputs are logits.
+        optimizer: the optimiser, built for the model's variables.
+        preprocessing: the crop and the scaling of the pixels.
+        losses: function that computes the loss of each image from logits and labels.
+        device: the devices that the step runs on.
+        class_weights: the weight of each class in the loss, (classes,), or None.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Step:
         class_weights: np.ndarray | None,
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
-        # On GPUs the kernel has no gradient in inference mode, which an attack takes, that is the same in each run.
+        # On GPUs the fused batch norm has no deterministic gradient in inference mode, which an attack needs.
         plain = config.trainer.deterministic and device.gpu
         self.network = model if plain else faster(model, cpu=not device.gpu, bfloat16=device.bfloat16)
         self.preprocessing, self.losses = preprocessing, losses
@@ -117,23 +118,23 @@ class Step:
         }
 
     def take_batches_of(self, size: int) -> None:
-        """Recompile the training, at the next step, for batches of `size` images."""
+        """Train with batches of `size` images from now on; the next step compiles again."""
         self.batch = size
         self._train = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
 
     def reuse_for(self, config: Config, model: Any, optimizer: Any) -> None:
-        """Give this compiled step the initial weights and the numbers of another run of the same `structure`.
+        """Prepare this compiled step for another run of the same `structure`: its initial weights, seed and numbers.
 
         Args:
-            config: config of the other run.
-            model: model that was built for the other run.
-            optimizer: optimiser that was built for the other run.
+            config: the config of the other run.
+            model: the model that was built for the other run.
+            optimizer: the optimiser that was built for the other run.
         """
-        for own, first in ((self.model, model), (self.optimizer, optimizer)):
-            for variable, value in zip(own.variables, first.variables, strict=True):
+        for target, source in ((self.model, model), (self.optimizer, optimizer)):
+            for variable, value in zip(target.variables, source.variables, strict=True):
                 variable.assign(value)
         for layer, other in zip(self.model.layers, model.layers, strict=True):
-            if hasattr(layer, "kernel_initializer"):  # by which the doctor tells initial weights from learned ones
+            if hasattr(layer, "kernel_initializer"):  # the doctor compares the weights with it
                 layer.kernel_initializer = other.kernel_initializer
         for average, variable in zip(self.averages, self._averaged, strict=False):
             average.assign(variable.value)
@@ -144,19 +145,19 @@ class Step:
 
     @property
     def _averaged(self) -> list[Any]:
-        """The variables of which `trainer.ema` keeps averages: weights and the norms' moving statistics."""
+        """The variables that `trainer.ema` averages: weights and the norms' moving statistics."""
         return [v for v in self.model.variables if v.dtype == "float32" and "seed_generator" not in v.path]
 
     @property
     def variables(self) -> dict[str, Any]:
         """All variables that a run needs to resume, by name."""
-        found = {f"model/{v.path}": v for v in self.model.variables}
-        found |= {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
-        return found | {f"ema/{i}": v for i, v in enumerate(self.averages)}
+        variables = {f"model/{v.path}": v for v in self.model.variables}
+        variables |= {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
+        return variables | {f"ema/{i}": v for i, v in enumerate(self.averages)}
 
     @property
     def model_variables(self) -> dict[str, Any]:
-        """The model's own variables by name, without those of the optimiser."""
+        """The model's variables by name, without those of the optimiser."""
         return {f"model/{v.path}": v for v in self.model.variables}
 
     def train(
@@ -171,12 +172,12 @@ class Step:
         """Take one optimiser step for each row of `indices`; stop after a loss or gradient that is not finite.
 
         Args:
-            images: uint8, (images, height, width, channels).
-            labels: int32, (images,).
-            indices: int32, (steps, batch).
-            learning_rates: float32, (steps,).
-            first: number of the first of these steps, from 0.
-            mirrored: bool, (steps, batch), the images that `augment.alternating_flip` mirrors; none where left out.
+            images: all images on the device, uint8, (images, height, width, channels).
+            labels: the labels of all images, int32, (images,).
+            indices: the positions of each batch among all images, int32, (steps, batch).
+            learning_rates: the learning rate of each step, float32, (steps,).
+            first: the number of the first of these steps, from 0.
+            mirrored: whether `augment.alternating_flip` mirrors each image, bool, (steps, batch); None for none.
         """
         mirrored = np.zeros(indices.shape, bool) if mirrored is None else mirrored
         losses, accuracies, done, finite = self._train(
@@ -186,23 +187,25 @@ class Step:
         return StepResult(losses.numpy()[:count], accuracies.numpy()[:count], bool(finite))
 
     def evaluate(self, images: tf.Tensor, labels: tf.Tensor, indices: np.ndarray, as_in: EvaluatedAs) -> EvalResult:
-        """Measure the images that `indices` names, in inference mode; -1 is padding.
+        """Measure the images at the positions in `indices`, in inference mode and without augmentation.
 
         Args:
-            images: uint8, (images, height, width, channels).
-            labels: int32, (images,).
-            indices: int32, (steps, batch).
-            as_in: the preprocessing of the images, without augmentation; `tta`: that of evaluation, in several views.
+            images: all images on the device, uint8, (images, height, width, channels).
+            labels: the labels of all images, int32, (images,).
+            indices: the positions of each batch among all images, int32, (steps, batch); -1 is padding.
+            as_in: the preprocessing of the images: that of `train`, that of `evaluation`, or that of evaluation with
+                the mean over several views, `tta`.
         """
-        found = self._evaluate[as_in](images, labels, tf.constant(indices))
+        outputs = self._evaluate[as_in](images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
-        metrics = {name: value.numpy().reshape(-1)[real] for name, value in found.items()}
+        metrics = {name: value.numpy().reshape(-1)[real] for name, value in outputs.items()}
         return EvalResult(metrics.pop("losses"), metrics.pop("predictions"), metrics)
 
     def share_statistics(self) -> None:
-        """Bring the norms' moving statistics, which each device gathers from its own share, to their mean over all.
+        """Set the norms' moving statistics on all devices to their mean over the devices.
 
-        Without it the workers of `multi_worker` would evaluate different networks, and decide differently.
+        Each device collects the statistics of its share of the batches. Without the mean, the workers of
+        `multi_worker` would evaluate different networks and select different weights.
         """
         if self.device.strategy is not None:
             self._share()
@@ -214,7 +217,7 @@ class Step:
 
         def on_replica() -> None:
             context = tf.distribute.get_replica_context()
-            # A product, for the mere reading of a variable has no device, which the reduction asks for.
+            # The factor 1.0 makes each value the result of an operation with a device, as the reduction requires.
             values = [1.0 * v.value for v in statistics]
             for variable, mean in zip(statistics, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
                 variable.assign(mean)
@@ -232,15 +235,22 @@ class Step:
     def batch_inputs(
         self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor, mirrored: tf.Tensor | None = None
     ) -> Any:
-        """The network's input for a batch, as training sees it without an attack; float32."""
+        """The network's input for a batch in training, without an attack; float32.
+
+        Args:
+            images: all images on the device, uint8, (images, height, width, channels).
+            index: the positions of the batch among all images, int32, (batch,).
+            step: the number of the step, from 0.
+            mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
+        """
         return self.preprocessing.train(self._pixels(Batch(images, None, index, mirrored), self._draw(step, 0)))
 
     def _draw(self, step: tf.Tensor, replica: int | tf.Tensor) -> tf.Tensor:
-        """The seed of everything random in a step, (2,)."""
+        """The seed of all random numbers of a step on one device, (2,)."""
         return tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
 
     def _pixels(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
-        """A training batch gathered, augmented and cropped; float32, 0 to 255."""
+        """The augmented and cropped pixels of a training batch, float32, from 0 to 255."""
         pixels = tf.cast(tf.gather(batch.images, batch.indices), tf.float32)
         if self.strength:
             pixels = augmentation.augment(pixels, seed, self.strength, batch.mirrored)
@@ -248,7 +258,7 @@ class Step:
         return self._shaped(self.preprocessing.train.cropped(pixels, at))
 
     def _shaped(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Pixels with the height and width that the network was built for, which some layers need in the graph."""
+        """The pixels, with the height and width that the network was built for; some layers need a known shape."""
         return tf.ensure_shape(pixels, [None, *self.model.input_shape[1:]])
 
     def _train_graph(
@@ -299,25 +309,25 @@ class Step:
         """One step on this replica's share of the batch.
 
         Returns:
-            Loss and accuracy, which add up over the replicas, and 1 if something is not finite, else 0.
+            Loss and accuracy, which add up over the replicas, and 1 if the loss or a gradient is not finite, else 0.
         """
         seed = self._draw(step, replica)
         pixels, targets = self._pixels(batch, seed), tf.gather(batch.labels, batch.indices)
         loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
-            # A step that is not finite changes nothing, so that its cause can still be found.
+            # A step that is not finite changes no weights, so that its cause can still be found.
             tf.cond(finite, lambda: self._apply(gradients), lambda: tf.constant(False))
         else:
             self._apply(gradients)
         return loss, accuracy, 1.0 - tf.cast(finite, tf.float32)
 
     def _are_finite(self, gradients: list[Any]) -> tf.Tensor:
-        """Whether the gradients of biases and norms are, which are small and sum up all that flows back.
+        """Whether the gradients of biases and norms are finite; being sums over all gradients, they show any NaN.
 
-        The loss alone does not show it: the ReLUs that TensorFlow fuses with a convolution or norm on CPUs make 0 of
-        NaN, so a network of NaN has the loss of chance level. Loss scaling leaves out a step with such gradients
-        and halves the scale, again and again where that does not help.
+        The loss does not show it: on CPUs, the ReLU that TensorFlow fuses with a convolution or norm turns NaN into 0,
+        so a network of NaN weights has the loss of chance level. With loss scaling, a step whose gradients are not
+        finite is skipped and the scale is halved, so here the gradients count as finite until the scale is too small.
         """
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             return tf.convert_to_tensor(self.optimizer.dynamic_scale > SMALLEST_SCALE)
@@ -327,7 +337,11 @@ class Step:
     def _gradients(
         self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
-        """Loss, accuracy and gradients of a share of the batch; XLA compiles this, but not every image operation."""
+        """Loss, accuracy and gradients of a replica's share of the batch.
+
+        XLA may compile this function; it cannot compile all operations of the augmentation, which are therefore not
+        part of it.
+        """
         variables = self.model.trainable_variables
         scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if self.attack is not None:
@@ -350,8 +364,8 @@ class Step:
 
     def _apply(self, gradients: list[Any]) -> tf.Tensor:
         if self.device.strategy is not None and self.clips:
-            # Keras clips before it adds up the replicas. So they are added up here, and each gets its share of the
-            # sum; `make_optimizer` divides the thresholds alike.
+            # Keras clips the gradients of each replica before it adds them up. To clip the sum, the gradients are added
+            # up here and each replica gets an equal share; `make_optimizer` divides the thresholds in the same way.
             context = tf.distribute.get_replica_context()
             total = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
             gradients = [gradient / self.device.replicas for gradient in total]
@@ -359,7 +373,7 @@ class Step:
         return tf.constant(True)
 
     def _loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """Mean cross-entropy over the whole batch, of which this replica has a share."""
+        """The sum of the losses of this replica's images divided by the size of the whole batch."""
         losses = self.losses(logits, targets)
         uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
         losses += self.smoothing * (uniform - losses)
@@ -368,14 +382,14 @@ class Step:
         return tf.reduce_sum(losses) / self.batch
 
     def _update_averages(self, step: tf.Tensor) -> None:
-        """Averages whose decay ramps up, so that the first steps do not weigh for ever."""
+        """Update the averages of `trainer.ema`; the decay starts low, so the initial weights are soon forgotten."""
         done = tf.cast(step, tf.float32)
         decay = tf.minimum(self.ema_decay, (1 + done) / (10 + done))
         for average, variable in zip(self.averages, self._averaged, strict=True):
             average.assign_sub((1 - decay) * (average - variable))
 
     def _attacked(self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, scaling: Scaling) -> tf.Tensor:
-        """The batch as the attack changes it, against the network in inference mode: no moving average sees it."""
+        """The batch after the attack, which uses the network in inference mode and so changes no moving statistics."""
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
@@ -405,19 +419,19 @@ class Step:
             pixels = self._shaped(scaling.cropped(tf.cast(tf.gather(images, inside), tf.float32)))
             targets = tf.gather(labels, inside)
             logits, losses, predictions = outputs(pixels, targets)
-            found = {"losses": losses, "predictions": predictions}
+            results = {"losses": losses, "predictions": predictions}
             if "binary_accuracy" in self.metrics:
-                # As Keras has it: the share of the outputs on the right side of one half.
+                # As in Keras, this is the share of the probabilities on the correct side of 0.5.
                 wanted = tf.one_hot(targets, tf.shape(logits)[1], True, False)
-                found["binary_accuracy"] = tf.reduce_mean(
+                results["binary_accuracy"] = tf.reduce_mean(
                     tf.cast((tf.nn.softmax(logits) > 0.5) == wanted, tf.float32), 1
                 )
             if self.attack is not None:
                 changed = self._attacked(pixels, targets, self._draw(tf.constant(0), 0), scaling)
                 _, losses, predictions = outputs(changed, targets)
-                found["adversarial_loss"] = losses
-                found["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
-            return found
+                results["adversarial_loss"] = losses
+                results["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
+            return results
 
         names = ["losses", *self.metrics] + (["adversarial_loss", "adversarial_accuracy"] if self.attack else [])
         kinds = {"predictions": tf.int32} | dict.fromkeys(names, tf.float32)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-View = tuple[float, bool, int]  # weight, whether mirrored, shift of both axes in pixels
+View = tuple[float, bool, int]  # the weight, whether the image is mirrored, and the shift along both axes in pixels
 # The views of each value of `trainer.tta`.
 VIEWS: dict[str, tuple[View, ...]] = {
     "none": ((1.0, False, 0),),
@@ -15,12 +15,15 @@ VIEWS: dict[str, tuple[View, ...]] = {
 
 
 def view(pixels: tf.Tensor, mirror: bool, shift: int) -> tf.Tensor:
-    """Images shifted down and right, with a mirrored border, and then mirrored left to right.
+    """Shift images down and right, with a reflected border, then mirror them left to right.
 
     Args:
-        pixels: (images, height, width, channels).
-        mirror: whether to mirror them.
-        shift: pixels, -1 to 1.
+        pixels: the images, (images, height, width, channels).
+        mirror: whether the images are mirrored.
+        shift: the shift in pixels, -1, 0 or 1.
+
+    Returns:
+        The changed images, with the shape of `pixels`.
     """
     if shift:
         padded = tf.pad(pixels, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")

@@ -3,7 +3,7 @@
 import pytest
 
 from exprun import cli
-from exprun.sweep.asha import AshaPruner
+from exprun.asha import AshaPruner
 from tiny import TINY
 
 
