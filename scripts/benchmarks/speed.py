@@ -1,4 +1,4 @@
-"""Compare the speed of exprun with Keras' fit and with PyTorch on one machine, in alternating turns.
+"""Compare the speed of exprun with Keras and PyTorch on one machine, in rounds that measure each program once.
 
 The tables of docs/performance.md are written. The exit code is 1 if a ratio is below the required ratio.
 """
@@ -82,7 +82,7 @@ def measure_training(network: Network, precision: str, turns: int, torch: bool) 
     Args:
         network: the network to train.
         precision: `float32` or `mixed_bfloat16`.
-        turns: the number of turns.
+        turns: the number of rounds.
         torch: whether PyTorch is measured.
     """
     training: dict[str, list[float]] = {}
@@ -124,7 +124,7 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
     Args:
         network: the network to train.
         precision: `float32` or `mixed_bfloat16`.
-        turns: the number of turns.
+        turns: the number of rounds.
         torch: whether PyTorch is measured.
     """
     speeds = measure_training(network, precision, turns, torch)
@@ -299,7 +299,7 @@ def throughput(what: str, words: list[str], turns: int) -> Line:
     return Line(what, f"{statistics.median(speeds):,.0f} {IMAGES}")
 
 
-Part = Callable[[int, bool], list[Line]]  # arguments: the number of turns, and whether PyTorch is measured
+Part = Callable[[int, bool], list[Line]]  # arguments: the number of rounds, and whether PyTorch is measured
 HALF = "_bfloat16"  # ends the names of parts that are measured only on processors with bfloat16 instructions
 
 
@@ -357,7 +357,7 @@ def main() -> int:
         epilog="Other benchmarks: scripts/bench start, cli, doctor_cost or doctor_accuracy; each accepts --help.",
     )
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all")
-    parser.add_argument("--turns", type=int, default=5, help="number of measurements of each side; default: 5")
+    parser.add_argument("--turns", type=int, default=5, help="number of rounds; default: 5")
     parser.add_argument("--no-torch", action="store_true", help="do not measure PyTorch")
     args = parser.parse_args()
     if unknown := [name for name in args.parts if name not in PARTS]:

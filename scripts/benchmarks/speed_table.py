@@ -20,7 +20,7 @@ RECORDS = ROOT / "docs" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
 # Instruction sets on which the speed of a processor depends, the fastest first.
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
-HEADS = ["measurement", "exprun compared with", "exprun", "the other", "ratio", "lowest to highest ratio"]
+HEADS = ["measurement", "compared with", "exprun", "baseline", "ratio", "lowest to highest ratio"]
 HEADS += ["required ratio", "reached"]
 # The first two cells of lines, by the name of the line in the records; other names have the form `first: second`.
 CELLS = {
@@ -61,13 +61,13 @@ CELLS = {
 
 @dataclass
 class Line:
-    """A line of a table: exprun compared with another program, or exprun alone.
+    """A line of a table: exprun compared with a baseline, or exprun alone.
 
     Args:
         what: the name of the line in the records: what is measured, and what it is compared with.
         own: the median of the measurements of exprun, with its unit.
-        other: the median of the measurements of the other program with its unit, or an empty string.
-        ratio: the median of the ratios of all turns; above 1, exprun is better.
+        other: the median of the measurements of the baseline, with its unit, or an empty string.
+        ratio: the median of the ratios of all rounds; above 1, exprun is better.
         low: the lowest of these ratios.
         high: the highest of these ratios.
         bar: the required ratio, or None.
@@ -137,7 +137,7 @@ def table(part: dict[str, Any] | None) -> str:
         verdict = "" if line.bar is None else "yes" if line.holds else "**no**"
         cells = [*line.cells, line.own, line.other, ratio, spread, bar, verdict]
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + f"\n\nMedians of {part['turns']} turns. Measured on {part['machine']}."
+    return "\n".join(rows) + f"\n\nMedians over {part['turns']} rounds. Measured on {part['machine']}."
 
 
 def machine(torch: str) -> str:

@@ -48,7 +48,7 @@ def test_every_key_has_one_row() -> None:
 def test_a_row_names_type_default_range_and_options() -> None:
     table = key_table()
     assert "| `data.size` | whole number or null | `null` | ≥ 1, ≤ 4,096 |  | " in table
-    assert "| `norm.where` | list of choice | in YAML | `conv`, `dense` | batch, layer, group, instance" in table
+    assert "| `norm.where` | list of choices | in YAML | `conv`, `dense` | batch, layer, group, instance" in table
     assert "| `trainer.jit` | true or false or choice | `auto` | `auto` |  | " in table
 
 

@@ -52,7 +52,7 @@ def killed(folder: Path, times: int) -> Row:
         if not row.lost:
             shutil.rmtree(place)
     aimed = sum(number % len(MOMENTS) < 3 for number in range(times))
-    row.note = f"{hits} of {aimed} kills hit the moment they were aimed at"
+    row.note = f"{hits} of {aimed} timed kills came at the intended moment"
     return row
 
 

@@ -123,5 +123,5 @@ def too_large(folder: Path, times: int) -> Row:
                 with _group(1500) as group:
                     assert group is not None
                     assert _limited(place, group, *again) == 0, said(place)[-1500:]
-            row.note = f"for batches of 1,024 and 1,400 images, {size} was named as a size that fits"
+            row.note = f"for batches of 1,024 and 1,400 images, the error message named {size} as a size that fits"
     return row

@@ -30,7 +30,7 @@ MOST = 0.03  # of a run's time that a sick server may cost
 
 def sick(folder: Path, times: int) -> Row:
     """The server is away at the start, dies in training, is slow, dies at the end, never comes; each in turn."""
-    row = Row("tracking server away, slow, dying and returning")
+    row = Row("tracking server unreachable, slow, dying and coming back")
     root = write_images(folder)
     cases = (_away_at_start, _dies_in_training, _stands_still, _dies_at_end, _never)
     for number in range(times):

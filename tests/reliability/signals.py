@@ -46,7 +46,7 @@ def warned(folder: Path, times: int) -> Row:
             assert run(place, *words, f"trainer.epochs={done + 1}") == 0, said(place)[-1500:]
             assert status(run_dir) == "FINISHED"
             check_store(place / "outputs" / "mlflow.db", run_dir)
-    row.note = f"at most {longest:.1f} s"
+    row.note = f"at most {longest:.1f} s from the signal to the end of the process"
     return row
 
 
@@ -72,5 +72,5 @@ def twice(folder: Path, times: int) -> Row:
             assert code == 130, f"exit code {code}"
             assert seconds < 2.0, f"{seconds:.1f} s"
             assert run(place, *words_of(root, "trainer.epochs=3"), "trainer.resume=true") == 0
-    row.note = f"at most {longest:.1f} s"
+    row.note = f"at most {longest:.1f} s from the signal to the end of the process"
     return row

@@ -17,7 +17,7 @@ class Doctor:
     on_failure: Literal["warn", "stop"] = setting(
         "What happens after a finding of severity error: warn continues the run, stop ends it.", "warn"
     )
-    silence: list[str] = setting("Causes that are not reported, by identifier: [dead-relu].", [])
+    silence: list[str] = setting("Identifiers of the causes that are not reported, for example [dead-relu].", [])
     every: int | None = setting("Number of steps between two probes.", only=WATCH, ge=1)
     share: float | None = setting("Largest fraction of the run's time that probes may take.", only=WATCH, gt=0, le=1)
     images: int | None = setting("Number of training images in a probe.", only=WATCH, ge=2, le=4096)
@@ -28,159 +28,177 @@ class Doctor:
         "Number of steps at chance level after which `loss-at-chance` is reported.", only=WATCH, ge=1
     )
     chance_margin: float | None = setting(
-        "Smallest distance below the loss of chance level, as a fraction of that loss, that counts as learning.",
+        "The loss counts as better than chance level if it is lower than the chance-level loss by more "
+        "than this fraction.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     large_loss: float | None = setting(
-        "Largest normal loss before training, in units of ln(number of classes).", only=WATCH, gt=1
+        "The loss before training counts as too large above this multiple of ln(number of classes).", only=WATCH, gt=1
     )
     large_input: float | None = setting(
-        "Largest normal root mean square of inputs; above it, inputs count as unscaled.", only=WATCH, gt=0
+        "Inputs count as unscaled if their root mean square is above this value.", only=WATCH, gt=0
     )
     small_input: float | None = setting(
-        "Smallest normal root mean square of images; below it, images count as scaled twice.", only=WATCH, gt=0
+        "Images count as scaled twice if their root mean square is below this value.", only=WATCH, gt=0
     )
     tiny_input: float | None = setting(
-        "Smallest normal root mean square of inputs that are not images; below it, inputs count as scaled twice.",
+        "Inputs that are not images count as scaled twice if their root mean square is below this value.",
         only=WATCH,
         gt=0,
     )
     vanishing: float | None = setting(
-        "Smallest normal ratio, before training, of the standard deviation over images in the last hidden "
-        "layer to that at the input.",
+        "The signal counts as vanishing if, before training, the standard deviation over images at the "
+        "last layer, divided by that at the input, is below this value.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     exploding: float | None = setting(
-        "Largest normal ratio, before training, of the standard deviation over images in the last hidden "
-        "layer to that at the input.",
+        "The signal counts as exploding if, before training, the standard deviation over images at the "
+        "last layer, divided by that at the input, is above this value.",
         only=WATCH,
         gt=1,
     )
     dead: float | None = setting(
-        "Fraction of a layer's units that must be zero for every image for the layer to count as dead.",
+        "A layer counts as dead if at least this fraction of its units is zero for every image.",
         only=WATCH,
         gt=0,
         le=1,
     )
     constant_output: float | None = setting(
-        "Standard deviation of the outputs over images, relative to their size, below which the outputs count "
-        "as constant.",
+        "Outputs count as constant if their standard deviation over images is at most this fraction of "
+        "their root mean square.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     gradient_ratio: float | None = setting(
-        "Smallest normal ratio of the relative gradient of the first layer to that of the last layer.",
+        "The gradient counts as vanishing if the ratio of gradient norm to weight norm in the first layer "
+        "is below this fraction of the ratio in the last layer.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     small_update: float | None = setting(
-        "Smallest normal change of the weights in one step, relative to their size.", only=WATCH, gt=0
+        "The learning rate counts as too low if a step changes the weights by less than this fraction of their norm.",
+        only=WATCH,
+        gt=0,
     )
     rates: dict[str, list[float]] | None = setting(
         "Usual learning rates of each optimiser: [lowest, highest].", only=WATCH
     )
     decayed: float | None = setting(
-        "Smallest normal learning rate after a tenth of the run, as a fraction of the highest; below it, the "
-        "schedule counts as too fast.",
+        "The learning rate counts as falling too fast if, a tenth of the run after its highest value, it "
+        "is below this fraction of that value.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     scale_ratio: float | None = setting(
-        "Largest normal ratio between the standard deviations of inputs in evaluation and in training.",
+        "Evaluation inputs count as scaled differently if their standard deviation and that of the "
+        "training inputs differ by more than this factor.",
         only=WATCH,
         gt=1,
     )
     scale_shift: float | None = setting(
-        "Largest normal difference between the means of inputs in evaluation and in training, in standard deviations.",
+        "Evaluation inputs count as scaled differently if their mean and that of the training inputs "
+        "differ by more than this number of standard deviations.",
         only=WATCH,
         gt=0,
     )
     augmented: float | None = setting(
-        "Largest normal ratio of the standard deviation of inputs in training mode to that in inference mode; "
-        "above it, augmentation counts as too strong.",
+        "Augmentation counts as too strong if it multiplies the standard deviation of the inputs by more "
+        "than this factor, or shifts their mean by more than this number of standard deviations.",
         only=WATCH,
         gt=1,
     )
     hue: float | None = setting(
-        "Largest normal random change of the hue, in half turns of the colour circle.", only=WATCH, gt=0, le=1
+        "A random change of the hue counts as too strong above this value, in half turns of the colour circle.",
+        only=WATCH,
+        gt=0,
+        le=1,
     )
     frequent_class: float | None = setting(
-        "Largest normal share of the most frequent class; above it, the classes count as imbalanced.",
+        "The classes count as imbalanced if more than this fraction of the images belongs to the most frequent class.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     leak: float | None = setting(
-        "Largest normal fraction of validation or test images that are also in an earlier split.",
+        "Validation or test images count as leaked if more than this fraction of them is also in an earlier split.",
         only=WATCH,
         ge=0,
         lt=1,
     )
-    dropout: float | None = setting("Largest normal dropout rate of a layer.", only=WATCH, gt=0, lt=1)
+    dropout: float | None = setting(
+        "The dropout rate of a layer counts as too high above this value.", only=WATCH, gt=0, lt=1
+    )
     frozen: float | None = setting(
-        "Largest normal fraction of weights in frozen layers; above it, the layers count as frozen by mistake.",
+        "Layers count as frozen by mistake if more than this fraction of all weights is in frozen layers.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     norm_batch: int | None = setting(
-        "Smallest batch, in images, with which batch normalisation works well.", only=WATCH, ge=1
+        "Batches with fewer images than this count as too small for batch normalisation; if only feature "
+        "maps are normalised, one image fewer is enough.",
+        only=WATCH,
+        ge=1,
     )
     norm_lag: float | None = setting(
-        "Largest normal fraction of its first value that is left in a moving average of batch normalisation "
-        "at the end of the run.",
+        "A moving average of batch normalisation counts as lagging if more than this fraction of its "
+        "initial value remains at the end of the run.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     penalty: float | None = setting(
-        "Largest normal gradient of the penalty on the weights, relative to the gradient of the loss on the data.",
+        "The penalty on the weights counts as too strong if its gradient is more than this multiple of "
+        "the gradient of the loss on the data.",
         only=WATCH,
         gt=0,
     )
     overfitting: float | None = setting(
-        "Validation loss above which a run counts as overfitting, as a multiple of its lowest validation loss.",
+        "A run counts as overfitting if the validation loss rises above this multiple of its lowest value.",
         only=WATCH,
         gt=1,
     )
     memorised: float | None = setting(
-        "Loss after some steps on one batch alone, as a fraction of the first loss, below which the network "
-        "can memorise the batch.",
+        "The network counts as able to memorise a batch if, after some steps on this batch alone, the "
+        "loss is below this fraction of the first loss.",
         only=WATCH,
         gt=0,
         le=1,
     )
     large_update: float | None = setting(
-        "Largest normal change of the weights between two probes, relative to their size.", only=WATCH, gt=0
+        "The learning rate counts as too high if the weights change by more than this multiple of their "
+        "norm between two probes.",
+        only=WATCH,
+        gt=0,
     )
     oscillation: float | None = setting(
-        "Change of the training loss from one epoch to the next, as a fraction of the loss, above which the "
-        "loss counts as oscillating.",
+        "The training loss counts as oscillating if it rises and falls in turn, each time by more than "
+        "this fraction of its mean.",
         only=WATCH,
         gt=0,
     )
     plateau: float | None = setting(
-        "Smallest fall of the training loss in five epochs, as a fraction of the loss, that counts as learning.",
+        "The training loss counts as having stopped falling if it falls by less than this fraction in five epochs.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     slow: float | None = setting(
-        "Loss expected at the end of the run, as a fraction of the loss of chance level, above which learning "
-        "counts as slow.",
+        "Learning counts as slow if the loss expected at the end of the run is above this fraction of the "
+        "chance-level loss.",
         only=WATCH,
         gt=0,
         lt=1,
     )
     waiting: float | None = setting(
-        "Largest normal fraction of the time spent waiting for images; above it, the input counts as slow.",
+        "The input pipeline counts as slow if training waits for images for more than this fraction of the time.",
         only=WATCH,
         gt=0,
         lt=1,

@@ -18,26 +18,38 @@ class Data:
     root: str | None = setting("Folder (or .npz file) with the files of the data set.", None)
     cache: str = setting("Folder in which decoded images are cached.", "outputs/cache")
     size: int | None = setting(
-        "Height and width of the images in pixels; null keeps the size of the files.", None, ge=1, le=4096
+        "Height and width of the images in pixels; null keeps the size that the images have in their files.",
+        None,
+        ge=1,
+        le=4096,
     )
     channels: Literal[1, 3] | None = setting(
-        "Channels of the images: 1 for grey, 3 for colour; null keeps those of the files.", None
+        "Number of channels of the images: 1 for grey, 3 for colour; null keeps the channels that the "
+        "images have in their files.",
+        None,
     )
     classes: list[str | int] | None = setting(
-        "Classes to keep; null keeps all. Give names, or numbers if no class has a number as its name.", None
+        "Classes to keep; null keeps all. Classes are given by name, or by index from 0 if no class has a "
+        "number as its name.",
+        None,
     )
     limit: int | None = setting(
-        "Largest number of training images, before validation images are held out, and of test images; each "
-        "class keeps its share.",
+        "Largest number of training images (counted before validation images are held out), and largest "
+        "number of test images; each class keeps its share.",
         None,
         ge=2,
     )
     split_seed: int = setting(
-        "Seed with which the splits are drawn; it stays the same when `seed` varies.", 0, ge=0, lt=2**32
+        "Seed of the random choice of validation and test images; it stays the same when `seed` varies.",
+        0,
+        ge=0,
+        lt=2**32,
     )
-    val_fraction: float = setting("Fraction of the training images held out for validation.", 0.1, ge=0.0, lt=1.0)
+    val_fraction: float = setting(
+        "Fraction of the training images that is held out for validation.", 0.1, ge=0.0, lt=1.0
+    )
     test_fraction: float = setting(
-        "Fraction of the images held out for the test, if the data set has no separate test images.",
+        "Fraction of the images that is held out for the test, if the data set has no separate test images.",
         0.1,
         ge=0.0,
         lt=1.0,
@@ -51,7 +63,7 @@ class Data:
     people: int | None = setting("Number of people, each of whom is a class.", only=("palm_vein",), ge=2, le=10_000)
     images_per_person: int | None = setting("Number of images of each person.", only=("palm_vein",), ge=2, le=10_000)
     first_person: int | None = setting(
-        "Number of the first person; a different number draws different people.",
+        "Index of the first person: each person is generated from an index, so another value gives other people.",
         only=("palm_vein",),
         ge=0,
         le=1_000_000,
@@ -75,8 +87,8 @@ class Input:
         "How pixel values are scaled."
     )
     crop: int | None = setting(
-        "Height and width in pixels of a square cropped from each image: at a random place in training, at the "
-        "centre otherwise.",
+        "Height and width, in pixels, of a square that is cropped from each image: at a random position "
+        "in training, at the centre in evaluation.",
         None,
         ge=1,
     )
@@ -84,21 +96,23 @@ class Input:
 
 @dataclass(config=STRICT)
 class Augment:
-    """Random changes of the training images; each is off unless set."""
+    """Random changes of the training images; each is off by default."""
 
     name: str = setting("Label of the augmentation in tables and in the names of runs.")
     flip: bool = setting("Whether each image is mirrored left to right with a probability of 0.5.", False)
     alternating_flip: bool = setting(
-        "Whether each image is mirrored left to right in every second epoch; in the first epoch, half of the "
-        "images are mirrored.",
+        "Whether each image is mirrored left to right in every second epoch; in the first epoch, half of "
+        "the images are mirrored.",
         False,
     )
     crop: int = setting("Largest random shift in pixels; mirrored pixels fill the border.", 0, ge=0, le=512)
-    cutout: int = setting("Height and width in pixels of a square that is blanked at a random place.", 0, ge=0, le=2048)
+    cutout: int = setting(
+        "Height and width, in pixels, of a square that is blanked at a random position.", 0, ge=0, le=2048
+    )
     rotation: float = setting("Largest random rotation to either side, in degrees.", 0.0, ge=0.0, le=180.0)
     zoom: float = setting("Largest random zoom, as a fraction of the image size.", 0.0, ge=0.0, lt=1.0)
     stretch: float = setting(
-        "Largest random stretch, as a fraction of the image size; drawn separately for height and width.",
+        "Largest random stretch, as a fraction of the image size; height and width are stretched independently.",
         0.0,
         ge=0.0,
         lt=1.0,
@@ -110,7 +124,8 @@ class Augment:
         "Largest random change of the brightness, as a fraction of the range of pixel values.", 0.0, ge=0.0, le=1.0
     )
     contrast: float = setting(
-        "Largest random change of the contrast: the contrast is multiplied by up to 1 ± this fraction.",
+        "Largest random change of the contrast: the contrast is multiplied by a random factor between 1 − "
+        "this fraction and 1 + this fraction.",
         0.0,
         ge=0.0,
         lt=1.0,

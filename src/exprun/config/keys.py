@@ -11,7 +11,7 @@ from exprun.config.schema import GROUPS, Config
 
 PRESETS = "experiment"  # the group of presets, which has no keys
 PRESETS_MEANING = "Presets: options and values that are chosen together."
-_WORDS = {int: "whole number", float: "number", str: "text", bool: "true or false", NoneType: "null"}
+_WORDS = {int: "whole number", float: "number", str: "string", bool: "true or false", NoneType: "null"}
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
 
 
@@ -79,16 +79,22 @@ def _key(name: str, field: Any) -> Key:
     )
 
 
-def _type(hint: Any, joint: str = " or ") -> str:
+def _type(hint: Any) -> str:
     """The words for a type hint, such as "whole number or null"."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        return joint.join(map(_type, get_args(hint)))
+        return " or ".join(map(_type, get_args(hint)))
     if origin is Annotated:
         return _type(get_args(hint)[0])
     if origin is list:
-        return f"list of {_type(get_args(hint)[0], '/')}"
+        return f"list of {_plural(get_args(hint)[0])}"
     return "choice" if origin is Literal else _WORDS.get(hint, "mapping")
+
+
+def _plural(hint: Any) -> str:
+    """The type of a list's elements in words: `strings and mappings`."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return " and ".join(f"{_type(kind)}s" for kind in kinds)
 
 
 def _values(hint: Any) -> list[Any]:

@@ -30,20 +30,20 @@ class Model:
 
     name: str = setting("Label of the network in tables and in the names of runs.")
     activation: Activation = setting(
-        "Activation after each convolution and hidden dense layer, unless the layer names another.", "relu"
+        "Activation after each convolution and hidden dense layer, unless the layer names another activation.", "relu"
     )
     layers: list[str | dict[str, Any]] | None = setting(
         "Layers in order. The classifier is not listed: it is added with one output for each class.", None
     )
     builder: str | None = setting(
-        "Python function, as `package.module:function`, that takes (input_shape, classes) and returns a Keras "
-        "model of logits.",
+        "Python function that builds the network, written `package.module:function`; it takes "
+        "(input_shape, classes) and returns a Keras model whose outputs are logits.",
         None,
     )
     weights: str | None = setting(
-        "Where the initial weights are loaded from: a run's folder, its checkpoint, or a Keras file.", None
+        "Source of the initial weights: a run folder, the checkpoint of a run, or a Keras file.", None
     )
-    freeze: list[str] = setting("Layers that are not trained, by name or by pattern such as [conv*].", [])
+    freeze: list[str] = setting("Layers that are not trained, by name or by pattern, for example [conv*].", [])
     fine_tune_rate: float = setting(
         "Learning-rate multiplier of the layers whose weights were loaded from `model.weights`.", 1.0, gt=0, le=1
     )
@@ -102,8 +102,8 @@ class Norm:
     )
     scale: bool = setting("Whether the normalisation learns a scale (γ).", True)
     groups: int | None = setting(
-        "Number of groups of channels. If the number of channels is not divisible by it, the next smaller "
-        "divisor is used.",
+        "Number of groups of channels. If the number of channels is not divisible by this number, the "
+        "next smaller divisor is used.",
         only=("group",),
         ge=1,
     )
@@ -112,6 +112,8 @@ class Norm:
     )
     bias: float | None = setting("Constant k in the formula of local response normalisation.", only=("lrn",), gt=0.0)
     alpha: float | None = setting(
-        "Factor α for each channel in the formula of local response normalisation.", only=("lrn",), ge=0.0
+        "Factor α in the formula of local response normalisation; it is not divided by the number of channels.",
+        only=("lrn",),
+        ge=0.0,
     )
     beta: float | None = setting("Exponent β in the formula of local response normalisation.", only=("lrn",), ge=0.0)

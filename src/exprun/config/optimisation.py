@@ -34,7 +34,7 @@ class Optim:
         "Momentum: the fraction of the last update that the next update keeps.", only=MOMENTUM_OPTIMS, ge=0.0, lt=1.0
     )
     momentum_of: Literal["updates", "gradients"] = setting(
-        "Quantity that the momentum sums: updates, which already include the learning rate (Keras), or "
+        "Quantity that momentum accumulates: updates, which already include the learning rate (Keras), or "
         "gradients, whose sum is then multiplied by the learning rate (MatConvNet, PyTorch).",
         "updates",
     )
@@ -65,7 +65,7 @@ class Optim:
         "Learning-rate multiplier of the scales and shifts of normalisation layers.", 1.0, ge=0.0, le=1e3
     )
     classifier_rate: float = setting("Learning-rate multiplier of the last layer.", 1.0, ge=0.0, le=1e3)
-    weight_decay: float = setting("Factor of the weight decay.", 0.0, ge=0.0, le=1.0)
+    weight_decay: float = setting("Weight decay coefficient.", 0.0, ge=0.0, le=1.0)
     decay: Literal["l2", "decoupled"] = setting(
         "Form of the weight decay: l2 adds it to the gradient; decoupled subtracts it from the weights, "
         "multiplied by the learning rate.",
@@ -85,7 +85,7 @@ class Optim:
 
 @dataclass(config=STRICT)
 class Schedule:
-    """How the learning rate changes, given in epochs and updated at each step."""
+    """How the learning rate changes over the run: it is updated at each step, and durations are in epochs."""
 
     name: Literal[
         "constant",
@@ -98,12 +98,14 @@ class Schedule:
         "triangular",
         "plateau",
         "by_epoch",
-    ] = setting("How the learning rate changes.")
+    ] = setting("Shape of the schedule.")
     warmup_epochs: float = setting(
         "Number of epochs at the start in which the learning rate rises linearly from zero.", 0.0, ge=0.0
     )
     every_epochs: float | None = setting(
-        "Number of epochs between two steps of the learning rate.", only=("step",), gt=0.0
+        "The learning rate is multiplied by `schedule.factor` each time that this number of epochs has passed.",
+        only=("step",),
+        gt=0.0,
     )
     milestones: list[float] | None = setting(
         "Epochs after which the learning rate is multiplied by `schedule.factor`.", only=("milestones",), min_length=1
@@ -115,7 +117,7 @@ class Schedule:
         le=1.0,
     )
     decay_rate: float | None = setting(
-        "Decay of the learning rate per step: the learning rate is divided by 1 + decay × step.",
+        "Decay per training step: `optim.learning_rate` is divided by 1 + `schedule.decay_rate` × step.",
         only=("inverse_time",),
         ge=0.0,
     )
@@ -138,7 +140,9 @@ class Schedule:
         le=1.0,
     )
     patience: int | None = setting(
-        "Number of evaluations without improvement after which the learning rate is lowered.", only=("plateau",), ge=0
+        "Number of evaluations without improvement that are tolerated; the next one lowers the learning rate.",
+        only=("plateau",),
+        ge=0,
     )
     min_delta: float | None = setting(
         "Smallest fall of the validation loss that counts as an improvement.", only=("plateau",), ge=0.0

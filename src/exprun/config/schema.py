@@ -37,8 +37,8 @@ class Trainer:
     """The training loop: its length, precision and devices, and what it keeps."""
 
     epochs: int = setting("Number of epochs: passes over the training images.", ge=1, le=1_000_000)
-    batch_size: int = setting("Number of images in a training step, over all devices.", ge=1, le=1_000_000)
-    eval_batch_size: int = setting("Number of images in a step of an evaluation.", 256, ge=1, le=1_000_000)
+    batch_size: int = setting("Number of images in a training batch, over all devices.", ge=1, le=1_000_000)
+    eval_batch_size: int = setting("Number of images in an evaluation batch.", 256, ge=1, le=1_000_000)
     max_steps: int | None = setting("Number of steps after which training ends.", None, ge=1)
     max_seconds: float | None = setting("Seconds of training and evaluation after which training ends.", None, gt=0.0)
     patience: int | None = setting(
@@ -47,11 +47,11 @@ class Trainer:
     select: Literal["val/accuracy", "val/loss"] = setting(
         "Validation metric that chooses the best weights.", "val/accuracy"
     )
-    metrics: list[Literal["binary_accuracy"]] = setting("Additional metrics of each evaluation.", [])
-    gap: bool = setting("Whether the gap between training and validation is split into its causes at the end.", False)
+    metrics: list[Literal["binary_accuracy"]] = setting("Additional metrics that each evaluation measures.", [])
+    gap: bool = setting("Whether the generalisation gap is split into its causes at the end of the run.", False)
     tta: Literal["none", "mirror", "mirror_translate"] = setting(
-        "Test-time augmentation: the views of each test image over which logits are averaged. Metrics with "
-        "and without it are recorded.",
+        "Test-time augmentation: the views of each test image over which logits are averaged. Metrics "
+        "with and without it are recorded.",
         "none",
     )
     label_smoothing: float = setting(
@@ -70,27 +70,29 @@ class Trainer:
     resident: bool | Literal["auto"] = setting(
         "Whether the whole data set is kept on the device; auto keeps it there if it fits.", "auto"
     )
-    deterministic: bool = setting("Whether repeated runs on the same machine give the same bits.", False)
+    deterministic: bool = setting("Whether repeated runs on the same machine give bit-identical results.", False)
     threads: int | None = setting(
-        "Number of threads within one operation; null uses one for each available core or, if the run is "
-        "deterministic, one for each core of the machine.",
+        "Number of threads within one operation; null uses one thread for each available core or, if the "
+        "run is deterministic, one thread for each core of the machine.",
         None,
         ge=1,
         le=1024,
     )
-    checkpoint: bool = setting("Whether the last and the best weights are written.", True)
+    checkpoint: bool = setting("Whether the last and the best weights are saved.", True)
     resume: bool = setting("Whether the run resumes from the checkpoint in `run_dir`, if there is one.", False)
     overfit_batch: bool = setting(
-        "Whether to train on one batch only: a network that cannot learn it has a bug.", False
+        "Whether to train on one batch only: a network that cannot learn this batch has a bug.", False
     )
     dry_run: bool = setting(
-        "Whether to build everything, compute one step and one evaluation batch, and track nothing.", False
-    )
-    profile: bool = setting(
-        "Whether to profile some steps; writes a table of the time that each layer takes, and files for TensorBoard.",
+        "Whether the run only builds everything and computes one step and one evaluation batch, without tracking.",
         False,
     )
-    log_every: int = setting("Number of steps between two logged training metrics.", 10, ge=1)
+    profile: bool = setting(
+        "Whether some steps are profiled: the run writes a table of the time that each layer takes, and "
+        "files for TensorBoard.",
+        False,
+    )
+    log_every: int = setting("Number of steps between two log entries of training metrics.", 10, ge=1)
 
 
 @dataclass(config=STRICT)
@@ -99,12 +101,14 @@ class Tracking:
 
     name: Literal["mlflow", "none"] = setting("Tracker that records the run.")
     uri: str | None = setting(
-        "MLflow server or store; null: MLFLOW_TRACKING_URI or, if that is not set, outputs/mlflow.db.", None
+        "MLflow server or store; null uses the environment variable MLFLOW_TRACKING_URI or, if that is "
+        "not set, outputs/mlflow.db.",
+        None,
     )
     experiment: str | None = setting("MLflow experiment that the run belongs to.", only=("mlflow",), min_length=1)
-    run_name: str | None = setting("Name of the run; null builds it from model, data and seed.", None)
+    run_name: str | None = setting("Name of the run; null builds the name from model, data and seed.", None)
     model: Literal["none", "keras", "checkpoint"] | None = setting(
-        "Form of the model that is logged as an artifact.", only=("mlflow",)
+        "Form in which the model is uploaded to MLflow.", only=("mlflow",)
     )
     tags: dict[str, str | int | float | bool] | None = setting(
         "Additional tags of the run in MLflow.", only=("mlflow",)
@@ -113,9 +117,9 @@ class Tracking:
 
 @dataclass(config=STRICT)
 class Sweep:
-    """The runs of a sweep, and what happens when it is repeated or a run fails."""
+    """The runs of a sweep, and what happens when the sweep is repeated or a run fails."""
 
-    name: Literal["grid", "one_factor", "tuned"] = setting("Which runs a sweep makes from the given values.")
+    name: Literal["grid", "one_factor", "tuned"] = setting("Which runs a sweep starts from the given values.")
     combinations: list[dict[str, str | int | float | bool | None]] | None = setting(
         "Settings that belong together, one mapping for each arm: [{norm: none, optim: rmsprop}, {norm: batch}].", None
     )
@@ -129,14 +133,15 @@ class Sweep:
         "Seed of the tuning runs, which choose the learning rate and are not compared.", only=("tuned",), ge=0, lt=2**32
     )
     rerun: Literal["failed", "changed", "never", "always"] = setting(
-        "Which runs a repeated command trains. failed: unfinished and failed runs; changed: also runs whose "
-        "config, code or images have changed; never: unfinished runs only; always: all runs, in a new folder.",
+        "Which runs a repeated command trains. failed: unfinished and failed runs; changed: also runs "
+        "whose config, code or images have changed; never: unfinished runs only; always: all runs, in a "
+        "new folder.",
         "failed",
     )
     on_failure: Literal["continue", "stop"] = setting(
         "What happens after a run has failed: continue starts the next run, stop ends the sweep.", "continue"
     )
-    retries: int = setting("Number of times that a failed run is tried again.", 0, ge=0, le=100)
+    retries: int = setting("Number of times that a failed run is started again.", 0, ge=0, le=100)
     prune: Literal["none", "asha"] = setting(
         "Whether runs are pruned early: asha ends runs that are not among the best third so far.", "none"
     )

@@ -53,12 +53,12 @@ def _allowed(error: ErrorDetails) -> str:
         "float_type": "a number",
         "finite_number": "a finite number",
         "bool_type": "true or false",
-        "string_type": "text",
+        "string_type": "a string",
         "list_type": "a list",
         "dict_type": "a mapping",
         "dataclass_type": "a mapping",
         "too_short": "a list that is not empty",
-        "string_too_short": "text that is not empty",
+        "string_too_short": "a string that is not empty",
     }
     if error["type"] == "literal_error":
         return "one of " + str(limits["expected"]).replace("'", "").replace(" or ", ", ")
