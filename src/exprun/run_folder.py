@@ -428,15 +428,6 @@ def _report_unknown_code(builder: str, folder: Path) -> None:
     )
 
 
-def name_of(config: Config) -> str:
-    """The name of a run: `tracking.run_name`, or else its model, data, norm, optimiser, fault and seed."""
-    if config.tracking.run_name:
-        return without_password(config.tracking.run_name)
-    norm = [] if config.model.builder else [config.norm.name]
-    fault = [] if config.fault.name == "none" else [config.fault.name]
-    return "-".join([config.model.name, config.data.name, *norm, config.optim.name, *fault, str(config.seed)])
-
-
 def worker_index(config: Config) -> int:
     """The index of this process among the workers of `trainer.strategy=multi_worker`; 0 with other strategies.
 

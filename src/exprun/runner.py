@@ -13,6 +13,7 @@ from exprun import backend
 from exprun.asha import AshaPruner
 from exprun.assembly import assemble
 from exprun.config.errors import RunError, UserError, one_line
+from exprun.config.run_name import run_name
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.files import sha256
@@ -20,7 +21,7 @@ from exprun.logs import logging_to
 from exprun.network_interface import Interface, save_keras
 from exprun.outputs import remember, with_last_run
 from exprun.preflight import preflight
-from exprun.run_folder import RunFolder, RunResult, name_of, worker_index
+from exprun.run_folder import RunFolder, RunResult, worker_index
 from exprun.session import Session
 from exprun.signals import Killed, Signals
 
@@ -92,7 +93,7 @@ def _run(
     from exprun.console import Console
     from exprun.run_end import Predictions, RunEnd
 
-    name, first_worker, recorded = name_of(config), worker_index(config) == 0, not config.trainer.dry_run
+    name, first_worker, recorded = run_name(config), worker_index(config) == 0, not config.trainer.dry_run
     console, predictions = Console(config, name, folder.path), Predictions()
     tracker = None
     if recorded and first_worker and config.tracking.name == "mlflow":

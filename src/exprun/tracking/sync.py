@@ -11,9 +11,10 @@ from typing import Any
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, UserError, one_line, say, without_password
 from exprun.config.paths import sqlite_path, user_path
+from exprun.config.run_name import run_name
 from exprun.config.schema import Config
 from exprun.outputs import all_runs
-from exprun.run_folder import RunFolder, RunLockedError, name_of
+from exprun.run_folder import RunFolder, RunLockedError
 from exprun.tracking.accepted import check_uri
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.store import tracking_uri
@@ -102,7 +103,7 @@ def _upload(folder: RunFolder, uri: str | None) -> None:
     else:
         ended = RunEnded("KILLED", DIED, {})
         end = rows[-1]["time"] if rows else int(1000 * folder.path.stat().st_mtime)
-    tracker = MlflowTracker(config, folder, name_of(config), folder.read_environment().get("command", ""))
+    tracker = MlflowTracker(config, folder, run_name(config), folder.read_environment().get("command", ""))
     tracker.upload(ended, rows[0]["time"] if rows else end, end)
 
 
