@@ -201,6 +201,6 @@ def _check_run(config: Config) -> None:
 def _check_fault(config: Config) -> None:
     fault = config.fault.name
     if fault == "bypass_preprocessing" and config.input.name == "raw" and config.input.crop is None:
-        raise ConfigError("fault=bypass_preprocessing needs a scaling to bypass: choose another input than input=raw.")
+        raise ConfigError("fault=bypass_preprocessing needs a scaling to bypass: choose an input other than input=raw.")
     if fault == "missing_activation" and config.model.layers is None:
         raise ConfigError("fault=missing_activation needs model.layers; it cannot change a model from a builder.")

@@ -110,7 +110,7 @@ class Composer:
         """The overrides of a multirun by key, one for each value: `norm`: [`norm=none`, `norm=batch`].
 
         Returns:
-            The overrides, or None if the runs are chosen by another sweeper than Hydra's default.
+            The overrides, or None if a sweeper other than Hydra's default chooses the runs.
 
         Raises:
             ConfigError: an override cannot be read, or is an interval, whose values cannot be listed.

@@ -90,8 +90,8 @@ class Doctor:
         "Usual learning rates of each optimiser: [lowest, highest].", only=WATCH
     )
     decayed: float | None = setting(
-        "The learning rate counts as falling too fast if, a tenth of the run after its highest value, it "
-        "is below this fraction of that value.",
+        "The learning rate counts as falling too fast if, within a tenth of the run, it falls below this fraction of "
+        "its highest value and does not rise again.",
         only=WATCH,
         gt=0,
         lt=1,
@@ -115,7 +115,8 @@ class Doctor:
         gt=1,
     )
     hue: float | None = setting(
-        "A random change of the hue counts as too strong above this value, in half turns of the colour circle.",
+        "The augmentation of a RandomHue layer counts as too strong if its `factor` is above this value; a factor of 1 "
+        "shifts hues by up to 180 degrees.",
         only=WATCH,
         gt=0,
         le=1,
@@ -127,7 +128,8 @@ class Doctor:
         lt=1,
     )
     leak: float | None = setting(
-        "Validation or test images count as leaked if more than this fraction of them is also in an earlier split.",
+        "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
+        "more than this fraction of the test images is also in the training or validation split.",
         only=WATCH,
         ge=0,
         lt=1,
@@ -142,8 +144,8 @@ class Doctor:
         lt=1,
     )
     norm_batch: int | None = setting(
-        "Batches with fewer images than this count as too small for batch normalisation; if only feature "
-        "maps are normalised, one image fewer is enough.",
+        "Smallest number of images in a batch that is large enough for batch normalisation; if only feature maps are "
+        "normalised, the batch may have one image less.",
         only=WATCH,
         ge=1,
     )

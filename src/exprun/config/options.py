@@ -44,7 +44,7 @@ def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
 def options_in(folders: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Every group with its options in these folders, each with its one-line description.
 
-    If several folders have an option of the same name, that of the first folder counts.
+    If several folders have an option of the same name, the option of the first of these folders is used.
     """
     described: dict[str, dict[str, str]] = {}
     for file in _option_files(folders):
@@ -62,7 +62,7 @@ def root_settings(folders: Sequence[Path], config_name: str = "config") -> dict[
     """The content of the root config; empty if it cannot be read.
 
     Args:
-        folders: the folders to search; the first that has the file counts.
+        folders: the folders to search; the file is read from the first folder that contains one.
         config_name: the name of the file, without the suffix.
     """
     files = (folder / f"{config_name}.yaml" for folder in folders)
