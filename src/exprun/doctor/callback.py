@@ -196,7 +196,7 @@ class Doctor(keras.callbacks.Callback):
             self._initial = [np.array(variable) for variable in self.model.variables]
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start to copy batches: Keras fetches the next one after this call."""
+        """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
         if batch == 0:
             self._safely(lambda: self._trainable.before(self.model))
         self._safely(lambda: self._taps["train"].put_on(self.model))
@@ -345,7 +345,7 @@ class Doctor(keras.callbacks.Callback):
             self._initial = []
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start to copy batches: Keras fetches the next one after this call."""
+        """Prepare to copy the next validation batch, which Keras fetches after it has called this method."""
         self._safely(lambda: self._taps["val"].put_on(self.model))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:

@@ -42,7 +42,7 @@ class Finding:
         evidence: the numbers that show the cause, in one sentence.
         step: the step of the optimiser at which the cause was found; None before training.
         numbers: the numbers of the evidence, by name.
-        keras: what to change in a Keras script, if this evidence needs another remedy than the cause has.
+        keras: what to change in a Keras script; empty if the remedy of the cause fits this evidence.
         overrides: overrides of exprun to try, each on its own; filled in if there is a config.
         remedies: the entries of `remedies.REMEDIES` that fit this evidence; None for all entries of the cause.
         withdrawn: whether the finding withdraws an earlier one of the same cause, for the reason in `evidence`.
@@ -113,7 +113,8 @@ CAUSES = {
         ("*", "shuffled-labels", "vanishing-signal", "leaked-validation", "leaked-test"),
     ),
     "label-encoding": Cause(
-        "Sparse losses take class numbers (3); other losses for classes take one-hot rows (0, 0, 0, 1).",
+        "A sparse loss needs each label as a class number, such as 3; any other loss over classes needs it as a "
+        "one-hot row, such as [0, 0, 0, 1].",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
         "loss='sparse_categorical_crossentropy' for class numbers, loss='categorical_crossentropy' for one-hot rows; "
         "keras.utils.to_categorical(y) turns class numbers into one-hot rows, and y.argmax(-1) turns rows into "
@@ -128,7 +129,8 @@ CAUSES = {
         ("*", "output-units"),
     ),
     "single-class": Cause(
-        "If all labels are the same class, a network that always predicts it is always right and learns nothing.",
+        "If all labels are the same class, predicting this class for every image is always correct, so the network "
+        "learns nothing from the images.",
         "Humbatova et al. 2020, arXiv:1910.11015, training data",
         "print np.unique(y, return_counts=True) after loading and after splitting; if a data set is sorted by class, "
         "shuffle it before you split it or read a part of it.",
@@ -158,10 +160,11 @@ CAUSES = {
         "first remove duplicates, then split, then augment.",
     ),
     "class-imbalance": Cause(
-        "The network can reach this accuracy without looking at its inputs, and rare classes hardly affect the loss.",
+        "A network that predicts the most frequent class for every image already has a high accuracy, and rare classes "
+        "hardly affect the loss.",
         "Buda et al. 2018, arXiv:1710.05381",
-        "fit(class_weight=…) with the weight examples / (classes * examples of the class) for each class; judge the "
-        "network by the recall of each class, not by its accuracy.",
+        "pass class weights to fit: class_weight={c: len(y) / (classes * (y == c).sum()) for c in range(classes)}, "
+        "where y holds the class numbers; judge the network by the recall of each class, not by its accuracy.",
         ("collapsed-predictions",),
     ),
     "unscaled-evaluation": Cause(
@@ -239,11 +242,11 @@ CAUSES = {
         ("overfitting",),
     ),
     "not-recompiled": Cause(
-        "The training step and its optimiser keep the variables that were trainable when both were made, even if "
-        "trainable changes later.",
+        "The training step is built for the variables that are trainable at that time: if you change layer.trainable "
+        "later, the step still updates the same variables.",
         "Keras guides, Transfer learning & fine-tuning",
-        "call model.compile(…) again after each change of trainable; do not change it during a fit, but call fit once "
-        "for each stage.",
+        "call model.compile(…) again after each change of layer.trainable; do not change layer.trainable during a fit, "
+        "but call fit once for each stage.",
         (
             "frozen-layers",
             "untrained-variables",
@@ -266,7 +269,7 @@ CAUSES = {
     "untrained-variables": Cause(
         "A variable that is never updated keeps its random initial value.",
         "Nikanjam et al. 2021, NeuraLint",
-        "remove argmax, round, integer casts or stop_gradient between this layer and the loss.",
+        "remove argmax, round, integer casts and stop_gradient between the layer that the finding names and the loss.",
         ("loss-at-chance", "no-generalization", "overfitting"),
     ),
     "collapsed-features": Cause(
@@ -287,7 +290,8 @@ CAUSES = {
         ("*",),
     ),
     "dropout-before-norm": Cause(
-        "Dropout changes the variance in training only, so the moving averages of batch norm do not fit in evaluation.",
+        "Dropout changes the variance of the next layer's inputs in training only, so the moving averages of a batch "
+        "norm after dropout do not match its inputs in evaluation.",
         "Li et al. 2018, arXiv:1801.05134",
         "move dropout after the last batch norm.",
     ),
@@ -381,7 +385,7 @@ CAUSES = {
     "exploding-gradient": Cause(
         "A gradient that grows at each step of a sequence can ruin the weights in a single update.",
         "Pascanu et al. 2013, arXiv:1211.5063, section 3.2",
-        "clipnorm=1.0 in your optimiser, or LSTM or GRU in place of SimpleRNN.",
+        "set clipnorm=1.0 in your optimiser, or replace SimpleRNN with LSTM or GRU.",
         (
             "not-finite",
             "loss-at-chance",
@@ -408,7 +412,7 @@ CAUSES = {
     "vanishing-gradient": Cause(
         "With such a small gradient, the first layers hardly change.",
         "Glorot & Bengio 2010, section 4",
-        "use ReLU in place of sigmoid or tanh, he_normal, or BatchNormalization.",
+        "replace sigmoid or tanh with ReLU, use kernel_initializer='he_normal', or add BatchNormalization.",
         ("loss-at-chance", "no-generalization", "collapsed-predictions"),
     ),
     "input-independent": Cause(
@@ -432,7 +436,8 @@ CAUSES = {
         ("no-generalization",),
     ),
     "oscillating-loss": Cause(
-        "The learning rate is too high for this loss: each epoch overshoots the one before.",
+        "The learning rate is too high for this loss: steps overshoot the minimum, so the loss rises and falls "
+        "in turn.",
         "Zhang et al. 2021, AutoTrainer, section 3",
         "divide the learning rate by 10, or use larger batches.",
         ("plateau", "no-generalization"),
@@ -501,7 +506,7 @@ class Diagnosis:
 
     @property
     def findings(self) -> list[Finding]:
-        """The findings without symptoms, in the order of `ordered`."""
+        """All findings except those that are only symptoms of other findings, in the order of `ordered`."""
         return ordered(self._found.values())
 
     def add(self, findings: Iterable[Finding]) -> list[Finding]:

@@ -327,7 +327,10 @@ def _without_gradient(model: Any, without: list[Any], of: int, inputs: Any) -> F
         if np.array_equal(plain, silent):
             evidence = f"{count}; the output of the model stays the same if the outputs of their layers are set to 0."
             return Finding("bypassed-layers", "error", where, evidence, numbers={"variables": len(without)})
-    unused = "use each in call, or remove argmax, round, integer casts or stop_gradient between it and the loss."
+    unused = (
+        "use each of these variables in call, or remove argmax, round, integer casts and stop_gradient between the "
+        "variable and the loss."
+    )
     remedy = "" if whole else unused
     return Finding("untrained-variables", "error", where, f"{count}.", None, {"variables": len(without)}, remedy)
 

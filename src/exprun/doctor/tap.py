@@ -120,7 +120,7 @@ class Tap:
 
 
 class _Tee:
-    """Copies batches of one kind into variables.
+    """Copies batches into variables; all batches have the same structure.
 
     Args:
         spec: the structure of a batch, as `tf.data` describes it.
@@ -187,5 +187,5 @@ def _without_optionals(batch: Any) -> Any:
 
 
 def _variable(spec: Any) -> tf.Variable:
-    """A variable for tensors of any shape and of this type."""
+    """A variable that can hold tensors of any shape, with the dtype of `spec`."""
     return tf.Variable(tf.zeros([], spec.dtype), trainable=False, shape=tf.TensorShape(None))

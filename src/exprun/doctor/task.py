@@ -85,7 +85,10 @@ def read_labels(values: Any) -> Labels:
 
 
 def output_activations(calls: list[Call]) -> list[str]:
-    """The activations from the last layer with weights on: `["softmax"]`; empty if the output is linear."""
+    """The activations at the end of the model, such as `["softmax"]`; empty if the output is linear.
+
+    They are the activation of the last layer with weights and those of all layers after it, in order.
+    """
     weighted = [number for number, call in enumerate(calls) if call.layer.trainable_variables or call.layer.weights]
     activations = []
     for call in calls[weighted[-1] if weighted else 0 :]:

@@ -523,7 +523,7 @@ class Watch:
         return float(tf.reduce_mean(self.objective.losses(tf.constant(outputs), tf.constant(self.labels))))
 
     def _momentum(self) -> float:
-        """The highest momentum of the moving averages, that of the slowest ones."""
+        """The highest momentum of any batch norm; its moving averages settle last."""
         return max(x.momentum for x in graph.leaves(self.model) if isinstance(x, keras.layers.BatchNormalization))
 
     def _settles(self, step: int) -> bool:
