@@ -14,7 +14,7 @@ class Attack:
     `pgd` takes several steps and clips to the bounds after each (Madry et al. 2018, arXiv:1706.06083, section 2).
 
     Args:
-        config: the group `adversary` of the config, with another option than `none`.
+        config: the group `adversary` of the config, with an option other than `none`.
     """
 
     def __init__(self, config: Adversary) -> None:

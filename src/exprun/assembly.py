@@ -168,7 +168,7 @@ def _reset_keras(seed: int, precision: str, clear: bool) -> None:
         seed: the seed of all random numbers of Keras.
         precision: the name of the dtype policy.
         clear: whether a new step will be compiled. If not, the kernels of the compiled step are kept. `clear_session`
-            and `set_random_seed` would discard them, and creating them again takes longer than many a step.
+            and `set_random_seed` would discard them, and creating them again can take longer than a training step.
     """
     import keras
     from keras.src.backend.common import global_state

@@ -210,7 +210,7 @@ def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) ->
     preflight(config)
 
     def train(job_config: Any) -> Attempt:
-        """Train the config as it is within Hydra's job: with its environment variables, and after its callbacks."""
+        """Train the run; Hydra calls this after it has set its environment variables and called its callbacks."""
         given = [str(text).lstrip("+") for text in HydraConfig.get().overrides.task]
         command = shlex.join(["python", "-m", "exprun", *options, *given])
         return attempt(typed(job_config, composer.keys_of(overrides)), command)

@@ -1,7 +1,7 @@
 """Control Python's garbage collector in a process that trains several runs.
 
 The garbage collector scans all objects that are alive. TensorFlow, Keras and a compiled step are about a million
-objects that stay alive, so a scan takes longer than many a short run. `freeze` excludes them from the scans.
+objects that stay alive, so a scan can take longer than a short run. `freeze` excludes them from the scans.
 """
 
 import gc

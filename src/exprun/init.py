@@ -30,7 +30,7 @@ def kernel_initializer(
     """The Keras initialiser of a kernel.
 
     Args:
-        part: the settings of the kind of layer.
+        part: the initialisation settings for the kind of layer that the kernel belongs to.
         seed: the seed of the values.
         images: function that returns scaled training images, (images, height, width, channels), for `whiten`.
         groups: the number of groups of the convolution.

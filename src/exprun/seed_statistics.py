@@ -51,7 +51,7 @@ class Difference:
 
     @property
     def needed(self) -> int | None:
-        """The number of seeds per setting that detect a difference of this size with a power of 0.8, about.
+        """The approximate number of seeds per setting that detect a difference of this size with a power of 0.8.
 
         Cohen 1988, Statistical Power Analysis, section 2.4, with quantiles of Student's t. None if the difference is 0
         or unknown, or if more than `MAX_SEEDS` seeds are needed.

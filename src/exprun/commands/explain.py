@@ -17,7 +17,9 @@ def parser() -> Parser:
     found.add_argument("overrides", nargs="*", help="overrides of the config that does not learn, as for training")
     found.add_argument("--minutes", type=float, default=10.0, help="time limit for all runs (default: 10)")
     found.add_argument("--seeds", type=int, default=3, help="seeds of the last, full comparison (default: 3)")
-    found.add_argument("--steps", type=int, help="steps of a full run (default: as many as fit into the minutes)")
+    found.add_argument(
+        "--steps", type=int, help="steps of each run in the last rung (default: as many as fit into the minutes)"
+    )
     add_config_dir(found)
     return found
 

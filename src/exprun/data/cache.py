@@ -73,7 +73,7 @@ def cached(folder: Path, key: dict[str, Any], read: Callable[[Allocate], Pool]) 
 
     Args:
         folder: the folder of the cache.
-        key: everything that the pool depends on; its `name` begins the name of the entry.
+        key: everything that the pool depends on; `key["name"]` is the first part of the entry's name.
         read: function that reads the pool; it is given a function that allocates the array of images.
     """
     name = hashlib.sha256(json.dumps([LAYOUT, key], sort_keys=True, default=str).encode()).hexdigest()[:24]

@@ -180,7 +180,7 @@ def from_groups(
 def _overrides_of(
     base: Config, wanted: Config, group: str, choices: Mapping[str, str], others: Sequence[str]
 ) -> Sequence[str]:
-    """The overrides that should replace a group of the first config by that of the second."""
+    """The overrides that change a group of the first config to what it is in the second config."""
     if group != "trainer":
         return [f"{group}={choices[group]}", *(o for o in others if _key(o).startswith(f"{group}."))]
     # The settings of the trainer come from the body of a preset, not from an option.

@@ -15,7 +15,7 @@ MAX_FINALISTS = 3  # changes in the last rung
 # best two are measured together.
 LAST_RUNGS = ((3, True), (2, True), (2, False), (1, False))
 MIN_STEPS = 15  # steps of a run; fewer show nothing
-ENOUGH_STEPS = 50  # steps of a full run for which the number of finalists is reduced if necessary
+ENOUGH_STEPS = 50  # steps of a run in the last rung for which the number of finalists is reduced if necessary
 PLANNED = 0.85  # share of the time that is planned; the rest is for runs that take longer than expected
 
 
@@ -43,7 +43,12 @@ def rungs(changes: int, finalists: int) -> list[tuple[int, float]]:
 
 
 def steps_of_rung(steps: int, share: float) -> int:
-    """The number of steps in a rung before the last, if a full run has `steps` steps."""
+    """The number of steps of each run in a rung before the last.
+
+    Args:
+        steps: the number of steps of each run in the last rung.
+        share: the fraction of these steps that the runs of the rung take.
+    """
     return max(round(steps * share), min(steps, MIN_STEPS))
 
 
@@ -73,7 +78,7 @@ def plan_last_rung(changes: int, fixed: int, seeds: int, seconds: float, run_tim
         seeds: the number of seeds in the last rung.
         seconds: the seconds that are left.
         run_time: the time that a run takes.
-        most: the number of steps above which more steps are of no use.
+        most: the largest number of steps that a run may have.
     """
     largest = []
     for number, pair in LAST_RUNGS:
@@ -88,13 +93,13 @@ def plan_last_rung(changes: int, fixed: int, seeds: int, seconds: float, run_tim
 
 
 def steps_that_fit(run_times: Sequence[RunTime], seeds: int, seconds: float, most: int) -> int:
-    """The number of steps of full runs that fit into the time.
+    """The largest number of steps for each run of the last rung so that all of these runs fit into the time.
 
     Args:
         run_times: the measured time of each config.
         seeds: the number of seeds of each config.
         seconds: the seconds that are left.
-        most: the number of steps above which more steps are of no use.
+        most: the largest number of steps that a run may have.
     """
     around = sum(run_time.of(0, seeds) for run_time in run_times)
     return max(0, min(most, int((seconds * PLANNED - around) / max(seeds * sum(p.step for p in run_times), 1e-6))))

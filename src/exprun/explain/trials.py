@@ -117,7 +117,7 @@ class Trials:
         return self.deadline - time.monotonic()
 
     def run_time(self, candidate: Candidate) -> RunTime:
-        """The time that the runs of a candidate take; for a candidate not measured yet, that of the slowest one."""
+        """The time that the runs of a candidate take; if it was not measured yet, the time of the slowest candidate."""
         measured = self.run_times.get(candidate.label)
         if measured is not None or not self.run_times:
             return measured or RunTime(0.0, 0.0)
@@ -155,7 +155,7 @@ class Trials:
         return trial
 
     def short(self, candidate: Candidate, seed: int, steps: int, folder: Path) -> Config:
-        """The config of a short run: that of the candidate, except for its length and what it keeps."""
+        """The config of the candidate, changed so that a run is short and keeps no more files than necessary."""
         config = candidate.config
         trainer = replace(
             config.trainer,
@@ -200,7 +200,11 @@ class Trials:
         return min(steps, trainer.max_steps or steps)
 
     def _keep_run_time(self, candidate: Candidate, result: RunResult, steps: int, seconds: float) -> None:
-        """Remember how long a run took; a run that failed before its speed was known gives an upper bound."""
+        """Remember how long a run took.
+
+        If the run failed before its speed was known, its whole duration counts twice, as the time of the steps and as
+        the time of everything else. So the remembered time is too long rather than too short.
+        """
         speed = result.metrics.get("time/images_per_second")
         earlier = self.run_times.get(candidate.label)
         if not speed:

@@ -134,7 +134,11 @@ def _by_path(of_model: list[_Layer], path: Path) -> list[tuple[_Layer, _Layer]]:
 
 
 def _by_order(of_model: list[_Layer], of_file: list[_Layer]) -> list[tuple[_Layer, _Layer]]:
-    """Pairs of a model's layer and a file's: the k-th of each kind with the k-th, but the classifier with the last."""
+    """Pairs of a layer of the model and a layer of the file.
+
+    The first layer of a kind in the model is paired with the first layer of this kind in the file, the second with the
+    second, and so on. The classifier is paired with the last layer of its kind in the file.
+    """
     pairs, classifier = [], _classifier(of_model)
     for kind in dict.fromkeys(layer.kind for layer in of_model if layer.kind):
         in_model = [layer for layer in of_model if layer.kind == kind]
@@ -185,10 +189,12 @@ def _strings(group: Any, key: str) -> list[str]:
 
 
 def _numbered(file: Any, source: Path) -> Iterator[_Layer]:
-    """Layers of Keras 3's format, `layers/conv2d_1/vars/0`; each class is numbered in the order of the network.
+    """Layers of Keras 3's format, such as `layers/conv2d_1/vars/0`.
+
+    The layers of each class, here Conv2D, are numbered in their order in the network.
 
     Raises:
-        RunError: layers of one kind are of several classes, so that their order is not known.
+        RunError: several classes of layers are of the same kind, so the order of these layers is unknown.
     """
     arrays: dict[str, dict[str, Any]] = {}
 

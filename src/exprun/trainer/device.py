@@ -112,7 +112,7 @@ def set_threads(config: Trainer) -> None:
     environment and of the cores that the process may use.
 
     Raises:
-        RunError: TensorFlow has already started in this process, with another number than `trainer.threads`.
+        RunError: TensorFlow has already started in this process, with a number of threads other than `trainer.threads`.
     """
     wanted = config.threads or (os.cpu_count() if config.deterministic else None)
     current = _intra_op_threads()
