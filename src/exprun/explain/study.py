@@ -61,7 +61,7 @@ def explain(
         against: the overrides of another config; None to compare remedies.
         minutes: the minutes that the comparison may take.
         seeds: the number of seeds in the last rung.
-        steps: the number of steps of a full run; None to choose it from the time that a step takes.
+        steps: the number of steps of each run in the last rung; None to choose it from the time that a step takes.
         config_dir: a folder of config files that is searched first.
 
     Returns:
@@ -206,7 +206,7 @@ def compare(study: Study, trials: Trials, steps: int | None) -> None:
     Args:
         study: the comparison, to which notes are added.
         trials: runs the short runs.
-        steps: the number of steps of a full run; None to choose it from the time that a step takes.
+        steps: the number of steps of each run in the last rung; None to choose it from the time that a step takes.
 
     Raises:
         OutOfTimeError: the time is over.
