@@ -211,8 +211,8 @@ CASES = [
                 "fault=none optim.learning_rate=1e-4"),
             Row("init_rate", "factor", "VGG-16 without the bug, He initialisation, learning rate 1e-4",
                 "fault=none init=he_normal optim.learning_rate=1e-4"),
-            Row("others", "control", "VGG-16 without the bug, batch norm, trained on other people (one more than in the "
-                "row `transfer`, which therefore loads all layers except the classifier: its shape depends on the "
+            Row("others", "control", "VGG-16 without the bug, batch norm, trained on other people (one more than in "
+                "the row `transfer`, which therefore loads all layers except the classifier: its shape depends on the "
                 "number of people)",
                 "fault=none norm=batch data.first_person=1000", size="data.people=41", full="data.people=161"),
             Row("transfer", "fix", "VGG-16 without the bug, batch norm, started from the weights of `others`; "
