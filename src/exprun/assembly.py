@@ -1,4 +1,4 @@
-"""Assemble all that a run needs from its config: images, scaling, network and compiled step.
+"""Assemble the parts of a run from its config: images, scaling, network and compiled step.
 
 `run`, `check` and `export` get their network here. No other module injects the fault of a config.
 """

@@ -1,4 +1,4 @@
-"""Initialisers: those of Keras by their names in the config, and two of airbench, `dirac` and `whiten`."""
+"""Initialisers by their names in the config: Keras' own, and `dirac` and `whiten` from airbench."""
 
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +59,7 @@ def bias_initializer(part: InitPart) -> Any:
 class Dirac(keras.initializers.Initializer):
     """Initialises a convolution so that its first filters copy its input (airbench, arXiv:2404.00498, section 3.3).
 
-    For each input channel there is one filter that copies it, as far as there are enough filters. The other filters,
+    As far as there are enough filters, each input channel is copied by one filter. The other filters,
     and matrices, are uniform between -1 / √fan_in and 1 / √fan_in, as in PyTorch.
 
     Args:

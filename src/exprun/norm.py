@@ -63,7 +63,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         return tf.cast(tf.nn.local_response_normalization(wide, **self.settings), x.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of the output, which is that of the input."""
+        """The shape of the output, which equals the shape of the input."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _check_code(config: Config, builder: str, folder: RunFolder) -> None:
         folder: the run's folder.
 
     Raises:
-        ConfigError: the run's checkpoint, or the run that `model.weights` names, has such weights.
+        ConfigError: the run's checkpoint, or the run that `model.weights` names, was trained with other code of the builder.
     """
     if config.trainer.resume and folder.can_resume and folder.has_other_code(builder):
         raise OtherConfigError(

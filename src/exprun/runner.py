@@ -1,4 +1,4 @@
-"""A run, from its config to its result. `_run` does it from top to bottom."""
+"""Execute a run, from its config to its result; `_run` contains all steps in order."""
 
 import contextlib
 import logging

@@ -12,7 +12,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def nouns(count: int, noun: str) -> str:
-    """A noun in the singular or plural, for a sentence that gives the count in another place or not at all."""
+    """A noun in the singular or plural, without the count."""
     return noun if count == 1 else f"{noun}s"
 
 

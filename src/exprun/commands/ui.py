@@ -67,7 +67,7 @@ def _store(option: str | None) -> str:
         option: the URI given with `--uri`; None without this option.
 
     Raises:
-        ConfigError: the URI is that of a server or not that of a database, or its file does not exist.
+        ConfigError: the URI does not name a database, or the file of the database does not exist.
     """
     from exprun.config.paths import sqlite_path
     from exprun.tracking.store import tracking_uri

@@ -152,12 +152,13 @@ def analyse(runs: Sequence[Run], by: Sequence[str] | None = None, metric: str = 
 
     Args:
         runs: the runs, at least two.
-        by: the factors, each the key of a setting or a group whose options are compared; None for all that vary.
+        by: the factors, each the key of a setting or a group whose options are compared; None for all settings that
+            vary.
         metric: the final metric that is compared, by its name in MLflow.
 
     Raises:
         ConfigError: no finished run has the metric, a factor is not a setting or does not vary, or runs with the same
-            factors and seed differ in another setting.
+            levels and seed differ in another setting.
     """
     runs = [run for run in runs if not _chose_learning_rate(run)]
     if not runs:

@@ -77,7 +77,7 @@ def default_options(root: dict[str, Any]) -> dict[str, str]:
 
 
 def _option_files(folders: Sequence[Path]) -> Iterator[Path]:
-    """The option files; those of the first folder come last, so that they replace others of the same name."""
+    """The option files, folder by folder; the first folder comes last, so its files replace files of the same name."""
     for folder in reversed(folders):
         for file in sorted(folder.glob("*/*.yaml")):
             # Only regular files: reading a pipe would block until something is written to it.

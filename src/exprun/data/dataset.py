@@ -223,7 +223,10 @@ def _limited(rows: np.ndarray, labels: np.ndarray, limit: int, rng: np.random.Ge
 
 
 def _limit_shares(sizes: np.ndarray, limit: int) -> np.ndarray:
-    """The number of images of each class, not rounded, (classes,): in proportion to its size, but at least one."""
+    """The number of images to keep of each class, before rounding, (classes,).
+
+    It is proportional to the size of the class, but at least one.
+    """
     few = np.zeros(len(sizes), bool)
     while True:
         fraction = (limit - few.sum()) / sizes[~few].sum()

@@ -98,8 +98,8 @@ def _opened(file: str) -> Iterator[Image.Image]:
 def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
     """An image of 16-bit or floating-point values scaled to 8 bits; Pillow's own conversion would clip it at 255.
 
-    All images of a data set need the same scale. So the range is that of the format, by its number of bits or 0 to 1
-    for floating point, and not that of the values in the image.
+    All images of a data set need the same scale. So the range depends only on the format: on its number of bits, or 0
+    to 1 for floating point. It does not depend on the values in the image.
 
     Args:
         image: the image, in any mode.

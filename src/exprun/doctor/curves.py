@@ -133,7 +133,7 @@ def check_plateau(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | Non
 
 
 def check_slow(epochs: Sequence[Epoch], chance: ChanceLevel, steps: int | None, limits: Doctor) -> Iterator[Finding]:
-    """Find a loss that is still high after half of the run, and that will be high at its end at the present pace."""
+    """Find a loss that is still high after half of the run and falls so slowly that it will be high at the end."""
     assert limits.slow is not None
     assert limits.chance_margin is not None
     if steps is None or len(epochs) < 4:

@@ -133,7 +133,7 @@ def _from_file(model: Any) -> bool:
 
 
 def _dangling(model: Any) -> list[Any]:
-    """The operations that are reached from those of a model but do not belong to it."""
+    """The operations that use outputs of the model's operations, also indirectly, but do not belong to the model."""
     members = {id(operation) for operation in model._operations}
     nodes = [node for level in model._nodes_by_depth.values() for node in level]
     node_ids = {id(node) for node in nodes}
@@ -416,7 +416,10 @@ def _is_only_way(model: Any, layer: Any) -> bool:
 
 
 def check_filters(model: Any) -> Iterator[Finding]:
-    """Find convolutions with a smaller map and at most half the filters of the one before, if there are no branches."""
+    """Find convolutions with smaller maps and at most half as many filters as the previous convolution.
+
+    Models with branches are not checked.
+    """
     found = leaves(model)
     weighted = [layer for layer in found if isinstance(layer, WEIGHTED)][:-1]
     if any(isinstance(layer, (layers.Concatenate, layers.UpSampling2D, layers.Conv2DTranspose)) for layer in found):

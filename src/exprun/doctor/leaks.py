@@ -1,4 +1,4 @@
-"""Images of one split that are also in another, exactly or nearly; uses NumPy alone."""
+"""Find images of one split that are also in another split, exactly or nearly; uses only NumPy."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def check_leaks(splits: Sequence[Prints], limits: Doctor) -> Iterator[Finding]:
-    """Find images of a split that are also in an earlier one.
+    """Find images of a split that are also in a split that is used earlier.
 
     Args:
         splits: the fingerprints of training and of the splits that are evaluated, in the order of their use.
@@ -157,7 +157,7 @@ def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]
         earlier: the thumbnails of all splits in which the third nearest is looked for.
 
     Returns:
-        The row in `known` for each row in `asked` that has such an image.
+        The rows in `asked` for which a similar image was found, each with the row of this image in `known`.
     """
     found: dict[int, int] = {}
     rank = min(NEIGHBOURS, sum(map(len, earlier)))

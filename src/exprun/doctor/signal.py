@@ -51,7 +51,8 @@ def check_signal(found: Pass, limits: Doctor, several: Any = None) -> Iterator[F
     Args:
         found: a pass through the model.
         limits: the thresholds.
-        several: the inputs of a model with several inputs, of which the one with the largest spread counts; else None.
+        several: the inputs of a model with several inputs, of which the input with the largest spread is used; None for
+            a model with one input.
     """
     calls = weighted_calls(found.calls)
     if len(calls) < 2 or not np.isfinite(found.outputs).all():
@@ -496,9 +497,9 @@ def _unsquashed(call: Call) -> np.ndarray:
 
 
 def check_affine(model: Any, inputs: np.ndarray) -> Iterator[Finding]:
-    """Find missing activations in a model whose code no list of layers shows.
+    """Find missing activations in a model with code of its own, whose activations no list of layers shows.
 
-    Without activations, the mean of two images gives the mean of their outputs.
+    A network without activations is affine: its output for the mean of two images is the mean of their outputs.
     """
     if len(inputs) < 8 or not has_own_code(model):
         return

@@ -381,7 +381,7 @@ class Watch:
             )
 
     def _left_out(self, found: Pass, moved: list[float]) -> list[Any]:
-        """The weights that have not moved at all, although their gradient is as large as that of others that moved."""
+        """The weights that have not changed at all, although their gradient is as large as that of weights that changed."""
         variables = self.model.trainable_variables
         if len(found.gradients) != len(variables):
             return []

@@ -25,8 +25,8 @@ class Summary:
         seeds: the number of seeds.
         loss: the validation loss; infinite if a run failed.
         accuracy: the validation accuracy; a run that failed counts as chance level.
-        gain: the accuracy minus that of the config as it is, paired by seed.
-        change: the loss minus that of the config as it is, paired by seed, without runs that failed.
+        gain: the accuracy minus the accuracy of the config as it is, paired by seed.
+        change: the loss minus the loss of the config as it is, paired by seed, without runs that failed.
         failures: the reasons why runs failed.
         in_full: whether no config ran for more steps.
         shares: the shares of the gap to the other config, in accuracy and in loss; NaN if there is no gap.
@@ -87,7 +87,7 @@ def summaries(trials: Iterable[Trial], chance: float) -> list[Summary]:
 
     Args:
         trials: the short runs of all rungs.
-        chance: the accuracy of chance level, which is that of a run that failed.
+        chance: the accuracy of chance level, which is also used for a run that failed.
     """
     runs = {(trial.label, trial.steps, trial.seed): trial for trial in trials}
     most = max((steps for label, steps, _ in runs if label == AS_IT_IS), default=0)
@@ -146,7 +146,7 @@ def helps(row: Summary, chance: ValidationChance) -> bool:
 
 
 def helps_accuracy(row: Summary, chance: ValidationChance) -> bool:
-    """Whether the accuracy is clearly above chance level and certainly better than that of the config as it is.
+    """Whether the accuracy is clearly above chance level and certainly higher than for the config as it is.
 
     A single seed has no interval; then the gain must be larger than the margin above chance level.
     """

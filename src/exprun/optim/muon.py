@@ -38,7 +38,7 @@ class MuonNesterov(HeavyBall):
 
     Args:
         kernels: whether each variable, in order, is updated with Muon.
-        kernel_momentum: the momentum of the variables updated with Muon; `momentum` is that of the others.
+        kernel_momentum: the momentum of the variables updated with Muon; `momentum` applies to all other variables.
         steps: the number of iterations that make an update orthogonal.
         **kwargs: arguments of `keras.optimizers.SGD`.
     """

@@ -282,7 +282,7 @@ class MlflowTracker:
         return {key: value for key, value in (tags | self._own_tags()).items() if value}
 
     def _own_tags(self) -> dict[str, str]:
-        """The tags in the config, those of a sweep included."""
+        """The tags in the config, including the tags that a sweep adds."""
         return {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
 
     def _log_inputs(self, client: Any, run_id: str) -> None:

@@ -155,7 +155,9 @@ def computing() -> dict[str, str]:
 
 
 def _intra_op_threads() -> int:
-    """The threads per operation as in TensorFlow: as set in this process, else by the environment, else all cores."""
+    """The number of threads per operation that TensorFlow uses.
+
+    It is set in this process, or else by an environment variable; if neither is set, it is the number of cores."""
     set_here = tf.config.threading.get_intra_op_parallelism_threads()
     return set_here or _positive("TF_NUM_INTRAOP_THREADS") or _allowed_cores()
 

@@ -55,8 +55,8 @@ class Evaluator:
 
         Args:
             feed: the images.
-            as_in: the preprocessing of the images: that of `evaluation`, that of `train`, or that of evaluation with
-                the mean over several views, `tta`.
+            as_in: the preprocessing of the images: as in `evaluation` or as in `train`; or `tta`, the mean over several
+                views with the preprocessing of evaluation.
         """
         order = whole_order(len(feed), min(self.trainer.eval_batch_size, len(feed)))
         if self.trainer.dry_run:
