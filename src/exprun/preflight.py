@@ -80,7 +80,8 @@ def _check_code(config: Config, builder: str, folder: RunFolder) -> None:
         folder: the run's folder.
 
     Raises:
-        ConfigError: the run's checkpoint, or the run that `model.weights` names, was trained with other code of the builder.
+        ConfigError: the run's checkpoint, or the run that `model.weights` names, was trained with other code of this
+            builder.
     """
     if config.trainer.resume and folder.can_resume and folder.has_other_code(builder):
         raise OtherConfigError(

@@ -381,7 +381,7 @@ class Watch:
             )
 
     def _left_out(self, found: Pass, moved: list[float]) -> list[Any]:
-        """The weights that have not changed at all, although their gradient is as large as that of weights that changed."""
+        """The weights that have not changed, although their gradient is as large as the gradient of other weights."""
         variables = self.model.trainable_variables
         if len(found.gradients) != len(variables):
             return []

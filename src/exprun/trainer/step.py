@@ -193,8 +193,8 @@ class Step:
             images: all images on the device, uint8, (images, height, width, channels).
             labels: the labels of all images, int32, (images,).
             indices: the positions of each batch among all images, int32, (steps, batch); -1 is padding.
-            as_in: the preprocessing of the images: that of `train`, that of `evaluation`, or that of evaluation with
-                the mean over several views, `tta`.
+            as_in: the preprocessing of the images: as in `train` or as in `evaluation`; or `tta`, the mean over several
+                views with the preprocessing of evaluation.
         """
         outputs = self._evaluate[as_in](images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
