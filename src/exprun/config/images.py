@@ -63,7 +63,7 @@ class Data:
     people: int | None = setting("Number of people, each of whom is a class.", only=("palm_vein",), ge=2, le=10_000)
     images_per_person: int | None = setting("Number of images of each person.", only=("palm_vein",), ge=2, le=10_000)
     first_person: int | None = setting(
-        "Index of the first person: each person is generated from an index, so another value gives other people.",
+        "Index of the first person; the people have consecutive indices, and each index stands for a different person.",
         only=("palm_vein",),
         ge=0,
         le=1_000_000,
