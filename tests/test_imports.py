@@ -7,9 +7,9 @@ from pathlib import Path
 import exprun
 
 SOURCE = Path(exprun.__file__).parent
-# From the ground up; a module imports its own floor and those below, the ground floor only itself. A package stands for
+# From the ground up; a module imports its own tier and those below, the lowest tier only itself. A package stands for
 # all its modules.
-FLOORS = (
+TIERS = (
     ("version", "files", "signals", "metrics", "text", "markdown", "asha", "seed_statistics", "guard", "garbage"),
     ("config",),
     ("locks", "run_folder", "outputs", "records", "backend", "logs"),
@@ -35,6 +35,7 @@ def imports():
     for module, path in files.items():
         used = set()
         for node in ast.walk(ast.parse(path.read_text())):
+            assert not getattr(node, "level", 0), f"{module} imports by a relative name, which is not followed here"
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "exprun":
                 names = {f"{node.module}.{alias.name}" for alias in node.names}
                 used |= {name if name in files else node.module for name in names}
@@ -49,13 +50,13 @@ def _name(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _floor(module):
+def _tier(module):
     room = [*module.split("."), ""][1]
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+    return next(number for number, rooms in enumerate(TIERS) if room in rooms)
 
 
-def test_every_module_has_a_floor_and_imports_none_above_it():
-    up = [(a, b) for a, used in imports().items() for b in used if _floor(b) > _floor(a)]
+def test_every_module_has_a_tier_and_imports_none_above_it():
+    up = [(a, b) for a, used in imports().items() for b in used if _tier(b) > _tier(a)]
     assert not up, up
 
 
