@@ -190,14 +190,16 @@ def gaps_side(words: list[str], folder: str) -> None:
         folder: the folder for the run folders.
     """
     from exprun import Session, garbage, run
-    from exprun.trainer.events import StepsDone
+    from exprun.trainer import loop
 
     times: list[float] = []
 
-    def note(event: Any) -> None:
-        if isinstance(event, StepsDone):
+    class TimedLoop(loop.Loop):
+        def _count(self, *arguments: Any) -> None:  # before any listener hears of the steps
             times.append(time.perf_counter())
+            super()._count(*arguments)
 
+    loop.Loop = TimedLoop  # type: ignore[misc]
     session, number = Session(), 0
 
     def another() -> dict[str, Any]:
@@ -207,7 +209,7 @@ def gaps_side(words: list[str], folder: str) -> None:
         if number:
             garbage.freeze()  # a sweep does the same between two runs
         overrides = [*words, "trainer.log_every=1", f"seed={number}", f"run_dir={folder}/{number}"]
-        run(overrides, session, listeners=[note])
+        run(overrides, session)
         number += 1
         return {"gap": times[0] - ended, "between": times[0] - last[0] if last else 0.0}
 
