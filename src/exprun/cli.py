@@ -163,20 +163,14 @@ def _show(args: argparse.Namespace, composer: Any, hydra: Any) -> None:
     if args.info is not None:
         hydra.show_info(args.info, composer.config_name, args.overrides)
         return
-    config = hydra.compose_config(
-        composer.config_name, list(args.overrides), _run_mode(False), with_log_configuration=False
-    )
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
+
+    config = hydra.compose_config(composer.config_name, list(args.overrides), RunMode.RUN, with_log_configuration=False)
 
     if args.package and args.package != "_global_" and OmegaConf.select(config, args.package) is None:
         raise ConfigError(f"--package {args.package} is not in the config.")
     hydra.show_cfg(composer.config_name, list(args.overrides), args.cfg, args.package, args.resolve)
-
-
-def _run_mode(multirun: bool) -> Any:
-    from hydra.types import RunMode
-
-    return RunMode.MULTIRUN if multirun else RunMode.RUN
 
 
 def _launch(args: argparse.Namespace, composer: Any, hydra: Any) -> int:

@@ -151,9 +151,8 @@ class Step:
     @property
     def variables(self) -> dict[str, Any]:
         """All variables that a run needs to resume, by name."""
-        variables = {f"model/{v.path}": v for v in self.model.variables}
-        variables |= {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
-        return variables | {f"ema/{i}": v for i, v in enumerate(self.averages)}
+        optimizer = {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
+        return self.model_variables | optimizer | {f"ema/{i}": v for i, v in enumerate(self.averages)}
 
     @property
     def model_variables(self) -> dict[str, Any]:
