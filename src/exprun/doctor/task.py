@@ -1,15 +1,16 @@
 """Checks of how the last layer, the loss and the labels fit together."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from exprun.doctor.finding import Finding
-from exprun.doctor.objective import Objective
-from exprun.doctor.record import Call, Pass
+from exprun.doctor.cause import Finding
+from exprun.doctor.instruments.labels import Labels
+from exprun.doctor.instruments.objective import Objective
+from exprun.doctor.instruments.passes import Call, Pass
 from exprun.text import plural
 
 # The lowest and the highest output of each activation.
@@ -20,7 +21,6 @@ RANGES = {
     "relu": (0.0, np.inf),
     "softplus": (0.0, np.inf),
 }
-MAX_CLASSES = 1000  # different whole numbers that still count as class numbers
 MAX_ROWS = 256  # labels on which a loss is tested
 UNEQUAL = 0.05  # standard deviation of the sizes of targets above which they differ, in units of their mean
 CLEAN_LABELS = (
@@ -28,60 +28,6 @@ CLEAN_LABELS = (
     "in the code that makes the labels."
 )
 REVERSED = 0.02  # relative difference by which a loss may be lower for wrong predictions by chance
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Labels, with the kind that their values suggest.
-
-    Args:
-        values: the labels as the loss gets them, float64, (images, …).
-        kind: `numbers` (class numbers), `rows` (one-hot or shares), `holes` (one-hot, but some rows are empty),
-            `binary` (0 and 1) or `amounts`.
-        classes: the class number of each image, (images,), int64; None for amounts.
-        least: the lowest value.
-        most: the highest value.
-    """
-
-    values: np.ndarray
-    kind: str
-    classes: np.ndarray | None
-    least: float
-    most: float
-
-    @property
-    def are_two(self) -> bool:
-        """Whether the labels have at most two different values."""
-        return len(np.unique(self.values)) <= 2
-
-    @property
-    def are_single(self) -> bool:
-        """Whether each image has one value."""
-        return self.values.size == len(self.values)
-
-
-def read_labels(values: Any) -> Labels:
-    """The kind of labels that a loss gets, (images,), (images, 1) or (images, classes)."""
-    original = np.asarray(values)
-    y = original.astype(np.float64)
-    least, most = (float(y.min()), float(y.max())) if y.size else (0.0, 0.0)
-    wide = y.ndim > 1 and y.shape[-1] > 1
-    whole = bool(np.isfinite(y).all() and (y == np.rint(y)).all())
-    if wide:
-        flat = y.reshape(-1, y.shape[-1])
-        shares = least >= 0 and most <= 1 and bool((np.abs(flat.sum(1) - 1) < 1e-3).all())
-        if whole and least >= 0 and most <= 1 and not shares and bool((flat.sum(1) <= 1).all()):
-            return Labels(y, "holes", None, least, most)
-        return Labels(y, "rows" if shares else "amounts", flat.argmax(1) if shares else None, least, most)
-    if y.ndim > 2:  # a map for each image, such as a mask
-        return Labels(y, "binary" if whole and least >= 0 and most <= 1 else "amounts", None, least, most)
-    flat = y.reshape(len(y), -1)[:, 0] if y.size else y
-    distinct = len(np.unique(flat))
-    few = distinct <= min(MAX_CLASSES, max(2, len(flat) // 2)) or original.dtype.kind in "iub"
-    if not (whole and few and least >= -1):
-        return Labels(y, "amounts", None, least, most)
-    kind = "binary" if least >= 0 and most <= 1 else "numbers"
-    return Labels(y, kind, flat.astype(np.int64), least, most)
 
 
 def output_activations(calls: list[Call]) -> list[str]:

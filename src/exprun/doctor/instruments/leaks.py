@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exprun.config.doctor import Doctor
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
 
 MAX_BYTES = 200 * 2**20  # bytes of images of a split that are compared
 PIECE = 64  # images that are processed at once

@@ -1,16 +1,15 @@
-"""The loss of a network, and how it uses outputs and labels."""
+"""Which loss a network is trained with: of a compiled Keras model, or any function, by testing it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from exprun.doctor.states import unchanged
+from exprun.doctor.instruments.objective import Kind, Objective
+from exprun.doctor.instruments.states import unchanged
 
-Kind = Literal["softmax", "sigmoid", "error", "unknown"]
 _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: the kind of the loss, and whether it takes class numbers
     "SparseCategoricalCrossentropy": ("softmax", True),
     "CategoricalCrossentropy": ("softmax", False),
@@ -24,28 +23,6 @@ _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: the kind of the loss,
     "Huber": ("error", False),
     "LogCosh": ("error", False),
 }
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A loss, with the properties that the checks need.
-
-    Args:
-        kind: `softmax` (cross-entropy over classes), `sigmoid` (cross-entropy of yes or no), `error` (difference of
-            numbers) or `unknown`.
-        sparse: whether a loss of classes takes class numbers.
-        from_logits: whether the loss applies the softmax or sigmoid itself.
-        name: the name of the loss for messages.
-        losses: computes the loss of each example, (batch,), from outputs and labels.
-        ignored: the class number that the loss skips; None if it skips none.
-    """
-
-    kind: Kind
-    sparse: bool
-    from_logits: bool
-    name: str
-    losses: Callable[[Any, Any], Any]
-    ignored: int | None = None
 
 
 def objective_of(losses: Callable[[Any, Any], Any], classes: int) -> Objective:

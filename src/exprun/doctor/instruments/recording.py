@@ -3,54 +3,18 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from exprun.doctor.states import unchanged
+from exprun.doctor.instruments.layers import Layer
+from exprun.doctor.instruments.objective import Objective
+from exprun.doctor.instruments.passes import Call, Pass
+from exprun.doctor.instruments.states import unchanged
 
 FLOAT16_SCALE = 2.0**15  # factor of the loss, without which small gradients are 0 in float16; Keras' initial scale
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a layer.
-
-    Args:
-        layer: the layer that was called.
-        inputs: the inputs of the call, (batch, …).
-        outputs: the outputs of the call, (batch, …).
-    """
-
-    layer: Any
-    inputs: Any
-    outputs: Any
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass of a batch through a model.
-
-    Args:
-        calls: the calls of layers that contain no other layers, in order.
-        outputs: the outputs of the model, float32, (batch, …).
-        losses: the loss of each example, (batch,); None without a loss.
-        penalty: the term that regularisers add to the mean loss.
-        gradients: the gradient of the mean loss for each trainable variable, None for a variable without one; empty
-            without a loss.
-        penalties: the gradient of the penalty for each trainable variable, None for a variable without one; empty
-            without regularisers.
-    """
-
-    calls: list[Call]
-    outputs: np.ndarray
-    losses: np.ndarray | None = None
-    penalty: float = 0.0
-    gradients: list[np.ndarray | None] = field(default_factory=list)
-    penalties: list[np.ndarray | None] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -70,7 +34,7 @@ def _recording(calls: list[Call], muted: frozenset[int] = frozenset()) -> Iterat
         if id(self) in muted:
             outputs = tf.zeros_like(outputs)
         if args and tf.is_tensor(args[0]) and tf.is_tensor(outputs) and not self._layers:
-            calls.append(Call(self, args[0], outputs))
+            calls.append(Call(Layer(self), args[0], outputs))
         return outputs
 
     keras.Layer.__call__ = recorded
@@ -94,7 +58,7 @@ def in_float32(model: Any) -> Iterator[None]:
             layer.dtype_policy = policy
 
 
-def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -> Pass:
+def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Layer] = ()) -> Pass:
     """Send a batch forwards through a model; returns the pass.
 
     Args:
@@ -104,7 +68,7 @@ def passed(model: Any, inputs: Any, training: bool, muted: Iterable[Any] = ()) -
         muted: layers whose outputs are replaced by zeros.
     """
     calls: list[Call] = []
-    with unchanged(model), _recording(calls, frozenset(map(id, muted))):
+    with unchanged(model), _recording(calls, frozenset(id(layer.layer) for layer in muted)):
         outputs = called(model, inputs, training)
     return Pass(calls, _float(outputs))
 
@@ -165,3 +129,25 @@ def _dense(gradient: Any, scale: float = 1.0) -> np.ndarray | None:
 
 def _float(tensor: Any) -> np.ndarray:
     return np.asarray(tf.cast(tensor, tf.float32))
+
+
+def there_and_back(model: Any, objective: Objective | None, inputs: Any, labels: np.ndarray) -> Pass:
+    """A pass in training mode with gradients, or without if there is no loss or the loss cannot take these labels.
+
+    Args:
+        model: a Keras model.
+        objective: the loss; None if it is unknown.
+        inputs: the batch as the model takes it.
+        labels: the labels of the batch, as the loss gets them.
+    """
+    if objective is not None:
+        try:
+            return passed_back(model, inputs, lambda outputs: objective.losses(outputs, tf.constant(labels)))
+        except (tf.errors.OpError, ValueError, TypeError):  # the checks of loss and labels report why the loss fails
+            pass
+    return passed(model, inputs, training=True)
+
+
+def losses_of(objective: Objective, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The loss of each example, (batch,), from outputs and labels as arrays."""
+    return np.asarray(objective.losses(tf.constant(outputs), tf.constant(labels)))

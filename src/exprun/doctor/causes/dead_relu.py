@@ -1,0 +1,67 @@
+"""dead-relu: units that are zero for every image."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+
+CAUSE = Cause(
+    id="dead-relu",
+    why="A unit that is zero for every image gets no gradient and rarely recovers.",
+    source="Zhang et al. 2021, AutoTrainer, section 3",
+    phases=(Phase.FIRST_BATCH, Phase.PROBE),
+    confirm={Phase.PROBE: 2},
+    thresholds={
+        "dead": Threshold(
+            0.95,
+            "A layer counts as dead if at least this fraction of its units is zero for every image.",
+            source="networks with 0.9 left their plateau again; Zhang et al. 2021, AutoTrainer, on dying ReLUs",
+            gt=0,
+            le=1,
+        ),
+    },
+    explains=(
+        "input-independent",
+        "collapsed-predictions",
+        "loss-at-chance",
+        "vanishing-gradient",
+        "no-generalization",
+    ),
+    preempts=("exploding-signal", "vanishing-signal", "strong-regularization"),
+    is_symptom=True,
+    keras=(
+        "lower the learning rate, scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'."
+    ),
+    overrides=("init=he_normal input=standardize", "{slower}", "norm=batch", "model.activation=leaky_relu"),
+)
+AT_START = (
+    "scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'."  # no step is to blame yet
+)
+FITTED = 0.7  # loss, in units of chance level, below which a network fits its images and may have many such units
+MIN_IMAGES = 8  # images, from which a unit that is zero for all of them is probably dead
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a layer of which nearly all units are zero: a unit is a channel of a map, or a value of a row."""
+    found, chance = context.forward, context.chance
+    if chance is not None and found.loss is not None and found.loss < FITTED * chance.loss:
+        return
+    shares = {call.layer.name: dead_share(call.outputs) for call in found.calls if call.layer.is_relu}
+    worst = max(shares, key=shares.__getitem__, default=None)
+    if worst is None or len(found.outputs) < MIN_IMAGES or shares[worst] < context.threshold("dead"):
+        return
+    yield context.finding(
+        "error",
+        f"layer {worst}",
+        f"{shares[worst]:.0%} of its units are zero for all {len(found.outputs)} images in the probe; with less than "
+        f"{context.threshold('dead'):.0%}, a network may still learn.",
+        {"share": shares[worst]},
+        AT_START if context.phase is Phase.FIRST_BATCH else "",
+    )
+
+
+def dead_share(outputs: np.ndarray) -> float:
+    """The share of units that are zero everywhere, of outputs (images, …, units)."""
+    return float((np.abs(outputs).reshape(-1, outputs.shape[-1]).max(0) == 0).mean())

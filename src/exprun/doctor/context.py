@@ -1,0 +1,134 @@
+"""What a check may look at. Nothing is computed before a check asks for it."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exprun.config.doctor import Doctor
+from exprun.doctor.cause import Finding, Phase, Severity
+from exprun.doctor.history import History
+from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.layers import Layer, all_layers, leaves
+from exprun.doctor.instruments.passes import Pass
+from exprun.doctor.subject import Subject
+
+
+@dataclass
+class Context:
+    """What the checks of one phase may look at.
+
+    Args:
+        subject: the network, data and settings.
+        limits: the settings of the doctor, with the thresholds.
+        phase: the phase.
+        step: the number of steps done; None before training.
+        history: what was measured while the network trained; None before training.
+        several: the first batch of a model with several inputs, as the model takes it; None for one input.
+        cause: the identifier of the cause that is being checked.
+    """
+
+    subject: Subject
+    limits: Doctor
+    phase: Phase = Phase.DATA
+    step: int | None = None
+    history: History | None = None
+    several: Any = None
+    cause: str = field(default="", init=False)
+
+    def streak(self, name: str, holds: bool) -> int:
+        """How often in a row something has held in this phase, this time included."""
+        return int(holds) if self.history is None else self.history.streak(f"{name} {self.phase.name}", holds)
+
+    def at(self, phase: Phase) -> "Context":
+        """This context in another phase."""
+        return self if phase is self.phase else replace(self, phase=phase)
+
+    def threshold(self, name: str) -> float:
+        """The value of a threshold."""
+        value = getattr(self.limits, name)
+        assert value is not None
+        return float(value)
+
+    def finding(
+        self,
+        severity: Severity,
+        where: str,
+        evidence: str,
+        numbers: dict[str, float] | None = None,
+        keras: str = "",
+        remedies: tuple[str, ...] | None = None,
+    ) -> Finding:
+        """A finding of the cause that is being checked, at the current step."""
+        return Finding(self.cause, severity, where, evidence, self.step, numbers or {}, keras, remedies=remedies)
+
+    @property
+    def model(self) -> Any:
+        """The Keras model."""
+        return self.subject.model
+
+    @property
+    def chance(self) -> ChanceLevel | None:
+        """The chance level of the training labels; None if they are not classes, or if too few are known."""
+        return None if self.history is None else self.history.chance
+
+    @property
+    def inputs(self) -> Any:
+        """A few training images as the network takes them; the first batch of a model with several inputs."""
+        some = self.subject.train.inputs if self.several is None else self.several
+        return _first(some, self.limits.images)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The labels of `inputs`, as the loss gets them."""
+        flat = self.inputs
+        while not hasattr(flat, "shape"):
+            flat = next(iter(flat.values() if isinstance(flat, dict) else flat))
+        return self.subject.labels[: len(flat)]
+
+    @cached_property
+    def all_labels(self) -> Labels:
+        """All known training labels, with their kind."""
+        return read_labels(self.subject.labels)
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """The layers that contain no other layers, in the order of the model."""
+        return leaves(self.model)
+
+    @cached_property
+    def all_layers(self) -> list[Layer]:
+        """All layers in the order of the model, those that contain other layers included."""
+        return all_layers(self.model)
+
+    @cached_property
+    def forward(self) -> Pass:
+        """A pass of `inputs` in training mode, with gradients if the loss takes the labels."""
+        from exprun.doctor.instruments.recording import there_and_back
+
+        return there_and_back(self.model, self.subject.objective, self.inputs, self.labels)
+
+    @cached_property
+    def evaluated(self) -> Pass:
+        """A pass of `inputs` in inference mode, without gradients."""
+        from exprun.doctor.instruments.recording import passed
+
+        return passed(self.model, self.inputs, training=False)
+
+    def losses(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The loss of each example, (batch,), of outputs other than those of the network or with other labels."""
+        from exprun.doctor.instruments.recording import losses_of
+
+        assert self.subject.objective is not None
+        return losses_of(self.subject.objective, outputs, labels)
+
+
+def _first(inputs: Any, count: int | None) -> Any:
+    """The first examples of inputs: of an array, or of several arrays in a dictionary, list or tuple."""
+    if isinstance(inputs, dict):
+        return {name: _first(part, count) for name, part in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        return type(inputs)(_first(part, count) for part in inputs)
+    return inputs[:count]

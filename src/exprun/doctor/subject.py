@@ -1,0 +1,99 @@
+"""The network, data and settings that the doctor examines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exprun.doctor.instruments.leaks import Prints
+from exprun.doctor.instruments.objective import Objective
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images of a split, and the class counts of all its labels.
+
+    Args:
+        inputs: the images as the network takes them, float32, (images, …).
+        counts: how often each class occurs in the split, (classes,); None if the labels are numbers to predict.
+        pixels: images before any scaling, uint8 or float32, (other images, …); None if unknown.
+        pixel_labels: the class number of each image in `pixels`, (other images,); None if unknown.
+        digests: the digests of images of the split; empty if unknown.
+        amounts: targets that are not classes, (images, numbers); None if unknown.
+    """
+
+    inputs: np.ndarray
+    counts: np.ndarray | None = None
+    pixels: np.ndarray | None = None
+    pixel_labels: np.ndarray | None = None
+    digests: tuple[bytes, ...] = ()
+    amounts: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The settings that decide how fast a run learns.
+
+    Args:
+        optimizer: the name of the optimiser in the config (`sgd_momentum`); empty if the config has no such optimiser.
+        learning_rates: the learning rate of each step of the run, or of evenly spaced steps, (any number,).
+        steps: the number of steps of the run; None if unknown.
+        batch: the number of images in a step.
+        decay: the decoupled weight decay, which is multiplied by the learning rate in each step.
+    """
+
+    optimizer: str
+    learning_rates: np.ndarray
+    steps: int | None
+    batch: int
+    decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The network, data and settings that the doctor examines.
+
+    Args:
+        model: a Keras model with its initial weights.
+        objective: the loss of the model; None if it is unknown.
+        labels: the labels of the batch in `train.inputs`, as the loss gets them.
+        train: the training images.
+        val: the validation images, scaled as in evaluation; None if there are none.
+        train_as_evaluated: the images of `train.inputs`, scaled as in evaluation; None if unknown.
+        pace: the learning rates and the batch size; None if unknown.
+        weighted: whether the loss has class weights.
+        loaded: the names of layers whose weights come from elsewhere.
+        says_accuracy: whether an accuracy is measured.
+        class_weights: the mean weight of an image of each class, (classes,); None if unknown.
+        classes: the names of the classes, in the order of the labels; empty if unknown.
+        looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
+        batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
+            they do not show the order of the data.
+    """
+
+    model: Any
+    objective: Objective | None
+    labels: np.ndarray
+    train: Images
+    val: Images | None = None
+    train_as_evaluated: np.ndarray | None = None
+    pace: Pace | None = None
+    weighted: bool = False
+    loaded: frozenset[str] = frozenset()
+    says_accuracy: bool = True
+    class_weights: np.ndarray | None = None
+    classes: Sequence[str] = ()
+    looked_up: Callable[[], list[Prints]] | None = None
+    batches: Sequence[np.ndarray | None] = ()
+
+    def prints(self) -> list[Prints]:
+        """The fingerprints of the images of each split, training first."""
+        if self.looked_up is not None:
+            return self.looked_up()
+        splits = [("training", self.train), ("validation", self.val)]
+        return [Prints(name, images.digests) for name, images in splits if images is not None]
+
+    def class_name(self, number: int) -> str:
+        """The name of a class, or its number if it has no name."""
+        return self.classes[number] if number < len(self.classes) else str(number)
