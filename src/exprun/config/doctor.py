@@ -1,4 +1,4 @@
-"""The settings of the group `doctor`; its option file `conf/doctor/watch.yaml` names the source of each threshold."""
+"""The settings of the group `doctor`; the causes in `exprun.doctor.causes` hold its thresholds."""
 
 from typing import Literal
 
@@ -24,109 +24,10 @@ class Doctor:
     sample: int | None = setting(
         "Largest number of images of a split that are examined before training.", only=WATCH, ge=64, le=1_000_000
     )
-    chance_steps: int | None = setting(
-        "Number of steps at chance level after which `loss-at-chance` is reported.", only=WATCH, ge=1
-    )
-    chance_margin: float | None = setting(
-        "The loss counts as better than chance level if it is lower than the chance-level loss by more "
-        "than this fraction.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
-    large_loss: float | None = setting(
-        "The loss before training counts as too large above this multiple of ln(number of classes).", only=WATCH, gt=1
-    )
-    large_input: float | None = setting(
-        "Inputs count as unscaled if their root mean square is above this value.", only=WATCH, gt=0
-    )
-    small_input: float | None = setting(
-        "Images count as scaled twice if their root mean square is below this value.", only=WATCH, gt=0
-    )
-    tiny_input: float | None = setting(
-        "Inputs that are not images count as scaled twice if their root mean square is below this value.",
-        only=WATCH,
-        gt=0,
-    )
-    vanishing: float | None = setting(
-        "The signal counts as vanishing if, before training, the standard deviation over images at the "
-        "last layer, divided by that at the input, is below this value.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
-    exploding: float | None = setting(
-        "The signal counts as exploding if, before training, the standard deviation over images at the "
-        "last layer, divided by that at the input, is above this value.",
-        only=WATCH,
-        gt=1,
-    )
-    dead: float | None = setting(
-        "A layer counts as dead if at least this fraction of its units is zero for every image.",
-        only=WATCH,
-        gt=0,
-        le=1,
-    )
-    constant_output: float | None = setting(
-        "Outputs count as constant if their standard deviation over images is at most this fraction of "
-        "their root mean square.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
-    gradient_ratio: float | None = setting(
-        "The gradient counts as vanishing if the ratio of gradient norm to weight norm in the first layer "
-        "is below this fraction of the ratio in the last layer.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
-    small_update: float | None = setting(
-        "The learning rate counts as too low if a step changes the weights by less than this fraction of their norm.",
-        only=WATCH,
-        gt=0,
-    )
     rates: dict[str, list[float]] | None = setting(
         "Usual learning rates of each optimiser: [lowest, highest].", only=WATCH
     )
-    decayed: float | None = setting(
-        "The learning rate counts as falling too fast if, within a tenth of the run, it falls below this fraction of "
-        "its highest value and does not rise again.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
-    scale_ratio: float | None = setting(
-        "Evaluation inputs count as scaled differently if their standard deviation and that of the "
-        "training inputs differ by more than this factor.",
-        only=WATCH,
-        gt=1,
-    )
-    scale_shift: float | None = setting(
-        "Evaluation inputs count as scaled differently if their mean and that of the training inputs "
-        "differ by more than this number of standard deviations.",
-        only=WATCH,
-        gt=0,
-    )
-    augmented: float | None = setting(
-        "Augmentation counts as too strong if it multiplies the standard deviation of the inputs by more "
-        "than this factor, or shifts their mean by more than this number of standard deviations.",
-        only=WATCH,
-        gt=1,
-    )
-    hue: float | None = setting(
-        "The augmentation of a RandomHue layer counts as too strong if its `factor` is above this value; a factor of 1 "
-        "shifts hues by up to 180 degrees.",
-        only=WATCH,
-        gt=0,
-        le=1,
-    )
-    frequent_class: float | None = setting(
-        "The classes count as imbalanced if more than this fraction of the images belongs to the most frequent class.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
+    # Thresholds of the causes, written by `python -m exprun.doctor.table`
     leak: float | None = setting(
         "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
         "more than this fraction of the test images is also in the training or validation split.",
@@ -134,11 +35,32 @@ class Doctor:
         ge=0,
         lt=1,
     )
-    dropout: float | None = setting(
-        "The dropout rate of a layer counts as too high above this value.", only=WATCH, gt=0, lt=1
+    frequent_class: float | None = setting(
+        "The classes count as imbalanced if more than this fraction of the images belongs to the most frequent class.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    scale_ratio: float | None = setting(
+        "Evaluation inputs count as scaled differently if their standard deviation and that of the training inputs "
+        "differ by more than this factor.",
+        only=WATCH,
+        gt=1,
+    )
+    scale_shift: float | None = setting(
+        "Evaluation inputs count as scaled differently if their mean and that of the training inputs differ by more "
+        "than this number of standard deviations.",
+        only=WATCH,
+        gt=0,
     )
     frozen: float | None = setting(
         "Layers count as frozen by mistake if more than this fraction of all weights is in frozen layers.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    dropout: float | None = setting(
+        "The dropout rate of a layer counts as too high above this value.",
         only=WATCH,
         gt=0,
         lt=1,
@@ -149,52 +71,142 @@ class Doctor:
         only=WATCH,
         ge=1,
     )
-    norm_lag: float | None = setting(
-        "A moving average of batch normalisation counts as lagging if more than this fraction of its "
-        "initial value remains at the end of the run.",
+    exploding: float | None = setting(
+        "The signal counts as exploding if, before training, the standard deviation over images at the last layer, "
+        "divided by that at the input, is above this value.",
+        only=WATCH,
+        gt=1,
+    )
+    vanishing: float | None = setting(
+        "The signal counts as vanishing if, before training, the standard deviation over images at the last layer, "
+        "divided by that at the input, is below this value.",
         only=WATCH,
         gt=0,
         lt=1,
     )
-    penalty: float | None = setting(
-        "The penalty on the weights counts as too strong if its gradient is more than this multiple of "
-        "the gradient of the loss on the data.",
+    augmented: float | None = setting(
+        "Augmentation counts as too strong if it multiplies the standard deviation of the inputs by more than this "
+        "factor, or shifts their mean by more than this number of standard deviations.",
+        only=WATCH,
+        gt=1,
+    )
+    hue: float | None = setting(
+        "The augmentation of a RandomHue layer counts as too strong if its `factor` is above this value; a factor of "
+        "1 shifts hues by up to 180 degrees.",
         only=WATCH,
         gt=0,
+        le=1,
+    )
+    large_input: float | None = setting(
+        "Inputs count as unscaled if their root mean square is above this value.",
+        only=WATCH,
+        gt=0,
+    )
+    small_input: float | None = setting(
+        "Images count as scaled twice if their root mean square is below this value.",
+        only=WATCH,
+        gt=0,
+    )
+    tiny_input: float | None = setting(
+        "Inputs that are not images count as scaled twice if their root mean square is below this value.",
+        only=WATCH,
+        gt=0,
+    )
+    penalty: float | None = setting(
+        "The penalty on the weights counts as too strong if its gradient is more than this multiple of the gradient "
+        "of the loss on the data.",
+        only=WATCH,
+        gt=0,
+    )
+    large_update: float | None = setting(
+        "The learning rate counts as too high if the weights change by more than this multiple of their norm between "
+        "two probes.",
+        only=WATCH,
+        gt=0,
+    )
+    small_update: float | None = setting(
+        "The learning rate counts as too low if a step changes the weights by less than this fraction of their norm.",
+        only=WATCH,
+        gt=0,
+    )
+    decayed: float | None = setting(
+        "The learning rate counts as falling too fast if, within a tenth of the run, it falls below this fraction of "
+        "its highest value and does not rise again.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    norm_lag: float | None = setting(
+        "A moving average of batch normalisation counts as lagging if more than this fraction of its initial value "
+        "remains at the end of the run.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    large_loss: float | None = setting(
+        "The loss before training counts as too large above this multiple of ln(number of classes).",
+        only=WATCH,
+        gt=1,
+    )
+    memorised: float | None = setting(
+        "The network counts as able to memorise a batch if, after some steps on this batch alone, the loss is below "
+        "this fraction of the first loss.",
+        only=WATCH,
+        gt=0,
+        le=1,
+    )
+    dead: float | None = setting(
+        "A layer counts as dead if at least this fraction of its units is zero for every image.",
+        only=WATCH,
+        gt=0,
+        le=1,
+    )
+    gradient_ratio: float | None = setting(
+        "The gradient counts as vanishing if the ratio of gradient norm to weight norm in the first layer is below "
+        "this fraction of the ratio in the last layer.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    constant_output: float | None = setting(
+        "Outputs count as constant if their standard deviation over images is at most this fraction of their root "
+        "mean square.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    chance_steps: int | None = setting(
+        "Number of steps at chance level after which `loss-at-chance` is reported.",
+        only=WATCH,
+        ge=1,
+    )
+    chance_margin: float | None = setting(
+        "The loss counts as better than chance level if it is lower than the chance-level loss by more than this "
+        "fraction.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
+    oscillation: float | None = setting(
+        "The training loss counts as oscillating if it rises and falls in turn, each time by more than this fraction "
+        "of its mean.",
+        only=WATCH,
+        gt=0,
+    )
+    slow: float | None = setting(
+        "Learning counts as slow if the loss expected at the end of the run is above this fraction of the chance- "
+        "level loss.",
+        only=WATCH,
+        gt=0,
+        lt=1,
     )
     overfitting: float | None = setting(
         "A run counts as overfitting if the validation loss rises above this multiple of its lowest value.",
         only=WATCH,
         gt=1,
     )
-    memorised: float | None = setting(
-        "The network counts as able to memorise a batch if, after some steps on this batch alone, the "
-        "loss is below this fraction of the first loss.",
-        only=WATCH,
-        gt=0,
-        le=1,
-    )
-    large_update: float | None = setting(
-        "The learning rate counts as too high if the weights change by more than this multiple of their "
-        "norm between two probes.",
-        only=WATCH,
-        gt=0,
-    )
-    oscillation: float | None = setting(
-        "The training loss counts as oscillating if it rises and falls in turn, each time by more than "
-        "this fraction of its mean.",
-        only=WATCH,
-        gt=0,
-    )
     plateau: float | None = setting(
         "The training loss counts as having stopped falling if it falls by less than this fraction in five epochs.",
-        only=WATCH,
-        gt=0,
-        lt=1,
-    )
-    slow: float | None = setting(
-        "Learning counts as slow if the loss expected at the end of the run is above this fraction of the "
-        "chance-level loss.",
         only=WATCH,
         gt=0,
         lt=1,
