@@ -17,6 +17,7 @@ SIDE = 16  # pixels a side to which images are reduced for methods that take row
 MAX_VALUES = 2000  # values of a row; of longer rows, evenly spaced ones are used
 TREES_VALUES = 300  # values of a row for boosted trees, which take long for more
 NEIGHBOURS = 5
+TREES = 200  # boosted trees, of all classes together
 EPOCHS = 30  # epochs of the small network, at most
 BATCH = 32  # rows in a step of the small network
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
@@ -96,12 +97,15 @@ def _neighbours(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray
 
 def _trees(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray | None:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     if len(x) < 40 or (not sample.is_classes and sample.y.reshape(len(x), -1).shape[1] > 1):
         return None
     step = max(1, -(-x.shape[1] // TREES_VALUES))
     kind = HistGradientBoostingClassifier if sample.is_classes else HistGradientBoostingRegressor
-    return _fitted(kind(max_iter=60, random_state=0), sample, x[:, ::step], test_x[:, ::step])
+    model = kind(max_iter=max(10, TREES // max(1, sample.classes)), random_state=0)
+    with threadpool_limits(1):  # its threads wait for each other by spinning, which takes minutes on a busy machine
+        return _fitted(model, sample, x[:, ::step], test_x[:, ::step])
 
 
 def _fitted(model: "Callable[..., object]", sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray:
