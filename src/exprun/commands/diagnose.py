@@ -24,6 +24,13 @@ def parser() -> Parser:
     found.add_argument("-m", dest="module", action="store_true", help="run a module, as `python -m` does")
     found.add_argument("--max-minutes", type=_positive, metavar="N", help="end the script after N minutes of training")
     found.add_argument("--max-steps", type=_count, metavar="N", help="end the script after N steps of a fit")
+    found.add_argument(
+        "--prove-minutes",
+        type=_time,
+        default=3.0,
+        metavar="N",
+        help="time for references and experiments after the script has ended (default: 3; 0 for none)",
+    )
     found.add_argument("--strict", action="store_true", help="exit with 1 if there is a warning or an error")
     found.add_argument("--json", metavar="FILE", help="also write the report to a JSON file")
     found.add_argument("script", metavar="SCRIPT", help="the script, or the module with -m")
@@ -47,7 +54,7 @@ def run(words: list[str]) -> int:
     options["json"] = None if args.json is None else str(Path(args.json).absolute())
     # The flags of this interpreter, such as -O and -X, are those of the script, too.
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    command = [sys.executable, *flags, "-m", "exprun.doctor.keras", json.dumps(options), args.script]
+    command = [sys.executable, *flags, "-m", "exprun.diagnose", json.dumps(options), args.script]
     if importlib.util.find_spec("keras") is None:
         raise ConfigError("Keras is not installed in this environment.")
     sys.stdout.flush()
@@ -73,6 +80,13 @@ def _check_script(script: str) -> None:
         raise ConfigError(f"{script}{line}, is not Python: {error.msg}.") from None
     except (ValueError, UnicodeError) as error:
         raise ConfigError(f"{script} is not Python: {error}.") from None
+
+
+def _time(text: str) -> float:
+    value = float(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
 
 
 def _positive(text: str) -> float:

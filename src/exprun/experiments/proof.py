@@ -11,7 +11,7 @@ import numpy as np
 from exprun.experiments.changes import standard
 from exprun.experiments.reference import Reference, references
 from exprun.experiments.sample import Sample
-from exprun.experiments.trials import Change, Network, Trial, run
+from exprun.experiments.trials import Change, Network, Trial, decoder, outputs_of, run
 
 log = logging.getLogger(__name__)
 STEPS = 400  # steps of a trial, at most
@@ -55,6 +55,7 @@ def prove(
     sample: Sample,
     steps: int,
     seconds: float,
+    needs_trials: Callable[[Sequence[Reference]], bool] = lambda found: True,
     proposed: Sequence[str] = (),
     tell: Callable[[str], None] = lambda text: None,
 ) -> Proof:
@@ -65,6 +66,7 @@ def prove(
         sample: the rows that it was trained on.
         steps: the steps of the script, which a trial does not exceed by much.
         seconds: the time for everything.
+        needs_trials: says, with the references, whether changes are tried at all.
         proposed: the causes that were found; the changes that belong to them are tried first.
         tell: called with a line about each result.
     """
@@ -72,6 +74,8 @@ def prove(
     found = tuple(references(sample, REFERENCE_SHARE * seconds))
     for reference in found:
         tell(f"{reference.name}: {_percent(reference.score)} in {reference.seconds:.0f} s")
+    if not needs_trials(found):
+        return Proof(found, (), (), None, None)
     most = int(np.clip(steps, MIN_STEPS, STEPS))
 
     def trial(changes: tuple[Change, ...], seed: int) -> Trial | None:
@@ -106,6 +110,15 @@ def prove(
     if confirmed is not None and confirmed.score < least:
         decisive = None
     return Proof(found, plain, tuple(tried), decisive, confirmed)
+
+
+def own_score(network: Network, sample: Sample) -> float | None:
+    """How good a network is with its present weights; None if its outputs cannot be scored."""
+    try:
+        return sample.score(decoder(network.model, sample)(outputs_of(network.model, sample.test_x, training=False)))
+    except Exception:  # such as several outputs
+        log.info("The network cannot be scored", exc_info=True)
+        return None
 
 
 def _rank(change: Change, proposed: Sequence[str]) -> int:

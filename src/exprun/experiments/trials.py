@@ -154,7 +154,7 @@ def run(
         epochs = -(-steps // max(1, len(x) // batch))
         options = {"shuffle": setup.shuffle, "class_weight": setup.weights, "callbacks": [stop], "verbose": 0}
         history = trained.fit(x, y, batch, epochs, **options)
-        score = setup.sample.score(setup.decode(_outputs(model, setup.sample.test_x, setup.as_in_training)))
+        score = setup.sample.score(setup.decode(outputs_of(model, setup.sample.test_x, setup.as_in_training)))
     finally:
         for restore in reversed(setup.undo):
             restore()
@@ -183,7 +183,7 @@ def _setup(network: Network, sample: Sample) -> Setup:
     )
 
 
-def _outputs(model: Any, x: np.ndarray, training: bool) -> np.ndarray:
+def outputs_of(model: Any, x: np.ndarray, training: bool) -> np.ndarray:
     """The outputs of a model for rows, (rows, …)."""
     parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
     return np.concatenate([np.asarray(called(model, part, training), np.float32) for part in parts])

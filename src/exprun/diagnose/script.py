@@ -65,7 +65,7 @@ def main() -> None:
     observed: list[Any] = []
 
     def observe(keras: ModuleType) -> None:
-        from exprun.doctor.keras.observation import Observation
+        from exprun.diagnose.observation import Observation
 
         observed.append(Observation(keras, options, Path(target)))
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+import numpy as np
+
+from exprun.diagnose.script import Enough
 from exprun.doctor.cause import Finding, cause_of
-from exprun.doctor.keras.script import Enough
 from exprun.text import plural
 
 
@@ -48,15 +50,19 @@ class Fit:
 
     Args:
         model: the Keras model.
-        doctor: the callback that watches it; None if the fit cannot be watched.
         place: the line that starts the training; None if it is not in the script.
+        arguments: the arguments of `fit`, by name.
+        doctor: the callback that watches it; None if the fit cannot be watched.
+        initial: the values of the model's variables before the training.
         steps: the number of steps done.
         ended: why the training was ended early; empty if it was not.
     """
 
     model: Any
-    doctor: Any
     place: Place | None
+    arguments: dict[str, Any]
+    doctor: Any = None
+    initial: list[np.ndarray] = field(default_factory=list)
     steps: int = 0
     ended: str = ""
 
@@ -82,7 +88,7 @@ class Places:
             file = frame.f_code.co_filename
             if not file.startswith("<frozen") and "site-packages" not in file:
                 path = Path(file).absolute()
-                if self.folder in path.parents and "exprun/doctor" not in path.as_posix():
+                if self.folder in path.parents and "exprun/diagnose" not in path.as_posix():
                     return Place(file, frame.f_lineno)
             frame = frame.f_back
         return None
@@ -117,6 +123,7 @@ class Observation:
         self.places = Places(Path.cwd() if options["module"] else target.absolute().parent)
         self.fits: list[Fit] = []
         self.error: BaseException | None = None
+        self._is_over = False  # whether the script has ended, so that fits are not the script's
         self.started = time.monotonic()
         self._note_layers()
         self._note_compiles()
@@ -155,34 +162,47 @@ class Observation:
 
         @functools.wraps(original)
         def fit(model: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._is_over:
+                return original(model, *args, **kwargs)
             try:
                 bound = signature.bind(model, *args, **kwargs)
             except TypeError:  # Keras says what is wrong with the arguments
                 return original(model, *args, **kwargs)
-            self._add_doctor(model, bound)
-            return original(*bound.args, **bound.kwargs)
+            watched = self._add_doctor(model, bound)
+            result = original(*bound.args, **bound.kwargs)
+            if watched.ended:
+                raise Enough
+            return result
 
         self.keras.Model.fit = fit
 
-    def _add_doctor(self, model: Any, bound: inspect.BoundArguments) -> None:
-        fit = Fit(model, None, self.places.here())
+    def _add_doctor(self, model: Any, bound: inspect.BoundArguments) -> Fit:
+        fit = Fit(model, self.places.here(), dict(bound.arguments))
         self.fits.append(fit)
         if self.keras.config.backend() != "tensorflow":
-            return
+            return fit
+        from exprun.diagnose.limit import Limit
         from exprun.doctor.keras.callback import Doctor
 
         given = bound.arguments.get("callbacks")
         listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
         present = [callback for callback in listed if isinstance(callback, Doctor)]
-        train, validation = _arrays(bound.arguments)
-        fit.doctor = present[0] if present else Doctor(train, validation)
-        limit = _Limit(self.keras, fit, self.options, self.started)
+        fit.doctor = present[0] if present else Doctor(*arrays_of(fit.arguments))
+        ends = None if self.options["max_minutes"] is None else self.started + 60 * self.options["max_minutes"]
+        limit = Limit(fit, self.options["max_steps"], ends)
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
+        return fit
 
     def report(self) -> bool:
         """Print what was found, most likely cause first; returns whether there is a warning or an error."""
-        rows = [(fit, finding) for fit in self.fits if fit.doctor is not None for finding in fit.doctor.findings]
-        lines = [self._summary()]
+        print(self._summary(), file=sys.stderr, flush=True)
+        rows: list[tuple[Fit, Finding]] = []
+        proofs: list[list[str]] = []
+        for fit in self.fits:
+            findings, lines = self._weighed(fit)
+            rows += [(fit, finding) for finding in findings]
+            proofs.append(lines)
+        lines = []
         for number, (fit, finding) in enumerate(rows, 1):
             place = self.places.of(finding, fit)
             lines.append(f"  {number}. {finding}")
@@ -190,10 +210,26 @@ class Observation:
                 lines.append(f"     {place}: {place.source}")
         if self.fits and not rows:
             lines.append("  The doctor found nothing that would keep the network from learning.")
+        lines += [f"  {line}" for proof in proofs for line in proof]
         print("\n".join(lines), file=sys.stderr, flush=True)
         if self.options["json"]:
-            Path(self.options["json"]).write_text(json.dumps(self._rows(rows), indent=1), encoding="utf-8")
+            report = self._rows(rows) | {"proof": proofs}
+            Path(self.options["json"]).write_text(json.dumps(report, indent=1), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
+
+    def _weighed(self, fit: Fit) -> tuple[list[Finding], list[str]]:
+        """The findings about a fit, in the light of references and experiments, and lines about these."""
+        if fit.doctor is None:
+            return [], []
+        findings: list[Finding] = fit.doctor.findings
+        minutes = self.options["prove_minutes"]
+        if not minutes or fit is not self.fits[-1]:
+            return findings, []
+        from exprun.diagnose.evidence import as_text, evidence, weighed
+
+        self._is_over = True
+        found = evidence(fit, findings, 60 * minutes, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+        return (findings, []) if found is None else (weighed(findings, found), as_text(found))
 
     def _summary(self) -> str:
         seconds = time.monotonic() - self.started
@@ -229,7 +265,7 @@ class Observation:
         }
 
 
-def _arrays(arguments: dict[str, Any]) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
+def arrays_of(arguments: dict[str, Any]) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
     """The training and validation arrays that are passed to `fit`; None where it gets batches or several inputs."""
     train, validation = _pair((arguments.get("x"), arguments.get("y"))), _pair(arguments.get("validation_data"))
     share = arguments.get("validation_split") or 0.0
@@ -242,8 +278,6 @@ def _arrays(arguments: dict[str, Any]) -> tuple[tuple[Any, Any] | None, tuple[An
 
 def _pair(data: Any) -> tuple[Any, Any] | None:
     """Inputs and labels as arrays, if they are arrays of numbers with as many rows; otherwise None."""
-    import numpy as np
-
     if not isinstance(data, list | tuple) or len(data) < 2 or any(part is None for part in data[:2]):
         return None
     if isinstance(data[0], dict | tuple) or isinstance(data[1], dict | tuple):
@@ -254,20 +288,3 @@ def _pair(data: Any) -> tuple[Any, Any] | None:
         return None
     same = x.ndim > 0 and y.ndim > 0 and len(x) == len(y) > 0
     return (x, y) if same and x.dtype.kind in "biuf" and y.dtype.kind in "biuf" else None
-
-
-def _Limit(keras: ModuleType, fit: Fit, options: dict[str, Any], started: float) -> Any:
-    """A callback that counts steps, and ends the script when an option says so."""
-
-    class Limit(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
-        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-            fit.steps += 1
-            minutes = (time.monotonic() - started) / 60
-            if options["max_steps"] is not None and fit.steps >= options["max_steps"]:
-                fit.ended = plural(fit.steps, "step")
-            elif options["max_minutes"] is not None and minutes >= options["max_minutes"]:
-                fit.ended = f"{minutes:.1f} minutes"
-            if fit.ended:
-                raise Enough
-
-    return Limit()
