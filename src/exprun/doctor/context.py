@@ -1,5 +1,6 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -10,9 +11,11 @@ from exprun.config.doctor import Doctor
 from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
 from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
 from exprun.doctor.instruments.passes import Pass
+from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Subject
 
 
@@ -25,22 +28,24 @@ class Context:
         limits: the settings of the doctor, with the thresholds.
         phase: the phase.
         step: the number of steps done; None before training.
-        history: what was measured while the network trained; None before training.
+        history: what was measured while the network trained; empty before training.
         several: the first batch of a model with several inputs, as the model takes it; None for one input.
         cause: the identifier of the cause that is being checked.
+        finds: whether the check of another cause finds it in this phase, by its identifier.
     """
 
     subject: Subject
     limits: Doctor
     phase: Phase = Phase.DATA
     step: int | None = None
-    history: History | None = None
+    history: History = field(default_factory=lambda: History(None))
     several: Any = None
     cause: str = field(default="", init=False)
+    finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
     def streak(self, name: str, holds: bool) -> int:
         """How often in a row something has held in this phase, this time included."""
-        return int(holds) if self.history is None else self.history.streak(f"{name} {self.phase.name}", holds)
+        return self.history.streak(f"{name} {self.phase.name}", holds)
 
     def at(self, phase: Phase) -> "Context":
         """This context in another phase."""
@@ -72,7 +77,12 @@ class Context:
     @property
     def chance(self) -> ChanceLevel | None:
         """The chance level of the training labels; None if they are not classes, or if too few are known."""
-        return None if self.history is None else self.history.chance
+        return self.history.chance
+
+    @cached_property
+    def comparable_chance(self) -> ChanceLevel | None:
+        """The chance level, if training losses can be compared with it: without class weights and regularisers."""
+        return None if self.chance is None or self.subject.weighted or self.model.losses else self.chance
 
     @property
     def inputs(self) -> Any:
@@ -116,6 +126,72 @@ class Context:
         from exprun.doctor.instruments.recording import passed
 
         return passed(self.model, self.inputs, training=False)
+
+    @cached_property
+    def training_loss(self) -> float | None:
+        """The mean loss of `inputs` in training mode; None without a loss."""
+        from exprun.doctor.instruments.recording import passed
+
+        return self._mean_loss(lambda: passed(self.model, self.inputs, training=True))
+
+    @cached_property
+    def inference_loss(self) -> float | None:
+        """The mean loss of `inputs` in inference mode; None without a loss."""
+        return self._mean_loss(lambda: self.evaluated)
+
+    def _mean_loss(self, make: Callable[[], Pass]) -> float | None:
+        return None if self.subject.objective is None else float(self.losses(make().outputs, self.labels).mean())
+
+    @cached_property
+    def lag(self) -> tuple[float, float] | None:
+        """The loss of `inputs` in training mode and in inference mode, if batch norm makes the second far worse."""
+        has_norm = any(layer.isa("BatchNormalization") for layer in self.layers)
+        evaluated = self.inference_loss if has_norm else None
+        if self.chance is None or evaluated is None:
+            return None
+        # The training loss mostly shows without a second pass that no moving average lags.
+        if evaluated <= max(self.chance.loss, self.history.evaluations[-1].trained):
+            return None
+        trained = self.training_loss
+        return (trained, evaluated) if trained is not None and evaluated > 2 * trained else None
+
+    @cached_property
+    def has_learned(self) -> bool:
+        """Whether the loss of the images of a probe is clearly below chance level, or below that of the first probe."""
+        loss, first = self.forward.loss, self.history.first_probe_loss
+        if loss is None or first is None:
+            return False
+        return loss < (0.5 * first if self.chance is None else 0.9 * self.chance.loss)
+
+    @cached_property
+    def weights(self) -> list[Weight]:
+        """The trainable variables, each with some of its values."""
+        from exprun.doctor.instruments.sampling import sampled
+
+        return sampled(self.model)
+
+    @property
+    def has_finite_weights(self) -> bool:
+        """Whether all trainable variables are finite."""
+        return all(weight.is_finite for weight in self.weights)
+
+    @cached_property
+    def left_out(self) -> list[Weight]:
+        """The matrices of weights that have not changed since the last probe, for no other reason than the step."""
+        moves = self.history.moves
+        if moves is None or self.finds("dead-relu") or self.finds("vanishing-gradient"):
+            return []
+        return left_out(self.weights, self.forward.gradients, moves)
+
+    @property
+    def typical_move(self) -> float | None:
+        """The median change of a matrix of weights in a step since the last probe, relative to its norm."""
+        return None if self.history.moves is None else typical_move(self.history.moves, self.left_out)
+
+    @cached_property
+    def divergence(self) -> Divergence | None:
+        """How the training loss is not finite or has risen; None if it is neither."""
+        return divergence_of(self.history, self.model, self.step or 0)
 
     def losses(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """The loss of each example, (batch,), of outputs other than those of the network or with other labels."""

@@ -1,6 +1,9 @@
 """learning-rate-low: a learning rate at which the weights hardly move."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="learning-rate-low",
@@ -26,3 +29,25 @@ CAUSE = Cause(
     ),
     overrides=("{faster}", "{fastest}"),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a learning rate at which the weights hardly move."""
+    match context.phase:
+        case Phase.PROBE:
+            yield from _probe(context)
+
+
+def _probe(context: Context) -> Iterator[Finding]:
+    """Find weights that hardly move from probe to probe, in a network that does not learn."""
+    moves, typical = context.history.moves, context.typical_move
+    if moves is None or typical is None or context.has_learned or context.finds("dead-relu"):
+        return
+    if typical < context.threshold("small_update"):
+        yield context.finding(
+            "warning",
+            "weights",
+            f"In {moves.steps} steps, the weights have changed by {typical * moves.steps:.1e} of their size "
+            f"({typical:.1e} in each step; about 1e-3 is normal).",
+            {"moved": typical},
+        )

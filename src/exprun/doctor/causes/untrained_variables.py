@@ -1,6 +1,11 @@
 """untrained-variables: variables that no step updates."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import named, owners
+from exprun.text import nouns
 
 CAUSE = Cause(
     id="untrained-variables",
@@ -13,3 +18,27 @@ CAUSE = Cause(
         "remove argmax, round, integer casts and stop_gradient between the layer that the finding names and the loss."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find variables that the output depends on but that no step updates."""
+    match context.phase:
+        case Phase.PROBE:
+            yield from _probe(context)
+
+
+def _probe(context: Context) -> Iterator[Finding]:
+    """Find matrices of weights that the training step leaves out, although they have a gradient."""
+    moves, left = context.history.moves, context.left_out
+    if moves is None or not left:
+        return
+    layers = owners(context.model, [weight.variable for weight in left])
+    yield context.finding(
+        "error",
+        f"{nouns(len(layers), 'layer')} {named(layers)}",
+        f"In {moves.steps} steps, {len(left)} of {len(moves.each)} matrices of weights have not changed at all, "
+        "although their gradient is as large as that of the others: the training step does not update them.",
+        {"variables": len(left)},
+        "in your own train_step, pass all of model.trainable_variables to tape.gradient and to the apply method of the "
+        "optimiser.",
+    )
