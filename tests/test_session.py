@@ -214,10 +214,10 @@ def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(
 
 
 def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(monkeypatch):
-    from exprun.doctor import examine
+    from exprun.doctor.causes import unscaled_evaluation
 
-    looks, look = [], examine.data.check_labels
-    monkeypatch.setattr(examine.data, "check_labels", lambda *given: looks.append(1) or look(*given))
+    looks, look = [], unscaled_evaluation.check
+    monkeypatch.setattr(unscaled_evaluation, "check", lambda context: looks.append(1) or look(context))
     session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1", "fault=unscaled_eval"]
     for more in (["seed=0"], ["seed=1"]):
         result = run([*words, *more], session)

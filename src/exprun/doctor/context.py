@@ -12,8 +12,9 @@ from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
-from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
+from exprun.doctor.instruments.leaks import Leak, find_leaks
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Subject
@@ -102,6 +103,16 @@ class Context:
     def all_labels(self) -> Labels:
         """All known training labels, with their kind."""
         return read_labels(self.subject.labels)
+
+    @property
+    def class_counts(self) -> ClassCounts | None:
+        """How often each class occurs in training; None if the labels are not classes, or fewer than two are known."""
+        return class_counts(self.subject.train.counts)
+
+    @cached_property
+    def leaks(self) -> dict[str, Leak]:
+        """Images of a split that are also in a split that is used earlier, by the name of the later split."""
+        return {} if self.subject.val is None else find_leaks(self.subject.prints(), self.threshold("leak"))
 
     @cached_property
     def layers(self) -> list[Layer]:

@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 
 from exprun.data.palm_vein import draw
-from exprun.doctor import leaks
-from exprun.doctor.callback import limits_of
+from exprun.doctor.instruments import leaks
 
-LIMITS = limits_of({})
+LIMIT = 0.02  # the default
 
 
 def photos(count, seed=0, size=48):
@@ -43,37 +42,49 @@ def prints(names, *parts, files=()):
 
 
 def told(*parts, names=("training", "validation", "test")):
-    return list(leaks.check_leaks(prints(names[: len(parts)], *parts), LIMITS))
+    return leaks.find_leaks(prints(names[: len(parts)], *parts), LIMIT)
+
+
+def only(found, split):
+    assert list(found) == [split]
+    return found[split]
 
 
 def test_exact_copies_are_found_between_all_pairs_of_splits():
     train, val, test = photos(60), photos(30, 1), photos(30, 2)
-    assert told(train, val, test) == []
-    [found] = told(train, np.concatenate([val, train[:15]]), test)
-    assert (found.cause, found.severity) == ("leaked-validation", "warning")
+    assert told(train, val, test) == {}
+    found = only(told(train, np.concatenate([val, train[:15]]), test), "validation")
     assert found.numbers["share"] == pytest.approx(1 / 3)
     assert found.evidence == "15 of 45 validation images (33%) are exact copies of training images."
-    [found] = told(train, val, train)
-    assert (found.cause, found.where) == ("leaked-test", "test images")
+    found = only(told(train, val, train), "test")
     assert found.evidence == "60 of 60 test images (100%) are exact copies of training images."
-    [found] = told(train, val, np.concatenate([val[:6], test]))
+    found = only(told(train, val, np.concatenate([val[:6], test])), "test")
     assert found.evidence == "6 of 36 test images (17%) are exact copies of validation images."
-    assert [f.cause for f in told(train, train[:9], train[9:20])] == ["leaked-validation", "leaked-test"]
+    assert list(told(train, train[:9], train[9:20])) == ["validation", "test"]
+
+
+def test_copies_of_two_splits_are_told_together():
+    train, val, test = photos(60), photos(30, 1), photos(30, 2)
+    found = only(told(train, val, np.concatenate([val[:6], train[:12], test])), "test")
+    assert found.evidence == (
+        "12 of 48 test images (25%) are exact copies of training images. "
+        "6 of 48 test images (12%) are exact copies of validation images."
+    )
+    assert found.numbers == {"share": 0.25, "exact": 12, "near": 0}
 
 
 @pytest.mark.parametrize("how", ["jpeg90", "jpeg50", "scaled", "brighter"])
 def test_images_that_are_nearly_the_same_are_found(how):
     train, copies = photos(100), changed(photos(30), how)
     assert not (copies == train[:30]).all(axis=(1, 2, 3)).any()
-    [found] = told(train, photos(30, 1), copies)
-    assert found.cause == "leaked-test"
+    found = only(told(train, photos(30, 1), copies), "test")
     assert found.numbers["near"] > 25
     assert "%) are nearly the same (except for" in found.evidence
 
 
 def test_exact_copies_are_not_counted_as_near_ones_too():
     train = photos(60)
-    [found] = told(train, np.concatenate([train[:10], changed(train[10:20], "jpeg50")]))
+    found = only(told(train, np.concatenate([train[:10], changed(train[10:20], "jpeg50")])), "validation")
     assert (found.numbers["exact"], found.numbers["near"]) == (10, 10)
     assert found.numbers["share"] == 1
 
@@ -81,7 +92,7 @@ def test_exact_copies_are_not_counted_as_near_ones_too():
 def test_the_example_has_the_names_of_files():
     train, copies = photos(20), changed(photos(20), "jpeg90")
     files = [f"{part}/{number}.png" for part in ("train", "test") for number in range(20)]
-    [found] = leaks.check_leaks(prints(("training", "test"), train, copies, files=files), LIMITS)
+    found = only(leaks.find_leaks(prints(("training", "test"), train, copies, files=files), LIMIT), "test")
     pair = found.evidence.split("such as ")[1].rstrip(".").split(" and ")
     assert pair[0].replace("test", "train") == pair[1]
 
@@ -137,23 +148,23 @@ def moved():
 def test_images_that_only_look_alike_are_left_alone(images):
     images = images()
     part = len(images) // 5
-    assert told(images[2 * part :], images[:part], images[part : 2 * part]) == []
+    assert told(images[2 * part :], images[:part], images[part : 2 * part]) == {}
 
 
 def test_a_part_of_a_large_set_stands_for_all_of_it(monkeypatch):
     """With 300 of 20,000 images compared, one in a hundred of the copies is found, which is below the limit."""
     train = np.random.default_rng(0).integers(0, 256, (20_000, 4, 4, 1), np.uint8)
     monkeypatch.setattr(leaks, "MAX_BYTES", 300 * train[0].nbytes)
-    [found] = told(train, train[:1000])
+    found = only(told(train, train[:1000]), "validation")
     assert found.numbers["exact"] >= 3
-    assert found.numbers["share"] <= LIMITS.leak
+    assert found.numbers["share"] <= LIMIT
     assert found.evidence.endswith(" Only 300 of 20,000 training images were compared.")
-    assert told(train[:1000], train[1000:]) == []
+    assert told(train[:1000], train[1000:]) == {}
 
 
 def test_few_images_and_small_ones_are_no_mistake():
     one = photos(1)
-    assert [f.cause for f in told(one, one)] == ["leaked-validation"]
-    assert told(one, photos(1, 1)) == []
+    assert list(told(one, one)) == ["validation"]
+    assert told(one, photos(1, 1)) == {}
     tiny = np.random.default_rng(0).integers(0, 256, (40, 3, 3, 1), np.uint8)
-    assert told(tiny[:20], tiny[20:]) == []
+    assert told(tiny[:20], tiny[20:]) == {}
