@@ -1,6 +1,11 @@
 """untrained-variables: variables that no step updates."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import MAX_NAMES
+from exprun.text import plural
 
 CAUSE = Cause(
     id="untrained-variables",
@@ -13,3 +18,26 @@ CAUSE = Cause(
         "remove argmax, round, integer casts and stop_gradient between the layer that the finding names and the loss."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find variables that the output depends on but that no step updates."""
+    match context.phase:
+        case Phase.STRUCTURE:
+            yield from _structure(context)
+
+
+def _structure(context: Context) -> Iterator[Finding]:
+    """Find variables that affect the output but that the model does not track, so that no optimiser updates them."""
+    if not context.has_own_code or not context.untracked:
+        return
+    count = len(context.untracked)
+    yield context.finding(
+        "error",
+        ", ".join(sorted(set(context.untracked))[:MAX_NAMES]),
+        f"The output depends on {plural(count, 'variable')} that {'are' if count > 1 else 'is'} not among the "
+        "variables of the model.",
+        {"variables": count},
+        "store each layer as an attribute of a layer or of the model (self.dense = …), not of another object; use "
+        "add_weight for your own variables.",
+    )
