@@ -56,7 +56,7 @@ def _setup(context: Context) -> Iterator[Finding]:
 
 def _step(context: Context) -> Iterator[Finding]:
     """Find several dropouts in a row, in a network that stays at chance level: hardly any path passes all of them."""
-    if context.history is None or not context.history.is_at_chance:
+    if not context.history.is_at_chance:
         return
     rates = [layer.rate for layer in _dropouts(context) if layer.rate > 0]
     left = float(np.prod([1 - rate for rate in rates]))

@@ -61,9 +61,9 @@ def _setup(context: Context) -> Iterator[Finding]:
 def _step(context: Context) -> Iterator[Finding]:
     """Find a learning rate at the low end of its usual range, in a run that stays at chance level."""
     pace, usual, chance = context.subject.pace, context.usual_rates, context.chance
-    if pace is None or usual is None or pace.highest_rate is None or chance is None:
+    if pace is None or usual is None or pace.highest_rate is None:
         return
-    if context.history is None or not context.history.is_at_chance:
+    if chance is None or not context.history.is_at_chance:
         return
     if usual[0] <= pace.highest_rate < LOW * middle(usual):
         yield context.finding(
