@@ -1,5 +1,6 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,14 +11,18 @@ import numpy as np
 from exprun.config.doctor import Doctor
 from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
+from exprun.doctor.instruments import graph
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
 from exprun.doctor.instruments.leaks import Leak, find_leaks
 from exprun.doctor.instruments.passes import Pass
+from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Subject
+
+FEW = 4  # images that show which variables a network uses
 
 
 @dataclass
@@ -31,6 +36,8 @@ class Context:
         step: the number of steps done; None before training.
         history: what was measured while the network trained; empty before training.
         several: the first batch of a model with several inputs, as the model takes it; None for one input.
+        trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
+            they agree.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -41,6 +48,7 @@ class Context:
     step: int | None = None
     history: History = field(default_factory=lambda: History(None))
     several: Any = None
+    trained: Trained | None = None
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
@@ -125,6 +133,40 @@ class Context:
         return all_layers(self.model)
 
     @cached_property
+    def dropped(self) -> list[Layer]:
+        """The layers that were called but whose output does not reach the output of the model."""
+        return graph.dropped(self.model)
+
+    @cached_property
+    def has_own_code(self) -> bool:
+        """Whether the model may compute something between its layers that no list of layers shows."""
+        return graph.has_own_code(self.model)
+
+    @cached_property
+    def trained_norms(self) -> list[Layer]:
+        """The layers of batch norm that are not frozen, without those of classes derived from Keras' own."""
+        return [layer for layer in self.layers if layer.is_plain_batch_norm and layer.layer.trainable]
+
+    @property
+    def usual_rates(self) -> list[float] | None:
+        """The lowest and the highest usual learning rate of the optimiser; None if unknown."""
+        pace = self.subject.pace
+        return None if pace is None else (self.limits.rates or {}).get(pace.optimizer)
+
+    @cached_property
+    def untracked(self) -> list[str]:
+        """The trainable variables that affect the output but that the model does not track, each with its shape."""
+        from exprun.doctor.instruments.untracked import untracked
+
+        return untracked(self.model, self.inputs[:FEW])
+
+    def is_fresh(self, layer: Layer) -> bool:
+        """Whether the weights of a layer look as its initialiser left them."""
+        from exprun.doctor.instruments.freshness import is_fresh
+
+        return is_fresh(layer)
+
+    @cached_property
     def forward(self) -> Pass:
         """A pass of `inputs` in training mode, with gradients if the loss takes the labels."""
         from exprun.doctor.instruments.recording import there_and_back
@@ -137,6 +179,18 @@ class Context:
         from exprun.doctor.instruments.recording import passed
 
         return passed(self.model, self.inputs, training=False)
+
+    def evaluated_on(self, inputs: np.ndarray, exactly: bool = False) -> Pass:
+        """A pass of other images in inference mode, without gradients.
+
+        Args:
+            inputs: the images, (images, …).
+            exactly: whether layers of mixed precision compute in float32.
+        """
+        from exprun.doctor.instruments.recording import in_float32, passed
+
+        with in_float32(self.model) if exactly else contextlib.nullcontext():
+            return passed(self.model, inputs, training=False)
 
     @cached_property
     def training_loss(self) -> float | None:

@@ -35,8 +35,27 @@ TWICE = 2  # evaluations in a row before a lag is more than the usual start
 def check(context: Context) -> Iterator[Finding]:
     """Find moving averages that are far from what they average."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.EVALUATION:
             yield from _evaluation(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find moving averages that do not settle before the run ends."""
+    norms, pace = context.trained_norms, context.subject.pace
+    if not norms or pace is None or not pace.steps:
+        return
+    slow = max(norms, key=lambda norm: float(norm.layer.momentum))
+    momentum = slow.layer.momentum
+    if (left := momentum**pace.steps) > context.threshold("norm_lag"):
+        yield context.finding(
+            "warning",
+            f"layer {slow.name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
+            f"With momentum {momentum:g} and {pace.steps:,} steps, {left:.0%} of a moving average is still its initial "
+            "value at the end of the run.",
+            {"momentum": momentum, "left": left},
+        )
 
 
 def _evaluation(context: Context) -> Iterator[Finding]:

@@ -43,8 +43,26 @@ FITTED = 0.3  # loss below which the images count as fitted, in units of the los
 def check(context: Context) -> Iterator[Finding]:
     """Find a learning rate that falls to nearly nothing too early."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.EPOCH:
             yield from _epoch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a schedule that ends learning within the first tenth of the run."""
+    pace = context.subject.pace
+    if pace is None or pace.highest_rate is None:
+        return
+    rates, top = pace.known_rates, pace.highest_rate
+    after = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
+    if len(after) > len(rates) // 2 and (early := float(after.max())) < context.threshold("decayed") * top:
+        yield context.finding(
+            "error",
+            "schedule",
+            f"The learning rate falls from {top:.2g} to {early:.2g} within the first tenth of the run.",
+            {"rate": top, "early": early},
+        )
 
 
 def _epoch(context: Context) -> Iterator[Finding]:

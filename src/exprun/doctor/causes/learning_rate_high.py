@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.rates import rate_to_try, unusual_rate
 
 CAUSE = Cause(
     id="learning-rate-high",
@@ -33,10 +34,28 @@ MIN_STEPS = 20  # steps between two probes, from which their weights are compare
 def check(context: Context) -> Iterator[Finding]:
     """Find a learning rate at which steps overshoot."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.STEP:
             yield from _step(context)
         case Phase.PROBE:
             yield from _probe(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a learning rate above the usual range of the optimiser."""
+    pace, usual = context.subject.pace, context.usual_rates
+    if pace is None or usual is None or pace.highest_rate is None:
+        return
+    least, most = usual
+    if pace.highest_rate > most:
+        yield context.finding(
+            "warning",
+            "optimiser",
+            unusual_rate(pace.optimizer, pace.highest_rate, usual),
+            {"rate": pace.highest_rate, "least": least, "most": most},
+            rate_to_try(pace.optimizer, usual, "lower"),
+        )
 
 
 def _step(context: Context) -> Iterator[Finding]:
