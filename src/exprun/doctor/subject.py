@@ -49,6 +49,16 @@ class Pace:
     batch: int
     decay: float = 0.0
 
+    @property
+    def known_rates(self) -> np.ndarray:
+        """The learning rates that are finite, (any number,)."""
+        return self.learning_rates[np.isfinite(self.learning_rates)]
+
+    @property
+    def highest_rate(self) -> float | None:
+        """The highest learning rate; None if none is known."""
+        return float(self.known_rates.max()) if len(self.known_rates) else None
+
 
 @dataclass(frozen=True)
 class Subject:

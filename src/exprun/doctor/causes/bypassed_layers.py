@@ -1,6 +1,11 @@
 """bypassed-layers: layers whose output is not used."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import named
+from exprun.text import nouns
 
 CAUSE = Cause(
     id="bypassed-layers",
@@ -12,3 +17,23 @@ CAUSE = Cause(
     overrides=("norm=batch", "init=he_normal"),
     in_code=True,
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find layers whose output does not reach the output of the model."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    if not context.dropped:
+        return
+    count = len(context.dropped)
+    yield context.finding(
+        "error",
+        f"{nouns(count, 'layer')} {named(context.dropped)}",
+        f"{count} layer{'s were' if count > 1 else ' was'} called, but no path leads from "
+        f"{'them' if count > 1 else 'it'} to the output of the model.",
+        {"layers": count},
+    )

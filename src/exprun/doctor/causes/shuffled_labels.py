@@ -1,6 +1,7 @@
 """shuffled-labels: labels that belong to other images."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,11 +16,13 @@ CAUSE = Cause(
     phases=(Phase.DATA, Phase.STEP, Phase.EVALUATION),
     explains_symptoms=True,
     explains=("learning-rate-high",),
+    is_refutable=True,
     keras="plot ten images with their labels; read, sort and shuffle images and labels with the same index.",
 )
 MAX_FREQUENCY = 0.8  # share of a class above which a classifier can hardly be better than chance level
 MIN_CLASS_IMAGES = 8  # images for each class, on average, on which a classifier is fitted
 MAX_COMPARED = 1000  # images of each split in the comparison of two splits
+TWICE = 2  # evaluations in a row at chance level that confirm a suspicion
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -27,6 +30,10 @@ def check(context: Context) -> Iterator[Finding]:
     match context.phase:
         case Phase.DATA:
             yield from _data(context)
+        case Phase.STEP:
+            yield from _step(context)
+        case Phase.EVALUATION:
+            yield from _evaluation(context)
 
 
 def _data(context: Context) -> Iterator[Finding]:
@@ -104,3 +111,24 @@ def _proof(train: Labelled, val: Labelled, learned: list[tuple[Accuracy, Accurac
         f"Fitted on validation images, the best classifier has an accuracy of {on_val.accuracy:.0%} on other "
         f"validation images, but of {on_train.accuracy:.0%} on training images, although both splits look alike."
     )
+
+
+def _step(context: Context) -> Iterator[Finding]:
+    """Confirm a suspicion about labels: the network stays at chance level, whatever its loss is."""
+    if context.history.is_no_better_than_chance:
+        yield from _confirmed(context)
+
+
+def _evaluation(context: Context) -> Iterator[Finding]:
+    """Confirm a suspicion about labels: training learns, but validation stays at chance level."""
+    history = context.history
+    if history.suspicion is None or history.chance is None:
+        return
+    at_chance = history.evaluations[-1].accuracy <= 1.25 * history.chance.accuracy + 0.02  # few images may be lucky
+    if context.streak("memorised", at_chance and history.training_learns) >= TWICE and context.lag is None:
+        yield from _confirmed(context)
+
+
+def _confirmed(context: Context) -> Iterator[Finding]:
+    if context.history.suspicion is not None:
+        yield replace(context.history.suspicion, severity="warning", step=context.step)

@@ -1,6 +1,9 @@
 """strong-augmentation: augmented images that are unlike the real ones."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="strong-augmentation",
@@ -37,3 +40,27 @@ CAUSE = Cause(
     ),
     overrides=("augment=none",),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find augmentation after which images are unlike the real ones."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find augmentation that can turn any colour into any other."""
+    usual = context.threshold("hue")
+    for layer in context.all_layers:
+        if layer.isa("RandomHue") and (most := max(abs(part) for part in layer.layer.factor)) > usual:
+            yield context.finding(
+                "warning",
+                f"layer {layer.name}",
+                f"It shifts hues by up to {180 * most:.0f} degrees in either direction (120 degrees turn red into "
+                f"green or blue); up to {180 * usual:.0f} is usual.",
+                {"factor": float(most)},
+                "no RandomHue if the classes differ in colour; otherwise RandomHue(0.1), at most "
+                f"RandomHue({usual:g}).",
+            )
+            return

@@ -1,6 +1,13 @@
 """symmetric-init: weights that start equal, or at zero where nothing can change them."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import NORMS, named
+from exprun.text import nouns
 
 CAUSE = Cause(
     id="symmetric-init",
@@ -12,3 +19,37 @@ CAUSE = Cause(
     keras="leave kernel_initializer at its default, or use he_normal.",
     overrides=("init=he_normal",),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find weights that stay equal because they start equal."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find hidden layers in which all units start with the same weights."""
+    matrices = [
+        (layer, variable)
+        for layer in context.layers
+        for variable in layer.trained
+        if len(variable.shape) > 1
+        and variable.shape[-1] > 1
+        and not layer.isa(*NORMS, "Embedding")
+        and "bias" not in variable.name  # the bias of a GRU has two rows, both zero at the start
+    ]
+    same = []
+    for layer, variable in matrices[:-1]:  # a last layer may well start with zeros
+        units = np.asarray(variable).reshape(-1, variable.shape[-1])
+        is_matrix = len(units) > 1 or variable.name == "kernel"  # a single row may be a token of zeros
+        if is_matrix and np.ptp(units, axis=1).max() == 0:
+            same.append((layer, float(units[0, 0])))
+    if same:
+        first, value = same[0]
+        yield context.finding(
+            "error",
+            f"{nouns(len(same), 'layer')} {named([layer for layer, _ in same])}",
+            f"All units start with the same weights ({value:g} in {first.name}).",
+            {"layers": len(same)},
+        )

@@ -1,6 +1,11 @@
 """unscaled-input: inputs that are far from the size that learning rates and initialisers are made for."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import RECURRENT, top_layers
+from exprun.doctor.instruments.passes import rms
 
 CAUSE = Cause(
     id="unscaled-input",
@@ -38,3 +43,27 @@ CAUSE = Cause(
     keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
     overrides=("input=standardize",),
 )
+NORMALIZATION = "a layers.Normalization adapted to the training inputs as the first layer."
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find inputs that are so large or so small that they harm the network."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find large inputs of a model whose first layer is recurrent: they saturate its units."""
+    first = next((layer for layer in top_layers(context.model) if not layer.isa("InputLayer")), None)
+    if context.several is not None or first is None or not first.isa(*RECURRENT):
+        return
+    if len(context.inputs) and (size := rms(context.inputs)) > context.threshold("large_input"):
+        yield context.finding(
+            "warning",
+            "input",
+            f"The inputs of {first.name} have values around {size:.3g} (root mean square), but values near 1 are "
+            "usual: its units saturate at the ends of their range and get no gradient.",
+            {"rms": size},
+            NORMALIZATION,
+        )
