@@ -74,6 +74,11 @@ class Layer:
         return np.asarray(self.layer.kernel)
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the layer has weights, trainable or not."""
+        return bool(self.layer.weights)
+
+    @property
     def is_trained(self) -> bool:
         """Whether any weight of the layer is trainable."""
         return bool(self.layer.trainable_variables)
