@@ -5,17 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from exprun.config.doctor import Doctor
-from exprun.doctor import data, graph, pace, signal, task
+from exprun.doctor import data, graph, pace, signal
 from exprun.doctor.finding import Finding
 from exprun.doctor.leaks import Prints, check_leaks
 from exprun.doctor.objective import Objective
 from exprun.doctor.pace import Pace
-from exprun.doctor.record import Pass, first_rows, passed, passed_back
 from exprun.doctor.states import undrawn
 
 log = logging.getLogger(__name__)
@@ -83,19 +80,6 @@ def examine_model(subject: Subject, limits: Doctor) -> list[Finding]:
     return findings_of(_model_checks(subject, limits))
 
 
-def examine_several(subject: Subject, inputs: Any, limits: Doctor) -> list[Finding]:
-    """The findings about a network with several inputs, from a single batch.
-
-    Args:
-        subject: the network, without images.
-        inputs: the batch as the model takes it.
-        limits: the thresholds.
-    """
-    assert limits.images is not None
-    some = first_rows(inputs, limits.images)
-    return findings_of([*_graph_checks(subject, limits), lambda: _first_pass(subject, some, limits)])
-
-
 def findings_of(checks: Iterable[Callable[[], Iterator[Finding]]]) -> list[Finding]:
     """The findings of some checks; a check that fails is logged and skipped."""
     findings: list[Finding] = []
@@ -139,7 +123,6 @@ def _model_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Ite
     inputs = subject.train.inputs[: limits.images]
     yield from _graph_checks(subject, limits)
     yield lambda: signal.check_recurrent_input(subject.model, inputs, limits)
-    yield lambda: _first_pass(subject, inputs, limits)
 
 
 def _graph_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Iterator[Finding]]]:
@@ -147,57 +130,3 @@ def _graph_checks(subject: Subject, limits: Doctor) -> Iterator[Callable[[], Ite
     if (of_run := subject.pace) is not None:
         yield lambda: pace.check_pace(of_run, limits)
         yield lambda: pace.check_batch_norm(subject.model, of_run, limits)
-
-
-def _takes_inner_logits(found: Pass, objective: Objective, labels: np.ndarray) -> bool:
-    """Whether the loss changes if Keras cannot use the logits that it remembers with the outputs."""
-    if found.losses is None or not objective.from_logits:
-        return False
-    plain = np.asarray(objective.losses(tf.constant(found.outputs), tf.constant(labels)))
-    return not np.allclose(plain, found.losses, rtol=1e-2, atol=1e-3)
-
-
-def _there_and_back(subject: Subject, inputs: Any, labels: np.ndarray) -> Pass:
-    """A pass with gradients, or only a forward pass if the loss cannot take these labels."""
-    objective = subject.objective
-    if objective is not None:
-        try:
-            return passed_back(subject.model, inputs, lambda outputs: objective.losses(outputs, tf.constant(labels)))
-        except (tf.errors.OpError, ValueError, TypeError):  # `check_task` reports why the loss fails
-            pass
-    return passed(subject.model, inputs, training=True)
-
-
-def _first_pass(subject: Subject, inputs: Any, limits: Doctor) -> Iterator[Finding]:
-    """The findings about a batch on its way through the network and back.
-
-    Args:
-        subject: the network.
-        inputs: the batch: an array, or several arrays in a dictionary or list.
-        limits: the thresholds.
-    """
-    model, objective = subject.model, subject.objective
-    batch_labels = subject.labels[: len(keras.tree.flatten(inputs)[0])]
-    several = not isinstance(inputs, np.ndarray)
-    found = _there_and_back(subject, inputs, batch_labels)
-    wrong: list[Finding] = []
-    if objective is not None:
-        labels = task.read_labels(subject.labels)
-        healed = _takes_inner_logits(found, objective, batch_labels)
-        wrong = list(task.check_task(found, objective, labels, subject.says_accuracy, healed))
-        wrong += task.check_direction(objective, labels, found.outputs)
-        wrong += task.check_broadcast(objective, labels, found.outputs)
-        yield from wrong
-    yield from signal.check_augmentation(model, found, inputs, limits)
-    dead = list(signal.check_dead(found, None, None, None, limits))
-    yield from dead
-    raw = list(signal.check_parts(found, objective, inputs, batch_labels, limits)) if several and not wrong else []
-    yield from raw
-    if not dead:
-        yield from [] if raw else signal.check_signal(found, limits, inputs if several else None)
-        yield from signal.check_dependence(found, None, limits)
-        yield from signal.check_gradients(model, found, inputs, limits)
-    yield from signal.check_tiny_input(found, limits)
-    if objective is not None and not wrong:
-        yield from [] if several else signal.check_unscaled(found, objective, batch_labels, limits)
-        yield from signal.check_first_loss(found, objective, limits)

@@ -1,6 +1,9 @@
 """bypassed-layers: layers whose output is not used."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="bypassed-layers",
@@ -12,3 +15,22 @@ CAUSE = Cause(
     overrides=("norm=batch", "init=he_normal"),
     in_code=True,
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find layers that have no effect on the outputs."""
+    match context.phase:
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Find layers without a gradient that could as well give zeros."""
+    unreached = context.unreached
+    if unreached is not None and context.ignores_unreached:
+        yield context.finding(
+            "error",
+            unreached.where,
+            f"{unreached.count}; the output of the model stays the same if the outputs of their layers are set to 0.",
+            {"variables": len(unreached.paths)},
+        )

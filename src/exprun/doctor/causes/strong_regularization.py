@@ -1,6 +1,11 @@
 """strong-regularization: a penalty or weight decay that outweighs the loss on the data."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="strong-regularization",
@@ -21,3 +26,38 @@ CAUSE = Cause(
     keras="kernel_regularizer=regularizers.L2(1e-4) in the layers, or none.",
     overrides=("optim.weight_decay=1e-4", "optim.weight_decay=0"),
 )
+PENALTY_FACTOR = 10  # a penalty is heavy above this many times the threshold times the loss
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a penalty that counts for more than the data."""
+    match context.phase:
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Compare the penalty of regularisers, and its gradients, with the loss on the data."""
+    found, limit = context.forward, context.threshold("penalty")
+    if not found.has_gradients or not found.penalties or found.loss is None:
+        return
+    both = [
+        (variable.path, float(np.linalg.norm(penalty)), float(np.linalg.norm(gradient)))
+        for variable, gradient, penalty in zip(
+            context.model.trainable_variables, found.gradients, found.penalties, strict=True
+        )
+        if gradient is not None and penalty is not None and penalty.any()
+    ]
+    heavy = sum(penalty > limit * gradient for _, penalty, gradient in both)
+    if both and (heavy > len(both) / 2 or found.penalty > PENALTY_FACTOR * limit * found.loss):
+        ratio, path = max(
+            ((penalty / max(gradient, 1e-30), path) for path, penalty, gradient in both), key=lambda pair: pair[0]
+        )
+        yield context.finding(
+            "error",
+            f"regularised weights, most of all {path}",
+            f"The penalty is {found.penalty:.3g} and the loss without it {found.loss:.3g}; the gradient of the penalty "
+            f"is up to {ratio:,.2g} times that of the loss.",
+            {"ratio": ratio, "penalty": found.penalty, "loss": found.loss},
+            remedies=(),  # the cause's overrides change the optimiser's weight decay, which is not the penalty
+        )

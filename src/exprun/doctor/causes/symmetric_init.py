@@ -1,6 +1,11 @@
 """symmetric-init: weights that start equal, or at zero where nothing can change them."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="symmetric-init",
@@ -12,3 +17,33 @@ CAUSE = Cause(
     keras="leave kernel_initializer at its default, or use he_normal.",
     overrides=("init=he_normal",),
 )
+MAX_PATHS = 4  # variables that a sentence names
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find weights that cannot become different."""
+    match context.phase:
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Find matrices that start at zero and have a zero gradient, because they are multiplied with each other."""
+    found = context.forward
+    if not found.has_gradients:
+        return
+    zeros = [
+        (variable.path, gradient)
+        for variable, gradient in zip(context.model.trainable_variables, found.gradients, strict=True)
+        if gradient is not None and len(variable.shape) > 1 and not np.asarray(variable).any()
+    ]
+    if len(zeros) < 2 or any(gradient.any() for _, gradient in zeros):  # once one of them changes, the others can
+        return
+    yield context.finding(
+        "error",
+        ", ".join(path for path, _ in zeros[:MAX_PATHS]) + (" and more" if len(zeros) > MAX_PATHS else ""),
+        f"{len(zeros)} matrices of weights start at 0, and their gradient is exactly 0: each is multiplied with "
+        "another one that is 0, so none of them changes.",
+        {"variables": len(zeros)},
+        "leave the initializer of at least one of these matrices at its default.",
+    )

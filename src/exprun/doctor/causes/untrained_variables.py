@@ -1,6 +1,9 @@
 """untrained-variables: variables that no step updates."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="untrained-variables",
@@ -13,3 +16,27 @@ CAUSE = Cause(
         "remove argmax, round, integer casts and stop_gradient between the layer that the finding names and the loss."
     ),
 )
+IN_CALL = (
+    "use each of these variables in call, or remove argmax, round, integer casts and stop_gradient between the "
+    "variable and the loss."
+)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find variables that training does not change."""
+    match context.phase:
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Find variables without a gradient in layers whose outputs are used."""
+    unreached = context.unreached
+    if unreached is not None and not context.ignores_unreached:
+        yield context.finding(
+            "error",
+            unreached.where,
+            f"{unreached.count}.",
+            {"variables": len(unreached.paths)},
+            "" if unreached.are_whole else IN_CALL,
+        )
