@@ -229,10 +229,10 @@ def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(mon
 
 
 def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeypatch):
-    from exprun.doctor import examine
+    from exprun.doctor.causes import mixed_examples
 
-    looks, look = [], examine.signal.check_mixing
-    monkeypatch.setattr(examine.signal, "check_mixing", lambda *given: looks.append(1) or look(*given))
+    looks, look = [], mixed_examples.check
+    monkeypatch.setattr(mixed_examples, "check", lambda context: looks.append(1) or look(context))
     session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1"]
     for more, count in ((["seed=0"], 1), (["seed=1", "optim.learning_rate=0.5"], 1), (["norm=layer"], 2), ([], 3)):
         run([*words, *more], session)

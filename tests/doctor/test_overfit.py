@@ -3,12 +3,12 @@
 import keras
 import numpy as np
 import pytest
-
-from doctor.toy_data.images import digits
 from exprun.doctor.callback import limits_of
 from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject
 from exprun.doctor.objective import of_keras
+
+from doctor.toy_data.images import digits
+from exprun.doctor.examine import Subject
 from exprun.doctor.overfit import check_overfit
 
 LIMITS = limits_of({})

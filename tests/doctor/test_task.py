@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
-
 from exprun.doctor.objective import Objective, of_keras
 from exprun.doctor.record import passed
+from keras import layers
+
 from exprun.doctor.task import check_broadcast, check_direction, check_label_range, check_task, read_labels
 
 RNG = np.random.default_rng(0)

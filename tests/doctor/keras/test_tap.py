@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from exprun.doctor import Doctor
-from exprun.doctor.tap import Tap
+from exprun.doctor.keras.tap import Tap
 
 RNG = np.random.default_rng(0)
 ROWS, CLASSES = RNG.normal(size=(64, 6)).astype(np.float32), RNG.integers(0, 3, 64)

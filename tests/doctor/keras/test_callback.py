@@ -171,7 +171,7 @@ def test_given_sets_are_looked_at_before_the_first_step():
 
 def test_a_mistake_of_its_own_stays_its_own(monkeypatch, failures):
     (x, y), _ = digits(8)
-    monkeypatch.setattr("exprun.doctor.callback.examine", lambda *_: 1 / 0)
+    monkeypatch.setattr("exprun.doctor.keras.callback.examine", lambda *_: 1 / 0)
     doctor = Doctor()
     assert network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor]).history["loss"]
     assert doctor.findings == []
@@ -190,7 +190,7 @@ def test_thresholds_and_silence():
 
 @pytest.mark.slow
 def test_the_whole_collection():
-    names = sorted(path.stem for path in (Path(__file__).parent / "programs").glob("*.py"))
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "programs").glob("*.py"))
     missed = [n for n in names if graves(run(n, False))[:1] not in [[c] for c in causes_of(n)]]
     alarmed = [n for n in names if graves(run(n, True))]
     assert len(names) >= 30

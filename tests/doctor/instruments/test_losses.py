@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from exprun.doctor.objective import of_keras
+from exprun.doctor.instruments.losses import of_keras
 
 
 class Net(keras.Model):

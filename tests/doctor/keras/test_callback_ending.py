@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from exprun.doctor import Doctor, callback
-from exprun.doctor.tap import Tap
+from exprun.doctor import Doctor
+from exprun.doctor.keras import callback
+from exprun.doctor.keras.tap import Tap
 
 RNG = np.random.default_rng(0)
 ROWS, CLASSES = RNG.normal(size=(64, 6)).astype(np.float32), np.arange(64) % 10

@@ -11,8 +11,8 @@ from keras import layers
 from numpy.random import normal as taken_by_name
 
 from exprun.doctor import Doctor
-from exprun.doctor.record import passed
-from exprun.doctor.states import unchanged, undrawn
+from exprun.doctor.instruments.recording import passed
+from exprun.doctor.instruments.states import unchanged, undrawn
 
 RNG = np.random.default_rng(0)
 ROWS, CLASSES = RNG.normal(size=(32, 6)).astype(np.float32), RNG.integers(0, 3, 32)
