@@ -214,10 +214,10 @@ def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(
 
 
 def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(monkeypatch):
-    from exprun.doctor import examine
+    from exprun.doctor.causes import unscaled_evaluation
 
-    looks, look = [], examine.data.check_labels
-    monkeypatch.setattr(examine.data, "check_labels", lambda *given: looks.append(1) or look(*given))
+    looks, look = [], unscaled_evaluation.check
+    monkeypatch.setattr(unscaled_evaluation, "check", lambda context: looks.append(1) or look(context))
     session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1", "fault=unscaled_eval"]
     for more in (["seed=0"], ["seed=1"]):
         result = run([*words, *more], session)
@@ -229,10 +229,10 @@ def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(mon
 
 
 def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeypatch):
-    from exprun.doctor import examine
+    from exprun.doctor.causes import mixed_examples
 
-    looks, look = [], examine.signal.check_mixing
-    monkeypatch.setattr(examine.signal, "check_mixing", lambda *given: looks.append(1) or look(*given))
+    looks, look = [], mixed_examples.check
+    monkeypatch.setattr(mixed_examples, "check", lambda context: looks.append(1) or look(context))
     session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1"]
     for more, count in ((["seed=0"], 1), (["seed=1", "optim.learning_rate=0.5"], 1), (["norm=layer"], 2), ([], 3)):
         run([*words, *more], session)

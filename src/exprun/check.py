@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from exprun.config.schema import Config
 
 if TYPE_CHECKING:
-    from exprun.doctor.finding import Finding
+    from exprun.doctor.cause import Finding
     from exprun.session import Session
 
 DRAWN = 3  # images that are drawn of each person, at least one of them to train on

@@ -12,16 +12,15 @@ import numpy as np
 from exprun.config.errors import RunError
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
-from exprun.doctor.chance import chance_level
-from exprun.doctor.curves import Epoch
-from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject, examine, examine_data, examine_model, examine_structure, findings_of
-from exprun.doctor.finding import Diagnosis, Finding, write_findings
-from exprun.doctor.leaks import Prints, digests, prints_of
-from exprun.doctor.objective import objective_of
-from exprun.doctor.overfit import check_overfit
-from exprun.doctor.pace import Pace
+from exprun.doctor.cause import Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine, write_findings
+from exprun.doctor.history import Epoch
+from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.leaks import Prints, digests, prints_of
+from exprun.doctor.instruments.losses import objective_of
 from exprun.doctor.remedies import overrides_for
+from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.input import Scaling
 from exprun.run_folder import RunFolder
@@ -159,15 +158,16 @@ class RunDoctor:
         assert subject.train.counts is not None
         chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
+        context = Context(subject, self.limits)
         found = []
         if event.first_step == 0:
             settings = json.dumps(
                 [asdict(self.assembly.step.preprocessing), asdict(self.limits)], default=np.ndarray.tolist
             )
-            found += _once(self.assembly.dataset, settings, lambda: examine_data(subject, self.limits))
+            found += _once(self.assembly.dataset, settings, lambda: examine(context, Phase.DATA))
             images = str(self.limits.images)
-            found += _once(self.assembly.step, images, lambda: examine_structure(subject, self.limits))
-            found += examine_model(subject, self.limits)
+            found += _once(self.assembly.step, images, lambda: examine(context, Phase.STRUCTURE))
+            found += examine(context, Phase.SETUP, Phase.FIRST_BATCH)
         self._watch.suspect(
             found, subject.val if event.first_step == 0 else None
         )  # leaks are only checked at the start
@@ -199,9 +199,9 @@ def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]
     steps = min(steps, config.trainer.max_steps or steps)
     without_fault = replace(config, fault=Fault(name="none"))
     diagnosis = Diagnosis(config.doctor.silence)
-    subject = subject_of(without_fault, assembly, per_epoch, steps)
-    found = examine(subject, config.doctor)
+    context = Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor)
+    found = examine(context, *BEFORE_TRAINING)
     if all(finding.severity == "note" for finding in found):
-        found += findings_of([lambda: check_overfit(subject, config.doctor)])
+        found += examine(context, Phase.MEMORY)
     diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
     return diagnosis.findings

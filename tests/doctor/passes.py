@@ -62,7 +62,7 @@ def model_of(*layers):
 
 
 def context_of(calls=(), outputs=None, losses=None, phase=Phase.FIRST_BATCH, **more):
-    """A context in which a batch has gone through a network.
+    """A context in which a batch has gone through a network, in the same way in training and in inference mode.
 
     Args:
         calls: the calls of layers, in order.
@@ -83,7 +83,7 @@ def context_of(calls=(), outputs=None, losses=None, phase=Phase.FIRST_BATCH, **m
     fields = {name: more.pop(name) for name in ("several", "step", "history", "batch") if name in more}
     context = Context(subject, limits_of(more.pop("limits", {})), phase, **fields)
     context.losses = lambda outputs, labels: losses  # the loss does not use anything but outputs and labels
-    context.__dict__.update({"forward": found} | more)
+    context.__dict__.update({"forward": found, "evaluated": found} | more)
     return context
 
 

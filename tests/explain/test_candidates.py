@@ -3,7 +3,7 @@
 import pytest
 
 from exprun.config.compose import Composer
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
 from exprun.explain.candidates import (
     AS_IT_IS,
     OTHER,

@@ -14,7 +14,7 @@ import exprun.explain.trials as trials_module
 from exprun.cli import main
 from exprun.config.compose import Composer
 from exprun.config.errors import RunError
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
 from exprun.explain.candidates import AS_IT_IS, OTHER, Candidate
 from exprun.explain.trials import Trials, TrialSession
 from exprun.run_folder import RunResult

@@ -37,7 +37,7 @@ def run(words: list[str]) -> int:
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
 
     from exprun.check import examine
-    from exprun.doctor.finding import verdict
+    from exprun.doctor.diagnosis import verdict
     from exprun.session import Session
 
     with without_logs():

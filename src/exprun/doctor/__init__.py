@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
 
 __all__ = ["Doctor", "Finding"]
 
 if TYPE_CHECKING:
-    from exprun.doctor.callback import Doctor
+    from exprun.doctor.keras.callback import Doctor
 
 
 def __getattr__(name: str) -> Any:
     """Import the callback, and Keras with it, only when it is used."""
     if name == "Doctor":
-        from exprun.doctor.callback import Doctor
+        from exprun.doctor.keras.callback import Doctor
 
         return Doctor
     raise AttributeError(f"module 'exprun.doctor' has no attribute '{name}'")

@@ -69,6 +69,7 @@ class Cause:
         explains_symptoms: whether all symptoms are such consequences, too.
         preempts: the identifiers of causes whose checks mean nothing in the phase in which this cause is found.
         is_symptom: whether other causes usually explain this one.
+        is_refutable: whether a validation pass that is more accurate than luck explains withdraws the finding.
         in_code: whether only a change of code or data removes the cause, so that overrides can only compensate for it.
     """
 
@@ -84,6 +85,7 @@ class Cause:
     explains_symptoms: bool = False
     preempts: tuple[str, ...] = ()
     is_symptom: bool = False
+    is_refutable: bool = False
     in_code: bool = False
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,18 +11,23 @@ import numpy as np
 from exprun.config.doctor import Doctor
 from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
+from exprun.doctor.instruments import graph
 from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
 from exprun.doctor.instruments.harm import LargePart, harm_of, large_part
 from exprun.doctor.instruments.inputs import first_rows, parts
-from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
+from exprun.doctor.instruments.leaks import Leak, find_leaks
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.signal import Signal, signal_of
 from exprun.doctor.instruments.task import batch_findings, task_findings
+from exprun.doctor.instruments.trained import Trained
+from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Batch, Subject
 
-FEW = 4  # images for which outputs are compared
+FEW = 4  # images that show which layers and variables a network uses
 
 
 @dataclass
@@ -33,24 +39,29 @@ class Context:
         limits: the settings of the doctor, with the thresholds.
         phase: the phase.
         step: the number of steps done; None before training.
-        history: what was measured while the network trained; None before training.
+        history: what was measured while the network trained; empty before training.
         several: the first batch of a model with several inputs, as the model takes it; None for one input.
         batch: the batch on which training went wrong; None in all other phases.
+        trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
+            they agree.
         cause: the identifier of the cause that is being checked.
+        finds: whether the check of another cause finds it in this phase, by its identifier.
     """
 
     subject: Subject
     limits: Doctor
     phase: Phase = Phase.DATA
     step: int | None = None
-    history: History | None = None
+    history: History = field(default_factory=lambda: History(None))
     several: Any = None
     batch: Batch | None = None
+    trained: Trained | None = None
     cause: str = field(default="", init=False)
+    finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
     def streak(self, name: str, holds: bool) -> int:
         """How often in a row something has held in this phase, this time included."""
-        return int(holds) if self.history is None else self.history.streak(f"{name} {self.phase.name}", holds)
+        return self.history.streak(f"{name} {self.phase.name}", holds)
 
     def at(self, phase: Phase) -> "Context":
         """This context in another phase."""
@@ -82,7 +93,12 @@ class Context:
     @property
     def chance(self) -> ChanceLevel | None:
         """The chance level of the training labels; None if they are not classes, or if too few are known."""
-        return None if self.history is None else self.history.chance
+        return self.history.chance
+
+    @cached_property
+    def comparable_chance(self) -> ChanceLevel | None:
+        """The chance level, if training losses can be compared with it: without class weights and regularisers."""
+        return None if self.chance is None or self.subject.weighted or self.model.losses else self.chance
 
     @property
     def inputs(self) -> Any:
@@ -101,6 +117,16 @@ class Context:
         """All known training labels, with their kind."""
         return read_labels(self.subject.labels)
 
+    @property
+    def class_counts(self) -> ClassCounts | None:
+        """How often each class occurs in training; None if the labels are not classes, or fewer than two are known."""
+        return class_counts(self.subject.train.counts)
+
+    @cached_property
+    def leaks(self) -> dict[str, Leak]:
+        """Images of a split that are also in a split that is used earlier, by the name of the later split."""
+        return {} if self.subject.val is None else find_leaks(self.subject.prints(), self.threshold("leak"))
+
     @cached_property
     def layers(self) -> list[Layer]:
         """The layers that contain no other layers, in the order of the model."""
@@ -110,6 +136,40 @@ class Context:
     def all_layers(self) -> list[Layer]:
         """All layers in the order of the model, those that contain other layers included."""
         return all_layers(self.model)
+
+    @cached_property
+    def dropped(self) -> list[Layer]:
+        """The layers that were called but whose output does not reach the output of the model."""
+        return graph.dropped(self.model)
+
+    @cached_property
+    def has_own_code(self) -> bool:
+        """Whether the model may compute something between its layers that no list of layers shows."""
+        return graph.has_own_code(self.model)
+
+    @cached_property
+    def trained_norms(self) -> list[Layer]:
+        """The layers of batch norm that are not frozen, without those of classes derived from Keras' own."""
+        return [layer for layer in self.layers if layer.is_plain_batch_norm and layer.layer.trainable]
+
+    @property
+    def usual_rates(self) -> list[float] | None:
+        """The lowest and the highest usual learning rate of the optimiser; None if unknown."""
+        pace = self.subject.pace
+        return None if pace is None else (self.limits.rates or {}).get(pace.optimizer)
+
+    @cached_property
+    def untracked(self) -> list[str]:
+        """The trainable variables that affect the output but that the model does not track, each with its shape."""
+        from exprun.doctor.instruments.untracked import untracked
+
+        return untracked(self.model, self.inputs[:FEW])
+
+    def is_fresh(self, layer: Layer) -> bool:
+        """Whether the weights of a layer look as its initialiser left them."""
+        from exprun.doctor.instruments.freshness import is_fresh
+
+        return is_fresh(layer)
 
     @cached_property
     def forward(self) -> Pass:
@@ -124,6 +184,84 @@ class Context:
         from exprun.doctor.instruments.recording import passed
 
         return passed(self.model, self.inputs, training=False)
+
+    def evaluated_on(self, inputs: np.ndarray, exactly: bool = False) -> Pass:
+        """A pass of other images in inference mode, without gradients.
+
+        Args:
+            inputs: the images, (images, …).
+            exactly: whether layers of mixed precision compute in float32.
+        """
+        from exprun.doctor.instruments.recording import in_float32, passed
+
+        with in_float32(self.model) if exactly else contextlib.nullcontext():
+            return passed(self.model, inputs, training=False)
+
+    @cached_property
+    def training_loss(self) -> float | None:
+        """The mean loss of `inputs` in training mode; None without a loss."""
+        from exprun.doctor.instruments.recording import passed
+
+        return self._mean_loss(lambda: passed(self.model, self.inputs, training=True))
+
+    @cached_property
+    def inference_loss(self) -> float | None:
+        """The mean loss of `inputs` in inference mode; None without a loss."""
+        return self._mean_loss(lambda: self.evaluated)
+
+    def _mean_loss(self, make: Callable[[], Pass]) -> float | None:
+        return None if self.subject.objective is None else float(self.losses(make().outputs, self.labels).mean())
+
+    @cached_property
+    def lag(self) -> tuple[float, float] | None:
+        """The loss of `inputs` in training mode and in inference mode, if batch norm makes the second far worse."""
+        has_norm = any(layer.isa("BatchNormalization") for layer in self.layers)
+        evaluated = self.inference_loss if has_norm else None
+        if self.chance is None or evaluated is None:
+            return None
+        # The training loss mostly shows without a second pass that no moving average lags.
+        if evaluated <= max(self.chance.loss, self.history.evaluations[-1].trained):
+            return None
+        trained = self.training_loss
+        return (trained, evaluated) if trained is not None and evaluated > 2 * trained else None
+
+    @cached_property
+    def has_learned(self) -> bool:
+        """Whether the loss of the images of a probe is clearly below chance level, or below that of the first probe."""
+        loss, first = self.forward.loss, self.history.first_probe_loss
+        if loss is None or first is None:
+            return False
+        return loss < (0.5 * first if self.chance is None else 0.9 * self.chance.loss)
+
+    @cached_property
+    def weights(self) -> list[Weight]:
+        """The trainable variables, each with some of its values."""
+        from exprun.doctor.instruments.sampling import sampled
+
+        return sampled(self.model)
+
+    @property
+    def has_finite_weights(self) -> bool:
+        """Whether all trainable variables are finite."""
+        return all(weight.is_finite for weight in self.weights)
+
+    @cached_property
+    def left_out(self) -> list[Weight]:
+        """The matrices of weights that have not changed since the last probe, for no other reason than the step."""
+        moves = self.history.moves
+        if moves is None or self.finds("dead-relu") or self.finds("vanishing-gradient"):
+            return []
+        return left_out(self.weights, self.forward.gradients, moves)
+
+    @property
+    def typical_move(self) -> float | None:
+        """The median change of a matrix of weights in a step since the last probe, relative to its norm."""
+        return None if self.history.moves is None else typical_move(self.history.moves, self.left_out)
+
+    @cached_property
+    def divergence(self) -> Divergence | None:
+        """How the training loss is not finite or has risen; None if it is neither."""
+        return divergence_of(self.history, self.model, self.step or 0)
 
     def losses(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """The loss of each example, (batch,), of outputs other than those of the network or with other labels."""

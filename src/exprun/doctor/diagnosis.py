@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from exprun.doctor.cause import SEVERITIES, Finding, Phase, cause_of
 from exprun.doctor.causes import CHAIN
@@ -15,13 +16,19 @@ from exprun.files import write_whole
 
 log = logging.getLogger(__name__)
 _RANK = {module.CAUSE.id: number for number, module in enumerate(CHAIN)}
+BEFORE_TRAINING = (Phase.DATA, Phase.STRUCTURE, Phase.SETUP, Phase.FIRST_BATCH)
 SYMPTOMS = frozenset(module.CAUSE.id for module in CHAIN if module.CAUSE.is_symptom)
+_PREEMPTING = {  # the causes that preempt each cause
+    module.CAUSE.id: [other.CAUSE.id for other in CHAIN if module.CAUSE.id in other.CAUSE.preempts] for module in CHAIN
+}
+_OF_NUMBERS = (Phase.STEP, Phase.WAIT, Phase.EPOCH)  # phases whose checks compare recorded numbers, and draw none
 
 
 def examine(context: Context, *phases: Phase) -> list[Finding]:
     """The findings of all checks of some phases, one phase after the other, without those that others preempt.
 
-    A check that fails is logged and skipped, because a bug in the doctor must not end a run.
+    A check that fails is logged and skipped, because a bug in the doctor must not end a run. A check is not made if a
+    cause is found that preempts it.
 
     Args:
         context: what the checks may look at.
@@ -34,29 +41,42 @@ def examine(context: Context, *phases: Phase) -> list[Finding]:
 
 
 def _examined(context: Context) -> list[Finding]:
-    found: list[Finding] = []
-    for module in CHAIN:
-        cause = module.CAUSE
-        if context.phase not in cause.phases:
-            continue
-        context.cause = cause.id
-        try:
-            with _protected():
-                findings = list(module.check(context))
-        except Exception:
-            log.exception("A check failed")
-            continue
-        needed = cause.confirm.get(context.phase, 1)
-        if needed == 1 or context.streak(cause.id, bool(findings)) >= needed:
-            found += findings
-    preempted = {name for finding in found for name in cause_of(finding.cause).preempts}
-    return [finding for finding in found if finding.cause not in preempted]
+    modules = {module.CAUSE.id: module for module in CHAIN if context.phase in module.CAUSE.phases}
+    made: dict[str, list[Finding]] = {}
+
+    def found(identifier: str) -> list[Finding]:
+        """What a check finds, which is made when it is first asked for, by the loop below or by another check."""
+        if identifier not in made:
+            preempted = any(found(other) for other in _PREEMPTING[identifier] if other in modules)
+            made[identifier] = [] if preempted else _checked(modules[identifier], context)
+        return made[identifier]
+
+    context.finds = lambda identifier: identifier in modules and bool(found(identifier))
+    confirmed: list[Finding] = []
+    for identifier, module in modules.items():
+        findings, needed = found(identifier), module.CAUSE.confirm.get(context.phase, 1)
+        if needed == 1 or context.streak(identifier, bool(findings)) >= needed:
+            confirmed += findings
+    return confirmed
+
+
+def _checked(module: Any, context: Context) -> list[Finding]:
+    """The findings of the check of a cause; none if it fails."""
+    outer, context.cause = context.cause, module.CAUSE.id
+    try:
+        with _protected(context.phase):
+            return list(module.check(context))
+    except Exception:
+        log.exception("A check failed")
+        return []
+    finally:
+        context.cause = outer
 
 
 @contextlib.contextmanager
-def _protected() -> Iterator[None]:
+def _protected(phase: Phase) -> Iterator[None]:
     """Keep the random states of Keras, TensorFlow and NumPy as they are, where there is a network at all."""
-    if "keras" not in sys.modules:
+    if phase in _OF_NUMBERS or "keras" not in sys.modules:
         yield
         return
     from exprun.doctor.instruments.states import undrawn

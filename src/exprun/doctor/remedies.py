@@ -1,18 +1,11 @@
 """The overrides to try against a cause."""
 
-import math
 from typing import Any
 
 from exprun.config.schema import Config
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
+from exprun.doctor.instruments.rates import first_rate
 
-FIRST_RATES = {  # first learning rates to try: the defaults of Keras, unless a comment names another source
-    **dict.fromkeys(("sgd", "sgd_momentum", "nesterov"), 1e-2),
-    **dict.fromkeys(("rmsprop", "adam", "adamw", "nadam"), 1e-3),
-    "adagrad": 1e-2,  # PyTorch's default
-    "adadelta": 1.0,  # Zeiler 2012, arXiv:1212.5701
-    "lion": 1e-4,  # 3 to 10 times below AdamW's: Chen et al. 2023, arXiv:2302.06675, section 5
-}
 # In the order in which they are proposed. The config gives the values of {slower}, {slowest}, {faster}, {fastest} and
 # {larger}: learning rates and a batch size.
 REMEDIES: dict[str, tuple[str, ...]] = {
@@ -48,11 +41,6 @@ REMEDIES: dict[str, tuple[str, ...]] = {
 
 # Causes that initial weights may have before training, when the learning rate has had no effect yet.
 AT_START = ("vanishing-signal", "dead-relu", "input-independent")
-
-
-def first_rate(optimizer: str, usual: list[float]) -> float:
-    """The usual first learning rate of an optimiser of the config; if unknown, the middle of the usual range."""
-    return FIRST_RATES.get(optimizer, math.sqrt(usual[0] * usual[1]))
 
 
 def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:

@@ -49,6 +49,16 @@ class Pace:
     batch: int
     decay: float = 0.0
 
+    @property
+    def known_rates(self) -> np.ndarray:
+        """The learning rates that are finite, (any number,)."""
+        return self.learning_rates[np.isfinite(self.learning_rates)]
+
+    @property
+    def highest_rate(self) -> float | None:
+        """The highest learning rate; None if none is known."""
+        return float(self.known_rates.max()) if len(self.known_rates) else None
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -114,12 +124,17 @@ class Subject:
     looked_up: Callable[[], list[Prints]] | None = None
     batches: Sequence[np.ndarray | None] = ()
 
+    @property
+    def splits(self) -> list[tuple[str, Images]]:
+        """The known splits and their names, training first."""
+        named = [("training", self.train), ("validation", self.val)]
+        return [(name, images) for name, images in named if images is not None]
+
     def prints(self) -> list[Prints]:
         """The fingerprints of the images of each split, training first."""
         if self.looked_up is not None:
             return self.looked_up()
-        splits = [("training", self.train), ("validation", self.val)]
-        return [Prints(name, images.digests) for name, images in splits if images is not None]
+        return [Prints(name, images.digests) for name, images in self.splits]
 
     def class_name(self, number: int) -> str:
         """The name of a class, or its number if it has no name."""

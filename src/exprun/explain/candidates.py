@@ -13,7 +13,7 @@ from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError
 from exprun.config.overrides import in_hydras_grammar
 from exprun.config.schema import GROUPS, GROUPS_APART, Config, settings
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
 
 AS_IT_IS, OTHER = "as it is", "the other as it is"
 MIN_REMEDIES = 3  # if findings name fewer remedies, the usual ones are compared too

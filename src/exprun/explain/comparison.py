@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exprun.doctor.finding import Finding
+from exprun.doctor.cause import Finding
 from exprun.explain.candidates import Candidate, Refused
 from exprun.explain.verdict import ValidationChance
 

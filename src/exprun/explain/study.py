@@ -11,7 +11,7 @@ import numpy as np
 
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, without_password
-from exprun.doctor.chance import chance_level
+from exprun.doctor.instruments.chance import chance_level
 from exprun.explain.candidates import (
     AS_IT_IS,
     OTHER,

@@ -40,9 +40,7 @@ def fitted(objective, labels, activation="linear", units=1, size=40, after=(), *
     calls += [call(values, values, "Activation", activation=name) for name in after]
     labels = np.asarray(labels, np.float32)
     labels = np.repeat(labels, max(1, size // len(labels)), axis=0)
-    context = context_of(calls, values, labels=labels, objective=objective, **more)
-    context.__dict__["evaluated"] = context.forward
-    return context
+    return context_of(calls, values, labels=labels, objective=objective, **more)
 
 
 def said(context):

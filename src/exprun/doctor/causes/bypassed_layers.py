@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import named
+from exprun.text import nouns
 
 CAUSE = Cause(
     id="bypassed-layers",
@@ -18,10 +20,26 @@ CAUSE = Cause(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find layers that have no effect on the outputs."""
+    """Find layers that have no effect on the output of the model."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find layers whose output does not reach the output of the model."""
+    if not context.dropped:
+        return
+    count = len(context.dropped)
+    yield context.finding(
+        "error",
+        f"{nouns(count, 'layer')} {named(context.dropped)}",
+        f"{count} layer{'s were' if count > 1 else ' was'} called, but no path leads from "
+        f"{'them' if count > 1 else 'it'} to the output of the model.",
+        {"layers": count},
+    )
 
 
 def _first_batch(context: Context) -> Iterator[Finding]:

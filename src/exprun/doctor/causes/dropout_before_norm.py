@@ -1,6 +1,12 @@
 """dropout-before-norm: dropout directly before a batch norm."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+from itertools import pairwise
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import DROPOUTS, named
+from exprun.text import nouns
 
 CAUSE = Cause(
     id="dropout-before-norm",
@@ -12,3 +18,19 @@ CAUSE = Cause(
     phases=(Phase.SETUP,),
     keras="move dropout after the last batch norm.",
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find dropouts that a batch norm follows directly."""
+    found = [
+        layer
+        for layer, following in pairwise(context.layers)
+        if layer.isa(*DROPOUTS) and layer.rate > 0 and following.isa("BatchNormalization")
+    ]
+    if found:
+        yield context.finding(
+            "note",
+            f"{nouns(len(found), 'layer')} {named(found)}",
+            f"A dropout of {found[0].rate:.0%} comes directly before a batch norm.",
+            {"rate": found[0].rate},
+        )

@@ -1,6 +1,9 @@
 """exploding-gradient: a recurrent network whose gradient grows at each step of a sequence."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="exploding-gradient",
@@ -19,3 +22,10 @@ CAUSE = Cause(
     is_symptom=True,
     keras="set clipnorm=1.0 in your optimiser, or replace SimpleRNN with LSTM or GRU.",
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a loss that has risen, in a network with a plain recurrent layer and without gradient clipping."""
+    found = context.divergence
+    if found is not None and found.cause == CAUSE.id:
+        yield context.finding("error", found.where, found.evidence, found.numbers)

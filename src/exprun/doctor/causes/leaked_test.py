@@ -1,6 +1,9 @@
 """leaked-test: test images that were seen before the test."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="leaked-test",
@@ -9,3 +12,9 @@ CAUSE = Cause(
     phases=(Phase.DATA,),
     keras="first remove duplicates, then split, then augment.",
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find test images that are also in a split that is used earlier."""
+    if (leak := context.leaks.get("test")) is not None:
+        yield context.finding("warning", "test images", leak.evidence, leak.numbers)

@@ -1,6 +1,9 @@
 """leaked-validation: validation images that are also training images."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="leaked-validation",
@@ -20,3 +23,9 @@ CAUSE = Cause(
     },
     keras="first remove duplicates, then split, then augment.",
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find validation images that are also in a split that is used earlier."""
+    if (leak := context.leaks.get("validation")) is not None:
+        yield context.finding("warning", "validation images", leak.evidence, leak.numbers)

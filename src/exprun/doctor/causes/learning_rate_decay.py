@@ -1,6 +1,11 @@
 """learning-rate-decay: a learning rate that falls to nearly nothing too early."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="learning-rate-decay",
@@ -29,3 +34,57 @@ CAUSE = Cause(
     keras="decay_steps = epochs * steps per epoch: Keras counts steps, not epochs.",
     overrides=("schedule=cosine", "schedule=constant"),
 )
+MIN_EPOCHS = 3  # epochs, in which a learning rate can fall twice
+FALLEN = 0.02  # share of the highest learning rate below which it counts as lowered to nearly nothing
+STILL_FALLS = 0.03  # share by which an epoch lowers a loss that still falls
+FITTED = 0.3  # loss below which the images count as fitted, in units of the loss of the first epoch
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a learning rate that falls to nearly nothing too early."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+        case Phase.EPOCH:
+            yield from _epoch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a schedule that ends learning within the first tenth of the run."""
+    pace = context.subject.pace
+    if pace is None or pace.highest_rate is None:
+        return
+    rates, top = pace.known_rates, pace.highest_rate
+    after = rates[int(rates.argmax()) + max(1, len(rates) // 10) :]
+    if len(after) > len(rates) // 2 and (early := float(after.max())) < context.threshold("decayed") * top:
+        yield context.finding(
+            "error",
+            "schedule",
+            f"The learning rate falls from {top:.2g} to {early:.2g} within the first tenth of the run.",
+            {"rate": top, "early": early},
+        )
+
+
+def _epoch(context: Context) -> Iterator[Finding]:
+    """Find a learning rate that fell to nearly nothing in the first half of the run, while the loss still fell."""
+    epochs, steps = context.history.epochs, context.history.total_steps
+    last = epochs[-1]
+    if steps is None or len(epochs) < MIN_EPOCHS or last.step > steps / 2:
+        return
+    top = max(epoch.rate for epoch in epochs)
+    if not np.isfinite([epoch.rate for epoch in epochs]).all() or top <= 0 or last.rate > FALLEN * top:
+        return
+    lowered = [number for number in range(1, len(epochs)) if epochs[number].rate < 0.9 * epochs[number - 1].rate]
+    # The last epoch at each learning rate before it was lowered, which is compared with the epoch before.
+    ends = [max(1, number - 1) for number in lowered if epochs[number - 1].rate > FALLEN * top]
+    fell = [epochs[end - 1].loss > (1 + STILL_FALLS) * epochs[end].loss for end in ends]
+    if len(fell) > 1 and all(fell) and last.loss > FITTED * epochs[0].loss:
+        yield context.finding(
+            "warning",
+            "training",
+            f"The learning rate has fallen from {top:.2g} to {last.rate:.2g} within {last.step:,} of {steps:,} "
+            "steps, while the loss still fell. Perhaps a callback that monitors an accuracy with mode='min' lowers it.",
+            {"rate": last.rate, "top": top},
+            "in a schedule, use larger decay_steps; in ReduceLROnPlateau, use monitor='val_loss', or mode='max' "
+            "with an accuracy, or a larger patience.",
+        )

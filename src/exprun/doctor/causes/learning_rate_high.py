@@ -1,6 +1,10 @@
 """learning-rate-high: a learning rate at which steps overshoot."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.rates import rate_to_try, unusual_rate
 
 CAUSE = Cause(
     id="learning-rate-high",
@@ -24,3 +28,56 @@ CAUSE = Cause(
     ),
     overrides=("{slower}", "{slowest}"),
 )
+MIN_STEPS = 20  # steps between two probes, from which their weights are compared
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a learning rate at which steps overshoot."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+        case Phase.STEP:
+            yield from _step(context)
+        case Phase.PROBE:
+            yield from _probe(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a learning rate above the usual range of the optimiser."""
+    pace, usual = context.subject.pace, context.usual_rates
+    if pace is None or usual is None or pace.highest_rate is None:
+        return
+    least, most = usual
+    if pace.highest_rate > most:
+        yield context.finding(
+            "warning",
+            "optimiser",
+            unusual_rate(pace.optimizer, pace.highest_rate, usual),
+            {"rate": pace.highest_rate, "least": least, "most": most},
+            rate_to_try(pace.optimizer, usual, "lower"),
+        )
+
+
+def _step(context: Context) -> Iterator[Finding]:
+    """Find a loss that has risen far above its first value, or beyond all numbers."""
+    found = context.divergence
+    if found is not None and found.cause == CAUSE.id:
+        yield context.finding("error", found.where, found.evidence, found.numbers)
+
+
+def _probe(context: Context) -> Iterator[Finding]:
+    """Find weights that move by a multiple of their size from probe to probe, in a network that does not learn."""
+    moves, typical = context.history.moves, context.typical_move
+    if moves is None or typical is None or context.chance is None or context.has_learned:
+        return
+    if context.finds("dead-relu") or context.finds("vanishing-gradient"):
+        return
+    most = context.threshold("large_update")
+    if typical * moves.steps > most and moves.steps >= MIN_STEPS:
+        yield context.finding(
+            "warning",
+            "weights",
+            f"In {moves.steps} steps, the weights have changed by {typical * moves.steps:,.2g} times their size, and "
+            f"the network has not learned; less than {most:g} times is normal.",
+            {"moved": typical * moves.steps},
+        )

@@ -1,6 +1,10 @@
 """learning-rate-low: a learning rate at which the weights hardly move."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.rates import middle, rate_to_try, unusual_rate
 
 CAUSE = Cause(
     id="learning-rate-low",
@@ -26,3 +30,65 @@ CAUSE = Cause(
     ),
     overrides=("{faster}", "{fastest}"),
 )
+LOW = 0.2  # learning rate that counts as low, in units of the middle of the usual range
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a learning rate at which the weights hardly move."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+        case Phase.STEP:
+            yield from _step(context)
+        case Phase.PROBE:
+            yield from _probe(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a learning rate below the usual range of the optimiser."""
+    pace, usual = context.subject.pace, context.usual_rates
+    if pace is None or usual is None or pace.highest_rate is None:
+        return
+    least, most = usual
+    if pace.highest_rate < least:
+        yield context.finding(
+            "warning",
+            "optimiser",
+            unusual_rate(pace.optimizer, pace.highest_rate, usual),
+            {"rate": pace.highest_rate, "least": least, "most": most},
+            rate_to_try(pace.optimizer, usual, "higher"),
+        )
+
+
+def _step(context: Context) -> Iterator[Finding]:
+    """Find a learning rate at the low end of its usual range, in a run that stays at chance level."""
+    pace, usual, chance = context.subject.pace, context.usual_rates, context.chance
+    if pace is None or usual is None or pace.highest_rate is None:
+        return
+    if chance is None or not context.history.is_at_chance:
+        return
+    if usual[0] <= pace.highest_rate < LOW * middle(usual):
+        yield context.finding(
+            "warning",
+            "optimiser",
+            f"The learning rate is at most {pace.highest_rate:.2g}, and after {context.step} steps the loss is "
+            f"{context.history.mean_loss:.3f}; chance level is {chance.loss:.3f}. Learning rates this low are meant "
+            "for weights that are already trained.",
+            {"rate": pace.highest_rate, "usual": middle(usual)},
+            rate_to_try(pace.optimizer, usual, "higher"),
+        )
+
+
+def _probe(context: Context) -> Iterator[Finding]:
+    """Find weights that hardly move from probe to probe, in a network that does not learn."""
+    moves, typical = context.history.moves, context.typical_move
+    if moves is None or typical is None or context.has_learned or context.finds("dead-relu"):
+        return
+    if typical < context.threshold("small_update"):
+        yield context.finding(
+            "warning",
+            "weights",
+            f"In {moves.steps} steps, the weights have changed by {typical * moves.steps:.1e} of their size "
+            f"({typical:.1e} in each step; about 1e-3 is normal).",
+            {"moved": typical},
+        )

@@ -1,6 +1,11 @@
 """loss-at-chance: a loss that stays at chance level."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="loss-at-chance",
@@ -25,9 +30,26 @@ CAUSE = Cause(
     },
     explains=("no-generalization",),
     is_symptom=True,
+    is_refutable=True,
     keras=(
         "change one thing at a time: the learning rate (10 times higher, 10 times lower), scaled inputs, "
         "BatchNormalization, he_normal."
     ),
     overrides=("norm=batch", "init=he_normal", "{slower}", "{faster}", "input=standardize"),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a loss that stays at chance level."""
+    history, chance = context.history, context.chance
+    if chance is None or not history.is_at_chance:
+        return
+    loss, accuracy, steps = history.mean_loss, history.mean_accuracy, history.total_steps
+    clause = "" if np.isnan(accuracy) else f" and the accuracy is {accuracy:.1%}"
+    yield context.finding(
+        "error" if steps is not None and (context.step or 0) >= steps / 2 else "warning",
+        "training",
+        f"Over the last {len(history.recent)} steps, the loss is {loss:.3f}{clause}; chance level is a loss of "
+        f"{chance.loss:.3f} and an accuracy of about {chance.accuracy:.1%}.",
+        {"loss": loss, "guessing": chance.loss},
+    )

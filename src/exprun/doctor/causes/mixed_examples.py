@@ -1,6 +1,11 @@
 """mixed-examples: outputs for an image that depend on the other images of its batch."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="mixed-examples",
@@ -15,3 +20,32 @@ CAUSE = Cause(
         "softmax over axis 0, or BatchNormalization called with training=True."
     ),
 )
+IMAGES = 8  # images of the batch of which one half is changed
+MIN_IMAGES = 4  # images from which half a batch shows anything
+MAX_CHANGE = 0.02  # change of an output, in units of the largest output, that rounding may explain
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find outputs for an image, in inference mode, that change with the other images in its batch."""
+    images = context.inputs[:IMAGES]
+    if len(images) < MIN_IMAGES:
+        return
+    together = context.evaluated_on(images).outputs
+    half = len(images) // 2
+    changed = np.concatenate([images[:half], images[half:][::-1] * 0.5])
+    try:
+        mixed = context.evaluated_on(changed).outputs
+    except Exception:  # the model accepts only one batch size
+        return
+    if together.shape != mixed.shape or len(together) != len(images) or not np.isfinite(together).all():
+        return
+    difference = float(np.abs(together[:half] - mixed[:half]).max())
+    size = max(float(np.abs(together).max()), 1e-12)
+    if difference > MAX_CHANGE * size:
+        yield context.finding(
+            "error",
+            "output",
+            f"In evaluation, the outputs for the first half of a batch change by {difference / size:.0%} when the "
+            "second half has other images; they should not change.",
+            {"change": difference / size},
+        )

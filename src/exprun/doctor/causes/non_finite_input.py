@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
 from exprun.text import joined
@@ -13,6 +15,7 @@ CAUSE = Cause(
     phases=(Phase.DATA, Phase.FIRST_BATCH, Phase.BAD_BATCH),
     explains_symptoms=True,
     explains=("learning-rate-high", "shuffled-labels"),
+    preempts=("large-first-loss",),
     keras=(
         "check np.isfinite(x).all() after loading and after each preprocessing step; remove images that are already "
         "broken when they are loaded; in a preprocessing step, look for the log of 0 or a division by 0, for example "
@@ -28,8 +31,36 @@ CLEAN_LABELS = (
 def check(context: Context) -> Iterator[Finding]:
     """Find values that are not finite."""
     match context.phase:
+        case Phase.DATA:
+            yield from _data(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
         case Phase.BAD_BATCH:
             yield from _bad_batch(context)
+
+
+def _data(context: Context) -> Iterator[Finding]:
+    """Count the images of each split that have such values."""
+    for split, images in context.subject.splits:
+        x = images.inputs
+        bad = ~np.isfinite(x.reshape(len(x), -1))
+        if bad.any():
+            count = int(bad.any(1).sum())
+            yield context.finding(
+                "error",
+                f"{split} images",
+                f"{count} of {len(x)} images checked contain{'s' if count == 1 else ''} NaN or infinity.",
+                {"images": count, "values": float(bad.sum())},
+            )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Count such values among the labels of a network that gives one row for each image."""
+    if context.subject.objective is None or not (bad := int((~np.isfinite(context.all_labels.values)).sum())):
+        return
+    if context.forward.outputs.ndim in (1, 2):
+        evidence = f"{bad:,} label values are NaN or infinite."
+        yield context.finding("error", "labels", evidence, keras=CLEAN_LABELS)
 
 
 def _bad_batch(context: Context) -> Iterator[Finding]:

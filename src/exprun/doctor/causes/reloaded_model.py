@@ -1,6 +1,10 @@
 """reloaded-model: a model from a file, in which no dropped layer can be seen."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.graph import is_from_file
 
 CAUSE = Cause(
     id="reloaded-model",
@@ -12,3 +16,14 @@ CAUSE = Cause(
     phases=(Phase.SETUP,),
     keras="look at the code that built the model: the output of each layer has to be passed to the next layer.",
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a model that comes from a file and shows no dropped layers."""
+    if not context.dropped and is_from_file(context.model):
+        yield context.finding(
+            "note",
+            "model",
+            "The model was loaded from a file, not built by its code: its input tensor is called "
+            f"{context.model.inputs[0].name}, but keras.Input would have called it keras_tensor.",
+        )

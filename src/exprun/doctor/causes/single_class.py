@@ -1,6 +1,9 @@
 """single-class: labels that are all the same class."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="single-class",
@@ -17,3 +20,15 @@ CAUSE = Cause(
         "shuffle it before you split it or read a part of it."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find training labels that are all the same class."""
+    counts = context.class_counts
+    if counts is not None and counts.share == 1:
+        yield context.finding(
+            "error",
+            "training labels",
+            f"All {counts.total:,} labels checked are class {context.subject.class_name(counts.top)}.",
+            {"classes": 1},
+        )

@@ -1,6 +1,11 @@
 """slow-input: a training step that waits for its images."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="slow-input",
@@ -18,3 +23,16 @@ CAUSE = Cause(
     keras="dataset.cache() after decoding, map(…, num_parallel_calls=tf.data.AUTOTUNE), prefetch(tf.data.AUTOTUNE).",
     overrides=("trainer.resident=true",),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find training steps that wait for their images most of the time."""
+    waits = context.history.waits
+    share = float(np.mean(waits))
+    if len(waits) == waits.maxlen and share > context.threshold("waiting"):
+        yield context.finding(
+            "note",
+            "input pipeline",
+            f"In the last {len(waits)} calls, training has spent {share:.0%} of the time waiting for images.",
+            {"share": share},
+        )

@@ -1,6 +1,9 @@
 """slow-learning: a loss that falls too slowly to get far within the run."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="slow-learning",
@@ -23,3 +26,31 @@ CAUSE = Cause(
     keras="multiply the learning rate by 10, scale the inputs, or add BatchNormalization; or train for longer.",
     overrides=("{faster}", "norm=batch", "input=standardize"),
 )
+MIN_EPOCHS = 4  # epochs, whose first half gives the pace
+MIN_STEPS = 200  # steps of training, at least
+NOISE = 3.0  # standard errors by which the losses of two epochs differ without a cause
+LOW_ACCURACY = 0.2  # share of the way from chance level to 100 % below which little is learned
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a loss that is still high after half of the run and falls so slowly that it will be high at the end."""
+    epochs, steps, chance = context.history.epochs, context.history.total_steps, context.comparable_chance
+    if chance is None or steps is None or len(epochs) < MIN_EPOCHS:
+        return
+    last, middle = epochs[-1], epochs[len(epochs) // 2 - 1]
+    if last.step < max(MIN_STEPS, steps / 2):
+        return
+    # The comparison is false if no accuracy is measured, and then nothing is reported.
+    inaccurate = last.accuracy < chance.accuracy + LOW_ACCURACY * (1 - chance.accuracy)
+    pace = (middle.loss - last.loss) / (last.step - middle.step)
+    end = last.loss - pace * (steps - last.step)
+    creeps = pace > 0 and end > context.threshold("slow") * chance.loss and middle.loss - last.loss > NOISE * last.noise
+    if inaccurate and creeps and last.loss < (1 - context.threshold("chance_margin")) * chance.loss:
+        yield context.finding(
+            "warning",
+            "training",
+            f"After {last.step:,} of {steps:,} steps, the training loss is {last.loss:.3f}, only "
+            f"{1 - last.loss / chance.loss:.0%} below chance level ({chance.loss:.3f}); at this pace it ends at "
+            f"{end:.3f}.",
+            {"loss": last.loss, "guessing": chance.loss, "end": end},
+        )

@@ -1,6 +1,10 @@
 """small-batch-norm: batch norm over very few images."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.text import plural
 
 CAUSE = Cause(
     id="small-batch-norm",
@@ -23,3 +27,21 @@ CAUSE = Cause(
     keras="use larger batches, or GroupNormalization.",
     overrides=("norm=group", "trainer.batch_size=32"),
 )
+MAPS = 4  # dimensions of a batch of feature maps, which give batch norm many values for each image
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find batch norm over too few images."""
+    norms, pace = context.trained_norms, context.subject.pace
+    if not norms or pace is None:
+        return
+    least = int(context.threshold("norm_batch"))
+    if all(layer.layer.input_spec.ndim == MAPS for layer in norms):
+        least = max(2, least - 1)
+    if pace.batch < least:
+        yield context.finding(
+            "warning",
+            f"layer {norms[0].name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
+            f"Batch norm averages over {plural(pace.batch, 'image')} at a time; 16 or more is usual.",
+            {"batch": pace.batch},
+        )

@@ -45,10 +45,29 @@ CAUSE = Cause(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find augmentation that changes images beyond recognition."""
+    """Find augmentation after which images are unlike the real ones."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find augmentation that can turn any colour into any other."""
+    usual = context.threshold("hue")
+    for layer in context.all_layers:
+        if layer.isa("RandomHue") and (most := max(abs(part) for part in layer.layer.factor)) > usual:
+            yield context.finding(
+                "warning",
+                f"layer {layer.name}",
+                f"It shifts hues by up to {180 * most:.0f} degrees in either direction (120 degrees turn red into "
+                f"green or blue); up to {180 * usual:.0f} is usual.",
+                {"factor": float(most)},
+                "no RandomHue if the classes differ in colour; otherwise RandomHue(0.1), at most "
+                f"RandomHue({usual:g}).",
+            )
+            return
 
 
 def _first_batch(context: Context) -> Iterator[Finding]:

@@ -26,14 +26,35 @@ CAUSE = Cause(
     keras="kernel_regularizer=regularizers.L2(1e-4) in the layers, or none.",
     overrides=("optim.weight_decay=1e-4", "optim.weight_decay=0"),
 )
+MAX_DECAY = 5e-3  # share of a weight lost in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use about 1e-5
+INDEPENDENT = ("muon_nesterov",)  # optimisers that set every kernel to the same norm after the decay
 PENALTY_FACTOR = 10  # a penalty is heavy above this many times the threshold times the loss
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find a penalty that counts for more than the data."""
+    """Find a penalty on the weights, or a decay of them, that outweighs the loss on the data."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a weight decay that takes the weights away within a few hundred steps."""
+    pace = context.subject.pace
+    if pace is None or pace.highest_rate is None or pace.optimizer in INDEPENDENT:
+        return
+    rate = pace.highest_rate
+    if (lost := rate * pace.decay) > MAX_DECAY:
+        yield context.finding(
+            "error",
+            "optimiser",
+            f"With a weight decay of {pace.decay:g} and a learning rate of {rate:.2g}, each step removes {lost:.1%} of "
+            f"every weight: half of it is gone after about {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
+            {"decay": pace.decay, "rate": rate},
+            "weight_decay=1e-4 in the optimiser, or none.",
+        )
 
 
 def _first_batch(context: Context) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import NORMS, named
+from exprun.text import nouns
 
 CAUSE = Cause(
     id="symmetric-init",
@@ -21,10 +23,39 @@ MAX_PATHS = 4  # variables that a sentence names
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find weights that cannot become different."""
+    """Find weights that stay as they are because they start equal, or at zero."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find hidden layers in which all units start with the same weights."""
+    matrices = [
+        (layer, variable)
+        for layer in context.layers
+        for variable in layer.trained
+        if len(variable.shape) > 1
+        and variable.shape[-1] > 1
+        and not layer.isa(*NORMS, "Embedding")
+        and "bias" not in variable.name  # the bias of a GRU has two rows, both zero at the start
+    ]
+    same = []
+    for layer, variable in matrices[:-1]:  # a last layer may well start with zeros
+        units = np.asarray(variable).reshape(-1, variable.shape[-1])
+        is_matrix = len(units) > 1 or variable.name == "kernel"  # a single row may be a token of zeros
+        if is_matrix and np.ptp(units, axis=1).max() == 0:
+            same.append((layer, float(units[0, 0])))
+    if same:
+        first, value = same[0]
+        yield context.finding(
+            "error",
+            f"{nouns(len(same), 'layer')} {named([layer for layer, _ in same])}",
+            f"All units start with the same weights ({value:g} in {first.name}).",
+            {"layers": len(same)},
+        )
 
 
 def _first_batch(context: Context) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.layers import NORMS
+from exprun.doctor.instruments.layers import NORMS, RECURRENT, top_layers
 from exprun.doctor.instruments.passes import rms
 
 CAUSE = Cause(
@@ -49,12 +49,30 @@ NORMALIZATION = "a layers.Normalization adapted to the training inputs as the fi
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find inputs that are much larger or smaller than 1."""
+    """Find inputs that are so large or so small that they harm the network."""
     match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
         case Phase.FIRST_BATCH:
             yield from _large_part(context)
             yield from _tiny(context)
             yield from _large(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find large inputs of a model whose first layer is recurrent: they saturate its units."""
+    first = next((layer for layer in top_layers(context.model) if not layer.isa("InputLayer")), None)
+    if context.several is not None or first is None or not first.isa(*RECURRENT):
+        return
+    if len(context.inputs) and (size := rms(context.inputs)) > context.threshold("large_input"):
+        yield context.finding(
+            "warning",
+            "input",
+            f"The inputs of {first.name} have values around {size:.3g} (root mean square), but values near 1 are "
+            "usual: its units saturate at the ends of their range and get no gradient.",
+            {"rms": size},
+            NORMALIZATION,
+        )
 
 
 def _large_part(context: Context) -> Iterator[Finding]:

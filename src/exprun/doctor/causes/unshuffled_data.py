@@ -1,6 +1,11 @@
 """unshuffled-data: a data set sorted by class when it was split or batched."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="unshuffled-data",
@@ -14,3 +19,90 @@ CAUSE = Cause(
         "shuffling); with tf.data, call dataset.shuffle(number of images) before batch."
     ),
 )
+MIN_VAL_IMAGES = 30  # with fewer validation images, a comparison of splits proves nothing
+RARE = 0.05  # share of a class in training, in units of its share in validation, below which training lacks the class
+LACKING = 0.2  # share of validation images of classes that training lacks, above which the split counts as sorted
+NAMED = 5  # classes that are named
+BEYOND = 0.2  # share of validation targets outside the training range, above which the split counts as sorted
+MIN_TARGETS = 100  # training targets that define this range
+MAX_GAP = 0.1  # gap between the ranges of two parts of a sorted data set, as a share of the training range
+MAX_WIDER = 10.0  # how many times wider the validation targets may be than the training targets
+MIN_BATCH, MIN_BATCHES = 4, 3  # images in a batch, and batches, that show an order
+PURE, MIXED = 0.8, 0.7  # shares of the most frequent class: in a batch of sorted data (mean), and in all at most
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a split or batches of sorted data."""
+    yield from _split(context)
+    yield from _targets(context)
+    yield from _order(context)
+
+
+def _split(context: Context) -> Iterator[Finding]:
+    """Find validation images of classes that the training split hardly has."""
+    subject = context.subject
+    if subject.val is None or subject.train.counts is None or subject.val.counts is None:
+        return
+    both = subject.train.counts, subject.val.counts
+    classes = max(map(len, both))
+    trained, other = (np.pad(counts, (0, classes - len(counts))).astype(float) for counts in both)
+    if min(trained.sum(), other.sum()) < MIN_VAL_IMAGES:
+        return
+    missing = trained / trained.sum() < RARE * other / other.sum()
+    share = float(other[missing].sum() / other.sum())
+    if share > LACKING:
+        few = ", ".join(subject.class_name(number) for number in np.flatnonzero(missing)[:NAMED])
+        yield context.finding(
+            "error",
+            "validation labels",
+            f"{share:.0%} of the validation images belong to classes that hardly occur in training ({few}). The data "
+            "set was probably sorted when it was split.",
+            {"share": share},
+        )
+
+
+def _targets(context: Context) -> Iterator[Finding]:
+    """Find validation targets that begin where the range of the training targets ends."""
+    subject = context.subject
+    trained, other = subject.train.amounts, None if subject.val is None else subject.val.amounts
+    if trained is None or other is None or trained.shape[1:] != other.shape[1:]:
+        return
+    if len(trained) < MIN_TARGETS or len(other) < MIN_VAL_IMAGES:
+        return
+    if not (np.isfinite(trained).all() and trained.std(0).min() > 0):
+        return
+    least, most = trained.min(0), trained.max(0)
+    beyond = ((other < least) | (other > most)).mean(0)
+    column = int(beyond.argmax())
+    gap = max(other[:, column].min() - most[column], least[column] - other[:, column].max(), 0.0)
+    far = gap > MAX_GAP * (most - least)[column]  # these targets may only be scaled differently
+    if beyond[column] > BEYOND and not far and other[:, column].std() < MAX_WIDER * trained[:, column].std():
+        yield context.finding(
+            "warning",
+            "validation labels",
+            f"{beyond[column]:.0%} of the validation targets are outside the range of the training targets, "
+            f"{least[column]:.3g} to {most[column]:.3g}: they go from {other[:, column].min():.3g} to "
+            f"{other[:, column].max():.3g}. The data set was probably sorted when it was split.",
+            {"share": float(beyond[column])},
+            "shuffle inputs and targets together before splitting; for a forecast, keep the order and predict "
+            "changes in place of levels.",
+        )
+
+
+def _order(context: Context) -> Iterator[Finding]:
+    """Find batches that mostly contain one class each."""
+    classes = [batch for batch in context.subject.batches if batch is not None and len(batch) >= MIN_BATCH]
+    if len(classes) < MIN_BATCHES:
+        return
+    everything = np.concatenate(classes)
+    least = everything.min()
+    each = float(np.mean([np.bincount(batch - least).max() / len(batch) for batch in classes]))
+    overall = float(np.bincount(everything - least).max() / len(everything))
+    if each > PURE and overall < MIXED:
+        yield context.finding(
+            "error",
+            "training batches",
+            f"In each of {len(classes)} batches, one class has {each:.0%} of the images (mean), but no class "
+            f"has more than {overall:.0%} of all images.",
+            {"share": each, "overall": overall},
+        )

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.layers import MAX_NAMES, named, owners
+from exprun.text import nouns, plural
 
 CAUSE = Cause(
     id="untrained-variables",
@@ -23,10 +25,47 @@ IN_CALL = (
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find variables that training does not change."""
+    """Find variables that the output depends on but that no step updates."""
     match context.phase:
+        case Phase.STRUCTURE:
+            yield from _structure(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+        case Phase.PROBE:
+            yield from _probe(context)
+
+
+def _structure(context: Context) -> Iterator[Finding]:
+    """Find variables that affect the output but that the model does not track, so that no optimiser updates them."""
+    if not context.has_own_code or not context.untracked:
+        return
+    count = len(context.untracked)
+    yield context.finding(
+        "error",
+        ", ".join(sorted(set(context.untracked))[:MAX_NAMES]),
+        f"The output depends on {plural(count, 'variable')} that {'are' if count > 1 else 'is'} not among the "
+        "variables of the model.",
+        {"variables": count},
+        "store each layer as an attribute of a layer or of the model (self.dense = …), not of another object; use "
+        "add_weight for your own variables.",
+    )
+
+
+def _probe(context: Context) -> Iterator[Finding]:
+    """Find matrices of weights that the training step leaves out, although they have a gradient."""
+    moves, left = context.history.moves, context.left_out
+    if moves is None or not left:
+        return
+    layers = owners(context.model, [weight.variable for weight in left])
+    yield context.finding(
+        "error",
+        f"{nouns(len(layers), 'layer')} {named(layers)}",
+        f"In {moves.steps} steps, {len(left)} of {len(moves.each)} matrices of weights have not changed at all, "
+        "although their gradient is as large as that of the others: the training step does not update them.",
+        {"variables": len(left)},
+        "in your own train_step, pass all of model.trainable_variables to tape.gradient and to the apply method of the "
+        "optimiser.",
+    )
 
 
 def _first_batch(context: Context) -> Iterator[Finding]:

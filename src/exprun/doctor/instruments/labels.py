@@ -38,6 +38,37 @@ class Labels:
         return self.values.size == len(self.values)
 
 
+@dataclass(frozen=True)
+class ClassCounts:
+    """How often each class occurs among at least two labels.
+
+    Args:
+        each: the number of labels of each class, (classes,), at least two classes.
+    """
+
+    each: np.ndarray
+
+    @property
+    def total(self) -> int:
+        """The number of labels."""
+        return int(self.each.sum())
+
+    @property
+    def top(self) -> int:
+        """The number of the most frequent class."""
+        return int(self.each.argmax())
+
+    @property
+    def share(self) -> float:
+        """The share of labels that are the most frequent class; 1 if there is no other class."""
+        return float(self.each[self.top] / self.total)
+
+
+def class_counts(each: np.ndarray | None) -> ClassCounts | None:
+    """The class counts of labels, (classes,); None if fewer than two labels or classes are known."""
+    return None if each is None or len(each) < 2 or each.sum() < 2 else ClassCounts(each)
+
+
 def read_labels(values: Any) -> Labels:
     """The kind of labels that a loss gets, (images,), (images, 1) or (images, classes)."""
     original = np.asarray(values)

@@ -47,16 +47,37 @@ class Layer:
     @cached_property
     def kinds(self) -> frozenset[str]:
         """The names of the classes of Keras that the layer is an instance of."""
-        return frozenset(c.__name__ for c in type(self.layer).__mro__ if c.__module__.split(".")[0] == "keras")
+        return frozenset(c.__name__ for c in type(self.layer).__mro__ if _root(c) == "keras")
 
     def isa(self, *names: str) -> bool:
         """Whether the layer is an instance of one of these classes of Keras."""
         return not self.kinds.isdisjoint(names)
 
     @property
+    def class_name(self) -> str:
+        """The name of the class of the layer, of Keras or not."""
+        return type(self.layer).__name__
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the class of the layer is not one of Keras, so that its code may compute anything."""
+        return _root(type(self.layer)) != "keras"
+
+    @property
+    def is_plain_batch_norm(self) -> bool:
+        """Whether the layer is the batch norm of Keras, and not of a class derived from it."""
+        return self.class_name == "BatchNormalization" and not self.is_own
+
+    @property
     def activation(self) -> str:
         """The name of the activation function at the end of the layer; `linear` if there is none."""
         return str(getattr(getattr(self.layer, "activation", None), "__name__", "linear"))
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the layer has no activation function at its end; one without a name, as a layer is, counts as one."""
+        function = getattr(self.layer, "activation", None)
+        return function is None or (getattr(function, "__name__", "") == "linear" and _root(function) == "keras")
 
     @property
     def is_relu(self) -> bool:
@@ -79,15 +100,55 @@ class Layer:
         return bool(self.layer.weights)
 
     @property
+    def units(self) -> int:
+        """The number of units or filters of a layer with a matrix of weights."""
+        return int(self.layer.kernel.shape[-1])
+
+    @property
+    def size(self) -> int:
+        """The number of weights, without the states of random generators."""
+        weights = (v for v in self.layer.weights if "seed" not in v.path and v.dtype != "uint32")
+        return sum(int(np.prod(v.shape)) for v in weights)
+
+    @property
+    def trained(self) -> list[Any]:
+        """The trainable variables of the layer."""
+        return list(self.layer.trainable_variables)
+
+    @property
     def is_trained(self) -> bool:
         """Whether any weight of the layer is trainable."""
-        return bool(self.layer.trainable_variables)
+        return bool(self.trained)
+
+    @property
+    def rate(self) -> float:
+        """The share of units that a dropout drops."""
+        return float(self.layer.rate)
+
+    @property
+    def has_wide_kernel(self) -> bool:
+        """Whether a convolution looks at more than one pixel at a time."""
+        return max(self.layer.kernel_size) > 1
+
+    @property
+    def map_size(self) -> tuple[int | None, int | None] | None:
+        """The height and width of the input map of the layer, None where they vary; None without such a map."""
+        try:
+            height, width = self.layer.input.shape[1:3]
+        except (AttributeError, ValueError, TypeError):  # the layer may have several inputs, or none that is known
+            return None
+        return height, width
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layer) and self.layer is other.layer
 
     def __hash__(self) -> int:
         return id(self.layer)
+
+
+def _root(thing: Any) -> str:
+    """The package that defines a class or function."""
+    return str(getattr(thing, "__module__", None)).split(".")[0]
 
 
 def leaves(model: Any) -> list[Layer]:
@@ -98,6 +159,11 @@ def leaves(model: Any) -> list[Layer]:
 def all_layers(model: Any) -> list[Layer]:
     """All layers of a model, in the order of the model, those that contain other layers included."""
     return [Layer(layer) for layer in model._flatten_layers(include_self=False)]
+
+
+def top_layers(model: Any) -> list[Layer]:
+    """The layers that a model lists itself, without those inside of them; empty if it has no such list."""
+    return [Layer(layer) for layer in getattr(model, "layers", [])]
 
 
 def owners(model: Any, variables: Iterable[Any]) -> list[Layer]:

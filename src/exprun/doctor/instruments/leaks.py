@@ -1,13 +1,10 @@
 """Find images of one split that are also in another split, exactly or nearly; uses only NumPy."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from exprun.config.doctor import Doctor
-from exprun.doctor.cause import Finding
 
 MAX_BYTES = 200 * 2**20  # bytes of images of a split that are compared
 PIECE = 64  # images that are processed at once
@@ -45,6 +42,19 @@ class Prints:
     rows: np.ndarray | None = None
     names: tuple[str, ...] = ()
     total: int = 0
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Images of a split that are also in splits that are used earlier.
+
+    Args:
+        evidence: how many images are copies of which split, in one or more sentences.
+        numbers: the share of the images, and the numbers of exact and of near copies, for the split with most of them.
+    """
+
+    evidence: str
+    numbers: dict[str, float]
 
 
 def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
@@ -96,30 +106,25 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     return np.where(flat, 0, means / np.maximum(norms, 1e-6)).astype(np.float32)
 
 
-def check_leaks(splits: Sequence[Prints], limits: Doctor) -> Iterator[Finding]:
-    """Find images of a split that are also in a split that is used earlier.
+def find_leaks(splits: Sequence[Prints], limit: float) -> dict[str, Leak]:
+    """Find images of a split that are also in a split that is used earlier; returns them by the name of the later one.
 
     Args:
         splits: the fingerprints of training and of the splits that are evaluated, in the order of their use.
-        limits: the thresholds.
+        limit: the share of the images of a split up to which copies are not counted as a leak.
     """
+    found = {}
     for number, asked in enumerate(splits):
         earlier = splits[:number]
-        leaks = [leak for known in earlier if (leak := _leak(known, asked, earlier, limits)) is not None]
+        leaks = [leak for known in earlier if (leak := _leak(known, asked, earlier, limit)) is not None]
         if leaks:
-            yield Finding(
-                f"leaked-{asked.split}",
-                "warning",
-                f"{asked.split} images",
-                " ".join(text for text, _ in leaks),
-                numbers=max((numbers for _, numbers in leaks), key=lambda numbers: numbers["share"]),
-            )
+            worst = max(leaks, key=lambda leak: leak.numbers["share"])
+            found[asked.split] = Leak(" ".join(leak.evidence for leak in leaks), worst.numbers)
+    return found
 
 
-def _leak(
-    known: Prints, asked: Prints, earlier: Sequence[Prints], limits: Doctor
-) -> tuple[str, dict[str, float]] | None:
-    """The evidence that images of one split are in another, with its numbers; None if they are too few."""
+def _leak(known: Prints, asked: Prints, earlier: Sequence[Prints], limit: float) -> Leak | None:
+    """The images of one split that are in another; None if they are too few."""
     rows = {digest: row for row, digest in enumerate(known.digests) if digest}
     same = {row: rows[digest] for row, digest in enumerate(asked.digests) if digest in rows}
     near, compared_near = {}, 0
@@ -130,8 +135,7 @@ def _leak(
         near = _alike(known, asked, {row: other for row, other in pairs.items() if row not in same})
     share = len(same) / max(1, len(asked.digests)) + len(near) / max(1, compared_near)
     compared = len(known.digests) / max(1, known.total, len(known.digests))
-    assert limits.leak is not None
-    if share / compared <= limits.leak or (compared < 1 and len(same) + len(near) < MIN_COPIES):
+    if share / compared <= limit or (compared < 1 and len(same) + len(near) < MIN_COPIES):
         return None
     text = " and ".join(
         f"{len(copies):,} of {count:,} {asked.split} images ({len(copies) / count:.0%}) are {kind} "
@@ -143,7 +147,8 @@ def _leak(
         if copies
     )
     compared_part = f" Only {len(known.digests):,} of {known.total:,} {known.split} images were compared."
-    return f"{text}.{compared_part if compared < 1 else ''}", {"share": share, "exact": len(same), "near": len(near)}
+    numbers = {"share": share, "exact": len(same), "near": len(near)}
+    return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers)
 
 
 def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]) -> dict[int, int]:

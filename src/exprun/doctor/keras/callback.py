@@ -12,25 +12,22 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-import yaml
-from pydantic import TypeAdapter
 
-from exprun.config.doctor import Doctor as Limits
-from exprun.config.options import shipped_conf
-from exprun.config.validate import strictly
-from exprun.doctor import data, graph, task
-from exprun.doctor.chance import chance_level
-from exprun.doctor.curves import Epoch
-from exprun.doctor.data import Images
-from exprun.doctor.examine import Subject, examine, examine_data, examine_several, findings_of
-from exprun.doctor.finding import Diagnosis, Finding
-from exprun.doctor.leaks import digests
-from exprun.doctor.objective import of_keras
-from exprun.doctor.pace import Pace
-from exprun.doctor.record import called, first_rows, fixed_rows, passed
-from exprun.doctor.states import unchanged
-from exprun.doctor.tap import Tap
-from exprun.doctor.trainable import Trainable
+from exprun.doctor.cause import Finding, Phase
+from exprun.doctor.context import Context
+from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine
+from exprun.doctor.history import Epoch
+from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.leaks import digests
+from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.recording import called, first_rows, fixed_rows, passed
+from exprun.doctor.instruments.states import unchanged
+from exprun.doctor.instruments.trained import Trained
+from exprun.doctor.keras.tap import Tap
+from exprun.doctor.keras.trainable import Trainable
+from exprun.doctor.limits import limits_of
+from exprun.doctor.subject import Batch, Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.text import plural
 
@@ -48,19 +45,6 @@ OPTIMIZERS = {  # by class name: the option of the group `optim`
     "Adadelta": "adadelta",
     "Lion": "lion",
 }
-
-
-def limits_of(options: dict[str, Any]) -> Limits:
-    """The default thresholds, with some of them replaced.
-
-    Args:
-        options: the thresholds to replace, by name.
-
-    Raises:
-        ValueError: a threshold is unknown or out of range.
-    """
-    shipped = yaml.safe_load((shipped_conf() / "doctor" / "watch.yaml").read_text(encoding="utf-8"))
-    return strictly(TypeAdapter(Limits), {**shipped, **options})
 
 
 @dataclass
@@ -90,7 +74,7 @@ class Seen:
             self.weights.append(weights.reshape(-1))
 
 
-def _counted(labels: task.Labels) -> np.ndarray | None:
+def _counted(labels: Labels) -> np.ndarray | None:
     """How often each class occurs, (classes,); None if the labels are not classes."""
     if labels.classes is None or labels.classes.min(initial=0) < 0:
         return None
@@ -211,7 +195,7 @@ class Doctor(keras.callbacks.Callback):
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
         if batch < max(1, self.model.steps_per_execution):
-            self._tell(self._trainable.after(self.model, self._step))
+            self._compare(self._trainable.after(self.model))
         self._keep("train")
         if self._watch is None:
             if not self._looked:
@@ -232,10 +216,18 @@ class Doctor(keras.callbacks.Callback):
         if not self._seen["train"].count:
             self._tell(self._without_images())
         elif not self._has_one_output():
-            self._tell(findings_of([lambda: graph.check_graph(self.model, set(), self.limits)]))
+            self._tell(examine(Context(self._network(), self.limits, Phase.SETUP)))
         else:
             with self._first_weights():
                 self._start()
+
+    def _compare(self, trained: Trained | None) -> None:
+        """Report the variables of which a step and `layer.trainable` say different things."""
+        self._tell(examine(Context(self._network(), self.limits, Phase.FIRST_STEP, self._step, trained=trained)))
+
+    def _network(self) -> Subject:
+        """The network alone, without images and settings."""
+        return Subject(self.model, None, np.zeros(0), Images(np.zeros(0, np.float32)))
 
     def _has_one_output(self) -> bool:
         """Whether the model returns one tensor; if Keras does not know, a pass of one image shows it."""
@@ -249,19 +241,18 @@ class Doctor(keras.callbacks.Callback):
         """The findings from a first batch of several inputs; from the network alone if the batch cannot be read."""
         batch = self._taps["train"].read_several()
         if batch is None:
-            return findings_of([lambda: graph.check_graph(self.model, set(), self.limits)])
+            return examine(Context(self._network(), self.limits, Phase.SETUP))
         inputs, labels = batch
-        subject = Subject(
-            self.model,
-            of_keras(self.model, self._units(inputs)),
-            labels,
-            Images(np.zeros((0,), np.float32)),
+        subject = replace(
+            self._network(),
+            objective=of_keras(self.model, self._units(inputs)),
+            labels=labels,
             pace=self._pace(len(labels)),
             weighted=self._taps["train"].weighted,
             says_accuracy=self._says_accuracy(),
         )
         with self._first_weights():
-            return examine_several(subject, inputs, self.limits)
+            return examine(Context(subject, self.limits, several=inputs), Phase.SETUP, Phase.FIRST_BATCH)
 
     def _after_loss(self, batch: int, logs: dict[str, Any]) -> None:
         assert self._watch is not None
@@ -292,25 +283,15 @@ class Doctor(keras.callbacks.Callback):
             split: the split of the batch, `train` or `val`.
             failed: whether the step on the batch has raised an exception.
         """
-        batch = self._taps[split].read()
-        if batch is None:
+        read = self._taps[split].read()
+        if read is None:
             return []
-        pairs = zip(("images", "labels"), batch[:2], strict=True)
-        bad = " and ".join(name for name, values in pairs if not np.isfinite(values).all())
-        if not bad:
-            units = self._units(batch[0])
-            objective = of_keras(self.model, units)
-            # A single batch may lack the first classes.
-            labels = np.concatenate([some.ravel() for some in (*self._seen[split].labels, batch[1])])
-            findings = [] if objective is None else task.check_label_range(objective, labels, units)
-            return [
-                replace(f, step=self._step, where="validation labels" if split == "val" else f.where) for f in findings
-            ]
-        effect = "the step on this batch has failed" if failed else "since this batch the loss is not a number"
-        evidence = f"The {bad} of this batch contain NaN or infinity, and {effect}."
-        remedy = task.CLEAN_LABELS if bad == "labels" else ""
-        where = "validation" if split == "val" else "training"
-        return [Finding("non-finite-input", "error", where, evidence, self._step, keras=remedy)]
+        inputs, labels, _ = read
+        units = self._units(inputs)
+        earlier = np.concatenate([some.ravel() for some in (labels[:0], *self._seen[split].labels)])
+        batch = Batch(inputs, labels, earlier, "validation" if split == "val" else "training", failed, units)
+        subject = replace(self._network(), objective=of_keras(self.model, units))
+        return examine(Context(subject, self.limits, Phase.BAD_BATCH, self._step, batch=batch))
 
     def _keep(self, split: str) -> None:
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
@@ -392,7 +373,7 @@ class Doctor(keras.callbacks.Callback):
 
         If the step failed while it was traced, no batch was fetched; then the next batch is examined.
         """
-        self._tell(self._trainable.failed(self.model, self._step))
+        self._compare(self._trainable.failed(self.model))
         if not self.model.built:
             return
         self._taps[split].fetch()
@@ -407,16 +388,17 @@ class Doctor(keras.callbacks.Callback):
         subject = self._subject(whole=False)
         rows = fixed_rows(self.model)
         limits = self.limits if rows is None else replace(self.limits, images=rows)
-        self._tell(examine(subject, limits))
+        self._tell(examine(Context(subject, limits), *BEFORE_TRAINING))
         self._watch = Watch(subject, None, self._steps(), limits)
 
     def _update_chance(self, watch: Watch) -> None:
         """Compute the chance level, once enough labels have been seen."""
-        if watch.objective is None or watch.objective.kind not in ("softmax", "sigmoid"):
+        objective = watch.subject.objective
+        if objective is None or objective.kind not in ("softmax", "sigmoid"):
             return
         if self._seen["train"].count >= MIN_LABELS:
-            counts = _counted(task.read_labels(np.concatenate(self._seen["train"].labels)))
-            watch.chance = None if counts is None else chance_level(counts)
+            counts = _counted(read_labels(np.concatenate(self._seen["train"].labels)))
+            watch.history.chance = None if counts is None else chance_level(counts)
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1
@@ -440,11 +422,9 @@ class Doctor(keras.callbacks.Callback):
     def _after_first_epoch(self) -> list[Finding]:
         """The findings that need more images than the first batch."""
         subject = self._subject(whole=True)
-        findings = examine_data(subject, self.limits)
+        findings = examine(Context(subject, self.limits, Phase.DATA))
         assert self._watch is not None
         self._watch.suspect(findings, subject.val)
-        if self._given[0] is None:
-            findings += data.check_order([task.read_labels(b).classes for b in self._seen["train"].labels])
         return findings
 
     def _subject(self, whole: bool) -> Subject:
@@ -456,6 +436,7 @@ class Doctor(keras.callbacks.Callback):
         train = self._images("train", whole or self._given[0] is not None)
         val = self._images("val", True) if self._seen["val"].count else None
         labels = np.concatenate(self._seen["train"].labels[: None if whole else 1])
+        in_order = whole and self._given[0] is None  # the batches show the order of the data
         batch = (
             len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
         )
@@ -469,6 +450,7 @@ class Doctor(keras.callbacks.Callback):
             weighted=self._taps["train"].weighted,
             says_accuracy=self._says_accuracy(),
             class_weights=self._class_weights() if whole else None,
+            batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
 
     def _says_accuracy(self) -> bool:
@@ -487,7 +469,7 @@ class Doctor(keras.callbacks.Callback):
     def _class_weights(self) -> np.ndarray | None:
         """The mean weight of an image of each class, (classes,); None if unknown."""
         seen = self._seen["train"]
-        classes = task.read_labels(np.concatenate(seen.labels)).classes
+        classes = read_labels(np.concatenate(seen.labels)).classes
         if len(seen.weights) != len(seen.labels) or classes is None or classes.min(initial=0) < 0:
             return None
         counts = np.bincount(classes, minlength=2)
@@ -497,7 +479,7 @@ class Doctor(keras.callbacks.Callback):
         seen = self._seen[split]
         batches = slice(None if whole else 1)
         inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
-        labels = task.read_labels(np.concatenate(seen.labels[batches]))
+        labels = read_labels(np.concatenate(seen.labels[batches]))
         known, counts = digests(inputs, np.arange(len(inputs))), _counted(labels)
         if counts is None:
             values = labels.values.reshape(len(labels.values), -1)

@@ -1,4 +1,4 @@
-"""Checks whether a step updates the variables that are trainable now: Keras fixes them when it traces the step."""
+"""Compares what a step updates with what is trainable now: Keras fixes the variables when it traces the step."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from exprun.doctor.finding import Finding
-from exprun.doctor.graph import leaves, named
-from exprun.text import nouns
+from exprun.doctor.instruments.layers import owners
+from exprun.doctor.instruments.trained import Fault, Trained
 
 
 class Trainable:
@@ -44,13 +43,8 @@ class Trainable:
     def _known(self, model: Any, trainable: list[Any]) -> bool:
         return model.train_function is self._function and {id(v) for v in trainable} == self._traced
 
-    def after(self, model: Any, step: int) -> list[Finding]:
-        """Check which variables the step has changed; returns findings.
-
-        Args:
-            model: a Keras model.
-            step: the step of the optimiser.
-        """
+    def after(self, model: Any) -> Trained | None:
+        """Check which variables the step has changed; returns None if they are those that are trainable."""
         if self._new:
             self._new, self._function = False, model.train_function
             self._traced = frozenset(id(v) for v in model.trainable_variables)
@@ -58,60 +52,22 @@ class Trainable:
         forgotten = [v for v, _ in self._forgotten] if still else []
         frozen = [v for v, value in self._frozen if _has_moved(v, value)]
         self._forgotten, self._frozen = [], []
-        if forgotten:
-            return [_forgotten(model, forgotten, step)]
-        return [_frozen(model, frozen, step)] if frozen else []
+        return _trained("forgotten", model, forgotten) or _trained("frozen", model, frozen)
 
-    def failed(self, model: Any, step: int) -> list[Finding]:
-        """The finding after a step that has failed: it may have been traced for variables unknown to its optimiser."""
+    def failed(self, model: Any) -> Trained | None:
+        """The variables that the optimiser does not know, for which a step that has failed may have been traced."""
         optimizer = _inner(model.optimizer)
         if not getattr(optimizer, "built", False) or _has_own_step(model):
-            return []
-        updated, trainable = _updated(model), model.trainable_variables
-        unknown = [v for v in trainable if id(v) not in updated]
-        if not unknown:
-            return []
-        evidence = (
-            f"{len(unknown)} of {len(trainable)} trainable variables are not among the {len(updated)} that the "
-            "optimiser was built for, and it cannot update others."
-        )
-        numbers: dict[str, float] = {"unknown": len(unknown), "trainable": len(trainable)}
-        remedy = "compile again with a new optimiser: model.compile(keras.optimizers.Adam(…), …)."
-        return [Finding("not-recompiled", "error", _where(model, unknown), evidence, step, numbers, remedy)]
+            return None
+        updated = _updated(model)
+        return _trained("unknown", model, [v for v in model.trainable_variables if id(v) not in updated])
 
 
-def _forgotten(model: Any, forgotten: list[Any], step: int) -> Finding:
-    trainable = model.trainable_variables
-    return Finding(
-        "not-recompiled",
-        "error",
-        _where(model, forgotten),
-        f"{len(forgotten)} of {len(trainable)} trainable variables are neither known to the optimiser nor changed by "
-        "the step: they were frozen when the step was traced, and were made trainable later without compile.",
-        step,
-        {"left_out": len(forgotten), "trainable": len(trainable)},
-    )
-
-
-def _frozen(model: Any, frozen: list[Any], step: int) -> Finding:
-    return Finding(
-        "not-recompiled",
-        "error",
-        _where(model, frozen),
-        f"{len(frozen)} variable{'s are' if len(frozen) > 1 else ' is'} frozen now but still changed by the step: "
-        f"{'they were' if len(frozen) > 1 else 'it was'} trainable when the step was traced, and frozen later without "
-        "compile.",
-        step,
-        {"frozen": len(frozen)},
-    )
-
-
-def _where(model: Any, variables: list[Any]) -> str:
-    ids = {id(v) for v in variables}
-    owners = [layer for layer in leaves(model) if any(id(v) in ids for v in layer.variables)]
-    if not owners:
-        return "training step"
-    return f"{nouns(len(owners), 'layer')} {named(owners)}"
+def _trained(fault: Fault, model: Any, variables: list[Any]) -> Trained | None:
+    if not variables:
+        return None
+    count, known = len(model.trainable_variables), len(_updated(model))
+    return Trained(fault, len(variables), owners(model, variables), count, known)
 
 
 def _inner(optimizer: Any) -> Any:

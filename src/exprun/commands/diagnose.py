@@ -1,0 +1,89 @@
+"""`diagnose`: run any Keras script as it is, watched by the doctor, and report why its network does not learn."""
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from exprun.commands import Parser
+from exprun.config.errors import ConfigError
+
+
+def parser() -> Parser:
+    """The parser of the command's arguments."""
+    found = Parser(
+        prog="python -m exprun diagnose",
+        description="Run a Keras script as it is, watched by the doctor, and report why its network does not learn. "
+        "The results of the script are the same to the bit, unless an option ends it early. The exit code is that of "
+        "the script.",
+        usage="python -m exprun diagnose [options] (SCRIPT | -m MODULE) [arguments of the script]",
+    )
+    found.add_argument("-m", dest="module", action="store_true", help="run a module, as `python -m` does")
+    found.add_argument("--max-minutes", type=_positive, metavar="N", help="end the script after N minutes of training")
+    found.add_argument("--max-steps", type=_count, metavar="N", help="end the script after N steps of a fit")
+    found.add_argument("--strict", action="store_true", help="exit with 1 if there is a warning or an error")
+    found.add_argument("--json", metavar="FILE", help="also write the report to a JSON file")
+    found.add_argument("script", metavar="SCRIPT", help="the script, or the module with -m")
+    found.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own arguments")
+    return found
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command line; everything after the script belongs to the script."""
+    return parser().parse_args(words)
+
+
+def run(words: list[str]) -> int:
+    """Replace this process with one that runs the script; returns only if the command line is wrong."""
+    args = parse(words)
+    if not args.module:
+        _check_script(args.script)
+    if args.json is not None and not Path(args.json).absolute().parent.is_dir():
+        raise ConfigError(f"--json {args.json}: the folder does not exist.")
+    options = {name: value for name, value in vars(args).items() if name not in ("script", "arguments")}
+    options["json"] = None if args.json is None else str(Path(args.json).absolute())
+    # The flags of this interpreter, such as -O and -X, are those of the script, too.
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    command = [sys.executable, *flags, "-m", "exprun.doctor.keras", json.dumps(options), args.script]
+    if importlib.util.find_spec("keras") is None:
+        raise ConfigError("Keras is not installed in this environment.")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [*command, *args.arguments])
+
+
+def _check_script(script: str) -> None:
+    """Refuse a script that Python cannot run, before anything heavy is imported."""
+    path = Path(script)
+    if not path.exists():
+        raise ConfigError(f"{script} does not exist.")
+    if path.is_dir():
+        raise ConfigError(f"{script} is a folder; name the script in it, for example {path / 'train.py'}.")
+    if path.suffix == ".ipynb":
+        raise ConfigError(f"{script} is a notebook: in it, run %load_ext exprun, and start the cell with %%diagnose.")
+    try:
+        compile(path.read_bytes(), script, "exec", dont_inherit=True)
+    except OSError as error:
+        raise ConfigError(f"{script} cannot be read: {error.strerror}.") from None
+    except SyntaxError as error:
+        line = "" if error.lineno is None else f", line {error.lineno}"
+        raise ConfigError(f"{script}{line}, is not Python: {error.msg}.") from None
+    except (ValueError, UnicodeError) as error:
+        raise ConfigError(f"{script} is not Python: {error}.") from None
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value

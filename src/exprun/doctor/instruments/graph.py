@@ -1,0 +1,111 @@
+"""What the layers of a model and the connections between them show, without a pass through it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from exprun.doctor.instruments.layers import Layer, all_layers
+
+
+def dropped(model: Any) -> list[Layer]:
+    """The layers that were called but whose output does not reach the output of the model.
+
+    Keras leaves such layers out of `model.layers`, but the layers that they were called on keep nodes that lead to
+    them. A model that was saved and loaded has lost these nodes.
+    """
+    found: list[Any] = []
+    for inner in [Layer(model), *all_layers(model)]:
+        if inner.isa("Model") and getattr(inner.layer, "_nodes_by_depth", None):
+            found += _dangling(inner.layer)
+    return [Layer(operation) for operation in found]
+
+
+def _dangling(model: Any) -> list[Any]:
+    """The operations that use outputs of the model's operations, also indirectly, but do not belong to the model."""
+    members = {id(operation) for operation in model._operations}
+    nodes = [node for level in model._nodes_by_depth.values() for node in level]
+    node_ids = {id(node) for node in nodes}
+    # Several models may share layers, so only calls on the tensors of this model count.
+    tensors = {id(tensor) for node in nodes for tensor in node.output_tensors}
+    waiting = [
+        node
+        for operation in model._operations
+        for node in operation._outbound_nodes
+        if id(node) not in node_ids and any(id(tensor) in tensors for tensor in node.input_tensors)
+    ]
+    found: dict[int, Any] = {}
+    while waiting:
+        operation = waiting.pop().operation
+        if id(operation) in members or id(operation) in found or operation is model:
+            continue
+        found[id(operation)] = operation
+        waiting += operation._outbound_nodes
+    # In mixed precision, Keras casts the output of a float32 layer, but records the next layer as called on the output
+    # before the cast, so the cast looks unused.
+    return [operation for operation in found.values() if type(operation).__name__ != "Cast"]
+
+
+def is_from_file(model: Any) -> bool:
+    """Whether a functional model was loaded: Keras then names its input after its layer, not `keras_tensor_7`."""
+    functional = bool(getattr(model, "_nodes_by_depth", None)) and not Layer(model).isa("Sequential")
+    return functional and model.inputs[0].name.startswith("input_layer")
+
+
+def has_own_code(model: Any) -> bool:
+    """Whether the model may compute something between its layers that no list of layers shows."""
+    if any(_is_own_block(layer) for layer in all_layers(model)):
+        return True
+    if Layer(model).isa("Sequential"):
+        return any(has_own_code(layer) for layer in model.layers if Layer(layer).isa("Model"))
+    operations = [Layer(operation) for operation in getattr(model, "_operations", None) or []]
+    if not operations:
+        return True
+    return any(not x.isa("Layer") for x in operations) or any(
+        has_own_code(x.layer) for x in operations if x.isa("Model")
+    )
+
+
+def _is_own_block(layer: Layer) -> bool:
+    """Whether a layer contains layers and is not one of Keras."""
+    return bool(layer.layer._layers) and not layer.isa("Model") and layer.is_own
+
+
+def is_only_way(model: Any, layer: Layer) -> bool:
+    """Whether every path to the outputs of a functional model passes a layer; True for other models."""
+    nodes = [node for level in (getattr(model, "_nodes_by_depth", None) or {}).values() for node in level]
+    if not any(node.operation is layer.layer for node in nodes):
+        return True
+    makers = {id(tensor): node for node in nodes for tensor in node.output_tensors}
+    waiting, seen = [id(tensor) for tensor in model.outputs], set()
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None or id(node) in seen or node.operation is layer.layer:
+            continue
+        seen.add(id(node))
+        if not node.input_tensors:
+            return False
+        waiting += [id(tensor) for tensor in node.input_tensors]
+    return True
+
+
+def last_states(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
+    """The recurrent layers that return only their last state, each with the length of that state."""
+    layers = list(layers)
+    both = [x for x in layers if x.isa("Bidirectional")]
+    inner = {id(part) for x in both for part in (x.layer.forward_layer, x.layer.backward_layer)}
+    single = [x for x in layers if x.isa("RNN") and id(x.layer) not in inner]
+    return [
+        (x, int(x.layer.output.shape[-1]))
+        for x in [*single, *both]
+        if x.layer._inbound_nodes and not x.layer.return_sequences
+    ]
+
+
+def unclipped_recurrence(model: Any) -> str:
+    """A sentence if a plain recurrent layer trains without gradient clipping; empty otherwise."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    clips = [getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
+    recurrent = [layer for layer in all_layers(model) if layer.isa("SimpleRNN")]
+    if not recurrent or optimizer is None or any(clips):
+        return ""
+    return f" Layer {recurrent[0].name} processes a sequence step by step, and the optimiser does not clip gradients."

@@ -1,0 +1,140 @@
+"""Run a script as `python SCRIPT` would, with the doctor beside it.
+
+Only the standard library is imported before the script imports Keras: a script may set environment variables that
+NumPy and TensorFlow read when they are imported, and its results must not change.
+"""
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+
+class Enough(BaseException):
+    """Ends a script early, because an option limits its time or its steps."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM has arrived."""
+
+
+class _AfterImport:
+    """Calls a function after the package `keras` has been imported, whoever imports it."""
+
+    def __init__(self, after: Callable[[ModuleType], None]) -> None:
+        self._after, self._finding = after, False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The spec of `keras`, whose loader calls the function; None for other modules."""
+        if name != "keras" or self._finding:
+            return None
+        self._finding = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._finding = False
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = self._executing(spec.loader.exec_module)  # type: ignore[method-assign]
+        return spec
+
+    def _executing(self, original: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+        def exec_module(module: ModuleType) -> None:
+            original(module)
+            self._after(module)
+
+        return exec_module
+
+
+def main() -> None:
+    """Run the script, print the report, and end with the exit code of the script."""
+    options, target = json.loads(sys.argv[1]), sys.argv[2]
+    sys.argv = [target, *sys.argv[3:]]
+    # The rest is imported with Keras.
+    observed: list[Any] = []
+
+    def observe(keras: ModuleType) -> None:
+        from exprun.doctor.keras.observation import Observation
+
+        observed.append(Observation(keras, options, Path(target)))
+
+    sys.meta_path.insert(0, _AfterImport(observe))
+    signal.signal(signal.SIGTERM, _terminate)
+    code, killed = 0, False
+    try:
+        _run_module(target) if options["module"] else _run_file(target)
+        for thread in threading.enumerate():  # the interpreter would wait for them, too
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join()
+    except SystemExit as error:
+        code = _exit_code(error)
+    except Enough:
+        pass
+    except _Terminated:
+        killed = True
+    except KeyboardInterrupt as error:
+        code = 130
+        _print_traceback(error)
+    except BaseException as error:
+        code = 1
+        _print_traceback(error)
+        if observed:
+            observed[0].error = error
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    if observed:
+        serious = observed[0].report()
+    else:
+        serious = False
+        print(f"diagnose: {target} has ended without importing Keras, so there was nothing to watch.", file=sys.stderr)
+    if killed:
+        os.kill(os.getpid(), signal.SIGTERM)
+    sys.exit(code or int(options["strict"] and serious))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _run_file(target: str) -> None:
+    """Execute a file as the module `__main__`, with the search path that Python would give it."""
+    path = os.path.abspath(target)
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = os.path.dirname(os.path.realpath(path))
+    module = ModuleType("__main__")
+    vars(module).update(__file__=target, __builtins__=__builtins__, __cached__=None)
+    sys.modules["__main__"] = module
+    code = compile(Path(path).read_bytes(), target, "exec", dont_inherit=True)
+    exec(code, vars(module))
+
+
+def _run_module(name: str) -> None:
+    """Execute a module as `python -m NAME` would."""
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def _print_traceback(error: BaseException) -> None:
+    """Print the traceback of an exception without the frames of this module."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace)

@@ -1,0 +1,38 @@
+"""When a probe is due."""
+
+import time
+
+PROBE_SLOWNESS = 2.0  # expected time of an image in a probe, in units of its time in training
+FREE_SECONDS = 1.0  # probes may always take this long, in seconds, whatever their share of the time
+
+
+class Schedule:
+    """Probes at regular steps, as long as they stay below their share of the time.
+
+    Args:
+        every: the number of steps between two probes, at least.
+        share: the largest share of the time that probes may take.
+        images: the number of images in a probe.
+        batch: the number of images in a step.
+    """
+
+    def __init__(self, every: int, share: float, images: int, batch: int) -> None:
+        self.every, self.share, self.images, self.batch = every, share, images, batch
+        self._next = every
+        self._seconds, self._started = 0.0, time.perf_counter()
+        self._last: float | None = None  # seconds that the last probe took
+
+    def due(self, step: int) -> bool:
+        """Whether a probe is due: `every` steps have passed, and probes have not used up their share of the time."""
+        elapsed = time.perf_counter() - self._started
+        # The time of the first probe is estimated from that of an image in training; a probe is not compiled.
+        per_image = elapsed / max(1, step * self.batch)
+        expected = self._last if self._last is not None else PROBE_SLOWNESS * self.images * per_image
+        spent = self._seconds + expected
+        return step >= self._next and (spent <= self.share * elapsed or spent < FREE_SECONDS)
+
+    def probed(self, step: int, seconds: float) -> None:
+        """Record a probe at a step, and the seconds that it took."""
+        self._last = seconds
+        self._seconds += seconds
+        self._next = step + self.every

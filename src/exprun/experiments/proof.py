@@ -1,0 +1,117 @@
+"""Which change makes a network learn: short trainings from its first weights, compared with each other."""
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exprun.experiments.changes import standard
+from exprun.experiments.reference import Reference, references
+from exprun.experiments.sample import Sample
+from exprun.experiments.trials import Change, Network, Trial, run
+
+log = logging.getLogger(__name__)
+STEPS = 400  # steps of a trial, at most
+MIN_STEPS = 30  # steps of a trial, at least, where the script makes as many
+SHARE = 1 / 12  # share of the whole time that a trial may take after its first step
+REFERENCE_SHARE = 0.3  # share of the whole time for the references
+SEEDS = (0, 1)  # seeds of the network as it is, which show the noise
+NOISE = 0.03  # least noise of a score
+SIGMAS = 3.0  # noises by which a change must be better
+GAIN = 0.15  # least gain of a change that makes a network learn, in units of a perfect score
+LEARNED = 0.5  # share of the best reference, or of a perfect score, from which a network has learned
+PAIRED = 3  # the best single changes that are tried in pairs
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What references and trials have shown.
+
+    Args:
+        references: what simple methods reach.
+        plain: the trials of the network as it is.
+        tried: the trials with changes, the best first.
+        decisive: the trial whose change makes the network learn; None if there is none.
+        confirmed: the same trial with another seed; None if the time was over.
+    """
+
+    references: tuple[Reference, ...]
+    plain: tuple[Trial, ...]
+    tried: tuple[Trial, ...]
+    decisive: Trial | None
+    confirmed: Trial | None
+
+    @property
+    def best_reference(self) -> Reference | None:
+        """The reference with the highest score."""
+        return max(self.references, key=lambda reference: reference.score, default=None)
+
+
+def prove(
+    network: Network,
+    sample: Sample,
+    steps: int,
+    seconds: float,
+    proposed: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> Proof:
+    """Look for the change that makes a network learn.
+
+    Args:
+        network: the network, with its first weights.
+        sample: the rows that it was trained on.
+        steps: the steps of the script, which a trial does not exceed by much.
+        seconds: the time for everything.
+        proposed: the causes that were found; the changes that belong to them are tried first.
+        tell: called with a line about each result.
+    """
+    ends = time.monotonic() + seconds
+    found = tuple(references(sample, REFERENCE_SHARE * seconds))
+    for reference in found:
+        tell(f"{reference.name}: {_percent(reference.score)} in {reference.seconds:.0f} s")
+    most = int(np.clip(steps, MIN_STEPS, STEPS))
+
+    def trial(changes: tuple[Change, ...], seed: int) -> Trial | None:
+        if time.monotonic() > ends:
+            return None
+        try:
+            result = run(network, sample, changes, seed, most, SHARE * seconds)
+        except Exception:  # a change may not fit a network, which proves nothing
+            log.info("A trial failed", exc_info=True)
+            return None
+        if result is not None:
+            names = " and ".join(change.name for change in changes) or "as it is"
+            tell(f"{names}: {_percent(result.score)} after {result.steps} steps")
+        return result
+
+    plain = tuple(done for seed in SEEDS if (done := trial((), seed)) is not None)
+    if not plain:
+        return Proof(found, (), (), None, None)
+    base = [max(done.score, -1.0) for done in plain]
+    least = max(base) + max(GAIN, SIGMAS * max(NOISE, float(np.std(base))))
+    best = max([reference.score for reference in found], default=1.0)
+    changes = sorted(standard(), key=lambda change: _rank(change, proposed))
+    tried = [done for change in changes if (done := trial((change,), SEEDS[0])) is not None]
+    tried.sort(key=lambda done: -done.score)
+    if not tried or tried[0].score < max(least, LEARNED * best):
+        for pair in itertools.combinations([done.changes[0] for done in tried[:PAIRED]], 2):
+            if (done := trial(pair, SEEDS[0])) is not None:
+                tried.append(done)
+        tried.sort(key=lambda done: -done.score)
+    decisive = tried[0] if tried and tried[0].score >= least else None
+    confirmed = trial(decisive.changes, SEEDS[1]) if decisive is not None else None
+    if confirmed is not None and confirmed.score < least:
+        decisive = None
+    return Proof(found, plain, tuple(tried), decisive, confirmed)
+
+
+def _rank(change: Change, proposed: Sequence[str]) -> int:
+    """The place of the first proposed cause that a change belongs to; changes of no proposed cause come last."""
+    return min([number for number, cause in enumerate(proposed) if cause in change.causes], default=len(proposed))
+
+
+def _percent(score: float) -> str:
+    return "not finite" if not np.isfinite(score) else f"{score:.0%} of the way from guessing to perfect"

@@ -1,0 +1,147 @@
+"""What simple, sound methods reach on the very rows that a script trains on, in a few seconds each.
+
+If they learn and the network does not, the fault lies in the network or its training; if none of them learns, it lies
+in the data or the labels; if the network is as good as they are, perhaps nothing is wrong.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from exprun.experiments.sample import Sample, class_numbers
+
+SIDE = 16  # pixels a side to which images are reduced for methods that take rows
+MAX_VALUES = 2000  # values of a row; of longer rows, evenly spaced ones are used
+TREES_VALUES = 300  # values of a row for boosted trees, which take long for more
+NEIGHBOURS = 5
+EPOCHS = 30  # epochs of the small network, at most
+BATCH = 32  # rows in a step of the small network
+RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a simple method reaches.
+
+    Args:
+        name: the method, as in a sentence.
+        score: how good it is on the tested rows: 0 is as good as guessing, 1 is perfect.
+        seconds: how long it took.
+    """
+
+    name: str
+    score: float
+    seconds: float
+
+
+def references(sample: Sample, seconds: float) -> Iterator[Reference]:
+    """What simple methods reach, the fastest first, until the time is over.
+
+    Args:
+        sample: the rows.
+        seconds: the time for all of them; the last one may take longer.
+    """
+    started = time.monotonic()
+    rows = [_rows(part) for part in (sample.x, sample.test_x)]
+    for name, method in (
+        ("a linear model", _linear),
+        ("nearest neighbours", _neighbours),
+        ("boosted trees", _trees),
+        ("a small CNN" if sample.x.ndim == 4 else "a small network", _network),
+    ):
+        if time.monotonic() - started > seconds:
+            return
+        begun = time.monotonic()
+        inputs = (sample.x, sample.test_x) if method is _network else rows
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a solver that has not converged is good enough here
+            predicted = method(sample, *inputs)
+        if predicted is not None:
+            yield Reference(name, sample.score(predicted), time.monotonic() - begun)
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    """Inputs as rows of numbers, float32, (rows, values); images are reduced to at most `SIDE` pixels a side."""
+    x = x.astype(np.float32)
+    if x.ndim == 4:
+        factor = max(1, -(-max(x.shape[1:3]) // SIDE))
+        height, width = max(1, x.shape[1] // factor), max(1, x.shape[2] // factor)
+        cut = x[:, : height * factor, : width * factor]
+        if cut.shape[1] == height * factor and cut.shape[2] == width * factor:
+            x = cut.reshape(len(x), height, factor, width, factor, -1).mean((2, 4))
+    rows = x.reshape(len(x), -1)
+    return np.nan_to_num(rows[:, :: max(1, -(-rows.shape[1] // MAX_VALUES))])
+
+
+def _linear(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    from sklearn.linear_model import RidgeClassifier, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = RidgeClassifier() if sample.is_classes else RidgeCV()
+    return _fitted(make_pipeline(StandardScaler(), model), sample, x, test_x)
+
+
+def _neighbours(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = (KNeighborsClassifier if sample.is_classes else KNeighborsRegressor)(min(NEIGHBOURS, len(x)))
+    return _fitted(make_pipeline(StandardScaler(), model), sample, x, test_x)
+
+
+def _trees(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray | None:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    if len(x) < 40 or (not sample.is_classes and sample.y.reshape(len(x), -1).shape[1] > 1):
+        return None
+    step = max(1, -(-x.shape[1] // TREES_VALUES))
+    kind = HistGradientBoostingClassifier if sample.is_classes else HistGradientBoostingRegressor
+    return _fitted(kind(max_iter=60, random_state=0), sample, x[:, ::step], test_x[:, ::step])
+
+
+def _fitted(model: "Callable[..., object]", sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray:
+    targets = class_numbers(sample.y) if sample.is_classes else sample.y.reshape(len(sample.y), -1)
+    if not sample.is_classes and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    model.fit(x, targets)  # type: ignore[attr-defined]
+    return np.asarray(model.predict(test_x))  # type: ignore[attr-defined]
+
+
+def _network(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray | None:
+    """A small CNN for images, a small multilayer perceptron for rows, with standardised inputs and targets."""
+    import keras
+
+    layers = keras.layers
+    if x.dtype.kind not in "biuf" or x.ndim not in (2, 3, 4):
+        return None
+    axes = tuple(range(x.ndim - 1))
+    mean, spread = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64) + 1e-6
+    x, test_x = (((part - mean) / spread).astype(np.float32) for part in (x, test_x))
+    hidden: list[keras.Layer] = [layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(64, "relu")]
+    if x.ndim == 4 and min(x.shape[1:3]) >= 8:
+        hidden = []
+        for filters in (16, 32, 64)[: 2 if min(x.shape[1:3]) < 16 else 3]:
+            hidden += [
+                layers.Conv2D(filters, 3, padding="same", use_bias=False),
+                layers.BatchNormalization(momentum=0.9),
+            ]
+            hidden += [layers.ReLU(), layers.MaxPooling2D()]
+        hidden += [layers.GlobalAveragePooling2D() if min(x.shape[1:3]) > 32 else layers.Flatten()]
+    targets = sample.y.reshape(len(sample.y), -1)
+    last = layers.Dense(sample.classes if sample.is_classes else targets.shape[1])
+    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, last])
+    middle, width = targets.mean(0), targets.std(0) + 1e-9
+    if sample.is_classes:
+        loss, wanted = keras.losses.SparseCategoricalCrossentropy(from_logits=True), class_numbers(sample.y)
+    else:
+        loss, wanted = keras.losses.MeanSquaredError(), ((targets - middle) / width).astype(np.float32)
+    model.compile(keras.optimizers.Adam(RATE), loss)
+    epochs = max(2, min(EPOCHS, 60_000 // len(x)))
+    model.fit(x, wanted, BATCH, epochs, verbose=0)
+    outputs = model.predict(test_x, verbose=0)
+    return np.asarray(outputs.argmax(-1) if sample.is_classes else outputs * width + middle)

@@ -1,0 +1,109 @@
+"""The rows that experiments train on and test on, and how a prediction of them is scored."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+MAX_ROWS = 4000  # training rows of an experiment
+MAX_TESTED = 1000  # rows that are tested
+HELD_OUT = 0.25  # share of the training rows that are held out if there is no validation set
+MAX_CLASSES = 100  # different whole numbers that still count as classes
+
+Task = Literal["classes", "numbers"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a data set, as a script passes them to its network.
+
+    Args:
+        x: the inputs that are trained on, (rows, …).
+        y: their targets, as the loss takes them, (rows, …).
+        test_x: the inputs that are tested, (other rows, …).
+        test_y: their targets.
+        task: whether the targets are classes or numbers.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    task: Task
+
+    @property
+    def classes(self) -> int:
+        """The number of classes; 0 if the targets are numbers."""
+        return int(max(class_numbers(self.y).max(), class_numbers(self.test_y).max())) + 1 if self.is_classes else 0
+
+    @property
+    def is_classes(self) -> bool:
+        """Whether the targets are classes."""
+        return self.task == "classes"
+
+    def score(self, predicted: np.ndarray) -> float:
+        """How good predictions of the tested rows are: 0 is as good as guessing, 1 is perfect.
+
+        For classes, the accuracy between that of the most frequent class and 100 %; for numbers, the share of the
+        targets' variance that is explained.
+
+        Args:
+            predicted: class numbers, (rows,), or numbers, shaped as the targets.
+        """
+        if not np.isfinite(predicted).all():
+            return -np.inf
+        if self.is_classes:
+            right, guess = class_numbers(self.test_y), self.most_frequent
+            chance = float((right == guess).mean())
+            return (float((right == predicted.reshape(-1)).mean()) - chance) / max(1 - chance, 1e-9)
+        wanted = self.test_y.reshape(len(self.test_y), -1).astype(np.float64)
+        errors = ((predicted.reshape(len(wanted), -1) - wanted) ** 2).mean(0)
+        variance = ((wanted - self.y.reshape(len(self.y), -1).mean(0)) ** 2).mean(0)
+        return float(1 - (errors / np.maximum(variance, 1e-12)).mean())
+
+    @property
+    def most_frequent(self) -> int:
+        """The class of most training rows."""
+        return int(np.bincount(class_numbers(self.y)).argmax())
+
+
+def sample_of(x: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray] | None) -> Sample | None:
+    """Rows of a data set for experiments; None if its targets are neither classes nor numbers, or if they are too few.
+
+    Args:
+        x: the training inputs, (rows, …).
+        y: their targets, (rows, …).
+        validation: validation inputs and targets; None to hold out some of the training rows.
+    """
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(x))
+    if validation is None:
+        held = order[: max(1, int(HELD_OUT * len(order)))][:MAX_TESTED]
+        kept = order[max(1, int(HELD_OUT * len(order))) :][:MAX_ROWS]
+        test_x, test_y = x[held], y[held]
+    else:
+        some = rng.permutation(len(validation[0]))[:MAX_TESTED]
+        kept, test_x, test_y = order[:MAX_ROWS], validation[0][some], validation[1][some]
+    task = _task(np.concatenate([y[kept].reshape(len(kept), -1), test_y.reshape(len(test_y), -1)]))
+    if task is None or len(kept) < 8 or len(test_x) < 4 or y.shape[1:] != test_y.shape[1:]:
+        return None
+    return Sample(x[kept], y[kept], test_x, test_y, task)
+
+
+def _task(targets: np.ndarray) -> Task | None:
+    """Whether targets (rows, values) are classes or numbers; None if they are neither."""
+    if not np.isfinite(targets).all():
+        return None
+    if targets.shape[1] > 1:
+        rows = bool(((targets == 0) | (targets == 1)).all() and (targets.sum(1) == 1).all())
+        return "classes" if rows else "numbers"
+    distinct = np.unique(targets)
+    whole = bool((distinct == np.rint(distinct)).all() and distinct.min() >= 0)
+    few = len(distinct) <= min(MAX_CLASSES, max(2, len(targets) // 8)) and distinct.max() < 2 * len(distinct)
+    return "classes" if whole and few else "numbers"
+
+
+def class_numbers(targets: np.ndarray) -> np.ndarray:
+    """The class number of each row, (rows,), of class numbers or of one-hot rows."""
+    flat = targets.reshape(len(targets), -1)
+    return np.asarray(flat.argmax(1) if flat.shape[1] > 1 else flat[:, 0].astype(np.int64))

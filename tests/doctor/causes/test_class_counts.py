@@ -1,0 +1,59 @@
+"""Labels of a single class, and of one class that most images belong to."""
+
+import numpy as np
+import pytest
+
+from doctor.contexts import context_of, found
+from exprun.doctor.causes import class_imbalance, single_class
+from exprun.doctor.subject import Images
+
+
+def counted(counts, **more):
+    context = context_of(Images(np.zeros((1, 1)), counts=np.array(counts)), **more)
+    return found(single_class, context) + found(class_imbalance, context)
+
+
+@pytest.mark.parametrize(
+    ("counts", "weighted", "expected"),
+    [
+        ([10, 0, 0], False, ["single-class"]),
+        ([10, 0, 0], True, ["single-class"]),
+        ([95, 5], False, ["class-imbalance"]),
+        ([95, 5], True, []),
+        ([60, 40], False, []),
+        ([30, 30, 40], False, []),
+        ([1, 0], False, []),
+        ([10], False, []),
+    ],
+)
+def test_counts_of_classes(counts, weighted, expected):
+    assert [f.cause for f in counted(counts, weighted=weighted)] == expected
+
+
+def test_the_threshold_decides():
+    assert counted([70, 30]) == []
+    [finding] = counted([78, 22], limits={"frequent_class": 0.77})
+    assert (finding.severity, finding.where, finding.numbers) == ("warning", "training labels", {"share": 0.78})
+    assert counted([70, 30], limits={"frequent_class": 0.6}) == []  # not 1.5 times as many as half of the images
+
+
+def test_numbers_to_predict_have_no_classes():
+    context = context_of(Images(np.zeros((1, 1))))
+    assert found(single_class, context) + found(class_imbalance, context) == []
+
+
+def test_classes_are_called_by_their_names_where_these_are_known():
+    names = ["cat", "dog"]
+    [named], [numbered] = counted([5, 95], classes=names), counted([5, 95])
+    assert "95% of 100 labels are class dog, so always predicting it has an accuracy of 95%." in named.evidence
+    assert "95% of 100 labels are class 1, so" in numbered.evidence
+    [single] = counted([0, 9], classes=names)
+    assert single.evidence == "All 9 labels checked are class dog."
+
+
+@pytest.mark.parametrize(("weights", "said"), [([2.0, 0.2], ["class-imbalance"]), ([0.5, 9.0], []), (None, [])])
+def test_class_weights_that_are_upside_down(weights, said):
+    weights = None if weights is None else np.array(weights)
+    findings = counted([95, 5], weighted=True, class_weights=weights)
+    assert [f.cause for f in findings] == said
+    assert all("has the weight 2, but other images have 0.2 on average" in f.evidence for f in findings)

@@ -1,0 +1,63 @@
+"""Validation images from training, and test images from either."""
+
+import numpy as np
+import pytest
+
+from doctor.contexts import context_of, found
+from exprun.doctor.causes import leaked_test, leaked_validation
+from exprun.doctor.instruments.leaks import Prints
+from exprun.doctor.subject import Images
+
+
+def told(train, val, test=(), **more):
+    """The findings about splits of images, each of which is named by a letter."""
+    parts = zip(("training", "validation", "test"), (train, val, test), strict=True)
+    splits = [Prints(name, tuple(letter.encode() for letter in letters)) for name, letters in parts if letters]
+    images = Images(np.zeros((1, 1)))
+    context = context_of(images, images, looked_up=lambda: splits, **more)
+    return found(leaked_validation, context) + found(leaked_test, context)
+
+
+@pytest.mark.parametrize(
+    ("splits", "causes"),
+    [
+        (("abcd", "efgh", "ijkl"), []),
+        (("abcd", "aefg", "ijkl"), ["leaked-validation"]),
+        (("abcd", "efgh", "aijk"), ["leaked-test"]),
+        (("abcd", "efgh", "eijk"), ["leaked-test"]),
+        (("abcd", "aefg", "aijk"), ["leaked-validation", "leaked-test"]),
+        (("abcd", "aefg"), ["leaked-validation"]),
+    ],
+)
+def test_the_later_split_names_the_cause(splits, causes):
+    assert [finding.cause for finding in told(*splits)] == causes
+
+
+def test_the_evidence_is_about_the_split():
+    for finding, name in zip(told("abcd", "aefg", "aijk"), ("validation", "test"), strict=True):
+        assert (finding.severity, finding.where) == ("warning", f"{name} images")
+        assert finding.evidence.startswith(f"1 of 4 {name} images (25%) are exact copies of training images.")
+        assert finding.numbers == {"share": 0.25, "exact": 1, "near": 0}
+
+
+def test_one_threshold_is_for_both():
+    assert told("abcd", "aefg", "aijk", limits={"leak": 0.3}) == []
+
+
+def test_both_causes_share_one_look_at_the_images():
+    looks = []
+    images = Images(np.zeros((1, 1)))
+    context = context_of(images, images, looked_up=lambda: looks.append(1) or [])
+    assert found(leaked_validation, context) + found(leaked_test, context) == []
+    assert looks == [1]
+
+
+def test_without_validation_images_nothing_is_compared():
+    context = context_of(Images(np.zeros((1, 1))), looked_up=lambda: pytest.fail("looked"))
+    assert found(leaked_validation, context) + found(leaked_test, context) == []
+
+
+def test_the_digests_of_batches_are_enough():
+    train, val = (Images(np.zeros((1, 1)), digests=digests) for digests in ((b"a", b"b"), (b"b", b"c")))
+    [finding] = found(leaked_validation, context_of(train, val))
+    assert finding.evidence == "1 of 2 validation images (50%) are exact copies of training images."

@@ -1,0 +1,60 @@
+"""Data sets that were sorted when they were split or batched."""
+
+import numpy as np
+
+from doctor.contexts import context_of, found
+from exprun.doctor.causes import unshuffled_data
+from exprun.doctor.subject import Images
+
+
+def split(train, val, **more):
+    parts = (Images(np.zeros((1, 1)), counts=np.array(counts)) for counts in (train, val))
+    return found(unshuffled_data, context_of(*parts, **more))
+
+
+def test_classes_that_training_lacks():
+    [finding] = split([50, 50, 0], [10, 10, 40])
+    assert (finding.severity, finding.where) == ("error", "validation labels")
+    assert "67% of the validation images belong to classes that hardly occur in training (2)" in finding.evidence
+    [finding] = split([50, 50, 0], [10, 10, 40], classes=["cat", "dog", "eel"])
+    assert "to classes that hardly occur in training (eel)" in finding.evidence
+    assert split([50, 50], [10, 10, 40])[0].numbers == finding.numbers
+    assert split([50, 50, 80], [10, 10, 40]) == []
+    assert split([50, 50, 0], [5, 5, 10]) == []  # few images
+
+
+def amounts(values):
+    return Images(np.zeros((len(values), 2)), amounts=np.asarray(values)[:, None])
+
+
+def targets(train, val):
+    return found(unshuffled_data, context_of(amounts(train), amounts(val)))
+
+
+def test_targets_that_go_on_where_those_of_training_end():
+    values = np.sort(np.random.default_rng(0).normal(size=500))
+    [finding] = targets(values[:400], values[400:])
+    assert (finding.severity, finding.where) == ("warning", "validation labels")
+    assert "forecast" in finding.keras
+    mixed = np.random.default_rng(1).permutation(values)
+    assert targets(mixed[:400], mixed[400:]) == []
+    assert targets(mixed[:400], 1e4 * mixed[400:]) == []  # of another scale
+    assert found(unshuffled_data, context_of(amounts(mixed[:400]), Images(np.zeros((100, 2))))) == []
+    assert found(unshuffled_data, context_of(amounts(mixed[:400]))) == []
+
+
+def test_batches_of_one_class_each():
+    ordered = [np.full(32, label) for label in range(4)]
+    [finding] = found(unshuffled_data, context_of(batches=ordered))
+    assert (finding.severity, finding.where) == ("error", "training batches")
+    assert finding.numbers == {"share": 1.0, "overall": 0.25}
+    mixed = [np.random.default_rng(i).integers(0, 4, 32) for i in range(4)]
+    for batches in (mixed, ordered[:2], [None, None, None]):
+        assert found(unshuffled_data, context_of(batches=batches)) == []
+
+
+def test_the_split_is_named_before_the_batches():
+    train, val = (Images(np.zeros((1, 1)), counts=np.array(counts)) for counts in ([90, 90, 0], [0, 0, 90]))
+    ordered = [np.full(32, label) for label in range(4)]
+    findings = found(unshuffled_data, context_of(train, val, batches=ordered))
+    assert [f.where for f in findings] == ["validation labels", "training batches"]

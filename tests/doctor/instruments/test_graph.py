@@ -1,0 +1,90 @@
+"""What the connections between the layers of a model show."""
+
+import keras
+import pytest
+from keras import layers
+
+from exprun.doctor.instruments.graph import dropped, has_own_code, is_from_file, unclipped_recurrence
+from exprun.kernels import faster
+
+
+def network(*hidden, inputs=(8, 8, 1)):
+    first = x = keras.Input(inputs)
+    for layer in hidden:
+        x = layer(x)
+    return keras.Model(first, layers.Dense(4)(x))
+
+
+def blocks():
+    return layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten()
+
+
+@pytest.mark.parametrize("where", ["input", "middle", "nested"])
+def test_layers_whose_result_is_dropped(where):
+    first = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, activation="relu")(first)
+    calls = {
+        "input": lambda: layers.Rescaling(1 / 255, name="lost")(first),
+        "middle": lambda: layers.BatchNormalization(name="lost")(x),
+        "nested": lambda: keras.Sequential([layers.RandomFlip(), layers.Rescaling(1 / 255)], name="lost")(first),
+    }
+    calls[where]()
+    found = dropped(keras.Model(first, layers.Dense(4)(layers.Flatten()(x))))
+    assert [layer.name for layer in found] == ["lost"]
+
+
+@pytest.mark.usefixtures("mixed")
+def test_casts_of_mixed_precision_are_no_dropped_layers():
+    x = first = keras.Input((8, 8, 1))
+    layers.Rescaling(1 / 255, name="lost")(first)
+    for layer in blocks():
+        x = layer(x)
+    lost = keras.Model(first, layers.Dense(4, dtype="float32")(x))
+    assert [layer.name for layer in dropped(lost)] == ["lost"]
+    assert dropped(network(*blocks())) == []
+
+
+def test_another_model_on_the_same_layers_drops_nothing():
+    model = network(*blocks())
+    assert faster(model, cpu=True) is not model
+    keras.Model(model.inputs, [layer.output for layer in model.layers[1:]])
+    assert dropped(model) == []
+
+
+def test_a_model_from_a_file(tmp_path):
+    built = {
+        "functional": network(layers.Flatten()),
+        "sequence": keras.Sequential([layers.Input((3,)), layers.Dense(2)]),
+    }
+    for name, model in built.items():
+        assert not is_from_file(model)
+        model.save(tmp_path / f"{name}.keras")
+        assert is_from_file(keras.models.load_model(tmp_path / f"{name}.keras")) == (name == "functional")
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Dense(4)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+def test_models_of_which_a_list_of_layers_shows_all_and_others():
+    first = keras.Input((5,))
+    nested = keras.Sequential([layers.Input((5,)), layers.Dense(4)])
+    plain = [nested, keras.Sequential([layers.Input((5,)), nested]), keras.Model(first, nested(first))]
+    other = keras.Model(first, keras.ops.relu(layers.Dense(4)(first)))
+    assert [has_own_code(model) for model in plain] == [False] * 3
+    for model in (other, Own(), keras.Sequential([layers.Input((5,)), other]), keras.Model(first, Own()(first))):
+        assert has_own_code(model)
+
+
+@pytest.mark.parametrize(
+    ("layer", "clipnorm", "said"), [("SimpleRNN", None, True), ("LSTM", None, False), ("SimpleRNN", 1.0, False)]
+)
+def test_a_plain_recurrence_without_clipping(layer, clipnorm, said):
+    model = network(getattr(layers, layer)(4), inputs=(8, 3))
+    model.compile(keras.optimizers.SGD(clipnorm=clipnorm), "mse")
+    assert bool(unclipped_recurrence(model)) == said

@@ -1,0 +1,38 @@
+"""What a loss is read as: its kind, its labels, and whether it takes logits."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from exprun.doctor.instruments.losses import of_keras
+
+
+class Net(keras.Model):
+    def __init__(self, hidden, activation):
+        super().__init__()
+        self.hidden, self.activation, self.head = hidden, activation, layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        return self.head(self.activation(self.hidden(x)))
+
+
+def test_a_loss_inside_a_step_of_ones_own_is_the_objective():
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(3)])
+    model.compile("adam")
+    assert of_keras(model) is None
+    model.entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
+    found = of_keras(model)
+    assert (found.kind, found.from_logits) == ("softmax", True)
+
+
+def test_a_likelihood_of_ones_own_applies_a_softmax():
+    def likelihood(labels, outputs):
+        hot = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), "int32"), 3)
+        return -tf.reduce_sum(hot * tf.nn.log_softmax(outputs), -1)
+
+    model = Net(layers.Dense(8), tf.nn.relu)
+    model(np.zeros((2, 5), np.float32))
+    model.compile("adam", likelihood)
+    found = of_keras(model, units=3)
+    assert (found.kind, found.sparse, found.from_logits) == ("softmax", True, True)

@@ -1,0 +1,246 @@
+"""The callback in plain Keras scripts: what it says, and that it changes nothing."""
+
+import importlib
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework.config import disable_op_determinism
+
+from doctor.toy_data.images import digits
+from exprun.doctor import Doctor
+
+# One of each kind of model, data, labels and loss; the whole collection is the slow test.
+FEW = (
+    "adam_rate_high",
+    "dropped_rescaling",
+    "from_logits_on_softmax",
+    "labels_minus_one",
+    "relu_regressor",
+    "zero_init",
+)
+
+
+@pytest.fixture(autouse=True)
+def _any_order():
+    """As in a new process, whatever the tests before have switched on in this one."""
+    disable_op_determinism()
+
+
+def run(name, repaired):
+    doctor = Doctor(report=lambda text: None)
+    importlib.import_module(f"doctor.programs.{name}").run([doctor], repaired=repaired)
+    return doctor
+
+
+def graves(doctor):
+    return [f.cause for f in doctor.findings if f.severity != "note"]
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_it_names_the_cause_and_is_quiet_about_the_repaired_twin(name):
+    assert graves(run(name, repaired=False))[0] in causes_of(name)
+    assert graves(run(name, repaired=True)) == []
+
+
+def network(seed=0):
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(8, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(10),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_the_same_weights_with_and_without_it(jit):
+    (x, y), val = digits(8)
+    weights = []
+    for callbacks in ([], [Doctor(report=lambda text: None, every=3, share=1.0)]):
+        model = network()
+        model.jit_compile = jit
+        history = model.fit(x / 255, y, 64, 2, verbose=0, callbacks=callbacks, validation_data=(val[0] / 255, val[1]))
+        weights.append([*model.get_weights(), np.array(history.history["val_loss"])])
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_the_model_is_as_before_when_it_has_gone():
+    (x, y), _ = digits(8)
+    model = network()
+    before = model.train_step
+    model.fit(x / 255, y, 64, 1, verbose=0, callbacks=[Doctor(report=lambda text: None)])
+    assert model.train_step == before
+    assert "train_step" not in vars(model)
+    model.fit(x / 255, y, 64, 1, verbose=0)
+
+
+def test_nan_in_a_late_batch_is_found_in_that_batch():
+    (x, y), _ = digits(8)
+    x = np.tile(x / 255, (2, 1, 1, 1))
+    x[2300] = np.nan  # behind the images that are kept
+    doctor = Doctor(report=lambda text: None)
+    network().fit(x, np.tile(y, 2), 64, 1, verbose=0, shuffle=False, callbacks=[doctor])
+    assert [(f.cause, f.step) for f in doctor.findings if f.severity == "error"] == [("non-finite-input", 36)]
+
+
+def test_an_input_pipeline_that_is_slower_than_the_step():
+    (x, y), _ = digits(8)
+
+    def slowly():
+        given = time.monotonic()
+        for start in range(0, 800, 32):
+            time.sleep(max(0.1, 3 * (time.monotonic() - given)))  # longer than a step, however long that takes
+            given = time.monotonic()
+            yield x[start : start + 32] / 255, y[start : start + 32]
+
+    doctor = Doctor(report=lambda text: None)
+    network().fit(slowly(), epochs=1, steps_per_epoch=25, verbose=0, callbacks=[doctor])
+    assert ("slow-input", "note") in [(f.cause, f.severity) for f in doctor.findings]
+
+
+def test_where_every_operation_must_be_deterministic():
+    (x, y), _ = digits(8)
+    tf.config.experimental.enable_op_determinism()
+    doctor = Doctor(report=lambda text: None)
+    network().fit(x[:320] / 255, y[:320], epochs=1, verbose=0, callbacks=[doctor])
+    assert "slow-input" not in {f.cause for f in doctor.findings}
+
+
+class OwnStep(keras.Model):
+    """Gives the loss of its batch under a name of its own, and takes sparse inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(10)
+        self.dense.build((None, 64))
+
+    def call(self, x):
+        return self.dense(tf.sparse.to_dense(x) if isinstance(x, tf.SparseTensor) else x)
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self.loss(y, self(x)))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"own": loss}
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_step_of_ones_own_is_no_error(sparse):
+    (x, y), _ = digits(8)
+    x = x.reshape(len(x), -1) / 255
+    batches = tf.data.Dataset.from_tensor_slices((tf.sparse.from_dense(x) if sparse else x, y)).batch(64)
+    model = OwnStep()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    doctor = Doctor(report=lambda text: None)
+    model.fit(batches, epochs=2, verbose=0, callbacks=[doctor])
+    assert [f.cause for f in doctor.findings if f.severity == "error"] == []
+
+
+def test_steps_are_counted_where_several_are_one_call():
+    (x, y), _ = digits(8)
+    model = network()
+    model.compile("adam", model.loss, metrics=["accuracy"], steps_per_execution=4)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x / 255, y, 64, 2, verbose=0, callbacks=[doctor])
+    assert doctor._step == 2 * 21
+
+
+def test_given_sets_are_looked_at_before_the_first_step():
+    (x, y), (xv, yv) = digits(8)
+    said = []
+    doctor = Doctor(train=(x / 255, y), validation=(xv, yv), report=said.append)
+    network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor])
+    assert doctor.findings[0].cause == "unscaled-evaluation"
+    assert doctor.findings[0].step is None
+    assert said[0].startswith("doctor: [unscaled-evaluation] error, validation images:")
+
+
+def test_a_mistake_of_its_own_stays_its_own(monkeypatch, failures):
+    (x, y), _ = digits(8)
+    monkeypatch.setattr("exprun.doctor.keras.callback.examine", lambda *_: 1 / 0)
+    doctor = Doctor()
+    assert network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor]).history["loss"]
+    assert doctor.findings == []
+    assert any("ZeroDivisionError" in text for text in failures)
+    failures.clear()
+
+
+def test_thresholds_and_silence():
+    with pytest.raises(ValueError, match="vanish"):
+        Doctor(vanish=1.0)
+    (x, y), (xv, yv) = digits(8)
+    doctor = Doctor(train=(x / 255, y), validation=(xv, yv), silence=["unscaled-evaluation"], report=lambda text: None)
+    network().fit(x / 255, y, 64, 1, verbose=0, callbacks=[doctor])
+    assert "unscaled-evaluation" not in [f.cause for f in doctor.findings]
+
+
+@pytest.mark.slow
+def test_the_whole_collection():
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "programs").glob("*.py"))
+    missed = [n for n in names if graves(run(n, False))[:1] not in [[c] for c in causes_of(n)]]
+    alarmed = [n for n in names if graves(run(n, True))]
+    assert len(names) >= 30
+    assert len(missed) <= 0.1 * len(names), missed
+    assert len(alarmed) <= 0.02 * len(names), alarmed
+
+
+def causes_of(name):
+    return importlib.import_module(f"doctor.programs.{name}").CAUSES
+
+
+class HeadOnly(keras.Model):
+    """Updates some of its weights, or all."""
+
+    def __init__(self, whole):
+        super().__init__()
+        self.body, self.head = keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10)
+        self.whole = whole
+
+    def call(self, x):
+        return self.head(self.body(x))
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
+        weights = self.trainable_variables if self.whole else self.head.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        for metric in self.metrics:
+            metric.update_state(loss)
+        return self.get_metrics_result()
+
+
+@pytest.mark.parametrize(("whole", "said"), [(True, []), (False, ["untrained-variables"])])
+def test_weights_that_the_step_leaves_out(whole, said):
+    (x, y), _ = digits(8)
+    model = HeadOnly(whole)
+    model(x[:1].reshape(1, -1) / 255)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    doctor = Doctor(report=lambda text: None, share=1.0)
+    model.fit(x.reshape(len(x), -1) / 255, y, 32, 3, verbose=0, callbacks=[doctor])
+    assert graves(doctor) == said
+
+
+def test_a_class_number_without_a_unit_in_a_late_batch():
+    (x, y), _ = digits(8)
+    order = np.argsort(y == 9, kind="stable")
+    x, y = x[order] / 255, y[order]
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(9)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=True)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x, y, 64, 1, verbose=0, shuffle=False, callbacks=[doctor])
+    assert graves(doctor)[0] == "output-units"

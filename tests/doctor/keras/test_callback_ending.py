@@ -1,0 +1,116 @@
+"""Whatever ends a fit: the doctor says what it knows before the traceback, and leaves the model as it was."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from exprun.doctor import Doctor
+from exprun.doctor.keras import callback
+from exprun.doctor.keras.tap import Tap
+
+RNG = np.random.default_rng(0)
+ROWS, CLASSES = RNG.normal(size=(64, 6)).astype(np.float32), np.arange(64) % 10
+LOSS = "sparse_categorical_crossentropy"
+RIGHT = (ROWS, CLASSES)
+ONE_TOO_FAR = (ROWS, np.where(np.arange(64) == 40, 10, CLASSES))
+
+
+def network(**options):
+    model = keras.Sequential([layers.Input((6,)), layers.Dense(8, "relu"), layers.Dense(10, "softmax")])
+    model.compile("adam", LOSS, **options)
+    return model
+
+
+def fitted(error, train=RIGHT, callbacks=(), model=None, **options):
+    """What was told in a fit that ends by an exception, and what was found."""
+    told, model = [], model or network()
+    doctor = Doctor(report=told.append)
+    with pytest.raises(error) as caught:
+        model.fit(*train, epochs=2, shuffle=False, verbose=0, callbacks=[doctor, *callbacks], **options)
+    assert callback._WATCHING == []
+    assert not isinstance(model.train_function, Tap)
+    assert not isinstance(model.test_function, Tap)
+    model.compile("adam", LOSS)
+    model.fit(*RIGHT, verbose=0)
+    return told, doctor, caught.value
+
+
+@pytest.mark.parametrize("options", [{}, {"run_eagerly": True}, {"steps_per_execution": 2}])
+@pytest.mark.parametrize("size", [16, 64])
+def test_labels_out_of_range_in_a_late_batch_or_the_first(options, size):
+    told, doctor, _ = fitted(tf.errors.InvalidArgumentError, ONE_TOO_FAR, model=network(**options), batch_size=size)
+    assert [f.cause for f in doctor.findings if f.severity == "error"] == ["output-units"]
+    assert "The labels go from 0 to 10, but the last layer has 10 units, for the classes 0 to 9." in told[-2]
+    assert told[-1].startswith("doctor: fit was ended by InvalidArgumentError after ")
+    assert "[output-units]" in told[-1]
+
+
+def test_labels_out_of_range_in_validation():
+    told, _, _ = fitted(tf.errors.InvalidArgumentError, validation_data=ONE_TOO_FAR)
+    assert "validation" in told[-2]
+    assert "from 0 to 10" in told[-2]
+
+
+def test_it_is_printed_where_nothing_else_is_asked_for(capsys):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        network().fit(*ONE_TOO_FAR, verbose=0, callbacks=[Doctor()])
+    assert "The labels go from 0 to 10" in capsys.readouterr().err
+
+
+class Raises(keras.callbacks.Callback):
+    def __init__(self, where, error):
+        super().__init__()
+        setattr(self, where, self.raised)
+        self.error = error
+
+    def raised(self, *_, **__):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("where", "steps"),
+    [
+        ("on_epoch_begin", 0),
+        ("on_train_batch_begin", 0),
+        ("on_train_batch_end", 1),
+        ("on_test_batch_end", 4),
+        ("on_epoch_end", 4),
+        ("on_train_end", 8),
+    ],
+)
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("own"), SystemExit(3)])
+def test_wherever_a_callback_raises(where, steps, error):
+    told, _, caught = fitted(type(error), callbacks=[Raises(where, error)], batch_size=16, validation_data=RIGHT)
+    assert caught is error
+    if where != "on_train_end":
+        named = f"doctor: fit was ended by {type(error).__name__} after {steps} step"
+        assert told[-1].startswith(named)
+
+
+def test_input_that_raises():
+    def rows():
+        for _ in range(3):  # Keras looks at two before it begins
+            yield ROWS[:16], CLASSES[:16]
+        raise RuntimeError("own")
+
+    told, _, caught = fitted(Exception, (rows(),))
+    assert "own" in str(caught)
+    assert "after 3 steps." in told[-1]
+
+
+def test_a_step_that_cannot_be_traced():
+    one_hot = (ROWS, np.eye(10)[CLASSES])
+    told, doctor, _ = fitted(ValueError, one_hot)
+    assert [f.cause for f in doctor.findings if f.severity == "error"] == ["label-encoding"]
+    assert told[-1].startswith("doctor: fit was ended by ValueError after 0 steps.")
+
+
+def test_other_fits_are_none_of_its_business():
+    told = []
+    doctor = Doctor(report=told.append)
+    network().fit(*RIGHT, verbose=0, callbacks=[doctor])
+    with pytest.raises(RuntimeError):
+        network().fit(*RIGHT, verbose=0, callbacks=[Raises("on_epoch_end", RuntimeError("own"))])
+    assert not any("ended" in text for text in told)

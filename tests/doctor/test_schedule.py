@@ -1,0 +1,36 @@
+"""When a probe is due."""
+
+import pytest
+
+from exprun.doctor.schedule import Schedule
+
+
+def schedule(share, every=40):
+    return Schedule(every, share, 4, 64)
+
+
+def test_the_first_probe_waits_as_long_as_the_others():
+    assert not schedule(1.0).due(39)
+    one = schedule(1.0)
+    assert one.due(40)
+    one.probed(40, 0.0)
+    assert not one.due(79)
+    assert one.due(80)
+
+
+def test_probes_keep_to_their_share_of_the_time():
+    one = schedule(0.02)
+    one._seconds, one._last, one._started = 1.0, 1.0, one._started - 10.0
+    assert not one.due(1000)
+    one._started -= 100.0
+    assert one.due(1000)
+    one._seconds, one._last = 0.5, 0.2  # little enough in any run
+    one._started += 105.0
+    assert one.due(1000)
+
+
+@pytest.mark.parametrize(("share", "due"), [(0.02, True), (0.0005, False)])
+def test_the_cost_of_the_first_probe_is_estimated_from_training(share, due):
+    one = schedule(share)
+    one._started -= 1000.0  # for 100 steps of 64 images: the 4 of a probe take 1.25 s
+    assert one.due(100) == due
