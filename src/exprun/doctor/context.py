@@ -14,15 +14,20 @@ from exprun.doctor.history import History
 from exprun.doctor.instruments import graph
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
+from exprun.doctor.instruments.gradients import Unreached, unreached_by
+from exprun.doctor.instruments.harm import LargePart, harm_of, large_part
+from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
 from exprun.doctor.instruments.leaks import Leak, find_leaks
 from exprun.doctor.instruments.passes import Pass
+from exprun.doctor.instruments.signal import Signal, signal_of
+from exprun.doctor.instruments.task import batch_findings, task_findings
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.instruments.weights import Weight, left_out, typical_move
-from exprun.doctor.subject import Subject
+from exprun.doctor.subject import Batch, Subject
 
-FEW = 4  # images that show which variables a network uses
+FEW = 4  # images that show which layers and variables a network uses
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Context:
         step: the number of steps done; None before training.
         history: what was measured while the network trained; empty before training.
         several: the first batch of a model with several inputs, as the model takes it; None for one input.
+        batch: the batch on which training went wrong; None in all other phases.
         trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
             they agree.
         cause: the identifier of the cause that is being checked.
@@ -48,6 +54,7 @@ class Context:
     step: int | None = None
     history: History = field(default_factory=lambda: History(None))
     several: Any = None
+    batch: Batch | None = None
     trained: Trained | None = None
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
@@ -97,15 +104,13 @@ class Context:
     def inputs(self) -> Any:
         """A few training images as the network takes them; the first batch of a model with several inputs."""
         some = self.subject.train.inputs if self.several is None else self.several
-        return _first(some, self.limits.images)
+        return first_rows(some, self.limits.images)
 
     @cached_property
     def labels(self) -> np.ndarray:
         """The labels of `inputs`, as the loss gets them."""
-        flat = self.inputs
-        while not hasattr(flat, "shape"):
-            flat = next(iter(flat.values() if isinstance(flat, dict) else flat))
-        return self.subject.labels[: len(flat)]
+        _, first = next(parts(self.inputs))
+        return self.subject.labels[: len(first)]
 
     @cached_property
     def all_labels(self) -> Labels:
@@ -265,11 +270,74 @@ class Context:
         assert self.subject.objective is not None
         return losses_of(self.subject.objective, outputs, labels)
 
+    @cached_property
+    def task(self) -> dict[str, list[Finding]]:
+        """The findings about how the last layer, the loss and the labels fit together, by cause."""
+        objective, found = self.subject.objective, {}
+        if objective is not None and self.batch is not None:
+            found = batch_findings(objective, self.batch)
+        elif objective is not None:
+            found = task_findings(
+                self.forward,
+                objective,
+                self.all_labels,
+                self.subject.says_accuracy,
+                lambda: self.losses(self.forward.outputs, self.labels),
+            )
+        return {cause: [replace(finding, step=self.step) for finding in some] for cause, some in found.items()}
 
-def _first(inputs: Any, count: int | None) -> Any:
-    """The first examples of inputs: of an array, or of several arrays in a dictionary, list or tuple."""
-    if isinstance(inputs, dict):
-        return {name: _first(part, count) for name, part in inputs.items()}
-    if isinstance(inputs, list | tuple):
-        return type(inputs)(_first(part, count) for part in inputs)
-    return inputs[:count]
+    @property
+    def fits(self) -> bool:
+        """Whether last layer, loss and labels fit together, so that the size of the loss means something."""
+        return not self.task and bool(np.isfinite(self.all_labels.values).all())
+
+    @cached_property
+    def signal(self) -> Signal | None:
+        """The differences between images on their way; None if they cannot be followed."""
+        return signal_of(self.forward, self.several)
+
+    @cached_property
+    def harm(self) -> str:
+        """The clause that says how large inputs harm the network; empty if they do not, or if nothing shows it."""
+        objective = self.subject.objective
+        if objective is None or self.forward.losses is None or not self.fits:
+            return ""
+        return harm_of(self.forward, objective, self.labels, self.threshold("large_loss"))
+
+    @cached_property
+    def large_part(self) -> LargePart | None:
+        """The first of several inputs that is large and harms the network; None if there is none."""
+        if self.several is None or not self.harm:
+            return None
+        return large_part(self.forward, self.inputs, self.threshold("large_input"))
+
+    @cached_property
+    def unreached(self) -> Unreached | None:
+        """The trainable variables that get no gradient from the loss; None if all of them get one."""
+        return unreached_by(self.forward, self.model)
+
+    @cached_property
+    def ignores_unreached(self) -> bool:
+        """Whether the outputs stay the same if the layers that hold these variables give zeros."""
+        from exprun.doctor.instruments.recording import passed
+
+        if self.unreached is None or not self.unreached.layers:
+            return False
+        few, layers = first_rows(self.inputs, FEW), self.unreached.layers
+        plain, silent = (passed(self.model, few, training=False, muted=muted).outputs for muted in ((), layers))
+        return np.array_equal(plain, silent)
+
+    def memorised(self, images: int, seconds: float, is_enough: Callable[[list[float]], bool]) -> list[float]:
+        """The losses before each step on the first images alone.
+
+        Args:
+            images: the number of images.
+            seconds: the time after which no further step is made.
+            is_enough: whether the losses so far are enough.
+        """
+        from exprun.doctor.instruments.memory import memorised
+
+        subject = self.subject
+        assert subject.objective is not None
+        inputs, labels = subject.train.inputs[:images], subject.labels[:images]
+        return memorised(self.model, subject.objective, inputs, labels, seconds, is_enough)

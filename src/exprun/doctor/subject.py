@@ -61,6 +61,33 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """A batch on which training went wrong: its loss is not finite, or the step on it has failed.
+
+    Args:
+        inputs: the batch as the network takes it, (images, …).
+        labels: its labels, as the loss gets them.
+        earlier: the labels of earlier batches of the split, (any number,); a single batch may lack the first classes.
+        split: the name of the split, `training` or `validation`.
+        has_failed: whether the step on the batch has raised an exception.
+        units: the number of units of the last layer; 0 if unknown.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    earlier: np.ndarray
+    split: str
+    has_failed: bool
+    units: int
+
+    @property
+    def broken(self) -> list[str]:
+        """Which of `images` and `labels` contain NaN or infinity."""
+        both = (("images", self.inputs), ("labels", self.labels))
+        return [name for name, values in both if not np.isfinite(values).all()]
+
+
+@dataclass(frozen=True)
 class Subject:
     """The network, data and settings that the doctor examines.
 

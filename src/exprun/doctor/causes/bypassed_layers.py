@@ -20,13 +20,16 @@ CAUSE = Cause(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find layers whose output does not reach the output of the model."""
+    """Find layers that have no effect on the output of the model."""
     match context.phase:
         case Phase.SETUP:
             yield from _setup(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
 
 
 def _setup(context: Context) -> Iterator[Finding]:
+    """Find layers whose output does not reach the output of the model."""
     if not context.dropped:
         return
     count = len(context.dropped)
@@ -37,3 +40,15 @@ def _setup(context: Context) -> Iterator[Finding]:
         f"{'them' if count > 1 else 'it'} to the output of the model.",
         {"layers": count},
     )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Find layers without a gradient that could as well give zeros."""
+    unreached = context.unreached
+    if unreached is not None and context.ignores_unreached:
+        yield context.finding(
+            "error",
+            unreached.where,
+            f"{unreached.count}; the output of the model stays the same if the outputs of their layers are set to 0.",
+            {"variables": len(unreached.paths)},
+        )

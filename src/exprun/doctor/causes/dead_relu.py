@@ -29,7 +29,14 @@ CAUSE = Cause(
         "vanishing-gradient",
         "no-generalization",
     ),
-    preempts=("exploding-signal", "vanishing-signal", "strong-regularization"),
+    preempts=(
+        "exploding-signal",
+        "vanishing-signal",
+        "strong-regularization",
+        "bypassed-layers",
+        "untrained-variables",
+        "symmetric-init",
+    ),
     is_symptom=True,
     keras=(
         "lower the learning rate, scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'."
@@ -48,16 +55,19 @@ def check(context: Context) -> Iterator[Finding]:
     found, chance = context.forward, context.chance
     if chance is not None and found.loss is not None and found.loss < FITTED * chance.loss:
         return
-    shares = {call.layer.name: dead_share(call.outputs) for call in found.calls if call.layer.is_relu}
-    worst = max(shares, key=shares.__getitem__, default=None)
-    if worst is None or len(found.outputs) < MIN_IMAGES or shares[worst] < context.threshold("dead"):
+    relus = [call for call in found.calls if call.layer.is_relu]
+    if any(len(call.outputs) < MIN_IMAGES for call in relus):
+        return
+    shares = [(dead_share(call.outputs), call.layer.name) for call in relus]  # a layer may be called several times
+    share, name = max(shares, key=lambda pair: pair[0], default=(0.0, ""))
+    if share < context.threshold("dead"):
         return
     yield context.finding(
         "error",
-        f"layer {worst}",
-        f"{shares[worst]:.0%} of its units are zero for all {len(found.outputs)} images in the probe; with less than "
+        f"layer {name}",
+        f"{share:.0%} of its units are zero for all {len(found.outputs)} images in the probe; with less than "
         f"{context.threshold('dead'):.0%}, a network may still learn.",
-        {"share": shares[worst]},
+        {"share": share},
         AT_START if context.phase is Phase.FIRST_BATCH else "",
     )
 

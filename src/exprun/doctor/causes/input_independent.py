@@ -1,6 +1,12 @@
 """input-independent: outputs that are the same for every image."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.passes import rms, spread
 
 CAUSE = Cause(
     id="input-independent",
@@ -27,3 +33,29 @@ CAUSE = Cause(
     ),
     overrides=("norm=batch", "init=he_normal input=standardize", "{slower}"),
 )
+AT_START = (  # no step is to blame yet
+    "kernel_initializer='he_normal' with ReLU, BatchNormalization, scaled inputs; print the output of each layer for "
+    "two images to see where the outputs become equal."
+)
+MIN_IMAGES = 4  # images, from which outputs are compared
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find outputs that are the same for every image, although the images differ."""
+    found = context.forward
+    if context.phase is Phase.PROBE and context.has_learned:
+        return
+    if not np.isfinite(found.outputs).all() or len(found.outputs) < MIN_IMAGES or not found.calls:
+        return
+    if spread(found.calls[0].inputs) <= 0:
+        return
+    difference, size = spread(found.outputs), rms(found.outputs)
+    if difference <= context.threshold("constant_output") * size and size > 0:
+        yield context.finding(
+            "error",
+            "output",
+            f"The outputs for {len(found.outputs)} different images differ by only {difference:.1e}, and their size is "
+            f"{size:.2g}.",
+            {"spread": difference, "size": size},
+            AT_START if context.phase is Phase.FIRST_BATCH else "",
+        )

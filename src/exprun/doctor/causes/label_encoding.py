@@ -1,6 +1,9 @@
 """label-encoding: labels in the other encoding than the loss takes: class numbers against one-hot rows."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="label-encoding",
@@ -12,10 +15,15 @@ CAUSE = Cause(
     phases=(Phase.FIRST_BATCH,),
     explains_symptoms=True,
     explains=("wrong-loss", "output-units", "shuffled-labels"),
-    preempts=("unscaled-input", "large-first-loss"),
+    preempts=("large-first-loss",),
     keras=(
         "loss='sparse_categorical_crossentropy' for class numbers, loss='categorical_crossentropy' for one-hot rows; "
         "keras.utils.to_categorical(y) turns class numbers into one-hot rows, and y.argmax(-1) turns rows into "
         "numbers."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find class numbers for a loss that takes one-hot rows, or one-hot rows for a loss of class numbers."""
+    yield from context.task.get(CAUSE.id, ())

@@ -1,6 +1,9 @@
 """label-out-of-range: class numbers for which the network has no output."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="label-out-of-range",
@@ -9,9 +12,14 @@ CAUSE = Cause(
     phases=(Phase.FIRST_BATCH, Phase.BAD_BATCH),
     explains_symptoms=True,
     explains=("output-units",),
-    preempts=("unscaled-input", "large-first-loss"),
+    preempts=("large-first-loss",),
     keras=(
         "number the classes 0, 1, 2, … in the same way in training and validation: y = "
         "np.searchsorted(np.unique(y_train), y)."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find class numbers without a unit in the last layer that seem to be numbered in another way."""
+    yield from context.task.get(CAUSE.id, ())

@@ -1,6 +1,12 @@
 """large-first-loss: a loss before training that is far above chance level."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.doctor.instruments.chance import uniform_loss
 
 CAUSE = Cause(
     id="large-first-loss",
@@ -22,3 +28,20 @@ CAUSE = Cause(
     keras="scale the inputs, and give the last layer small initial weights.",
     overrides=("input=standardize", "init=he_normal", "init=he_normal input=standardize"),
 )
+WARNING_FACTOR = 3  # a loss above this many times the threshold is a warning, not a note
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Compare the loss with the initial weights with the loss of giving all classes the same probability."""
+    found, objective, large = context.forward, context.subject.objective, context.threshold("large_loss")
+    if objective is None or found.loss is None:
+        return
+    uniform = uniform_loss(objective.kind, found.outputs.shape[-1])
+    if uniform is not None and np.isfinite(found.loss) and found.loss > large * uniform:
+        yield context.finding(
+            "warning" if found.loss > WARNING_FACTOR * large * uniform else "note",
+            "loss",
+            f"The loss is {found.loss:,.4g} before training; chance level is {uniform:.3f}, and up to {large:g} times "
+            "that is normal.",
+            {"loss": found.loss, "guessing": uniform},
+        )

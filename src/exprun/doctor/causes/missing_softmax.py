@@ -1,6 +1,9 @@
 """missing-softmax: logits passed to a loss that takes probabilities."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="missing-softmax",
@@ -9,10 +12,15 @@ CAUSE = Cause(
     phases=(Phase.FIRST_BATCH,),
     explains_symptoms=True,
     explains=("learning-rate-low",),
-    preempts=("unscaled-input", "large-first-loss"),
+    preempts=("large-first-loss",),
     keras=(
         "set from_logits=True in your loss, for example "
         "loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), or end the model in softmax (in sigmoid "
         "with a binary cross-entropy)."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find outputs outside of 0 to 1 in a loss that takes probabilities."""
+    yield from context.task.get(CAUSE.id, ())

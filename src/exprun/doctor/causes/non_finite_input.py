@@ -6,6 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.text import joined
 
 CAUSE = Cause(
     id="non-finite-input",
@@ -14,7 +15,7 @@ CAUSE = Cause(
     phases=(Phase.DATA, Phase.FIRST_BATCH, Phase.BAD_BATCH),
     explains_symptoms=True,
     explains=("learning-rate-high", "shuffled-labels"),
-    preempts=("unscaled-input", "large-first-loss"),
+    preempts=("large-first-loss",),
     keras=(
         "check np.isfinite(x).all() after loading and after each preprocessing step; remove images that are already "
         "broken when they are loaded; in a preprocessing step, look for the log of 0 or a division by 0, for example "
@@ -34,6 +35,8 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _data(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+        case Phase.BAD_BATCH:
+            yield from _bad_batch(context)
 
 
 def _data(context: Context) -> Iterator[Finding]:
@@ -58,3 +61,17 @@ def _first_batch(context: Context) -> Iterator[Finding]:
     if context.forward.outputs.ndim in (1, 2):
         evidence = f"{bad:,} label values are NaN or infinite."
         yield context.finding("error", "labels", evidence, keras=CLEAN_LABELS)
+
+
+def _bad_batch(context: Context) -> Iterator[Finding]:
+    """Find such values in a batch whose loss is not finite, or whose step has failed."""
+    batch = context.batch
+    if batch is None or not batch.broken:
+        return
+    effect = "the step on this batch has failed" if batch.has_failed else "since this batch the loss is not a number"
+    yield context.finding(
+        "error",
+        batch.split,
+        f"The {joined(batch.broken)} of this batch contain NaN or infinity, and {effect}.",
+        keras=CLEAN_LABELS if batch.broken == ["labels"] else "",
+    )

@@ -1,6 +1,9 @@
 """output-activation: a last activation that cannot give the values that are to be predicted."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="output-activation",
@@ -9,9 +12,14 @@ CAUSE = Cause(
     phases=(Phase.FIRST_BATCH,),
     explains_symptoms=True,
     explains=("vanishing-signal",),
-    preempts=("unscaled-input", "large-first-loss"),
+    preempts=("large-first-loss",),
     keras=(
         "no activation if the loss has from_logits=True or if the network predicts numbers; otherwise softmax for "
         "one of many classes, sigmoid for yes or no."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a last activation with a range that does not fit the loss or the targets."""
+    yield from context.task.get(CAUSE.id, ())

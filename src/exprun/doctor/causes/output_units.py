@@ -1,6 +1,9 @@
 """output-units: a last layer with the wrong number of units."""
 
-from exprun.doctor.cause import Cause, Phase
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="output-units",
@@ -12,10 +15,15 @@ CAUSE = Cause(
     phases=(Phase.FIRST_BATCH, Phase.BAD_BATCH),
     explains_symptoms=True,
     explains=("output-activation", "wrong-loss"),
-    preempts=("unscaled-input", "large-first-loss"),
+    preempts=("large-first-loss",),
     keras=(
         "end the network in Dense(classes, activation='softmax') with a (sparse) categorical cross-entropy (no "
         "activation if the loss has from_logits=True), in Dense(1, activation='sigmoid') with binary_crossentropy, "
         "or, to predict n numbers, in Dense(n) with mse."
     ),
 )
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find a last layer with too few units for the classes, or a wrong number of them for the targets."""
+    yield from context.task.get(CAUSE.id, ())

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 
@@ -47,6 +49,8 @@ def check(context: Context) -> Iterator[Finding]:
     match context.phase:
         case Phase.SETUP:
             yield from _setup(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
 
 
 def _setup(context: Context) -> Iterator[Finding]:
@@ -64,3 +68,26 @@ def _setup(context: Context) -> Iterator[Finding]:
                 f"RandomHue({usual:g}).",
             )
             return
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Compare the inputs of the first layer with weights in training mode and in inference mode."""
+    calls, others = (
+        [call for call in found.calls if call.layer.is_trained] for found in (context.forward, context.evaluated)
+    )
+    if not calls or not others or calls[0].layer != others[0].layer:
+        return
+    here, there = calls[0].inputs, others[0].inputs
+    if here.shape != there.shape or not (np.isfinite(here).all() and np.isfinite(there).all()):
+        return
+    mean, deviation = float(there.mean()), float(there.std())
+    ratio = float(here.std()) / max(deviation, 1e-12)
+    shift = abs(float(here.mean()) - mean) / max(deviation, 1e-12)
+    if ratio > context.threshold("augmented") or shift > context.threshold("augmented"):
+        yield context.finding(
+            "warning",
+            f"input of layer {calls[0].layer.name}",
+            f"At this layer, the same images have mean {here.mean():.3g} and standard deviation {here.std():.3g} in "
+            f"training, but {mean:.3g} and {deviation:.3g} in evaluation.",
+            {"std": float(here.std()), "inference_std": deviation},
+        )

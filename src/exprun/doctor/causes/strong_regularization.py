@@ -28,6 +28,7 @@ CAUSE = Cause(
 )
 MAX_DECAY = 5e-3  # share of a weight lost in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use about 1e-5
 INDEPENDENT = ("muon_nesterov",)  # optimisers that set every kernel to the same norm after the decay
+PENALTY_FACTOR = 10  # a penalty is heavy above this many times the threshold times the loss
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -35,6 +36,8 @@ def check(context: Context) -> Iterator[Finding]:
     match context.phase:
         case Phase.SETUP:
             yield from _setup(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
 
 
 def _setup(context: Context) -> Iterator[Finding]:
@@ -51,4 +54,31 @@ def _setup(context: Context) -> Iterator[Finding]:
             f"every weight: half of it is gone after about {np.log(0.5) / np.log1p(-min(lost, 0.99)):.0f} steps.",
             {"decay": pace.decay, "rate": rate},
             "weight_decay=1e-4 in the optimiser, or none.",
+        )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Compare the penalty of regularisers, and its gradients, with the loss on the data."""
+    found, limit = context.forward, context.threshold("penalty")
+    if not found.has_gradients or not found.penalties or found.loss is None:
+        return
+    both = [
+        (variable.path, float(np.linalg.norm(penalty)), float(np.linalg.norm(gradient)))
+        for variable, gradient, penalty in zip(
+            context.model.trainable_variables, found.gradients, found.penalties, strict=True
+        )
+        if gradient is not None and penalty is not None and penalty.any()
+    ]
+    heavy = sum(penalty > limit * gradient for _, penalty, gradient in both)
+    if both and (heavy > len(both) / 2 or found.penalty > PENALTY_FACTOR * limit * found.loss):
+        ratio, path = max(
+            ((penalty / max(gradient, 1e-30), path) for path, penalty, gradient in both), key=lambda pair: pair[0]
+        )
+        yield context.finding(
+            "error",
+            f"regularised weights, most of all {path}",
+            f"The penalty is {found.penalty:.3g} and the loss without it {found.loss:.3g}; the gradient of the penalty "
+            f"is up to {ratio:,.2g} times that of the loss.",
+            {"ratio": ratio, "penalty": found.penalty, "loss": found.loss},
+            remedies=(),  # the cause's overrides change the optimiser's weight decay, which is not the penalty
         )

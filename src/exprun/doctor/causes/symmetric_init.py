@@ -19,13 +19,16 @@ CAUSE = Cause(
     keras="leave kernel_initializer at its default, or use he_normal.",
     overrides=("init=he_normal",),
 )
+MAX_PATHS = 4  # variables that a sentence names
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find weights that stay equal because they start equal."""
+    """Find weights that stay as they are because they start equal, or at zero."""
     match context.phase:
         case Phase.SETUP:
             yield from _setup(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
 
 
 def _setup(context: Context) -> Iterator[Finding]:
@@ -53,3 +56,25 @@ def _setup(context: Context) -> Iterator[Finding]:
             f"All units start with the same weights ({value:g} in {first.name}).",
             {"layers": len(same)},
         )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Find matrices that start at zero and have a zero gradient, because they are multiplied with each other."""
+    found = context.forward
+    if not found.has_gradients:
+        return
+    zeros = [
+        (variable.path, gradient)
+        for variable, gradient in zip(context.model.trainable_variables, found.gradients, strict=True)
+        if gradient is not None and len(variable.shape) > 1 and not np.asarray(variable).any()
+    ]
+    if len(zeros) < 2 or any(gradient.any() for _, gradient in zeros):  # once one of them changes, the others can
+        return
+    yield context.finding(
+        "error",
+        ", ".join(path for path, _ in zeros[:MAX_PATHS]) + (" and more" if len(zeros) > MAX_PATHS else ""),
+        f"{len(zeros)} matrices of weights start at 0, and their gradient is exactly 0: each is multiplied with "
+        "another one that is 0, so none of them changes.",
+        {"variables": len(zeros)},
+        "leave the initializer of at least one of these matrices at its default.",
+    )

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.layers import RECURRENT, top_layers
+from exprun.doctor.instruments.layers import NORMS, RECURRENT, top_layers
 from exprun.doctor.instruments.passes import rms
 
 CAUSE = Cause(
@@ -51,6 +53,10 @@ def check(context: Context) -> Iterator[Finding]:
     match context.phase:
         case Phase.SETUP:
             yield from _setup(context)
+        case Phase.FIRST_BATCH:
+            yield from _large_part(context)
+            yield from _tiny(context)
+            yield from _large(context)
 
 
 def _setup(context: Context) -> Iterator[Finding]:
@@ -67,3 +73,61 @@ def _setup(context: Context) -> Iterator[Finding]:
             {"rms": size},
             NORMALIZATION,
         )
+
+
+def _large_part(context: Context) -> Iterator[Finding]:
+    """Find one of several inputs that is large and reaches a layer of weights unscaled, alone or joined to others."""
+    part, loss = context.large_part, context.forward.loss
+    if part is not None and loss is not None:
+        yield context.finding(
+            "warning",
+            f"input {part.name}",
+            f"Its values reach {part.layer.name} unscaled, around {part.size:.3g} (root mean square), but values near "
+            f"1 are usual, and {context.harm}.",
+            {"rms": part.size, "loss": loss},
+            "a layers.Normalization directly after this input, adapted to its training values.",
+        )
+
+
+def _tiny(context: Context) -> Iterator[Finding]:
+    """Find inputs that are very small, perhaps scaled twice, in a network without a norm that would rescale them."""
+    calls = context.forward.weighted
+    if len(calls) < 2 or any(call.layer.isa(*NORMS) for call in context.forward.calls):
+        return
+    images = calls[0].inputs.ndim == 4
+    least = context.threshold("small_input" if images else "tiny_input")
+    if 0 < (size := rms(calls[0].inputs)) < least:
+        yield context.finding(
+            "warning",
+            "input",
+            f"The {'images' if images else 'inputs'} have values around {size:.2g} (root mean square) at the input of "
+            f"{calls[0].layer.name}, but values near 1 are usual"
+            + ("; images that were divided by 255 twice have about 0.002." if images else "."),
+            {"rms": size},
+            "divide by 255 once, in the data or in a Rescaling layer, but not in both." if images else NORMALIZATION,
+        )
+
+
+def _large(context: Context) -> Iterator[Finding]:
+    """Find large inputs that harm the network: its first loss is large, or its first activations are saturated."""
+    found, calls = context.forward, context.forward.weighted
+    if context.several is not None or found.loss is None or len(calls) < 2:
+        return
+    first = calls[0]
+    after = found.calls[found.calls.index(first) + 1 :]
+    if (size := rms(first.inputs)) <= context.threshold("large_input") or (after and after[0].layer.isa(*NORMS)):
+        return
+    if context.harm:
+        yield context.finding(
+            "warning",
+            "input",
+            f"The inputs of {first.layer.name} have values around {size:.3g} (root mean square), but values near 1 "
+            f"are usual, and {context.harm}.",
+            {"rms": size, "loss": found.loss},
+            "" if first.inputs.ndim == 4 or _are_pixels(first.inputs) else NORMALIZATION,
+        )
+
+
+def _are_pixels(values: np.ndarray) -> bool:
+    """Whether values look like those of images, flattened or not: whole numbers from 0 to 255."""
+    return bool(values.min() >= 0 and 127 < values.max() <= 255 and np.array_equal(values, np.round(values)))

@@ -18,6 +18,10 @@ CAUSE = Cause(
         "remove argmax, round, integer casts and stop_gradient between the layer that the finding names and the loss."
     ),
 )
+IN_CALL = (
+    "use each of these variables in call, or remove argmax, round, integer casts and stop_gradient between the "
+    "variable and the loss."
+)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -25,6 +29,8 @@ def check(context: Context) -> Iterator[Finding]:
     match context.phase:
         case Phase.STRUCTURE:
             yield from _structure(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
         case Phase.PROBE:
             yield from _probe(context)
 
@@ -60,3 +66,16 @@ def _probe(context: Context) -> Iterator[Finding]:
         "in your own train_step, pass all of model.trainable_variables to tape.gradient and to the apply method of the "
         "optimiser.",
     )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
+    """Find variables without a gradient in layers whose outputs are used."""
+    unreached = context.unreached
+    if unreached is not None and not context.ignores_unreached:
+        yield context.finding(
+            "error",
+            unreached.where,
+            f"{unreached.count}.",
+            {"variables": len(unreached.paths)},
+            "" if unreached.are_whole else IN_CALL,
+        )

@@ -1,6 +1,9 @@
 """vanishing-signal: differences between images that fade from layer to layer."""
 
-from exprun.doctor.cause import Cause, Phase, Threshold
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="vanishing-signal",
@@ -27,3 +30,24 @@ CAUSE = Cause(
     keras="BatchNormalization after each convolution, or kernel_initializer='he_normal' with ReLU.",
     overrides=("norm=batch", "init=he_normal", "init=he_normal {slower}"),
 )
+FEW_LAYERS = 6  # layers of weights, up to which the signal may vanish further
+FEW_LAYERS_FACTOR = 20  # how many times further the signal may vanish in so few layers
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Compare the differences between images before the last layer with those at the input, if there is one input."""
+    signal = context.signal
+    if signal is None or context.several is not None:
+        return
+    count = len(signal.calls)
+    # With few layers, an optimiser that scales each gradient to the same size can still train.
+    least = context.threshold("vanishing") / (1 if count > FEW_LAYERS else FEW_LAYERS_FACTOR)
+    if signal.ratio < least and signal.at_last < least:
+        yield context.finding(
+            "error",
+            f"{count} layers of weights, from {signal.calls[0].layer.name} to {signal.calls[-1].layer.name}",
+            f"Before training, differences between images are {signal.at_input:.2g} at the input and "
+            f"{signal.at_last:.2g} before the last layer, {1 / max(signal.ratio, 1e-30):,.0f} times smaller; up to "
+            f"{1 / least:,.0f} times smaller is normal.",
+            signal.numbers,
+        )

@@ -31,3 +31,14 @@ def chance_level(counts: np.ndarray, smoothing: float = 0.0) -> ChanceLevel:
     shares = (1 - smoothing) * shares + smoothing / len(counts)
     loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
     return ChanceLevel(loss, float((counts / max(1, counts.sum())).max()), len(counts))
+
+
+def uniform_loss(kind: str, units: int) -> float | None:
+    """The loss of giving all classes the same probability; None if the loss does not compare classes.
+
+    Args:
+        kind: the kind of the loss, as in `Objective`.
+        units: the number of units of the last layer.
+    """
+    classes = {"softmax": units, "sigmoid": 2}.get(kind)
+    return float(np.log(classes)) if classes is not None and classes > 1 else None

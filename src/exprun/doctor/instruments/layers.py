@@ -95,6 +95,11 @@ class Layer:
         return np.asarray(self.layer.kernel)
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the layer has weights, trainable or not."""
+        return bool(self.layer.weights)
+
+    @property
     def units(self) -> int:
         """The number of units or filters of a layer with a matrix of weights."""
         return int(self.layer.kernel.shape[-1])

@@ -66,6 +66,11 @@ class Pass:
         """The mean loss; None without a loss."""
         return None if self.losses is None else float(self.losses.mean())
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether there are gradients, of losses that are all finite."""
+        return bool(self.gradients) and self.losses is not None and bool(np.isfinite(self.losses).all())
+
 
 def _float(tensor: Any) -> np.ndarray:
     return np.asarray(tensor).astype(np.float32, copy=False)

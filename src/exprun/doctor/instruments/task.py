@@ -1,16 +1,15 @@
-"""Checks of how the last layer, the loss and the labels fit together."""
+"""How the last layer, the loss and the labels fit together: one decision, which finds one of several causes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
-import keras
 import numpy as np
 
 from exprun.doctor.cause import Finding
 from exprun.doctor.instruments.labels import Labels
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Call, Pass
+from exprun.doctor.subject import Batch
 from exprun.text import plural
 
 # The lowest and the highest output of each activation.
@@ -23,11 +22,50 @@ RANGES = {
 }
 MAX_ROWS = 256  # labels on which a loss is tested
 UNEQUAL = 0.05  # standard deviation of the sizes of targets above which they differ, in units of their mean
-CLEAN_LABELS = (
-    "keep = np.isfinite(y.reshape(len(y), -1)).all(1); x, y = x[keep], y[keep]; look for empty cells, or the log of 0, "
-    "in the code that makes the labels."
-)
 REVERSED = 0.02  # relative difference by which a loss may be lower for wrong predictions by chance
+
+
+def task_findings(
+    found: Pass, objective: Objective, labels: Labels, says_accuracy: bool, plain_losses: Callable[[], np.ndarray]
+) -> dict[str, list[Finding]]:
+    """All findings about how the last layer, the loss and the labels fit together, by cause.
+
+    Args:
+        found: a pass of a batch through the model.
+        objective: the loss.
+        labels: the labels of some images, those of the batch first.
+        says_accuracy: whether an accuracy is measured, so that the labels are meant to be classes.
+        plain_losses: computes the losses of the pass, (batch,), from nothing but its outputs and labels.
+    """
+    healed = found.losses is not None and objective.from_logits and not _are_equal(plain_losses(), found.losses)
+    return _by_cause(
+        [
+            *check_task(found, objective, labels, says_accuracy, healed),
+            *check_direction(objective, labels, found.outputs),
+            *check_broadcast(objective, labels, found.outputs),
+        ]
+    )
+
+
+def batch_findings(objective: Objective, batch: Batch) -> dict[str, list[Finding]]:
+    """The findings about labels of a batch for which the last layer has no unit, by cause; none if it has NaN."""
+    if batch.broken:
+        return {}
+    found = check_label_range(objective, np.concatenate([batch.earlier, batch.labels.ravel()]), batch.units)
+    if batch.split == "validation":
+        found = (replace(finding, where="validation labels") for finding in found)
+    return _by_cause(found)
+
+
+def _by_cause(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.cause, []).append(finding)
+    return found
+
+
+def _are_equal(plain: np.ndarray, losses: np.ndarray) -> bool:
+    return np.allclose(plain, losses, rtol=1e-2, atol=1e-3)
 
 
 def output_activations(calls: list[Call]) -> list[str]:
@@ -35,13 +73,10 @@ def output_activations(calls: list[Call]) -> list[str]:
 
     They are the activation of the last layer with weights and those of all layers after it, in order.
     """
-    weighted = [number for number, call in enumerate(calls) if call.layer.trainable_variables or call.layer.weights]
+    weighted = [number for number, call in enumerate(calls) if call.layer.has_weights]
     activations = []
-    for call in calls[weighted[-1] if weighted else 0 :]:
-        layer = call.layer
-        name = str(getattr(getattr(layer, "activation", None), "__name__", "linear"))
-        kinds = {keras.layers.Softmax: "softmax", keras.layers.ReLU: "relu"}
-        name = next((other for kind, other in kinds.items() if isinstance(layer, kind)), name)
+    for layer in (call.layer for call in calls[weighted[-1] if weighted else 0 :]):
+        name = "softmax" if layer.isa("Softmax") else "relu" if layer.isa("ReLU") else layer.activation
         activations += [name] if name in RANGES else []
     return activations
 
@@ -71,10 +106,7 @@ def check_task(
         return
     activations = output_activations(found.calls)
     activation = activations[-1] if activations else "linear"
-    if not np.isfinite(labels.values).all():
-        bad = int((~np.isfinite(labels.values)).sum())
-        evidence = f"{bad:,} label values are NaN or infinite."
-        yield Finding("non-finite-input", "error", "labels", evidence, keras=CLEAN_LABELS)
+    if not np.isfinite(labels.values).all():  # which is a cause of its own
         return
     squashed = [name for name in activations if name in ("softmax", "sigmoid")]
     if len(squashed) > 1 and objective.kind in ("softmax", "sigmoid"):

@@ -1,0 +1,29 @@
+"""The inputs of a network: one array, or several in dictionaries, lists and tuples."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def first_rows(inputs: Any, count: int | None) -> Any:
+    """The first examples of inputs, in the same structure; all of them if `count` is None."""
+    if isinstance(inputs, dict):
+        return {name: first_rows(part, count) for name, part in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        few = [first_rows(part, count) for part in inputs]
+        return type(inputs)(*few) if hasattr(inputs, "_fields") else type(inputs)(few)  # named tuples take each alone
+    return inputs[:count]
+
+
+def parts(inputs: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """The arrays of inputs, each with its key or its number, in the order in which Keras flattens them."""
+    match inputs:
+        case dict():
+            for key in sorted(inputs):
+                yield from parts(inputs[key], str(key))
+        case list() | tuple():
+            for number, part in enumerate(inputs):
+                yield from parts(part, str(number))
+        case _:
+            yield name, inputs
