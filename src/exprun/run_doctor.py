@@ -19,10 +19,10 @@ from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
-from exprun.doctor.remedies import overrides_for
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.input import Scaling
+from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone

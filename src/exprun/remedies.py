@@ -3,41 +3,8 @@
 from typing import Any
 
 from exprun.config.schema import Config
-from exprun.doctor.cause import Finding
+from exprun.doctor.cause import Finding, cause_of
 from exprun.doctor.instruments.rates import first_rate
-
-# In the order in which they are proposed. The config gives the values of {slower}, {slowest}, {faster}, {fastest} and
-# {larger}: learning rates and a batch size.
-REMEDIES: dict[str, tuple[str, ...]] = {
-    "bypassed-layers": ("norm=batch", "init=he_normal"),
-    "unscaled-evaluation": ("input=raw norm=batch", "norm=layer"),
-    "unscaled-input": ("input=standardize",),
-    "strong-augmentation": ("augment=none",),
-    "symmetric-init": ("init=he_normal",),
-    "large-first-loss": ("input=standardize", "init=he_normal", "init=he_normal input=standardize"),
-    "exploding-signal": ("init=he_normal", "init=he_normal input=standardize", "norm=batch"),
-    "vanishing-signal": ("norm=batch", "init=he_normal", "init=he_normal {slower}"),
-    "vanishing-gradient": ("norm=batch", "init=he_normal", "model.activation=relu"),
-    "missing-nonlinearity": ("model.activation=relu",),
-    "frozen-layers": ("model.freeze=[]",),
-    "small-batch-norm": ("norm=group", "trainer.batch_size=32"),
-    "lagging-batch-norm": ("norm.momentum=0.9", "norm=group"),
-    "learning-rate-high": ("{slower}", "{slowest}"),
-    "learning-rate-low": ("{faster}", "{fastest}"),
-    "learning-rate-decay": ("schedule=cosine", "schedule=constant"),
-    "class-imbalance": ("data.class_weights=balanced",),
-    "dead-relu": ("init=he_normal input=standardize", "{slower}", "norm=batch", "model.activation=leaky_relu"),
-    "input-independent": ("norm=batch", "init=he_normal input=standardize", "{slower}"),
-    "collapsed-predictions": ("{slower}", "norm=batch"),
-    "loss-at-chance": ("norm=batch", "init=he_normal", "{slower}", "{faster}", "input=standardize"),
-    "cannot-overfit": ("norm=batch", "init=he_normal", "input=standardize"),
-    "oscillating-loss": ("{slower}", "trainer.batch_size={larger}"),
-    "slow-learning": ("{faster}", "norm=batch", "input=standardize"),
-    "plateau": ("schedule=cosine",),
-    "slow-input": ("trainer.resident=true",),
-    "strong-regularization": ("optim.weight_decay=1e-4", "optim.weight_decay=0"),
-    "not-finite": ("{slower}", "optim.clip_global_norm=1.0", "trainer.precision=float32"),
-}
 
 # Causes that initial weights may have before training, when the learning rate has had no effect yet.
 AT_START = ("vanishing-signal", "dead-relu", "input-independent")
@@ -74,7 +41,7 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     decays = config.optim.weight_decay > 1e-4
     low = usual is not None and rate < usual[0]
     proposed = []
-    for remedy in REMEDIES.get(finding.cause, ()) if finding.remedies is None else finding.remedies:
+    for remedy in cause_of(finding.cause).overrides if finding.remedies is None else finding.remedies:
         lowers = "{slower}" in remedy and finding.cause in AT_START
         if lowers and (low or (remedy == "{slower}" and finding.step is None)):
             continue
