@@ -1,11 +1,11 @@
 """What references and experiments say about a network that a script has trained, and about what the doctor found."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from exprun.diagnose.observation import Fit, arrays_of
+from exprun.diagnose.fit import Fit, arrays_of
 from exprun.doctor.cause import Finding
 from exprun.experiments.proof import Proof, own_score, prove
 from exprun.experiments.reference import Reference
@@ -133,6 +133,24 @@ def as_text(found: Evidence) -> list[str]:
     elif proof.tried:
         lines.append(f"None of {len(proof.tried)} changes makes the network learn in {proof.tried[0].steps} steps.")
     return lines
+
+
+def as_record(found: Evidence) -> dict[str, Any]:
+    """The evidence as a dictionary for JSON."""
+    proof = found.proof
+
+    def record(trial: Trial) -> dict[str, Any]:
+        changes = [{"name": change.name, "causes": change.causes, "keras": change.keras} for change in trial.changes]
+        return {"changes": changes} | {n: getattr(trial, n) for n in ("seed", "score", "losses", "steps", "seconds")}
+
+    return {
+        "own": found.own,
+        "references": [asdict(reference) for reference in proof.references],
+        "plain": [record(trial) for trial in proof.plain],
+        "tried": [record(trial) for trial in proof.tried],
+        "decisive": None if proof.decisive is None else record(proof.decisive),
+        "confirmed": None if proof.confirmed is None else record(proof.confirmed),
+    }
 
 
 def _way(score: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from exprun.diagnose.observation import Fit
+from exprun.diagnose.fit import Fit
 from exprun.text import plural
 
 
@@ -25,7 +25,7 @@ class Limit(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights before the training."""
-        self.fit.initial = [np.array(variable) for variable in self.model.variables]
+        self.fit.initial = [np.array(variable.numpy()) for variable in self.model.variables]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""

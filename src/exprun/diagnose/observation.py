@@ -3,8 +3,6 @@
 import functools
 import inspect
 import json
-import linecache
-import math
 import re
 import sys
 import time
@@ -15,56 +13,11 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-import numpy as np
-
-from exprun.diagnose.script import Enough
+from exprun.diagnose.ending import Enough
+from exprun.diagnose.evidence import Evidence, as_record, as_text, evidence, weighed
+from exprun.diagnose.fit import Fit, Place, arrays_of
 from exprun.doctor.cause import Finding, cause_of
 from exprun.text import plural
-
-
-@dataclass(frozen=True)
-class Place:
-    """A line of the script.
-
-    Args:
-        file: the path of the file, as the script was named.
-        line: the number of the line, from 1.
-    """
-
-    file: str
-    line: int
-
-    @property
-    def source(self) -> str:
-        """The text of the line."""
-        return linecache.getline(self.file, self.line).strip()
-
-    def __str__(self) -> str:
-        """The line as a terminal links it."""
-        return f"{self.file}:{self.line}"
-
-
-@dataclass
-class Fit:
-    """One training of a network.
-
-    Args:
-        model: the Keras model.
-        place: the line that starts the training; None if it is not in the script.
-        arguments: the arguments of `fit`, by name.
-        doctor: the callback that watches it; None if the fit cannot be watched.
-        initial: the values of the model's variables before the training.
-        steps: the number of steps done.
-        ended: why the training was ended early; empty if it was not.
-    """
-
-    model: Any
-    place: Place | None
-    arguments: dict[str, Any]
-    doctor: Any = None
-    initial: list[np.ndarray] = field(default_factory=list)
-    steps: int = 0
-    ended: str = ""
 
 
 @dataclass
@@ -196,40 +149,30 @@ class Observation:
     def report(self) -> bool:
         """Print what was found, most likely cause first; returns whether there is a warning or an error."""
         print(self._summary(), file=sys.stderr, flush=True)
-        rows: list[tuple[Fit, Finding]] = []
-        proofs: list[list[str]] = []
-        for fit in self.fits:
-            findings, lines = self._weighed(fit)
-            rows += [(fit, finding) for finding in findings]
-            proofs.append(lines)
+        self._is_over = True
+        reports = [self._examined(fit) for fit in self.fits if fit.doctor is not None]
         lines = []
+        rows = [(one.fit, finding) for one in reports for finding in one.findings]
         for number, (fit, finding) in enumerate(rows, 1):
             place = self.places.of(finding, fit)
             lines.append(f"  {number}. {finding}")
-            if place is not None:
-                lines.append(f"     {place}: {place.source}")
-        if self.fits and not rows:
+            lines += [] if place is None else [f"     {place}: {place.source}"]
+        if reports and not rows:
             lines.append("  The doctor found nothing that would keep the network from learning.")
-        lines += [f"  {line}" for proof in proofs for line in proof]
+        lines += [f"  {line}" for one in reports if one.evidence is not None for line in as_text(one.evidence)]
         print("\n".join(lines), file=sys.stderr, flush=True)
         if self.options["json"]:
-            report = self._rows(rows) | {"proof": proofs}
-            Path(self.options["json"]).write_text(json.dumps(report, indent=1), encoding="utf-8")
+            Path(self.options["json"]).write_text(json.dumps(self._record(reports), indent=1), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
 
-    def _weighed(self, fit: Fit) -> tuple[list[Finding], list[str]]:
-        """The findings about a fit, in the light of references and experiments, and lines about these."""
-        if fit.doctor is None:
-            return [], []
+    def _examined(self, fit: Fit) -> "_Report":
+        """The findings about a fit, for the last one in the light of references and experiments."""
         findings: list[Finding] = fit.doctor.findings
         minutes = self.options["prove_minutes"]
-        if not minutes or fit is not self.fits[-1]:
-            return findings, []
-        from exprun.diagnose.evidence import as_text, evidence, weighed
-
-        self._is_over = True
-        found = evidence(fit, findings, 60 * minutes, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
-        return (findings, []) if found is None else (weighed(findings, found), as_text(found))
+        found = None
+        if minutes and fit is self.fits[-1]:
+            found = evidence(fit, findings, 60 * minutes, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+        return _Report(fit, findings if found is None else weighed(findings, found), findings, found)
 
     def _summary(self) -> str:
         seconds = time.monotonic() - self.started
@@ -249,42 +192,42 @@ class Observation:
             f"{plural(steps, 'step')} and {seconds:.0f} s{ended}{failed}."
         )
 
-    def _rows(self, rows: Iterable[tuple[Fit, Finding]]) -> dict[str, Any]:
-        findings = []
-        for fit, finding in rows:
-            place, cause = self.places.of(finding, fit), cause_of(finding.cause)
-            about = {"why": cause.why, "source": cause.source, "text": str(finding)}
-            line = None if place is None else asdict(place)
-            findings.append(asdict(finding) | about | {"line": line, "fit": self.fits.index(fit)})
-        fits = [{"line": fit.place and asdict(fit.place), "steps": fit.steps, "ended": fit.ended} for fit in self.fits]
+    def _record(self, reports: "Iterable[_Report]") -> dict[str, Any]:
+        """The report as a dictionary for JSON."""
         return {
             "script": str(self.target),
-            "error": self.error and repr(self.error),
-            "fits": fits,
-            "findings": findings,
+            "error": None if self.error is None else repr(self.error),
+            "fits": [
+                {
+                    "line": None if one.fit.place is None else asdict(one.fit.place),
+                    "steps": one.fit.steps,
+                    "ended": one.fit.ended,
+                    "findings": [self._row(finding, one.fit) for finding in one.findings],
+                    "rules": [self._row(finding, one.fit) for finding in one.rules],
+                    "evidence": None if one.evidence is None else as_record(one.evidence),
+                }
+                for one in reports
+            ],
         }
 
-
-def arrays_of(arguments: dict[str, Any]) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:
-    """The training and validation arrays that are passed to `fit`; None where it gets batches or several inputs."""
-    train, validation = _pair((arguments.get("x"), arguments.get("y"))), _pair(arguments.get("validation_data"))
-    share = arguments.get("validation_split") or 0.0
-    if train is not None and share and validation is None:
-        x, y = train
-        at = math.floor(len(x) * (1 - share))
-        return (x[:at], y[:at]), (x[at:], y[at:])
-    return train, validation
+    def _row(self, finding: Finding, fit: Fit) -> dict[str, Any]:
+        place, cause = self.places.of(finding, fit), cause_of(finding.cause)
+        about = {"why": cause.why, "source": cause.source, "text": str(finding)}
+        return asdict(finding) | about | {"line": None if place is None else asdict(place)}
 
 
-def _pair(data: Any) -> tuple[Any, Any] | None:
-    """Inputs and labels as arrays, if they are arrays of numbers with as many rows; otherwise None."""
-    if not isinstance(data, list | tuple) or len(data) < 2 or any(part is None for part in data[:2]):
-        return None
-    if isinstance(data[0], dict | tuple) or isinstance(data[1], dict | tuple):
-        return None
-    try:
-        x, y = (np.asarray(part) for part in data[:2])
-    except (ValueError, TypeError):
-        return None
-    same = x.ndim > 0 and y.ndim > 0 and len(x) == len(y) > 0
-    return (x, y) if same and x.dtype.kind in "biuf" and y.dtype.kind in "biuf" else None
+@dataclass(frozen=True)
+class _Report:
+    """What was found about a fit.
+
+    Args:
+        fit: the fit.
+        findings: the findings, in the light of the evidence.
+        rules: the findings of the doctor alone.
+        evidence: what references and experiments have shown; None without them.
+    """
+
+    fit: Fit
+    findings: list[Finding]
+    rules: list[Finding]
+    evidence: Evidence | None

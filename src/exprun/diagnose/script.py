@@ -19,9 +19,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-
-class Enough(BaseException):
-    """Ends a script early, because an option limits its time or its steps."""
+from exprun.diagnose.ending import Enough
 
 
 class _Terminated(BaseException):

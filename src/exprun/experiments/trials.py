@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from exprun.doctor.instruments.recording import called
 from exprun.experiments.sample import Sample
 
 BATCH = 1000  # rows that are predicted at once
@@ -138,7 +137,7 @@ def run(
     """
     begun = time.monotonic()
     model = network.model
-    values = [np.array(variable) for variable in model.variables]
+    values = [np.array(variable.numpy()) for variable in model.variables]
     setup = _setup(network, sample)
     try:
         for variable, value in zip(model.variables, network.initial, strict=True):
@@ -168,11 +167,11 @@ class _Wrapped(keras.Model):
     """Trains a model without touching how it was compiled."""
 
     def __init__(self, model: Any) -> None:
-        super().__init__()
+        super().__init__(name="trial")
         self.inner = model
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return called(self.inner, inputs, bool(training))
+        return _called(self.inner, inputs, bool(training))
 
 
 def _setup(network: Network, sample: Sample) -> Setup:
@@ -183,10 +182,14 @@ def _setup(network: Network, sample: Sample) -> Setup:
     )
 
 
+def _called(model: Any, inputs: Any, training: bool) -> Any:
+    return model(inputs, training=training) if model._call_has_training_arg else model(inputs)
+
+
 def outputs_of(model: Any, x: np.ndarray, training: bool) -> np.ndarray:
     """The outputs of a model for rows, (rows, …)."""
     parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
-    return np.concatenate([np.asarray(called(model, part, training), np.float32) for part in parts])
+    return np.concatenate([np.asarray(_called(model, part, training), np.float32) for part in parts])
 
 
 def decoder(model: Any, sample: Sample) -> Callable[[np.ndarray], np.ndarray]:

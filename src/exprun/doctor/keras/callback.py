@@ -148,6 +148,20 @@ class Doctor(keras.callbacks.Callback):
         """The findings without symptoms, causes before the causes that they explain."""
         return self._diagnosis.findings
 
+    @property
+    def batch(self) -> int:
+        """The number of images in the first batch that was kept; 0 if none was."""
+        return len(self._seen["train"].inputs[0]) if self._seen["train"].count else 0
+
+    def rows(self, split: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Inputs and labels that were kept, at most some thousand; None if none were.
+
+        Args:
+            split: `train` or `val`.
+        """
+        seen = self._seen[split]
+        return (np.concatenate(seen.inputs), np.concatenate(seen.labels)) if seen.count else None
+
     def set_model(self, model: Any) -> None:
         """Called by Keras before it makes the function of a training step, or reuses an existing one."""
         super().set_model(model)
