@@ -29,6 +29,10 @@ class Evidence:
     own: float
     proof: Proof
 
+    def without_trials(self) -> "Evidence":
+        """The evidence of the references alone."""
+        return Evidence(self.own, Proof(self.proof.references, (), (), None, None))
+
 
 def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callable[[str], None]) -> Evidence | None:
     """Measure references on the rows of a fit and, if its network is not as good, look for the change that it needs.

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import json
 import re
 import sys
 import time
@@ -17,7 +16,7 @@ from exprun.diagnose.ending import Enough
 from exprun.diagnose.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.diagnose.fit import Fit, Place, arrays_of
 from exprun.doctor.cause import Finding, cause_of
-from exprun.text import plural
+from exprun.text import json_text, plural
 
 
 @dataclass
@@ -162,7 +161,7 @@ class Observation:
         lines += [f"  {line}" for one in reports if one.evidence is not None for line in as_text(one.evidence)]
         print("\n".join(lines), file=sys.stderr, flush=True)
         if self.options["json"]:
-            Path(self.options["json"]).write_text(json.dumps(self._record(reports), indent=1), encoding="utf-8")
+            Path(self.options["json"]).write_text(json_text(self._record(reports)), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
 
     def _examined(self, fit: Fit) -> "_Report":
@@ -204,6 +203,7 @@ class Observation:
                     "ended": one.fit.ended,
                     "findings": [self._row(finding, one.fit) for finding in one.findings],
                     "rules": [self._row(finding, one.fit) for finding in one.rules],
+                    "referenced": [self._row(finding, one.fit) for finding in one.referenced],
                     "evidence": None if one.evidence is None else as_record(one.evidence),
                 }
                 for one in reports
@@ -231,3 +231,8 @@ class _Report:
     findings: list[Finding]
     rules: list[Finding]
     evidence: Evidence | None
+
+    @property
+    def referenced(self) -> list[Finding]:
+        """The findings in the light of the references alone."""
+        return self.rules if self.evidence is None else weighed(self.rules, self.evidence.without_trials())

@@ -1,0 +1,162 @@
+"""Scripts that never heard of exprun, watched as they run."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from exprun.commands import diagnose
+from exprun.config.errors import ConfigError
+
+DATA = """
+import sys
+import numpy as np
+import keras
+
+keras.utils.set_random_seed(1)
+rng = np.random.default_rng(0)
+y = rng.integers(0, 3, 240)
+x = rng.normal(size=(240, 4)).astype("float32") + 3 * np.eye(3, 4)[y].astype("float32")
+"""
+NETWORK = """
+model = keras.Sequential([
+    keras.Input((4,)),
+    keras.layers.Dense(16, activation="relu"),
+    keras.layers.Dense(3, name="out"{last}),
+])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+FIT = """
+model.fit(x, y, epochs=3, verbose=0)
+print("weights", sum(float(abs(w).sum()) for w in model.get_weights()))
+"""
+BAD = DATA + NETWORK.format(last="") + FIT
+GOOD = DATA + NETWORK.format(last=', activation="softmax"') + FIT
+
+
+def script(folder, text, name="train.py"):
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def python(*words, **environment):
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, env={**os.environ, **environment})
+
+
+def diagnosed(*words, **environment):
+    return python("-m", "exprun", "diagnose", "--prove-minutes", "0", "--json", "report.json", *words, **environment)
+
+
+def report():
+    with open("report.json") as file:
+        return json.load(file)
+
+
+def test_it_names_the_cause_and_the_line_and_changes_nothing(tmp_path):
+    script(tmp_path, BAD)
+    done = diagnosed("train.py")
+    assert done.returncode == 0
+    assert "[missing-softmax] error, last layer" in done.stderr
+    assert 'train.py:14: keras.layers.Dense(3, name="out"),' in done.stderr
+    assert done.stdout == python("train.py").stdout
+    (fit,) = report()["fits"]
+    assert [finding["cause"] for finding in fit["findings"]] == ["missing-softmax"]
+    assert fit["findings"][0]["line"] == {"file": "train.py", "line": 14}
+    assert fit["steps"] == 24
+
+
+def test_it_is_quiet_about_a_sound_script_and_ends_with_its_exit_code(tmp_path):
+    script(tmp_path, GOOD + "sys.exit(int(sys.argv[2]))\n")
+    done = diagnosed("--strict", "train.py", "--code", "7")
+    assert done.returncode == 7
+    assert "found nothing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("print('hello')", 0, "train.py has ended without importing Keras"),
+        ("import keras", 0, "without calling fit"),
+        ("import keras\nraise SystemExit('no data')", 1, "without calling fit"),
+        ("import keras\n1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_a_script_without_training(tmp_path, text, code, said):
+    script(tmp_path, text)
+    done = diagnosed("train.py")
+    assert (done.returncode, "exprun/diagnose" in done.stderr) == (code, False)
+    assert said in done.stderr
+
+
+def test_strict_fails_if_something_is_wrong_and_a_limit_ends_the_script(tmp_path):
+    script(tmp_path, BAD)
+    done = diagnosed("--strict", "--max-steps", "2", "train.py")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "2 steps" in done.stderr
+
+
+def test_two_networks_a_thread_and_a_module_of_its_own_folder(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "sizes.py").write_text("EPOCHS = 2\n")
+    text = DATA + NETWORK.format(last="") + "first = model\n" + NETWORK.format(last=', activation="softmax"')
+    text += "import threading\nfrom sizes import EPOCHS\n"
+    text += "thread = threading.Thread(target=lambda: model.fit(x, y, epochs=EPOCHS, verbose=0))\nthread.start()\n"
+    text += "first.fit(x, y, epochs=EPOCHS, verbose=0)\n"
+    script(tmp_path / "deep", text)
+    done = diagnosed("deep/train.py")
+    assert done.returncode == 0, done.stderr
+    assert "2 networks" in done.stderr
+    assert sorted(len(fit["findings"]) for fit in report()["fits"]) == [0, 1]
+
+
+def test_it_looks_for_the_change_that_makes_a_network_learn(tmp_path):
+    text = DATA + "x = 500 * x\n" + NETWORK.format(last=', activation="softmax"').replace('"relu"', '"sigmoid"')
+    script(tmp_path, text.replace('"adam"', "keras.optimizers.SGD(3.0)") + FIT)
+    done = python("-m", "exprun", "diagnose", "--prove-minutes", "2", "--json", "report.json", "train.py")
+    (fit,) = report()["fits"]
+    assert done.returncode == 0, done.stderr
+    assert fit["findings"][0]["severity"] == "error"
+    assert fit["evidence"]["decisive"]["score"] > 0.5 + fit["evidence"]["own"]
+    assert "From its first weights" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.py", None, "does not exist"),
+        ("folder", "", "is a folder"),
+        ("note.ipynb", "{}", "%%diagnose"),
+        ("train.py", "def f(:\n", "train.py, line 1, is not Python"),
+        ("train.py", "\0", "is not Python"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_a_sentence(tmp_path, name, content, said):
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    elif content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=said):
+        diagnose.run([name])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--max-steps", "0", "train.py"], "not at least 1"),
+        (["--max-minutes", "0", "train.py"], "not above 0"),
+        (["--prove-minutes", "-1", "train.py"], "below 0"),
+        ([], "SCRIPT"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_a_sentence(words, said):
+    with pytest.raises(ConfigError, match=said):
+        diagnose.run(words)
+
+
+def test_everything_after_the_script_is_the_scripts():
+    args = diagnose.parse(["--strict", "train.py", "--strict", "--json", "x", "-m"])
+    assert (args.script, args.arguments) == ("train.py", ["--strict", "--json", "x", "-m"])
