@@ -1,6 +1,7 @@
 """The fixtures of all tests."""
 
 import contextlib
+import gc
 import logging
 import pickle
 import shutil
@@ -38,6 +39,13 @@ def _in_tmp_path(tmp_path, monkeypatch):
     """Each test has a folder of its own, and processes that it starts there run the code under test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(exprun.__file__).parents[1]))
+
+
+@pytest.fixture(autouse=True)
+def _own_garbage():
+    """What is alive before a test is left out of Python's scans for garbage, which would take longer than a run."""
+    gc.collect()  # what the test before has left
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
