@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import exprun
+import forked
 from exprun import backend, run_end
 from exprun.config.paths import sqlite_path
 from exprun.session import Session
@@ -156,6 +157,14 @@ def mixed(request):
 
     keras.mixed_precision.set_dtype_policy(request.param)
     return request.param
+
+
+@pytest.fixture(scope="session")
+def run_server():
+    """The process that commands are forked from, with TensorFlow, Keras and MLflow imported."""
+    server = forked.Server(forked.RUN)
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")
