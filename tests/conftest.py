@@ -20,6 +20,27 @@ from exprun.session import Session
 from exprun.tracking import parent, sync
 
 backend.prepare()  # so that this process uses the same kernels as the processes that tests start
+# The files that take longest, which are started first so that the processes of `scripts/test` end together.
+LONGEST = (
+    "doctor/test_callback.py",
+    "test_runner.py",
+    "sweep/test_folder.py",
+    "test_session.py",
+    "test_reliability.py",
+    "test_cli_errors.py",
+    "doctor/test_callback_ending.py",
+    "config/test_compose.py",
+    "test_docs.py",
+    "tracking/test_sync.py",
+    "tracking/test_mlflow.py",
+    "explain/test_study.py",
+    "test_export.py",
+    "test_run_doctor.py",
+    "test_kernels.py",
+    "test_backend.py",
+    "doctor/test_tap.py",
+    "test_signals.py",
+)
 # Tests wait until everything is uploaded to MLflow, even if the machine is busy.
 run_end.UPLOAD_SECONDS = sync.ANSWER_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
 
@@ -33,6 +54,11 @@ def _make_with_shared_steps(self, datasets=None, steps=None):
 
 
 Session.__init__, Session.evict_other_steps = _make_with_shared_steps, lambda self, key: None
+
+
+def pytest_collection_modifyitems(items):
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)
