@@ -17,6 +17,7 @@ import forked
 from exprun import backend, run_end
 from exprun.config.paths import sqlite_path
 from exprun.session import Session
+from exprun.tracking import mlflow as tracker
 from exprun.tracking import parent, sync
 
 backend.prepare()  # so that this process uses the same kernels as the processes that tests start
@@ -43,6 +44,7 @@ LONGEST = (
 )
 # Tests wait until everything is uploaded to MLflow, even if the machine is busy.
 run_end.UPLOAD_SECONDS = sync.ANSWER_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+tracker.PAUSE_SECONDS = 0.05  # a store that fails in a test fails again, or not, whatever the pause
 
 # Runs of the same structure share a compiled step across all tests, because compiling takes most of their time.
 STEPS = {}
@@ -117,7 +119,6 @@ def empty_store(tmp_path_factory):
 
     Processes that tests start create their tables themselves, and `tests/tracking/test_mlflow.py` tests that.
     """
-    from exprun.tracking import mlflow as tracker
     from exprun.tracking.store import artifact_root
 
     template = tmp_path_factory.mktemp("store") / "mlflow.db"
