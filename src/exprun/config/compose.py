@@ -9,6 +9,7 @@ import copy
 import random
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from hydra import version
@@ -60,7 +61,7 @@ class Composer:
         version.setbase("1.3")
         Plugins.instance()  # registers Hydra's config sources
         setup_globals()
-        ConfigStore.instance().store(name="defaults", node=defaults())
+        _store_defaults()
         self.search_path = ConfigSearchPathImpl()
         self.search_path.append("hydra", "pkg://hydra.conf")
         for folder in self.dirs:
@@ -303,6 +304,12 @@ def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = Non
     checked = validate(_without_missing(raw))
     check(checked, overridden or set())
     return checked
+
+
+@cache
+def _store_defaults() -> None:
+    """Store the defaults of the schema where Hydra finds them as the config `defaults`; once in a process."""
+    ConfigStore.instance().store(name="defaults", node=defaults())
 
 
 @contextlib.contextmanager
