@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -196,6 +197,7 @@ if __name__ == "__main__":
         backend.load()  # as a run does
     for module in modules:
         importlib.import_module(module)
+    assert threading.active_count() == 1  # a fork has none of the other threads
     gc.freeze()  # so that a scan for garbage in a command copies no memory
     sys.argv = ["exprun", *_serve(socket.socket(fileno=descriptor))]
     runpy.run_module("exprun", run_name="__main__", alter_sys=True)
