@@ -1,6 +1,7 @@
 """The fixtures of all tests."""
 
 import contextlib
+import gc
 import logging
 import pickle
 import shutil
@@ -12,14 +13,38 @@ import numpy as np
 import pytest
 
 import exprun
+import forked
 from exprun import backend, run_end
 from exprun.config.paths import sqlite_path
 from exprun.session import Session
+from exprun.tracking import mlflow as tracker
 from exprun.tracking import parent, sync
 
 backend.prepare()  # so that this process uses the same kernels as the processes that tests start
+# The files that take longest, which are started first so that the processes of `scripts/test` end together.
+LONGEST = (
+    "doctor/test_callback.py",
+    "test_runner.py",
+    "sweep/test_folder.py",
+    "test_session.py",
+    "test_reliability.py",
+    "test_cli_errors.py",
+    "doctor/test_callback_ending.py",
+    "config/test_compose.py",
+    "test_docs.py",
+    "tracking/test_sync.py",
+    "tracking/test_mlflow.py",
+    "explain/test_study.py",
+    "test_export.py",
+    "test_run_doctor.py",
+    "test_kernels.py",
+    "test_backend.py",
+    "doctor/test_tap.py",
+    "test_signals.py",
+)
 # Tests wait until everything is uploaded to MLflow, even if the machine is busy.
 run_end.UPLOAD_SECONDS = sync.ANSWER_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+tracker.PAUSE_SECONDS = 0.05  # a store that fails in a test fails again, or not, whatever the pause
 
 # Runs of the same structure share a compiled step across all tests, because compiling takes most of their time.
 STEPS = {}
@@ -33,11 +58,23 @@ def _make_with_shared_steps(self, datasets=None, steps=None):
 Session.__init__, Session.evict_other_steps = _make_with_shared_steps, lambda self, key: None
 
 
+def pytest_collection_modifyitems(items):
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(LONGEST)))
+
+
 @pytest.fixture(autouse=True)
 def _in_tmp_path(tmp_path, monkeypatch):
     """Each test has a folder of its own, and processes that it starts there run the code under test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(exprun.__file__).parents[1]))
+
+
+@pytest.fixture(autouse=True)
+def _own_garbage():
+    """What is alive before a test is left out of Python's scans for garbage, which would take longer than a run."""
+    gc.collect()  # what the test before has left
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +119,6 @@ def empty_store(tmp_path_factory):
 
     Processes that tests start create their tables themselves, and `tests/tracking/test_mlflow.py` tests that.
     """
-    from exprun.tracking import mlflow as tracker
     from exprun.tracking.store import artifact_root
 
     template = tmp_path_factory.mktemp("store") / "mlflow.db"
@@ -148,6 +184,14 @@ def mixed(request):
 
     keras.mixed_precision.set_dtype_policy(request.param)
     return request.param
+
+
+@pytest.fixture(scope="session")
+def run_server():
+    """The process that commands are forked from, with TensorFlow, Keras and MLflow imported."""
+    server = forked.Server(forked.RUN)
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

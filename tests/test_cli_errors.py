@@ -1,42 +1,36 @@
 """Wrong command lines as a person types them: one sentence, exit code 2, nothing heavy loaded, nothing written."""
 
-import os
 import subprocess
 import sys
 
 import pytest
 import yaml
 
+import forked
 from exprun.config.options import options
 
-# Refuses the heavy packages, and tells on stdout which of them a command asked for.
-HEAVY = """
-import atexit, sys
 
-asked = []
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name in ("tensorflow", "keras", "mlflow"):
-            asked.append(name)
-            raise ImportError(name)
-
-sys.meta_path.insert(0, Refuse())
-atexit.register(lambda: print("loaded:", asked))
-from exprun.cli import main
-sys.exit(main())
-"""
+@pytest.fixture(scope="module")
+def server():
+    """The process that commands are forked from, which refuses the heavy packages."""
+    started = forked.Server(forked.CLI, forked.HEAVY)
+    yield started
+    started.close()
 
 
-def exprun(*words, **environment):
-    command = [sys.executable, "-m", "exprun", *words]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
+def output(server, *words, **environment):
+    """What a command that succeeds has printed, without loading a heavy package."""
+    done = server.run(*words, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    printed, _, asked = done.stdout.rpartition("loaded: ")
+    assert asked == "[]\n"
+    return printed
 
 
-def refusal(tmp_path, words):
+def refusal(server, tmp_path, words):
     """The sentence of a command line that is refused."""
     before = sorted(tmp_path.rglob("*"))
-    done = subprocess.run([sys.executable, "-c", HEAVY, *words], capture_output=True, text=True)
+    done = server.run(*words)
     assert "Traceback" not in done.stderr, done.stderr[-500:]
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
@@ -153,73 +147,71 @@ WRONG = [
     WRONG,
     ids=lambda value: " ".join(value).encode("unicode_escape").decode() if isinstance(value, list) else "",
 )
-def test_a_wrong_command_line_is_one_sentence(tmp_path, words, said):
-    assert said in refusal(tmp_path, words)
+def test_a_wrong_command_line_is_one_sentence(server, tmp_path, words, said):
+    assert said in refusal(server, tmp_path, words)
 
 
-def test_broken_files_of_ones_own_are_one_sentence(tmp_path):
+def test_a_wrong_command_line_in_a_new_interpreter():
+    done = subprocess.run([sys.executable, "-m", "exprun", "model=vgg61"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("exprun: model=vgg61 is not known")
+
+
+def test_broken_files_of_ones_own_are_one_sentence(server, tmp_path):
     (tmp_path / "conf/optim").mkdir(parents=True)
     file = tmp_path / "conf/optim/mine.yaml"
     file.write_text("name: [sgd\n")
-    assert "optim/mine.yaml, line" in refusal(tmp_path, ["optim=mine"])
+    assert "optim/mine.yaml, line" in refusal(server, tmp_path, ["optim=mine"])
     file.write_text("#" * 300_000)
-    assert "larger than 256 kB" in refusal(tmp_path, ["optim=mine"])
+    assert "larger than 256 kB" in refusal(server, tmp_path, ["optim=mine"])
     file.write_text("learning_rate: 0.1\n")
-    assert "has no name" in refusal(tmp_path, ["optim=mine"])
+    assert "has no name" in refusal(server, tmp_path, ["optim=mine"])
 
 
-def test_no_character_reaches_the_terminal_that_it_would_obey(tmp_path):
-    assert "\x1b" not in refusal(tmp_path, ["model=\x1b[31mred"])
+def test_no_character_reaches_the_terminal_that_it_would_obey(server, tmp_path):
+    assert "\x1b" not in refusal(server, tmp_path, ["model=\x1b[31mred"])
 
 
 def test_version():
     from exprun import __version__
 
-    done = exprun("--version")
+    done = subprocess.run([sys.executable, "-m", "exprun", "--version"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"exprun {__version__}\n", "")
 
 
-def test_cfg_job_is_yaml_with_all_groups(tmp_path):
-    done = exprun("--cfg", "job", "model=vgg16")
-    config = yaml.safe_load(done.stdout)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_cfg_job_is_yaml_with_all_groups(server, tmp_path):
+    config = yaml.safe_load(output(server, "--cfg", "job", "model=vgg16"))
     assert {*options()} - {"experiment"} <= set(config)
     assert config["model"]["name"] == "vgg16"
     assert "hydra" not in config
     assert not list(tmp_path.iterdir())
 
 
-def test_cfg_job_resolved_has_no_interpolation():
+def test_cfg_job_resolved_has_no_interpolation(server):
     words = ["--cfg", "job", "tracking.experiment=${model.name}"]
-    assert yaml.safe_load(exprun(*words).stdout)["tracking"]["experiment"] == "${model.name}"
-    assert yaml.safe_load(exprun(*words, "--resolve").stdout)["tracking"]["experiment"] == "cnn"
+    assert yaml.safe_load(output(server, *words))["tracking"]["experiment"] == "${model.name}"
+    assert yaml.safe_load(output(server, *words, "--resolve"))["tracking"]["experiment"] == "cnn"
 
 
-def test_cfg_shows_what_a_run_would_take():
-    done = exprun("--cfg", "job", "init.classifier.name=gaussian", "init.classifier.stddev=0.1")
-    assert done.stderr == ""
-    assert yaml.safe_load(done.stdout)["init"]["classifier"] == {"name": "gaussian", "stddev": 0.1}
+def test_cfg_shows_what_a_run_would_take(server):
+    printed = output(server, "--cfg", "job", "init.classifier.name=gaussian", "init.classifier.stddev=0.1")
+    assert yaml.safe_load(printed)["init"]["classifier"] == {"name": "gaussian", "stddev": 0.1}
 
 
-def test_cfg_of_a_package():
-    assert yaml.safe_load(exprun("--cfg", "job", "--package", "norm").stdout)["name"] == "batch"
+def test_cfg_of_a_package(server):
+    assert yaml.safe_load(output(server, "--cfg", "job", "--package", "norm"))["name"] == "batch"
 
 
-def test_info_shows_the_search_path(tmp_path):
+def test_info_shows_the_search_path(server, tmp_path):
     (tmp_path / "conf").mkdir()
-    done = exprun("--info", "searchpath")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert str(tmp_path / "conf") in done.stdout
+    assert str(tmp_path / "conf") in output(server, "--info", "searchpath")
 
 
 @pytest.mark.parametrize("line", ["exprun model=vg", "python -m exprun model=vg", "python3 -m exprun seed=1 model=vg"])
-def test_tab_completes_options(line):
-    done = exprun("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == ["model=vgg11", "model=vgg13", "model=vgg16", "model=vgg19"]
+def test_tab_completes_options(server, line):
+    printed = output(server, "-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
+    assert printed.split() == ["model=vgg11", "model=vgg13", "model=vgg16", "model=vgg19"]
 
 
-def test_tab_completion_can_be_installed():
-    done = exprun("-sc", "install=bash")
-    assert done.returncode == 0
-    assert "complete " in done.stdout
+def test_tab_completion_can_be_installed(server):
+    assert "complete " in output(server, "-sc", "install=bash")

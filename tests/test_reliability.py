@@ -2,6 +2,7 @@
 
 import pytest
 
+from reliability import common
 from reliability.rows import ROWS
 
 SHORT = {"killed": 1, "full": 1}
@@ -18,7 +19,8 @@ def tried(name, times, tmp_path):
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_nothing_is_lost(name, tmp_path):
+def test_nothing_is_lost(name, tmp_path, run_server, monkeypatch):
+    monkeypatch.setattr(common, "server", run_server)
     tried(name, SHORT[name], tmp_path)
 
 

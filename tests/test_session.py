@@ -12,7 +12,7 @@ from exprun.input import Preprocessing, Scaling
 from exprun.trainer.device import Device
 from exprun.trainer.step import Step
 from exprun.trainer.structure import structure
-from tiny import TINY, checkpoint, config, same
+from tiny import SMALL, TINY, checkpoint, config, same
 
 pytestmark = pytest.mark.usefixtures("own_steps")
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
@@ -218,7 +218,7 @@ def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(mon
 
     looks, look = [], unscaled_evaluation.check
     monkeypatch.setattr(unscaled_evaluation, "check", lambda context: looks.append(1) or look(context))
-    session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1", "fault=unscaled_eval"]
+    session, words = Session(), [*TINY, *SMALL, "doctor=watch", "trainer.max_steps=1", "fault=unscaled_eval"]
     for more in (["seed=0"], ["seed=1"]):
         result = run([*words, *more], session)
         assert "unscaled-evaluation" in (result.run_dir / "findings.json").read_text()
@@ -233,7 +233,7 @@ def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeyp
 
     looks, look = [], mixed_examples.check
     monkeypatch.setattr(mixed_examples, "check", lambda context: looks.append(1) or look(context))
-    session, words = Session(), [*TINY, "doctor=watch", "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "doctor=watch", "trainer.max_steps=1"]
     for more, count in ((["seed=0"], 1), (["seed=1", "optim.learning_rate=0.5"], 1), (["norm=layer"], 2), ([], 3)):
         run([*words, *more], session)
         assert len(looks) == count
@@ -241,7 +241,7 @@ def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeyp
 
 def test_a_step_that_was_looked_at_is_let_go_of():
     session = Session()
-    run([*TINY, "doctor=watch", "trainer.max_steps=1"], session)
+    run([*TINY, *SMALL, "doctor=watch", "trainer.max_steps=1"], session)
     gone = weakref.ref(next(iter(session.steps.values())))
     session.evict_other_steps(None)
     assert gone() is None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+import forked
 from exprun.run_folder import RunFolder
 
 IMAGES = 320
@@ -81,24 +82,31 @@ def plain_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-_started: list[subprocess.Popen[str]] = []  # in this attempt
+Command = subprocess.Popen[str] | forked.Process
+server: forked.Server | None = None  # commands are forked from it; without one, each starts a new interpreter
+_started: list[Command] = []  # in this attempt
 
 
-def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(folder: Path, *words: str, env: dict[str, str] | None = None) -> Command:
     """Start a command of exprun in a folder, in a process group of its own; its output goes to the file `said`."""
     folder.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **(env or {})}
+    process: Command
     with open(folder / "said", "a") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "exprun", *words],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})},
-            start_new_session=True,
-            preexec_fn=plain_signals,
-            text=True,
-        )
+        if server is not None:
+            process = server.start(words, log.fileno(), log.fileno(), folder, environment, new_session=True)
+        else:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "exprun", *words],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=plain_signals,
+                text=True,
+            )
     _started.append(process)
     return process
 
@@ -119,13 +127,13 @@ def said(folder: Path) -> str:
     return (folder / "said").read_text(errors="replace")
 
 
-def kill(process: subprocess.Popen[str], number: int = signal.SIGKILL) -> None:
+def kill(process: Command, number: int = signal.SIGKILL) -> None:
     """Send a signal to a command and the processes it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
-def until(process: subprocess.Popen[str], holds: Callable[[], bool], seconds: float = HANGS) -> bool:
+def until(process: Command, holds: Callable[[], bool], seconds: float = HANGS) -> bool:
     """Poll until a condition holds; False where the process ended first."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -1,6 +1,8 @@
 """What a server has not taken is delivered afterwards, once."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +16,25 @@ from tiny import TINY, tiny
 AWAY = ["tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "trainer.epochs=1"]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """`outputs/` after a run whose server never answered."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        tiny(*AWAY, "run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch")
+    return folder / "outputs"
+
+
 @pytest.fixture
-def away(monkeypatch, tmp_path):
-    """A run whose server never answered."""
+def away(trained, monkeypatch, tmp_path):
+    """The folder of a run whose server never answered."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    result = tiny(*AWAY, "run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch")
-    assert undelivered() == [result.run_dir.relative_to(tmp_path)]
-    return result
+    shutil.copytree(trained, tmp_path / "outputs")
+    assert undelivered() == [Path("outputs/runs/away")]
+    return RunFolder(tmp_path / "outputs/runs/away")
 
 
 def store(tmp_path):
@@ -45,7 +59,7 @@ def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
     assert run.info.status == "FINISHED"
     assert run.data.tags["team"] == "a"
     assert run.data.params["seed"] == "0"
-    rows = RunFolder(away.run_dir).read_journal()
+    rows = away.read_journal()
     assert run.info.start_time == rows[0]["time"]
     wanted = [(row["step"], row["metrics"]["val/loss"], row["time"]) for row in rows if "val/loss" in row["metrics"]]
     found = client.get_metric_history(run.info.run_id, "val/loss")
@@ -68,7 +82,7 @@ def test_the_same_command_delivers_it_too(away, tmp_path, capsys):
 
 
 def test_a_run_that_died_is_closed(away, tmp_path, capsys):
-    (away.run_dir / "result.json").unlink()
+    (away.path / "result.json").unlink()
     assert cli.main(["sync", "--uri", f"sqlite:///{tmp_path}/outputs/mlflow.db"]) == 0
     _, (run,) = store(tmp_path)
     assert run.info.status == "KILLED"
@@ -76,13 +90,13 @@ def test_a_run_that_died_is_closed(away, tmp_path, capsys):
 
 
 def test_a_run_that_goes_on_is_left_alone(away, capsys):
-    with file_lock(away.run_dir / ".lock", wait=False):
+    with file_lock(away.path / ".lock", wait=False):
         assert cli.main(["sync"]) == 1
     assert "another process is training in it" in capsys.readouterr().err
 
 
 def test_an_address_without_its_password_is_asked_for(away, capsys):
-    path = away.run_dir / "tracking.json"
+    path = away.path / "tracking.json"
     path.write_text(path.read_text().replace("http://127.0.0.1:9", "http://***@127.0.0.1:9"))
     assert cli.main(["sync"]) == 1
     assert "without the password: give --uri" in capsys.readouterr().err

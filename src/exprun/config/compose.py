@@ -9,14 +9,13 @@ import copy
 import random
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobRuntime, setup_globals
@@ -27,7 +26,8 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
-from exprun.config.options import config_dirs, options
+from exprun.config.loader import Loader
+from exprun.config.options import config_dirs, option_names
 from exprun.config.overrides import in_hydras_grammar, with_forced_keys
 from exprun.config.repository import Repository
 from exprun.config.schema import GROUPS, Config, defaults, known_keys
@@ -61,14 +61,13 @@ class Composer:
         version.setbase("1.3")
         Plugins.instance()  # registers Hydra's config sources
         setup_globals()
-        ConfigStore.instance().store(name="defaults", node=defaults())
+        _store_defaults()
         self.search_path = ConfigSearchPathImpl()
         self.search_path.append("hydra", "pkg://hydra.conf")
         for folder in self.dirs:
             self.search_path.append("main", f"file://{folder}")
         self.search_path.append("schema", "structured://")
-        self.loader = ConfigLoaderImpl(self.search_path)
-        self.loader.repository = Repository(self.search_path, self.dirs)
+        self.loader = Loader(self.search_path, Repository(self.search_path, self.dirs))
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The composed config of one run, not yet checked, without the node `hydra`."""
@@ -184,7 +183,7 @@ class Composer:
                 _check_own(override)
                 continue
             if choices is None:
-                choices = options(self.config_dir)
+                choices = option_names(self.config_dir)
             key = override.key_or_group
             if key in choices and override.package is None:
                 if not override.is_delete() and isinstance(override.value(), list):
@@ -216,7 +215,6 @@ class Composer:
         Raises:
             ConfigError: an override cannot be read.
         """
-        parser = OverridesParser.create(self.loader)
         parsed: list[Override] = []
         if isinstance(overrides, str):
             raise ConfigError(
@@ -230,7 +228,7 @@ class Composer:
                     f"'{one_line(text)[:60]}' is not an override; write key=value, for example model=vgg16."
                 )
             try:
-                parsed += parser.parse_overrides([text])
+                parsed.append(self.loader.parse(text))
             except HydraException:
                 raise ConfigError(
                     f"'{one_line(text)[:60]}' cannot be read as key=value; quote values with spaces, commas or "
@@ -270,7 +268,7 @@ class Composer:
             group, _, option = wanted.rpartition("/")
             if not group:
                 return f"The config {wanted}.yaml is not in {' or '.join(str(d) for d in self.dirs)}."
-            valid = options(self.config_dir).get(group) or error.options or []
+            valid = option_names(self.config_dir).get(group) or error.options or []
             return f"{group}={option} is not known; {did_you_mean(option, valid)}"
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
         lines = [line.strip() for line in f"{error}\n{cause if cause is not error else ''}".splitlines()]
@@ -306,6 +304,12 @@ def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = Non
     checked = validate(_without_missing(raw))
     check(checked, overridden or set())
     return checked
+
+
+@cache
+def _store_defaults() -> None:
+    """Store the defaults of the schema where Hydra finds them as the config `defaults`; once in a process."""
+    ConfigStore.instance().store(name="defaults", node=defaults())
 
 
 @contextlib.contextmanager

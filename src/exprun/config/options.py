@@ -41,6 +41,14 @@ def options(config_dir: str | None = None) -> dict[str, dict[str, str]]:
     return options_in(config_dirs(config_dir))
 
 
+def option_names(config_dir: str | None = None) -> dict[str, list[str]]:
+    """Every group with the names of its options; no file is read."""
+    names: dict[str, set[str]] = {}
+    for file in _option_files(config_dirs(config_dir)):
+        names.setdefault(file.parent.name, set()).add(file.stem)
+    return {group: sorted(names[group]) for group in sorted(names)}
+
+
 def options_in(folders: Sequence[Path]) -> dict[str, dict[str, str]]:
     """Every group with its options in these folders, each with its one-line description.
 

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra._internal.config_repository import ConfigRepository
@@ -15,7 +16,7 @@ from exprun.config.schema import known_keys
 
 MAX_YAML_BYTES = 256 * 1024
 _FILES: dict[Path, tuple[tuple[int, int, int], ConfigResult | None]] = {}  # contents, with the state of each file
-_HYDRAS: dict[str, ConfigResult] = {}  # the contents of files that ship with Hydra
+_FIXED: dict[str, ConfigResult] = {}  # the contents of files that ship with Hydra, and the defaults of the schema
 
 
 class Repository(ConfigRepository):
@@ -30,8 +31,12 @@ class Repository(ConfigRepository):
         super().__init__(search_path)
         self.dirs = dirs
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Repository":
+        """Hydra copies its reader for each composition; the list of sources is replaced there, never changed."""
+        return copy.copy(self)
+
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """The content of a config file, by its path without suffix.
+        """The content of a config file, by its path without suffix; the same object until the file changes.
 
         Raises:
             ConfigError: the file is too large, is not text, not YAML or not a mapping, or is an option without a name.
@@ -39,10 +44,10 @@ class Repository(ConfigRepository):
         name = config_path.removesuffix(".yaml")
         file = next((f for f in (folder / f"{name}.yaml" for folder in self.dirs) if f.exists()), None)
         if file is None:
-            found = _HYDRAS.get(config_path) or super().load_config(config_path)
-            if found is not None and found.provider == "hydra":
-                _HYDRAS[config_path] = found
-            return copy.deepcopy(found)
+            found = _FIXED.get(config_path) or super().load_config(config_path)
+            if found is not None and found.provider in ("hydra", "schema"):
+                _FIXED[config_path] = found
+            return found
         if not file.is_file():
             raise ConfigError(f"{file} is not a regular file, so it cannot be a config file.")
         state = file.stat()
@@ -51,7 +56,7 @@ class Repository(ConfigRepository):
         stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
         if file not in _FILES or _FILES[file][0] != stamp:
             _FILES[file] = stamp, self._checked(file, name, config_path)
-        return copy.deepcopy(_FILES[file][1])
+        return _FILES[file][1]
 
     def _checked(self, file: Path, name: str, config_path: str) -> ConfigResult | None:
         try:

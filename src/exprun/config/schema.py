@@ -5,6 +5,7 @@ options refuse it. Nothing here imports TensorFlow.
 """
 
 from dataclasses import asdict, fields
+from functools import cache
 from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
@@ -178,7 +179,8 @@ GROUPS = {
 GROUPS_APART = ("tracking", "doctor", "sweep")  # these groups do not affect what a network learns
 
 
-def known_keys() -> list[str]:
+@cache
+def known_keys() -> tuple[str, ...]:
     """Every key of the schema, dotted: `optim.learning_rate`."""
     keys = [f.name for f in fields(Config) if f.name not in GROUPS]
     for group, kind in GROUPS.items():
@@ -186,7 +188,7 @@ def known_keys() -> list[str]:
             keys.append(f"{group}.{field.name}")
             if group == "init" and field.name in INIT_PARTS:
                 keys += [f"init.{field.name}.{part.name}" for part in fields(InitPart)]
-    return keys
+    return tuple(keys)
 
 
 def defaults() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Turn pydantic's errors into sentences that say what was given and what is allowed."""
 
 import math
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -8,7 +9,7 @@ from pydantic_core import ErrorDetails
 from exprun.config.errors import did_you_mean, one_line
 
 
-def first_sentence(error: ValidationError, place: str, known: list[str]) -> str:
+def first_sentence(error: ValidationError, place: str, known: Sequence[str]) -> str:
     """One sentence on the first of pydantic's errors; an error about an unknown key comes before all others.
 
     Args:

@@ -67,7 +67,10 @@ def main() -> None:
 
         observed.append(Observation(keras, options, Path(target)))
 
-    sys.meta_path.insert(0, _AfterImport(observe))
+    if "keras" in sys.modules:
+        observe(sys.modules["keras"])
+    else:
+        sys.meta_path.insert(0, _AfterImport(observe))
     signal.signal(signal.SIGTERM, _terminate)
     code, killed = 0, False
     try:

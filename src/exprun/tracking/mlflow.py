@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 BATCH = 1000  # metrics per call: the most that MLflow accepts
 SIGNAL_SECONDS = 5.0  # time that is left for the upload after a signal
 TRIES_AFTER_END = 3  # tries to upload a run after its end
+PAUSE_SECONDS = 1.0  # pause after an upload that failed; doubled for each further one while the run trains
+MAX_PAUSE_SECONDS = 30.0
 KEY = "exprun.key"  # tag of a run; its value is chosen before the run is created in MLflow
 DELETED = "deleted"  # MLflow's lifecycle stage of a run or an experiment that was deleted and can be restored
 PARAM_LIMIT = 6000  # characters in the value of a param: the most that MLflow accepts
@@ -109,8 +111,8 @@ class MlflowTracker:
 
     def _upload_until_end(self) -> None:
         """Upload until the run has ended; after a failure upload everything again, as MLflow ignores duplicates."""
-        pause, tries_after_end = 1.0, 0
-        while tries_after_end < TRIES_AFTER_END:
+        pause, tries_after_end = PAUSE_SECONDS, 0
+        while True:
             try:
                 self._upload_all()
                 self.problem = None
@@ -119,8 +121,10 @@ class MlflowTracker:
                 self.problem = without_password(one_line(error))[:200]
                 log.exception("MLflow did not receive the run")
             tries_after_end += self._ended is not None
+            if tries_after_end == TRIES_AFTER_END:
+                return
             time.sleep(pause)
-            pause = min(2 * pause, 30.0) if self._ended is None else 1.0
+            pause = min(2 * pause, MAX_PAUSE_SECONDS) if self._ended is None else PAUSE_SECONDS
 
     def _upload_all(self) -> None:
         client, run_id = self.open_run()

@@ -1,0 +1,74 @@
+"""Hydra's loader of configs, which composes the same options and reads the same override only once in a process."""
+
+import copy
+from collections import OrderedDict
+from functools import lru_cache
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig
+
+from exprun.config.repository import Repository
+
+MAX_COMPOSED = 32  # choices of options whose composed config is kept
+MAX_PARSED = 4096  # overrides that are kept
+
+# The contents of the files and the config that was composed from them.
+_COMPOSED: OrderedDict[tuple[Any, ...], tuple[list[ConfigResult | None], DictConfig]] = OrderedDict()
+
+
+class Loader(ConfigLoaderImpl):
+    """Hydra's loader. Composing option files takes longer than all else, and the runs of a sweep often share them.
+
+    Args:
+        search_path: Hydra's search path.
+        repository: the reader of the config files.
+    """
+
+    def __init__(self, search_path: ConfigSearchPath, repository: Repository) -> None:
+        super().__init__(search_path)
+        self.repository = repository
+
+    def parse(self, text: str) -> Override:
+        """An override in Hydra's grammar.
+
+        Raises:
+            HydraException: the override cannot be read.
+        """
+        parsed = copy.copy(_parsed(text))
+        parsed.config_loader = self
+        return parsed
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        parsed, repository = [self.parse(text) for text in overrides], CachingConfigRepository(self.repository)
+        self._process_config_searchpath(config_name, parsed, repository)
+        return parsed, repository
+
+    def _compose_config_from_defaults_list(
+        self, defaults: list[ResultDefault], repo: CachingConfigRepository
+    ) -> DictConfig:
+        contents = [repo.load_config(default.config_path) for default in defaults]
+        # The contents stay the same objects until a file changes, and those of a kept config are alive.
+        key = (repr(defaults), *map(id, contents))
+        if key not in _COMPOSED:
+            # Hydra changes the contents that it composes.
+            config = super()._compose_config_from_defaults_list(defaults, copy.deepcopy(repo))
+            _COMPOSED[key] = contents, config
+            while len(_COMPOSED) > MAX_COMPOSED:
+                _COMPOSED.popitem(last=False)
+        _COMPOSED.move_to_end(key)
+        return copy.deepcopy(_COMPOSED[key][1])
+
+
+@lru_cache(MAX_PARSED)
+def _parsed(text: str) -> Override:
+    (override,) = OverridesParser.create().parse_overrides([text])
+    return override
