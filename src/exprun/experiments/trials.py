@@ -2,6 +2,7 @@
 
 import functools
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -152,7 +153,9 @@ def run(
         batch = min(setup.batch, len(x))
         epochs = -(-steps // max(1, len(x) // batch))
         options = {"shuffle": setup.shuffle, "class_weight": setup.weights, "callbacks": [stop], "verbose": 0}
-        history = trained.fit(x, y, batch, epochs, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a change may leave variables without a gradient
+            history = trained.fit(x, y, batch, epochs, **options)
         score = setup.sample.score(setup.decode(outputs_of(model, setup.sample.test_x, setup.as_in_training)))
     finally:
         for restore in reversed(setup.undo):

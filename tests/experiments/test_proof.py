@@ -1,0 +1,86 @@
+"""References and experiments on a small network and few rows."""
+
+import keras
+import numpy as np
+import pytest
+
+from exprun.experiments import proof
+from exprun.experiments.changes import standard
+from exprun.experiments.reference import references
+from exprun.experiments.sample import sample_of
+from exprun.experiments.trials import Network, run
+
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 3, 300)
+X = RNG.normal(size=(300, 4)).astype("float32") + 3 * np.eye(3, 4)[Y].astype("float32")
+BY_NAME = {change.name: change for change in standard()}
+
+
+def network(optimizer=None, activation="softmax", **more):
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    hidden = [layers.Dense(16, "relu", **more), layers.BatchNormalization(), layers.Dropout(0.2)]
+    model = keras.Sequential([keras.Input((4,)), *hidden, layers.Dense(3, activation)])
+    model.compile(optimizer or keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    return Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+
+
+def trial(network, *names, steps=40):
+    return run(network, sample_of(X, Y, None), tuple(BY_NAME[name] for name in names), 0, steps, 60.0)
+
+
+def test_references_learn_what_can_be_learned():
+    found = list(references(sample_of(X, Y, None), 1e9))
+    assert [one.name for one in found][:2] == ["a linear model", "nearest neighbours"]
+    assert len(found) == 4
+    assert min(one.score for one in found) > 0.8
+    shuffled = sample_of(X, RNG.permutation(Y), None)
+    linear = next(references(shuffled, 1e9))
+    assert linear.score < 0.3
+
+
+def test_a_trial_leaves_the_network_as_it_was():
+    one = network()
+    model, optimizer = one.model, one.model.optimizer
+    model.fit(X, Y, verbose=0)
+    before = [np.array(v.numpy()) for v in model.variables]
+    dropout = model.layers[2]
+    done = trial(one, "no dropout", "no batch norm", "the loss and the last activation that fit the labels")
+    assert done.score > 0.8
+    assert done.steps == 40
+    assert all(np.array_equal(a, v.numpy()) for a, v in zip(before, model.variables, strict=True))
+    assert (model.optimizer, dropout.rate, model.layers[-1].activation.__name__) == (optimizer, 0.2, "softmax")
+    assert "call" not in vars(model.layers[1])
+    model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no penalty on weights", "all layers trainable", "targets standardised", "shuffled rows", "inputs standardised"],
+)
+def test_a_change_that_changes_nothing_is_not_tried(name):
+    one = network()
+    if name == "inputs standardised":
+        sample = sample_of(RNG.normal(size=(300, 4)).astype("float32"), Y, None)
+        assert run(one, sample, (BY_NAME[name],), 0, 10, 60.0) is None
+    else:
+        assert trial(one, name) is None
+
+
+def test_the_change_that_makes_it_learn_is_found_and_confirmed(monkeypatch):
+    names = ["shuffled rows", "10 times the learning rate", "Adam with a learning rate of 0.001"]
+    monkeypatch.setattr(proof, "standard", lambda: [BY_NAME[name] for name in names])
+    monkeypatch.setattr("exprun.experiments.changes.RATE", 0.01)
+    told = []
+    one = network(keras.optimizers.SGD(1e-6))
+    found = proof.prove(one, sample_of(X, Y, None), 60, 1e9, proposed=["learning-rate-low"], tell=told.append)
+    assert [change.name for change in found.decisive.changes] == ["Adam with a learning rate of 0.001"]
+    assert found.confirmed.seed != found.decisive.seed
+    assert len(found.plain) == 2
+    assert any(line.startswith("as it is") for line in told)
+
+
+def test_no_change_is_tried_if_the_references_say_so(monkeypatch):
+    monkeypatch.setattr(proof, "references", lambda sample, seconds: iter(()))
+    found = proof.prove(network(), sample_of(X, Y, None), 60, 1e9, needs_trials=lambda found: False)
+    assert (found.plain, found.tried, found.decisive) == ((), (), None)

@@ -1,0 +1,56 @@
+"""The rows of experiments, and the score of predictions."""
+
+import numpy as np
+import pytest
+
+from exprun.experiments.sample import class_numbers, sample_of
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("targets", "task"),
+    [
+        (RNG.integers(0, 3, 200), "classes"),
+        (np.eye(3)[RNG.integers(0, 3, 200)], "classes"),
+        (RNG.integers(0, 2, (200, 1)).astype(float), "classes"),
+        (RNG.normal(size=200), "numbers"),
+        (RNG.normal(size=(200, 2)), "numbers"),
+        (RNG.integers(0, 5000, 200), "numbers"),
+        (RNG.integers(-3, 3, 200), "numbers"),
+    ],
+)
+def test_the_task_is_read_from_the_targets(targets, task):
+    assert sample_of(np.zeros((200, 4)), targets, None).task == task
+
+
+@pytest.mark.parametrize("targets", [np.full(200, np.nan), np.zeros(5)])
+def test_without_usable_targets_there_is_no_sample(targets):
+    assert sample_of(np.zeros((len(targets), 4)), targets, None) is None
+
+
+def test_rows_are_held_out_if_there_is_no_validation_set():
+    x = np.arange(200.0)[:, None]
+    sample = sample_of(x, x[:, 0], None)
+    assert len(sample.test_x) == 50
+    assert not set(sample.x.ravel()) & set(sample.test_x.ravel())
+    given = sample_of(x, x[:, 0], (x[:20] + 0.5, x[:20, 0]))
+    assert (len(given.x), len(given.test_x)) == (200, 20)
+
+
+def test_guessing_scores_0_and_perfect_predictions_score_1():
+    y = np.repeat([0, 0, 0, 1], 50)
+    sample = sample_of(np.zeros((200, 1)), y, (np.zeros((200, 1)), y))
+    assert sample.score(np.zeros(200)) == 0
+    assert sample.score(sample.test_y) == 1
+    assert sample.score(1 - sample.test_y) == pytest.approx(-3)
+    numbers = RNG.normal(5, 2, 200)
+    sample = sample_of(np.zeros((200, 1)), numbers, (np.zeros((200, 1)), numbers))
+    assert sample.score(np.full((200, 1), numbers.mean())) == pytest.approx(0, abs=0.02)
+    assert sample.score(sample.test_y) == 1
+    assert sample.score(np.full(200, np.nan)) == -np.inf
+
+
+def test_class_numbers_of_rows_and_numbers():
+    assert class_numbers(np.eye(3)[[2, 0]]).tolist() == [2, 0]
+    assert class_numbers(np.array([[2.0], [0.0]])).tolist() == [2, 0]
