@@ -116,7 +116,7 @@ def _sample(fit: Fit) -> Sample | None:
     train, validation = arrays_of(fit.arguments)
     if train is None:
         train, validation = fit.doctor.rows("train"), fit.doctor.rows("val")
-    return None if train is None else sample_of(*train, validation)
+    return None if train is None else sample_of(train[0], train[1], validation)
 
 
 def as_text(found: Evidence) -> list[str]:

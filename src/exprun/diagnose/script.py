@@ -44,7 +44,7 @@ class _AfterImport:
         finally:
             self._finding = False
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = self._executing(spec.loader.exec_module)  # type: ignore[method-assign]
+            spec.loader.exec_module = self._executing(spec.loader.exec_module)  # type: ignore[method-assign,assignment]
         return spec
 
     def _executing(self, original: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
