@@ -18,6 +18,19 @@ from exprun.version import __version__
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# What a person may have as train.py.
+TRAIN = """
+import argparse
+import keras
+from sklearn.datasets import load_digits
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, default=2)
+x, y = load_digits(return_X_y=True)
+model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x, y, epochs=parser.parse_args().epochs, validation_split=0.2)
+"""
 STARTS = ("python -m exprun", "exprun ", "scripts/run")
 
 
@@ -97,7 +110,8 @@ def test_the_changelog_knows_this_version():
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_printed_command_runs(page, tmp_path):
-    """In one folder a page, in the order of the page; those that need a person's own files are left out."""
+    """In one folder a page, in the order of the page; those that need a person's own images are left out."""
+    (tmp_path / "train.py").write_text(TRAIN)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in printed(page):
         given = words(command)
