@@ -25,7 +25,19 @@ def standard() -> list[Change]:
             ("unscaled-input", "input-independent", "dead-relu"),
             _standardise_inputs,
         ),
-        Change("the loss and the last activation that fit the labels", "", outputs, _match_loss),
+        Change(
+            "no activation after the last layer",
+            "no activation in the last layer, which predicts numbers.",
+            ("output-activation",),
+            _no_last_activation,
+        ),
+        Change(
+            "the loss and the last activation that fit the labels",
+            "for classes, no activation in the last layer and a cross-entropy with from_logits=True; for numbers, no "
+            "activation and loss='mse'.",
+            outputs,
+            _match_loss,
+        ),
         Change(
             "targets standardised",
             "y = (y - y_train.mean()) / y_train.std(), and turn predictions back.",
@@ -120,14 +132,27 @@ def _match_loss(setup: Setup) -> bool:
         return False
     with_sample(setup, **parts)
     setup.loss = loss
+    _drop_last_activation(setup)
+    return True
+
+
+def _no_last_activation(setup: Setup) -> bool:
+    return not setup.sample.is_classes and _drop_last_activation(setup)
+
+
+def _drop_last_activation(setup: Setup) -> bool:
+    """Replace the activations after the last layer of weights by none; returns whether there was one."""
+    dropped = False
     for layer in reversed([x for x in setup.model._flatten_layers(include_self=False) if not x._layers]):
         if hasattr(layer, "activation"):
+            dropped = dropped or layer.activation not in (None, keras.activations.linear)
             setup.set(layer, "activation", keras.activations.linear)
         elif isinstance(layer, keras.layers.Softmax | keras.layers.ReLU):
+            dropped = True
             setup.set(layer, "call", _same)
         if layer.weights:
             break
-    return True
+    return dropped
 
 
 def _finite(outputs: np.ndarray, predicted: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ NOISE = 0.03  # least noise of a score
 SIGMAS = 3.0  # noises by which a change must be better
 GAIN = 0.15  # least gain of a change that makes a network learn, in units of a perfect score
 LEARNED = 0.5  # share of the best reference, or of a perfect score, from which a network has learned
+NEARLY = 0.9  # share of the best score from which changes do nearly as well
 PAIRED = 3  # the best single changes that are tried in pairs
 
 
@@ -105,7 +106,9 @@ def prove(
             if (done := trial(pair, SEEDS[0])) is not None:
                 tried.append(done)
         tried.sort(key=lambda done: -done.score)
-    decisive = tried[0] if tried and tried[0].score >= least else None
+    learned = [done for done in tried if done.score >= max(least, NEARLY * tried[0].score)]
+    # Of changes that do nearly as well, that of a finding is likelier than one that only compensates for a cause.
+    decisive = min(learned, key=lambda done: (len(done.changes), _rank(done.changes[0], proposed)), default=None)
     confirmed = trial(decisive.changes, SEEDS[1]) if decisive is not None else None
     if confirmed is not None and confirmed.score < least:
         decisive = None
