@@ -13,15 +13,8 @@ from tensorflow.python.framework.config import disable_op_determinism
 from doctor.toy_data.images import digits
 from exprun.doctor import Doctor
 
-# One of each kind of model, data, labels and loss; the whole collection is the slow test.
-FEW = (
-    "adam_rate_high",
-    "dropped_rescaling",
-    "from_logits_on_softmax",
-    "labels_minus_one",
-    "relu_regressor",
-    "zero_init",
-)
+# One for images, one for labels, one for numbers; the whole collection is the slow test, and each check has its own.
+FEW = ("dropped_rescaling", "labels_minus_one", "relu_regressor")
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +39,13 @@ def test_it_names_the_cause_and_is_quiet_about_the_repaired_twin(name):
     assert graves(run(name, repaired=True)) == []
 
 
-def network(seed=0):
+def network(seed=0, convolves=True):
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            layers.Conv2D(8, 3),
+            layers.Conv2D(8, 3) if convolves else layers.Dense(8),
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.Dropout(0.3),
@@ -70,9 +63,11 @@ def test_the_same_weights_with_and_without_it(jit):
     (x, y), val = digits(8)
     weights = []
     for callbacks in ([], [Doctor(report=lambda text: None, every=3, share=1.0)]):
-        model = network()
+        model = network(convolves=not jit)  # XLA takes long to compile convolutions
         model.jit_compile = jit
-        history = model.fit(x / 255, y, 64, 2, verbose=0, callbacks=callbacks, validation_data=(val[0] / 255, val[1]))
+        history = model.fit(
+            x[:320] / 255, y[:320], 32, 2, verbose=0, callbacks=callbacks, validation_data=(val[0] / 255, val[1])
+        )
         weights.append([*model.get_weights(), np.array(history.history["val_loss"])])
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
