@@ -1,7 +1,7 @@
 """Diagnose a batch of programs that nobody has tuned the doctor for, each with its bug and repaired.
 
-The programs of a batch are in `tests/doctor/first_pass/<batch>/`; `causes.json` beside them lists, for each program, the
-causes that count as right. A batch is measured once before anything is changed, and that result is recorded in
+The programs of a batch are in `tests/doctor/first_pass/<batch>/`; `causes.json` beside them lists the causes that count
+as right for each program. A batch is measured once before anything is changed, and that result is recorded in
 docs/doctor.md.
 """
 
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("programs", nargs="*", help="only these programs")
     parser.add_argument("--minutes", type=float, default=2.0, help="time for references and experiments (default: 2)")
     parser.add_argument("--keep", type=Path, help="folder in which reports and logs are kept")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     batch = BATCHES / args.batch
     causes: dict[str, list[str]] = json.loads((batch / "causes.json").read_text(encoding="utf-8"))
     grades: dict[str, Counter[str]] = {column: Counter() for column in COLUMNS}
