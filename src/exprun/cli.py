@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     _open_streams()
-    backend.prepare()
+    if words[:1] != ["diagnose"]:  # a script is run with the environment of the person who runs it
+        backend.prepare()
     for stream in (sys.stdout, sys.stderr):
         # Characters that the terminal's encoding does not have are printed as a question mark.
         if isinstance(stream, io.TextIOWrapper):

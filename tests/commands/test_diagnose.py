@@ -62,7 +62,7 @@ def diagnosed(run_server):
 
 
 def test_it_names_the_cause_and_the_line_and_changes_nothing(tmp_path):
-    script(tmp_path, BAD)
+    script(tmp_path, BAD + "import os\nprint(sorted(os.environ), sys.argv, sys.path[0], __file__)\n")
     plain, done = (
         subprocess.run([sys.executable, *words, "train.py"], capture_output=True, text=True)
         for words in ([], ["-m", "exprun", "diagnose", "--prove-minutes", "0", "--json", "report.json"])
@@ -73,7 +73,7 @@ def test_it_names_the_cause_and_the_line_and_changes_nothing(tmp_path):
     assert done.stdout == plain.stdout
     (fit,) = report()["fits"]
     assert [finding["cause"] for finding in fit["findings"]] == ["missing-softmax"]
-    assert fit["findings"][0]["line"] == {"file": "train.py", "line": 14}
+    assert fit["findings"][0]["line"] == {"file": "train.py", "line": 14, "path": str(tmp_path / "train.py")}
     assert fit["steps"] == 24
 
 

@@ -13,17 +13,19 @@ class Place:
     """A line of the script.
 
     Args:
-        file: the path of the file, as the script was named.
+        file: the path of the file, relative to the folder in which the script was started.
         line: the number of the line, from 1.
+        path: the absolute path of the file.
     """
 
     file: str
     line: int
+    path: str
 
     @property
     def source(self) -> str:
         """The text of the line."""
-        return linecache.getline(self.file, self.line).strip()
+        return linecache.getline(self.path, self.line).strip()
 
     def __str__(self) -> str:
         """The line as a terminal links it."""

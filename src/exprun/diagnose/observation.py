@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import re
 import sys
 import time
@@ -25,11 +26,13 @@ class Places:
 
     Args:
         folder: the folder of the script; files in other folders are not the user's.
+        start: the folder in which the script was started.
         layers: the line of each layer.
         compiles: the line of the last compile of each model.
     """
 
     folder: Path
+    start: str
     layers: "weakref.WeakKeyDictionary[Any, Place]" = field(default_factory=weakref.WeakKeyDictionary)
     compiles: "weakref.WeakKeyDictionary[Any, Place]" = field(default_factory=weakref.WeakKeyDictionary)
 
@@ -41,7 +44,7 @@ class Places:
             if not file.startswith("<frozen") and "site-packages" not in file:
                 path = Path(file).absolute()
                 if self.folder in path.parents and "exprun/diagnose" not in path.as_posix():
-                    return Place(file, frame.f_lineno)
+                    return Place(os.path.relpath(path, self.start), frame.f_lineno, str(path))
             frame = frame.f_back
         return None
 
@@ -72,7 +75,8 @@ class Observation:
 
     def __init__(self, keras: ModuleType, options: dict[str, Any], target: Path) -> None:
         self.keras, self.options, self.target = keras, options, target
-        self.places = Places(Path.cwd() if options["module"] else target.absolute().parent)
+        start = Path(options["start"])
+        self.places = Places(start if options["module"] else (start / target).parent, options["start"])
         self.fits: list[Fit] = []
         self.error: BaseException | None = None
         self._is_over = False  # whether the script has ended, so that fits are not the script's

@@ -57,7 +57,7 @@ class _AfterImport:
 
 def main() -> None:
     """Run the script, print the report, and end with the exit code of the script."""
-    options, target = json.loads(sys.argv[1]), sys.argv[2]
+    options, target = {**json.loads(sys.argv[1]), "start": os.getcwd()}, sys.argv[2]
     sys.argv = [target, *sys.argv[3:]]
     # The rest is imported with Keras.
     observed: list[Any] = []
@@ -115,9 +115,9 @@ def _run_file(target: str) -> None:
     if not getattr(sys.flags, "safe_path", False):
         sys.path[0] = os.path.dirname(os.path.realpath(path))
     module = ModuleType("__main__")
-    vars(module).update(__file__=target, __builtins__=__builtins__, __cached__=None)
+    vars(module).update(__file__=path, __builtins__=__builtins__, __cached__=None)
     sys.modules["__main__"] = module
-    code = compile(Path(path).read_bytes(), target, "exec", dont_inherit=True)
+    code = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
     exec(code, vars(module))
 
 
