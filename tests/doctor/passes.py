@@ -77,7 +77,7 @@ def context_of(calls=(), outputs=None, losses=None, phase=Phase.FIRST_BATCH, **m
     found = Pass(list(calls), outputs, losses, **more.pop("found", {}))
     labels = np.asarray(more.pop("labels", np.zeros(len(outputs), np.int64)))
     model = more.pop("model", None) or model_of(*dict.fromkeys(one.layer for one in calls))
-    given = {name: more.pop(name) for name in ("says_accuracy", "class_weights") if name in more}
+    given = {name: more.pop(name) for name in ("says_accuracy", "class_weights", "pace") if name in more}
     inputs = calls[0].inputs if calls else outputs
     subject = Subject(model, more.pop("objective", None), labels, Images(inputs), **given)
     fields = {name: more.pop(name) for name in ("several", "step", "history", "batch") if name in more}

@@ -112,6 +112,12 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    far_target: float | None = setting(
+        "Targets count as too far away if their distance from the first predictions is above this multiple of what "
+        "the last layer can move in the run.",
+        only=WATCH,
+        gt=1,
+    )
     penalty: float | None = setting(
         "The penalty on the weights counts as too strong if its gradient is more than this multiple of the gradient "
         "of the loss on the data.",

@@ -1,0 +1,65 @@
+"""unscaled-target: numbers to predict that are so far away that no run of this length can reach them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from exprun.doctor.cause import Cause, Finding, Phase, Threshold
+from exprun.doctor.context import Context
+from exprun.text import plural
+
+CAUSE = Cause(
+    id="unscaled-target",
+    why=(
+        "An optimiser such as Adam moves each weight by about its learning rate in a step, however wrong the "
+        "predictions are, so targets that are far from 0 take very many steps to reach."
+    ),
+    source="Kingma & Ba 2015, arXiv:1412.6980, section 2.1",
+    phases=(Phase.FIRST_BATCH,),
+    thresholds={
+        "far_target": Threshold(
+            3.0,
+            "Targets count as too far away if their distance from the first predictions is above this multiple of "
+            "what the last layer can move in the run.",
+            gt=1,
+        ),
+    },
+    explains_symptoms=True,
+    explains=("learning-rate-low",),
+    keras=(
+        "standardise the targets, y = (y - y_train.mean()) / y_train.std(), and turn predictions back: "
+        "y_train.mean() + y_train.std() * prediction; or use a learning rate that is 10 to 100 times higher."
+    ),
+)
+# Optimisers that scale each gradient to about the same size, so that a step is as long as the learning rate.
+SCALING = ("rmsprop", "adam", "adamw", "nadam", "lion")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Compare the distance to the targets with what the last layer can move in all steps of the run."""
+    subject, found = context.subject, context.forward
+    pace, objective = subject.pace, subject.objective
+    if objective is None or objective.kind != "error" or pace is None or pace.steps is None:
+        return
+    if pace.optimizer not in SCALING or not len(pace.known_rates) or not found.weighted:
+        return
+    if context.all_labels.kind not in ("amounts", "numbers"):
+        return
+    targets = context.all_labels.values.reshape(len(context.all_labels.values), -1)
+    inputs = found.weighted[-1].inputs.reshape(len(found.outputs), -1)
+    if found.outputs.ndim != 2 or targets.shape[1] != found.outputs.shape[1]:
+        return
+    distance = float(np.abs(targets.mean(0) - found.outputs.mean(0)).max())
+    # A step moves the bias and each weight of the last layer by the learning rate, and the hidden units grow meanwhile.
+    step = float(pace.known_rates.mean()) * (1 + float(np.abs(inputs).sum(1).mean()))
+    reach = pace.steps * step
+    if np.isfinite(distance) and distance > context.threshold("far_target") * reach > 0:
+        yield context.finding(
+            "warning",
+            "labels",
+            f"The targets are {targets.mean():,.4g} on average (standard deviation {targets.std():,.3g}), and the "
+            f"first predictions {found.outputs.mean():,.3g}. With {pace.optimizer} and a learning rate of "
+            f"{pace.highest_rate:.2g}, the last layer moves by about {step:.2g} in a step and {reach:,.3g} in all "
+            f"{plural(pace.steps, 'step')}.",
+            {"distance": distance, "reach": reach},
+        )
