@@ -1,9 +1,11 @@
 """Scripts that never heard of exprun, watched as they run."""
 
 import json
+import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +177,16 @@ def test_a_wrong_option_is_refused_in_a_sentence(words, said):
 def test_everything_after_the_script_is_the_scripts():
     args = diagnose.parse(["--strict", "train.py", "--strict", "--json", "x", "-m"])
     assert (args.script, args.arguments) == ("train.py", ["--strict", "--json", "x", "-m"])
+
+
+def test_a_signal_ends_the_script_at_once_after_a_report(tmp_path, run_server):
+    script(tmp_path, BAD.replace("epochs=3, verbose=0", "epochs=100_000, verbose=2"))
+    given = json.dumps(OPTIONS | {"json": "report.json", "prove_minutes": 60})
+    with open("out", "w+") as out, open("err", "w+") as err:
+        process = run_server.start([given, "train.py"], out.fileno(), err.fileno(), module="exprun.diagnose")
+        while "Epoch 3/" not in Path("out").read_text():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == -signal.SIGTERM
+    assert "[missing-softmax] error" in Path("err").read_text()
+    assert report()["fits"][0]["evidence"] is None

@@ -1,5 +1,6 @@
 """What a script does with Keras: the networks that it builds, the fits that it starts, and where in the script."""
 
+import contextlib
 import functools
 import inspect
 import os
@@ -149,11 +150,15 @@ class Observation:
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
 
-    def report(self) -> bool:
-        """Print what was found, most likely cause first; returns whether there is a warning or an error."""
+    def report(self, proves: bool = True) -> bool:
+        """Print what was found, most likely cause first; returns whether there is a warning or an error.
+
+        Args:
+            proves: whether references and experiments may take time.
+        """
         print(self._summary(), file=sys.stderr, flush=True)
         self._is_over = True
-        reports = [self._examined(fit) for fit in self.fits if fit.doctor is not None]
+        reports = [self._examined(fit, proves) for fit in self.fits if fit.doctor is not None]
         lines = []
         rows = [(one.fit, finding) for one in reports for finding in one.findings]
         for number, (fit, finding) in enumerate(rows, 1):
@@ -168,13 +173,14 @@ class Observation:
             Path(self.options["json"]).write_text(json_text(self._record(reports)), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
 
-    def _examined(self, fit: Fit) -> "_Report":
+    def _examined(self, fit: Fit, proves: bool) -> "_Report":
         """The findings about a fit, for the last one in the light of references and experiments."""
         findings: list[Finding] = fit.doctor.findings
         minutes = self.options["prove_minutes"]
         found = None
-        if minutes and fit is self.fits[-1]:
-            found = evidence(fit, findings, 60 * minutes, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+        if proves and minutes and fit is self.fits[-1]:
+            with contextlib.suppress(KeyboardInterrupt):  # a person who does not want to wait gets what is known
+                found = evidence(fit, findings, 60 * minutes, _tell)
         return _Report(fit, findings if found is None else weighed(findings, found), findings, found)
 
     def _summary(self) -> str:
@@ -218,6 +224,10 @@ class Observation:
         place, cause = self.places.of(finding, fit), cause_of(finding.cause)
         about = {"why": cause.why, "source": cause.source, "text": str(finding)}
         return asdict(finding) | about | {"line": None if place is None else asdict(place)}
+
+
+def _tell(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def main() -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     if observed:
-        serious = observed[0].report()
+        serious = observed[0].report(proves=not killed)
     else:
         serious = False
         print(f"diagnose: {target} has ended without importing Keras, so there was nothing to watch.", file=sys.stderr)
