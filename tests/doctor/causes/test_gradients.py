@@ -11,6 +11,7 @@ from exprun.doctor.causes import (
     symmetric_init,
     untrained_variables,
     vanishing_gradient,
+    zero_gradient,
 )
 
 
@@ -51,6 +52,23 @@ def test_gradients_that_shrink_from_layer_to_layer(gradients, losses, said):
 def test_gradients_that_vanish_while_the_network_has_not_learned(losses, learned, said):
     context = trained((1e-9, 1e-5, 1e-2), losses=losses, phase=Phase.PROBE, has_learned=learned, step=50)
     assert [f.step for f in findings(vanishing_gradient, context)] == [50] * said
+
+
+@pytest.mark.parametrize(
+    ("gradients", "losses", "learned", "said"),
+    [
+        ((0.0, 0.0, 0.0), 2.3, False, True),
+        ((0.0, 0.0, 1e-9), 2.3, False, False),
+        ((0.0,), 2.3, False, False),
+        ((0.0, 0.0), 2.3, True, False),
+        ((0.0, 0.0), np.nan, False, False),
+        ((None, None), 2.3, False, False),
+    ],
+)
+def test_a_gradient_that_is_lost_at_the_end_of_the_network(gradients, losses, learned, said):
+    context = trained(gradients, losses=losses, phase=Phase.PROBE, has_learned=learned, step=50)
+    found = findings(zero_gradient, context)
+    assert [f.where for f in found] == [f"layer layer{len(gradients) - 1}"] * said
 
 
 @pytest.mark.parametrize(

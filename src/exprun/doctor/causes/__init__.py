@@ -55,6 +55,7 @@ from exprun.doctor.causes import (
     vanishing_gradient,
     vanishing_signal,
     wrong_loss,
+    zero_gradient,
 )
 
 # From causes to symptoms: a cause comes before those that it may explain, and findings are reported in this order.
@@ -102,6 +103,7 @@ CHAIN = (
     cannot_overfit,
     exploding_gradient,
     not_finite,
+    zero_gradient,
     dead_relu,
     vanishing_gradient,
     input_independent,
