@@ -37,6 +37,7 @@ from exprun.doctor.causes import (
     overfitting,
     plateau,
     reloaded_model,
+    repeated_batches,
     shrinking_filters,
     shuffled_labels,
     single_class,
@@ -62,6 +63,7 @@ from exprun.doctor.causes import (
 CHAIN = (
     non_finite_input,
     constant_input,
+    repeated_batches,
     label_encoding,
     label_out_of_range,
     single_class,

@@ -1,0 +1,41 @@
+"""repeated-batches: training batches that all hold the same images."""
+
+from collections.abc import Iterator
+
+from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.context import Context
+from exprun.text import plural
+
+CAUSE = Cause(
+    id="repeated-batches",
+    why="If every batch holds the same images, the network memorises these images and never sees the others.",
+    source="Keras API, Model training APIs, fit",
+    phases=(Phase.DATA,),
+    explains=("no-generalization", "overfitting"),
+    keras=(
+        "start the generator once, before the loop that yields its batches, because next(generator()) starts it again "
+        "each time; with tf.data, leave out take(1) before repeat(); then check that two batches differ."
+    ),
+)
+MIN_BATCHES = 3  # batches that show that the same images return
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Find batches that all hold the same images, in any order.
+
+    Batches of only one image are left to `constant-input`, because then all images are the same.
+    """
+    train, batches = context.subject.train, len(context.subject.batches)
+    if batches < MIN_BATCHES or not len(train.inputs) or len(train.inputs) % batches:
+        return
+    size = len(train.inputs) // batches  # batches of the same images have the same size
+    complete = len(train.digests) // size  # of large images, not all have digests
+    each = [sorted(train.digests[number * size : (number + 1) * size]) for number in range(complete)]
+    if complete < MIN_BATCHES or len(set(each[0])) == 1 or any(one != each[0] for one in each):
+        return
+    yield context.finding(
+        "error",
+        "training batches",
+        f"All {complete} batches checked hold the same {plural(size, 'image')}, bit for bit.",
+        {"batches": complete, "images": size},
+    )
