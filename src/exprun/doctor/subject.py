@@ -106,7 +106,7 @@ class Subject:
         classes: the names of the classes, in the order of the labels; empty if unknown.
         looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
-            they do not show the order of the data.
+            they do not show the order of the data. The images of these batches are those of `train`, in this order.
     """
 
     model: Any

@@ -11,19 +11,20 @@ CAUSE = Cause(
     why="If every batch holds the same images, the network memorises these images and never sees the others.",
     source="Keras API, Model training APIs, fit",
     phases=(Phase.DATA,),
-    explains=("no-generalization", "overfitting"),
+    explains=("no-generalization", "overfitting", "single-class", "class-imbalance", "unshuffled-data"),
     keras=(
         "start the generator once, before the loop that yields its batches, because next(generator()) starts it again "
         "each time; with tf.data, leave out take(1) before repeat(); then check that two batches differ."
     ),
 )
 MIN_BATCHES = 3  # batches that show that the same images return
+MIN_IMAGES = 6  # different images in a batch: a set of four, such as XOR, may well be one batch that is repeated
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Find batches that all hold the same images, in any order.
 
-    Batches of only one image are left to `constant-input`, because then all images are the same.
+    Batches of only one image are left to `constant-input`.
     """
     train, batches = context.subject.train, len(context.subject.batches)
     if batches < MIN_BATCHES or not len(train.inputs) or len(train.inputs) % batches:
@@ -31,7 +32,7 @@ def check(context: Context) -> Iterator[Finding]:
     size = len(train.inputs) // batches  # batches of the same images have the same size
     complete = len(train.digests) // size  # of large images, not all have digests
     each = [sorted(train.digests[number * size : (number + 1) * size]) for number in range(complete)]
-    if complete < MIN_BATCHES or len(set(each[0])) == 1 or any(one != each[0] for one in each):
+    if complete < MIN_BATCHES or len(set(each[0])) < MIN_IMAGES or any(one != each[0] for one in each):
         return
     yield context.finding(
         "error",
