@@ -53,6 +53,12 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    padding: float | None = setting(
+        "Sequences count as padded if, on average, more than this fraction of their steps is zeros at the end.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
     frozen: float | None = setting(
         "Layers count as frozen by mistake if more than this fraction of all weights is in frozen layers.",
         only=WATCH,

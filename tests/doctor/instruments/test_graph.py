@@ -4,7 +4,8 @@ import keras
 import pytest
 from keras import layers
 
-from exprun.doctor.instruments.graph import dropped, has_own_code, is_from_file, unclipped_recurrence
+from exprun.doctor.instruments.graph import dropped, has_own_code, is_from_file, is_masked, unclipped_recurrence
+from exprun.doctor.instruments.layers import Layer
 from exprun.kernels import faster
 
 
@@ -88,3 +89,13 @@ def test_a_plain_recurrence_without_clipping(layer, clipnorm, said):
     model = network(getattr(layers, layer)(4), inputs=(8, 3))
     model.compile(keras.optimizers.SGD(clipnorm=clipnorm), "mse")
     assert bool(unclipped_recurrence(model)) == said
+
+
+@pytest.mark.parametrize("mask_zero", [True, False])
+def test_whether_a_mask_reaches_a_layer(mask_zero, tmp_path):
+    hidden = [layers.Embedding(9, 4, mask_zero=mask_zero), layers.Dropout(0.1), layers.GRU(3)]
+    model = network(*hidden, inputs=(6,))
+    assert is_masked(Layer(hidden[-1])) == mask_zero
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert is_masked(Layer(loaded.layers[-2])) == mask_zero

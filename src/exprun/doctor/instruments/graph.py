@@ -100,6 +100,11 @@ def last_states(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
     ]
 
 
+def is_masked(layer: Layer) -> bool:
+    """Whether a mask reaches a layer that was called, as an argument or attached to its input by layers before it."""
+    return any(node.arguments.kwargs.get("mask") is not None for node in layer.layer._inbound_nodes)
+
+
 def unclipped_recurrence(model: Any) -> str:
     """A sentence if a plain recurrent layer trains without gradient clipping; empty otherwise."""
     optimizer = getattr(model, "optimizer", None)
