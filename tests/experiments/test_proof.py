@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from exprun.doctor.causes import CHAIN
 from exprun.experiments import proof
 from exprun.experiments.changes import standard
 from exprun.experiments.reference import references
@@ -84,3 +85,8 @@ def test_no_change_is_tried_if_the_references_say_so(monkeypatch):
     monkeypatch.setattr(proof, "references", lambda sample, seconds: iter(()))
     found = proof.prove(network(), sample_of(X, Y, None), 60, 1e9, needs_trials=lambda found: False)
     assert (found.plain, found.tried, found.decisive) == ((), (), None)
+
+
+def test_the_causes_of_all_changes_are_known_to_the_doctor():
+    named = {cause for change in standard() for cause in change.causes}
+    assert named <= {module.CAUSE.id for module in CHAIN}
