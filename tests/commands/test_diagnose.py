@@ -89,8 +89,8 @@ def test_it_is_quiet_about_a_sound_script_and_ends_with_its_exit_code(tmp_path, 
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ("import keras", 0, "without calling fit"),
-        ("import keras\nraise SystemExit('no data')", 1, "without calling fit"),
+        ("import keras", 0, "without training"),
+        ("import keras\nraise SystemExit('no data')", 1, "without training"),
         ("import keras\n1 / 0", 1, "ZeroDivisionError"),
     ],
 )

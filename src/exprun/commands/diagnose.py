@@ -10,6 +10,7 @@ from pathlib import Path
 
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError
+from exprun.diagnose.options import add_options
 
 
 def parser() -> Parser:
@@ -22,17 +23,8 @@ def parser() -> Parser:
         usage="python -m exprun diagnose [options] (SCRIPT | -m MODULE) [arguments of the script]",
     )
     found.add_argument("-m", dest="module", action="store_true", help="run a module, as `python -m` does")
-    found.add_argument("--max-minutes", type=_positive, metavar="N", help="end the script after N minutes of training")
-    found.add_argument("--max-steps", type=_count, metavar="N", help="end the script after N steps of a fit")
-    found.add_argument(
-        "--prove-minutes",
-        type=_time,
-        default=3.0,
-        metavar="N",
-        help="time for references and experiments after the script has ended (default: 3; 0 for none)",
-    )
+    add_options(found)
     found.add_argument("--strict", action="store_true", help="exit with 1 if there is a warning or an error")
-    found.add_argument("--json", metavar="FILE", help="also write the report to a JSON file")
     found.add_argument("script", metavar="SCRIPT", help="the script, or the module with -m")
     found.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own arguments")
     return found
@@ -80,24 +72,3 @@ def _check_script(script: str) -> None:
         raise ConfigError(f"{script}{line}, is not Python: {error.msg}.") from None
     except (ValueError, UnicodeError) as error:
         raise ConfigError(f"{script} is not Python: {error}.") from None
-
-
-def _time(text: str) -> float:
-    value = float(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value

@@ -1,11 +1,17 @@
 """One training that a script has started, with its line and its arrays."""
 
+import contextlib
 import linecache
 import math
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from exprun.diagnose.cells import name_of
+from exprun.text import plural
 
 
 @dataclass(frozen=True)
@@ -13,9 +19,9 @@ class Place:
     """A line of the script.
 
     Args:
-        file: the path of the file, relative to the folder in which the script was started.
+        file: the path of the file as it is shown, relative to the folder in which the script was started.
         line: the number of the line, from 1.
-        path: the absolute path of the file.
+        path: the path of the file as Python knows it.
     """
 
     file: str
@@ -29,7 +35,8 @@ class Place:
 
     def __str__(self) -> str:
         """The line as a terminal links it."""
-        return f"{self.file}:{self.line}"
+        cell = name_of(self.path)
+        return f"{self.file}:{self.line}" if cell is None else f"{cell}, line {self.line}"
 
 
 @dataclass
@@ -44,6 +51,9 @@ class Fit:
         initial: the values of the model's variables before the training.
         steps: the number of steps done.
         ended: why the training was ended early; empty if it was not.
+        optimizer: the optimiser of a loop of the script's own; None if the model was compiled with its optimiser.
+        loss: the loss of such a loop, as `compile` takes it; None if it is unknown.
+        unwatched: why the training could not be watched, as a clause after "because"; empty if it was.
     """
 
     model: Any
@@ -53,6 +63,66 @@ class Fit:
     initial: list[np.ndarray] = field(default_factory=list)
     steps: int = 0
     ended: str = ""
+    optimizer: Any = None
+    loss: Any = None
+    unwatched: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+    def keep_weights(self) -> bool:
+        """Keep the values of the model's variables; returns whether there were any that could be read."""
+        import tensorflow as tf
+
+        variables, values = self.model.variables, []
+        with contextlib.suppress(tf.errors.OpError, AttributeError, ValueError, NotImplementedError), tf.init_scope():
+            values = [np.array(variable.value.numpy()) for variable in variables]  # not from the graph being traced
+        # A variable that has no value yet raises an error, or reads as an array of another shape.
+        ready = len(values) == len(variables) and all(
+            value.shape == tuple(variable.shape) for variable, value in zip(variables, values, strict=True)
+        )
+        self.initial = values if ready else []
+        return bool(self.initial)
+
+    def count(self, steps: int, most: int | None, ends: float | None) -> None:
+        """Record how many steps were done, and end the training if they are too many or it is too late.
+
+        Args:
+            steps: the number of steps done.
+            most: the most steps; None for no limit.
+            ends: when the training has to end, as `time.monotonic` counts; None for no limit.
+        """
+        self.steps = steps
+        if most is not None and steps >= most:
+            self.ended = plural(steps, "step")
+        elif ends is not None and time.monotonic() >= ends:
+            self.ended = f"{(time.monotonic() - self.started) / 60:.1f} minutes"
+
+    @contextlib.contextmanager
+    def compiled(self) -> Iterator[None]:
+        """Give the model of a loop its optimiser and loss inside a `with` block, as if it had been compiled."""
+        own = vars(self.model)
+        if self.optimizer is None:
+            yield
+            return
+        kept = {name: own[name] for name in ("optimizer", "loss") if name in own}
+        try:
+            own.update(optimizer=self.optimizer, loss=self.loss)
+            yield
+        finally:
+            for name in ("optimizer", "loss"):
+                own.pop(name)
+            own.update(kept)
+
+    @contextlib.contextmanager
+    def first_weights(self) -> Iterator[None]:
+        """Give the model its first weights inside a `with` block."""
+        now = [np.array(variable.numpy()) for variable in self.model.variables]
+        try:
+            for variable, value in zip(self.model.variables, self.initial, strict=True):
+                variable.assign(value)
+            yield
+        finally:
+            for variable, value in zip(self.model.variables, now, strict=True):
+                variable.assign(value)
 
 
 def arrays_of(arguments: dict[str, Any]) -> tuple[tuple[Any, Any] | None, tuple[Any, Any] | None]:

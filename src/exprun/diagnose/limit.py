@@ -1,13 +1,10 @@
 """The callback that counts the steps of a fit, keeps the first weights, and ends it when an option says so."""
 
-import time
 from typing import Any
 
 import keras
-import numpy as np
 
 from exprun.diagnose.fit import Fit
-from exprun.text import plural
 
 
 class Limit(keras.callbacks.Callback):
@@ -21,18 +18,14 @@ class Limit(keras.callbacks.Callback):
 
     def __init__(self, fit: Fit, steps: int | None, ends: float | None) -> None:
         super().__init__()
-        self.fit, self.most, self.ends, self.started = fit, steps, ends, time.monotonic()
+        self.fit, self.most, self.ends = fit, steps, ends
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights before the training."""
-        self.fit.initial = [np.array(variable.numpy()) for variable in self.model.variables]
+        self.fit.keep_weights()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""
-        self.fit.steps += 1
-        if self.most is not None and self.fit.steps >= self.most:
-            self.fit.ended = plural(self.fit.steps, "step")
-        elif self.ends is not None and time.monotonic() >= self.ends:
-            self.fit.ended = f"{(time.monotonic() - self.started) / 60:.1f} minutes"
+        self.fit.count(self.fit.steps + 1, self.most, self.ends)
         if self.fit.ended:
             self.model.stop_training = True

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from exprun.diagnose.cells import name_of
 from exprun.diagnose.ending import Enough
 from exprun.diagnose.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.diagnose.fit import Fit, Place, arrays_of
@@ -42,12 +43,19 @@ class Places:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             file = frame.f_code.co_filename
-            if not file.startswith("<frozen") and "site-packages" not in file:
+            if name_of(file) is not None:
+                return self.at(file, frame.f_lineno)
+            if not file.startswith("<frozen") and "__autograph_generated" not in file and "site-packages" not in file:
                 path = Path(file).absolute()
                 if self.folder in path.parents and "exprun/diagnose" not in path.as_posix():
-                    return Place(os.path.relpath(path, self.start), frame.f_lineno, str(path))
+                    return self.at(file, frame.f_lineno)
             frame = frame.f_back
         return None
+
+    def at(self, file: str, line: int) -> Place:
+        """A line of a file, or of the cell of a notebook, by the path that Python knows."""
+        shown = file if name_of(file) is not None else os.path.relpath(file, self.start)
+        return Place(shown, line, file)
 
     def of(self, finding: Finding, fit: Fit) -> Place | None:
         """The line that a finding is about: of a layer, of compile or of fit."""
@@ -82,9 +90,34 @@ class Observation:
         self.error: BaseException | None = None
         self._is_over = False  # whether the script has ended, so that fits are not the script's
         self.started = time.monotonic()
+        self._steps: dict[int, Any] = {}  # what follows `train_on_batch`, by the id of the model
+        self._loops: Any = None
         self._note_layers()
         self._note_compiles()
         self._watch_fits()
+        if keras.config.backend() == "tensorflow":
+            from exprun.diagnose.loops import Loops
+
+            self._watch_steps()
+            self._loops = Loops(self.places.here, self.places.at, self.fits.append, self._limits)
+
+    def begin(self, options: dict[str, Any]) -> None:
+        """Watch from now on, such as the next cell of a notebook.
+
+        Args:
+            options: the options of the command.
+        """
+        self.options, self.error, self._is_over, self.started = options, None, False, time.monotonic()
+        self.fits.clear()
+        self._steps.clear()
+        if self._loops is not None:
+            self._loops.begin()
+
+    def pause(self) -> None:
+        """Watch no training; where layers are made is remembered all the same."""
+        self._is_over = True
+        if self._loops is not None:
+            self._loops.is_on = False
 
     def _note_layers(self) -> None:
         """Remember the line that makes each layer."""
@@ -102,7 +135,9 @@ class Observation:
 
     def _note_compiles(self) -> None:
         """Remember the line that compiles each model."""
-        original, places = self.keras.Model.compile, self.places
+        # Keras compares the method with that of the class that defines it, to find out whether a model overrides it.
+        owner = next(kind for kind in self.keras.Model.__mro__ if "compile" in vars(kind))
+        original, places = owner.compile, self.places
 
         @functools.wraps(original)
         def compile(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -110,7 +145,7 @@ class Observation:
                 places.compiles[model] = place
             return original(model, *args, **kwargs)
 
-        self.keras.Model.compile = compile
+        owner.compile = compile
 
     def _watch_fits(self) -> None:
         """Add the doctor to the callbacks of each `fit`."""
@@ -126,7 +161,8 @@ class Observation:
             except TypeError:  # Keras says what is wrong with the arguments
                 return original(model, *args, **kwargs)
             watched = self._add_doctor(model, bound)
-            result = original(*bound.args, **bound.kwargs)
+            with self._training():
+                result = original(*bound.args, **bound.kwargs)
             if watched.ended:
                 raise Enough
             return result
@@ -145,10 +181,64 @@ class Observation:
         listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
         present = [callback for callback in listed if isinstance(callback, Doctor)]
         fit.doctor = present[0] if present else Doctor(*arrays_of(fit.arguments))
-        ends = None if self.options["max_minutes"] is None else self.started + 60 * self.options["max_minutes"]
-        limit = Limit(fit, self.options["max_steps"], ends)
+        if not model.built:
+            self._loops.wait(fit)
+        limit = Limit(fit, *self._limits())
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
+
+    def _watch_steps(self) -> None:
+        """Let the doctor see each batch of `train_on_batch`."""
+        original = self.keras.Model.train_on_batch
+        signature = inspect.signature(original)
+
+        @functools.wraps(original)
+        def train_on_batch(model: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                bound = signature.bind(model, *args, **kwargs)
+            except TypeError:  # Keras says what is wrong with the arguments
+                return original(model, *args, **kwargs)
+            if self._is_over:
+                return original(model, *args, **kwargs)
+            bound.apply_defaults()
+            given = bound.arguments
+            is_dictionary, given["return_dict"] = given["return_dict"], True
+            with self._training():
+                steps = self._steps_of(model, original)
+                steps.before(given["x"], given["y"], given["sample_weight"], given["class_weight"])
+                try:
+                    metrics = original(*bound.args, **bound.kwargs)
+                except BaseException as error:
+                    steps.failed(error)
+                    raise
+                steps.after(metrics)
+            steps.fit.count(steps.fit.steps + 1, *self._limits())
+            if steps.fit.ended:
+                raise Enough
+            return metrics if is_dictionary else model._flatten_metrics_in_order(metrics)
+
+        self.keras.Model.train_on_batch = train_on_batch
+
+    def _steps_of(self, model: Any, train_on_batch: Any) -> Any:
+        """What follows the steps of a model."""
+        from exprun.diagnose.steps import Steps, resets
+
+        if id(model) not in self._steps:
+            fit = Fit(model, self.places.here(), {})
+            self.fits.append(fit)
+            self._steps[id(model)] = Steps(fit, not resets(train_on_batch))
+            if not model.built:
+                self._loops.wait(fit)
+        return self._steps[id(model)]
+
+    def _training(self) -> contextlib.AbstractContextManager[None]:
+        """A `with` block in which Keras trains, so that no step is one of a loop."""
+        return contextlib.nullcontext() if self._loops is None else self._loops.busy()
+
+    def _limits(self) -> tuple[int | None, float | None]:
+        """The most steps of a training, and when it has to end; None for no limit."""
+        minutes = self.options["max_minutes"]
+        return self.options["max_steps"], None if minutes is None else self.started + 60 * minutes
 
     def report(self, proves: bool = True) -> bool:
         """Print what was found, most likely cause first; returns whether there is a warning or an error.
@@ -156,8 +246,14 @@ class Observation:
         Args:
             proves: whether references and experiments may take time.
         """
-        print(self._summary(), file=sys.stderr, flush=True)
         self._is_over = True
+        for steps in self._steps.values():
+            steps.ended()
+        if self._loops is not None:
+            self._loops.finish()
+        print(self._summary(), file=sys.stderr, flush=True)
+        if self._loops is not None:
+            self._loops.examine()
         reports = [self._examined(fit, proves) for fit in self.fits if fit.doctor is not None]
         lines = []
         rows = [(one.fit, finding) for one in reports for finding in one.findings]
@@ -165,10 +261,12 @@ class Observation:
             place = self.places.of(finding, fit)
             lines.append(f"  {number}. {finding}")
             lines += [] if place is None else [f"     {place}: {place.source}"]
+        lines += [f"  {text}" for fit in self.fits if (text := _unwatched(fit))]
         if reports and not rows:
             lines.append("  The doctor found nothing that would keep the network from learning.")
         lines += [f"  {line}" for one in reports if one.evidence is not None for line in as_text(one.evidence)]
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        if lines:
+            print("\n".join(lines), file=sys.stderr, flush=True)
         if self.options["json"]:
             Path(self.options["json"]).write_text(json_text(self._record(reports)), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
@@ -178,17 +276,21 @@ class Observation:
         findings: list[Finding] = fit.doctor.findings
         minutes = self.options["prove_minutes"]
         found = None
-        if proves and minutes and fit is self.fits[-1]:
-            with contextlib.suppress(KeyboardInterrupt):  # a person who does not want to wait gets what is known
-                found = evidence(fit, findings, 60 * minutes, _tell)
+        if proves and minutes and fit is [one for one in self.fits if one.doctor is not None][-1]:
+            # A person who does not want to wait gets what is known.
+            with fit.compiled(), contextlib.suppress(KeyboardInterrupt):
+                found = evidence(fit, findings, 60 * minutes, self._tell)
         return _Report(fit, findings if found is None else weighed(findings, found), findings, found)
+
+    def _tell(self, text: str) -> None:
+        print(f"  {text}", file=sys.stderr, flush=True)
 
     def _summary(self) -> str:
         seconds = time.monotonic() - self.started
         if not self.fits:
             return (
-                f"diagnose: {self.target} has ended after {seconds:.0f} s without calling fit, so there was no "
-                "training to watch."
+                f"diagnose: {self.target} has ended after {seconds:.0f} s without training a Keras model, so "
+                "there was nothing to watch."
             )
         backend = self.keras.config.backend()
         if backend != "tensorflow":
@@ -206,6 +308,7 @@ class Observation:
         return {
             "script": str(self.target),
             "error": None if self.error is None else repr(self.error),
+            "unwatched": [text for fit in self.fits if (text := _unwatched(fit))],
             "fits": [
                 {
                     "line": None if one.fit.place is None else asdict(one.fit.place),
@@ -226,8 +329,17 @@ class Observation:
         return asdict(finding) | about | {"line": None if place is None else asdict(place)}
 
 
-def _tell(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
+def _unwatched(fit: Fit) -> str:
+    """The sentence about a training that could not be watched, or only in part; empty if it was watched."""
+    where = "loop" if fit.place is None else f"loop in {fit.place}"
+    if fit.unwatched:
+        return f"The {where} could not be watched, because {fit.unwatched}."
+    if fit.optimizer is not None and fit.doctor is not None and fit.loss is None:
+        return (
+            f"The loss of the {where} could not be seen, because no single loss of Keras gets the outputs of the "
+            "network; so only the network and its optimiser were examined."
+        )
+    return ""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ NumPy and TensorFlow read when they are imported, and its results must not chang
 """
 
 import contextlib
-import importlib.machinery
-import importlib.util
 import json
 import os
 import runpy
@@ -14,45 +12,16 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from exprun.diagnose.after_import import AfterImport
 from exprun.diagnose.ending import Enough
 
 
 class _Terminated(BaseException):
     """SIGTERM has arrived."""
-
-
-class _AfterImport:
-    """Calls a function after the package `keras` has been imported, whoever imports it."""
-
-    def __init__(self, after: Callable[[ModuleType], None]) -> None:
-        self._after, self._finding = after, False
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """The spec of `keras`, whose loader calls the function; None for other modules."""
-        if name != "keras" or self._finding:
-            return None
-        self._finding = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self._finding = False
-        if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = self._executing(spec.loader.exec_module)  # type: ignore[method-assign,assignment]
-        return spec
-
-    def _executing(self, original: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
-        def exec_module(module: ModuleType) -> None:
-            original(module)
-            self._after(module)
-
-        return exec_module
 
 
 def main() -> None:
@@ -70,7 +39,7 @@ def main() -> None:
     if "keras" in sys.modules:
         observe(sys.modules["keras"])
     else:
-        sys.meta_path.insert(0, _AfterImport(observe))
+        sys.meta_path.insert(0, AfterImport(observe))
     signal.signal(signal.SIGTERM, _terminate)
     code, killed = 0, False
     try:

@@ -5,7 +5,7 @@ import functools
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.recording import called, first_rows, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
+from exprun.doctor.keras.handed import Handed
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.keras.trainable import Trainable
 from exprun.doctor.limits import limits_of
@@ -139,7 +140,10 @@ class Doctor(keras.callbacks.Callback):
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
         self._report = report or functools.partial(print, file=sys.stderr)
-        self._taps = {"train": Tap("train"), "val": Tap("test")}
+        self._taps: dict[str, Tap | Handed] = {"train": Tap("train"), "val": Tap("test")}
+        self._call = "fit"  # the method whose steps are watched
+        self._in_epoch = 0  # steps done in the current epoch, if the batches are handed to the doctor
+        self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable = Trainable()
         self._reset()
 
@@ -154,13 +158,77 @@ class Doctor(keras.callbacks.Callback):
         return len(self._seen["train"].inputs[0]) if self._seen["train"].count else 0
 
     def rows(self, split: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """Inputs and labels that were kept, at most some thousand; None if none were.
+        """Inputs and labels of the first epoch that were kept, at most some thousand; None if none were.
 
         Args:
             split: `train` or `val`.
         """
-        seen = self._seen[split]
-        return (np.concatenate(seen.inputs), np.concatenate(seen.labels)) if seen.count else None
+        seen, batches = self._seen[split], slice(self._first_epoch if split == "train" else None)
+        return (np.concatenate(seen.inputs[batches]), np.concatenate(seen.labels[batches])) if seen.count else None
+
+    def begin(self, model: Any, call: str) -> None:
+        """Begin to watch steps outside of `fit`, whose batches and metrics the caller passes on.
+
+        Args:
+            model: the Keras model, which has been built.
+            call: the method that makes the steps, for messages.
+        """
+        self._taps["train"], self._call, self._in_epoch = Handed(), call, 0
+        self.set_params({})
+        self.set_model(model)
+        self._reset()
+        self._are_means = False
+        self._safely(self._begin)
+
+    def examine(self, model: Any, batches: Sequence[tuple[Any, Any]]) -> list[Finding]:
+        """Examine a network that the script trains in a loop of its own; returns the findings.
+
+        Args:
+            model: the Keras model, with its first weights, and with its optimiser and loss as if it was compiled.
+            batches: the inputs and labels of the first batches, labels None where the loss is unknown.
+        """
+        self.begin(model, "loop")
+        handed = self._taps["train"]
+        assert isinstance(handed, Handed)
+        handed.hand(*batches[0], None, False)
+        if handed.read_several() is not None:
+            self._tell(self._without_images())
+        elif handed.read() is None or not self._has_one_output(batches[0][0]):
+            self._tell(examine(Context(self._network(), self.limits), Phase.STRUCTURE, Phase.SETUP))
+        else:
+            for inputs, labels in batches:
+                if labels is not None:
+                    self._seen["train"].keep(inputs, labels)
+            phases = (phase for phase in BEFORE_TRAINING if phase is not Phase.DATA)
+            self._tell(examine(Context(self._subject(whole=False), self.limits), *phases))
+            self._tell(examine(Context(self._subject(whole=True), self.limits, Phase.DATA)))
+        return self.findings
+
+    def before_step(self, inputs: Any, labels: Any, weights: Any = None, weighted: bool = False) -> None:
+        """Take the batch of the next step.
+
+        Args:
+            inputs: the inputs, as the model takes them.
+            labels: the labels, as the loss takes them; None without.
+            weights: the weight of each example in the loss, (batch,); None if there are none, or if they are unknown.
+            weighted: whether there are weights in the loss.
+        """
+        handed = self._taps["train"]
+        assert isinstance(handed, Handed)
+        handed.hand(inputs, labels, weights, weighted)
+        if self._in_epoch == 0:
+            self.set_model(self.model)
+        self.on_train_batch_begin(self._in_epoch)
+
+    def after_step(self, metrics: dict[str, float]) -> None:
+        """Examine the batch of the step that was made, and the metrics of this batch, `loss` among them."""
+        self.on_train_batch_end(self._in_epoch, metrics)
+        self._in_epoch += 1
+
+    def end_epoch(self, metrics: dict[str, float]) -> None:
+        """Examine the means of the metrics over the steps since the last call, `loss` among them."""
+        self.on_epoch_end(self._epochs, metrics)
+        self._in_epoch = 0
 
     def set_model(self, model: Any) -> None:
         """Called by Keras before it makes the function of a training step, or reuses an existing one."""
@@ -179,7 +247,8 @@ class Doctor(keras.callbacks.Callback):
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
         self._steps_before = 0  # steps done before the current epoch
-        self._are_means: bool | None = None
+        self._are_means = None
+        self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._initial: list[np.ndarray] = []
 
@@ -229,7 +298,7 @@ class Doctor(keras.callbacks.Callback):
         self._looked = True
         if not self._seen["train"].count:
             self._tell(self._without_images())
-        elif not self._has_one_output():
+        elif not self._has_one_output(self._seen["train"].inputs[0]):
             self._tell(examine(Context(self._network(), self.limits, Phase.SETUP)))
         else:
             with self._first_weights():
@@ -243,12 +312,12 @@ class Doctor(keras.callbacks.Callback):
         """The network alone, without images and settings."""
         return Subject(self.model, None, np.zeros(0), Images(np.zeros(0, np.float32)))
 
-    def _has_one_output(self) -> bool:
+    def _has_one_output(self, inputs: np.ndarray) -> bool:
         """Whether the model returns one tensor; if Keras does not know, a pass of one image shows it."""
         outputs = getattr(self.model, "outputs", None)
         if outputs is None:
             with unchanged(self.model):
-                return tf.is_tensor(called(self.model, self._seen["train"].inputs[0][:1], False))
+                return tf.is_tensor(called(self.model, inputs[:1], False))
         return len(keras.tree.flatten(outputs)) == 1
 
     def _without_images(self) -> list[Finding]:
@@ -308,6 +377,8 @@ class Doctor(keras.callbacks.Callback):
         return examine(Context(subject, self.limits, Phase.BAD_BATCH, self._step, batch=batch))
 
     def _keep(self, split: str) -> None:
+        if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
+            return  # a later epoch has the same images
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._taps[split].read()
             if batch is not None:
@@ -368,7 +439,7 @@ class Doctor(keras.callbacks.Callback):
             self._safely(tap.release)
 
     def ended(self, error: BaseException) -> None:
-        """Called when an exception ends `fit`: examine the batch of the step that raised it, and print a summary."""
+        """Called when an exception ends the training: examine the batch of its last step, and print a summary."""
         split = "val" if self._taps["val"].is_on else "train"
         in_step = self._taps[split].is_on
         self._safely(self._taps[split].take_off)
@@ -378,7 +449,7 @@ class Doctor(keras.callbacks.Callback):
         causes = ", ".join(f"[{finding.cause}]" for finding in self.findings)
         steps = plural(self._step, "step")
         self._report(
-            f"doctor: fit was ended by {type(error).__name__} after {steps}. "
+            f"doctor: {self._call} was ended by {type(error).__name__} after {steps}. "
             + (f"Causes found: {causes}." if causes else "No cause had been found by then.")
         )
 
@@ -416,6 +487,8 @@ class Doctor(keras.callbacks.Callback):
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1
+        if self._first_epoch is None:
+            self._first_epoch = len(self._seen["train"].inputs)
         self._steps_before = self._step
         if self._watch is None:
             return

@@ -56,7 +56,7 @@ class Trainable:
 
     def failed(self, model: Any) -> Trained | None:
         """The variables that the optimiser does not know, for which a step that has failed may have been traced."""
-        optimizer = _inner(model.optimizer)
+        optimizer = _inner(getattr(model, "optimizer", None))
         if not getattr(optimizer, "built", False) or _has_own_step(model):
             return None
         updated = _updated(model)

@@ -1,0 +1,539 @@
+"""Loops of a script's own around `tf.GradientTape`: which network they train, with which loss, and on what batches.
+
+Everything is learned from calls that the script makes anyway: of models, losses, optimisers and `tf.function`s. Nothing
+is added to graphs, and no number is drawn. What a `tf.function` computes inside is learned after the script has ended,
+by calling it once more, eagerly, with arguments that were kept.
+"""
+
+import contextlib
+import functools
+import inspect
+import io
+import logging
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager.polymorphic_function.polymorphic_function import Function
+
+from exprun.diagnose.ending import Enough
+from exprun.diagnose.fit import Fit, Place
+from exprun.diagnose.repeats import Repeats
+from exprun.doctor.instruments.states import undrawn
+from exprun.doctor.keras.callback import MAX_KEPT, Doctor
+
+log = logging.getLogger(__name__)
+MAX_BATCHES = 256  # batches, or arguments of calls, that are kept
+PENDING = 16  # calls of models and losses that are remembered until an optimiser is applied
+REPLAY_SECONDS = 20.0  # time for calling a `tf.function` again
+APPLYING = (".apply_gradients(", ".apply(")
+OF_TENSORFLOW = {  # functions of `tf.nn`, and the loss of Keras that is the same
+    "sparse_softmax_cross_entropy_with_logits": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "softmax_cross_entropy_with_logits": lambda: keras.losses.CategoricalCrossentropy(from_logits=True),
+    "sigmoid_cross_entropy_with_logits": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+}
+
+
+@dataclass(frozen=True)
+class _Called:
+    """A call of a model under a tape.
+
+    Args:
+        model: the model.
+        inputs: its inputs.
+        outputs: its outputs.
+        traced: whether a graph was being traced.
+    """
+
+    model: Any
+    inputs: Any
+    outputs: Any
+    traced: bool
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """A call of a loss.
+
+    Args:
+        loss: the loss, as `compile` takes it.
+        labels: the labels.
+        outputs: the outputs of the network, or what was made of them.
+        traced: whether a graph was being traced.
+    """
+
+    loss: Any
+    labels: Any
+    outputs: Any
+    traced: bool
+
+
+@dataclass
+class Loop:
+    """One network and the optimiser that a loop of the script's own trains it with.
+
+    Args:
+        fit: the record of the loop.
+        optimizer: the optimiser.
+        function: the `tf.function` that makes the steps; None if they are made eagerly.
+        before: the number of steps that the optimiser had made before.
+        batches: the inputs and labels of steps, labels None where the loss is unknown.
+        calls: the arguments of calls of `function`.
+        repeats: recognises the end of the first epoch.
+        rows: the number of rows of the batches or arguments that were kept.
+        is_full: whether no more batches are kept.
+    """
+
+    fit: Fit
+    optimizer: Any
+    function: Any = None
+    before: int = 0
+    batches: list[tuple[Any, Any]] = field(default_factory=list)
+    calls: list[tuple[Any, Any]] = field(default_factory=list)
+    repeats: Repeats = field(default_factory=Repeats)
+    rows: int = 0
+    is_full: bool = False
+
+    def takes(self, inputs: Any) -> bool:
+        """Whether to keep a batch with these inputs: not after an epoch, nor after enough rows."""
+        self.is_full = self.is_full or self.rows >= MAX_KEPT or len(self.batches) + len(self.calls) >= MAX_BATCHES
+        if not self.is_full and np.ndim(inputs):
+            self.is_full = self.repeats.begins(inputs)
+            self.rows += np.shape(inputs)[0]
+        return not self.is_full
+
+
+class _Done(BaseException):
+    """Ends the repeated call of a `tf.function` when its batch is known."""
+
+
+class _State(threading.local):
+    """What is going on in a thread."""
+
+    def __init__(self) -> None:
+        self.depth = 0  # models that are being called, one inside the other
+        self.in_loss = False
+        self.calls: deque[_Called] = deque(maxlen=PENDING)
+        self.losses: deque[_Lost] = deque(maxlen=PENDING)
+        self.functions: list[Any] = []  # the functions of TensorFlow that are being called
+        self.is_busy = False  # whether Keras or the doctor trains
+
+    def forget(self) -> None:
+        """Forget the calls that belong to a step that is done."""
+        self.calls.clear()
+        self.losses.clear()
+
+    def forget_traced(self) -> None:
+        """Forget the calls of a graph whose tracing is over."""
+        self.calls = deque([one for one in self.calls if not one.traced], PENDING)
+        self.losses = deque([one for one in self.losses if not one.traced], PENDING)
+
+
+class Loops:
+    """Watches the loops of a script.
+
+    Args:
+        here: returns the line of the script that is being executed.
+        at: returns a line of a file, by the path that Python knows and the number.
+        added: called with each loop that is found, as a `Fit`.
+        limits: returns the most steps of a loop and its latest end, as `Fit.count` takes them.
+    """
+
+    def __init__(
+        self,
+        here: Callable[[], Place | None],
+        at: Callable[[str, int], Place],
+        added: Callable[[Fit], None],
+        limits: Callable[[], tuple[int | None, float | None]],
+    ) -> None:
+        self._here, self._at, self._added, self._limits = here, at, added, limits
+        self._state = _State()
+        self.is_on = True  # whether the script runs
+        self._loops: dict[int, Loop] = {}  # by the id of the optimiser, which the loop keeps alive
+        self._waiting: list[Fit] = []  # whose variables have no values yet
+        self._by_hand: dict[int, tuple[Any, Place | None]] = {}  # models whose gradients were computed, by id
+        self._replayed: Loop | None = None
+        self._optimizers: set[int] = set()  # ids of the optimisers of all loops, while these are examined
+        self._ends = 0.0
+        self._watch_models()
+        self._watch_losses()
+        self._watch_tapes()
+        self._watch_optimizers()
+        self._watch_functions()
+
+    def begin(self) -> None:
+        """Watch a script, or the next cell of a notebook, from its beginning."""
+        self.is_on = True
+        for found in (self._loops, self._waiting, self._by_hand):
+            found.clear()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """A `with` block in which Keras trains, so that optimisers and losses are not those of a loop."""
+        outer, self._state.is_busy = self._state.is_busy, True
+        try:
+            yield
+        finally:
+            self._state.is_busy = outer
+
+    def wait(self, fit: Fit) -> None:
+        """Keep the first weights of a fit as soon as its variables are made."""
+        self._waiting.append(fit)
+
+    @property
+    def _sees(self) -> bool:
+        return self._replayed is not None or (self.is_on and not self._state.is_busy)
+
+    def _watch_models(self) -> None:
+        """Remember the calls of models under a tape."""
+        kind = keras.Model
+
+        @functools.wraps(keras.Layer.__call__)
+        def call(model: Any, *args: Any, **kwargs: Any) -> Any:
+            outer, state = super(kind, model).__call__, self._state  # type: ignore[misc]
+            if state.depth or not self._sees:
+                return outer(*args, **kwargs)
+            state.depth += 1
+            try:
+                outputs = outer(*args, **kwargs)
+            finally:
+                state.depth -= 1
+            if args and not pywrap_tfe.TFE_Py_TapeSetIsEmpty():
+                state.calls.append(_Called(model, args[0], outputs, not tf.executing_eagerly()))
+            return outputs
+
+        kind.__call__ = call
+
+    def _watch_losses(self) -> None:
+        """Remember the calls of losses: of objects and functions of Keras, and of functions of `tf.nn`."""
+        keras.losses.Loss.__call__ = self._noted(keras.losses.Loss.__call__, None)
+        for name in (keras.losses.__name__, "keras._tf_keras.keras.losses"):
+            module = sys.modules.get(name)
+            for key, value in list(vars(module).items()) if module is not None else ():
+                if isinstance(value, FunctionType) and key not in ("get", "serialize", "deserialize"):
+                    setattr(module, key, self._noted(value, value))
+        for key, make in OF_TENSORFLOW.items():
+            self._replace(tf.nn, key, make)
+
+    def _replace(self, module: ModuleType, key: str, make: Callable[[], Any]) -> None:
+        original = getattr(module, key)
+
+        @functools.wraps(original)
+        def function(labels: Any = None, logits: Any = None, *args: Any, **kwargs: Any) -> Any:
+            if self._sees and not self._state.in_loss:
+                self._state.losses.append(_Lost(make(), labels, logits, not tf.executing_eagerly()))
+            return original(labels, logits, *args, **kwargs)
+
+        setattr(module, key, function)
+
+    def _noted(self, original: Any, function: Any) -> Any:
+        """A loss that remembers its calls.
+
+        Args:
+            original: the function to call.
+            function: the loss; None if it is the first argument, as in methods.
+        """
+        signature = inspect.signature(original)
+
+        @functools.wraps(original)
+        def loss(*args: Any, **kwargs: Any) -> Any:
+            state = self._state
+            if state.in_loss or not self._sees:
+                return original(*args, **kwargs)
+            state.in_loss = True
+            try:
+                result = original(*args, **kwargs)
+            finally:
+                state.in_loss = False
+            given = signature.bind(*args, **kwargs).arguments
+            known = given.get("self") if function is None else function
+            if "y_true" in given and "y_pred" in given:
+                state.losses.append(_Lost(known, given["y_true"], given["y_pred"], not tf.executing_eagerly()))
+            return result
+
+        return loss
+
+    def _watch_tapes(self) -> None:
+        """Remember the models whose gradients are computed, which a loop may apply by itself."""
+        original = tf.GradientTape.gradient
+
+        @functools.wraps(original)
+        def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._sees and self._replayed is None and len(self._by_hand) < PENDING:
+                self._safely(lambda: self._note_gradient(sources))
+            return original(tape, target, sources, *args, **kwargs)
+
+        tf.GradientTape.gradient = gradient
+
+    def _note_gradient(self, sources: Any) -> None:
+        loops = {id(loop.fit.model) for loop in self._loops.values()}
+        if all(id(called.model) in loops for called in self._state.calls):
+            return
+        model = self._trained(tf.nest.flatten(sources))
+        if model is not None and id(model) not in loops | self._by_hand.keys():
+            self._by_hand[id(model)] = model, self._place()
+
+    def _watch_optimizers(self) -> None:
+        """Learn from each application of an optimiser, which the network, the loss and the batch are."""
+        original = keras.optimizers.Optimizer.apply
+
+        @functools.wraps(original)
+        def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
+            if not self._sees:
+                return original(optimizer, grads, trainable_variables)
+            if trainable_variables is not None:
+                trainable_variables = list(trainable_variables)
+            if self._replayed is not None:
+                return self._keep_replayed(optimizer)
+            loop = self._safely(lambda: self._loop_of(optimizer, trainable_variables))
+            result = original(optimizer, grads, trainable_variables)
+            if loop is not None and loop.function is None:
+                self._count(loop, loop.fit.steps + 1)
+            return result
+
+        keras.optimizers.Optimizer.apply = apply
+
+    def _watch_functions(self) -> None:
+        """Keep the arguments of the calls of functions of TensorFlow that make the steps of a loop."""
+        original, initialize = Function.__call__, Function._initialize_uninitialized_variables
+
+        @functools.wraps(original)
+        def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+            state = self._state
+            if not self._sees:
+                return original(function, *args, **kwargs)
+            state.functions.append(function)
+            try:
+                result = original(function, *args, **kwargs)
+            finally:
+                state.functions.pop()
+                if not state.functions:  # tensors of graphs need memory, and mean nothing outside
+                    state.forget_traced()
+            loops = [loop for loop in self._loops.values() if loop.function is function]
+            if loops and not state.functions and self._replayed is None:
+                self._safely(lambda: self._keep_arguments(loops, args, kwargs))
+                for loop in loops:
+                    self._count(loop, loop.fit.steps + 1)
+            return result
+
+        @functools.wraps(initialize)
+        def initialized(function: Any, initializers: Any) -> Any:
+            result = initialize(function, initializers)
+            if self.is_on:
+                self._waiting[:] = [fit for fit in self._waiting if not fit.keep_weights()]
+            return result
+
+        Function.__call__, Function._initialize_uninitialized_variables = call, initialized
+
+    def _safely(self, action: Callable[[], Any]) -> Any:
+        """The result of an action; None if it fails, which must not end the script."""
+        try:
+            return action()
+        except Exception:
+            return None
+
+    def _count(self, loop: Loop, calls: int) -> None:
+        """Count a call, and end the script if an option says so."""
+        most, ends = self._limits()
+        steps = calls
+        if loop.function is not None and most is not None:  # a call may make several steps
+            steps = self._made(loop)
+        loop.fit.count(steps, most, ends)
+        if loop.fit.ended:
+            raise Enough
+
+    def _made(self, loop: Loop) -> int:
+        return _iterations(loop.optimizer) - loop.before
+
+    def _loop_of(self, optimizer: Any, variables: list[Any] | None) -> Loop:
+        """The loop that an optimiser belongs to, which has kept the batch of this step."""
+        loop = self._loops.get(id(optimizer))
+        if loop is None:
+            loop = self._new(optimizer, optimizer._trainable_variables if variables is None else variables)
+            self._loops[id(optimizer)] = loop
+        self._by_hand.pop(id(loop.fit.model), None)
+        if loop.function is None and tf.executing_eagerly():
+            self._keep(loop)
+            self._state.forget()
+        return loop
+
+    def _new(self, optimizer: Any, variables: list[Any]) -> Loop:
+        state = self._state
+        model = self._trained(variables)
+        fit = Fit(model, self._place(), {}, optimizer=optimizer)
+        loop = Loop(fit, optimizer, before=_iterations(optimizer))
+        self._added(fit)
+        if model is None:
+            several = len({id(called.model) for called in state.calls}) > 1
+            fit.unwatched = (
+                "it trains the weights of several networks with one optimiser"
+                if several
+                else "it calls no keras.Model that has the weights that the optimiser updates"
+            )
+            return loop
+        for other in self._loops.values():
+            if other.fit.model is model:
+                fit.unwatched = "another optimiser trains the same network"
+        if not tf.executing_eagerly():
+            loop.function = state.functions[0] if state.functions else None
+            if loop.function is None:
+                fit.unwatched = "its steps run in threads of their own"
+        fit.loss = self._loss_of(model)
+        if not fit.keep_weights():
+            self.wait(fit)
+        return loop
+
+    def _trained(self, variables: list[Any]) -> Any:
+        """The model that has variables, among those that were called lately; None if there is none."""
+        wanted = {id(variable) for variable in variables}
+        for called in reversed(self._state.calls):
+            own = called.model.variables
+            if wanted and wanted <= {id(v) for v in own} | {id(v.value) for v in own}:
+                return called.model
+        return None
+
+    def _place(self) -> Place | None:
+        """The line of a loop: in a `tf.function`, that of the next application of an optimiser in its source."""
+        functions = self._state.functions
+        if not functions:
+            return self._here()
+        code = inspect.unwrap(functions[0].python_function).__code__
+        try:
+            lines, start = inspect.getsourcelines(code)
+        except (OSError, TypeError):
+            return self._here()
+        numbers = [number for number, line in enumerate(lines) if any(word in line for word in APPLYING)]
+        others = sum(loop.function is functions[0] for loop in self._loops.values())
+        line = start + (numbers[min(others, len(numbers) - 1)] if numbers else 0)
+        return self._at(code.co_filename, line)
+
+    def _matching(self, model: Any) -> list[tuple[_Called, _Lost]]:
+        """The calls of a model, each with the loss that got its outputs."""
+        calls, losses = self._state.calls, self._state.losses
+        return [(c, one) for one in losses for c in calls if c.model is model and one.outputs is c.outputs]
+
+    def _loss_of(self, model: Any) -> Any:
+        """The loss of the outputs of a model, as `compile` takes it; None if it is unknown or there are several."""
+        losses = {id(lost.loss): lost.loss for _, lost in self._matching(model)}
+        if len(losses) != 1:
+            return None
+        (loss,) = losses.values()
+        return model.loss if type(loss).__name__ == "CompileLoss" else loss
+
+    def _keep(self, loop: Loop) -> None:
+        """Keep the batch of an eager step."""
+        model = loop.fit.model
+        if model is None or loop.is_full or loop.fit.unwatched:
+            return
+        pairs: list[tuple[Any, Any]] = [(called.inputs, lost.labels) for called, lost in self._matching(model)]
+        if not pairs:
+            pairs = [(called.inputs, None) for called in self._state.calls if called.model is model]
+        pairs = [(tf.nest.map_structure(np.array, x), None if y is None else np.array(y)) for x, y in pairs]
+        if len(pairs) > 1 and len({_form(pair) for pair in pairs}) == 1:  # parts of one step, such as real and false
+            inputs, labels = zip(*pairs, strict=True)
+            pairs = [(np.concatenate(inputs), None if labels[0] is None else np.concatenate(labels))]
+        for inputs, labels in pairs:
+            if loop.takes(tf.nest.flatten(inputs)[0]):
+                loop.batches.append((inputs, labels))
+
+    def _keep_replayed(self, optimizer: Any) -> None:
+        """Keep the batch of a repeated step, whose optimiser is not applied."""
+        loop = self._replayed
+        assert loop is not None
+        if optimizer is not loop.optimizer and id(optimizer) in self._optimizers:
+            return
+        loop.fit.loss = loop.fit.loss or self._loss_of(loop.fit.model)
+        self._keep(loop)
+        self._state.forget()
+        if len(loop.calls) > 1 or loop.is_full or time.monotonic() > self._ends:
+            raise _Done
+
+    def _keep_arguments(self, loops: list[Loop], args: Any, kwargs: Any) -> None:
+        arrays = [part for part in tf.nest.flatten((args, kwargs)) if isinstance(part, tf.Tensor | np.ndarray)]
+        for loop in loops:
+            if not loop.fit.unwatched and loop.takes(arrays[0] if arrays else None):
+                loop.calls.append(tf.nest.map_structure(_copied, (args, kwargs)))
+
+    def finish(self) -> None:
+        """Stop watching, count the steps, and describe the loops that could not be watched."""
+        self.is_on = False
+        for loop in self._loops.values():
+            loop.fit.steps = self._safely(functools.partial(self._made, loop)) or loop.fit.steps
+        for model, place in self._by_hand.values():
+            fit = Fit(model, place, {}, unwatched="it changes the weights without an optimiser of Keras")
+            self._added(fit)
+        self._by_hand.clear()
+
+    def examine(self) -> None:
+        """Examine the networks of all loops with their first weights, and forget the loops."""
+        loops, self._optimizers, self._loops = list(self._loops.values()), set(self._loops), {}
+        for loop in loops:
+            if loop.fit.unwatched:
+                continue
+            try:
+                self._examine(loop)
+            except Exception as error:
+                log.exception("A loop could not be examined")
+                loop.fit.unwatched = f"the doctor fails on its network ({type(error).__name__})"
+
+    def _examine(self, loop: Loop) -> None:
+        fit = loop.fit
+        if len(fit.initial) != len(fit.model.variables):
+            fit.unwatched = "the first weights of its network are not known"
+            return
+        with self.busy(), fit.first_weights():
+            if loop.function is not None:
+                self._replay(loop)
+            if not loop.batches:
+                fit.unwatched = fit.unwatched or "the batches of its network are not known"
+                return
+            fit.unwatched = ""
+            with fit.compiled():
+                fit.doctor = Doctor(report=lambda text: None)  # the report at the end is soon enough
+                fit.doctor.examine(fit.model, loop.batches)
+
+    def _replay(self, loop: Loop) -> None:
+        """Call a `tf.function` again, eagerly, to see the batches that it passes to the network and the loss."""
+        calls, loop.is_full, loop.rows, loop.repeats = list(loop.calls), False, 0, Repeats()
+        eagerly = tf.config.functions_run_eagerly()
+        self._replayed, self._ends = loop, time.monotonic() + REPLAY_SECONDS
+        try:
+            tf.config.run_functions_eagerly(True)
+            for args, kwargs in calls:
+                with undrawn(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                    warnings.simplefilter("ignore")
+                    with contextlib.suppress(_Done):
+                        loop.function(*args, **kwargs)
+                if loop.is_full or time.monotonic() > self._ends:
+                    break
+        except Exception as error:
+            loop.fit.unwatched = f"its tf.function cannot be called again ({type(error).__name__})"
+        finally:
+            self._replayed = None
+            tf.config.run_functions_eagerly(eagerly)
+
+
+def _copied(part: Any) -> Any:
+    return np.array(part) if isinstance(part, np.ndarray) else part
+
+
+def _form(pair: tuple[Any, Any]) -> Any:
+    """The shapes of a batch without the number of rows; None if it cannot be joined with others."""
+    if any(part is not None and not isinstance(part, np.ndarray) for part in pair):
+        return object()
+    return tuple(None if part is None else part.shape[1:] for part in pair)
+
+
+def _iterations(optimizer: Any) -> int:
+    with tf.init_scope():
+        return int(optimizer.iterations.numpy())

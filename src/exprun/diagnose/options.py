@@ -1,0 +1,38 @@
+"""The options that `diagnose` has on the command line and in notebooks."""
+
+import argparse
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.add_argument("--max-minutes", type=_positive, metavar="N", help="end the script after N minutes of training")
+    parser.add_argument("--max-steps", type=_count, metavar="N", help="end the script after N steps of a fit")
+    parser.add_argument(
+        "--prove-minutes",
+        type=_time,
+        default=3.0,
+        metavar="N",
+        help="time for references and experiments after the script has ended (default: 3; 0 for none)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write the report to a JSON file")
+
+
+def _time(text: str) -> float:
+    value = float(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value

@@ -1,0 +1,55 @@
+"""The batch of a step outside of `fit`, which is passed to the doctor directly."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class Handed:
+    """Holds the batch of a step; it is read like the batches that a `Tap` copies."""
+
+    def __init__(self) -> None:
+        self.is_on = False  # whether a step is running
+        self.begun = 0.0
+        self.arrived: float | None = None  # the doctor does not see how long the script prepared the batch
+        self.weighted = False  # whether batches have weights in the loss
+        self._inputs: Any = None
+        self._labels: Any = None
+        self._weights: Any = None
+
+    def hand(self, inputs: Any, labels: Any, weights: Any, weighted: bool) -> None:
+        """Take the batch of the next step: inputs, labels, weights, and whether there are weights."""
+        self._inputs, self._labels, self._weights = inputs, labels, weights
+        self.weighted = weighted or weights is not None
+
+    def put_on(self, model: Any) -> None:
+        """Note that a step begins."""
+        self.is_on = True
+
+    def take_off(self) -> None:
+        """Note that a step has ended."""
+        self.is_on = False
+
+    def release(self) -> None:
+        """Nothing: there is no iterator to release."""
+
+    def fetch(self) -> None:
+        """Nothing: the batch is known before the step begins."""
+
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+        """Copies of inputs, labels and weights; None if there are several inputs or outputs, or no labels."""
+        if isinstance(self._inputs, dict | list | tuple) or not self._has_labels:
+            return None
+        weights = None if self._weights is None else np.array(self._weights)
+        return np.array(self._inputs), np.array(self._labels), weights
+
+    def read_several(self) -> tuple[Any, np.ndarray] | None:
+        """Copies of several inputs, as the model takes them, and of their labels; else None."""
+        if not isinstance(self._inputs, dict | list | tuple) or not self._has_labels:
+            return None
+        return keras.tree.map_structure(np.array, self._inputs), np.array(self._labels)
+
+    @property
+    def _has_labels(self) -> bool:
+        return self._labels is not None and not isinstance(self._labels, dict | list | tuple)

@@ -1,0 +1,159 @@
+"""Scripts that train without `fit`, watched as they run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+DATA = """
+import numpy as np
+import keras
+import tensorflow as tf
+
+keras.utils.set_random_seed(1)
+rng = np.random.default_rng(0)
+y = rng.integers(0, 3, 96)
+x = rng.normal(size=(96, 4)).astype("float32") + 3 * np.eye(3, 4)[y].astype("float32")
+
+def network(*built):
+    return keras.Sequential([*built, keras.layers.Dense(8, "relu"), keras.layers.Dropout(0.1), keras.layers.Dense(3)])
+
+def show(model):
+    print("weights", sum(float(abs(w).sum()) for w in model.get_weights()))
+"""
+WAYS = """
+first = network(keras.Input((4,)))
+first.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+for _ in range(2):
+    for at in range(0, 96, 32):
+        print(first.train_on_batch(x[at:at + 32], y[at:at + 32]))  # on batch
+show(first)
+first.save("first.keras")
+print(keras.models.load_model("first.keras").loss)
+
+def batches():
+    return tf.data.Dataset.from_tensor_slices((x, y)).shuffle(96).batch(32)
+
+loss = keras.losses.SparseCategoricalCrossentropy()
+second, second_optimizer = network(), keras.optimizers.Adam(0.01)
+for _ in range(2):
+    for images, labels in batches():
+        with tf.GradientTape() as tape:
+            outputs = second(images, training=True)
+            value = loss(labels, outputs)
+        gradients = tape.gradient(value, second.trainable_variables)
+        second_optimizer.apply_gradients(zip(gradients, second.trainable_variables))  # eager
+show(second)
+
+third, third_optimizer = network(), keras.optimizers.Adam(0.01)
+mean = keras.metrics.Mean()
+
+@tf.function
+def step(images, labels):
+    images = 2 * images
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, third(images, training=True)))
+    gradients = tape.gradient(value, third.trainable_variables)
+    third_optimizer.apply_gradients(zip(gradients, third.trainable_variables))  # traced
+    mean(value)
+
+for _ in range(2):
+    for at in range(0, 96, 32):
+        step(x[at:at + 32], y[at:at + 32])
+show(third)
+print(float(mean.result()))
+"""
+OTHERS = """
+by_hand = network(keras.Input((4,)))
+with tf.GradientTape() as tape:
+    value = tf.reduce_mean(by_hand(x) ** 2)
+for variable, gradient in zip(by_hand.trainable_variables, tape.gradient(value, by_hand.trainable_variables)):  # hand
+    variable.assign_sub(0.1 * gradient)
+
+own = network(keras.Input((4,)))
+optimizer = keras.optimizers.SGD(0.1)
+with tf.GradientTape() as tape:
+    value = tf.reduce_mean((own(x) - keras.ops.one_hot(y, 3)) ** 2)
+optimizer.apply(tape.gradient(value, own.trainable_variables), own.trainable_variables)  # own
+
+variable = tf.Variable(1.0)
+keras.optimizers.SGD(0.1).apply([tf.constant(1.0)], [variable])  # plain
+
+scores = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+adam = keras.optimizers.Adam(0.01)
+
+@tf.function
+def epoch(rows):
+    for images, labels in rows:
+        with tf.GradientTape() as tape:
+            value = keras.losses.SparseCategoricalCrossentropy()(labels, scores(images))
+        adam.apply(tape.gradient(value, scores.trainable_variables), scores.trainable_variables)
+
+epoch(tf.data.Dataset.from_tensor_slices((x, y)).batch(32))
+"""
+
+
+@pytest.fixture
+def diagnosed(run_server):
+    """Runs `train.py` in a process that has imported Keras, plainly or with options of `diagnose`."""
+
+    def run(text, **options):
+        Path("train.py").write_text(text)
+        given = {"module": False, "max_minutes": None, "max_steps": None, "prove_minutes": 0, "strict": False}
+        words = json.dumps({**given, "json": "report.json", **options}), "train.py"
+        return run_server.run(*words, module="exprun.diagnose")
+
+    return run
+
+
+def report():
+    return json.loads(Path("report.json").read_text())
+
+
+def line_of(text, word):
+    return next(number for number, line in enumerate(text.splitlines(), 1) if line.endswith(f"# {word}"))
+
+
+def test_steps_and_loops_are_examined_and_nothing_changes(diagnosed, run_server):
+    text = DATA + WAYS
+    done = diagnosed(text)
+    plain = run_server.run(module="train")
+    assert (done.returncode, plain.returncode) == (0, 0), done.stderr + plain.stderr
+    assert done.stdout == plain.stdout
+    fits = report()["fits"]
+    assert [fit["line"]["line"] for fit in fits] == [line_of(text, word) for word in ("on batch", "eager", "traced")]
+    assert [fit["steps"] for fit in fits] == [6, 6, 6]
+    assert [[finding["cause"] for finding in fit["findings"]] for fit in fits] == [["missing-softmax"]] * 3
+    assert report()["unwatched"] == []
+
+
+def test_what_cannot_be_seen_is_said_in_a_sentence(diagnosed):
+    text = DATA + OTHERS
+    done = diagnosed(text)
+    own, plain, by_hand = report()["unwatched"]
+    assert done.returncode == 0, done.stderr
+    assert own.startswith(f"The loss of the loop in train.py:{line_of(text, 'own')} could not be seen")
+    assert "no keras.Model" in plain
+    assert by_hand.startswith(f"The loop in train.py:{line_of(text, 'hand')} could not be watched, because it changes")
+    assert [fit["steps"] for fit in report()["fits"]] == [1, 3]
+    assert "could not be watched" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["eager", "traced"])
+def test_a_limit_ends_a_loop(diagnosed, way):
+    text = DATA + WAYS.replace("mean(value)", "mean(value); tf.print('step', output_stream='file://steps')")
+    if way == "traced":
+        text = text.replace("second_optimizer.apply_gradients", "(lambda pairs: None)")
+    done = diagnosed(text.replace("first.train_on_batch", "first.test_on_batch"), max_steps=2)
+    assert (done.returncode, done.stdout.count("weights")) == (0, 1 if way == "eager" else 2), done.stderr
+    assert "was ended after 2 steps" in done.stderr
+
+
+@pytest.mark.slow
+def test_experiments_use_the_batches_of_a_loop(diagnosed):
+    text = DATA + WAYS
+    done = diagnosed(text, prove_minutes=5)
+    evidence = report()["fits"][-1]["evidence"]
+    assert done.returncode == 0, done.stderr
+    assert evidence["references"]
+    assert evidence["decisive"]["score"] > 0.5
