@@ -19,3 +19,10 @@ def __getattr__(name: str) -> Any:
 
         return getattr(runner, name)
     raise AttributeError(f"module 'exprun' has no attribute '{name}'")
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Add the cell magic `%%diagnose`; called by `%load_ext exprun` in a notebook."""
+    from exprun.diagnose.notebook import load
+
+    load(ipython)
