@@ -110,8 +110,9 @@ def test_a_script_without_keras(tmp_path):
 
 def test_strict_fails_if_something_is_wrong_and_a_limit_ends_the_script(tmp_path, diagnosed):
     script(tmp_path, BAD)
-    done = diagnosed("train.py", strict=True, max_steps=2)
+    done = diagnosed("train.py", strict=True, max_steps=2, html="report.html")
     assert (done.returncode, done.stdout) == (1, "")
+    assert "in 2 steps" in (tmp_path / "report.html").read_text()
     assert "2 steps" in done.stderr
 
 
@@ -172,6 +173,13 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(tmp_path, name, content, sa
 def test_a_wrong_option_is_refused_in_a_sentence(words, said):
     with pytest.raises(ConfigError, match=said):
         diagnose.run(words)
+
+
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_a_report_in_a_folder_that_does_not_exist_is_refused(tmp_path, option):
+    script(tmp_path, "")
+    with pytest.raises(ConfigError, match=f"{option} missing/report: the folder does not exist"):
+        diagnose.run([option, "missing/report", "train.py"])
 
 
 def test_everything_after_the_script_is_the_scripts():

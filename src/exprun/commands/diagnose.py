@@ -40,10 +40,13 @@ def run(words: list[str]) -> int:
     args = parse(words)
     if not args.module:
         _check_script(args.script)
-    if args.json is not None and not Path(args.json).absolute().parent.is_dir():
-        raise ConfigError(f"--json {args.json}: the folder does not exist.")
+    for name in ("json", "html"):
+        file = getattr(args, name)
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            raise ConfigError(f"--{name} {file}: the folder does not exist.")
     options = {name: value for name, value in vars(args).items() if name not in ("script", "arguments")}
-    options["json"] = None if args.json is None else str(Path(args.json).absolute())
+    for name in ("json", "html"):  # the script may change the folder
+        options[name] = None if options[name] is None else str(Path(options[name]).absolute())
     # The flags of this interpreter, such as -O and -X, are those of the script, too.
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     command = [sys.executable, *flags, "-m", "exprun.diagnose", json.dumps(options), args.script]

@@ -18,6 +18,7 @@ from exprun.diagnose.cells import name_of
 from exprun.diagnose.ending import Enough
 from exprun.diagnose.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.diagnose.fit import Fit, Place, arrays_of
+from exprun.diagnose.page import Section, page
 from exprun.doctor.cause import Finding, cause_of
 from exprun.text import json_text, plural
 
@@ -251,7 +252,8 @@ class Observation:
             steps.ended()
         if self._loops is not None:
             self._loops.finish()
-        print(self._summary(), file=sys.stderr, flush=True)
+        summary = self._summary()
+        print(summary, file=sys.stderr, flush=True)
         if self._loops is not None:
             self._loops.examine()
         reports = [self._examined(fit, proves) for fit in self.fits if fit.doctor is not None]
@@ -269,7 +271,15 @@ class Observation:
             print("\n".join(lines), file=sys.stderr, flush=True)
         if self.options["json"]:
             Path(self.options["json"]).write_text(json_text(self._record(reports)), encoding="utf-8")
+        if self.options.get("html"):
+            sections = [Section(one.fit.place, one.fit.steps, self._placed(one), one.evidence) for one in reports]
+            unwatched = [text for fit in self.fits if (text := _unwatched(fit))]
+            Path(self.options["html"]).write_text(page(summary, unwatched, sections), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
+
+    def _placed(self, report: "_Report") -> list[tuple[Finding, Place | None]]:
+        """The findings about a fit, each with its line."""
+        return [(finding, self.places.of(finding, report.fit)) for finding in report.findings]
 
     def _examined(self, fit: Fit, proves: bool) -> "_Report":
         """The findings about a fit, for the last one in the light of references and experiments."""

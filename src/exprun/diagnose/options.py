@@ -15,6 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="time for references and experiments after the script has ended (default: 3; 0 for none)",
     )
     parser.add_argument("--json", metavar="FILE", help="also write the report to a JSON file")
+    parser.add_argument("--html", metavar="FILE", help="also write the report to an HTML page that needs no other file")
 
 
 def _time(text: str) -> float:
