@@ -45,7 +45,7 @@ def test_findings_evidence_and_curves_are_on_one_page():
     plain, changed = trial((), (1.0, 0.9, float("nan")), -float("inf")), trial(("a <b> change",), (2.0, 0.5, 0.1), 0.9)
     proof = Proof((Reference("a linear model", 0.8, 1.0),), (plain,), (changed,), changed, None)
     finding = Finding(unscaled_input.CAUSE.id, "error", "input", "Values of <120>.")
-    place = Place("train.py", 2)
+    place = Place("train.py", 2, "train.py")
     text = page("A summary.", ["A loop."], [Section(place, 7, [(finding, place)], Evidence(0.1, proof))])
     reader = Reader()
     reader.feed(text)

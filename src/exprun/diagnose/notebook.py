@@ -43,7 +43,7 @@ class Notebook:
         """Begin to remember where layers are made; called as soon as Keras is imported."""
         from exprun.diagnose.observation import Observation
 
-        self._observation = Observation(keras, self._options, Path(NAME))
+        self._observation = Observation(keras, self._options, Path(NAME), Path.cwd())
         if not self._is_running:
             self._observation.pause()
 

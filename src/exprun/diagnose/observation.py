@@ -35,7 +35,7 @@ class Places:
     """
 
     folder: Path
-    start: str
+    start: Path
     layers: "weakref.WeakKeyDictionary[Any, Place]" = field(default_factory=weakref.WeakKeyDictionary)
     compiles: "weakref.WeakKeyDictionary[Any, Place]" = field(default_factory=weakref.WeakKeyDictionary)
 
@@ -81,12 +81,12 @@ class Observation:
         keras: the package, which has just been imported.
         options: the options of the command.
         target: the script.
+        start: the folder in which the script was started.
     """
 
-    def __init__(self, keras: ModuleType, options: dict[str, Any], target: Path) -> None:
+    def __init__(self, keras: ModuleType, options: dict[str, Any], target: Path, start: Path) -> None:
         self.keras, self.options, self.target = keras, options, target
-        start = Path(options["start"])
-        self.places = Places(start if options["module"] else (start / target).parent, options["start"])
+        self.places = Places(start if options["module"] else (start / target).parent, start)
         self.fits: list[Fit] = []
         self.error: BaseException | None = None
         self._is_over = False  # whether the script has ended, so that fits are not the script's

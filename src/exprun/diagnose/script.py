@@ -26,7 +26,7 @@ class _Terminated(BaseException):
 
 def main() -> None:
     """Run the script, print the report, and end with the exit code of the script."""
-    options, target = {**json.loads(sys.argv[1]), "start": os.getcwd()}, sys.argv[2]
+    options, target, start = json.loads(sys.argv[1]), sys.argv[2], Path.cwd()
     sys.argv = [target, *sys.argv[3:]]
     # The rest is imported with Keras.
     observed: list[Any] = []
@@ -34,7 +34,7 @@ def main() -> None:
     def observe(keras: ModuleType) -> None:
         from exprun.diagnose.observation import Observation
 
-        observed.append(Observation(keras, options, Path(target)))
+        observed.append(Observation(keras, options, Path(target), start))
 
     if "keras" in sys.modules:
         observe(sys.modules["keras"])
