@@ -15,7 +15,10 @@ MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 def standard() -> list[Change]:
     """The changes that are tried on every network that does not learn."""
     softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss")
-    outputs = ("wrong-loss", "output-activation", "missing-softmax", "softmax-twice", "label-encoding")
+    outputs = (
+        *("wrong-loss", "output-activation", "output-units", "missing-softmax", "softmax-twice"),
+        *("label-encoding", "label-out-of-range"),
+    )
     signal = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
     frozen = ("frozen-layers", "not-recompiled", "untrained-variables")
     return [
