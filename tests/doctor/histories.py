@@ -16,7 +16,7 @@ class Network:
 
     trainable_variables = losses = ()
 
-    def _flatten_layers(self, include_self=False):
+    def _flatten_layers(self, include_self=False, recursive=True):
         return []
 
 

@@ -59,7 +59,7 @@ def model_of(*layers):
     """A sequence of layers."""
     model = _class("Sequential", _class("Model"))()
     model.layers = [layer.layer for layer in layers]
-    model._flatten_layers = lambda include_self: model.layers
+    model._flatten_layers = lambda include_self, recursive=True: model.layers
     for layer in model.layers:
         layer._layers = []
     return model

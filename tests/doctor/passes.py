@@ -57,7 +57,8 @@ def model_of(*layers):
     """A model of these layers."""
     variables = [variable for one in layers for variable in one.layer.trainable_variables]
     return SimpleNamespace(
-        trainable_variables=variables, _flatten_layers=lambda include_self: [one.layer for one in layers]
+        trainable_variables=variables,
+        _flatten_layers=lambda include_self, recursive=True: [one.layer for one in layers],
     )
 
 

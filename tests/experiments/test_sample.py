@@ -54,3 +54,11 @@ def test_guessing_scores_0_and_perfect_predictions_score_1():
 def test_class_numbers_of_rows_and_numbers():
     assert class_numbers(np.eye(3)[[2, 0]]).tolist() == [2, 0]
     assert class_numbers(np.array([[2.0], [0.0]])).tolist() == [2, 0]
+
+
+def test_many_targets_are_scored_together_because_some_hardly_vary():
+    pixels = np.concatenate(
+        [RNG.normal(size=(200, 20)), np.full((200, 20), 0.1) + 1e-6 * RNG.normal(size=(200, 20))], 1
+    )
+    sample = sample_of(np.zeros((200, 1)), pixels, (np.zeros((200, 1)), pixels))
+    assert sample.score(sample.test_y + 0.01) > 0.99

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exprun.diagnose.fit import Fit, arrays_of
-from exprun.doctor.cause import Finding
+from exprun.doctor.cause import Finding, cause_of
 from exprun.experiments.proof import Proof, own_score, prove
 from exprun.experiments.reference import Reference
 from exprun.experiments.sample import Sample, sample_of
@@ -74,13 +74,14 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     """The findings in the light of the evidence, most likely cause first.
 
     The cause whose change makes the network learn comes first, and is added if the doctor had not found it. Warnings
-    whose changes do nothing become notes, as do all warnings about a network that is as good as the references.
+    whose changes do nothing become notes. So do all warnings about a network that is as good as the references, and
+    errors that say of such a network that it cannot learn.
     """
     proof = found.proof
     best = proof.best_reference
     result = list(findings)
     if best is not None and found.own >= AS_GOOD * best.score and not proof.tried:
-        return [replace(one, severity="note") if one.severity == "warning" else one for one in result]
+        return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
     if proof.decisive is None:
         return result
     causes = [cause for change in proof.decisive.changes for cause in change.causes]
@@ -89,6 +90,12 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
         first = _proven(causes[0], proof.decisive, proof)
     others = [_demoted(one, causes) for one in result if one.cause != first.cause]
     return [replace(first, severity="error"), *others]
+
+
+def _is_refuted(finding: Finding) -> bool:
+    """Whether a network that learns well refutes a finding."""
+    cause = cause_of(finding.cause)
+    return finding.severity == "warning" or cause.is_symptom or cause.explains_symptoms
 
 
 def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from exprun.doctor.instruments.layers import leaves
 from exprun.experiments.sample import class_numbers
 from exprun.experiments.trials import Change, Setup, with_sample
 
@@ -85,7 +86,7 @@ def standard() -> list[Change]:
 
 def _standardise_inputs(setup: Setup) -> bool:
     x = setup.sample.x
-    first = next((layer for layer in setup.model._flatten_layers(include_self=False) if not layer._layers), None)
+    first = next((leaf.layer for leaf in leaves(setup.model)), None)
     if x.dtype.kind not in "biuf" or isinstance(first, keras.layers.Embedding) or _has_embedding(setup.model):
         return False
     axes = tuple(range(x.ndim - 1))
@@ -146,7 +147,7 @@ def _no_last_activation(setup: Setup) -> bool:
 def _drop_last_activation(setup: Setup) -> bool:
     """Replace the activations after the last layer of weights by none; returns whether there was one."""
     dropped = False
-    for layer in reversed([x for x in setup.model._flatten_layers(include_self=False) if not x._layers]):
+    for layer in reversed([leaf.layer for leaf in leaves(setup.model)]):
         if hasattr(layer, "activation"):
             dropped = dropped or layer.activation not in (None, keras.activations.linear)
             setup.set(layer, "activation", keras.activations.linear)
@@ -186,7 +187,7 @@ def _adam(setup: Setup) -> bool:
 
 def _he(setup: Setup) -> bool:
     rng = np.random.default_rng(0)
-    kernels = [layer for layer in setup.model._flatten_layers(include_self=False) if hasattr(layer, "kernel")]
+    kernels = [leaf.layer for leaf in leaves(setup.model) if hasattr(leaf.layer, "kernel")]
     for layer in kernels:
         shape = tuple(layer.kernel.shape)
         gain = 1.0 if layer is kernels[-1] else 2.0

@@ -10,6 +10,8 @@ MAX_TESTED = 1000  # rows that are tested
 HELD_OUT = 0.25  # share of the training rows that are held out if there is no validation set
 MAX_CLASSES = 100  # different whole numbers that still count as classes
 
+MAX_TARGETS = 16  # numbers to predict that may have units of their own; more are of one kind, such as pixels
+
 Task = Literal["classes", "numbers"]
 
 
@@ -59,6 +61,8 @@ class Sample:
         wanted = self.test_y.reshape(len(self.test_y), -1).astype(np.float64)
         errors = ((predicted.reshape(len(wanted), -1) - wanted) ** 2).mean(0)
         variance = ((wanted - self.y.reshape(len(self.y), -1).mean(0)) ** 2).mean(0)
+        if len(errors) > MAX_TARGETS:  # such as pixels, of which some hardly vary
+            return float(1 - errors.sum() / max(variance.sum(), 1e-12))
         return float(1 - (errors / np.maximum(variance, 1e-12)).mean())
 
     @property

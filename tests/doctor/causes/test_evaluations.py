@@ -19,7 +19,7 @@ def normed(momentum=0.99):
     network, kind = Network(), type("BatchNormalization", (), {"__module__": "keras.layers", "_layers": ()})
     layer = kind()
     layer.momentum = momentum
-    network._flatten_layers = lambda include_self=False: [layer]
+    network._flatten_layers = lambda include_self=False, recursive=True: [layer]
     return network
 
 

@@ -100,7 +100,7 @@ def test_single_variables_without_a_gradient_are_named_themselves():
 
 def test_variables_that_no_layer_holds_are_not_bypassed():
     context = trained((None, 1.0))
-    context.model._flatten_layers = lambda include_self: []
+    context.model._flatten_layers = lambda include_self, recursive=True: []
     assert not context.ignores_unreached
     assert [f.where for f in findings(untrained_variables, context)] == ["variable layer0/kernel"]
 

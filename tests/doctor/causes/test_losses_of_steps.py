@@ -25,7 +25,7 @@ def names(history, **more):
 def recurrent(**optimizer):
     """A network with a plain recurrent layer."""
     network, kind = Network(), type("SimpleRNN", (), {"__module__": "keras.layers", "name": "rnn", "_layers": ()})
-    network._flatten_layers = lambda include_self=False: [kind()]
+    network._flatten_layers = lambda include_self=False, recursive=True: [kind()]
     network.optimizer = SimpleNamespace(**optimizer)
     return network
 

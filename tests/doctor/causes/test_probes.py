@@ -50,7 +50,7 @@ def probed(before, now, steps=20, gradients=(), loss=2.3, outputs=None, chance=T
     history.record_probe(20, [np.full(4, value) for value in before], 2.3)
     history.record_probe(20 + steps, [v.values.ravel() for v in variables], loss)
     layers = [SimpleNamespace(name=v.path.split("/")[0], _layers=(), variables=[v]) for v in variables]
-    model = SimpleNamespace(_flatten_layers=lambda include_self: layers)
+    model = SimpleNamespace(_flatten_layers=lambda include_self, recursive=True: layers)
     images = Images(np.zeros((len(labels), 1), np.float32))
     context = training(Phase.PROBE, history, 20 + steps, model, train=images, labels=labels, **more)
     outputs = np.eye(4) if outputs is None else outputs

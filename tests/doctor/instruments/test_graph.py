@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from exprun.doctor.instruments.graph import dropped, has_own_code, is_from_file, is_masked, unclipped_recurrence
-from exprun.doctor.instruments.layers import Layer
+from exprun.doctor.instruments.layers import Layer, leaves
 from exprun.kernels import faster
 
 
@@ -99,3 +99,20 @@ def test_whether_a_mask_reaches_a_layer(mask_zero, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert is_masked(Layer(loaded.layers[-2])) == mask_zero
+
+
+def autoencoder():
+    """A model of two models, of which the first one was built on the input of the whole."""
+    x = keras.Input((8, 8, 1))
+    encoder = keras.Model(x, layers.Dense(4, name="code")(layers.Flatten()(layers.Conv2D(2, 3, name="first")(x))))
+    code = keras.Input((4,))
+    decoder = keras.Model(code, layers.Dense(64, name="last")(layers.Dense(8, name="middle")(code)))
+    return keras.Model(x, decoder(encoder(x)))
+
+
+def test_a_model_that_was_built_on_the_input_of_another_is_no_stranger():
+    assert dropped(autoencoder()) == []
+
+
+def test_the_layers_inside_of_a_model_are_in_its_order():
+    assert [leaf.name for leaf in leaves(autoencoder()) if leaf.is_weighted] == ["first", "code", "middle", "last"]

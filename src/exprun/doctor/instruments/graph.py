@@ -21,7 +21,8 @@ def dropped(model: Any) -> list[Layer]:
 
 def _dangling(model: Any) -> list[Any]:
     """The operations that use outputs of the model's operations, also indirectly, but do not belong to the model."""
-    members = {id(operation) for operation in model._operations}
+    # A model inside may have been built on the input of this one, so its layers are no strangers.
+    members = {id(operation) for operation in [*model._operations, *model._flatten_layers(include_self=False)]}
     nodes = [node for level in model._nodes_by_depth.values() for node in level]
     node_ids = {id(node) for node in nodes}
     # Several models may share layers, so only calls on the tensors of this model count.

@@ -153,12 +153,22 @@ def _root(thing: Any) -> str:
 
 def leaves(model: Any) -> list[Layer]:
     """All layers of a model that contain no other layers, in the order of the model."""
-    return [Layer(layer) for layer in model._flatten_layers(include_self=False) if not layer._layers]
+    return [layer for layer in all_layers(model) if not layer.layer._layers]
 
 
 def all_layers(model: Any) -> list[Layer]:
-    """All layers of a model, in the order of the model, those that contain other layers included."""
-    return [Layer(layer) for layer in model._flatten_layers(include_self=False)]
+    """All layers of a model, in the order of the model, those that contain other layers before the layers inside.
+
+    Keras itself lists the layers inside of a layer backwards.
+    """
+    found: dict[int, Any] = {}
+    waiting = model._flatten_layers(include_self=False, recursive=False)[::-1]
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) not in found:
+            found[id(layer)] = layer
+            waiting += layer._layers[::-1]
+    return [Layer(layer) for layer in found.values()]
 
 
 def top_layers(model: Any) -> list[Layer]:
