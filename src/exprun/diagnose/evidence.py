@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from exprun.diagnose.fit import Fit, arrays_of
-from exprun.doctor.cause import Finding, cause_of
+from exprun.doctor.cause import Finding
+from exprun.doctor.diagnosis import SYMPTOMS, explained_by
 from exprun.experiments.proof import Proof, own_score, prove
 from exprun.experiments.reference import Reference
 from exprun.experiments.sample import Sample, sample_of
@@ -93,9 +94,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
 
 
 def _is_refuted(finding: Finding) -> bool:
-    """Whether a network that learns well refutes a finding."""
-    cause = cause_of(finding.cause)
-    return finding.severity == "warning" or cause.is_symptom or cause.explains_symptoms
+    """Whether a network that learns well refutes a finding: a warning, or an error that explains all symptoms."""
+    return finding.severity == "warning" or SYMPTOMS <= {finding.cause, *explained_by(finding.cause)}
 
 
 def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:

@@ -1,0 +1,53 @@
+"""Findings in the light of references and experiments."""
+
+from exprun.diagnose.evidence import Evidence, weighed
+from exprun.doctor.cause import Finding
+from exprun.experiments.proof import Proof
+from exprun.experiments.reference import Reference
+from exprun.experiments.trials import Change, Trial
+
+SMALL = (Reference("a small CNN", 0.9, 3.0),)
+SCALED = Change("inputs standardised", "a Normalization layer.", ("unscaled-input", "dead-relu"), lambda setup: True)
+
+
+def finding(cause, severity="warning"):
+    return Finding(cause, severity, "somewhere", "A number is 1.")
+
+
+def trial(score, *changes):
+    return Trial(changes, 0, score, (1.0, 0.5), 100, 1.0)
+
+
+def evidence(own, decisive=None):
+    tried = () if decisive is None else (decisive,)
+    plain = () if decisive is None else (trial(0.0),)
+    return Evidence(own, Proof(SMALL, plain, tried, decisive, decisive))
+
+
+def said(findings, found):
+    return [(one.cause, one.severity) for one in weighed(findings, found)]
+
+
+def test_a_network_as_good_as_the_references_refutes_that_it_cannot_learn():
+    findings = [finding("vanishing-signal", "error"), finding("learning-rate-low"), finding("overfitting", "note")]
+    expected = [("vanishing-signal", "note"), ("learning-rate-low", "note"), ("overfitting", "note")]
+    assert said(findings, evidence(0.85)) == expected
+    assert said(findings, evidence(0.5)) == [(one.cause, one.severity) for one in findings]
+
+
+def test_learning_well_does_not_refute_what_is_wrong_with_the_data():
+    assert said([finding("leaked-test", "error")], evidence(0.9)) == [("leaked-test", "error")]
+
+
+def test_the_cause_whose_change_helps_comes_first_and_warnings_that_do_not_help_become_notes():
+    findings = [finding("learning-rate-low"), finding("unscaled-input"), finding("frozen-layers", "error")]
+    expected = [("unscaled-input", "error"), ("learning-rate-low", "note"), ("frozen-layers", "error")]
+    assert said(findings, evidence(0.0, trial(0.8, SCALED))) == expected
+
+
+def test_a_cause_that_was_not_found_is_added_with_the_evidence():
+    (added,) = weighed([], evidence(0.0, trial(0.8, SCALED)))
+    assert (added.cause, added.severity) == ("unscaled-input", "error")
+    assert "100 steps bring the network 0% of the way" in added.evidence
+    assert "80% with inputs standardised" in added.evidence
+    assert added.keras == "a Normalization layer."
