@@ -94,8 +94,9 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
 
 
 def _is_refuted(finding: Finding) -> bool:
-    """Whether a network that learns well refutes a finding: a warning, or an error that explains all symptoms."""
-    return finding.severity == "warning" or SYMPTOMS <= {finding.cause, *explained_by(finding.cause)}
+    """Whether a network that learns well refutes a finding: a warning, a symptom, or an error that explains all."""
+    explained = {finding.cause, *explained_by(finding.cause)}
+    return finding.severity == "warning" or finding.cause in SYMPTOMS or explained >= SYMPTOMS
 
 
 def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
