@@ -39,6 +39,10 @@ def test_learning_well_does_not_refute_what_is_wrong_with_the_data():
     assert said([finding("leaked-test", "error")], evidence(0.9)) == [("leaked-test", "error")]
 
 
+def test_labels_that_a_reference_predicts_are_not_shuffled():
+    assert said([finding("shuffled-labels")], evidence(0.0)) == [("shuffled-labels", "note")]
+
+
 def test_the_cause_whose_change_helps_comes_first_and_warnings_that_do_not_help_become_notes():
     findings = [finding("learning-rate-low"), finding("unscaled-input"), finding("frozen-layers", "error")]
     expected = [("unscaled-input", "error"), ("learning-rate-low", "note"), ("frozen-layers", "error")]

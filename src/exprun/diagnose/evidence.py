@@ -15,6 +15,7 @@ from exprun.experiments.sample import Sample, sample_of
 from exprun.experiments.trials import Network, Trial
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
+LEARNABLE = 0.3  # score of a reference above which the labels can be learned
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
 
@@ -75,12 +76,15 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     """The findings in the light of the evidence, most likely cause first.
 
     The cause whose change makes the network learn comes first, and is added if the doctor had not found it. Warnings
-    whose changes do nothing become notes. So do all warnings about a network that is as good as the references, and
+    whose changes do nothing become notes, and so does the claim that labels are shuffled if a reference predicts them. So
+    do all warnings about a network that is as good as the references, and
     errors that say of such a network that it cannot learn.
     """
     proof = found.proof
     best = proof.best_reference
     result = list(findings)
+    if best is not None and best.score > LEARNABLE:  # labels that a reference predicts belong to their rows
+        result = [replace(one, severity="note") if one.cause == "shuffled-labels" else one for one in result]
     if best is not None and found.own >= AS_GOOD * best.score and not proof.tried:
         return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
     if proof.decisive is None:
