@@ -75,16 +75,15 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     """The findings in the light of the evidence, most likely cause first.
 
-    The cause whose change makes the network learn comes first, and is added if the doctor had not found it. Warnings
-    whose changes do nothing become notes, and so does the claim that labels are shuffled if a reference predicts them. So
-    do all warnings about a network that is as good as the references, and
-    errors that say of such a network that it cannot learn.
+    The cause whose change makes the network learn comes first, and is added if the doctor had not found it. These become
+    notes: warnings whose changes do nothing; the suspicion that labels are shuffled, if a reference predicts them; and,
+    about a network that is as good as the references, all warnings and the errors that say that it cannot learn.
     """
     proof = found.proof
     best = proof.best_reference
     result = list(findings)
     if best is not None and best.score > LEARNABLE:  # labels that a reference predicts belong to their rows
-        result = [replace(one, severity="note") if one.cause == "shuffled-labels" else one for one in result]
+        result = [replace(one, severity="note") if one.is_suspicion else one for one in result]
     if best is not None and found.own >= AS_GOOD * best.score and not proof.tried:
         return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
     if proof.decisive is None:
