@@ -75,9 +75,9 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     """The findings in the light of the evidence, most likely cause first.
 
-    The cause whose change makes the network learn comes first, and is added if the doctor had not found it. These become
-    notes: warnings whose changes do nothing; the suspicion that labels are shuffled, if a reference predicts them; and,
-    about a network that is as good as the references, all warnings and the errors that say that it cannot learn.
+    The cause whose change makes the network learn comes first, and is added if the doctor had not found it. These
+    become notes: warnings whose changes do nothing; the suspicion that labels are shuffled, if a reference predicts
+    them; and, about a network as good as the references, all warnings and the errors that say that it cannot learn.
     """
     proof = found.proof
     best = proof.best_reference
