@@ -20,6 +20,7 @@ def standard() -> list[Change]:
         *("wrong-loss", "output-activation", "output-units", "missing-softmax", "softmax-twice"),
         *("label-encoding", "label-out-of-range"),
     )
+    ruined = ("dead-relu", "zero-gradient", "input-independent", "collapsed-predictions", "loss-at-chance")
     signal = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
     frozen = ("frozen-layers", "not-recompiled", "untrained-variables")
     return [
@@ -48,8 +49,8 @@ def standard() -> list[Change]:
             ("unscaled-target", "learning-rate-low", "learning-rate-high"),
             _standardise_targets,
         ),
-        Change("a tenth of the learning rate", "divide the learning rate by 10.", softer, _rate(0.1)),
-        Change("a hundredth of the learning rate", "divide the learning rate by 100.", softer, _rate(0.01)),
+        Change("a tenth of the learning rate", "divide the learning rate by 10.", softer, _rate(0.1), ruined),
+        Change("a hundredth of the learning rate", "divide the learning rate by 100.", softer, _rate(0.01), ruined),
         Change(
             "10 times the learning rate",
             "multiply the learning rate by 10.",

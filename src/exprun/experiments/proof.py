@@ -125,8 +125,9 @@ def own_score(network: Network, sample: Sample) -> float | None:
 
 
 def _rank(change: Change, proposed: Sequence[str]) -> int:
-    """The place of the first proposed cause that a change belongs to; changes of no proposed cause come last."""
-    return min([number for number, cause in enumerate(proposed) if cause in change.causes], default=len(proposed))
+    """The place of the first finding that a change may help against; changes for no finding come last."""
+    helps = {*change.causes, *change.consequences}
+    return min([number for number, cause in enumerate(proposed) if cause in helps], default=len(proposed))
 
 
 def _percent(score: float) -> str:

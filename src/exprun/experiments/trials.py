@@ -80,12 +80,14 @@ class Change:
         keras: the change of the script.
         causes: the causes that are likely if the change makes the network learn, the most likely first.
         make: makes the change; returns whether there was anything to change.
+        consequences: other findings that often follow from these causes, so that the change is tried early.
     """
 
     name: str
     keras: str
     causes: tuple[str, ...]
     make: Callable[[Setup], bool]
+    consequences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
