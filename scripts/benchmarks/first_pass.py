@@ -29,6 +29,7 @@ def diagnose(program: Path, variant: str, minutes: float, folder: Path) -> dict[
         folder: where the report is kept.
     """
     report = folder / f"{program.stem}-{variant}.json"
+    report.unlink(missing_ok=True)
     words = ["-m", "exprun", "diagnose", "--prove-minutes", str(minutes), "--json", str(report), str(program), variant]
     with open(folder / f"{program.stem}-{variant}.log", "w") as log:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -77,13 +78,13 @@ def main() -> None:
     grades: dict[str, Counter[str]] = {column: Counter() for column in COLUMNS}
     alarms: dict[str, int] = dict.fromkeys(COLUMNS, 0)
     with tempfile.TemporaryDirectory() as place:
-        folder = args.keep or Path(place)
+        folder = Path(place) if args.keep is None else args.keep.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         for name in args.programs or sorted(causes):
             bad, good = (diagnose(batch / f"{name}.py", one, args.minutes, folder) for one in ("bad", "good"))
             row = []
             for column in COLUMNS:
-                result = grade(serious(bad, column), causes[name])
+                result = "failed" if bad is None or good is None else grade(serious(bad, column), causes[name])
                 grades[column][result] += 1
                 alarm = serious(good, column)
                 alarms[column] += bool(alarm)

@@ -30,6 +30,14 @@ model = keras.Sequential([
 ])
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 """
+CHILD = """
+import multiprocessing, time
+child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(100,))
+child.start()
+child.terminate()
+child.join()
+print(child.exitcode)
+"""
 FIT = """
 model.fit(x, y, epochs=3, verbose=0)
 print("weights", sum(float(abs(w).sum()) for w in model.get_weights()))
@@ -102,9 +110,9 @@ def test_a_script_without_training(tmp_path, text, code, said, diagnosed):
 
 
 def test_a_script_without_keras(tmp_path):
-    script(tmp_path, "print('hello')")
+    script(tmp_path, CHILD)
     done = subprocess.run([sys.executable, "-m", "exprun", "diagnose", "train.py"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "hello\n")
+    assert (done.returncode, done.stdout) == (0, "-15\n")
     assert done.stderr == "diagnose: train.py has ended without importing Keras, so there was nothing to watch.\n"
 
 
@@ -185,6 +193,22 @@ def test_a_report_in_a_folder_that_does_not_exist_is_refused(tmp_path, option):
 def test_everything_after_the_script_is_the_scripts():
     args = diagnose.parse(["--strict", "train.py", "--strict", "--json", "x", "-m"])
     assert (args.script, args.arguments) == ("train.py", ["--strict", "--json", "x", "-m"])
+
+
+def test_what_goes_on_beside_the_training_ends_as_it_does_alone(tmp_path, diagnosed):
+    text = BAD.replace("y = rng.integers(0, 3, 240)", "y = np.where(np.arange(240) == 200, 7, rng.integers(0, 3, 240))")
+    text = text.replace("np.eye(3, 4)[y]", "np.eye(3, 4)[y % 3]")
+    text = """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(1)
+pool.submit(print, "pool")
+""" + text.replace("epochs=3", "shuffle=False, epochs=3")
+    script(tmp_path, text)
+    done = diagnosed("train.py")
+    assert done.returncode == 1
+    assert done.stdout == "pool\n"
+    assert "InvalidArgumentError" in done.stderr
+    assert "label-out-of-range" in {finding["cause"] for finding in report()["fits"][0]["findings"]}
 
 
 def test_a_signal_ends_the_script_at_once_after_a_report(tmp_path, run_server):

@@ -1,5 +1,7 @@
 """Findings in the light of references and experiments."""
 
+from dataclasses import replace
+
 from exprun.diagnose.evidence import Evidence, weighed
 from exprun.doctor.cause import Finding
 from exprun.experiments.proof import Proof
@@ -7,6 +9,7 @@ from exprun.experiments.reference import Reference
 from exprun.experiments.trials import Change, Trial
 
 SMALL = (Reference("a small CNN", 0.9, 3.0),)
+FASTER = Change("10 times the learning rate", "", ("learning-rate-low",), lambda setup: True)
 SCALED = Change("inputs standardised", "a Normalization layer.", ("unscaled-input", "dead-relu"), lambda setup: True)
 
 
@@ -19,7 +22,7 @@ def trial(score, *changes):
 
 
 def evidence(own, decisive=None):
-    tried = () if decisive is None else (decisive,)
+    tried = () if decisive is None else (decisive, trial(0.1, FASTER))
     plain = () if decisive is None else (trial(0.0),)
     return Evidence(own, Proof(SMALL, plain, tried, decisive, decisive))
 
@@ -39,13 +42,31 @@ def test_learning_well_does_not_refute_what_is_wrong_with_the_data():
     assert said([finding("leaked-test", "error")], evidence(0.9)) == [("leaked-test", "error")]
 
 
+def test_a_change_that_was_not_confirmed_is_no_proof():
+    found = evidence(0.0, trial(0.8, SCALED))
+    assert said([finding("unscaled-input")], replace(found, proof=replace(found.proof, confirmed=None))) == [
+        ("unscaled-input", "warning")
+    ]
+
+
+def test_a_network_that_was_trained_on_the_tested_rows_refutes_nothing():
+    found = replace(evidence(0.99), is_held_out=False)
+    assert said([finding("overfitting")], found) == [("overfitting", "warning")]
+
+
+def test_where_no_reference_learns_a_network_at_chance_level_refutes_nothing():
+    found = evidence(0.02)
+    hard = replace(found, proof=replace(found.proof, references=(Reference("a small CNN", 0.02, 3.0),)))
+    assert said([finding("loss-at-chance")], hard) == [("loss-at-chance", "warning")]
+
+
 def test_labels_that_a_reference_predicts_are_not_shuffled():
     assert said([finding("shuffled-labels")], evidence(0.0)) == [("shuffled-labels", "note")]
 
 
 def test_the_cause_whose_change_helps_comes_first_and_warnings_that_do_not_help_become_notes():
-    findings = [finding("learning-rate-low"), finding("unscaled-input"), finding("frozen-layers", "error")]
-    expected = [("unscaled-input", "error"), ("learning-rate-low", "note"), ("frozen-layers", "error")]
+    findings = [finding(cause) for cause in ("learning-rate-low", "unscaled-input", "leaked-validation")]
+    expected = [("unscaled-input", "error"), ("learning-rate-low", "note"), ("leaked-validation", "warning")]
     assert said(findings, evidence(0.0, trial(0.8, SCALED))) == expected
 
 

@@ -51,6 +51,17 @@ def test_guessing_scores_0_and_perfect_predictions_score_1():
     assert sample.score(np.full(200, np.nan)) == -np.inf
 
 
+def test_whole_numbers_that_a_network_predicts_as_numbers_are_no_classes():
+    ages = RNG.integers(3, 9, 200)
+    assert sample_of(np.zeros((200, 4)), ages, None).task == "classes"
+    assert sample_of(np.zeros((200, 4)), ages, None, are_numbers=True).task == "numbers"
+
+
+def test_rows_of_large_images_are_fewer():
+    large = np.broadcast_to(np.float32(0), (900, 500, 500, 3))
+    assert len(sample_of(large, np.arange(900) % 3, None).x) == 34
+
+
 def test_class_numbers_of_rows_and_numbers():
     assert class_numbers(np.eye(3)[[2, 0]]).tolist() == [2, 0]
     assert class_numbers(np.array([[2.0], [0.0]])).tolist() == [2, 0]

@@ -9,12 +9,14 @@ import numpy as np
 from exprun.diagnose.fit import Fit, arrays_of
 from exprun.doctor.cause import Finding
 from exprun.doctor.diagnosis import SYMPTOMS, explained_by
-from exprun.experiments.proof import Proof, own_score, prove
+from exprun.doctor.instruments.losses import of_keras
+from exprun.experiments.proof import LEARNED, Proof, own_score, prove
 from exprun.experiments.reference import Reference
 from exprun.experiments.sample import Sample, sample_of
 from exprun.experiments.trials import Network, Trial
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
+KERAS_BATCH = 32  # rows in a step if `fit` gets arrays and no batch size
 LEARNABLE = 0.3  # score of a reference above which the labels can be learned
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
@@ -26,14 +28,16 @@ class Evidence:
     Args:
         own: how good the trained network is: 0 is as good as guessing, 1 is perfect.
         proof: what references and trials have shown.
+        is_held_out: whether the network was not trained on the tested rows, as the references were not.
     """
 
     own: float
     proof: Proof
+    is_held_out: bool = True
 
     def without_trials(self) -> "Evidence":
         """The evidence of the references alone."""
-        return Evidence(self.own, Proof(self.proof.references, (), (), None, None))
+        return replace(self, proof=Proof(self.proof.references, (), (), None, None))
 
 
 def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callable[[str], None]) -> Evidence | None:
@@ -55,9 +59,12 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
     network = Network(
         fit.model,
         fit.initial,
-        int(arguments.get("batch_size") or fit.doctor.batch or 32),
+        int(
+            arguments.get("batch_size") or (KERAS_BATCH if arrays_of(arguments)[0] else fit.doctor.batch or KERAS_BATCH)
+        ),
         bool(arguments.get("shuffle", True)),
         arguments.get("class_weight"),
+        fit.settings,
     )
     own = own_score(network, sample)
     if own is None:
@@ -65,11 +72,11 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
     serious = [finding.cause for finding in findings if finding.severity != "note"]
 
     def needs_trials(found: Sequence[Reference]) -> bool:
-        best = max([reference.score for reference in found], default=1.0)
+        best = max([LEARNED, *(reference.score for reference in found)])
         return own < (AS_GOOD if serious else POOR) * best
 
     proof = prove(network, sample, fit.steps, seconds, needs_trials, serious, tell)
-    return Evidence(own, proof)
+    return Evidence(own, proof, is_held_out=_validation(fit) is not None)
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
@@ -84,7 +91,7 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     result = list(findings)
     if best is not None and best.score > LEARNABLE:  # labels that a reference predicts belong to their rows
         result = [replace(one, severity="note") if one.is_suspicion else one for one in result]
-    if best is not None and found.own >= AS_GOOD * best.score and not proof.tried:
+    if best is not None and found.is_held_out and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried:
         return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
     if proof.decisive is None:
         return result
@@ -92,8 +99,11 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     first = next((one for one in result if one.cause in causes and one.severity != "note"), None)
     if first is None:
         first = _proven(causes[0], proof.decisive, proof)
-    others = [_demoted(one, causes) for one in result if one.cause != first.cause]
-    return [replace(first, severity="error"), *others]
+    failed = {
+        c for trial in proof.tried if trial is not proof.decisive for change in trial.changes for c in change.causes
+    }
+    others = [_demoted(one, failed - set(causes)) for one in result if one.cause != first.cause]
+    return [first if proof.confirmed is None else replace(first, severity="error"), *others]
 
 
 def _is_refuted(finding: Finding) -> bool:
@@ -108,7 +118,7 @@ def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
     plain = max(trial.score for trial in proof.plain)
     return Finding(
         cause,
-        "error",
+        "warning",
         "training",
         f"From the same first weights, {decisive.steps} steps bring the network {max(0.0, plain):.0%} of the way from "
         f"guessing to perfect as it is, and {decisive.score:.0%} with {names}.",
@@ -117,17 +127,25 @@ def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
     )
 
 
-def _demoted(finding: Finding, causes: Sequence[str]) -> Finding:
-    return (
-        replace(finding, severity="note") if finding.severity == "warning" and finding.cause not in causes else finding
-    )
+def _demoted(finding: Finding, failed: set[str]) -> Finding:
+    """A finding, which becomes a note if it is a warning about a cause whose changes did not help."""
+    return replace(finding, severity="note") if finding.severity == "warning" and finding.cause in failed else finding
+
+
+def _validation(fit: Fit) -> tuple[np.ndarray, np.ndarray] | None:
+    """The validation rows of a fit, as inputs and targets; None if there are none."""
+    train, validation = arrays_of(fit.arguments)
+    rows: tuple[np.ndarray, np.ndarray] | None = validation if train is not None else fit.doctor.rows("val")
+    return rows
 
 
 def _sample(fit: Fit) -> Sample | None:
-    train, validation = arrays_of(fit.arguments)
+    train = arrays_of(fit.arguments)[0] or fit.doctor.rows("train")
     if train is None:
-        train, validation = fit.doctor.rows("train"), fit.doctor.rows("val")
-    return None if train is None else sample_of(train[0], train[1], validation)
+        return None
+    objective = of_keras(fit.model)
+    are_numbers = objective is not None and objective.kind == "error"
+    return sample_of(train[0], train[1], _validation(fit), are_numbers and int(fit.model.output_shape[-1]) == 1)
 
 
 def as_text(found: Evidence) -> list[str]:
@@ -146,6 +164,11 @@ def as_text(found: Evidence) -> list[str]:
             f"From its first weights, in {proof.decisive.steps} steps: {plain} as it is, {scores} with {names}."
         )
         lines.append(f"Training loss with {names}: {_curve(proof.decisive)}; as it is: {_curve(proof.plain[0])}.")
+    elif proof.plain and max(trial.score for trial in proof.plain) >= LEARNED:
+        lines.append(
+            f"From its first weights, the network learns in {proof.plain[0].steps} plain steps as it is. The fault is "
+            "in what the script does besides: its own training step, callbacks, weights of rows, or order of data."
+        )
     elif proof.tried:
         lines.append(f"None of {len(proof.tried)} changes makes the network learn in {proof.tried[0].steps} steps.")
     return lines

@@ -54,6 +54,9 @@ class Fit:
         optimizer: the optimiser of a loop of the script's own; None if the model was compiled with its optimiser.
         loss: the loss of such a loop, as `compile` takes it; None if it is unknown.
         unwatched: why the training could not be watched, as a clause after "because"; empty if it was.
+        settings: the settings of the model's optimiser before the training, which may change its learning rate; None
+            if unknown.
+        started: when it began, as `time.monotonic` counts.
     """
 
     model: Any
@@ -66,7 +69,12 @@ class Fit:
     optimizer: Any = None
     loss: Any = None
     unwatched: str = ""
+    settings: dict[str, Any] | None = None
     started: float = field(default_factory=time.monotonic)
+
+    def forget(self) -> None:
+        """Release the arrays and the first weights."""
+        self.arguments, self.initial = {}, []
 
     def keep_weights(self) -> bool:
         """Keep the values of the model's variables; returns whether there were any that could be read."""
@@ -140,7 +148,7 @@ def _pair(data: Any) -> tuple[Any, Any] | None:
     """Inputs and labels as arrays, if they are arrays of numbers with as many rows; otherwise None."""
     if not isinstance(data, list | tuple) or len(data) < 2 or any(part is None for part in data[:2]):
         return None
-    if isinstance(data[0], dict | tuple) or isinstance(data[1], dict | tuple):
+    if any(isinstance(part, dict | tuple) or (isinstance(part, list) and _holds_arrays(part)) for part in data[:2]):
         return None
     try:
         x, y = (np.asarray(part) for part in data[:2])
@@ -148,3 +156,8 @@ def _pair(data: Any) -> tuple[Any, Any] | None:
         return None
     same = x.ndim > 0 and y.ndim > 0 and len(x) == len(y) > 0
     return (x, y) if same and x.dtype.kind in "biuf" and y.dtype.kind in "biuf" else None
+
+
+def _holds_arrays(parts: list[Any]) -> bool:
+    """Whether a list holds the arrays of several inputs or outputs, not the rows of one."""
+    return any(getattr(part, "ndim", 0) > 1 or len(getattr(part, "shape", ())) > 1 for part in parts)

@@ -1,5 +1,6 @@
 """The callback that counts the steps of a fit, keeps the first weights, and ends it when an option says so."""
 
+import contextlib
 from typing import Any
 
 import keras
@@ -21,11 +22,13 @@ class Limit(keras.callbacks.Callback):
         self.fit, self.most, self.ends = fit, steps, ends
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep the weights before the training."""
+        """Keep the weights before the training, and the settings of the optimiser."""
         self.fit.keep_weights()
+        with contextlib.suppress(Exception):  # whatever an optimiser of a person's own does, the script goes on
+            self.fit.settings = self.model.optimizer.get_config()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""
-        self.fit.count(self.fit.steps + 1, self.most, self.ends)
+        self.fit.count(self.fit.steps + (self.model.steps_per_execution or 1), self.most, self.ends)
         if self.fit.ended:
             self.model.stop_training = True

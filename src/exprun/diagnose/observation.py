@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from exprun.diagnose.fit import Fit, Place, arrays_of
 from exprun.diagnose.page import Section, page
 from exprun.doctor.cause import Finding, cause_of
 from exprun.text import json_text, plural
+
+_HERE = Path(__file__).parent  # no line of this package is the script's
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Places:
                 return self.at(file, frame.f_lineno)
             if not file.startswith("<frozen") and "__autograph_generated" not in file and "site-packages" not in file:
                 path = Path(file).absolute()
-                if self.folder in path.parents and "exprun/diagnose" not in path.as_posix():
+                if self.folder in path.parents and _HERE not in path.parents:
                     return self.at(file, frame.f_lineno)
             frame = frame.f_back
         return None
@@ -86,7 +89,7 @@ class Observation:
 
     def __init__(self, keras: ModuleType, options: dict[str, Any], target: Path, start: Path) -> None:
         self.keras, self.options, self.target = keras, options, target
-        self.places = Places(start if options["module"] else (start / target).parent, start)
+        self.places = Places(start if options["module"] else Path(os.path.abspath(start / target)).parent, start)
         self.fits: list[Fit] = []
         self.error: BaseException | None = None
         self._is_over = False  # whether the script has ended, so that fits are not the script's
@@ -162,9 +165,16 @@ class Observation:
             except TypeError:  # Keras says what is wrong with the arguments
                 return original(model, *args, **kwargs)
             watched = self._add_doctor(model, bound)
-            with self._training():
-                result = original(*bound.args, **bound.kwargs)
-            if watched.ended:
+            try:
+                with self._training():
+                    result = original(*bound.args, **bound.kwargs)
+            except BaseException as error:
+                if watched.doctor is not None:
+                    from exprun.doctor.keras.callback import notify_of_exception
+
+                    notify_of_exception(model, error)
+                raise
+            if watched.ended and threading.current_thread() is threading.main_thread():
                 raise Enough
             return result
 
@@ -172,6 +182,8 @@ class Observation:
 
     def _add_doctor(self, model: Any, bound: inspect.BoundArguments) -> Fit:
         fit = Fit(model, self.places.here(), dict(bound.arguments))
+        for earlier in self.fits:  # only the last fit is tried again, and a script may make thousands
+            earlier.forget()
         self.fits.append(fit)
         if self.keras.config.backend() != "tensorflow":
             return fit
@@ -286,7 +298,7 @@ class Observation:
         findings: list[Finding] = fit.doctor.findings
         minutes = self.options["prove_minutes"]
         found = None
-        if proves and minutes and fit is [one for one in self.fits if one.doctor is not None][-1]:
+        if proves and minutes and fit.steps and fit is [one for one in self.fits if one.doctor is not None][-1]:
             # A person who does not want to wait gets what is known.
             with fit.compiled(), contextlib.suppress(KeyboardInterrupt):
                 found = evidence(fit, findings, 60 * minutes, self._tell)

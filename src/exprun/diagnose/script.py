@@ -40,13 +40,20 @@ def main() -> None:
         observe(sys.modules["keras"])
     else:
         sys.meta_path.insert(0, AfterImport(observe))
-    signal.signal(signal.SIGTERM, _terminate)
+    own = os.getpid()
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == own:
+            raise _Terminated
+        signal.signal(number, signal.SIG_DFL)  # a process that the script has forked ends as it would alone
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, terminate)
     code, killed = 0, False
     try:
         _run_module(target) if options["module"] else _run_file(target)
-        for thread in threading.enumerate():  # the interpreter would wait for them, too
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+        for thread in _threads():  # the interpreter would wait for them, too
+            thread.join()
     except SystemExit as error:
         code = _exit_code(error)
     except Enough:
@@ -61,21 +68,29 @@ def main() -> None:
         _print_traceback(error)
         if observed:
             observed[0].error = error
+    if os.getpid() != own:  # a process that the script has forked, which has no report
+        sys.exit(code)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
+    serious = False
     if observed:
-        serious = observed[0].report(proves=not killed)
+        try:
+            serious = observed[0].report(proves=not killed)
+        except Exception as error:  # the exit code of the script must not be lost
+            print(f"diagnose: the report could not be made: {error!r}", file=sys.stderr)
     else:
-        serious = False
         print(f"diagnose: {target} has ended without importing Keras, so there was nothing to watch.", file=sys.stderr)
     if killed:
         os.kill(os.getpid(), signal.SIGTERM)
     sys.exit(code or int(options["strict"] and serious))
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+def _threads() -> list[threading.Thread]:
+    """The threads that keep an interpreter alive, without the workers of thread pools, which its end stops."""
+    workers = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ())
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    return [thread for thread in others if not thread.daemon and thread not in workers]
 
 
 def _run_file(target: str) -> None:

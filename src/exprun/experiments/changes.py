@@ -9,6 +9,7 @@ from exprun.doctor.instruments.layers import leaves
 from exprun.experiments.sample import class_numbers
 from exprun.experiments.trials import Change, Setup, with_sample
 
+RATE_STEPS = 400  # first steps of a schedule, whose highest learning rate counts
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
 MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
@@ -171,10 +172,12 @@ def _same(inputs: Any, *args: Any, **kwargs: Any) -> Any:
 def _rate(factor: float) -> Any:
     def change(setup: Setup) -> bool:
         config = setup.optimizer.get_config()
-        rate = config["learning_rate"]
-        if isinstance(rate, dict):
-            rate = float(np.asarray(setup.model.optimizer._learning_rate(0)))
-        config["learning_rate"] = factor * float(rate)
+        inner = config.get("inner_optimizer", {}).get("config", config)  # that of a LossScaleOptimizer
+        schedule = inner["learning_rate"]
+        if isinstance(schedule, dict):
+            rates = keras.optimizers.schedules.deserialize(schedule)
+            inner["learning_rate"] = max(float(np.asarray(rates(step))) for step in range(0, RATE_STEPS, 10))
+        inner["learning_rate"] = factor * float(inner["learning_rate"])
         setup.optimizer = type(setup.optimizer).from_config(config)
         return True
 
@@ -187,7 +190,7 @@ def _adam(setup: Setup) -> bool:
 
 
 def _he(setup: Setup) -> bool:
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng()  # another draw in each trial, so that a lucky one is not confirmed
     kernels = [leaf.layer for leaf in leaves(setup.model) if hasattr(leaf.layer, "kernel")]
     for layer in kernels:
         shape = tuple(layer.kernel.shape)

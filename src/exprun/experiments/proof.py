@@ -24,6 +24,7 @@ SIGMAS = 3.0  # noises by which a change must be better
 GAIN = 0.15  # least gain of a change that makes a network learn, in units of a perfect score
 LEARNED = 0.5  # share of the best reference, or of a perfect score, from which a network has learned
 NEARLY = 0.9  # share of the best score from which changes do nearly as well
+RESERVED = 1.5  # time for the confirmation, in units of the longest trial of the network as it is
 PAIRED = 3  # the best single changes that are tried in pairs
 
 
@@ -80,10 +81,14 @@ def prove(
     most = int(np.clip(steps, MIN_STEPS, STEPS))
 
     def trial(changes: tuple[Change, ...], seed: int) -> Trial | None:
+        nonlocal ends
         if time.monotonic() > ends:
             return None
         try:
             result = run(network, sample, changes, seed, most, SHARE * seconds)
+        except KeyboardInterrupt:  # a person who does not want to wait gets what is known
+            ends = 0.0
+            return None
         except Exception:  # a change may not fit a network, which proves nothing
             log.info("A trial failed", exc_info=True)
             return None
@@ -96,12 +101,15 @@ def prove(
     if not plain:
         return Proof(found, (), (), None, None)
     base = [max(done.score, -1.0) for done in plain]
-    least = max(base) + max(GAIN, SIGMAS * max(NOISE, float(np.std(base))))
+    least = max(base) + max(GAIN, SIGMAS * max(NOISE, sample.noise, float(np.std(base))))
     best = max([reference.score for reference in found], default=1.0)
+    least = max(least, LEARNED * min(best, 1.0))
     changes = sorted(standard(), key=lambda change: _rank(change, proposed))
+    left = RESERVED * max(done.seconds for done in plain)  # time for the confirmation
+    ends -= left
     tried = [done for change in changes if (done := trial((change,), SEEDS[0])) is not None]
     tried.sort(key=lambda done: -done.score)
-    if not tried or tried[0].score < max(least, LEARNED * best):
+    if not tried or tried[0].score < least:
         for pair in itertools.combinations([done.changes[0] for done in tried[:PAIRED]], 2):
             if (done := trial(pair, SEEDS[0])) is not None:
                 tried.append(done)
@@ -109,6 +117,7 @@ def prove(
     learned = [done for done in tried if done.score >= max(least, NEARLY * tried[0].score)]
     # Of changes that do nearly as well, that of a finding is likelier than one that only compensates for a cause.
     decisive = min(learned, key=lambda done: (len(done.changes), _rank(done.changes[0], proposed)), default=None)
+    ends += left
     confirmed = trial(decisive.changes, SEEDS[1]) if decisive is not None else None
     if confirmed is not None and confirmed.score < least:
         decisive = None

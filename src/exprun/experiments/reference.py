@@ -4,6 +4,7 @@ If they learn and the network does not, the fault lies in the network or its tra
 in the data or the labels; if the network is as good as they are, perhaps nothing is wrong.
 """
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ import numpy as np
 
 from exprun.experiments.sample import Sample, class_numbers
 
+log = logging.getLogger(__name__)
+CNN_SIDE = 64  # pixels a side of the images of the small CNN, about
 SIDE = 16  # pixels a side to which images are reduced for methods that take rows
 MAX_VALUES = 2000  # values of a row; of longer rows, evenly spaced ones are used
 TREES_VALUES = 300  # values of a row for boosted trees, which take long for more
@@ -38,6 +41,9 @@ class Reference:
     seconds: float
 
 
+Method = Callable[[Sample, np.ndarray, np.ndarray], np.ndarray | None]
+
+
 def references(sample: Sample, seconds: float) -> Iterator[Reference]:
     """What simple methods reach, the fastest first, until the time is over.
 
@@ -47,19 +53,24 @@ def references(sample: Sample, seconds: float) -> Iterator[Reference]:
     """
     started = time.monotonic()
     rows = [_rows(part) for part in (sample.x, sample.test_x)]
-    for name, method in (
+    methods: tuple[tuple[str, Method | None], ...] = (
         ("a linear model", _linear),
         ("nearest neighbours", _neighbours),
         ("boosted trees", _trees),
-        ("a small CNN" if sample.x.ndim == 4 else "a small network", _network),
-    ):
+        ("a small CNN" if sample.x.ndim == 4 else "a small network", None),
+    )
+    for name, method in methods:
         if time.monotonic() - started > seconds:
             return
         begun = time.monotonic()
-        inputs = (sample.x, sample.test_x) if method is _network else rows
+        left = seconds - (begun - started)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a solver that has not converged is good enough here
-            predicted = method(sample, *inputs)
+            try:
+                predicted = _network(sample, left) if method is None else method(sample, *rows)
+            except Exception:  # one method may not take these rows, which says nothing about the others
+                log.info("A reference failed", exc_info=True)
+                continue
         if predicted is not None:
             yield Reference(name, sample.score(predicted), time.monotonic() - begun)
 
@@ -75,6 +86,12 @@ def _rows(x: np.ndarray) -> np.ndarray:
             x = cut.reshape(len(x), height, factor, width, factor, -1).mean((2, 4))
     rows = x.reshape(len(x), -1)
     return np.nan_to_num(rows[:, :: max(1, -(-rows.shape[1] // MAX_VALUES))])
+
+
+def _small(x: np.ndarray) -> np.ndarray:
+    """Inputs of which images have at most about `CNN_SIDE` pixels a side: every second, third, … pixel."""
+    step = max(1, max(x.shape[1:3]) // CNN_SIDE) if x.ndim == 4 else 1
+    return x[:, ::step, ::step] if step > 1 else x
 
 
 def _linear(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray:
@@ -116,13 +133,21 @@ def _fitted(model: "Callable[..., object]", sample: Sample, x: np.ndarray, test_
     return np.asarray(model.predict(test_x))  # type: ignore[attr-defined]
 
 
-def _network(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray | None:
-    """A small CNN for images, a small multilayer perceptron for rows, with standardised inputs and targets."""
+def _network(sample: Sample, seconds: float) -> np.ndarray | None:
+    """A small CNN for images, a small multilayer perceptron for rows, with standardised inputs and targets.
+
+    Args:
+        sample: the rows.
+        seconds: the time after the first step, at most.
+    """
     import keras
 
+    from exprun.experiments.trials import Stop
+
     layers = keras.layers
-    if x.dtype.kind not in "biuf" or x.ndim not in (2, 3, 4):
+    if sample.x.dtype.kind not in "biuf" or sample.x.ndim not in (2, 3, 4):
         return None
+    x, test_x = (_small(part) for part in (sample.x, sample.test_x))
     axes = tuple(range(x.ndim - 1))
     mean, spread = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64) + 1e-6
     x, test_x = (((part - mean) / spread).astype(np.float32) for part in (x, test_x))
@@ -146,6 +171,6 @@ def _network(sample: Sample, x: np.ndarray, test_x: np.ndarray) -> np.ndarray | 
         loss, wanted = keras.losses.MeanSquaredError(), ((targets - middle) / width).astype(np.float32)
     model.compile(keras.optimizers.Adam(RATE), loss)
     epochs = max(2, min(EPOCHS, 60_000 // len(x)))
-    model.fit(x, wanted, BATCH, epochs, verbose=0)
+    model.fit(x, wanted, BATCH, epochs, verbose=0, callbacks=[Stop(10**9, max(1.0, seconds))])
     outputs = model.predict(test_x, verbose=0)
     return np.asarray(outputs.argmax(-1) if sample.is_classes else outputs * width + middle)

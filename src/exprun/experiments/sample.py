@@ -7,6 +7,8 @@ import numpy as np
 
 MAX_ROWS = 4000  # training rows of an experiment
 MAX_TESTED = 1000  # rows that are tested
+MAX_BYTES = 100 * 2**20  # bytes of the inputs of an experiment, and of the tested rows
+MAX_VALUES = 5000  # numbers to predict for a row
 HELD_OUT = 0.25  # share of the training rows that are held out if there is no validation set
 MAX_CLASSES = 100  # different whole numbers that still count as classes
 
@@ -66,32 +68,52 @@ class Sample:
         return float(1 - (errors / np.maximum(variance, 1e-12)).mean())
 
     @property
+    def noise(self) -> float:
+        """The standard error of a score, because only so many rows are tested."""
+        rows = len(self.test_x)
+        if not self.is_classes:
+            return float(1 / np.sqrt(rows))
+        chance = float((class_numbers(self.test_y) == self.most_frequent).mean())
+        return float(np.sqrt(chance * (1 - chance) / rows) / max(1 - chance, 1e-9))
+
+    @property
     def most_frequent(self) -> int:
         """The class of most training rows."""
         return int(np.bincount(class_numbers(self.y)).argmax())
 
 
-def sample_of(x: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray] | None) -> Sample | None:
+def sample_of(
+    x: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray] | None, are_numbers: bool = False
+) -> Sample | None:
     """Rows of a data set for experiments; None if its targets are neither classes nor numbers, or if they are too few.
 
     Args:
         x: the training inputs, (rows, …).
         y: their targets, (rows, …).
         validation: validation inputs and targets; None to hold out some of the training rows.
+        are_numbers: whether the network predicts the targets as numbers, although they may be whole, such as ages.
     """
     rng = np.random.default_rng(0)
     order = rng.permutation(len(x))
     if validation is None:
-        held = order[: max(1, int(HELD_OUT * len(order)))][:MAX_TESTED]
-        kept = order[max(1, int(HELD_OUT * len(order))) :][:MAX_ROWS]
+        held = order[: max(1, int(HELD_OUT * len(order)))][: _most(x, MAX_TESTED)]
+        kept = order[max(1, int(HELD_OUT * len(order))) :][: _most(x, MAX_ROWS)]
         test_x, test_y = x[held], y[held]
     else:
-        some = rng.permutation(len(validation[0]))[:MAX_TESTED]
-        kept, test_x, test_y = order[:MAX_ROWS], validation[0][some], validation[1][some]
+        some = rng.permutation(len(validation[0]))[: _most(x, MAX_TESTED)]
+        kept, test_x, test_y = order[: _most(x, MAX_ROWS)], validation[0][some], validation[1][some]
+    if y[0].size > MAX_VALUES or y.shape[1:] != test_y.shape[1:]:
+        return None
     task = _task(np.concatenate([y[kept].reshape(len(kept), -1), test_y.reshape(len(test_y), -1)]))
-    if task is None or len(kept) < 8 or len(test_x) < 4 or y.shape[1:] != test_y.shape[1:]:
+    task = "numbers" if task is not None and are_numbers else task
+    if task is None or len(kept) < 8 or len(test_x) < 4:
         return None
     return Sample(x[kept], y[kept], test_x, test_y, task)
+
+
+def _most(x: np.ndarray, rows: int) -> int:
+    """How many of `rows` rows fit into the memory of an experiment, which computes with float32."""
+    return min(rows, max(1, MAX_BYTES // max(1, 4 * x[0].size)))
 
 
 def _task(targets: np.ndarray) -> Task | None:

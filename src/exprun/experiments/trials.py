@@ -12,7 +12,7 @@ import numpy as np
 
 from exprun.experiments.sample import Sample
 
-BATCH = 1000  # rows that are predicted at once
+MAX_BYTES = 20 * 2**20  # bytes of the rows that are predicted at once
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Network:
         batch: the rows in a step.
         shuffle: whether the script shuffles its rows.
         weights: the weight of each class in the loss, as `fit` takes them; None without.
+        settings: the settings of its optimiser before the training; None for the present ones.
     """
 
     model: Any
@@ -32,6 +33,7 @@ class Network:
     batch: int
     shuffle: bool = True
     weights: dict[int, float] | None = None
+    settings: dict[str, Any] | None = None
 
 
 @dataclass
@@ -111,14 +113,20 @@ class Trial:
     seconds: float
 
 
-class _Stop(keras.callbacks.Callback):
-    """Ends a fit after a number of steps or seconds."""
+class Stop(keras.callbacks.Callback):
+    """Ends a fit after a number of steps or seconds.
+
+    Args:
+        steps: the most steps.
+        seconds: the most seconds after the first step, which is traced.
+    """
 
     def __init__(self, steps: int, seconds: float) -> None:
         super().__init__()
         self.most, self.seconds, self.steps, self.started = steps, seconds, 0, 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count a step."""
         self.steps += 1
         self.started = self.started or time.monotonic()  # the first step is traced
         if self.steps >= self.most or time.monotonic() - self.started > self.seconds:
@@ -150,7 +158,7 @@ def run(
         keras.utils.set_random_seed(seed)
         trained = _Wrapped(model)
         trained.compile(setup.optimizer, setup.loss, jit_compile=False)
-        stop = _Stop(steps, seconds)
+        stop = Stop(steps, seconds)
         x, y = setup.sample.x, setup.sample.y
         batch = min(setup.batch, len(x))
         epochs = -(-steps // max(1, len(x) // batch))
@@ -181,7 +189,7 @@ class _Wrapped(keras.Model):
 
 def _setup(network: Network, sample: Sample) -> Setup:
     model = network.model
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer = type(model.optimizer).from_config(network.settings or model.optimizer.get_config())
     return Setup(
         model, sample, model.loss, optimizer, network.batch, network.shuffle, network.weights, decoder(model, sample)
     )
@@ -193,7 +201,8 @@ def _called(model: Any, inputs: Any, training: bool) -> Any:
 
 def outputs_of(model: Any, x: np.ndarray, training: bool) -> np.ndarray:
     """The outputs of a model for rows, (rows, …)."""
-    parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
+    batch = int(np.clip(MAX_BYTES // max(1, 4 * x[0].size), 1, 1000))
+    parts = [x[start : start + batch] for start in range(0, len(x), batch)]
     return np.concatenate([np.asarray(_called(model, part, training), np.float32) for part in parts])
 
 

@@ -35,8 +35,9 @@ def check(context: Context) -> Iterator[Finding]:
     if complete < MIN_BATCHES or len(set(each[0])) < MIN_IMAGES or any(one != each[0] for one in each):
         return
     yield context.finding(
-        "error",
+        "warning",
         "training batches",
-        f"All {complete} batches checked hold the same {plural(size, 'image')}, bit for bit.",
+        f"All {complete} batches checked hold the same {plural(size, 'image')}, bit for bit. If the data set has more, "
+        "the network never sees them.",
         {"batches": complete, "images": size},
     )

@@ -18,7 +18,7 @@ CAUSE = Cause(
     phases=(Phase.FIRST_BATCH,),
     thresholds={
         "far_target": Threshold(
-            3.0,
+            10.0,
             "Targets count as too far away if their distance from the first predictions is above this multiple of "
             "what the last layer can move in the run.",
             gt=1,
@@ -32,6 +32,7 @@ CAUSE = Cause(
     ),
 )
 # Optimisers that scale each gradient to about the same size, so that a step is as long as the learning rate.
+FAR = 2.0  # distance from the first predictions, in standard deviations of the targets, from which scaling matters
 SCALING = ("rmsprop", "adam", "adamw", "nadam", "lion")
 
 
@@ -53,6 +54,8 @@ def check(context: Context) -> Iterator[Finding]:
     # A step moves the bias and each weight of the last layer by the learning rate, and the hidden units grow meanwhile.
     step = float(pace.known_rates.mean()) * (1 + float(np.abs(inputs).sum(1).mean()))
     reach = pace.steps * step
+    if distance <= FAR * float(targets.std(0).max()):  # near the others, a target is only hard to predict
+        return
     if np.isfinite(distance) and distance > context.threshold("far_target") * reach > 0:
         yield context.finding(
             "warning",

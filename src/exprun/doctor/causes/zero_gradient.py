@@ -35,7 +35,7 @@ CAUSE = Cause(
 def check(context: Context) -> Iterator[Finding]:
     """Find a loss that no matrix of weights has an effect on, in a network that has not learned."""
     found = context.forward
-    if context.has_learned or found.loss is None or not np.isfinite(found.loss) or context.finds("dead-relu"):
+    if context.has_learned or not found.loss or not np.isfinite(found.loss) or context.finds("dead-relu"):
         return
     gradients = [
         (variable.path, gradient)

@@ -101,12 +101,17 @@ def _notify_of_exceptions() -> None:
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
-            for doctor in [doctor for doctor in _WATCHING if doctor.model is self]:
-                doctor.ended(error)
+            notify_of_exception(self, error)
             raise
 
     fit.notifies_doctors = True  # type: ignore[attr-defined]
     keras.Model.fit = fit
+
+
+def notify_of_exception(model: Any, error: BaseException) -> None:
+    """Let the doctors that watch a model know that an exception has ended its training."""
+    for doctor in [doctor for doctor in _WATCHING if doctor.model is model]:
+        doctor.ended(error)
 
 
 class Doctor(keras.callbacks.Callback):
@@ -158,13 +163,18 @@ class Doctor(keras.callbacks.Callback):
         return len(self._seen["train"].inputs[0]) if self._seen["train"].count else 0
 
     def rows(self, split: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """Inputs and labels of the first epoch that were kept, at most some thousand; None if none were.
+        """Inputs and labels of the first epoch that were kept, at most some thousand.
+
+        None if none were kept, or if their shapes differ, as those of sequences of different length.
 
         Args:
             split: `train` or `val`.
         """
         seen, batches = self._seen[split], slice(self._first_epoch if split == "train" else None)
-        return (np.concatenate(seen.inputs[batches]), np.concatenate(seen.labels[batches])) if seen.count else None
+        inputs, labels = seen.inputs[batches], seen.labels[batches]
+        if len({part.shape[1:] for part in inputs}) != 1 or len({part.shape[1:] for part in labels}) != 1:
+            return None
+        return np.concatenate(inputs), np.concatenate(labels)
 
     def begin(self, model: Any, call: str) -> None:
         """Begin to watch steps outside of `fit`, whose batches and metrics the caller passes on.
