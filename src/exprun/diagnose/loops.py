@@ -11,12 +11,9 @@ import inspect
 import io
 import logging
 import sys
-import threading
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -28,13 +25,12 @@ from tensorflow.python.eager.polymorphic_function.polymorphic_function import Fu
 
 from exprun.diagnose.ending import Enough
 from exprun.diagnose.fit import Fit, Place
+from exprun.diagnose.loop import PENDING, Called, Loop, Lost, State
 from exprun.diagnose.repeats import Repeats
 from exprun.doctor.instruments.states import undrawn
-from exprun.doctor.keras.callback import MAX_KEPT, Doctor
+from exprun.doctor.keras.callback import Doctor
 
 log = logging.getLogger(__name__)
-MAX_BATCHES = 256  # batches, or arguments of calls, that are kept
-PENDING = 16  # calls of models and losses that are remembered until an optimiser is applied
 REPLAY_SECONDS = 20.0  # time for calling a `tf.function` again
 APPLYING = (".apply_gradients(", ".apply(")
 OF_TENSORFLOW = {  # functions of `tf.nn`, and the loss of Keras that is the same
@@ -44,99 +40,8 @@ OF_TENSORFLOW = {  # functions of `tf.nn`, and the loss of Keras that is the sam
 }
 
 
-@dataclass(frozen=True)
-class _Called:
-    """A call of a model under a tape.
-
-    Args:
-        model: the model.
-        inputs: its inputs.
-        outputs: its outputs.
-        traced: whether a graph was being traced.
-    """
-
-    model: Any
-    inputs: Any
-    outputs: Any
-    traced: bool
-
-
-@dataclass(frozen=True)
-class _Lost:
-    """A call of a loss.
-
-    Args:
-        loss: the loss, as `compile` takes it.
-        labels: the labels.
-        outputs: the outputs of the network, or what was made of them.
-        traced: whether a graph was being traced.
-    """
-
-    loss: Any
-    labels: Any
-    outputs: Any
-    traced: bool
-
-
-@dataclass
-class Loop:
-    """One network and the optimiser that a loop of the script's own trains it with.
-
-    Args:
-        fit: the record of the loop.
-        optimizer: the optimiser.
-        function: the `tf.function` that makes the steps; None if they are made eagerly.
-        before: the number of steps that the optimiser had made before.
-        batches: the inputs and labels of steps, labels None where the loss is unknown.
-        calls: the arguments of calls of `function`.
-        repeats: recognises the end of the first epoch.
-        rows: the number of rows of the batches or arguments that were kept.
-        is_full: whether no more batches are kept.
-    """
-
-    fit: Fit
-    optimizer: Any
-    function: Any = None
-    before: int = 0
-    batches: list[tuple[Any, Any]] = field(default_factory=list)
-    calls: list[tuple[Any, Any]] = field(default_factory=list)
-    repeats: Repeats = field(default_factory=Repeats)
-    rows: int = 0
-    is_full: bool = False
-
-    def takes(self, inputs: Any) -> bool:
-        """Whether to keep a batch with these inputs: not after an epoch, nor after enough rows."""
-        self.is_full = self.is_full or self.rows >= MAX_KEPT or len(self.batches) + len(self.calls) >= MAX_BATCHES
-        if not self.is_full and np.ndim(inputs):
-            self.is_full = self.repeats.begins(inputs)
-            self.rows += np.shape(inputs)[0]
-        return not self.is_full
-
-
 class _Done(BaseException):
     """Ends the repeated call of a `tf.function` when its batch is known."""
-
-
-class _State(threading.local):
-    """What is going on in a thread."""
-
-    def __init__(self) -> None:
-        self.depth = 0  # models that are being called, one inside the other
-        self.in_loss = False
-        self.calls: deque[_Called] = deque(maxlen=PENDING)
-        self.losses: deque[_Lost] = deque(maxlen=PENDING)
-        self.functions: list[Any] = []  # the functions of TensorFlow that are being called
-        self.is_busy = False  # whether Keras or the doctor trains
-
-    def forget(self) -> None:
-        """Forget the calls that belong to a step that is done."""
-        self.calls.clear()
-        self.losses.clear()
-
-    def forget_traced(self) -> None:
-        """Forget the calls of a graph whose tracing is over."""
-        self.calls = deque([one for one in self.calls if not one.traced], PENDING)
-        self.losses = deque([one for one in self.losses if not one.traced], PENDING)
 
 
 class Loops:
@@ -157,7 +62,7 @@ class Loops:
         limits: Callable[[], tuple[int | None, float | None]],
     ) -> None:
         self._here, self._at, self._added, self._limits = here, at, added, limits
-        self._state = _State()
+        self._state = State()
         self.is_on = True  # whether the script runs
         self._loops: dict[int, Loop] = {}  # by the id of the optimiser, which the loop keeps alive
         self._waiting: list[Fit] = []  # whose variables have no values yet
@@ -209,7 +114,7 @@ class Loops:
             finally:
                 state.depth -= 1
             if args and not pywrap_tfe.TFE_Py_TapeSetIsEmpty():
-                state.calls.append(_Called(model, args[0], outputs, not tf.executing_eagerly()))
+                state.calls.append(Called(model, args[0], outputs, not tf.executing_eagerly()))
             return outputs
 
         kind.__call__ = call
@@ -231,7 +136,7 @@ class Loops:
         @functools.wraps(original)
         def function(labels: Any = None, logits: Any = None, *args: Any, **kwargs: Any) -> Any:
             if self._sees and not self._state.in_loss:
-                self._state.losses.append(_Lost(make(), labels, logits, not tf.executing_eagerly()))
+                self._state.losses.append(Lost(make(), labels, logits, not tf.executing_eagerly()))
             return original(labels, logits, *args, **kwargs)
 
         setattr(module, key, function)
@@ -258,7 +163,7 @@ class Loops:
             given = signature.bind(*args, **kwargs).arguments
             known = given.get("self") if function is None else function
             if "y_true" in given and "y_pred" in given:
-                state.losses.append(_Lost(known, given["y_true"], given["y_pred"], not tf.executing_eagerly()))
+                state.losses.append(Lost(known, given["y_true"], given["y_pred"], not tf.executing_eagerly()))
             return result
 
         return loss
@@ -417,7 +322,7 @@ class Loops:
         line = start + (numbers[min(others, len(numbers) - 1)] if numbers else 0)
         return self._at(code.co_filename, line)
 
-    def _matching(self, model: Any) -> list[tuple[_Called, _Lost]]:
+    def _matching(self, model: Any) -> list[tuple[Called, Lost]]:
         """The calls of a model, each with the loss that got its outputs."""
         calls, losses = self._state.calls, self._state.losses
         return [(c, one) for one in losses for c in calls if c.model is model and one.outputs is c.outputs]
