@@ -211,14 +211,15 @@ pool.submit(print, "pool")
     assert "label-out-of-range" in {finding["cause"] for finding in report()["fits"][0]["findings"]}
 
 
-def test_a_signal_ends_the_script_at_once_after_a_report(tmp_path, run_server):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_script_after_a_report(tmp_path, run_server, number):
     script(tmp_path, BAD.replace("epochs=3, verbose=0", "epochs=100_000, verbose=2"))
-    given = json.dumps(OPTIONS | {"json": "report.json", "prove_minutes": 60})
+    given = json.dumps(OPTIONS | {"json": "report.json", "prove_minutes": 60 * (number == signal.SIGTERM)})
     with open("out", "w+") as out, open("err", "w+") as err:
         process = run_server.start([given, "train.py"], out.fileno(), err.fileno(), module="exprun.diagnose")
         while "Epoch 3/" not in Path("out").read_text():
             assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        assert process.wait() == -signal.SIGTERM
+        process.send_signal(number)
+        assert process.wait() == -number
     assert "[missing-softmax] error" in Path("err").read_text()
     assert report()["fits"][0]["evidence"] is None

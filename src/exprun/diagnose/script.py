@@ -11,7 +11,6 @@ import runpy
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -49,7 +48,7 @@ def main() -> None:
         os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, terminate)
-    code, killed = 0, False
+    code, killed = 0, None  # the signal that ended the script
     try:
         _run_module(target) if options["module"] else _run_file(target)
         for thread in _threads():  # the interpreter would wait for them, too
@@ -59,9 +58,9 @@ def main() -> None:
     except Enough:
         pass
     except _Terminated:
-        killed = True
+        killed = signal.SIGTERM
     except KeyboardInterrupt as error:
-        code = 130
+        killed = signal.SIGINT
         _print_traceback(error)
     except BaseException as error:
         code = 1
@@ -76,13 +75,14 @@ def main() -> None:
     serious = False
     if observed:
         try:
-            serious = observed[0].report(proves=not killed)
+            serious = observed[0].report(proves=killed is not signal.SIGTERM)
         except Exception as error:  # the exit code of the script must not be lost
             print(f"diagnose: the report could not be made: {error!r}", file=sys.stderr)
     else:
         print(f"diagnose: {target} has ended without importing Keras, so there was nothing to watch.", file=sys.stderr)
-    if killed:
-        os.kill(os.getpid(), signal.SIGTERM)
+    if killed is not None:  # so that its parent sees what it would see without the doctor
+        signal.signal(killed, signal.SIG_DFL)
+        os.kill(os.getpid(), killed)
     sys.exit(code or int(options["strict"] and serious))
 
 
@@ -122,4 +122,4 @@ def _print_traceback(error: BaseException) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace)
+    sys.excepthook(type(error), error.with_traceback(trace), trace)
