@@ -41,13 +41,9 @@ def main() -> None:
         sys.meta_path.insert(0, AfterImport(observe))
     own = os.getpid()
 
-    def terminate(number: int, frame: FrameType | None) -> None:
-        if os.getpid() == own:
-            raise _Terminated
-        signal.signal(number, signal.SIG_DFL)  # a process that the script has forked ends as it would alone
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGTERM, _terminate)
+    # A child that is forked ends as it would alone: Python forgets signals that reach it before its handler can run.
+    os.register_at_fork(before=_unhandle, after_in_parent=_handle)
     code, killed = 0, None  # the signal that ended the script
     try:
         _run_module(target) if options["module"] else _run_file(target)
@@ -84,6 +80,28 @@ def main() -> None:
         signal.signal(killed, signal.SIG_DFL)
         os.kill(os.getpid(), killed)
     sys.exit(code or int(options["strict"] and serious))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _unhandle() -> None:
+    """Leave SIGTERM to the system, unless the script handles it."""
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        with contextlib.suppress(ValueError):  # only the main thread may
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _waiting.append(True)
+
+
+def _handle() -> None:
+    """Handle SIGTERM again after `_unhandle`."""
+    if _waiting:
+        _waiting.pop()
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+_waiting: list[bool] = []  # whether SIGTERM was left to the system for a fork
 
 
 def _threads() -> list[threading.Thread]:
