@@ -12,7 +12,7 @@ from exprun.doctor.diagnosis import SYMPTOMS, explained_by
 from exprun.doctor.instruments.losses import of_keras
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
 from exprun.experiments.reference import Reference
-from exprun.experiments.sample import Sample, sample_of
+from exprun.experiments.sample import sample_of
 from exprun.experiments.trials import Network, Trial
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
@@ -52,16 +52,17 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
     Returns:
         What was measured; None if the rows or the network do not allow it.
     """
-    sample = _sample(fit)
+    train, validation = given = arrays_of(fit.arguments)
+    if train is None:
+        train, validation = fit.doctor.rows("train"), fit.doctor.rows("val")
+    sample = None if train is None else sample_of(train[0], train[1], validation, _predicts_a_number(fit.model))
     if sample is None or not fit.initial or len(fit.initial) != len(fit.model.variables):
         return None
     arguments = fit.arguments
     network = Network(
         fit.model,
         fit.initial,
-        int(
-            arguments.get("batch_size") or (KERAS_BATCH if arrays_of(arguments)[0] else fit.doctor.batch or KERAS_BATCH)
-        ),
+        int(arguments.get("batch_size") or (fit.doctor.batch if given[0] is None else 0) or KERAS_BATCH),
         bool(arguments.get("shuffle", True)),
         arguments.get("class_weight"),
         fit.settings,
@@ -76,7 +77,7 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
         return own < (AS_GOOD if serious else POOR) * best
 
     proof = prove(network, sample, fit.steps, seconds, needs_trials, serious, tell)
-    return Evidence(own, proof, is_held_out=_validation(fit) is not None)
+    return Evidence(own, proof, is_held_out=validation is not None)
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
@@ -132,20 +133,10 @@ def _demoted(finding: Finding, failed: set[str]) -> Finding:
     return replace(finding, severity="note") if finding.severity == "warning" and finding.cause in failed else finding
 
 
-def _validation(fit: Fit) -> tuple[np.ndarray, np.ndarray] | None:
-    """The validation rows of a fit, as inputs and targets; None if there are none."""
-    train, validation = arrays_of(fit.arguments)
-    rows: tuple[np.ndarray, np.ndarray] | None = validation if train is not None else fit.doctor.rows("val")
-    return rows
-
-
-def _sample(fit: Fit) -> Sample | None:
-    train = arrays_of(fit.arguments)[0] or fit.doctor.rows("train")
-    if train is None:
-        return None
-    objective = of_keras(fit.model)
-    are_numbers = objective is not None and objective.kind == "error"
-    return sample_of(train[0], train[1], _validation(fit), are_numbers and int(fit.model.output_shape[-1]) == 1)
+def _predicts_a_number(model: Any) -> bool:
+    """Whether a network predicts one number for each row, which may be whole, such as an age."""
+    objective, shape = of_keras(model), getattr(model, "output_shape", None)
+    return objective is not None and objective.kind == "error" and isinstance(shape, tuple) and shape[-1] == 1
 
 
 def as_text(found: Evidence) -> list[str]:

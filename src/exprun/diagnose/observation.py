@@ -300,8 +300,11 @@ class Observation:
         found = None
         if proves and minutes and fit.steps and fit is [one for one in self.fits if one.doctor is not None][-1]:
             # A person who does not want to wait gets what is known.
-            with fit.compiled(), contextlib.suppress(KeyboardInterrupt):
-                found = evidence(fit, findings, 60 * minutes, self._tell)
+            try:
+                with fit.compiled(), contextlib.suppress(KeyboardInterrupt):
+                    found = evidence(fit, findings, 60 * minutes, self._tell)
+            except Exception as error:  # the findings must not be lost
+                self._tell(f"References and experiments have failed: {error!r}")
         return _Report(fit, findings if found is None else weighed(findings, found), findings, found)
 
     def _tell(self, text: str) -> None:

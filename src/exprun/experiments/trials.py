@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from exprun.doctor.instruments.losses import of_keras
 from exprun.experiments.sample import Sample
 
 MAX_BYTES = 20 * 2**20  # bytes of the rows that are predicted at once
@@ -208,9 +209,8 @@ def outputs_of(model: Any, x: np.ndarray, training: bool) -> np.ndarray:
 
 def decoder(model: Any, sample: Sample) -> Callable[[np.ndarray], np.ndarray]:
     """How outputs become predictions: the largest of several units, or one unit above a threshold, or numbers."""
-    loss = keras.losses.get(model.loss) if not isinstance(model.loss, dict | list) else None
-    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    logits = bool(config.get("from_logits", getattr(loss, "_fn_kwargs", {}).get("from_logits", False)))
+    objective = of_keras(model)
+    logits = objective is not None and objective.from_logits
 
     def decode(outputs: np.ndarray) -> np.ndarray:
         if not np.isfinite(outputs).all():

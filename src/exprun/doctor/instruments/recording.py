@@ -96,11 +96,6 @@ def passed_back(model: Any, inputs: Any, losses: Callable[[Any], Any]) -> Pass:
     return Pass(calls, _float(outputs), each_loss.numpy(), float(penalty), gradients, penalties)
 
 
-def first_rows(inputs: Any, count: int) -> Any:
-    """The first `count` examples of inputs: of an array, or of several arrays in a dictionary or list."""
-    return keras.tree.map_structure(lambda part: part[:count], inputs)
-
-
 def fixed_rows(model: Any) -> int | None:
     """The batch size that a model is fixed to, as stateful models are; None if it takes any number of examples."""
     layers = model._flatten_layers(include_self=False)

@@ -18,10 +18,11 @@ from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine
 from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
-from exprun.doctor.instruments.recording import called, first_rows, fixed_rows, passed
+from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.handed import Handed
