@@ -18,7 +18,8 @@ def finding(cause, severity="warning"):
 
 
 def trial(score, *changes):
-    return Trial(changes, 0, score, (1.0, 0.5), 100, 1.0)
+    causes = tuple(cause for change in changes for cause in change.causes)
+    return Trial(changes, causes, 0, score, (1.0, 0.5), 100, 1.0)
 
 
 def evidence(own, decisive=None):

@@ -36,7 +36,7 @@ class Reader(html.parser.HTMLParser):
 
 def trial(names, losses, score):
     changes = tuple(Change(name, "", (), lambda setup: True) for name in names)
-    return Trial(changes, 0, score, losses, 30, 1.0)
+    return Trial(changes, (), 0, score, losses, 30, 1.0)
 
 
 def test_findings_evidence_and_curves_are_on_one_page():

@@ -1,15 +1,17 @@
 """References and experiments on a small network and few rows."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from exprun.doctor.causes import CHAIN
 from exprun.experiments import proof
-from exprun.experiments.changes import standard
+from exprun.experiments.changes import _ends_with_values, standard
 from exprun.experiments.reference import references
 from exprun.experiments.sample import sample_of
-from exprun.experiments.trials import Network, run
+from exprun.experiments.trials import Network, Trials
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 3, 300)
@@ -27,7 +29,7 @@ def network(optimizer=None, activation="softmax", **more):
 
 
 def trial(network, *names, steps=40):
-    return run(network, sample_of(X, Y, None), tuple(BY_NAME[name] for name in names), 0, steps, 60.0)
+    return Trials(network, sample_of(X, Y, None)).run(tuple(BY_NAME[name] for name in names), 0, steps, 60.0)
 
 
 def test_references_learn_what_can_be_learned():
@@ -46,11 +48,11 @@ def test_a_trial_leaves_the_network_as_it_was():
     model.fit(X, Y, verbose=0)
     before = [np.array(v.numpy()) for v in model.variables]
     dropout = model.layers[2]
-    done = trial(one, "no dropout", "no batch norm", "the loss and the last activation that fit the labels")
+    done = trial(one, "no dropout", "no batch norm", "leaky ReLU instead of ReLU")
     assert done.score > 0.8
     assert done.steps == 40
     assert all(np.array_equal(a, v.numpy()) for a, v in zip(before, model.variables, strict=True))
-    assert (model.optimizer, dropout.rate, model.layers[-1].activation.__name__) == (optimizer, 0.2, "softmax")
+    assert (model.optimizer, dropout.rate, model.layers[0].activation.__name__) == (optimizer, 0.2, "relu")
     assert "call" not in vars(model.layers[1])
     model.fit(X, Y, verbose=0)
 
@@ -63,7 +65,7 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
     one = network()
     if name == "inputs standardised":
         sample = sample_of(RNG.normal(size=(300, 4)).astype("float32"), Y, None)
-        assert run(one, sample, (BY_NAME[name],), 0, 10, 60.0) is None
+        assert Trials(one, sample).run((BY_NAME[name],), 0, 10, 60.0) is None
     else:
         assert trial(one, name) is None
 
@@ -90,3 +92,62 @@ def test_no_change_is_tried_if_the_references_say_so(monkeypatch):
 def test_the_causes_of_all_changes_are_known_to_the_doctor():
     named = {cause for change in standard() for cause in change.causes}
     assert named <= {module.CAUSE.id for module in CHAIN}
+
+
+def test_a_step_that_was_traced_before_trains_as_a_new_one_does():
+    one, sample = network(keras.optimizers.SGD(0.1, momentum=0.9)), sample_of(10 * X, Y, None)
+    slower = BY_NAME["a tenth of the learning rate"]
+    trials = Trials(one, sample)
+    first, _, again, tenth = (trials.run(c, 0, 40, 60.0) for c in ((), (slower,), (), (slower,)))
+    assert trials._traced is not None
+    assert first.losses == again.losses
+    assert tenth.losses == Trials(one, sample).run((slower,), 0, 40, 60.0).losses != first.losses
+
+
+def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_leaves_them_out():
+    one = replace(network(keras.optimizers.SGD(0.1)), rates=(0.1, *[1e-9] * 19))
+    as_it_is, constant = trial(one, steps=80), trial(one, "a constant learning rate", steps=80)
+    assert as_it_is.losses[-1] == pytest.approx(as_it_is.losses[-2], rel=0.2)
+    assert constant.losses[-1] < 0.5 * as_it_is.losses[-1]
+    assert trial(replace(one, rates=()), "a constant learning rate") is None
+
+
+def test_rows_that_are_not_finite_are_left_out():
+    x = X.copy()
+    x[::10] = np.nan
+    trials = Trials(network(), sample_of(x, Y, None))
+    without = trials.run((BY_NAME["without rows that are not finite"],), 0, 60, 60.0)
+    assert trials.run((), 0, 60, 60.0).score == -np.inf
+    assert without.score > 0.7
+
+
+def test_zeros_at_the_end_of_sequences_move_to_the_start():
+    x = np.array([[1, 2, 0, 0], [0, 3, 4, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+    assert _ends_with_values(x).tolist() == [[0, 0, 1, 2], [0, 0, 3, 4], [1, 1, 1, 1], [0, 0, 0, 0]]
+    rows = np.stack([x, -x], -1)
+    assert np.array_equal(_ends_with_values(rows)[..., 0], _ends_with_values(x))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "name", "applies"),
+    [
+        ({"activation": None}, "ReLU in the hidden layers that have no activation", True),
+        ({"activation": "relu"}, "ReLU in the hidden layers that have no activation", False),
+        ({"activation": "sigmoid"}, "ReLU and He initialisation instead of sigmoid and tanh", True),
+        ({"activation": "relu"}, "ReLU and He initialisation instead of sigmoid and tanh", False),
+    ],
+)
+def test_activations_of_hidden_layers_are_changed(hidden, name, applies):
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8, **hidden), layers.Dropout(0.1), layers.Dense(3)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+    assert (trial(one, name, steps=5) is not None) == applies
+    assert model.layers[0].activation is keras.activations.get(hidden["activation"])
+
+
+def test_adam_is_slower_or_faster_than_the_optimiser_of_the_script():
+    name = "Adam with a learning rate of 0.001"
+    assert trial(network(keras.optimizers.Adam(0.1)), name, steps=5).causes == ("learning-rate-high",)
+    assert trial(network(keras.optimizers.SGD(1e-4)), name, steps=5).causes[0] == "learning-rate-low"

@@ -73,3 +73,27 @@ def test_many_targets_are_scored_together_because_some_hardly_vary():
     )
     sample = sample_of(np.zeros((200, 1)), pixels, (np.zeros((200, 1)), pixels))
     assert sample.score(sample.test_y + 0.01) > 0.99
+
+
+def test_each_position_of_a_row_may_have_a_class():
+    words = RNG.integers(0, 3, (200, 5))
+    for targets, axes in ((words, 3), (words[..., None], 3), (np.eye(3)[words], 3), (words.reshape(200, 5, 1), 3)):
+        sample = sample_of(np.zeros((200, 5)), targets, (np.zeros((200, 5)), targets), axes=axes)
+        assert (sample.task, sample.classes) == ("classes", 3)
+        assert sample.score(sample.numbers(sample.test_y)) == 1
+        assert sample.score(np.zeros(words.size)) < 0.2
+    mask = sample_of(np.zeros((200, 4, 4, 1)), RNG.integers(0, 2, (200, 4, 4)), None, axes=4)
+    assert (mask.task, mask.classes, mask.numbers(mask.y).size) == ("classes", 2, mask.y.size)
+    pictures = RNG.normal(size=(200, 4, 4, 3))
+    assert sample_of(pictures, pictures, None, axes=4).task == "numbers"
+
+
+def test_rows_that_are_not_finite_are_trained_on_but_not_tested():
+    x, y = np.zeros((200, 2)), RNG.integers(0, 2, 200).astype(float)
+    x[::4, 0], y[1::4] = np.nan, np.inf
+    sample = sample_of(x, y, None)
+    assert np.isfinite(sample.test_x).all()
+    assert np.isfinite(sample.test_y).all()
+    assert len(sample.test_x) < 40
+    assert not np.isfinite(sample.x).all()
+    assert sample.task == "classes"

@@ -37,7 +37,7 @@ class Evidence:
 
     def without_trials(self) -> "Evidence":
         """The evidence of the references alone."""
-        return replace(self, proof=Proof(self.proof.references, (), (), None, None))
+        return replace(self, proof=Proof(self.proof.references))
 
 
 def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callable[[str], None]) -> Evidence | None:
@@ -55,7 +55,10 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
     train, validation = given = arrays_of(fit.arguments)
     if train is None:
         train, validation = fit.doctor.rows("train"), fit.doctor.rows("val")
-    sample = None if train is None else sample_of(train[0], train[1], validation, _predicts_a_number(fit.model))
+    axes = len(getattr(fit.model, "output_shape", None) or (0, 0))
+    sample = None
+    if train is not None:
+        sample = sample_of(train[0], train[1], validation, _predicts_a_number(fit.model), axes)
     if sample is None or not fit.initial or len(fit.initial) != len(fit.model.variables):
         return None
     arguments = fit.arguments
@@ -66,6 +69,7 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
         bool(arguments.get("shuffle", True)),
         arguments.get("class_weight"),
         fit.settings,
+        fit.changed_rates,
     )
     own = own_score(network, sample)
     if own is None:
@@ -96,13 +100,11 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
         return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
     if proof.decisive is None:
         return result
-    causes = [cause for change in proof.decisive.changes for cause in change.causes]
+    causes = proof.decisive.causes
     first = next((one for one in result if one.cause in causes and one.severity != "note"), None)
     if first is None:
         first = _proven(causes[0], proof.decisive, proof)
-    failed = {
-        c for trial in proof.tried if trial is not proof.decisive for change in trial.changes for c in change.causes
-    }
+    failed = {cause for trial in proof.tried if trial is not proof.decisive for cause in trial.causes}
     others = [_demoted(one, failed - set(causes)) for one in result if one.cause != first.cause]
     return [first if proof.confirmed is None else replace(first, severity="error"), *others]
 
@@ -170,8 +172,9 @@ def as_record(found: Evidence) -> dict[str, Any]:
     proof = found.proof
 
     def record(trial: Trial) -> dict[str, Any]:
-        changes = [{"name": change.name, "causes": change.causes, "keras": change.keras} for change in trial.changes]
-        return {"changes": changes} | {n: getattr(trial, n) for n in ("seed", "score", "losses", "steps", "seconds")}
+        changes = [{"name": change.name, "keras": change.keras} for change in trial.changes]
+        names = ("causes", "seed", "score", "losses", "steps", "seconds")
+        return {"changes": changes} | {name: getattr(trial, name) for name in names}
 
     return {
         "own": found.own,
@@ -179,6 +182,7 @@ def as_record(found: Evidence) -> dict[str, Any]:
         "plain": [record(trial) for trial in proof.plain],
         "tried": [record(trial) for trial in proof.tried],
         "decisive": None if proof.decisive is None else record(proof.decisive),
+        "without_findings": None if proof.without_findings is None else record(proof.without_findings),
         "confirmed": None if proof.confirmed is None else record(proof.confirmed),
     }
 

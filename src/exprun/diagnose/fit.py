@@ -13,6 +13,8 @@ import numpy as np
 from exprun.diagnose.cells import name_of
 from exprun.text import plural
 
+CHANGED = 1.05  # ratio of two learning rates from which they differ
+
 
 @dataclass(frozen=True)
 class Place:
@@ -56,6 +58,7 @@ class Fit:
         unwatched: why the training could not be watched, as a clause after "because"; empty if it was.
         settings: the settings of the model's optimiser before the training, which may change its learning rate; None
             if unknown.
+        rates: the learning rate at the beginning of each epoch; empty if it follows a schedule, or is unknown.
         started: when it began, as `time.monotonic` counts.
     """
 
@@ -70,7 +73,13 @@ class Fit:
     loss: Any = None
     unwatched: str = ""
     settings: dict[str, Any] | None = None
+    rates: list[float] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def changed_rates(self) -> tuple[float, ...]:
+        """The learning rate at the beginning of each epoch; empty if it was not changed, or is unknown."""
+        return tuple(self.rates) if self.rates and max(self.rates) > CHANGED * min(self.rates) else ()
 
     def forget(self) -> None:
         """Release the arrays and the first weights."""

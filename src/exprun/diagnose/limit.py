@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 import keras
+import numpy as np
 
 from exprun.diagnose.fit import Fit
 
@@ -26,6 +27,12 @@ class Limit(keras.callbacks.Callback):
         self.fit.keep_weights()
         with contextlib.suppress(Exception):  # whatever an optimiser of a person's own does, the script goes on
             self.fit.settings = self.model.optimizer.get_config()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the learning rate, which other callbacks may have changed."""
+        with contextlib.suppress(Exception):
+            if not isinstance(self.fit.settings and self.fit.settings["learning_rate"], dict):
+                self.fit.rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""

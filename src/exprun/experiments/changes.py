@@ -1,62 +1,81 @@
 """The changes that trials try, from the most to the least likely to be what a network needs."""
 
+import itertools
 from typing import Any
 
 import keras
 import numpy as np
 
 from exprun.doctor.instruments.layers import leaves
-from exprun.experiments.sample import class_numbers
+from exprun.experiments.outputs import match_labels, same
 from exprun.experiments.trials import Change, Setup, with_sample
 
 RATE_STEPS = 400  # first steps of a schedule, whose highest learning rate counts
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
+LARGE = 10.0  # root mean square of inputs above which their size matters, and its inverse
+UNEQUAL = 10.0  # ratio of the spreads of two columns above which they are unequal
+BATCH = 32  # rows in a step
+FEW = 5  # rows in a step below which it is a small one
+PASSIVE = (
+    *(keras.layers.Dropout, keras.layers.Flatten, keras.layers.MaxPooling1D, keras.layers.MaxPooling2D),
+    *(keras.layers.BatchNormalization, keras.layers.GlobalAveragePooling2D, keras.layers.Reshape),
+)
 MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
 
 def standard() -> list[Change]:
     """The changes that are tried on every network that does not learn."""
     softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss")
-    outputs = (
-        *("wrong-loss", "output-activation", "output-units", "missing-softmax", "softmax-twice"),
-        *("label-encoding", "label-out-of-range"),
-    )
     ruined = ("dead-relu", "zero-gradient", "input-independent", "collapsed-predictions", "loss-at-chance")
     signal = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
     frozen = ("frozen-layers", "not-recompiled", "untrained-variables")
+    norm = ("lagging-batch-norm", "small-batch-norm")
+    scaled = "normalization = keras.layers.Normalization(); normalization.adapt(x_train), as the first layer."
     return [
         Change(
-            "inputs standardised",
-            "normalization = keras.layers.Normalization(); normalization.adapt(x_train), as the first layer.",
-            ("unscaled-input", "input-independent", "dead-relu"),
-            _standardise_inputs,
+            "without rows that are not finite",
+            "keep = np.isfinite(x.reshape(len(x), -1)).all(1); x, y = x[keep], y[keep].",
+            ("non-finite-input",),
+            _finite_rows,
+            keeps_step=True,
         ),
         Change(
-            "no activation after the last layer",
-            "no activation in the last layer, which predicts numbers.",
-            ("output-activation",),
-            _no_last_activation,
-        ),
-        Change(
-            "the loss and the last activation that fit the labels",
+            "the last layer and the loss that fit the labels",
             "for classes, no activation in the last layer and a cross-entropy with from_logits=True; for numbers, no "
             "activation and loss='mse'.",
-            outputs,
-            _match_loss,
+            (
+                *("wrong-loss", "output-activation", "output-units", "missing-softmax", "softmax-twice"),
+                *("label-encoding", "label-out-of-range"),
+            ),
+            match_labels,
         ),
+        Change("inputs standardised", scaled, ("unscaled-input",), _standardise_inputs, ruined, keeps_step=True),
         Change(
             "targets standardised",
             "y = (y - y_train.mean()) / y_train.std(), and turn predictions back.",
-            ("unscaled-target", "learning-rate-low", "learning-rate-high"),
+            ("unscaled-target",),
             _standardise_targets,
+            ("learning-rate-low", "learning-rate-high"),
+            keeps_step=True,
         ),
-        Change("a tenth of the learning rate", "divide the learning rate by 10.", softer, _rate(0.1), ruined),
-        Change("a hundredth of the learning rate", "divide the learning rate by 100.", softer, _rate(0.01), ruined),
+        Change(
+            "a constant learning rate",
+            "leave out the callback that changes the learning rate.",
+            ("learning-rate-decay",),
+            _constant_rate,
+            ("learning-rate-low",),
+            keeps_step=True,
+        ),
+        Change("a tenth of the learning rate", "divide the learning rate by 10.", softer, _rate(0.1), ruined, True),
+        Change(
+            "a hundredth of the learning rate", "divide the learning rate by 100.", softer, _rate(0.01), ruined, True
+        ),
         Change(
             "10 times the learning rate",
             "multiply the learning rate by 10.",
             ("learning-rate-low", "slow-learning", "learning-rate-decay"),
             _rate(10.0),
+            keeps_step=True,
         ),
         Change(
             "Adam with a learning rate of 0.001",
@@ -64,35 +83,83 @@ def standard() -> list[Change]:
             ("learning-rate-low", "learning-rate-high", "slow-learning"),
             _adam,
         ),
-        Change("fresh weights of He initialisation", "kernel_initializer='he_normal'.", signal, _he),
         Change(
-            "batch norm as in training",
-            "BatchNormalization(momentum=0.9), or larger batches.",
-            ("lagging-batch-norm", "small-batch-norm"),
-            _norm_as_in_training,
+            "padding at the start",
+            "keras.utils.pad_sequences(x, padding='pre'), or Embedding(..., mask_zero=True).",
+            ("unmasked-padding",),
+            _padding_at_start,
+            keeps_step=True,
         ),
-        Change("a batch norm momentum of 0.9", "BatchNormalization(momentum=0.9).", ("lagging-batch-norm",), _momentum),
-        Change("no batch norm", "leave out BatchNormalization.", ("small-batch-norm", "lagging-batch-norm"), _no_norm),
+        Change("batch norm as in training", "BatchNormalization(momentum=0.9), or larger batches.", norm, _in_training),
+        Change("a batch norm momentum of 0.9", "BatchNormalization(momentum=0.9).", norm[:1], _momentum),
+        Change("no batch norm", "leave out BatchNormalization.", norm[::-1], _no_norm),
         Change("no dropout", "Dropout(0.2), or none.", ("excessive-dropout",), _no_dropout),
         Change("no penalty on weights", "leave out kernel_regularizer.", ("strong-regularization",), _no_penalty),
         Change("all layers trainable", "set layer.trainable = True, and compile again.", frozen, _all_trainable),
-        Change("shuffled rows", "shuffle the rows before each epoch.", ("unshuffled-data",), _shuffle),
+        Change(
+            "ReLU in the hidden layers that have no activation",
+            "activation='relu' in the hidden layers.",
+            ("missing-nonlinearity",),
+            _relu_where_linear,
+        ),
+        Change(
+            "ReLU and He initialisation instead of sigmoid and tanh",
+            "activation='relu', kernel_initializer='he_normal' in the hidden layers.",
+            ("vanishing-gradient",),
+            _relu_for_sigmoid,
+            ("vanishing-signal",),
+        ),
+        Change(
+            "leaky ReLU instead of ReLU", "activation='leaky_relu'.", ("dead-relu",), _leaky, ("zero-gradient", *signal)
+        ),
+        Change("fresh weights of He initialisation", "kernel_initializer='he_normal'.", signal, _he, keeps_step=True),
+        Change(
+            "shuffled rows",
+            "shuffle the rows before each epoch.",
+            ("unshuffled-data",),
+            _shuffle,
+            keeps_step=True,
+        ),
         Change(
             "the mean of the losses of a batch",
             "reduction='sum_over_batch_size' in the loss.",
             ("learning-rate-high", "wrong-loss"),
             _mean_loss,
         ),
+        Change(
+            "gradients of at most norm 1",
+            "clipnorm=1.0 in the optimiser.",
+            ("exploding-gradient",),
+            _clipped,
+            ("not-finite",),
+        ),
+        Change(
+            "batches of 32 rows", "batch_size=32.", ("small-batch-norm", "learning-rate-high"), _batch, keeps_step=True
+        ),
+        Change("inputs with mean 0 and spread 1", scaled, ("unscaled-input",), _center_inputs, keeps_step=True),
     ]
 
 
+def _finite_rows(setup: Setup) -> bool:
+    was, setup.sample = setup.sample, setup.sample.finite()
+    return setup.sample is not was
+
+
 def _standardise_inputs(setup: Setup) -> bool:
+    """Standardise inputs whose values, or the columns of which, have very different sizes."""
+    spreads = setup.sample.x.std(tuple(range(setup.sample.x.ndim - 1)), dtype=np.float64)
+    spreads = spreads[spreads > 0]
+    size = float(np.sqrt(np.mean(np.square(setup.sample.x, dtype=np.float64))))
+    far = size > LARGE or size < 1 / LARGE or (len(spreads) > 0 and spreads.max() > UNEQUAL * spreads.min())
+    return far and _center_inputs(setup)
+
+
+def _center_inputs(setup: Setup) -> bool:
     x = setup.sample.x
-    first = next((leaf.layer for leaf in leaves(setup.model)), None)
-    if x.dtype.kind not in "biuf" or isinstance(first, keras.layers.Embedding) or _has_embedding(setup.model):
+    if x.dtype.kind not in "biuf" or _has_embedding(setup.model):
         return False
     axes = tuple(range(x.ndim - 1))
-    mean, spread = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64)
+    mean, spread = np.nanmean(x, axes, dtype=np.float64), np.nanstd(x, axes, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1)
     if np.abs(mean).max() < 0.5 and spread.min() > 0.5 and spread.max() < 2:
         return False
@@ -118,55 +185,9 @@ def _standardise_targets(setup: Setup) -> bool:
     return True
 
 
-def _match_loss(setup: Setup) -> bool:
-    """No last activation, and the loss of logits or numbers that fits the targets."""
-    units = int(setup.model.output_shape[-1])
-    sample = setup.sample
-    if sample.is_classes and units == 1 and sample.classes <= 2:
-        loss: Any = keras.losses.BinaryCrossentropy(from_logits=True)
-        parts = {name: class_numbers(getattr(sample, name)).astype(np.float32)[:, None] for name in ("y", "test_y")}
-        setup.decode = lambda outputs: _finite(outputs, (outputs.reshape(-1) > 0).astype(np.int64))
-    elif sample.is_classes and units >= sample.classes:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        parts = {name: class_numbers(getattr(sample, name)) for name in ("y", "test_y")}
-        setup.decode = lambda outputs: _finite(outputs, outputs.reshape(len(outputs), -1).argmax(1))
-    elif not sample.is_classes and units == sample.y.reshape(len(sample.y), -1).shape[1]:
-        loss = keras.losses.MeanSquaredError()
-        parts = {}
-        setup.decode = lambda outputs: outputs.reshape(len(outputs), -1)
-    else:
-        return False
-    with_sample(setup, **parts)
-    setup.loss = loss
-    _drop_last_activation(setup)
-    return True
-
-
-def _no_last_activation(setup: Setup) -> bool:
-    return not setup.sample.is_classes and _drop_last_activation(setup)
-
-
-def _drop_last_activation(setup: Setup) -> bool:
-    """Replace the activations after the last layer of weights by none; returns whether there was one."""
-    dropped = False
-    for layer in reversed([leaf.layer for leaf in leaves(setup.model)]):
-        if hasattr(layer, "activation"):
-            dropped = dropped or layer.activation not in (None, keras.activations.linear)
-            setup.set(layer, "activation", keras.activations.linear)
-        elif isinstance(layer, keras.layers.Softmax | keras.layers.ReLU):
-            dropped = True
-            setup.set(layer, "call", _same)
-        if layer.weights:
-            break
-    return dropped
-
-
-def _finite(outputs: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return predicted if np.isfinite(outputs).all() else np.full(len(outputs), np.nan)
-
-
-def _same(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-    return inputs
+def _constant_rate(setup: Setup) -> bool:
+    was, setup.rates = setup.rates, ()
+    return bool(was)
 
 
 def _rate(factor: float) -> Any:
@@ -185,7 +206,11 @@ def _rate(factor: float) -> Any:
 
 
 def _adam(setup: Setup) -> bool:
-    setup.optimizer = keras.optimizers.Adam(RATE)
+    rate = setup.optimizer._learning_rate
+    is_higher = not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) and float(np.asarray(rate)) > RATE
+    scales = isinstance(setup.optimizer, keras.optimizers.Adam | keras.optimizers.RMSprop)
+    setup.causes = ("learning-rate-high",) if is_higher and scales else ("learning-rate-low", "slow-learning")
+    setup.optimizer, setup.rates = keras.optimizers.Adam(RATE), ()
     return True
 
 
@@ -205,7 +230,7 @@ def _layers(setup: Setup, *kinds: Any) -> list[Any]:
     return [layer for layer in setup.model._flatten_layers(include_self=False) if isinstance(layer, kinds)]
 
 
-def _norm_as_in_training(setup: Setup) -> bool:
+def _in_training(setup: Setup) -> bool:
     setup.as_in_training = True
     return bool(_layers(setup, keras.layers.BatchNormalization))
 
@@ -220,7 +245,7 @@ def _momentum(setup: Setup) -> bool:
 def _no_norm(setup: Setup) -> bool:
     norms = _layers(setup, keras.layers.BatchNormalization)
     for layer in norms:
-        setup.set(layer, "call", _same)
+        setup.set(layer, "call", same)
     return bool(norms)
 
 
@@ -266,3 +291,71 @@ def _mean_loss(setup: Setup) -> bool:
     config = loss.get_config() | {"reduction": "sum_over_batch_size"}
     setup.loss = type(loss).from_config(config)
     return True
+
+
+def _padding_at_start(setup: Setup) -> bool:
+    """Move the zeros at the end of each sequence to its start."""
+    x = setup.sample.x
+    recurrent = _layers(setup, keras.layers.RNN, keras.layers.Bidirectional)
+    embeddings = _layers(setup, keras.layers.Embedding)
+    if not recurrent or any(layer.mask_zero for layer in embeddings) or x.ndim != (2 if embeddings else 3):
+        return False
+    moved = {name: _ends_with_values(getattr(setup.sample, name)) for name in ("x", "test_x")}
+    if np.array_equal(moved["x"], x):
+        return False
+    with_sample(setup, **moved)
+    return True
+
+
+def _ends_with_values(x: np.ndarray) -> np.ndarray:
+    """Sequences, (rows, steps, …), with the zeros of their ends moved to their starts."""
+    filled = (x != 0).reshape(*x.shape[:2], -1).any(-1)
+    zeros = np.where(filled.any(1), filled[:, ::-1].argmax(1), 0)
+    places = (np.arange(x.shape[1]) - zeros[:, None]) % x.shape[1]
+    return np.asarray(x[np.arange(len(x))[:, None], places])
+
+
+def _hidden(setup: Setup) -> list[Any]:
+    """The hidden layers that may have an activation, each with whether another activation follows it."""
+    layers = [leaf.layer for leaf in leaves(setup.model)]
+    weighted = [layer for layer in layers if layer.weights and hasattr(layer, "kernel")]
+    return [layer for layer in weighted[:-1] if hasattr(layer, "activation")]
+
+
+def _relu_where_linear(setup: Setup) -> bool:
+    layers = [leaf.layer for leaf in leaves(setup.model)]
+    changed = False
+    for layer in _hidden(setup):
+        between = itertools.takewhile(lambda one: not hasattr(one, "kernel"), layers[layers.index(layer) + 1 :])
+        if layer.activation is keras.activations.linear and all(isinstance(one, PASSIVE) for one in between):
+            setup.set(layer, "activation", keras.activations.relu)
+            changed = True
+    return changed
+
+
+def _replace_activation(setup: Setup, names: tuple[str, ...], function: Any) -> bool:
+    found = [layer for layer in _hidden(setup) if getattr(layer.activation, "__name__", "") in names]
+    for layer in found:
+        setup.set(layer, "activation", function)
+    return bool(found)
+
+
+def _relu_for_sigmoid(setup: Setup) -> bool:
+    return _replace_activation(setup, ("sigmoid", "tanh"), keras.activations.relu) and _he(setup)
+
+
+def _leaky(setup: Setup) -> bool:
+    return _replace_activation(setup, ("relu",), keras.activations.leaky_relu)
+
+
+def _clipped(setup: Setup) -> bool:
+    config = setup.optimizer.get_config()
+    if any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")):
+        return False
+    setup.optimizer = type(setup.optimizer).from_config(config | {"global_clipnorm": 1.0})
+    return True
+
+
+def _batch(setup: Setup) -> bool:
+    was, setup.batch = setup.batch, BATCH
+    return was < FEW

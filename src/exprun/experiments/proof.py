@@ -11,7 +11,7 @@ import numpy as np
 from exprun.experiments.changes import standard
 from exprun.experiments.reference import Reference, references
 from exprun.experiments.sample import Sample
-from exprun.experiments.trials import Change, Network, Trial, decoder, outputs_of, run
+from exprun.experiments.trials import Change, Network, Trial, Trials, decoder, outputs_of
 
 log = logging.getLogger(__name__)
 STEPS = 400  # steps of a trial, at most
@@ -36,15 +36,18 @@ class Proof:
         references: what simple methods reach.
         plain: the trials of the network as it is.
         tried: the trials with changes, the best first.
-        decisive: the trial whose change makes the network learn; None if there is none.
+        decisive: the trial whose change makes the network learn, where several do, that of the first finding; None if
+            there is none.
         confirmed: the same trial with another seed; None if the time was over.
+        without_findings: the trial that would be decisive if nothing had been found.
     """
 
     references: tuple[Reference, ...]
-    plain: tuple[Trial, ...]
-    tried: tuple[Trial, ...]
-    decisive: Trial | None
-    confirmed: Trial | None
+    plain: tuple[Trial, ...] = ()
+    tried: tuple[Trial, ...] = ()
+    decisive: Trial | None = None
+    confirmed: Trial | None = None
+    without_findings: Trial | None = None
 
     @property
     def best_reference(self) -> Reference | None:
@@ -77,15 +80,16 @@ def prove(
     for reference in found:
         tell(f"{reference.name}: {_percent(reference.score)} in {reference.seconds:.0f} s")
     if not needs_trials(found):
-        return Proof(found, (), (), None, None)
+        return Proof(found)
     most = int(np.clip(steps, MIN_STEPS, STEPS))
+    trials = Trials(network, sample)
 
     def trial(changes: tuple[Change, ...], seed: int) -> Trial | None:
         nonlocal ends
         if time.monotonic() > ends:
             return None
         try:
-            result = run(network, sample, changes, seed, most, SHARE * seconds)
+            result = trials.run(changes, seed, most, SHARE * seconds)
         except KeyboardInterrupt:  # a person who does not want to wait gets what is known
             ends = 0.0
             return None
@@ -99,7 +103,7 @@ def prove(
 
     plain = tuple(done for seed in SEEDS if (done := trial((), seed)) is not None)
     if not plain:
-        return Proof(found, (), (), None, None)
+        return Proof(found)
     base = [max(done.score, -1.0) for done in plain]
     least = max(base) + max(GAIN, SIGMAS * max(NOISE, sample.noise, float(np.std(base))))
     best = max([reference.score for reference in found], default=1.0)
@@ -114,14 +118,31 @@ def prove(
             if (done := trial(pair, SEEDS[0])) is not None:
                 tried.append(done)
         tried.sort(key=lambda done: -done.score)
-    learned = [done for done in tried if done.score >= max(least, NEARLY * tried[0].score)]
-    # Of changes that do nearly as well, that of a finding is likelier than one that only compensates for a cause.
-    decisive = min(learned, key=lambda done: (len(done.changes), _rank(done.changes[0], proposed)), default=None)
+    decisive = _decisive(tried, least, proposed)
     ends += left
     confirmed = trial(decisive.changes, SEEDS[1]) if decisive is not None else None
     if confirmed is not None and confirmed.score < least:
         decisive = None
-    return Proof(found, plain, tuple(tried), decisive, confirmed)
+    return Proof(found, plain, tuple(tried), decisive, confirmed, _decisive(tried, least, ()))
+
+
+def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> Trial | None:
+    """The trial whose change makes the network learn; None if there is none.
+
+    Of changes that do nearly as well, that of a finding is likelier than one that only compensates for a cause.
+
+    Args:
+        tried: the trials with changes, the best first.
+        least: the score from which a network has learned.
+        proposed: the causes that were found.
+    """
+    order = {change.name: number for number, change in enumerate(standard())}
+    learned = [done for done in tried if done.score >= max(least, NEARLY * tried[0].score)]
+    return min(
+        learned,
+        key=lambda done: (len(done.changes), _rank(done.changes[0], proposed), order[done.changes[0].name]),
+        default=None,
+    )
 
 
 def own_score(network: Network, sample: Sample) -> float | None:

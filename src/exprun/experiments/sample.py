@@ -1,6 +1,6 @@
 """The rows that experiments train on and test on, and how a prediction of them is scored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 MAX_ROWS = 4000  # training rows of an experiment
 MAX_TESTED = 1000  # rows that are tested
 MAX_BYTES = 100 * 2**20  # bytes of the inputs of an experiment, and of the tested rows
-MAX_VALUES = 5000  # numbers to predict for a row
+MAX_VALUES = 20_000  # numbers to predict for a row
 HELD_OUT = 0.25  # share of the training rows that are held out if there is no validation set
 MAX_CLASSES = 100  # different whole numbers that still count as classes
 
@@ -27,6 +27,8 @@ class Sample:
         test_x: the inputs that are tested, (other rows, …).
         test_y: their targets.
         task: whether the targets are classes or numbers.
+        axes: the axes of the network's outputs; with more than 2, each row has targets at many positions, such as
+            words or pixels.
     """
 
     x: np.ndarray
@@ -34,11 +36,26 @@ class Sample:
     test_x: np.ndarray
     test_y: np.ndarray
     task: Task
+    axes: int = 2
 
     @property
     def classes(self) -> int:
         """The number of classes; 0 if the targets are numbers."""
-        return int(max(class_numbers(self.y).max(), class_numbers(self.test_y).max())) + 1 if self.is_classes else 0
+        return int(max(self._labels.max(), self.numbers(self.test_y).max())) + 1 if self.is_classes else 0
+
+    @property
+    def _labels(self) -> np.ndarray:
+        """The class numbers of the training rows whose targets are finite."""
+        return self.numbers(self.y[are_finite(self.y)])
+
+    def finite(self) -> "Sample":
+        """The sample without training rows that are not finite."""
+        kept = are_finite(self.x, self.y)
+        return self if kept.all() else replace(self, x=self.x[kept], y=self.y[kept])
+
+    def numbers(self, targets: np.ndarray) -> np.ndarray:
+        """The class numbers of targets, (rows,), or (rows x positions,) where each position has a class."""
+        return class_numbers(targets, self.axes)
 
     @property
     def is_classes(self) -> bool:
@@ -57,12 +74,12 @@ class Sample:
         if not np.isfinite(predicted).all():
             return -np.inf
         if self.is_classes:
-            right, guess = class_numbers(self.test_y), self.most_frequent
+            right, guess = self.numbers(self.test_y), self.most_frequent
             chance = float((right == guess).mean())
             return (float((right == predicted.reshape(-1)).mean()) - chance) / max(1 - chance, 1e-9)
         wanted = self.test_y.reshape(len(self.test_y), -1).astype(np.float64)
         errors = ((predicted.reshape(len(wanted), -1) - wanted) ** 2).mean(0)
-        variance = ((wanted - self.y.reshape(len(self.y), -1).mean(0)) ** 2).mean(0)
+        variance = ((wanted - np.nanmean(self.y.reshape(len(self.y), -1), 0)) ** 2).mean(0)
         if len(errors) > MAX_TARGETS:  # such as pixels, of which some hardly vary
             return float(1 - errors.sum() / max(variance.sum(), 1e-12))
         return float(1 - (errors / np.maximum(variance, 1e-12)).mean())
@@ -73,53 +90,70 @@ class Sample:
         rows = len(self.test_x)
         if not self.is_classes:
             return float(1 / np.sqrt(rows))
-        chance = float((class_numbers(self.test_y) == self.most_frequent).mean())
+        chance = float((self.numbers(self.test_y) == self.most_frequent).mean())
         return float(np.sqrt(chance * (1 - chance) / rows) / max(1 - chance, 1e-9))
 
     @property
     def most_frequent(self) -> int:
         """The class of most training rows."""
-        return int(np.bincount(class_numbers(self.y)).argmax())
+        return int(np.bincount(self._labels).argmax())
 
 
 def sample_of(
-    x: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray] | None, are_numbers: bool = False
+    x: np.ndarray,
+    y: np.ndarray,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    are_numbers: bool = False,
+    axes: int = 2,
 ) -> Sample | None:
     """Rows of a data set for experiments; None if its targets are neither classes nor numbers, or if they are too few.
+
+    Rows that are not finite are trained on, as the script does, but they are not tested.
 
     Args:
         x: the training inputs, (rows, …).
         y: their targets, (rows, …).
         validation: validation inputs and targets; None to hold out some of the training rows.
         are_numbers: whether the network predicts the targets as numbers, although they may be whole, such as ages.
+        axes: the axes of the network's outputs; with more than 2, each row has targets at many positions, such as
+            words or pixels.
     """
     rng = np.random.default_rng(0)
     order = rng.permutation(len(x))
     if validation is None:
-        held = order[: max(1, int(HELD_OUT * len(order)))][: _most(x, MAX_TESTED)]
-        kept = order[max(1, int(HELD_OUT * len(order))) :][: _most(x, MAX_ROWS)]
+        held = order[: max(1, int(HELD_OUT * len(order)))][: _most(x, y, MAX_TESTED)]
+        kept = order[max(1, int(HELD_OUT * len(order))) :][: _most(x, y, MAX_ROWS)]
         test_x, test_y = x[held], y[held]
     else:
-        some = rng.permutation(len(validation[0]))[: _most(x, MAX_TESTED)]
-        kept, test_x, test_y = order[: _most(x, MAX_ROWS)], validation[0][some], validation[1][some]
+        some = rng.permutation(len(validation[0]))[: _most(x, y, MAX_TESTED)]
+        kept, test_x, test_y = order[: _most(x, y, MAX_ROWS)], validation[0][some], validation[1][some]
     if y[0].size > MAX_VALUES or y.shape[1:] != test_y.shape[1:]:
         return None
-    task = _task(np.concatenate([y[kept].reshape(len(kept), -1), test_y.reshape(len(test_y), -1)]))
-    task = "numbers" if task is not None and are_numbers else task
-    if task is None or len(kept) < 8 or len(test_x) < 4:
+    tested = are_finite(test_x, test_y)
+    test_x, test_y, known = test_x[tested], test_y[tested], y[kept]
+    known = known[are_finite(known)]
+    if len(known) < 8 or len(test_x) < 4:
         return None
-    return Sample(x[kept], y[kept], test_x, test_y, task)
+    targets = np.concatenate([known, test_y])
+    if axes > 2:
+        task = _task(targets.reshape(-1, targets.shape[-1] if targets.ndim == axes else 1))
+    else:
+        task = _task(targets.reshape(len(targets), -1))
+    return Sample(x[kept], y[kept], test_x, test_y, "numbers" if are_numbers else task, axes)
 
 
-def _most(x: np.ndarray, rows: int) -> int:
+def are_finite(*arrays: np.ndarray) -> np.ndarray:
+    """Which rows of arrays, (rows, …) each, hold finite numbers only, (rows,)."""
+    return np.logical_and.reduce([np.isfinite(one.reshape(len(one), -1)).all(1) for one in arrays])
+
+
+def _most(x: np.ndarray, y: np.ndarray, rows: int) -> int:
     """How many of `rows` rows fit into the memory of an experiment, which computes with float32."""
-    return min(rows, max(1, MAX_BYTES // max(1, 4 * x[0].size)))
+    return min(rows, max(1, MAX_BYTES // max(1, 4 * max(x[0].size, y[0].size))))
 
 
-def _task(targets: np.ndarray) -> Task | None:
-    """Whether targets (rows, values) are classes or numbers; None if they are neither."""
-    if not np.isfinite(targets).all():
-        return None
+def _task(targets: np.ndarray) -> Task:
+    """Whether targets, (rows, values), are classes or numbers."""
     if targets.shape[1] > 1:
         rows = bool(((targets == 0) | (targets == 1)).all() and (targets.sum(1) == 1).all())
         return "classes" if rows else "numbers"
@@ -129,7 +163,15 @@ def _task(targets: np.ndarray) -> Task | None:
     return "classes" if whole and few else "numbers"
 
 
-def class_numbers(targets: np.ndarray) -> np.ndarray:
-    """The class number of each row, (rows,), of class numbers or of one-hot rows."""
+def class_numbers(targets: np.ndarray, axes: int = 2) -> np.ndarray:
+    """The class number of each row, or of each position of each row, (any number,), of numbers or of one-hot rows.
+
+    Args:
+        targets: the targets, as the loss takes them.
+        axes: the axes of the network's outputs.
+    """
+    if axes > 2:
+        wide = targets.ndim == axes and targets.shape[-1] > 1
+        return np.asarray((targets.argmax(-1) if wide else targets).reshape(-1).astype(np.int64))
     flat = targets.reshape(len(targets), -1)
     return np.asarray(flat.argmax(1) if flat.shape[1] > 1 else flat[:, 0].astype(np.int64))

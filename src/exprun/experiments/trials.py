@@ -27,6 +27,7 @@ class Network:
         shuffle: whether the script shuffles its rows.
         weights: the weight of each class in the loss, as `fit` takes them; None without.
         settings: the settings of its optimiser before the training; None for the present ones.
+        rates: the learning rate of each epoch, if callbacks of the script have changed it; empty otherwise.
     """
 
     model: Any
@@ -35,6 +36,7 @@ class Network:
     shuffle: bool = True
     weights: dict[int, float] | None = None
     settings: dict[str, Any] | None = None
+    rates: tuple[float, ...] = ()
 
 
 @dataclass
@@ -42,19 +44,24 @@ class Setup:
     """What a change may change before a trial; everything is restored after it.
 
     Args:
-        model: the model.
+        model: the model of the script.
+        network: the network that is trained, which is the model, or shares its layers.
         sample: the rows.
         loss: the loss, as `compile` takes it.
         optimizer: the optimiser, new for each trial.
         batch: the rows in a step.
         shuffle: whether rows are shuffled.
         weights: the weight of each class in the loss; None without.
-        decode: turns the outputs of the model into predictions, which `Sample.score` takes.
+        decode: turns the outputs of the network into predictions, which `Sample.score` takes.
+        steps: the number of steps.
+        rates: the learning rate of each epoch of the script, relative to the first; empty if it is constant.
+        causes: the causes that are likely if the change helps, where it depends on the network; empty otherwise.
         as_in_training: whether the tested rows are predicted in training mode.
         undo: the calls that restore what was changed.
     """
 
     model: Any
+    network: Any
     sample: Sample
     loss: Any
     optimizer: Any
@@ -62,6 +69,9 @@ class Setup:
     shuffle: bool
     weights: dict[int, float] | None
     decode: Callable[[np.ndarray], np.ndarray]
+    steps: int
+    rates: tuple[float, ...] = ()
+    causes: tuple[str, ...] = ()
     as_in_training: bool = False
     undo: list[Callable[[], None]] = field(default_factory=list)
 
@@ -84,6 +94,7 @@ class Change:
         causes: the causes that are likely if the change makes the network learn, the most likely first.
         make: makes the change; returns whether there was anything to change.
         consequences: other findings that often follow from these causes, so that the change is tried early.
+        keeps_step: whether the training step stays the same, because only rows, weights or learning rate change.
     """
 
     name: str
@@ -91,6 +102,7 @@ class Change:
     causes: tuple[str, ...]
     make: Callable[[Setup], bool]
     consequences: tuple[str, ...] = ()
+    keeps_step: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,7 @@ class Trial:
 
     Args:
         changes: the changes that it was trained with; empty for the network as it is.
+        causes: the causes that are likely if the changes help, the most likely first.
         seed: the seed of the order of rows, of dropout, and so on.
         score: how good it is on the tested rows: 0 is as good as guessing, 1 is perfect; -inf if not finite.
         losses: the mean training loss of each epoch.
@@ -107,6 +120,7 @@ class Trial:
     """
 
     changes: tuple[Change, ...]
+    causes: tuple[str, ...]
     seed: int
     score: float
     losses: tuple[float, ...]
@@ -134,47 +148,96 @@ class Stop(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def run(
-    network: Network, sample: Sample, changes: tuple[Change, ...], seed: int, steps: int, seconds: float
-) -> Trial | None:
-    """Train a network from its first weights; None if one of the changes does not apply to it.
+class _Rates(keras.callbacks.Callback):
+    """Changes the learning rate as callbacks of the script did.
+
+    Args:
+        rates: the learning rate of each epoch of the script, relative to the first.
+        steps: the number of steps of the trial, which are as many epochs.
+    """
+
+    def __init__(self, rates: tuple[float, ...], steps: int) -> None:
+        super().__init__()
+        self.rates, self.most, self.steps, self.first = rates, steps, 0, 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the learning rate of a step."""
+        self.first = self.first or float(np.asarray(self.model.optimizer.learning_rate))
+        factor = self.rates[min(self.steps * len(self.rates) // self.most, len(self.rates) - 1)]
+        self.model.optimizer.learning_rate = self.first * factor
+        self.steps += 1
+
+
+class Trials:
+    """Trains a network again and again from its first weights; a training step is traced once where it is the same.
 
     Args:
         network: the network.
         sample: the rows.
-        changes: the changes; none for the network as it is.
-        seed: the seed of the order of rows, of dropout, and so on.
-        steps: the number of steps, at most.
-        seconds: the time after the first step, at most.
     """
-    begun = time.monotonic()
-    model = network.model
-    values = [np.array(variable.numpy()) for variable in model.variables]
-    setup = _setup(network, sample)
-    try:
-        for variable, value in zip(model.variables, network.initial, strict=True):
+
+    def __init__(self, network: Network, sample: Sample) -> None:
+        self.network, self.sample = network, sample
+        self._traced: Any = None  # the network as it is, compiled
+        self._fresh: list[np.ndarray] = []  # the variables of its optimiser before the first step
+
+    def run(self, changes: tuple[Change, ...], seed: int, steps: int, seconds: float) -> Trial | None:
+        """Train the network from its first weights; None if one of the changes does not apply to it.
+
+        Args:
+            changes: the changes; none for the network as it is.
+            seed: the seed of the order of rows, of dropout, and so on.
+            steps: the number of steps, at most.
+            seconds: the time after the first step, at most.
+        """
+        begun = time.monotonic()
+        model = self.network.model
+        values = [np.array(variable.numpy()) for variable in model.variables]
+        setup = _setup(self.network, self.sample, steps)
+        try:
+            for variable, value in zip(model.variables, self.network.initial, strict=True):
+                variable.assign(value)
+            if not all([change.make(setup) for change in changes]):  # noqa: C419 (each of them is made)
+                return None
+            keras.utils.set_random_seed(seed)
+            trained = self._compiled(setup, all(change.keeps_step for change in changes))
+            stop = Stop(setup.steps, seconds)
+            x, y = setup.sample.x, setup.sample.y
+            batch = min(setup.batch, len(x))
+            epochs = -(-setup.steps // max(1, len(x) // batch))
+            followed = [_Rates(setup.rates, setup.steps)] if setup.rates else []
+            options = {"shuffle": setup.shuffle, "class_weight": setup.weights, "verbose": 0}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a change may leave variables without a gradient
+                history = trained.fit(x, y, batch, epochs, callbacks=[stop, *followed], **options)
+            outputs = outputs_of(setup.network, setup.sample.test_x, setup.as_in_training)
+            score = setup.sample.score(setup.decode(outputs))
+        finally:
+            for restore in reversed(setup.undo):
+                restore()
+            for variable, value in zip(model.variables, values, strict=True):
+                variable.assign(value)
+        losses = tuple(float(loss) for loss in history.history["loss"])
+        causes = setup.causes or tuple(cause for change in changes for cause in change.causes)
+        return Trial(changes, causes, seed, score, losses, stop.steps, time.monotonic() - begun)
+
+    def _compiled(self, setup: Setup, keeps_step: bool) -> Any:
+        """The network of a trial, compiled; the same object as before if its training step is the same."""
+        rate = setup.optimizer._learning_rate
+        if not keeps_step or isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            trained = _Wrapped(setup.network)
+            trained.compile(setup.optimizer, setup.loss, jit_compile=False)
+            return trained
+        if self._traced is None:
+            self._traced = _Wrapped(setup.network)
+            self._traced.compile(setup.optimizer, setup.loss, jit_compile=False)
+            setup.optimizer.build(setup.model.trainable_variables)
+            self._fresh = [np.array(variable.numpy()) for variable in setup.optimizer.variables]
+        optimizer = self._traced.optimizer
+        for variable, value in zip(optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
-        if not all([change.make(setup) for change in changes]):  # noqa: C419 (each of them is made)
-            return None
-        keras.utils.set_random_seed(seed)
-        trained = _Wrapped(model)
-        trained.compile(setup.optimizer, setup.loss, jit_compile=False)
-        stop = Stop(steps, seconds)
-        x, y = setup.sample.x, setup.sample.y
-        batch = min(setup.batch, len(x))
-        epochs = -(-steps // max(1, len(x) // batch))
-        options = {"shuffle": setup.shuffle, "class_weight": setup.weights, "callbacks": [stop], "verbose": 0}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a change may leave variables without a gradient
-            history = trained.fit(x, y, batch, epochs, **options)
-        score = setup.sample.score(setup.decode(outputs_of(model, setup.sample.test_x, setup.as_in_training)))
-    finally:
-        for restore in reversed(setup.undo):
-            restore()
-        for variable, value in zip(model.variables, values, strict=True):
-            variable.assign(value)
-    losses = tuple(float(loss) for loss in history.history["loss"])
-    return Trial(changes, seed, score, losses, stop.steps, time.monotonic() - begun)
+        optimizer.learning_rate = float(np.asarray(rate))
+        return self._traced
 
 
 class _Wrapped(keras.Model):
@@ -188,11 +251,22 @@ class _Wrapped(keras.Model):
         return _called(self.inner, inputs, bool(training))
 
 
-def _setup(network: Network, sample: Sample) -> Setup:
+def _setup(network: Network, sample: Sample, steps: int) -> Setup:
     model = network.model
     optimizer = type(model.optimizer).from_config(network.settings or model.optimizer.get_config())
+    first = network.rates[0] if network.rates else 1.0
     return Setup(
-        model, sample, model.loss, optimizer, network.batch, network.shuffle, network.weights, decoder(model, sample)
+        model,
+        model,
+        sample,
+        model.loss,
+        optimizer,
+        network.batch,
+        network.shuffle,
+        network.weights,
+        decoder(model, sample),
+        steps,
+        tuple(rate / first for rate in network.rates) if first else (),
     )
 
 
@@ -213,16 +287,25 @@ def decoder(model: Any, sample: Sample) -> Callable[[np.ndarray], np.ndarray]:
     logits = objective is not None and objective.from_logits
 
     def decode(outputs: np.ndarray) -> np.ndarray:
-        if not np.isfinite(outputs).all():
-            return np.full(len(outputs), np.nan)
-        rows = outputs.reshape(len(outputs), -1)
-        if not sample.is_classes:
-            return rows
-        if rows.shape[1] > 1:
-            return np.asarray(rows.argmax(1))
-        return np.asarray((rows[:, 0] > (0.0 if logits else 0.5)).astype(np.int64))
+        return decoded(outputs, sample, 0.0 if logits else 0.5)
 
     return decode
+
+
+def decoded(outputs: np.ndarray, sample: Sample, threshold: float) -> np.ndarray:
+    """Predictions of outputs, which `Sample.score` takes; NaN for all of them if an output is not finite.
+
+    Args:
+        outputs: the outputs of a network, (rows, …, units).
+        sample: the rows.
+        threshold: the output of a single unit above which it says class 1.
+    """
+    rows = outputs.reshape(len(outputs), -1) if sample.axes == 2 else outputs
+    if not np.isfinite(rows).all():
+        return np.full(rows.shape[:-1] if sample.is_classes else rows.shape, np.nan)
+    if not sample.is_classes:
+        return rows
+    return np.asarray(rows.argmax(-1) if rows.shape[-1] > 1 else (rows[..., 0] > threshold).astype(np.int64))
 
 
 def with_sample(setup: Setup, **parts: Any) -> None:
