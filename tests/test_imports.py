@@ -28,6 +28,9 @@ TIERS = (
 DOCTOR_MAY = ("exprun.doctor", "exprun.config", "exprun.files", "exprun.text", "exprun.markdown")
 
 
+DOOR = "exprun.doctor"  # the package itself hands people its callback, which may need experiments
+
+
 @cache
 def imports():
     """The modules of exprun that each of its modules imports, anywhere in it: lazily, and for types."""
@@ -42,7 +45,7 @@ def imports():
                 used |= {name if name in files else node.module for name in names}
             elif isinstance(node, ast.Import):
                 used |= {alias.name for alias in node.names if alias.name in files}
-        found[module] = used - {module}
+        found[module] = used - {module, *(("exprun.experiments.callback",) if module == DOOR else ())}
     return found
 
 

@@ -3,11 +3,11 @@
 import html.parser
 from pathlib import Path
 
-from exprun.diagnose.evidence import Evidence
 from exprun.diagnose.fit import Place
 from exprun.diagnose.page import Section, page
 from exprun.doctor.cause import Finding
 from exprun.doctor.causes import unscaled_input
+from exprun.experiments.evidence import Evidence
 from exprun.experiments.proof import Proof
 from exprun.experiments.reference import Reference
 from exprun.experiments.trials import Change, Trial

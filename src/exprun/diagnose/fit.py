@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from exprun.diagnose.cells import name_of
+from exprun.experiments.evidence import Training
+from exprun.experiments.trials import KERAS_BATCH, Network, changed_rates
 from exprun.text import plural
-
-CHANGED = 1.05  # ratio of two learning rates from which they differ
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,26 @@ class Fit:
     rates: list[float] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    @property
-    def changed_rates(self) -> tuple[float, ...]:
-        """The learning rate at the beginning of each epoch; empty if it was not changed, or is unknown."""
-        return tuple(self.rates) if self.rates and max(self.rates) > CHANGED * min(self.rates) else ()
+    def training(self) -> Training | None:
+        """The training as references and experiments take it; None if it does not have the rows or the first weights.
+
+        The model has to be compiled, or inside `compiled`.
+        """
+        train, validation = given = arrays_of(self.arguments)
+        if train is None:
+            train, validation = self.doctor.rows("train"), self.doctor.rows("val")
+        if train is None:
+            return None
+        network = Network(
+            self.model,
+            self.initial,
+            int(self.arguments.get("batch_size") or (self.doctor.batch if given[0] is None else 0) or KERAS_BATCH),
+            bool(self.arguments.get("shuffle", True)),
+            self.arguments.get("class_weight"),
+            self.settings,
+            changed_rates(self.rates),
+        )
+        return Training(network, train, validation, self.steps)
 
     def forget(self) -> None:
         """Release the arrays and the first weights."""

@@ -17,10 +17,10 @@ from typing import Any
 
 from exprun.diagnose.cells import name_of
 from exprun.diagnose.ending import Enough
-from exprun.diagnose.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.diagnose.fit import Fit, Place, arrays_of
 from exprun.diagnose.page import Section, page
 from exprun.doctor.cause import Finding, cause_of
+from exprun.experiments.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.text import json_text, plural
 
 _HERE = Path(__file__).parent  # no line of this package is the script's
@@ -302,7 +302,8 @@ class Observation:
             # A person who does not want to wait gets what is known.
             try:
                 with fit.compiled(), contextlib.suppress(KeyboardInterrupt):
-                    found = evidence(fit, findings, 60 * minutes, self._tell)
+                    training = fit.training()
+                    found = None if training is None else evidence(training, findings, 60 * minutes, self._tell)
             except Exception as error:  # the findings must not be lost
                 self._tell(f"References and experiments have failed: {error!r}")
         return _Report(fit, findings if found is None else weighed(findings, found), findings, found)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exprun.diagnose.evidence import Evidence
 from exprun.diagnose.fit import Place
 from exprun.doctor.cause import Finding, cause_of
+from exprun.experiments.evidence import Evidence
 from exprun.experiments.trials import Trial
 
 AROUND = 2  # lines of the source before and after that of a finding

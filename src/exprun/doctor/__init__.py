@@ -7,13 +7,13 @@ from exprun.doctor.cause import Finding
 __all__ = ["Doctor", "Finding"]
 
 if TYPE_CHECKING:
-    from exprun.doctor.keras.callback import Doctor
+    from exprun.experiments.callback import Doctor
 
 
 def __getattr__(name: str) -> Any:
     """Import the callback, and Keras with it, only when it is used."""
     if name == "Doctor":
-        from exprun.doctor.keras.callback import Doctor
+        from exprun.experiments.callback import Doctor
 
         return Doctor
     raise AttributeError(f"module 'exprun.doctor' has no attribute '{name}'")

@@ -141,7 +141,6 @@ def _replace_last_layer(setup: Setup, units: int) -> bool:
     last = next((leaf.layer for leaf in reversed(leaves(model)) if leaf.layer.weights), None)
     if not getattr(model, "inputs", None) or last not in model.layers or not isinstance(last, keras.layers.Dense):
         return False
-    keras.utils.set_random_seed(0)
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     setup.network = keras.Model(inputs, keras.layers.Dense(units)(last.input))
     return True

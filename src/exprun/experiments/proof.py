@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.changes import standard
 from exprun.experiments.reference import Reference, references
 from exprun.experiments.sample import Sample
@@ -148,7 +149,9 @@ def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> 
 def own_score(network: Network, sample: Sample) -> float | None:
     """How good a network is with its present weights; None if its outputs cannot be scored."""
     try:
-        return sample.score(decoder(network.model, sample)(outputs_of(network.model, sample.test_x, training=False)))
+        with undrawn():
+            outputs = outputs_of(network.model, sample.test_x, training=False)
+        return sample.score(decoder(network.model, sample)(outputs))
     except Exception:  # such as several outputs
         log.info("The network cannot be scored", exc_info=True)
         return None

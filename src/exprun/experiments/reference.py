@@ -145,6 +145,7 @@ def _network(sample: Sample, seconds: float) -> np.ndarray | None:
     """
     import keras
 
+    from exprun.doctor.instruments.states import undrawn
     from exprun.experiments.trials import Stop
 
     layers = keras.layers
@@ -166,14 +167,15 @@ def _network(sample: Sample, seconds: float) -> np.ndarray | None:
         hidden += [layers.GlobalAveragePooling2D() if min(x.shape[1:3]) > 32 else layers.Flatten()]
     targets = sample.y.reshape(len(sample.y), -1)
     last = layers.Dense(sample.classes if sample.is_classes else targets.shape[1])
-    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, last])
     middle, width = targets.mean(0), targets.std(0) + 1e-9
     if sample.is_classes:
         loss, wanted = keras.losses.SparseCategoricalCrossentropy(from_logits=True), class_numbers(sample.y)
     else:
         loss, wanted = keras.losses.MeanSquaredError(), ((targets - middle) / width).astype(np.float32)
-    model.compile(keras.optimizers.Adam(RATE), loss)
     epochs = max(2, min(EPOCHS, 60_000 // len(x)))
-    model.fit(x, wanted, BATCH, epochs, verbose=0, callbacks=[Stop(10**9, max(1.0, seconds))])
-    outputs = model.predict(test_x, verbose=0)
+    with undrawn():
+        model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, last])
+        model.compile(keras.optimizers.Adam(RATE), loss)
+        model.fit(x, wanted, BATCH, epochs, verbose=0, callbacks=[Stop(10**9, max(1.0, seconds))])
+        outputs = model.predict(test_x, verbose=0)
     return np.asarray(outputs.argmax(-1) if sample.is_classes else outputs * width + middle)

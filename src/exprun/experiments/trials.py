@@ -3,7 +3,7 @@
 import functools
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +11,11 @@ import keras
 import numpy as np
 
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.sample import Sample
 
+KERAS_BATCH = 32  # rows in a step if `fit` gets arrays and no batch size
+CHANGED = 1.05  # ratio of two learning rates from which they differ
 MAX_BYTES = 20 * 2**20  # bytes of the rows that are predicted at once
 
 
@@ -37,6 +40,11 @@ class Network:
     weights: dict[int, float] | None = None
     settings: dict[str, Any] | None = None
     rates: tuple[float, ...] = ()
+
+
+def changed_rates(rates: Sequence[float]) -> tuple[float, ...]:
+    """The learning rate of each epoch, (epochs,); empty if it was not changed."""
+    return tuple(rates) if rates and max(rates) > CHANGED * min(rates) else ()
 
 
 @dataclass
@@ -112,7 +120,7 @@ class Trial:
     Args:
         changes: the changes that it was trained with; empty for the network as it is.
         causes: the causes that are likely if the changes help, the most likely first.
-        seed: the seed of the order of rows, of dropout, and so on.
+        seed: the seed of the order of rows.
         score: how good it is on the tested rows: 0 is as good as guessing, 1 is perfect; -inf if not finite.
         losses: the mean training loss of each epoch.
         steps: the number of steps.
@@ -184,12 +192,18 @@ class Trials:
     def run(self, changes: tuple[Change, ...], seed: int, steps: int, seconds: float) -> Trial | None:
         """Train the network from its first weights; None if one of the changes does not apply to it.
 
+        The random states of the process stay as they are.
+
         Args:
             changes: the changes; none for the network as it is.
-            seed: the seed of the order of rows, of dropout, and so on.
+            seed: the seed of the order of rows, if they are shuffled.
             steps: the number of steps, at most.
             seconds: the time after the first step, at most.
         """
+        with undrawn():
+            return self._run(changes, seed, steps, seconds)
+
+    def _run(self, changes: tuple[Change, ...], seed: int, steps: int, seconds: float) -> Trial | None:
         begun = time.monotonic()
         model = self.network.model
         values = [np.array(variable.numpy()) for variable in model.variables]
@@ -199,10 +213,10 @@ class Trials:
                 variable.assign(value)
             if not all([change.make(setup) for change in changes]):  # noqa: C419 (each of them is made)
                 return None
-            keras.utils.set_random_seed(seed)
             trained = self._compiled(setup, all(change.keeps_step for change in changes))
             stop = Stop(setup.steps, seconds)
-            x, y = setup.sample.x, setup.sample.y
+            order = np.random.default_rng(seed).permutation(len(setup.sample.x)) if setup.shuffle else slice(None)
+            x, y = setup.sample.x[order], setup.sample.y[order]
             batch = min(setup.batch, len(x))
             epochs = -(-setup.steps // max(1, len(x) // batch))
             followed = [_Rates(setup.rates, setup.steps)] if setup.rates else []

@@ -1,4 +1,4 @@
-"""What references and experiments say about a network that a script has trained, and about what the doctor found."""
+"""What references and experiments say about a network that was trained, and about what the doctor found."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from exprun.diagnose.fit import Fit, arrays_of
 from exprun.doctor.cause import Finding
 from exprun.doctor.diagnosis import SYMPTOMS, explained_by
 from exprun.doctor.instruments.losses import of_keras
@@ -16,14 +15,33 @@ from exprun.experiments.sample import sample_of
 from exprun.experiments.trials import Network, Trial
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
-KERAS_BATCH = 32  # rows in a step if `fit` gets arrays and no batch size
 LEARNABLE = 0.3  # score of a reference above which the labels can be learned
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
 
+Rows = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that has ended.
+
+    Args:
+        network: the network, with its first weights and the settings of the training.
+        train: the inputs and targets that it was trained on.
+        validation: the inputs and targets of its validation; None without.
+        steps: the number of steps.
+    """
+
+    network: Network
+    train: Rows
+    validation: Rows | None
+    steps: int
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured after the script had ended.
+    """What was measured after the training.
 
     Args:
         own: how good the trained network is: 0 is as good as guessing, 1 is perfect.
@@ -40,11 +58,13 @@ class Evidence:
         return replace(self, proof=Proof(self.proof.references))
 
 
-def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callable[[str], None]) -> Evidence | None:
-    """Measure references on the rows of a fit and, if its network is not as good, look for the change that it needs.
+def evidence(
+    training: Training, findings: Sequence[Finding], seconds: float, tell: Callable[[str], None]
+) -> Evidence | None:
+    """Measure references on the rows of a training and, if its network is not as good, look for the change it needs.
 
     Args:
-        fit: the fit.
+        training: the training.
         findings: what the doctor has found.
         seconds: the time for everything.
         tell: called with a line about each result.
@@ -52,25 +72,13 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
     Returns:
         What was measured; None if the rows or the network do not allow it.
     """
-    train, validation = given = arrays_of(fit.arguments)
-    if train is None:
-        train, validation = fit.doctor.rows("train"), fit.doctor.rows("val")
-    axes = len(getattr(fit.model, "output_shape", None) or (0, 0))
-    sample = None
-    if train is not None:
-        sample = sample_of(train[0], train[1], validation, _predicts_a_number(fit.model), axes)
-    if sample is None or not fit.initial or len(fit.initial) != len(fit.model.variables):
+    network, model = training.network, training.network.model
+    if not network.initial or len(network.initial) != len(model.variables):
         return None
-    arguments = fit.arguments
-    network = Network(
-        fit.model,
-        fit.initial,
-        int(arguments.get("batch_size") or (fit.doctor.batch if given[0] is None else 0) or KERAS_BATCH),
-        bool(arguments.get("shuffle", True)),
-        arguments.get("class_weight"),
-        fit.settings,
-        fit.changed_rates,
-    )
+    axes = len(getattr(model, "output_shape", None) or (0, 0))
+    sample = sample_of(*training.train, training.validation, _predicts_a_number(model), axes)
+    if sample is None:
+        return None
     own = own_score(network, sample)
     if own is None:
         return None
@@ -80,8 +88,8 @@ def evidence(fit: Fit, findings: Sequence[Finding], seconds: float, tell: Callab
         best = max([LEARNED, *(reference.score for reference in found)])
         return own < (AS_GOOD if serious else POOR) * best
 
-    proof = prove(network, sample, fit.steps, seconds, needs_trials, serious, tell)
-    return Evidence(own, proof, is_held_out=validation is not None)
+    proof = prove(network, sample, training.steps, seconds, needs_trials, serious, tell)
+    return Evidence(own, proof, is_held_out=training.validation is not None)
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from exprun.diagnose.evidence import Evidence, weighed
 from exprun.doctor.cause import Finding
+from exprun.experiments.evidence import Evidence, weighed
 from exprun.experiments.proof import Proof
 from exprun.experiments.reference import Reference
 from exprun.experiments.trials import Change, Trial

@@ -1,0 +1,104 @@
+"""The doctor as a callback that can also prove what it finds, by experiments after the training."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+from exprun.doctor.cause import Finding
+from exprun.doctor.keras import callback
+from exprun.experiments.evidence import Evidence, Training, as_text, evidence, weighed
+from exprun.experiments.trials import KERAS_BATCH, Network, changed_rates
+
+MINUTES = 3.0  # for references and experiments
+
+
+class Doctor(callback.Doctor):
+    """Watches `fit`, and reports why the network does not learn.
+
+    The callback reads the batches that pass through the model's own training and evaluation steps, and does not change
+    what is trained. It prints what it finds, and keeps it in `findings`.
+
+    Args:
+        train: the training images and labels, `(x, y)`, for checks that need more than the first batches.
+        validation: the validation images and labels, `(x, y)`.
+        prove: whether references and experiments follow the training where something is wrong or little was learned,
+            for 3 minutes; a number is the minutes.
+        silence: the identifiers of causes that are not reported.
+        report: called with the text of each finding; the default prints to the standard error stream.
+        **limits: thresholds that differ from those in `conf/doctor/watch.yaml`.
+
+    Raises:
+        ValueError: a threshold is unknown or out of range, or `prove` is negative.
+    """
+
+    def __init__(
+        self,
+        train: tuple[Any, Any] | None = None,
+        validation: tuple[Any, Any] | None = None,
+        prove: bool | float = False,
+        silence: Iterable[str] = (),
+        report: Callable[[str], None] | None = None,
+        **limits: Any,
+    ) -> None:
+        super().__init__(train, validation, silence, report, **limits)
+        if prove < 0:
+            raise ValueError(f"prove is {prove}, but must not be negative.")
+        self._minutes = MINUTES if prove is True else float(prove)
+        self._rows = train, validation
+        self._first: list[np.ndarray] = []
+        self._settings: dict[str, Any] | None = None
+        self._rates: list[float] = []
+        self.evidence: Evidence | None = None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings without symptoms, most likely cause first, in the light of the evidence if there is any."""
+        return super().findings if self.evidence is None else weighed(super().findings, self.evidence)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keep the initial weights, and examine the model if images were passed to the callback."""
+        self.evidence, self._rates = None, []
+        if self._minutes and self.model.built:
+            self._first = [np.array(variable.numpy()) for variable in self.model.variables]
+            self._settings = self.model.optimizer.get_config()
+        super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the learning rate, which other callbacks may have changed."""
+        rate = self.model.optimizer._learning_rate
+        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            self._rates.append(float(np.asarray(rate)))
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Restore the model's own functions, and prove what was found if that was asked for."""
+        super().on_train_end(logs)
+        if self._minutes and self._step:
+            self._safely(self._prove)
+
+    def _prove(self) -> None:
+        train, validation = (self.rows(split) for split in ("train", "val"))
+        if train is None:
+            return
+        weights = self._class_weights() if self._taps["train"].weighted else None
+        network = Network(
+            self.model,
+            self._first,
+            self.batch if self._rows[0] is None else int(self.params.get("batch_size") or KERAS_BATCH),
+            weights=None if weights is None else dict(enumerate(weights.tolist())),
+            settings=self._settings,
+            rates=changed_rates(self._rates),
+        )
+        stops = self.model.stop_training
+        training = Training(network, train, validation, self._step)
+        self.evidence = evidence(training, super().findings, 60 * self._minutes, self._say)
+        self.model.stop_training = stops
+        if self.evidence is not None:
+            for finding in self.findings[:1]:
+                self._say(f"The most likely cause: {finding}")
+            for line in as_text(self.evidence):
+                self._say(line)
+
+    def _say(self, text: str) -> None:
+        self._report(f"doctor: {text}")

@@ -1,0 +1,67 @@
+"""The callback that proves what it finds."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from exprun.doctor import Doctor
+from exprun.experiments import evidence, proof
+from exprun.experiments.changes import standard
+from exprun.experiments.reference import Reference
+
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 3, 300)
+X = (3 * np.eye(3, 4)[Y] + RNG.normal(size=(300, 4))).astype("float32")
+FASTER = next(change for change in standard() if change.name == "10 times the learning rate")
+
+
+def fitted(*callbacks, rate=1e-3, seed=0):
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(X, Y, epochs=6, verbose=0, validation_split=0.2, callbacks=[*callbacks])
+    return model, history
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(proof, "standard", lambda: [FASTER])
+    monkeypatch.setattr(proof, "references", lambda sample, seconds: iter([Reference("a linear model", 0.9, 0.1)]))
+
+
+def test_the_change_that_makes_it_learn_becomes_the_first_finding(quick):
+    said = []
+    doctor = Doctor(prove=1, report=said.append)
+    fitted(doctor, rate=3e-3)
+    assert doctor.evidence is not None
+    assert doctor.findings[0].cause == "learning-rate-low"
+    assert any("From its first weights" in line for line in said)
+
+
+def test_the_training_and_what_follows_it_stay_the_same(quick):
+    def drawn():
+        return random.random(), np.random.rand(), float(tf.random.uniform([]))
+
+    plain, history = fitted()
+    after = drawn()
+    doctor = Doctor(prove=1, report=lambda text: None)
+    watched, other = fitted(doctor)
+    assert doctor.evidence is not None
+    assert drawn() == after
+    assert history.history == other.history
+    assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True))
+
+
+def test_without_prove_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(evidence, "prove", None)
+    doctor = Doctor(report=lambda text: None)
+    fitted(doctor)
+    assert doctor.evidence is None
+
+
+def test_minutes_are_not_negative():
+    with pytest.raises(ValueError, match="negative"):
+        Doctor(prove=-1)
