@@ -4,7 +4,8 @@ import html.parser
 from pathlib import Path
 
 from exprun.diagnose.fit import Place
-from exprun.diagnose.page import Section, page
+from exprun.diagnose.page import Placed, Section, page
+from exprun.diagnose.rewriting import Edit
 from exprun.doctor.cause import Finding
 from exprun.doctor.causes import unscaled_input
 from exprun.experiments.evidence import Evidence
@@ -46,12 +47,24 @@ def test_findings_evidence_and_curves_are_on_one_page():
     proof = Proof((Reference("a linear model", 0.8, 1.0),), (plain,), (changed,), changed, None)
     finding = Finding(unscaled_input.CAUSE.id, "error", "input", "Values of <120>.")
     place = Place("train.py", 2, "train.py")
-    text = page("A summary.", ["A loop."], [Section(place, 7, [(finding, place)], Evidence(0.1, proof))])
+    text = page(
+        "A summary.",
+        ["A loop."],
+        [Section(place, 7, [Placed(finding, place, [Edit(place, "Dense(3)")])], Evidence(0.1, proof))],
+    )
     reader = Reader()
     reader.feed(text)
     shown = "".join(reader.words)
     assert (reader.open, reader.addresses) == ([], [])
-    for word in ("Values of <120>.", "keras.Sequential(a < b)", "a linear model", "a <b> change", "90%", "not finite"):
+    for word in (
+        "Values of <120>.",
+        "keras.Sequential(a < b)",
+        "a linear model",
+        "a <b> change",
+        "90%",
+        "not finite",
+        "write Dense(3)",
+    ):
         assert word in shown
     assert text.count("<polyline") == 2
 

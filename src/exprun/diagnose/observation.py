@@ -18,8 +18,10 @@ from typing import Any
 from exprun.diagnose.cells import name_of
 from exprun.diagnose.ending import Enough
 from exprun.diagnose.fit import Fit, Place, arrays_of
-from exprun.diagnose.page import Section, page
+from exprun.diagnose.page import Placed, Section, page
+from exprun.diagnose.rewriting import Edit, Script, edits
 from exprun.doctor.cause import Finding, cause_of
+from exprun.doctor.instruments.labels import read_labels
 from exprun.experiments.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.text import json_text, plural
 
@@ -64,10 +66,8 @@ class Places:
     def of(self, finding: Finding, fit: Fit) -> Place | None:
         """The line that a finding is about: of a layer, of compile or of fit."""
         layers = fit.model._flatten_layers(include_self=False)
-        words = set(re.findall(r"[\w/]+", finding.where))
-        for layer in layers:
-            if layer.name in words and (place := self.layers.get(layer)) is not None:
-                return place
+        if (named := self.named(finding, fit)) is not None:
+            return self.layers[named]
         if finding.where == "last layer":
             weighted = [layer for layer in layers if layer.weights and layer in self.layers]
             if weighted:
@@ -75,6 +75,19 @@ class Places:
         if finding.where in ("loss", "optimiser", "schedule", "labels", "training step"):
             return self.compiles.get(fit.model, fit.place)
         return fit.place
+
+    def named(self, finding: Finding, fit: Fit) -> Any:
+        """The layer that a finding names, if the script has made it; otherwise None."""
+        words = set(re.findall(r"[\w/]+", finding.where))
+        layers = fit.model._flatten_layers(include_self=False)
+        return next((layer for layer in layers if layer.name in words and layer in self.layers), None)
+
+    def edits(self, finding: Finding, fit: Fit) -> list[Edit]:
+        """The changes of the script that a finding calls for; none for a note, or if they are unknown."""
+        rows = None if finding.severity == "note" or fit.doctor is None else fit.doctor.rows("train")
+        labels = None if rows is None else read_labels(rows[1])
+        script = Script(fit, self.named(finding, fit), self.layers.get, self.compiles.get(fit.model), labels)
+        return [] if finding.severity == "note" else edits(finding, script)
 
 
 class Observation:
@@ -275,6 +288,7 @@ class Observation:
             place = self.places.of(finding, fit)
             lines.append(f"  {number}. {finding}")
             lines += [] if place is None else [f"     {place}: {place.source}"]
+            lines += [f"     {edit}" for edit in self.places.edits(finding, fit)]
         lines += [f"  {text}" for fit in self.fits if (text := _unwatched(fit))]
         if reports and not rows:
             lines.append("  The doctor found nothing that would keep the network from learning.")
@@ -289,9 +303,10 @@ class Observation:
             Path(self.options["html"]).write_text(page(summary, unwatched, sections), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
 
-    def _placed(self, report: "_Report") -> list[tuple[Finding, Place | None]]:
-        """The findings about a fit, each with its line."""
-        return [(finding, self.places.of(finding, report.fit)) for finding in report.findings]
+    def _placed(self, report: "_Report") -> list[Placed]:
+        """The findings about a fit, each with its line and the changes of the script."""
+        places, fit = self.places, report.fit
+        return [Placed(one, places.of(one, fit), places.edits(one, fit)) for one in report.findings]
 
     def _examined(self, fit: Fit, proves: bool) -> "_Report":
         """The findings about a fit, for the last one in the light of references and experiments."""
@@ -352,7 +367,8 @@ class Observation:
     def _row(self, finding: Finding, fit: Fit) -> dict[str, Any]:
         place, cause = self.places.of(finding, fit), cause_of(finding.cause)
         about = {"why": cause.why, "source": cause.source, "text": str(finding)}
-        return asdict(finding) | about | {"line": None if place is None else asdict(place)}
+        changes = [asdict(edit) for edit in self.places.edits(finding, fit)]
+        return asdict(finding) | about | {"line": None if place is None else asdict(place), "edits": changes}
 
 
 def _unwatched(fit: Fit) -> str:

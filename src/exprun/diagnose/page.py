@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exprun.diagnose.fit import Place
+from exprun.diagnose.rewriting import Edit
 from exprun.doctor.cause import Finding, cause_of
 from exprun.experiments.evidence import Evidence
 from exprun.experiments.trials import Trial
@@ -28,19 +29,34 @@ td.number, th.number { text-align: right; }
 
 
 @dataclass(frozen=True)
+class Placed:
+    """A finding and where it is in the script.
+
+    Args:
+        finding: the finding.
+        place: the line that it is about; None if there is none.
+        edits: the changes of the script that it calls for.
+    """
+
+    finding: Finding
+    place: Place | None
+    edits: Sequence[Edit] = ()
+
+
+@dataclass(frozen=True)
 class Section:
     """What the page shows of one training.
 
     Args:
         place: the line that starts the training; None if it is not in the script.
         steps: the number of steps done.
-        findings: the findings, each with the line that it is about, None if there is none.
+        findings: the findings.
         evidence: what references and experiments have shown; None without them.
     """
 
     place: Place | None
     steps: int
-    findings: Sequence[tuple[Finding, Place | None]]
+    findings: Sequence[Placed]
     evidence: Evidence | None
 
 
@@ -59,9 +75,9 @@ def page(summary: str, unwatched: Iterable[str], sections: Sequence[Section]) ->
         parts.append(f"<h2>{_text(where)}{section.steps} steps</h2>")
         if not section.findings:
             parts.append("<p>The doctor found nothing that would keep the network from learning.</p>")
-        for finding, place in section.findings:
+        for placed in section.findings:
             number += 1
-            parts.append(_finding(number, finding, place))
+            parts.append(_finding(number, placed))
         if section.evidence is not None:
             parts += _evidence(section.evidence)
     body = "\n".join(parts)
@@ -73,12 +89,13 @@ def _text(text: object) -> str:
     return html.escape(str(text))
 
 
-def _finding(number: int, finding: Finding, place: Place | None) -> str:
-    cause = cause_of(finding.cause)
+def _finding(number: int, placed: Placed) -> str:
+    finding, place, cause = placed.finding, placed.place, cause_of(placed.finding.cause)
     title = f"{number}. {finding.cause} ({finding.severity}, {finding.where})"
     lines = [f"<h3>{_text(title)}</h3>", f"<p>{_text(finding.evidence)}</p>", f"<p>{_text(cause.why)}</p>"]
     lines += [f"<p><b>Try:</b> {_text(finding.keras or cause.keras)}</p>"]
     lines += [] if place is None else [f"<p>{_text(place)}</p>", _source(place)]
+    lines += [f"<pre>{_text(edit)}</pre>" for edit in placed.edits]
     lines += [f"<p><small>Source: {_text(cause.source)}</small></p>"]
     return f'<article class="{finding.severity}">\n' + "\n".join(lines) + "\n</article>"
 
