@@ -14,7 +14,9 @@ import exprun.explain.trials as trials_module
 from exprun.cli import main
 from exprun.config.compose import Composer
 from exprun.config.errors import RunError
+from exprun.doctor import causes  # noqa: F401 (a finding is shown with the reason of its cause)
 from exprun.doctor.cause import Finding
+from exprun.experiments.reference import Reference
 from exprun.explain.candidates import AS_IT_IS, OTHER, Candidate
 from exprun.explain.trials import Trials, TrialSession
 from exprun.run_folder import RunResult
@@ -24,6 +26,12 @@ from tiny import TINY
 # Weights of deviation 1 on raw pixels: hardly a step of Adam leads out of it.
 BROKEN = [*TINY, "init=truncated_normal_unit", "input=raw", "optim=adam", "norm=none", "data.size=8"]
 SMALL = "model.layers=[{conv: 8},{pool: max},flatten,{dense: 32}]"
+
+
+@pytest.fixture(autouse=True)
+def quick_references(monkeypatch):
+    found = [Reference("a linear model", 0.5, 1.0)]
+    monkeypatch.setattr(study_module, "referenced", lambda dataset, seconds: (found, 0.1))
 
 
 @pytest.fixture
@@ -73,6 +81,8 @@ def test_a_broken_config_is_explained(tmp_path, capsys, remedies):
     said = capsys.readouterr().out
     found = report(tmp_path)
     assert "[unscaled-input] error, input: It is so." in said
+    assert "a linear model 55.0 % (1 s)" in said
+    assert found["references"] in (next(tmp_path.glob("outputs/explain/*")) / "report.md").read_text()
     assert found["explained_by"] in ("norm=batch", "init=he_normal input=standardize")
     assert " alone, validation accuracy goes from " in found["verdict"]
     assert found["continue"].startswith("python -m exprun 'model.layers=")

@@ -22,6 +22,7 @@ class Study:
         changes: the changes that are compared.
         refused: the changes that are not compared, and why.
         findings: the findings about the config as it is, before training.
+        references: what simple methods reach on the images, as a sentence; empty if nothing is known.
         pair: the labels of the two changes that were also measured together; None if there is no such pair.
         chance: the chance level of the validation images.
         whole: the number of steps of the user's own run.
@@ -37,6 +38,7 @@ class Study:
     changes: list[Candidate] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    references: str = ""
     pair: tuple[str, str] | None = None
     chance: ValidationChance = field(default_factory=lambda: ValidationChance(0.0, 0.0, 0))
     whole: int = 0

@@ -53,6 +53,8 @@ class Report:
             self.out.print(escape(str(finding)))
         if not study.findings:
             self.out.print("Nothing was found before training.")
+        if study.references:
+            self.out.print(escape(study.references))
         self.out.print(escape(f"Changes to compare: {'; '.join(change.label for change in study.changes) or 'none'}."))
         for refused in study.refused:
             self.out.print(escape(f"Not compared: {refused.label}: {refused.reason}"))
@@ -141,6 +143,7 @@ class Report:
             "chance": study.chance.accuracy,
             "validation_images": study.chance.images,
             "steps_of_the_whole_run": study.whole,
+            "references": study.references,
             "notes": study.notes,
             "findings": [asdict(finding) for finding in study.findings],
             "candidates": [
@@ -159,6 +162,7 @@ class Report:
             lines += ["Continue with:", "", "```sh", command, "```", ""]
         lines += ["## Found before training", ""]
         lines += [f"- {one_line(finding)}" for finding in study.findings] or ["Nothing."]
+        lines += ["", study.references]
         lines += ["", "## Measured", "", self._title() + ".", ""]
         lines += [f"| {' | '.join(headings)} |".replace("\n", " "), f"|{'---|' * len(headings)}"]
         lines += [f"| {' | '.join(self._cells(row))} |" for row in rows]

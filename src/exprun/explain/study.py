@@ -33,6 +33,7 @@ from exprun.explain.halving import (
     steps_that_fit,
     survivors,
 )
+from exprun.explain.references import in_words, referenced
 from exprun.explain.report import Report
 from exprun.explain.trials import OutOfTimeError, RunTime, Trial, Trials, TrialSession
 from exprun.explain.verdict import ValidationChance, Verdict, of_changes, of_groups, summaries
@@ -189,9 +190,11 @@ def _examine(study: Study, composer: Composer, session: TrialSession) -> None:
     except Exception as error:  # the comparison does not need the findings
         log.exception("The check before training failed")
         study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
-    labels = session.dataset(config).val.row_labels
+    dataset = session.dataset(config)
+    labels = dataset.val.row_labels
     chance = chance_level(np.bincount(labels))
     study.chance = ValidationChance(chance.accuracy, chance.loss, len(labels))
+    study.references = in_words(*referenced(dataset, 60 * study.minutes))
 
 
 def _choose_remedies(study: Study, composer: Composer) -> None:
