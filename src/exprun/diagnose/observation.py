@@ -60,7 +60,7 @@ class Places:
 
     def at(self, file: str, line: int) -> Place:
         """A line of a file, or of the cell of a notebook, by the path that Python knows."""
-        shown = file if name_of(file) is not None else os.path.relpath(file, self.start)
+        shown = file if name_of(file) is not None else min(os.path.relpath(file, self.start), file, key=len)
         return Place(shown, line, file)
 
     def of(self, finding: Finding, fit: Fit) -> Place | None:
