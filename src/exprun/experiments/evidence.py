@@ -154,8 +154,8 @@ def as_text(found: Evidence) -> list[str]:
     proof, lines = found.proof, []
     if (best := proof.best_reference) is not None:
         lines.append(
-            f"On the same rows, the best simple method ({best.name}) gets {_way(best.score)} in {best.seconds:.0f} s; the "
-            f"trained network, {_way(found.own)}."
+            f"On the same rows, the best simple method ({best.name}) gets {_way(best.score)} in {best.seconds:.0f} s; "
+            f"the trained network, {_way(found.own)}."
         )
     if proof.decisive is not None:
         names = " and ".join(change.name for change in proof.decisive.changes)
