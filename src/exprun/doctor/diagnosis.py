@@ -67,7 +67,8 @@ def _checked(module: Any, context: Context) -> list[Finding]:
         with _protected(context.phase):
             return list(module.check(context))
     except Exception:
-        log.exception("A check failed")
+        # Not as an error, which Python prints if a script has not set up logging.
+        log.info("A check failed", exc_info=True)
         return []
     finally:
         context.cause = outer

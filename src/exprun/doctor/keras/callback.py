@@ -610,7 +610,7 @@ class Doctor(keras.callbacks.Callback):
         try:
             action()
         except Exception:
-            log.exception("A check of the doctor failed")
+            log.info("A check of the doctor failed", exc_info=True)
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for finding in self._diagnosis.add(findings):

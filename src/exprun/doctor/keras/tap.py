@@ -75,7 +75,7 @@ class Tap:
             try:
                 self._iterator = self._teed(source)
             except Exception:  # batches that cannot be copied pass unseen
-                log.exception("The doctor cannot read these batches")
+                log.info("The doctor cannot read these batches", exc_info=True)
                 self._tee, self._iterator = None, source
             self._source = source
         return self._iterator
