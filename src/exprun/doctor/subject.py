@@ -41,6 +41,7 @@ class Pace:
         steps: the number of steps of the run; None if unknown.
         batch: the number of images in a step.
         decay: the decoupled weight decay, which is multiplied by the learning rate in each step.
+        epsilon: the number that the optimiser adds to a divisor that may be 0; None if it has none, or if unknown.
     """
 
     optimizer: str
@@ -48,6 +49,7 @@ class Pace:
     steps: int | None
     batch: int
     decay: float = 0.0
+    epsilon: float | None = None
 
     @property
     def known_rates(self) -> np.ndarray:

@@ -22,6 +22,7 @@ from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.passing import Passed, is_measured
 from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
@@ -47,6 +48,7 @@ OPTIMIZERS = {  # by class name: the option of the group `optim`
     "Adadelta": "adadelta",
     "Lion": "lion",
 }
+DIVIDING = ("rmsprop", "adam", "adamw", "nadam", "adadelta")  # divide by a mean of gradients that starts at 0
 
 
 @dataclass
@@ -258,6 +260,8 @@ class Doctor(keras.callbacks.Callback):
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
         self._steps_before = 0  # steps done before the current epoch
+        self._epoch_steps: int | None = None  # steps of the last epoch
+        self._passed = Passed()  # the scales of the inputs of the current epoch
         self._are_means = None
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
@@ -291,6 +295,7 @@ class Doctor(keras.callbacks.Callback):
         if batch < max(1, self.model.steps_per_execution):
             self._compare(self._trainable.after(self.model))
         self._keep("train")
+        self._measure(batch)
         if self._watch is None:
             if not self._looked:
                 self._look()
@@ -386,6 +391,15 @@ class Doctor(keras.callbacks.Callback):
         batch = Batch(inputs, labels, earlier, "validation" if split == "val" else "training", failed, units)
         subject = replace(self._network(), objective=of_keras(self.model, units))
         return examine(Context(subject, self.limits, Phase.BAD_BATCH, self._step, batch=batch))
+
+    def _measure(self, batch: int) -> None:
+        """Measure the scale of a batch, if it is one of the first or of the last ones of its epoch."""
+        steps = self.params.get("steps") or self._epoch_steps
+        if isinstance(self._taps["train"], Handed) or not is_measured(batch, steps):
+            return
+        read = self._taps["train"].read()
+        if read is not None:
+            self._passed.take(read[0], batch, steps)
 
     def _keep(self, split: str) -> None:
         if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
@@ -500,9 +514,11 @@ class Doctor(keras.callbacks.Callback):
         self._epochs += 1
         if self._first_epoch is None:
             self._first_epoch = len(self._seen["train"].inputs)
-        self._steps_before = self._step
+        self._epoch_steps, self._steps_before = self._step - self._steps_before, self._step
+        scales, self._passed = self._passed, Passed()
         if self._watch is None:
             return
+        self._watch.history.passed.append(scales)
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
@@ -603,7 +619,9 @@ class Doctor(keras.callbacks.Callback):
         name = OPTIMIZERS.get(type(optimizer).__name__, "")
         if name == "sgd" and float(getattr(optimizer, "momentum", 0.0)):
             name = "sgd_momentum"
-        return Pace(name, np.asarray(rates), steps, batch, float(getattr(optimizer, "weight_decay", None) or 0.0))
+        decay = float(getattr(optimizer, "weight_decay", None) or 0.0)
+        epsilon = getattr(optimizer, "epsilon", None) if name in DIVIDING else None
+        return Pace(name, np.asarray(rates), steps, batch, decay, None if epsilon is None else float(epsilon))
 
     def _safely(self, action: Callable[[], Any]) -> None:
         """Call `action`; an exception in the doctor is logged and never reaches the run."""
