@@ -107,6 +107,8 @@ class Subject:
         class_weights: the mean weight of an image of each class, (classes,); None if unknown.
         classes: the names of the classes, in the order of the labels; empty if unknown.
         looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
+        weights: the weights in the loss of the examples of each of the first training batches; empty without weights.
+        weighted_classes: the class number of each of these examples, (examples,); None if they are not classes.
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
             they do not show the order of the data. The images of these batches are those of `train`, in this order.
     """
@@ -124,6 +126,8 @@ class Subject:
     class_weights: np.ndarray | None = None
     classes: Sequence[str] = ()
     looked_up: Callable[[], list[Prints]] | None = None
+    weights: Sequence[np.ndarray] = ()
+    weighted_classes: np.ndarray | None = None
     batches: Sequence[np.ndarray | None] = ()
 
     @property

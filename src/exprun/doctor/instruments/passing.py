@@ -102,9 +102,9 @@ class Jump:
 def jump_of(epochs: Sequence[Passed]) -> Jump | None:
     """The jump between the last two epochs; None if the inputs of the earlier epoch have no steady scale, or no jump.
 
-    Within the earlier epoch, the scale has to be steady: that of data in the order of time drifts. One batch may differ,
-    because Keras reads the first batch of a `PyDataset` more than once. The scale jumps if each batch is on the same
-    side of each of the last batches of the earlier epoch.
+    Within the earlier epoch, the scale has to be steady: that of data in the order of time drifts. One batch may
+    differ, because Keras reads the first batch of a `PyDataset` more than once. The scale jumps if each batch is on the
+    same side of each of the last batches of the earlier epoch.
     """
     if len(epochs) < 2 or min(len(epochs[-1].first.means), len(epochs[-2].last.means)) < MIN_BATCHES:
         return None

@@ -58,24 +58,20 @@ class Seen:
     Args:
         inputs: the inputs of each batch.
         labels: the labels of each batch.
-        weights: the weights of the images of each batch in the loss; empty if there are none.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
-    weights: list[np.ndarray] = field(default_factory=list)
 
     @property
     def count(self) -> int:
         """The number of images that were kept."""
         return sum(len(batch) for batch in self.inputs)
 
-    def keep(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
+    def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Keep a batch."""
         self.inputs.append(inputs)
         self.labels.append(labels)
-        if weights is not None and weights.size == len(inputs):
-            self.weights.append(weights.reshape(-1))
 
 
 def _counted(labels: Labels) -> np.ndarray | None:
@@ -256,6 +252,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
+        self._weighed: list[tuple[np.ndarray, np.ndarray]] = []  # labels and weights of the first training batches
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
@@ -404,10 +401,20 @@ class Doctor(keras.callbacks.Callback):
     def _keep(self, split: str) -> None:
         if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
             return  # a later epoch has the same images
+        if split == "train" and not self._epochs and self._taps["train"].weighted:
+            self._keep_weights()
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._taps[split].read()
             if batch is not None:
-                self._seen[split].keep(*batch)
+                self._seen[split].keep(*batch[:2])
+
+    def _keep_weights(self) -> None:
+        """Keep the labels of a batch and their weights in the loss."""
+        if sum(len(labels) for labels, _ in self._weighed) >= MAX_KEPT or (read := self._taps["train"].read()) is None:
+            return
+        _, labels, weights = read
+        if weights is not None and weights.size == len(labels):
+            self._weighed.append((labels, weights.reshape(-1)))
 
     def _since(self, name: str, batch: int, mean: float) -> float:
         """The mean of a metric over the steps since the last call, computed from the means that Keras reports."""
@@ -536,8 +543,8 @@ class Doctor(keras.callbacks.Callback):
     def _after_first_epoch(self) -> list[Finding]:
         """The findings that need more images than the first batch."""
         subject = self._subject(whole=True)
-        findings = examine(Context(subject, self.limits, Phase.DATA))
         assert self._watch is not None
+        findings = examine(Context(subject, self.limits, Phase.DATA, history=self._watch.history))
         self._watch.suspect(findings, subject.val)
         return findings
 
@@ -563,7 +570,9 @@ class Doctor(keras.callbacks.Callback):
             pace=self._pace(batch),
             weighted=self._taps["train"].weighted,
             says_accuracy=self._says_accuracy(),
-            class_weights=self._class_weights() if whole else None,
+            class_weights=self._class_weights(train.counts) if whole else None,
+            weights=[weights for _, weights in self._weighed] if whole else (),
+            weighted_classes=self._weighted_classes() if whole else None,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
 
@@ -580,14 +589,25 @@ class Doctor(keras.callbacks.Callback):
                 return 0
         return int(shape[-1] or 0) if isinstance(shape, tuple) and isinstance(shape[-1], int) else 0
 
-    def _class_weights(self) -> np.ndarray | None:
-        """The mean weight of an image of each class, (classes,); None if unknown."""
-        seen = self._seen["train"]
-        classes = read_labels(np.concatenate(seen.labels)).classes
-        if len(seen.weights) != len(seen.labels) or classes is None or classes.min(initial=0) < 0:
+    def _class_weights(self, known: np.ndarray | None) -> np.ndarray | None:
+        """The mean weight of an image of each class, (classes,); None if unknown.
+
+        Args:
+            known: how often each class occurs in the split, (classes,); None if the labels are not classes.
+        """
+        classes = self._weighted_classes()
+        if known is None or classes is None or classes.min(initial=0) < 0:
             return None
-        counts = np.bincount(classes, minlength=2)
-        return np.bincount(classes, np.concatenate(seen.weights), minlength=2) / np.maximum(counts, 1)
+        weights, counts = np.concatenate([some for _, some in self._weighed]), np.bincount(classes, minlength=2)
+        if len(counts) != len(known):
+            return None
+        return np.bincount(classes, weights, minlength=2) / np.maximum(counts, 1)
+
+    def _weighted_classes(self) -> np.ndarray | None:
+        """The class number of each example whose weight was kept; None if there are none, or they are not classes."""
+        if not self._weighed:
+            return None
+        return read_labels(np.concatenate([labels for labels, _ in self._weighed])).classes
 
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
