@@ -9,6 +9,7 @@ import numpy as np
 from exprun.doctor.cause import Finding
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.passing import Jump, Passed, jump_of
+from exprun.doctor.instruments.stopping import Stopping
 from exprun.doctor.instruments.weights import Moves, moves_between
 
 MIN_STEPS = 20  # steps that are averaged, at least
@@ -96,6 +97,7 @@ class History:
         self.lowest_loss = np.inf
         self.epochs: list[Epoch] = []
         self.passed: list[Passed] = []  # the scales of the inputs of each epoch
+        self.stopping: Stopping | None = None  # the early stopping of the run; None before its end, or without one
         self.evaluations: list[Evaluation] = []
         self.lowest_val_loss = np.inf
         self.worse_evaluations = 0  # evaluations in a row that are worse than chance level while training learns

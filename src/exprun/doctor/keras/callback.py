@@ -27,6 +27,7 @@ from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.handed import Handed
+from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.keras.trainable import Trainable
 from exprun.doctor.limits import limits_of
@@ -97,6 +98,7 @@ def _notify_of_exceptions() -> None:
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        introduce(kwargs.get("callbacks"))
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
@@ -105,6 +107,15 @@ def _notify_of_exceptions() -> None:
 
     fit.notifies_doctors = True  # type: ignore[attr-defined]
     keras.Model.fit = fit
+
+
+def introduce(callbacks: Any) -> None:
+    """Let the doctors among the callbacks of a fit know the others, which Keras does not show to each other."""
+    listed = getattr(callbacks, "callbacks", callbacks)
+    listed = list(listed) if isinstance(listed, list | tuple) else []
+    for doctor in listed:
+        if isinstance(doctor, Doctor):
+            doctor.others = [other for other in listed if other is not doctor]
 
 
 def notify_of_exception(model: Any, error: BaseException) -> None:
@@ -149,6 +160,7 @@ class Doctor(keras.callbacks.Callback):
         self._in_epoch = 0  # steps done in the current epoch, if the batches are handed to the doctor
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable = Trainable()
+        self.others: list[Any] = []  # the other callbacks of the fit
         self._reset()
 
     @property
@@ -461,8 +473,16 @@ class Doctor(keras.callbacks.Callback):
         self._safely(lambda: self._after_epoch(logs or {}))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Restore the model's own functions."""
+        """Restore the model's own functions, and examine the end of the training."""
         self._leave()
+        self._safely(self._after_training)
+
+    def _after_training(self) -> None:
+        planned = (self.params or {}).get("epochs")
+        if self._watch is not None and planned:
+            stops = [stopping_of(one, planned) for one in self.others if isinstance(one, keras.callbacks.EarlyStopping)]
+            stops.sort(key=lambda one: one.has_stopped)
+            self._tell(self._watch.ended(self._step, stops[-1] if stops else None))
 
     def _leave(self) -> None:
         _WATCHING[:] = [doctor for doctor in _WATCHING if doctor is not self]
