@@ -97,6 +97,7 @@ class History:
         self.lowest_loss = np.inf
         self.epochs: list[Epoch] = []
         self.passed: list[Passed] = []  # the scales of the inputs of each epoch
+        self.drawn_once: list[str] = []  # random operations whose results the input pipeline caches
         self.stopping: Stopping | None = None  # the early stopping of the run; None before its end, or without one
         self.evaluations: list[Evaluation] = []
         self.lowest_val_loss = np.inf

@@ -2,6 +2,7 @@
 
 from exprun.doctor.causes import (
     bypassed_layers,
+    cached_augmentation,
     cannot_overfit,
     changing_input,
     class_imbalance,
@@ -123,6 +124,7 @@ CHAIN = (
     loss_at_chance,
     oscillating_loss,
     slow_learning,
+    cached_augmentation,
     no_generalization,
     overfitting,
     plateau,

@@ -23,6 +23,7 @@ from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.passing import Passed, is_measured
+from exprun.doctor.instruments.pipelines import drawn_once
 from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
@@ -313,6 +314,8 @@ class Doctor(keras.callbacks.Callback):
         if self._epochs == 0:
             self._update_chance(self._watch)
         self._waited(ended)
+        if self._step == 1 and isinstance(self._taps["train"], Tap) and self._taps["train"].dataset is not None:
+            self._watch.history.drawn_once = drawn_once(self._taps["train"].dataset)
         if "loss" in logs:
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):

@@ -89,6 +89,11 @@ class Tap:
         self._tee = tee if tee.inputs is not None else None
         return source if self._tee is None else self._tee.iterator(source)
 
+    @property
+    def dataset(self) -> Any:
+        """The pipeline from which the batches of this epoch come; None if unknown."""
+        return getattr(self._source, "_dataset", None)
+
     def fetch(self) -> None:
         """Fetch a batch if there was none: a step that fails while it is traced has not fetched one."""
         if self._tee is not None and not self._tee.is_filled:
