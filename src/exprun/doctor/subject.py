@@ -21,6 +21,7 @@ class Images:
         pixel_labels: the class number of each image in `pixels`, (other images,); None if unknown.
         digests: the digests of images of the split; empty if unknown.
         amounts: targets that are not classes, (images, numbers); None if unknown.
+        is_representative: whether `counts` are those of all images of the split, or of a random sample.
     """
 
     inputs: np.ndarray
@@ -29,6 +30,7 @@ class Images:
     pixel_labels: np.ndarray | None = None
     digests: tuple[bytes, ...] = ()
     amounts: np.ndarray | None = None
+    is_representative: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Subject:
         class_weights: the mean weight of an image of each class, (classes,); None if unknown.
         classes: the names of the classes, in the order of the labels; empty if unknown.
         looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
+        earlier: the digests of rows that an earlier fit of the same network has trained on.
         weights: the weights in the loss of the examples of each of the first training batches; empty without weights.
         weighted_classes: the class number of each of these examples, (examples,); None if they are not classes.
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
@@ -126,6 +129,7 @@ class Subject:
     class_weights: np.ndarray | None = None
     classes: Sequence[str] = ()
     looked_up: Callable[[], list[Prints]] | None = None
+    earlier: frozenset[bytes] = frozenset()
     weights: Sequence[np.ndarray] = ()
     weighted_classes: np.ndarray | None = None
     batches: Sequence[np.ndarray | None] = ()

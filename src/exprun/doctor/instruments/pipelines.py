@@ -15,7 +15,8 @@ def drawn_once(dataset: Any) -> list[str]:
     Returns:
         The types of the operations, sorted; empty if a stage after the cache draws random numbers again.
     """
-    fresh, cached = set(), set()
+    fresh: set[str] = set()
+    cached: set[str] = set()
     for stage, is_cached in _stages(dataset):
         for function in stage._functions():
             (cached if is_cached else fresh).update(_random_operations(function))

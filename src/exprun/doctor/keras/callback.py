@@ -27,6 +27,7 @@ from exprun.doctor.instruments.pipelines import drawn_once
 from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
+from exprun.doctor.keras.earlier import remember, trained_rows, values_of
 from exprun.doctor.keras.handed import Handed
 from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
@@ -276,12 +277,16 @@ class Doctor(keras.callbacks.Callback):
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._initial: list[np.ndarray] = []
+        self._values = np.zeros(0, np.float32)  # some of the weights before the fit
+        self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
             if given is not None:
                 chosen = np.random.default_rng(0).permutation(len(given[0]))[:MAX_KEPT]
                 self._seen[split].keep(np.asarray(given[0])[chosen], np.asarray(given[1])[chosen])
+        if self.model.built:
+            self._values = values_of(self.model)
         if self.model.built and self._seen["train"].count:
             self._start()
         elif self.model.built:
@@ -481,6 +486,8 @@ class Doctor(keras.callbacks.Callback):
         self._safely(self._after_training)
 
     def _after_training(self) -> None:
+        if self._rows and self._call == "fit":
+            remember(self.model, self._rows, self._values)
         planned = (self.params or {}).get("epochs")
         if self._watch is not None and planned:
             stops = [stopping_of(one, planned) for one in self.others if isinstance(one, keras.callbacks.EarlyStopping)]
@@ -549,6 +556,8 @@ class Doctor(keras.callbacks.Callback):
         if self._watch is None:
             return
         self._watch.history.passed.append(scales)
+        if self._watch.history.total_steps is None and (epochs := (self.params or {}).get("epochs")):
+            self._watch.history.total_steps = int(epochs) * self._epoch_steps  # a generator does not know its length
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
@@ -569,6 +578,7 @@ class Doctor(keras.callbacks.Callback):
         assert self._watch is not None
         findings = examine(Context(subject, self.limits, Phase.DATA, history=self._watch.history))
         self._watch.suspect(findings, subject.val)
+        self._rows = subject.train.digests
         return findings
 
     def _subject(self, whole: bool) -> Subject:
@@ -594,6 +604,7 @@ class Doctor(keras.callbacks.Callback):
             weighted=self._taps["train"].weighted,
             says_accuracy=self._says_accuracy(),
             class_weights=self._class_weights(train.counts) if whole else None,
+            earlier=trained_rows(self.model, self._values) if whole and self._values.size else frozenset(),
             weights=[weights for _, weights in self._weighed] if whole else (),
             weighted_classes=self._weighted_classes() if whole else None,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
@@ -644,7 +655,8 @@ class Doctor(keras.callbacks.Callback):
             return Images(inputs, digests=known, amounts=amounts)
         if not whole:  # one batch has too few labels for these checks
             return Images(inputs, digests=known)
-        return Images(inputs, counts, inputs, labels.classes, known)
+        is_representative = self._given[split == "val"] is not None or seen.count < MAX_KEPT
+        return Images(inputs, counts, inputs, labels.classes, known, is_representative=is_representative)
 
     def _steps(self) -> int | None:
         epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")
