@@ -28,6 +28,12 @@ class Doctor:
         "Usual learning rates of each optimiser: [lowest, highest].", only=WATCH
     )
     # Thresholds of the causes, written by `python -m exprun.doctor.table`
+    changed_scale: float | None = setting(
+        "Inputs count as changing if, from the end of an epoch to the beginning of the next one, their standard "
+        "deviation changes by more than this factor, or their mean by more than this number of standard deviations.",
+        only=WATCH,
+        gt=1,
+    )
     leak: float | None = setting(
         "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
         "more than this fraction of the test images is also in the training or validation split.",

@@ -388,7 +388,7 @@ class Loops:
             try:
                 self._examine(loop)
             except Exception as error:
-                log.exception("A loop could not be examined")
+                log.info("A loop could not be examined", exc_info=True)
                 loop.fit.unwatched = f"the doctor fails on its network ({type(error).__name__})"
 
     def _examine(self, loop: Loop) -> None:

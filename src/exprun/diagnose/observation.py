@@ -210,6 +210,7 @@ class Observation:
         if not model.built:
             self._loops.wait(fit)
         limit = Limit(fit, *self._limits())
+        fit.doctor.others = [callback for callback in listed if callback is not fit.doctor]
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
 

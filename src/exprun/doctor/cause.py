@@ -24,6 +24,7 @@ class Phase(Enum):
     WAIT = "the time that steps wait for images"
     EPOCH = "the metrics of training epochs"
     EVALUATION = "the metrics of a validation pass"
+    END = "the end of a training, and what the callbacks of the script have to do with it"
     BAD_BATCH = "a batch whose loss is not finite, or whose step has failed"
 
 

@@ -21,7 +21,12 @@ SYMPTOMS = frozenset(module.CAUSE.id for module in CHAIN if module.CAUSE.is_symp
 _PREEMPTING = {  # the causes that preempt each cause
     module.CAUSE.id: [other.CAUSE.id for other in CHAIN if module.CAUSE.id in other.CAUSE.preempts] for module in CHAIN
 }
-_OF_NUMBERS = (Phase.STEP, Phase.WAIT, Phase.EPOCH)  # phases whose checks compare recorded numbers, and draw none
+_OF_NUMBERS = (
+    Phase.STEP,
+    Phase.WAIT,
+    Phase.EPOCH,
+    Phase.END,
+)  # phases whose checks compare recorded numbers, and draw none
 
 
 def examine(context: Context, *phases: Phase) -> list[Finding]:
@@ -67,7 +72,8 @@ def _checked(module: Any, context: Context) -> list[Finding]:
         with _protected(context.phase):
             return list(module.check(context))
     except Exception:
-        log.exception("A check failed")
+        # Not as an error, which Python prints if a script has not set up logging.
+        log.info("A check failed", exc_info=True)
         return []
     finally:
         context.cause = outer

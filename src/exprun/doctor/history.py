@@ -8,6 +8,8 @@ import numpy as np
 
 from exprun.doctor.cause import Finding
 from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.passing import Jump, Passed, jump_of
+from exprun.doctor.instruments.stopping import Stopping
 from exprun.doctor.instruments.weights import Moves, moves_between
 
 MIN_STEPS = 20  # steps that are averaged, at least
@@ -94,6 +96,9 @@ class History:
         self.first_loss: float | None = None
         self.lowest_loss = np.inf
         self.epochs: list[Epoch] = []
+        self.passed: list[Passed] = []  # the scales of the inputs of each epoch
+        self.drawn_once: list[str] = []  # random operations whose results the input pipeline caches
+        self.stopping: Stopping | None = None  # the early stopping of the run; None before its end, or without one
         self.evaluations: list[Evaluation] = []
         self.lowest_val_loss = np.inf
         self.worse_evaluations = 0  # evaluations in a row that are worse than chance level while training learns
@@ -178,6 +183,11 @@ class History:
         self.worse_evaluations = self.worse_evaluations + 1 if self._is_worse_than_chance() else 0
         if self.is_refuted:
             self.suspicion = None
+
+    @property
+    def jump(self) -> Jump | None:
+        """The change of the inputs' scale between the last two epochs; None without one."""
+        return jump_of(self.passed)
 
     @property
     def mean_loss(self) -> float:

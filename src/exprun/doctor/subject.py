@@ -21,6 +21,7 @@ class Images:
         pixel_labels: the class number of each image in `pixels`, (other images,); None if unknown.
         digests: the digests of images of the split; empty if unknown.
         amounts: targets that are not classes, (images, numbers); None if unknown.
+        is_representative: whether `counts` are those of all images of the split, or of a random sample.
     """
 
     inputs: np.ndarray
@@ -29,6 +30,7 @@ class Images:
     pixel_labels: np.ndarray | None = None
     digests: tuple[bytes, ...] = ()
     amounts: np.ndarray | None = None
+    is_representative: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Pace:
         steps: the number of steps of the run; None if unknown.
         batch: the number of images in a step.
         decay: the decoupled weight decay, which is multiplied by the learning rate in each step.
+        epsilon: the number that the optimiser adds to a divisor that may be 0; None if it has none, or if unknown.
     """
 
     optimizer: str
@@ -48,6 +51,7 @@ class Pace:
     steps: int | None
     batch: int
     decay: float = 0.0
+    epsilon: float | None = None
 
     @property
     def known_rates(self) -> np.ndarray:
@@ -105,6 +109,9 @@ class Subject:
         class_weights: the mean weight of an image of each class, (classes,); None if unknown.
         classes: the names of the classes, in the order of the labels; empty if unknown.
         looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
+        earlier: the digests of rows that an earlier fit of the same network has trained on.
+        weights: the weights in the loss of the examples of each of the first training batches; empty without weights.
+        weighted_classes: the class number of each of these examples, (examples,); None if they are not classes.
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
             they do not show the order of the data. The images of these batches are those of `train`, in this order.
     """
@@ -122,6 +129,9 @@ class Subject:
     class_weights: np.ndarray | None = None
     classes: Sequence[str] = ()
     looked_up: Callable[[], list[Prints]] | None = None
+    earlier: frozenset[bytes] = frozenset()
+    weights: Sequence[np.ndarray] = ()
+    weighted_classes: np.ndarray | None = None
     batches: Sequence[np.ndarray | None] = ()
 
     @property

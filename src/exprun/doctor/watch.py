@@ -14,6 +14,7 @@ from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import examine
 from exprun.doctor.history import Epoch, History
 from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.stopping import Stopping
 from exprun.doctor.schedule import Schedule
 from exprun.doctor.subject import Images, Subject
 
@@ -72,7 +73,7 @@ class Watch:
         try:
             findings = self._probe(step)
         except Exception:  # a bug in the doctor must not end the run
-            log.exception("A probe failed")
+            log.info("A probe failed", exc_info=True)
             findings = []
         self.schedule.probed(step, time.perf_counter() - started)
         return findings
@@ -98,6 +99,11 @@ class Watch:
         """Record the loss and accuracy of a validation pass; returns new findings. Accuracy is NaN if not measured."""
         self.history.record_evaluation(loss, accuracy)
         return [*self._withdrawn(step), *examine(self._at(Phase.EVALUATION, step))]
+
+    def ended(self, step: int, stopping: Stopping | None) -> list[Finding]:
+        """Record the early stopping of a run that has ended, None without one; returns new findings."""
+        self.history.stopping = stopping
+        return examine(self._at(Phase.END, step))
 
     def _withdrawn(self, step: int) -> list[Finding]:
         """The withdrawals of the findings that the last evaluation refutes."""

@@ -61,3 +61,20 @@ def test_the_digests_of_batches_are_enough():
     train, val = (Images(np.zeros((1, 1)), digests=digests) for digests in ((b"a", b"b"), (b"b", b"c")))
     [finding] = found(leaked_validation, context_of(train, val))
     assert finding.evidence == "1 of 2 validation images (50%) are exact copies of training images."
+
+
+def test_rows_that_an_earlier_fit_has_trained_on():
+    def check(train, val, earlier):
+        train, val = (
+            Images(np.zeros((1, 1)), digests=tuple(letter.encode() for letter in one)) for one in (train, val)
+        )
+        return found(leaked_validation, context_of(train, val, earlier=frozenset(one.encode() for one in earlier)))
+
+    [finding] = check("abcd", "efgh", "efxyz")
+    assert (finding.severity, finding.numbers) == ("warning", {"share": 0.5, "exact": 2})
+    assert "has trained the same network on 2 of 4 validation images (50%)" in finding.evidence
+    assert "compile the network again" in finding.keras
+    assert check("abcd", "efgh", "abcd") == []
+    assert check("abcd", "efgh", "") == []
+    [finding] = check("abcd", "aefg", "aefg")  # this fit's own leak says more
+    assert "exact copies of training images" in finding.evidence

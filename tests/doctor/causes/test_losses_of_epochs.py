@@ -93,6 +93,23 @@ def test_slow_is_a_loss_that_creeps_and_will_be_high_at_the_end():
 
 
 @pytest.mark.parametrize(
+    ("rates", "losses", "is_found"),
+    [
+        ([1, 1, 1e-4, 1e-4, 1e-4], [2.3, 1.8, 1.79, 1.789, 1.788], True),
+        ([1, 1e-4, 1e-4, 1e-4], [2.3, 2.25, 2.25, 2.25], True),
+        ([1, 1, 1e-4, 1e-4, 1e-4], [2.3, 1.8, 1.6, 1.5, 1.4], False),  # it still falls
+        ([1, 1, 1e-4, 1e-4, 1e-4], [1.8, 1.79, 1.79, 1.79, 1.79], False),  # it had stopped falling
+        ([1, 1, 0.1, 0.1, 0.1], [2.3, 1.8, 1.79, 1.789, 1.788], False),
+        ([1, 1, 1e-4, 1e-4], [2.3, 1.8, 1.79, 1.789], False),  # too few epochs
+        ([1, 1e-4, 1e-4, 1e-4], [0.3, 0.3, 0.3, 0.3], False),  # it has learned
+    ],
+)
+def test_a_learning_rate_that_ends_learning_at_once(rates, losses, is_found):
+    findings = found_by(learning_rate_decay, losses, rates, accuracy=0.5, steps=10, total=200)
+    assert ["hardly fallen" in finding.evidence for finding in findings] == [True] * is_found
+
+
+@pytest.mark.parametrize(
     ("rates", "losses", "total", "is_found"),
     [
         ([1, 0.1, 0.01], [1.0, 0.8, 0.7], 100, True),

@@ -1,5 +1,7 @@
 """Data sets that were sorted when they were split or batched."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from doctor.contexts import context_of, found
@@ -21,6 +23,19 @@ def test_classes_that_training_lacks():
     assert split([50, 50], [10, 10, 40])[0].numbers == finding.numbers
     assert split([50, 50, 80], [10, 10, 40]) == []
     assert split([50, 50, 0], [5, 5, 10]) == []  # few images
+
+
+def test_validation_images_of_one_class():
+    [finding] = split([400, 100], [0, 125])
+    assert (finding.severity, finding.where) == ("warning", "validation labels")
+    assert finding.evidence.startswith("All 125 validation images are of class 1, which has only 36% of the images")
+    assert split([60, 20], [0, 20])  # few images are enough
+    assert split([400, 100], [1, 124]) == []
+    assert split([60, 20], [0, 5]) == []  # luck
+    assert split([0, 100], [0, 25]) == []  # there is no other class
+    train, val = Images(np.zeros((1, 1)), np.array([400, 100])), Images(np.zeros((1, 1)), np.array([0, 125]))
+    val = replace(val, is_representative=False)  # the first ones of a split that is sorted
+    assert found(unshuffled_data, context_of(train, val)) == []
 
 
 def amounts(values):

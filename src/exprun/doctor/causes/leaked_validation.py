@@ -29,3 +29,16 @@ def check(context: Context) -> Iterator[Finding]:
     """Find validation images that are also in a split that is used earlier."""
     if (leak := context.leaks.get("validation")) is not None:
         yield context.finding("warning", "validation images", leak.evidence, leak.numbers)
+        return
+    val, earlier = context.subject.val, context.subject.earlier
+    known = [] if val is None else [digest in earlier for digest in val.digests if digest]
+    share = sum(known) / max(1, len(known))
+    if share > context.threshold("leak"):
+        yield context.finding(
+            "warning",
+            "validation images",
+            f"An earlier fit has trained the same network on {sum(known):,} of {len(known):,} validation images "
+            f"({share:.0%}), and this fit goes on with its weights.",
+            {"share": share, "exact": sum(known)},
+            "use the same split in all fits of a network, or build and compile the network again before each fit.",
+        )

@@ -53,7 +53,7 @@ def check(context: Context) -> Iterator[Finding]:
             )
         case "frozen":
             yield context.finding(
-                "error",
+                "warning",  # the network learns, but more of it than was meant
                 where,
                 f"{count} variable{'s are' if count > 1 else ' is'} frozen now but still changed by the step: "
                 f"{'they were' if count > 1 else 'it was'} trainable when the step was traced, and frozen later "

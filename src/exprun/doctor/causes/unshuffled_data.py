@@ -22,6 +22,7 @@ CAUSE = Cause(
 MIN_VAL_IMAGES = 30  # with fewer validation images, a comparison of splits proves nothing
 RARE = 0.05  # share of a class in training, in units of its share in validation, below which training lacks the class
 LACKING = 0.2  # share of validation images of classes that training lacks, above which the split counts as sorted
+LUCK = 1e-6  # probability of a validation split of one class that is no luck, if images were split at random
 NAMED = 5  # classes that are named
 BEYOND = 0.2  # share of validation targets outside the training range, above which the split counts as sorted
 MIN_TARGETS = 100  # training targets that define this range
@@ -47,6 +48,7 @@ def _split(context: Context) -> Iterator[Finding]:
     classes = max(map(len, both))
     trained, other = (np.pad(counts, (0, classes - len(counts))).astype(float) for counts in both)
     if min(trained.sum(), other.sum()) < MIN_VAL_IMAGES:
+        yield from _single(context, trained, other)
         return
     missing = trained / trained.sum() < RARE * other / other.sum()
     share = float(other[missing].sum() / other.sum())
@@ -57,6 +59,31 @@ def _split(context: Context) -> Iterator[Finding]:
             "validation labels",
             f"{share:.0%} of the validation images belong to classes that hardly occur in training ({few}). The data "
             "set was probably sorted when it was split.",
+            {"share": share},
+        )
+    else:
+        yield from _single(context, trained, other)
+
+
+def _single(context: Context, trained: np.ndarray, other: np.ndarray) -> Iterator[Finding]:
+    """Find validation images that are all of one class, although both splits together have several.
+
+    Args:
+        context: the context of the check.
+        trained: how often each class occurs in training, (classes,).
+        other: how often each class occurs in validation, (classes,).
+    """
+    total, top, val = float(other.sum()), int(other.argmax()), context.subject.val
+    if val is None or not val.is_representative or not total or other[top] < total or not trained.sum():
+        return
+    share = float((trained[top] + total) / (trained.sum() + total))
+    if share < 1 and share**total < LUCK:
+        yield context.finding(
+            "warning",
+            "validation labels",
+            f"All {int(total):,} validation images are of class {context.subject.class_name(top)}, which has only "
+            f"{share:.0%} of the images of both splits. The data set was probably sorted when it was split, and the "
+            "validation accuracy says nothing about the other classes.",
             {"share": share},
         )
 

@@ -22,10 +22,14 @@ from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.passing import Passed, is_measured
+from exprun.doctor.instruments.pipelines import drawn_once
 from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
+from exprun.doctor.keras.earlier import remember, trained_rows, values_of
 from exprun.doctor.keras.handed import Handed
+from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.keras.trainable import Trainable
 from exprun.doctor.limits import limits_of
@@ -47,6 +51,7 @@ OPTIMIZERS = {  # by class name: the option of the group `optim`
     "Adadelta": "adadelta",
     "Lion": "lion",
 }
+DIVIDING = ("rmsprop", "adam", "adamw", "nadam", "adadelta")  # divide by a mean of gradients that starts at 0
 
 
 @dataclass
@@ -56,24 +61,20 @@ class Seen:
     Args:
         inputs: the inputs of each batch.
         labels: the labels of each batch.
-        weights: the weights of the images of each batch in the loss; empty if there are none.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
-    weights: list[np.ndarray] = field(default_factory=list)
 
     @property
     def count(self) -> int:
         """The number of images that were kept."""
         return sum(len(batch) for batch in self.inputs)
 
-    def keep(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
+    def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Keep a batch."""
         self.inputs.append(inputs)
         self.labels.append(labels)
-        if weights is not None and weights.size == len(inputs):
-            self.weights.append(weights.reshape(-1))
 
 
 def _counted(labels: Labels) -> np.ndarray | None:
@@ -99,6 +100,7 @@ def _notify_of_exceptions() -> None:
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
+        introduce(kwargs.get("callbacks"))
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
@@ -107,6 +109,15 @@ def _notify_of_exceptions() -> None:
 
     fit.notifies_doctors = True  # type: ignore[attr-defined]
     keras.Model.fit = fit
+
+
+def introduce(callbacks: Any) -> None:
+    """Let the doctors among the callbacks of a fit know the others, which Keras does not show to each other."""
+    listed = getattr(callbacks, "callbacks", callbacks)
+    listed = list(listed) if isinstance(listed, list | tuple) else []
+    for doctor in listed:
+        if isinstance(doctor, Doctor):
+            doctor.others = [other for other in listed if other is not doctor]
 
 
 def notify_of_exception(model: Any, error: BaseException) -> None:
@@ -151,6 +162,7 @@ class Doctor(keras.callbacks.Callback):
         self._in_epoch = 0  # steps done in the current epoch, if the batches are handed to the doctor
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable = Trainable()
+        self.others: list[Any] = []  # the other callbacks of the fit
         self._reset()
 
     @property
@@ -254,20 +266,27 @@ class Doctor(keras.callbacks.Callback):
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
+        self._weighed: list[tuple[np.ndarray, np.ndarray]] = []  # labels and weights of the first training batches
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
         self._steps_before = 0  # steps done before the current epoch
+        self._epoch_steps: int | None = None  # steps of the last epoch
+        self._passed = Passed()  # the scales of the inputs of the current epoch
         self._are_means = None
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._initial: list[np.ndarray] = []
+        self._values = np.zeros(0, np.float32)  # some of the weights before the fit
+        self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
             if given is not None:
                 chosen = np.random.default_rng(0).permutation(len(given[0]))[:MAX_KEPT]
                 self._seen[split].keep(np.asarray(given[0])[chosen], np.asarray(given[1])[chosen])
+        if self.model.built:
+            self._values = values_of(self.model)
         if self.model.built and self._seen["train"].count:
             self._start()
         elif self.model.built:
@@ -291,6 +310,7 @@ class Doctor(keras.callbacks.Callback):
         if batch < max(1, self.model.steps_per_execution):
             self._compare(self._trainable.after(self.model))
         self._keep("train")
+        self._measure(batch)
         if self._watch is None:
             if not self._looked:
                 self._look()
@@ -299,6 +319,8 @@ class Doctor(keras.callbacks.Callback):
         if self._epochs == 0:
             self._update_chance(self._watch)
         self._waited(ended)
+        if self._step == 1 and isinstance(self._taps["train"], Tap) and self._taps["train"].dataset is not None:
+            self._watch.history.drawn_once = drawn_once(self._taps["train"].dataset)
         if "loss" in logs:
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
@@ -387,13 +409,32 @@ class Doctor(keras.callbacks.Callback):
         subject = replace(self._network(), objective=of_keras(self.model, units))
         return examine(Context(subject, self.limits, Phase.BAD_BATCH, self._step, batch=batch))
 
+    def _measure(self, batch: int) -> None:
+        """Measure the scale of a batch, if it is one of the first or of the last ones of its epoch."""
+        steps = self.params.get("steps") or self._epoch_steps
+        if isinstance(self._taps["train"], Handed) or not is_measured(batch, steps):
+            return
+        read = self._taps["train"].read()
+        if read is not None:
+            self._passed.take(read[0], batch, steps)
+
     def _keep(self, split: str) -> None:
         if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
             return  # a later epoch has the same images
+        if split == "train" and not self._epochs and self._taps["train"].weighted:
+            self._keep_weights()
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._taps[split].read()
             if batch is not None:
-                self._seen[split].keep(*batch)
+                self._seen[split].keep(*batch[:2])
+
+    def _keep_weights(self) -> None:
+        """Keep the labels of a batch and their weights in the loss."""
+        if sum(len(labels) for labels, _ in self._weighed) >= MAX_KEPT or (read := self._taps["train"].read()) is None:
+            return
+        _, labels, weights = read
+        if weights is not None and weights.size == len(labels):
+            self._weighed.append((labels, weights.reshape(-1)))
 
     def _since(self, name: str, batch: int, mean: float) -> float:
         """The mean of a metric over the steps since the last call, computed from the means that Keras reports."""
@@ -440,8 +481,18 @@ class Doctor(keras.callbacks.Callback):
         self._safely(lambda: self._after_epoch(logs or {}))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Restore the model's own functions."""
+        """Restore the model's own functions, and examine the end of the training."""
         self._leave()
+        self._safely(self._after_training)
+
+    def _after_training(self) -> None:
+        if self._rows and self._call == "fit":
+            remember(self.model, self._rows, self._values)
+        planned = (self.params or {}).get("epochs")
+        if self._watch is not None and planned:
+            stops = [stopping_of(one, planned) for one in self.others if isinstance(one, keras.callbacks.EarlyStopping)]
+            stops.sort(key=lambda one: one.has_stopped)
+            self._tell(self._watch.ended(self._step, stops[-1] if stops else None))
 
     def _leave(self) -> None:
         _WATCHING[:] = [doctor for doctor in _WATCHING if doctor is not self]
@@ -500,9 +551,13 @@ class Doctor(keras.callbacks.Callback):
         self._epochs += 1
         if self._first_epoch is None:
             self._first_epoch = len(self._seen["train"].inputs)
-        self._steps_before = self._step
+        self._epoch_steps, self._steps_before = self._step - self._steps_before, self._step
+        scales, self._passed = self._passed, Passed()
         if self._watch is None:
             return
+        self._watch.history.passed.append(scales)
+        if self._watch.history.total_steps is None and (epochs := (self.params or {}).get("epochs")):
+            self._watch.history.total_steps = int(epochs) * self._epoch_steps  # a generator does not know its length
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
@@ -520,9 +575,10 @@ class Doctor(keras.callbacks.Callback):
     def _after_first_epoch(self) -> list[Finding]:
         """The findings that need more images than the first batch."""
         subject = self._subject(whole=True)
-        findings = examine(Context(subject, self.limits, Phase.DATA))
         assert self._watch is not None
+        findings = examine(Context(subject, self.limits, Phase.DATA, history=self._watch.history))
         self._watch.suspect(findings, subject.val)
+        self._rows = subject.train.digests
         return findings
 
     def _subject(self, whole: bool) -> Subject:
@@ -547,7 +603,10 @@ class Doctor(keras.callbacks.Callback):
             pace=self._pace(batch),
             weighted=self._taps["train"].weighted,
             says_accuracy=self._says_accuracy(),
-            class_weights=self._class_weights() if whole else None,
+            class_weights=self._class_weights(train.counts) if whole else None,
+            earlier=trained_rows(self.model, self._values) if whole and self._values.size else frozenset(),
+            weights=[weights for _, weights in self._weighed] if whole else (),
+            weighted_classes=self._weighted_classes() if whole else None,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
 
@@ -564,14 +623,25 @@ class Doctor(keras.callbacks.Callback):
                 return 0
         return int(shape[-1] or 0) if isinstance(shape, tuple) and isinstance(shape[-1], int) else 0
 
-    def _class_weights(self) -> np.ndarray | None:
-        """The mean weight of an image of each class, (classes,); None if unknown."""
-        seen = self._seen["train"]
-        classes = read_labels(np.concatenate(seen.labels)).classes
-        if len(seen.weights) != len(seen.labels) or classes is None or classes.min(initial=0) < 0:
+    def _class_weights(self, known: np.ndarray | None) -> np.ndarray | None:
+        """The mean weight of an image of each class, (classes,); None if unknown.
+
+        Args:
+            known: how often each class occurs in the split, (classes,); None if the labels are not classes.
+        """
+        classes = self._weighted_classes()
+        if known is None or classes is None or classes.min(initial=0) < 0:
             return None
-        counts = np.bincount(classes, minlength=2)
-        return np.bincount(classes, np.concatenate(seen.weights), minlength=2) / np.maximum(counts, 1)
+        weights, counts = np.concatenate([some for _, some in self._weighed]), np.bincount(classes, minlength=2)
+        if len(counts) != len(known):
+            return None
+        return np.bincount(classes, weights, minlength=2) / np.maximum(counts, 1)
+
+    def _weighted_classes(self) -> np.ndarray | None:
+        """The class number of each example whose weight was kept; None if there are none, or they are not classes."""
+        if not self._weighed:
+            return None
+        return read_labels(np.concatenate([labels for labels, _ in self._weighed])).classes
 
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
@@ -585,7 +655,8 @@ class Doctor(keras.callbacks.Callback):
             return Images(inputs, digests=known, amounts=amounts)
         if not whole:  # one batch has too few labels for these checks
             return Images(inputs, digests=known)
-        return Images(inputs, counts, inputs, labels.classes, known)
+        is_representative = self._given[split == "val"] is not None or seen.count < MAX_KEPT
+        return Images(inputs, counts, inputs, labels.classes, known, is_representative=is_representative)
 
     def _steps(self) -> int | None:
         epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")
@@ -603,14 +674,16 @@ class Doctor(keras.callbacks.Callback):
         name = OPTIMIZERS.get(type(optimizer).__name__, "")
         if name == "sgd" and float(getattr(optimizer, "momentum", 0.0)):
             name = "sgd_momentum"
-        return Pace(name, np.asarray(rates), steps, batch, float(getattr(optimizer, "weight_decay", None) or 0.0))
+        decay = float(getattr(optimizer, "weight_decay", None) or 0.0)
+        epsilon = getattr(optimizer, "epsilon", None) if name in DIVIDING else None
+        return Pace(name, np.asarray(rates), steps, batch, decay, None if epsilon is None else float(epsilon))
 
     def _safely(self, action: Callable[[], Any]) -> None:
         """Call `action`; an exception in the doctor is logged and never reaches the run."""
         try:
             action()
         except Exception:
-            log.exception("A check of the doctor failed")
+            log.info("A check of the doctor failed", exc_info=True)
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         for finding in self._diagnosis.add(findings):

@@ -75,7 +75,7 @@ class Tap:
             try:
                 self._iterator = self._teed(source)
             except Exception:  # batches that cannot be copied pass unseen
-                log.exception("The doctor cannot read these batches")
+                log.info("The doctor cannot read these batches", exc_info=True)
                 self._tee, self._iterator = None, source
             self._source = source
         return self._iterator
@@ -88,6 +88,11 @@ class Tap:
             self._tees.append(tee)
         self._tee = tee if tee.inputs is not None else None
         return source if self._tee is None else self._tee.iterator(source)
+
+    @property
+    def dataset(self) -> Any:
+        """The pipeline from which the batches of this epoch come; None if unknown."""
+        return getattr(self._source, "_dataset", None)
 
     def fetch(self) -> None:
         """Fetch a batch if there was none: a step that fails while it is traced has not fetched one."""

@@ -1,0 +1,28 @@
+"""Reads what an early stopping of Keras has done."""
+
+from typing import Any
+
+from exprun.doctor.instruments.stopping import Mode, Stopping
+
+
+def stopping_of(callback: Any, planned: int) -> Stopping:
+    """An early stopping at the end of a fit.
+
+    Args:
+        callback: the `keras.callbacks.EarlyStopping`.
+        planned: the number of epochs of the fit.
+    """
+    operation = getattr(callback.monitor_op, "__name__", "")
+    mode: Mode = "min" if operation.startswith("less") else "max" if operation.startswith("greater") else ""
+    delta, baseline = abs(float(callback.min_delta)), callback.baseline
+    settings = f", min_delta={delta:g}" if delta else ""
+    restores = callback.restore_best_weights and callback.best_weights is not None
+    return Stopping(
+        callback.monitor,
+        mode,
+        int(callback.patience),
+        planned,
+        callback.stopped_epoch > 0,
+        int(callback.best_epoch) + 1 if restores else None,
+        settings if baseline is None else f"{settings}, baseline={baseline:g}",
+    )
