@@ -53,6 +53,12 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    summed_update: float | None = setting(
+        "A loss that is summed over the batch is reported if the first step changes the weights by more than this "
+        "fraction of their norm.",
+        only=WATCH,
+        gt=0,
+    )
     padding: float | None = setting(
         "Sequences count as padded if, on average, more than this fraction of their steps is zeros at the end.",
         only=WATCH,

@@ -20,6 +20,7 @@ from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
 from exprun.doctor.instruments.leaks import Leak, find_leaks
+from exprun.doctor.instruments.loss_trials import is_sum
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.signal import Signal, signal_of
 from exprun.doctor.instruments.task import batch_findings, task_findings
@@ -198,6 +199,23 @@ class Context:
             return passed(self.model, inputs, training=False)
 
     @cached_property
+    def first_outputs(self) -> list[np.ndarray]:
+        """The outputs for the whole first batch, in training mode and in inference mode."""
+        from exprun.doctor.instruments.recording import passed
+
+        some = self.subject.train.inputs if self.several is None else self.several
+        batch = first_rows(some, len(self.subject.labels))
+        return [passed(self.model, batch, training).outputs for training in (True, False)]
+
+    @cached_property
+    def sums(self) -> bool:
+        """Whether the loss of a batch is the sum of the losses of its examples."""
+        objective = self.subject.objective
+        if objective is None or self.forward.losses is None:
+            return False
+        return is_sum(objective, self.forward.outputs, self.labels)
+
+    @cached_property
     def training_loss(self) -> float | None:
         """The mean loss of `inputs` in training mode; None without a loss."""
         from exprun.doctor.instruments.recording import passed
@@ -283,6 +301,7 @@ class Context:
                 self.all_labels,
                 self.subject.says_accuracy,
                 lambda: self.losses(self.forward.outputs, self.labels),
+                self.several is not None,
             )
         return {cause: [replace(finding, step=self.step) for finding in some] for cause, some in found.items()}
 

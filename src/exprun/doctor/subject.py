@@ -107,6 +107,7 @@ class Subject:
         looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
             they do not show the order of the data. The images of these batches are those of `train`, in this order.
+        first_loss: the loss that the first step has reported, of the batch in `train.inputs`; None if unknown.
     """
 
     model: Any
@@ -123,6 +124,7 @@ class Subject:
     classes: Sequence[str] = ()
     looked_up: Callable[[], list[Prints]] | None = None
     batches: Sequence[np.ndarray | None] = ()
+    first_loss: float | None = None
 
     @property
     def splits(self) -> list[tuple[str, Images]]:

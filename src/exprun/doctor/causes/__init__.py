@@ -1,6 +1,7 @@
 """The catalogue of causes: one module each, which holds a `CAUSE` and its `check`."""
 
 from exprun.doctor.causes import (
+    broadcast_loss,
     bypassed_layers,
     cannot_overfit,
     class_imbalance,
@@ -47,6 +48,7 @@ from exprun.doctor.causes import (
     softmax_twice,
     strong_augmentation,
     strong_regularization,
+    summed_loss,
     symmetric_init,
     unmasked_padding,
     unscaled_evaluation,
@@ -82,6 +84,8 @@ CHAIN = (
     missing_softmax,
     output_activation,
     wrong_loss,
+    broadcast_loss,
+    summed_loss,
     missing_nonlinearity,
     unmasked_padding,
     not_recompiled,

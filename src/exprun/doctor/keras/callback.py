@@ -262,6 +262,7 @@ class Doctor(keras.callbacks.Callback):
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._initial: list[np.ndarray] = []
+        self._first_loss: float | None = None
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
@@ -293,7 +294,7 @@ class Doctor(keras.callbacks.Callback):
         self._keep("train")
         if self._watch is None:
             if not self._looked:
-                self._look()
+                self._look(logs.get("loss"))
             if self._watch is None:
                 return
         if self._epochs == 0:
@@ -304,8 +305,14 @@ class Doctor(keras.callbacks.Callback):
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
             self._tell(self._watch.probe(self._step))
 
-    def _look(self) -> None:
-        """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch."""
+    def _look(self, loss: Any = None) -> None:
+        """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch.
+
+        Args:
+            loss: the loss that the first step has reported; None if it has failed or reported none.
+        """
+        is_known = loss is not None and self._step == 1 and np.size(loss) == 1
+        self._first_loss = float(np.asarray(loss).reshape(())) if is_known else None
         self._looked = True
         if not self._seen["train"].count:
             self._tell(self._without_images())
@@ -352,12 +359,22 @@ class Doctor(keras.callbacks.Callback):
         assert self._watch is not None
         if self._are_means is None:  # a custom training step may report metrics of its batch only
             self._are_means = set(logs) == set(self.model.get_metrics_result())
-        loss = self._since("loss", batch, float(logs["loss"]))
+        loss = self._since("loss", batch, self._of_an_example(float(logs["loss"])))
         name = _accuracy_in(logs)
         accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
         if not np.isfinite(loss):
             self._tell(self._bad_batch())
         self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
+
+    def _of_an_example(self, loss: float, split: str = "train") -> float:
+        """The loss of a batch for each of its examples, if it is their sum.
+
+        Args:
+            loss: the mean loss of one or several batches.
+            split: the split of these batches.
+        """
+        sizes = [len(batch) for batch in self._seen[split].inputs[:1]]
+        return loss / sizes[0] if sizes and getattr(self.model.loss, "reduction", "") == "sum" else loss
 
     def _waited(self, ended: float) -> None:
         """Record how long the step waited for its batch; the first step is skipped, because it is traced meanwhile."""
@@ -506,11 +523,14 @@ class Doctor(keras.callbacks.Callback):
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
-            self._tell(self._watch.epoch(Epoch(self._step, float(logs["loss"]), accuracy, self._rate())))
+            self._tell(
+                self._watch.epoch(Epoch(self._step, self._of_an_example(float(logs["loss"])), accuracy, self._rate()))
+            )
         findings = self._after_first_epoch() if self._epochs == 1 else []
         if "val_loss" in logs:
             val_accuracy = float(logs.get(f"val_{name}", np.nan))
-            findings += self._watch.evaluated(self._step, float(logs["val_loss"]), val_accuracy)
+            val_loss = self._of_an_example(float(logs["val_loss"]), "val")
+            findings += self._watch.evaluated(self._step, val_loss, val_accuracy)
         self._tell(findings)  # together, so that findings that validation refutes are not reported
 
     def _rate(self) -> float:
@@ -547,6 +567,7 @@ class Doctor(keras.callbacks.Callback):
             pace=self._pace(batch),
             weighted=self._taps["train"].weighted,
             says_accuracy=self._says_accuracy(),
+            first_loss=None if whole else self._first_loss,
             class_weights=self._class_weights() if whole else None,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
