@@ -12,6 +12,7 @@ from exprun.config.doctor import Doctor
 from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
 from exprun.doctor.instruments import graph
+from exprun.doctor.instruments.accuracies import Accuracy
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
@@ -197,6 +198,13 @@ class Context:
 
         with in_float32(self.model) if exactly else contextlib.nullcontext():
             return passed(self.model, inputs, training=False)
+
+    @cached_property
+    def accuracies(self) -> list[Accuracy]:
+        """The accuracies that the model was compiled with."""
+        from exprun.doctor.instruments.metrics import accuracies_of
+
+        return accuracies_of(self.model)
 
     @cached_property
     def first_outputs(self) -> list[np.ndarray]:
