@@ -71,6 +71,12 @@ class Doctor:
         gt=0,
         lt=1,
     )
+    frozen_scale: float | None = setting(
+        "Frozen averages count as foreign if the standard deviation of the inputs of a batch norm is smaller or "
+        "larger than that of its averages by this factor, or if their means differ by this many standard deviations.",
+        only=WATCH,
+        gt=1,
+    )
     dropout: float | None = setting(
         "The dropout rate of a layer counts as too high above this value.",
         only=WATCH,

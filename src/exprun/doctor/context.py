@@ -1,7 +1,7 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -46,6 +46,7 @@ class Context:
         batch: the batch on which training went wrong; None in all other phases.
         trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
             they agree.
+        idle: the layers that a step has trained, or made use of, in inference mode; empty if there are none.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -58,6 +59,7 @@ class Context:
     several: Any = None
     batch: Batch | None = None
     trained: Trained | None = None
+    idle: Sequence[Layer] = ()
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 

@@ -20,12 +20,14 @@ from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.recording import called, fixed_rows, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.handed import Handed
+from exprun.doctor.keras.modes import Modes
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.keras.trainable import Trainable
 from exprun.doctor.limits import limits_of
@@ -150,7 +152,7 @@ class Doctor(keras.callbacks.Callback):
         self._call = "fit"  # the method whose steps are watched
         self._in_epoch = 0  # steps done in the current epoch, if the batches are handed to the doctor
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
-        self._trainable = Trainable()
+        self._trainable, self._modes = Trainable(), Modes()
         self._reset()
 
     @property
@@ -278,6 +280,7 @@ class Doctor(keras.callbacks.Callback):
         """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
         if batch == 0:
             self._safely(lambda: self._trainable.before(self.model))
+            self._safely(lambda: self._modes.before(self.model))
         self._safely(lambda: self._taps["train"].put_on(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -290,7 +293,7 @@ class Doctor(keras.callbacks.Callback):
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
         if batch < max(1, self.model.steps_per_execution):
-            self._compare(self._trainable.after(self.model))
+            self._compare(self._trainable.after(self.model), self._modes.after(self.model))
         self._keep("train")
         if self._watch is None:
             if not self._looked:
@@ -322,9 +325,15 @@ class Doctor(keras.callbacks.Callback):
             with self._first_weights():
                 self._start()
 
-    def _compare(self, trained: Trained | None) -> None:
-        """Report the variables of which a step and `layer.trainable` say different things."""
-        self._tell(examine(Context(self._network(), self.limits, Phase.FIRST_STEP, self._step, trained=trained)))
+    def _compare(self, trained: Trained | None, idle: Sequence[Layer] = ()) -> None:
+        """Report what a step has done with the variables of the model.
+
+        Args:
+            trained: the variables of which the step and `layer.trainable` say different things.
+            idle: the layers that have run in inference mode.
+        """
+        context = Context(self._network(), self.limits, Phase.FIRST_STEP, self._step, trained=trained, idle=idle)
+        self._tell(examine(context))
 
     def _network(self) -> Subject:
         """The network alone, without images and settings."""
