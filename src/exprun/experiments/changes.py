@@ -16,10 +16,10 @@ MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
 def standard() -> list[Change]:
     """The changes that are tried on every network that does not learn."""
-    softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss")
+    softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss", "summed-loss")
     outputs = (
         *("wrong-loss", "output-activation", "output-units", "missing-softmax", "softmax-twice"),
-        *("label-encoding", "label-out-of-range"),
+        *("label-encoding", "label-out-of-range", "broadcast-loss"),
     )
     ruined = ("dead-relu", "zero-gradient", "input-independent", "collapsed-predictions", "loss-at-chance")
     signal = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
@@ -73,14 +73,14 @@ def standard() -> list[Change]:
         ),
         Change("a batch norm momentum of 0.9", "BatchNormalization(momentum=0.9).", ("lagging-batch-norm",), _momentum),
         Change("no batch norm", "leave out BatchNormalization.", ("small-batch-norm", "lagging-batch-norm"), _no_norm),
-        Change("no dropout", "Dropout(0.2), or none.", ("excessive-dropout",), _no_dropout),
+        Change("no dropout", "Dropout(0.2), or none.", ("excessive-dropout", "random-output"), _no_dropout),
         Change("no penalty on weights", "leave out kernel_regularizer.", ("strong-regularization",), _no_penalty),
         Change("all layers trainable", "set layer.trainable = True, and compile again.", frozen, _all_trainable),
         Change("shuffled rows", "shuffle the rows before each epoch.", ("unshuffled-data",), _shuffle),
         Change(
             "the mean of the losses of a batch",
             "reduction='sum_over_batch_size' in the loss.",
-            ("learning-rate-high", "wrong-loss"),
+            ("summed-loss", "learning-rate-high", "wrong-loss"),
             _mean_loss,
         ),
     ]

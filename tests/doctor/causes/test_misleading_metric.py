@@ -86,5 +86,5 @@ def test_small_logits_are_right_below_a_threshold(size, count):
 
 
 def test_a_threshold_of_probabilities_is_not_measured():
-    outputs = np.full((32, 1), 0.4)
+    outputs = np.where(TWO == 1, 0.4, 0.1)[:, None]  # of which 0.3 tells all, and 0.5 half
     assert read(above(0.3), TWO, YES_OR_NO, "sigmoid", phase=Phase.PROBE, outputs=outputs) == []

@@ -108,8 +108,8 @@ def test_the_loss_of_a_batch_and_of_its_halves(total, sums):
     assert is_sum(replace(MSE, total=total), RNG.normal(size=(16, 1)), NUMBERS) is sums
 
 
-def trained(rate, total=np.sum, optimizer="sgd", clipped=None):
-    """The findings for a batch of 64 examples, of which a pass has 16."""
+def trained(rate, total=np.sum, optimizer="sgd", clipped=None, gradient=0.1):
+    """The findings for a batch of 64 examples, of which a pass has 16, where all weights are 1."""
     one = layer(kernel=np.ones((4, 4)), name="dense")
     model = model_of(one)
     model.optimizer = type("SGD", (), {"clipnorm": clipped})()
@@ -121,7 +121,7 @@ def trained(rate, total=np.sum, optimizer="sgd", clipped=None):
         objective=replace(TEN, total=lambda o, y: float(total((o - y) ** 2))),
         pace=Pace(optimizer, np.array([rate]), 100, 64),
         model=model,
-        found={"gradients": [np.full((4, 4), 0.1)]},  # of the mean loss: a tenth of the weights
+        found={"gradients": [np.full((4, 4), gradient)]},  # of the mean loss
     )
     return findings(summed_loss, context)
 
@@ -132,6 +132,8 @@ def trained(rate, total=np.sum, optimizer="sgd", clipped=None):
         ({"rate": 0.05}, "warning"),  # 0.05 · 64 · 0.1
         ({"rate": 0.5}, "error"),
         ({"rate": 0.05 / 64}, None),
+        ({"rate": 0.05, "gradient": 0.01}, None),  # the sum is divided by a number in the loss
+        ({"rate": 0.015, "gradient": 0.5}, None),  # 64 times the rate is still usual
         ({"rate": 0.05, "total": np.mean}, None),
         ({"rate": 0.05, "optimizer": "adam"}, None),
         ({"rate": 0.05, "clipped": 1.0}, None),
