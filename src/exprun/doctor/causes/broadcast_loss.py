@@ -20,12 +20,12 @@ CAUSE = Cause(
 
 def check(context: Context) -> Iterator[Finding]:
     """Find a loss of one's own that compares each output with the labels of all examples."""
-    subject = context.subject
+    subject, outputs = context.subject, context.forward.outputs
     if subject.objective is not None:
         yield from context.task.get(CAUSE.id, ())
-    elif subject.first_loss is not None and len(subject.labels):
-        for outputs in context.first_outputs:
-            found = list(check_reported(subject.first_loss, outputs, subject.labels))
+    elif subject.first_loss is not None and outputs.size == len(outputs) and subject.labels.size == len(subject.labels):
+        for some in context.first_outputs:
+            found = list(check_reported(subject.first_loss, some, subject.labels))
             if found:
                 (finding,) = found
                 yield context.finding(finding.severity, finding.where, finding.evidence)
