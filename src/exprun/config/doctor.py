@@ -59,6 +59,12 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    summed_update: float | None = setting(
+        "A loss that is summed over the batch is reported if the first step changes the weights by more than this "
+        "fraction of their norm.",
+        only=WATCH,
+        gt=0,
+    )
     padding: float | None = setting(
         "Sequences count as padded if, on average, more than this fraction of their steps is zeros at the end.",
         only=WATCH,
@@ -70,6 +76,12 @@ class Doctor:
         only=WATCH,
         gt=0,
         lt=1,
+    )
+    frozen_scale: float | None = setting(
+        "Frozen averages count as foreign if the standard deviation of the inputs of a batch norm is smaller or "
+        "larger than that of its averages by this factor, or if their means differ by this many standard deviations.",
+        only=WATCH,
+        gt=1,
     )
     dropout: float | None = setting(
         "The dropout rate of a layer counts as too high above this value.",

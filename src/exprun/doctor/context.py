@@ -1,7 +1,7 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from exprun.config.doctor import Doctor
 from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
 from exprun.doctor.instruments import graph
+from exprun.doctor.instruments.accuracies import Accuracy
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
@@ -20,6 +21,7 @@ from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
 from exprun.doctor.instruments.leaks import Leak, find_leaks
+from exprun.doctor.instruments.loss_trials import is_sum
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.signal import Signal, signal_of
 from exprun.doctor.instruments.task import batch_findings, task_findings
@@ -44,6 +46,7 @@ class Context:
         batch: the batch on which training went wrong; None in all other phases.
         trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
             they agree.
+        idle: the layers that a step has trained, or made use of, in inference mode; empty if there are none.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -56,6 +59,7 @@ class Context:
     several: Any = None
     batch: Batch | None = None
     trained: Trained | None = None
+    idle: Sequence[Layer] = ()
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
@@ -198,6 +202,30 @@ class Context:
             return passed(self.model, inputs, training=False)
 
     @cached_property
+    def accuracies(self) -> list[Accuracy]:
+        """The accuracies that the model was compiled with."""
+        from exprun.doctor.instruments.metrics import accuracies_of
+
+        return accuracies_of(self.model)
+
+    @cached_property
+    def first_outputs(self) -> list[np.ndarray]:
+        """The outputs for the whole first batch, in training mode and in inference mode."""
+        from exprun.doctor.instruments.recording import passed
+
+        some = self.subject.train.inputs if self.several is None else self.several
+        batch = first_rows(some, len(self.subject.labels))
+        return [passed(self.model, batch, training).outputs for training in (True, False)]
+
+    @cached_property
+    def sums(self) -> bool:
+        """Whether the loss of a batch is the sum of the losses of its examples."""
+        objective = self.subject.objective
+        if objective is None or self.forward.losses is None:
+            return False
+        return is_sum(objective, self.forward.outputs, self.labels)
+
+    @cached_property
     def training_loss(self) -> float | None:
         """The mean loss of `inputs` in training mode; None without a loss."""
         from exprun.doctor.instruments.recording import passed
@@ -283,6 +311,7 @@ class Context:
                 self.all_labels,
                 self.subject.says_accuracy,
                 lambda: self.losses(self.forward.outputs, self.labels),
+                self.several is not None,
             )
         return {cause: [replace(finding, step=self.step) for finding in some] for cause, some in found.items()}
 

@@ -46,7 +46,6 @@ class Doctor(callback.Doctor):
         if prove < 0:
             raise ValueError(f"prove is {prove}, but must not be negative.")
         self._minutes = MINUTES if prove is True else float(prove)
-        self._rows = train, validation
         self._first: list[np.ndarray] = []
         self._settings: dict[str, Any] | None = None
         self._rates: list[float] = []
@@ -81,11 +80,11 @@ class Doctor(callback.Doctor):
         train, validation = (self.rows(split) for split in ("train", "val"))
         if train is None:
             return
-        weights = self._class_weights() if self._taps["train"].weighted else None
+        weights = self._class_weights(self._images("train", True).counts) if self._taps["train"].weighted else None
         network = Network(
             self.model,
             self._first,
-            self.batch if self._rows[0] is None else int(self.params.get("batch_size") or KERAS_BATCH),
+            self.batch if self._given[0] is None else int(self.params.get("batch_size") or KERAS_BATCH),
             weights=None if weights is None else dict(enumerate(weights.tolist())),
             settings=self._settings,
             rates=changed_rates(self._rates),

@@ -25,7 +25,7 @@ MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
 def standard() -> list[Change]:
     """The changes that are tried on every network that does not learn."""
-    softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss")
+    softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss", "summed-loss")
     ruined = ("dead-relu", "zero-gradient", "input-independent", "collapsed-predictions", "loss-at-chance")
     signal = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
     frozen = ("frozen-layers", "not-recompiled", "untrained-variables")
@@ -45,7 +45,7 @@ def standard() -> list[Change]:
             "activation and loss='mse'.",
             (
                 *("wrong-loss", "output-activation", "output-units", "missing-softmax", "softmax-twice"),
-                *("label-encoding", "label-out-of-range"),
+                *("label-encoding", "label-out-of-range", "broadcast-loss"),
             ),
             match_labels,
         ),
@@ -93,7 +93,7 @@ def standard() -> list[Change]:
         Change("batch norm as in training", "BatchNormalization(momentum=0.9), or larger batches.", norm, _in_training),
         Change("a batch norm momentum of 0.9", "BatchNormalization(momentum=0.9).", norm[:1], _momentum),
         Change("no batch norm", "leave out BatchNormalization.", norm[::-1], _no_norm),
-        Change("no dropout", "Dropout(0.2), or none.", ("excessive-dropout",), _no_dropout),
+        Change("no dropout", "Dropout(0.2), or none.", ("excessive-dropout", "random-output"), _no_dropout),
         Change("no penalty on weights", "leave out kernel_regularizer.", ("strong-regularization",), _no_penalty),
         Change("all layers trainable", "set layer.trainable = True, and compile again.", frozen, _all_trainable),
         Change(
@@ -123,7 +123,7 @@ def standard() -> list[Change]:
         Change(
             "the mean of the losses of a batch",
             "reduction='sum_over_batch_size' in the loss.",
-            ("learning-rate-high", "wrong-loss"),
+            ("summed-loss", "learning-rate-high", "wrong-loss"),
             _mean_loss,
         ),
         Change(

@@ -63,7 +63,8 @@ def mismatches(model: Any, sample: Sample, units: int, needed: int) -> tuple[str
     if not sample.is_classes:
         if any(name in BOUNDED for name in activations):
             found.append("output-activation")
-        return (*found, *(("wrong-loss",) if objective.kind != "error" else ()))
+        unfit = {"unknown": ("wrong-loss", "broadcast-loss"), "error": ()}.get(objective.kind, ("wrong-loss",))
+        return (*found, *unfit)
     squashes = [name for name in activations if name in SQUASHING]
     if units == 1 and "softmax" in activations:
         found.append("output-activation")
@@ -81,6 +82,8 @@ def mismatches(model: Any, sample: Sample, units: int, needed: int) -> tuple[str
     wide = sample.y.ndim == sample.axes and sample.y.shape[-1] > 1
     if objective.kind == "softmax" and needed > 1 and objective.sparse == wide:
         found.append("label-encoding")
+    if objective.kind == "unknown":
+        found.append("broadcast-loss")
     return tuple(found)
 
 

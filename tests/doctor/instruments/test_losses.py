@@ -36,3 +36,28 @@ def test_a_likelihood_of_ones_own_applies_a_softmax():
     model.compile("adam", likelihood)
     found = of_keras(model, units=3)
     assert (found.kind, found.sparse, found.from_logits) == ("softmax", True, True)
+
+
+def test_code_of_ones_own_gets_labels_as_they_are_and_compile_gives_them_a_column():
+    class Own(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return tf.reduce_mean(tf.square(y_pred - y))
+
+    first, labels, outputs = layers.Input((2,)), np.float32([0, 1]), np.float32([[0], [1]])
+    own, compiled = (kind(first, layers.Dense(1)(first)) for kind in (Own, keras.Model))
+    own.compile("sgd")
+    compiled.compile("sgd", lambda y, p: tf.reduce_mean(tf.square(p - y)))
+    assert [float(of_keras(model).losses(outputs, labels)[0]) for model in (own, compiled)] == [0.5, 0.0]
+
+
+def test_the_total_is_what_the_step_minimises():
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(1)])
+    outputs, labels = np.float32([[1], [2]]), np.float32([[0], [0]])
+    for loss, total in (
+        ("mse", 2.5),
+        (keras.losses.MeanSquaredError(reduction="sum"), 5.0),
+        (lambda y, p: tf.reduce_sum(tf.square(p - y)), 5.0),
+        (lambda y, p: tf.square(p - y), 2.5),
+    ):
+        model.compile("sgd", loss)
+        assert of_keras(model).total(outputs, labels) == total

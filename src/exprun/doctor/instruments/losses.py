@@ -51,13 +51,13 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
         model: a Keras model.
         units: the number of units of its last layer; 0 if unknown. A custom loss is only tested if it is known.
     """
-    loss = getattr(model, "loss", None)
+    loss, in_own_code = getattr(model, "loss", None), False
     if loss is None and type(model).compute_loss is not keras.Model.compute_loss:
 
         def compute_loss(labels: Any, outputs: Any) -> Any:
             return model.compute_loss(x=None, y=labels, y_pred=outputs)
 
-        loss = compute_loss
+        loss, in_own_code = compute_loss, True
     attributes = [value for value in vars(model).values() if isinstance(value, keras.losses.Loss)]
     if loss is None and len(attributes) == 1:  # the loss of a custom training step
         loss = attributes[0]
@@ -81,8 +81,8 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
             return computed(outputs, labels)
 
     def computed(outputs: Any, labels: Any) -> Any:
-        if not sparse and len(labels.shape) == len(outputs.shape) - 1 and outputs.shape[-1] == 1:
-            labels = labels[..., None]
+        if not sparse and not in_own_code and len(labels.shape) == len(outputs.shape) - 1 and outputs.shape[-1] == 1:
+            labels = labels[..., None]  # as `compile` does; code of one's own gets the labels as they are
         if isinstance(found, keras.losses.Loss):
             value = found.call(tf.cast(labels, tf.float32), tf.cast(outputs, tf.float32))
         else:
@@ -90,12 +90,18 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
         value = tf.cast(tf.convert_to_tensor(value), tf.float32)
         return tf.reduce_mean(tf.reshape(value, [tf.shape(value)[0], -1]), 1) if value.shape.rank else value[None]
 
+    def total(outputs: Any, labels: Any) -> float:
+        with unchanged(model):
+            if isinstance(found, keras.losses.Loss):
+                return float(found(labels, outputs))
+            return float(tf.reduce_mean(computed(outputs, labels)))
+
     classes = units if kind == "unknown" else 0
     if classes > 1 and _takes_logits(losses, tf.eye(classes)):
         kind, from_logits = "softmax", True
     elif classes > 1 and _takes_logits(losses, tf.range(classes)):
         kind, sparse, from_logits = "softmax", True, True
-    return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None))
+    return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None), total)
 
 
 def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:

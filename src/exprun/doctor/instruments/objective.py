@@ -19,6 +19,7 @@ class Objective:
         name: the name of the loss for messages.
         losses: computes the loss of each example, (batch,), from outputs and labels.
         ignored: the class number that the loss skips; None if it skips none.
+        total: computes the one number that the step minimises for a batch, from outputs and labels; None if unknown.
     """
 
     kind: Kind
@@ -27,3 +28,4 @@ class Objective:
     name: str
     losses: Callable[[Any, Any], Any]
     ignored: int | None = None
+    total: Callable[[Any, Any], float] | None = None

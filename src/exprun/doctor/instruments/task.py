@@ -7,6 +7,7 @@ import numpy as np
 
 from exprun.doctor.cause import Finding
 from exprun.doctor.instruments.labels import Labels
+from exprun.doctor.instruments.loss_trials import tried_findings
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Call, Pass
 from exprun.doctor.subject import Batch
@@ -20,13 +21,15 @@ RANGES = {
     "relu": (0.0, np.inf),
     "softplus": (0.0, np.inf),
 }
-MAX_ROWS = 256  # labels on which a loss is tested
-UNEQUAL = 0.05  # standard deviation of the sizes of targets above which they differ, in units of their mean
-REVERSED = 0.02  # relative difference by which a loss may be lower for wrong predictions by chance
 
 
 def task_findings(
-    found: Pass, objective: Objective, labels: Labels, says_accuracy: bool, plain_losses: Callable[[], np.ndarray]
+    found: Pass,
+    objective: Objective,
+    labels: Labels,
+    says_accuracy: bool,
+    plain_losses: Callable[[], np.ndarray],
+    several: bool = False,
 ) -> dict[str, list[Finding]]:
     """All findings about how the last layer, the loss and the labels fit together, by cause.
 
@@ -36,13 +39,13 @@ def task_findings(
         labels: the labels of some images, those of the batch first.
         says_accuracy: whether an accuracy is measured, so that the labels are meant to be classes.
         plain_losses: computes the losses of the pass, (batch,), from nothing but its outputs and labels.
+        several: whether the model has several inputs.
     """
     healed = found.losses is not None and objective.from_logits and not _are_equal(plain_losses(), found.losses)
     return _by_cause(
         [
             *check_task(found, objective, labels, says_accuracy, healed),
-            *check_direction(objective, labels, found.outputs),
-            *check_broadcast(objective, labels, found.outputs),
+            *tried_findings(objective, labels, found.outputs, _may_be_distances(found, labels, several)),
         ]
     )
 
@@ -62,6 +65,13 @@ def _by_cause(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     for finding in findings:
         found.setdefault(finding.cause, []).append(finding)
     return found
+
+
+def _may_be_distances(found: Pass, labels: Labels, several: bool) -> bool:
+    """Whether the outputs may be distances of pairs: small for the label 1, if 1 means that a pair matches."""
+    if labels.kind != "binary" or not labels.are_single or found.outputs.size != len(found.outputs):
+        return False
+    return several or (output_activations(found.calls)[-1:] != ["sigmoid"] and float(found.outputs.min()) >= 0)
 
 
 def _are_equal(plain: np.ndarray, losses: np.ndarray) -> bool:
@@ -137,91 +147,6 @@ def check_task(
             yield from _check_sigmoid(outputs, activation, objective, labels)
         case "error":
             yield from _check_error(outputs, activation, objective, labels, says_accuracy)
-
-
-def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
-    """Find a loss that is lower for wrong predictions than for correct ones, or that ignores the size of the targets.
-
-    Args:
-        objective: the loss.
-        labels: the labels of some images.
-        outputs: the outputs of the network.
-    """
-    values = (
-        labels.values.astype(np.float32).reshape(len(labels.values), *outputs.shape[1:])[:MAX_ROWS]
-        if (labels.values.size == len(labels.values) * outputs[0].size)
-        else None
-    )
-    if objective.kind != "unknown" or values is None or len(values) < 4 or not np.isfinite(values).all():
-        return
-    size = np.linalg.norm(values.reshape(len(values), -1), axis=1)
-    if objective.name in ("CosineSimilarity", "cosine_similarity") and labels.kind == "amounts":
-        if size.std() > UNEQUAL * size.mean():
-            yield Finding(
-                "wrong-loss",
-                "error",
-                "loss",
-                f"{objective.name} compares only the direction of the targets, but they also differ in size, "
-                f"{size.min():.3g} to {size.max():.3g}.",
-                keras="loss='mse' or loss='mae', which also compare the size.",
-            )
-        return
-    others = np.roll(values, len(values) // 2, axis=0)
-    differ = (values != others).reshape(len(values), -1).any(1)
-    try:
-        right, wrong = (
-            float(np.mean(np.asarray(objective.losses(predicted, values))[differ])) for predicted in (values, others)
-        )
-    except Exception:  # a custom loss may expect other shapes
-        return
-    if differ.sum() > 3 and np.isfinite([right, wrong]).all() and right > wrong + REVERSED * (abs(right) + abs(wrong)):
-        yield Finding(
-            "wrong-loss",
-            "error",
-            "loss",
-            f"{objective.name} is {right:.3g} if the outputs equal the labels, but {wrong:.3g} if they equal the "
-            "labels of other images: it is lower for wrong predictions. Its sign is probably wrong.",
-            numbers={"right": right, "wrong": wrong},
-            keras="a loss has to fall as predictions improve: put a minus in front of it, or subtract it from 1.",
-        )
-
-
-def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
-    """Find a custom loss that compares the class number of an image with each unit, as if it were an amount.
-
-    Such a loss stays the same if each class number is repeated for all units, and changes if the other units are
-    compared with other numbers.
-
-    Args:
-        objective: the loss.
-        labels: the labels of some images.
-        outputs: the outputs of the network.
-    """
-    values, units = labels.values.astype(np.float32)[:MAX_ROWS], outputs.shape[-1]
-    whole = bool(np.isfinite(values).all() and (values == np.rint(values)).all())
-    if objective.kind != "unknown" or units < 2 or values.shape[1:] != (*outputs.shape[1:-1], 1):
-        return
-    if not whole or labels.least < 0 or not 1 < labels.most < units:
-        return
-    predicted = outputs[: len(values)]
-    values = values[: len(predicted)]
-    repeated = np.repeat(values, units, axis=-1)
-    others = repeated.copy()
-    others[..., 1:] = units - 1 - others[..., 1:]
-    try:
-        actual, same, other = (np.asarray(objective.losses(predicted, y)) for y in (values, repeated, others))
-    except Exception:  # a custom loss may expect other shapes
-        return
-    if actual.shape == same.shape == other.shape and np.allclose(actual, same) and not np.allclose(actual, other):
-        yield Finding(
-            "label-encoding",
-            "error",
-            "labels",
-            f"{objective.name} compares the class numbers, 0 to {labels.most:g}, with each of {units} units as if they "
-            "were amounts: it needs one-hot rows.",
-            numbers={"units": units},
-            keras=f"y = keras.utils.to_categorical(y, {units}).",
-        )
 
 
 def _loss(objective: Objective, sparse: bool, more: str = "") -> str:

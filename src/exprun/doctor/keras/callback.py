@@ -20,6 +20,7 @@ from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.passing import Passed, is_measured
@@ -29,6 +30,7 @@ from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.earlier import remember, trained_rows, values_of
 from exprun.doctor.keras.handed import Handed
+from exprun.doctor.keras.modes import Modes
 from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.keras.trainable import Trainable
@@ -161,7 +163,7 @@ class Doctor(keras.callbacks.Callback):
         self._call = "fit"  # the method whose steps are watched
         self._in_epoch = 0  # steps done in the current epoch, if the batches are handed to the doctor
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
-        self._trainable = Trainable()
+        self._trainable, self._modes = Trainable(), Modes()
         self.others: list[Any] = []  # the other callbacks of the fit
         self._reset()
 
@@ -279,6 +281,7 @@ class Doctor(keras.callbacks.Callback):
         self._initial: list[np.ndarray] = []
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
+        self._first_loss: float | None = None
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
@@ -296,6 +299,7 @@ class Doctor(keras.callbacks.Callback):
         """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
         if batch == 0:
             self._safely(lambda: self._trainable.before(self.model))
+            self._safely(lambda: self._modes.before(self.model))
         self._safely(lambda: self._taps["train"].put_on(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -308,12 +312,12 @@ class Doctor(keras.callbacks.Callback):
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
         if batch < max(1, self.model.steps_per_execution):
-            self._compare(self._trainable.after(self.model))
+            self._compare(self._trainable.after(self.model), self._modes.after(self.model))
         self._keep("train")
         self._measure(batch)
         if self._watch is None:
             if not self._looked:
-                self._look()
+                self._look(logs.get("loss"))
             if self._watch is None:
                 return
         if self._epochs == 0:
@@ -326,8 +330,14 @@ class Doctor(keras.callbacks.Callback):
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
             self._tell(self._watch.probe(self._step))
 
-    def _look(self) -> None:
-        """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch."""
+    def _look(self, loss: Any = None) -> None:
+        """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch.
+
+        Args:
+            loss: the loss that the first step has reported; None if it has failed or reported none.
+        """
+        is_known = loss is not None and self._step == 1 and np.size(loss) == 1
+        self._first_loss = float(np.asarray(loss).reshape(())) if is_known else None
         self._looked = True
         if not self._seen["train"].count:
             self._tell(self._without_images())
@@ -337,9 +347,15 @@ class Doctor(keras.callbacks.Callback):
             with self._first_weights():
                 self._start()
 
-    def _compare(self, trained: Trained | None) -> None:
-        """Report the variables of which a step and `layer.trainable` say different things."""
-        self._tell(examine(Context(self._network(), self.limits, Phase.FIRST_STEP, self._step, trained=trained)))
+    def _compare(self, trained: Trained | None, idle: Sequence[Layer] = ()) -> None:
+        """Report what a step has done with the variables of the model.
+
+        Args:
+            trained: the variables of which the step and `layer.trainable` say different things.
+            idle: the layers that have run in inference mode.
+        """
+        context = Context(self._network(), self.limits, Phase.FIRST_STEP, self._step, trained=trained, idle=idle)
+        self._tell(examine(context))
 
     def _network(self) -> Subject:
         """The network alone, without images and settings."""
@@ -374,12 +390,22 @@ class Doctor(keras.callbacks.Callback):
         assert self._watch is not None
         if self._are_means is None:  # a custom training step may report metrics of its batch only
             self._are_means = set(logs) == set(self.model.get_metrics_result())
-        loss = self._since("loss", batch, float(logs["loss"]))
+        loss = self._since("loss", batch, self._of_an_example(float(logs["loss"])))
         name = _accuracy_in(logs)
         accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
         if not np.isfinite(loss):
             self._tell(self._bad_batch())
         self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
+
+    def _of_an_example(self, loss: float, split: str = "train") -> float:
+        """The loss of a batch for each of its examples, if it is their sum.
+
+        Args:
+            loss: the mean loss of one or several batches.
+            split: the split of these batches.
+        """
+        sizes = [len(batch) for batch in self._seen[split].inputs[:1]]
+        return loss / sizes[0] if sizes and getattr(self.model.loss, "reduction", "") == "sum" else loss
 
     def _waited(self, ended: float) -> None:
         """Record how long the step waited for its batch; the first step is skipped, because it is traced meanwhile."""
@@ -561,11 +587,14 @@ class Doctor(keras.callbacks.Callback):
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
-            self._tell(self._watch.epoch(Epoch(self._step, float(logs["loss"]), accuracy, self._rate())))
+            self._tell(
+                self._watch.epoch(Epoch(self._step, self._of_an_example(float(logs["loss"])), accuracy, self._rate()))
+            )
         findings = self._after_first_epoch() if self._epochs == 1 else []
         if "val_loss" in logs:
             val_accuracy = float(logs.get(f"val_{name}", np.nan))
-            findings += self._watch.evaluated(self._step, float(logs["val_loss"]), val_accuracy)
+            val_loss = self._of_an_example(float(logs["val_loss"]), "val")
+            findings += self._watch.evaluated(self._step, val_loss, val_accuracy)
         self._tell(findings)  # together, so that findings that validation refutes are not reported
 
     def _rate(self) -> float:
@@ -607,6 +636,7 @@ class Doctor(keras.callbacks.Callback):
             earlier=trained_rows(self.model, self._values) if whole and self._values.size else frozenset(),
             weights=[weights for _, weights in self._weighed] if whole else (),
             weighted_classes=self._weighted_classes() if whole else None,
+            first_loss=None if whole else self._first_loss,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
 

@@ -1,0 +1,97 @@
+"""Layers that a step runs in inference mode."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from exprun.doctor import Doctor
+from exprun.doctor.keras.modes import Modes
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(32, 6)).astype(np.float32), RNG.integers(0, 3, 32)
+
+
+class Own(keras.Model):
+    """A step of one's own, in the mode `mode`."""
+
+    mode = None
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            outputs = self(x) if self.mode is None else self(x, training=self.mode)
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, outputs))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+def network(kind=Own, norm=True, dropout=True, **options):
+    first = layers.Input((6,))
+    x = layers.BatchNormalization(**options)(layers.Dense(8)(first)) if norm else layers.Dense(8)(first)
+    x = layers.Dropout(0.5)(x) if dropout else x
+    model = kind(first, layers.Dense(3, activation="softmax")(x))
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return model
+
+
+def idle(model, mode=None):
+    model.mode, modes = mode, Modes()
+    modes.before(model)
+    model.fit(X, Y, batch_size=32, verbose=0)
+    return [type(layer.layer).__name__ for layer in modes.after(model)]
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "found"),
+    [
+        (network, None, ["BatchNormalization", "Dropout"]),
+        (network, True, []),
+        (lambda: network(norm=False), None, ["Dropout"]),
+        (lambda: network(keras.Model), None, []),
+        (lambda: network(keras.Model, momentum=1.0), None, ["BatchNormalization"]),
+        (lambda: network(trainable=False), None, ["Dropout"]),
+    ],
+)
+def test_layers_that_a_step_runs_in_inference_mode(model, mode, found):
+    assert idle(model(), mode) == found
+
+
+def test_averages_that_come_from_elsewhere_may_stay():
+    model = network(dropout=False)
+    model.layers[2].moving_mean.assign(np.ones(8))
+    assert idle(model) == []
+
+
+def test_the_callback_names_the_layers():
+    model, doctor = network(), Doctor(report=lambda text: None)
+    model.fit(X, Y, batch_size=16, verbose=0, callbacks=[doctor])
+    assert ("no-training-mode", "error", 1) in [(f.cause, f.severity, f.step) for f in doctor.findings]
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_the_callback_compares_the_loss_of_a_step_of_ones_own(wrong):
+    class Step(keras.Model):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self(x, training=True) - (y if wrong else y[:, None])) ** 2)
+            self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+            return {"loss": loss}
+
+    first, doctor = layers.Input((6,)), Doctor(report=lambda text: None)
+    model = Step(first, layers.Dense(1)(first))
+    model.compile("sgd")
+    model.fit(X, X.sum(1), batch_size=16, verbose=0, callbacks=[doctor])
+    assert ("broadcast-loss" in [finding.cause for finding in doctor.findings]) is wrong
+
+
+@pytest.mark.parametrize(("reduction", "loss"), [("sum", 2.0), ("sum_over_batch_size", 64.0)])
+def test_a_sum_over_the_batch_is_compared_with_chance_level_for_each_example(reduction, loss):
+    model, doctor = keras.Sequential([layers.Input((6,)), layers.Dense(3)]), Doctor()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction))
+    doctor.set_model(model)
+    assert doctor._of_an_example(64.0) == 64.0  # of no batch
+    doctor._seen["train"].keep(X, Y)
+    assert doctor._of_an_example(64.0) == loss
