@@ -13,7 +13,7 @@ CAUSE = Cause(
     why="The network may learn well, or not at all, while this number shows something else.",
     source="Keras documentation, Accuracy metrics",
     phases=(Phase.FIRST_BATCH, Phase.PROBE),
-    confirm={Phase.PROBE: 3},
+    confirm={Phase.PROBE: 2},
     keras="metrics=['accuracy'].",
     in_code=True,
 )
