@@ -113,3 +113,17 @@ def test_a_probe_that_fails_ends_no_run(failures):
     assert probed(SimpleNamespace(trainable_variables=None)) == []
     assert [failure for failure in failures if failure.startswith("A probe failed")]
     failures.clear()
+
+
+def test_a_training_loss_far_below_chance_level_withdraws_what_it_disproves():
+    one = watch()
+    withdrawn = {finding.cause for finding in one.epoch(Epoch(100, 0.5, np.nan, 0.1)) if finding.withdrawn}
+    assert {"vanishing-signal", "learning-rate-high", "dead-relu", "loss-at-chance"} <= withdrawn
+    assert not withdrawn & {"shuffled-labels", "unscaled-evaluation", "not-finite"}
+    assert not any(finding.withdrawn for finding in watch().epoch(Epoch(100, 0.7, np.nan, 0.1)))
+    assert any(finding.withdrawn for finding in watch().epoch(Epoch(100, 0.7, 0.9, 0.1)))
+    (first, *_) = one.epoch(Epoch(200, 0.5, np.nan, 0.1))
+    assert first.evidence == (
+        "The network does learn: its training loss is 0.500; chance level is a loss of 2.303 and an accuracy of about "
+        "10.0%."
+    )

@@ -205,6 +205,13 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    untrained: float | None = setting(
+        "A run counts as too short if it ends with a training loss above this fraction of the chance-level loss, and "
+        "the loss still falls or the run has few steps.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
     slow: float | None = setting(
         "Learning counts as slow if the loss expected at the end of the run is above this fraction of the chance- "
         "level loss.",

@@ -12,7 +12,7 @@ from exprun.config.doctor import Doctor
 from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
 from exprun.doctor.instruments import graph
-from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.chance import ChanceLevel, level_of
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
 from exprun.doctor.instruments.harm import LargePart, harm_of, large_part
@@ -231,7 +231,24 @@ class Context:
         loss, first = self.forward.loss, self.history.first_probe_loss
         if loss is None or first is None:
             return False
+        if self.chance is not None and self.chance.of_numbers:
+            return loss < 0.5 * first or self.explains_numbers
         return loss < (0.5 * first if self.chance is None else 0.9 * self.chance.loss)
+
+    @cached_property
+    def first_level(self) -> ChanceLevel | None:
+        """The chance level of the labels at hand; None if they do not show it."""
+        objective, labels = self.subject.objective, self.all_labels.values
+        return None if objective is None else level_of(objective, labels, self.forward.outputs.shape[-1], self.losses)
+
+    @cached_property
+    def explains_numbers(self) -> bool:
+        """Whether the loss of the images of a probe is clearly below that of predicting the mean of their targets."""
+        loss, objective, outputs = self.forward.loss, self.subject.objective, self.forward.outputs
+        if loss is None or objective is None or self.chance is None:
+            return False
+        own = level_of(objective, self.labels, outputs.shape[-1], self.losses)
+        return loss < 0.9 * max(self.chance.loss, 0.0 if own is None else own.loss)
 
     @cached_property
     def weights(self) -> list[Weight]:

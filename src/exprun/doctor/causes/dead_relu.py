@@ -38,6 +38,7 @@ CAUSE = Cause(
         "symmetric-init",
     ),
     is_symptom=True,
+    is_disprovable=True,
     keras=(
         "lower the learning rate, scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'."
     ),

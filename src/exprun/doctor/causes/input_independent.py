@@ -27,6 +27,7 @@ CAUSE = Cause(
     },
     explains=("collapsed-predictions", "loss-at-chance", "no-generalization"),
     is_symptom=True,
+    is_disprovable=True,
     keras=(
         "train on 10 images only; if the network cannot memorise them, lower the learning rate, scale the inputs, or "
         "use he_normal."

@@ -23,6 +23,7 @@ CAUSE = Cause(
         ),
     },
     explains_symptoms=True,
+    is_disprovable=True,
     keras=(
         "divide the learning rate by 10 until the loss falls; usual first values are 0.001 for Adam and 0.01 for SGD."
     ),
@@ -72,6 +73,8 @@ def _probe(context: Context) -> Iterator[Finding]:
         return
     if context.finds("dead-relu") or context.finds("vanishing-gradient"):
         return
+    if context.chance.of_numbers and not context.history.is_no_better_than_chance:
+        return  # to reach numbers that are far from 0, weights have to move far
     most = context.threshold("large_update")
     if typical * moves.steps > most and moves.steps >= MIN_STEPS:
         yield context.finding(

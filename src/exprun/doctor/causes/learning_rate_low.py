@@ -23,7 +23,15 @@ CAUSE = Cause(
             gt=0,
         ),
     },
-    explains=("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient", "slow-learning"),
+    explains=(
+        "loss-at-chance",
+        "no-generalization",
+        "collapsed-predictions",
+        "vanishing-gradient",
+        "slow-learning",
+        "too-few-steps",
+    ),
+    is_disprovable=True,
     keras=(
         "multiply the learning rate by 10 as long as the loss still falls; usual first values are 0.001 for Adam and "
         "0.01 for SGD."
@@ -72,7 +80,7 @@ def _step(context: Context) -> Iterator[Finding]:
             "warning",
             "optimiser",
             f"The learning rate is at most {pace.highest_rate:.2g}, and after {context.step} steps the loss is "
-            f"{context.history.mean_loss:.3f}; chance level is {chance.loss:.3f}. Learning rates this low are meant "
+            f"{chance.shown(context.history.mean_loss)}; {chance.shortly}. Learning rates this low are meant "
             "for weights that are already trained.",
             {"rate": pace.highest_rate, "usual": middle(usual)},
             rate_to_try(pace.optimizer, usual, "higher"),

@@ -27,6 +27,7 @@ CAUSE = Cause(
     },
     explains_symptoms=True,
     explains=("learning-rate-low",),
+    is_disprovable=True,
     keras="BatchNormalization after each convolution, or kernel_initializer='he_normal' with ReLU.",
     overrides=("norm=batch", "init=he_normal", "init=he_normal {slower}"),
 )

@@ -17,12 +17,13 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine
 from exprun.doctor.history import Epoch
-from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.inputs import first_rows
-from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.labels import read_labels
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
-from exprun.doctor.instruments.recording import called, fixed_rows, passed
+from exprun.doctor.instruments.objective import Objective
+from exprun.doctor.instruments.recording import called, fixed_rows, losses_of, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.handed import Handed
@@ -36,6 +37,8 @@ from exprun.text import plural
 log = logging.getLogger(__name__)
 MIN_LABELS = 100  # labels from which the chance level is computed
 MAX_KEPT = 2000  # images of the first batches that are kept
+MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
+MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
 MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
 OPTIMIZERS = {  # by class name: the option of the group `optim`
     "SGD": "sgd",
@@ -74,13 +77,6 @@ class Seen:
         self.labels.append(labels)
         if weights is not None and weights.size == len(inputs):
             self.weights.append(weights.reshape(-1))
-
-
-def _counted(labels: Labels) -> np.ndarray | None:
-    """How often each class occurs, (classes,); None if the labels are not classes."""
-    if labels.classes is None or labels.classes.min(initial=0) < 0:
-        return None
-    return np.bincount(labels.classes, minlength=2)
 
 
 def _accuracy_in(logs: dict[str, Any]) -> str | None:
@@ -257,6 +253,8 @@ class Doctor(keras.callbacks.Callback):
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
+        self._judged = 0  # labels from which the chance level was computed
+        self._outputs = 0  # units of the last layer; 0 if unknown
         self._steps_before = 0  # steps done before the current epoch
         self._are_means = None
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
@@ -485,16 +483,47 @@ class Doctor(keras.callbacks.Callback):
         rows = fixed_rows(self.model)
         limits = self.limits if rows is None else replace(self.limits, images=rows)
         self._tell(examine(Context(subject, limits), *BEFORE_TRAINING))
-        self._watch = Watch(subject, None, self._steps(), limits)
+        self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
+        if self._given[0] is not None:
+            self._watch.history.chance = self._level("train", whole=True)
 
     def _update_chance(self, watch: Watch) -> None:
-        """Compute the chance level, once enough labels have been seen."""
-        objective = watch.subject.objective
-        if objective is None or objective.kind not in ("softmax", "sigmoid"):
-            return
-        if self._seen["train"].count >= MIN_LABELS:
-            counts = _counted(read_labels(np.concatenate(self._seen["train"].labels)))
-            watch.history.chance = None if counts is None else chance_level(counts)
+        """Compute the chance level, once enough labels have been seen, and again when there are twice as many."""
+        count = self._seen["train"].count
+        if self._given[0] is None and count >= max(MIN_LABELS, 2 * self._judged):
+            self._judged = count
+            watch.history.chance = self._level("train", whole=False)
+
+    def _level(self, split: str, whole: bool) -> ChanceLevel | None:
+        """The chance level of the labels of a split; None if the labels or the loss do not show it.
+
+        Args:
+            split: `train` or `val`.
+            whole: whether all labels of the split were seen.
+        """
+        assert self._watch is not None
+        objective, seen = self._watch.subject.objective, self._seen[split]
+        given = self._given[split == "val"]
+        batches = slice(self._first_epoch if whole and split == "train" else None)
+        parts = seen.labels[batches] if given is None else [np.asarray(given[1])[:: max(1, len(given[1]) // MAX_GIVEN)]]
+        if objective is None or not parts or len({part.shape[1:] for part in parts}) > 1:
+            return None
+        if not self._reports_the_mean(objective):
+            return None
+        labels = np.concatenate(parts)
+        return level_of(
+            objective, labels, self._outputs, functools.partial(losses_of, objective), whole or given is not None
+        )
+
+    def _reports_the_mean(self, objective: Objective) -> bool:
+        """Whether the reported loss is the mean of the losses of the rows, so that their level can be compared."""
+        compiled = getattr(self.model, "_compile_loss", None)
+        if getattr(self.model.loss, "reduction", MEAN) != MEAN or getattr(compiled, "_user_loss_weights", None):
+            return False
+        if objective.kind != "error":
+            return True
+        own_step = type(self.model).train_step is not keras.Model.train_step  # it may report any loss
+        return not own_step and not self.model.losses and not self._taps["train"].weighted
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         self._epochs += 1
@@ -503,6 +532,8 @@ class Doctor(keras.callbacks.Callback):
         self._steps_before = self._step
         if self._watch is None:
             return
+        if self._epochs <= 2 and self._given[0] is None:
+            self._watch.history.chance = self._level("train", whole=self._epochs == 2 and self._repeats)
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
@@ -512,6 +543,15 @@ class Doctor(keras.callbacks.Callback):
             val_accuracy = float(logs.get(f"val_{name}", np.nan))
             findings += self._watch.evaluated(self._step, float(logs["val_loss"]), val_accuracy)
         self._tell(findings)  # together, so that findings that validation refutes are not reported
+
+    @property
+    def _repeats(self) -> bool:
+        """Whether the second epoch had the labels of the first one, so that these are all labels of the training."""
+        labels, first = self._seen["train"].labels, self._first_epoch
+        if len({part.shape[1:] for part in labels}) != 1 or self._seen["train"].count >= MAX_KEPT:
+            return False
+        both = [np.sort(np.concatenate(some), axis=None) for some in (labels[:first], labels[first:]) if some]
+        return len(both) == 2 and np.array_equal(*both)
 
     def _rate(self) -> float:
         rate = getattr(self.model.optimizer, "learning_rate", np.nan)
@@ -523,6 +563,8 @@ class Doctor(keras.callbacks.Callback):
         findings = examine(Context(subject, self.limits, Phase.DATA))
         assert self._watch is not None
         self._watch.suspect(findings, subject.val)
+        if subject.val is not None and self._watch.history.chance is not None:
+            self._watch.history.val_chance = self._level("val", whole=False)
         return findings
 
     def _subject(self, whole: bool) -> Subject:
@@ -578,7 +620,7 @@ class Doctor(keras.callbacks.Callback):
         batches = slice(None if whole else 1)
         inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
         labels = read_labels(np.concatenate(seen.labels[batches]))
-        known, counts = digests(inputs, np.arange(len(inputs))), _counted(labels)
+        known, counts = digests(inputs, np.arange(len(inputs))), counted(labels)
         if counts is None:
             values = labels.values.reshape(len(labels.values), -1)
             amounts = values if whole and labels.kind == "amounts" and labels.values.ndim < 3 else None
