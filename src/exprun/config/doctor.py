@@ -28,13 +28,6 @@ class Doctor:
         "Usual learning rates of each optimiser: [lowest, highest].", only=WATCH
     )
     # Thresholds of the causes, written by `python -m exprun.doctor.table`
-    leak: float | None = setting(
-        "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
-        "more than this fraction of the test images is also in the training or validation split.",
-        only=WATCH,
-        ge=0,
-        lt=1,
-    )
     frequent_class: float | None = setting(
         "The classes count as imbalanced if more than this fraction of the images belongs to the most frequent class.",
         only=WATCH,
@@ -146,6 +139,13 @@ class Doctor:
         "its highest value and does not rise again.",
         only=WATCH,
         gt=0,
+        lt=1,
+    )
+    leak: float | None = setting(
+        "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
+        "more than this fraction of the test images is also in the training or validation split.",
+        only=WATCH,
+        ge=0,
         lt=1,
     )
     norm_lag: float | None = setting(

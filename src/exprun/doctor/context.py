@@ -317,9 +317,9 @@ class Context:
     def harm(self) -> str:
         """The clause that says how large inputs harm the network; empty if they do not, or if nothing shows it."""
         objective = self.subject.objective
-        if objective is None or self.forward.losses is None or not self.fits:
+        if objective is None or self.forward.losses is None:
             return ""
-        return harm_of(self.forward, objective, self.labels, self.threshold("large_loss"))
+        return harm_of(self.forward, objective, self.labels, self.threshold("large_loss"), self.fits)
 
     @cached_property
     def large_part(self) -> LargePart | None:

@@ -5,6 +5,7 @@ import functools
 import logging
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,6 +38,8 @@ from exprun.text import plural
 log = logging.getLogger(__name__)
 MIN_LABELS = 100  # labels from which the chance level is computed
 MAX_KEPT = 2000  # images of the first batches that are kept
+SMALL_BATCH = 12  # rows; the network is examined on several batches if they have fewer
+ENOUGH_ROWS = 32  # rows on which the network is then examined
 MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
 MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
 MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
@@ -147,6 +150,7 @@ class Doctor(keras.callbacks.Callback):
         self._in_epoch = 0  # steps done in the current epoch, if the batches are handed to the doctor
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable = Trainable()
+        self._trained: weakref.ref[Any] | None = None  # the model of the last fit
         self._reset()
 
     @property
@@ -244,6 +248,10 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the initial weights, and examine the model if images were passed to the callback."""
+        if self._trained is not None and self._trained() is self.model:
+            evidence = "The training goes on."
+            self._tell([Finding("too-few-steps", "note", "training", evidence, self._step, withdrawn=True)])
+        self._trained = weakref.ref(self.model)
         self._reset()
         _WATCHING.append(self)
         self._safely(self._begin)
@@ -260,6 +268,7 @@ class Doctor(keras.callbacks.Callback):
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._initial: list[np.ndarray] = []
+        self._pending: list[tuple[int, dict[str, Any]]] = []  # metrics of the steps in which rows were gathered
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
@@ -289,11 +298,14 @@ class Doctor(keras.callbacks.Callback):
         if batch < max(1, self.model.steps_per_execution):
             self._compare(self._trainable.after(self.model))
         self._keep("train")
-        if self._watch is None:
-            if not self._looked:
-                self._look()
-            if self._watch is None:
+        if not self._looked:
+            if self._gathers(logs):
+                self._pending.append((batch, dict(logs)))
                 return
+            self._look()
+            self._catch_up()
+        if self._watch is None:
+            return
         if self._epochs == 0:
             self._update_chance(self._watch)
         self._waited(ended)
@@ -301,6 +313,24 @@ class Doctor(keras.callbacks.Callback):
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
             self._tell(self._watch.probe(self._step))
+
+    def _gathers(self, logs: dict[str, Any]) -> bool:
+        """Whether batches are so small that the network is examined when more rows have been seen.
+
+        The weights of the first step must be known by then, and the loss finite, or there is something to report.
+        """
+        batches, variables = self._seen["train"].inputs, self.model.variables
+        if not batches or len(batches[0]) >= SMALL_BATCH or len(self._initial) != len(variables):
+            return False
+        known = sum(len(batch) for batch in batches)
+        return known < ENOUGH_ROWS and bool(np.isfinite(logs.get("loss", np.nan))) and fixed_rows(self.model) is None
+
+    def _catch_up(self) -> None:
+        """Examine the losses of the steps in which rows were gathered."""
+        pending, self._pending = self._pending, []
+        if self._watch is not None:
+            for batch, logs in pending:
+                self._after_loss(batch, logs)
 
     def _look(self) -> None:
         """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch."""
@@ -526,6 +556,9 @@ class Doctor(keras.callbacks.Callback):
         return not own_step and not self.model.losses and not self._taps["train"].weighted
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
+        if not self._looked and self._seen["train"].count:  # the epoch has fewer rows than were to be gathered
+            self._look()
+            self._catch_up()
         self._epochs += 1
         if self._first_epoch is None:
             self._first_epoch = len(self._seen["train"].inputs)
@@ -575,7 +608,7 @@ class Doctor(keras.callbacks.Callback):
         """
         train = self._images("train", whole or self._given[0] is not None)
         val = self._images("val", True) if self._seen["val"].count else None
-        labels = np.concatenate(self._seen["train"].labels[: None if whole else 1])
+        labels = np.concatenate(self._seen["train"].labels[: None if whole else self._gathered])
         in_order = whole and self._given[0] is None  # the batches show the order of the data
         batch = (
             len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
@@ -592,6 +625,15 @@ class Doctor(keras.callbacks.Callback):
             class_weights=self._class_weights() if whole else None,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
+
+    @property
+    def _gathered(self) -> int:
+        """The number of first batches on which the network is examined: one, or several small ones of one shape."""
+        seen = self._seen["train"]
+        if not seen.inputs or len(seen.inputs[0]) >= SMALL_BATCH:
+            return 1
+        shapes = {(x.shape[1:], y.shape[1:]) for x, y in zip(seen.inputs, seen.labels, strict=True)}
+        return max(1, -(-ENOUGH_ROWS // len(seen.inputs[0]))) if len(shapes) == 1 else 1
 
     def _says_accuracy(self) -> bool:
         return "acc" in str(getattr(self.model._compile_metrics, "_user_metrics", "")).lower()
@@ -617,7 +659,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
-        batches = slice(None if whole else 1)
+        batches = slice(None if whole else self._gathered)
         inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
         labels = read_labels(np.concatenate(seen.labels[batches]))
         known, counts = digests(inputs, np.arange(len(inputs))), counted(labels)
