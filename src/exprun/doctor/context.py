@@ -1,6 +1,7 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Batch, Subject
 
+IMAGE = re.compile(r"\b(an )?image(?=s?\b)", re.IGNORECASE)
 FEW = 4  # images that show which layers and variables a network uses
 
 
@@ -83,7 +85,21 @@ class Context:
         remedies: tuple[str, ...] | None = None,
     ) -> Finding:
         """A finding of the cause that is being checked, at the current step."""
-        return Finding(self.cause, severity, where, evidence, self.step, numbers or {}, keras, remedies=remedies)
+        found = Finding(self.cause, severity, where, evidence, self.step, numbers or {}, keras, remedies=remedies)
+        return self._worded(found)
+
+    def _worded(self, finding: Finding) -> Finding:
+        """The finding with the word for what the network sees: images, rows of a table, or other examples."""
+        inputs = self.subject.train.inputs if self.several is None else None
+        rank = None if inputs is None or not len(inputs) else inputs.ndim
+        if rank is None or rank > 3:  # maps of pixels, or unknown
+            return finding
+        word, article = ("row", 1) if rank < 3 else ("example", 2)
+        texts = {
+            name: IMAGE.sub(lambda found: f"{found[1][:article]} {word}" if found[1] else word, getattr(finding, name))
+            for name in ("where", "evidence", "keras")
+        }
+        return replace(finding, **texts)
 
     @property
     def model(self) -> Any:
@@ -301,7 +317,9 @@ class Context:
                 self.subject.says_accuracy,
                 lambda: self.losses(self.forward.outputs, self.labels),
             )
-        return {cause: [replace(finding, step=self.step) for finding in some] for cause, some in found.items()}
+        return {
+            cause: [self._worded(replace(finding, step=self.step)) for finding in some] for cause, some in found.items()
+        }
 
     @property
     def fits(self) -> bool:

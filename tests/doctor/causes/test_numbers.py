@@ -121,6 +121,7 @@ def test_a_loss_that_does_not_reach_that_of_the_mean_is_slow():
     )
     assert slow(np.linspace(79, 75, 10), 1500) == []  # numbers may be hard to predict
     assert slow(np.linspace(4000, 500, 10), 1500) == []
+    assert slow(np.linspace(80.3, 80.2, 10), 1500) == []  # it is at that of the mean
 
 
 def evaluated(loss, val_chance=MEAN):

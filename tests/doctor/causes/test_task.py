@@ -263,10 +263,10 @@ def test_labels_of_a_batch_on_which_training_went_wrong(context, cause, where):
             np.inf,
             [0, 1, 2],
             False,
-            "The images of this batch contain NaN or infinity, and since this batch the loss is",
+            "The rows of this batch contain NaN or infinity, and since this batch the loss is",
         ),
         (1.0, [0, np.nan, 2], True, "The labels of this batch contain NaN or infinity, and the step on this batch has"),
-        (np.nan, [0, np.nan, 2], True, "The images and labels of this batch contain"),
+        (np.nan, [0, np.nan, 2], True, "The rows and labels of this batch contain"),
     ],
 )
 def test_values_of_a_batch_that_are_not_finite(images, labels, has_failed, text):

@@ -15,7 +15,7 @@ def split(train, val, **more):
 def test_classes_that_training_lacks():
     [finding] = split([50, 50, 0], [10, 10, 40])
     assert (finding.severity, finding.where) == ("error", "validation labels")
-    assert "67% of the validation images belong to classes that hardly occur in training (2)" in finding.evidence
+    assert "67% of the validation rows belong to classes that hardly occur in training (2)" in finding.evidence
     [finding] = split([50, 50, 0], [10, 10, 40], classes=["cat", "dog", "eel"])
     assert "to classes that hardly occur in training (eel)" in finding.evidence
     assert split([50, 50], [10, 10, 40])[0].numbers == finding.numbers

@@ -10,7 +10,7 @@ from exprun.doctor.instruments.passes import rms, spread
 
 CAUSE = Cause(
     id="input-independent",
-    why="The network ignores the image.",
+    why="The network ignores its inputs.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.FIRST_BATCH, Phase.PROBE),
     confirm={Phase.PROBE: 2},

@@ -31,6 +31,7 @@ CAUSE = Cause(
 )
 MIN_EPOCHS = 4  # epochs, whose first half gives the pace
 MIN_STEPS = 200  # steps of training, at least
+WORSE = 1.1  # loss at the end that is worse than that of the mean, in units of the latter
 NOISE = 3.0  # standard errors by which the losses of two epochs differ without a cause
 LOW_ACCURACY = 0.2  # share of the way from chance level to 100 % below which little is learned
 
@@ -71,7 +72,7 @@ def _far_from_the_mean(context: Context, chance: ChanceLevel, last: Epoch, middl
     assert steps is not None
     fallen = middle.loss - last.loss
     end = last.loss - fallen / (last.step - middle.step) * (steps - last.step)
-    if fallen > NOISE * last.noise and end > chance.loss + NOISE * chance.error:
+    if fallen > NOISE * last.noise and end > WORSE * chance.loss + NOISE * chance.error:
         yield context.finding(
             "warning",
             "training",
