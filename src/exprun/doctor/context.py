@@ -95,11 +95,13 @@ class Context:
         if rank is None or rank > 3:  # maps of pixels, or unknown
             return finding
         word, article = ("row", 1) if rank < 3 else ("example", 2)
-        texts = {
-            name: IMAGE.sub(lambda found: f"{found[1][:article]} {word}" if found[1] else word, getattr(finding, name))
-            for name in ("where", "evidence", "keras")
-        }
-        return replace(finding, **texts)
+
+        def named(text: str) -> str:
+            return IMAGE.sub(lambda found: f"{found[1][:article]} {word}" if found[1] else word, text)
+
+        return replace(
+            finding, where=named(finding.where), evidence=named(finding.evidence), keras=named(finding.keras)
+        )
 
     @property
     def model(self) -> Any:

@@ -68,8 +68,8 @@ def _at_the_end(history: History) -> tuple[float, float, float]:
     """The training loss a quarter of the run ago and at the end, and the standard error of their difference."""
     epochs = history.epochs
     if len(epochs) >= 8:
-        earlier, last = epochs[-1 - len(epochs) // 4], epochs[-1]
-        return earlier.loss, last.loss, float(np.hypot(earlier.noise, last.noise))
+        before, end = epochs[-1 - len(epochs) // 4], epochs[-1]
+        return before.loss, end.loss, float(np.hypot(before.noise, end.noise))
     losses = np.array([loss for loss, _ in history.recent])
     quarter = max(1, len(losses) // 4)
     earlier, last = losses[-2 * quarter : -quarter], losses[-quarter:]

@@ -87,6 +87,12 @@ def _accuracy_in(logs: dict[str, Any]) -> str | None:
     return next((name for name in logs if "acc" in name and not name.startswith("val_")), None)
 
 
+def _after_a_step(finding: Finding) -> Finding:
+    """A finding about the network before training, as one about the network after its first step."""
+    evidence = finding.evidence.replace("before training", "after the first step")
+    return replace(finding, evidence=evidence.replace("Before training", "After the first step"))
+
+
 _WATCHING: list["Doctor"] = []  # doctors in a `fit` that has begun and not ended
 
 
@@ -340,8 +346,9 @@ class Doctor(keras.callbacks.Callback):
         elif not self._has_one_output(self._seen["train"].inputs[0]):
             self._tell(examine(Context(self._network(), self.limits, Phase.SETUP)))
         else:
+            is_first = self._step == 0 or len(self._initial) == len(self.model.variables)
             with self._first_weights():
-                self._start()
+                self._start(is_first)
 
     def _compare(self, trained: Trained | None) -> None:
         """Report the variables of which a step and `layer.trainable` say different things."""
@@ -506,13 +513,18 @@ class Doctor(keras.callbacks.Callback):
             self._look()
         self._tell(self._bad_batch(split, failed=True))
 
-    def _start(self) -> None:
-        """Examine the network with its initial weights, and begin to watch."""
+    def _start(self, is_first: bool = True) -> None:
+        """Examine the network, and begin to watch.
+
+        Args:
+            is_first: whether it has its initial weights; a model without an input shape has none before a first step.
+        """
         self._looked = True
         subject = self._subject(whole=False)
         rows = fixed_rows(self.model)
         limits = self.limits if rows is None else replace(self.limits, images=rows)
-        self._tell(examine(Context(subject, limits), *BEFORE_TRAINING))
+        findings = examine(Context(subject, limits), *BEFORE_TRAINING)
+        self._tell(findings if is_first else [_after_a_step(finding) for finding in findings])
         self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
         if self._given[0] is not None:
             self._watch.history.chance = self._level("train", whole=True)
@@ -583,8 +595,10 @@ class Doctor(keras.callbacks.Callback):
         labels, first = self._seen["train"].labels, self._first_epoch
         if len({part.shape[1:] for part in labels}) != 1 or self._seen["train"].count >= MAX_KEPT:
             return False
-        both = [np.sort(np.concatenate(some), axis=None) for some in (labels[:first], labels[first:]) if some]
-        return len(both) == 2 and np.array_equal(*both)
+        if not labels[:first] or not labels[first:]:
+            return False
+        one, two = (np.sort(np.concatenate(some), axis=None) for some in (labels[:first], labels[first:]))
+        return np.array_equal(one, two)
 
     def _rate(self) -> float:
         rate = getattr(self.model.optimizer, "learning_rate", np.nan)
