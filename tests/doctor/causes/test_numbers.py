@@ -169,3 +169,16 @@ def test_first_predictions_that_are_far_larger_than_the_targets(size, severities
     made = context_of([call(RNG.normal(size=(64, 3)), outputs)], losses=size**2, labels=labels, objective=MSE, task={})
     made.losses = lambda outputs, labels: ((outputs - labels) ** 2).mean(1)
     assert [finding.severity for finding in findings(large_first_loss, made)] == severities
+
+
+def test_a_probe_has_learned_if_its_loss_is_below_that_of_the_mean_of_its_targets():
+    labels = RNG.normal(50, 9, (16, 1)).astype(np.float32)
+    learned = []
+    for loss in (120.0, 30.0):
+        history = after_steps(np.full(100, loss), np.nan, 400, MEAN)
+        history.first_probe_loss = 40.0
+        given = [call(labels, labels)]
+        made = context_of(given, losses=loss, phase=Phase.PROBE, labels=labels, objective=MSE, history=history)
+        made.losses = lambda outputs, labels: ((outputs - labels) ** 2).mean(1)
+        learned.append(made.has_learned)
+    assert learned == [False, True]
