@@ -2,13 +2,16 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from doctor.contexts import context_of
 from doctor.histories import TEN, training
 from exprun.doctor import diagnosis
 from exprun.doctor.cause import Phase
 from exprun.doctor.causes import CHAIN
 from exprun.doctor.history import History
+from exprun.doctor.subject import Images
 
 
 @pytest.fixture
@@ -101,3 +104,11 @@ def test_no_causes_preempt_each_other():
         for name in free:
             del preempting[name]
     assert not preempting
+
+
+@pytest.mark.parametrize(("shape", "word"), [((2, 3), "a row"), ((2, 9, 3), "an example"), ((2, 9, 9, 3), "an image")])
+def test_a_finding_calls_what_the_network_sees_by_its_name(shape, word):
+    context = context_of(Images(np.zeros(shape, np.float32)))
+    finding = context.finding("note", "training images", "Of 2 images, an image at image_input.")
+    several = f"{word.split()[1]}s"
+    assert (finding.where, finding.evidence) == (f"training {several}", f"Of 2 {several}, {word} at image_input.")

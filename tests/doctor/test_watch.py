@@ -52,7 +52,9 @@ def test_validation_above_luck_withdraws_what_it_refutes():
     assert one.evaluated(100, 1.1, 0.145) == []  # 3.1 deviations of 400 images are 4.65 %
     assert one.evaluated(100, 1.2, 0.9) == []  # as where one label in five is right
     withdrawn = [f for f in one.evaluated(100, 1.1, 0.15) if f.withdrawn]
-    assert {f.cause for f in withdrawn} == {"shuffled-labels", "loss-at-chance", "collapsed-predictions"}
+    assert {f.cause for f in withdrawn} == {
+        "shuffled-labels", "summed-loss", "loss-at-chance", "collapsed-predictions",
+    }  # fmt: skip
     assert withdrawn[0].evidence == (
         "The network predicts 15.0% of the validation images correctly, with a loss of 1.100; chance level is a loss "
         "of 2.303."
@@ -113,3 +115,17 @@ def test_a_probe_that_fails_ends_no_run(failures):
     assert probed(SimpleNamespace(trainable_variables=None)) == []
     assert [failure for failure in failures if failure.startswith("A probe failed")]
     failures.clear()
+
+
+def test_a_training_loss_far_below_chance_level_withdraws_what_it_disproves():
+    one = watch()
+    withdrawn = {finding.cause for finding in one.epoch(Epoch(100, 0.5, np.nan, 0.1)) if finding.withdrawn}
+    assert {"vanishing-signal", "learning-rate-high", "dead-relu", "loss-at-chance"} <= withdrawn
+    assert not withdrawn & {"shuffled-labels", "unscaled-evaluation", "not-finite"}
+    assert not any(finding.withdrawn for finding in watch().epoch(Epoch(100, 0.7, np.nan, 0.1)))
+    assert any(finding.withdrawn for finding in watch().epoch(Epoch(100, 0.7, 0.9, 0.1)))
+    (first, *_) = one.epoch(Epoch(200, 0.5, np.nan, 0.1))
+    assert first.evidence == (
+        "The network does learn: its training loss is 0.500; chance level is a loss of 2.303 and an accuracy of about "
+        "10.0%."
+    )

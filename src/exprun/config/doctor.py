@@ -34,13 +34,6 @@ class Doctor:
         only=WATCH,
         gt=1,
     )
-    leak: float | None = setting(
-        "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
-        "more than this fraction of the test images is also in the training or validation split.",
-        only=WATCH,
-        ge=0,
-        lt=1,
-    )
     frequent_class: float | None = setting(
         "The classes count as imbalanced if more than this fraction of the images belongs to the most frequent class.",
         only=WATCH,
@@ -166,6 +159,13 @@ class Doctor:
         gt=0,
         lt=1,
     )
+    leak: float | None = setting(
+        "Images count as leaked if more than this fraction of the validation images is also in the training split, or "
+        "more than this fraction of the test images is also in the training or validation split.",
+        only=WATCH,
+        ge=0,
+        lt=1,
+    )
     norm_lag: float | None = setting(
         "A moving average of batch normalisation counts as lagging if more than this fraction of its initial value "
         "remains at the end of the run.",
@@ -222,6 +222,13 @@ class Doctor:
         "of its mean.",
         only=WATCH,
         gt=0,
+    )
+    untrained: float | None = setting(
+        "A run counts as too short if it ends with a training loss above this fraction of the chance-level loss, and "
+        "the loss still falls or the run has few steps.",
+        only=WATCH,
+        gt=0,
+        lt=1,
     )
     slow: float | None = setting(
         "Learning counts as slow if the loss expected at the end of the run is above this fraction of the chance- "

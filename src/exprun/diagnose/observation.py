@@ -312,6 +312,8 @@ class Observation:
     def _examined(self, fit: Fit, proves: bool) -> "_Report":
         """The findings about a fit, for the last one in the light of references and experiments."""
         findings: list[Finding] = fit.doctor.findings
+        if any(later.model is fit.model for later in self.fits[self.fits.index(fit) + 1 :]):
+            findings = [finding for finding in findings if finding.cause != "too-few-steps"]  # the training goes on
         minutes = self.options["prove_minutes"]
         found = None
         if proves and minutes and fit.steps and fit is [one for one in self.fits if one.doctor is not None][-1]:

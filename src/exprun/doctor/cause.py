@@ -71,6 +71,7 @@ class Cause:
         preempts: the identifiers of causes whose checks mean nothing in the phase in which this cause is found.
         is_symptom: whether other causes usually explain this one.
         is_refutable: whether a validation pass that is more accurate than luck explains withdraws the finding.
+        is_disprovable: whether a training loss far below chance level withdraws the finding.
         in_code: whether only a change of code or data removes the cause, so that overrides can only compensate for it.
     """
 
@@ -87,6 +88,7 @@ class Cause:
     preempts: tuple[str, ...] = ()
     is_symptom: bool = False
     is_refutable: bool = False
+    is_disprovable: bool = False
     in_code: bool = False
 
     def __post_init__(self) -> None:

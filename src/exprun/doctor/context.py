@@ -1,6 +1,7 @@
 """What a check may look at. Nothing is computed before a check asks for it."""
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from exprun.doctor.cause import Finding, Phase, Severity
 from exprun.doctor.history import History
 from exprun.doctor.instruments import graph
 from exprun.doctor.instruments.accuracies import Accuracy
-from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.instruments.chance import ChanceLevel, level_of
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
 from exprun.doctor.instruments.harm import LargePart, harm_of, large_part
@@ -29,6 +30,7 @@ from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Batch, Subject
 
+IMAGE = re.compile(r"\b(an )?image(?=s?\b)", re.IGNORECASE)
 FEW = 4  # images that show which layers and variables a network uses
 
 
@@ -87,7 +89,23 @@ class Context:
         remedies: tuple[str, ...] | None = None,
     ) -> Finding:
         """A finding of the cause that is being checked, at the current step."""
-        return Finding(self.cause, severity, where, evidence, self.step, numbers or {}, keras, remedies=remedies)
+        found = Finding(self.cause, severity, where, evidence, self.step, numbers or {}, keras, remedies=remedies)
+        return self._worded(found)
+
+    def _worded(self, finding: Finding) -> Finding:
+        """The finding with the word for what the network sees: images, rows of a table, or other examples."""
+        inputs = self.subject.train.inputs if self.several is None else None
+        rank = None if inputs is None or not len(inputs) else inputs.ndim
+        if rank is None or rank > 3:  # maps of pixels, or unknown
+            return finding
+        word, article = ("row", 1) if rank < 3 else ("example", 2)
+
+        def named(text: str) -> str:
+            return IMAGE.sub(lambda found: f"{found[1][:article]} {word}" if found[1] else word, text)
+
+        return replace(
+            finding, where=named(finding.where), evidence=named(finding.evidence), keras=named(finding.keras)
+        )
 
     @property
     def model(self) -> Any:
@@ -259,7 +277,24 @@ class Context:
         loss, first = self.forward.loss, self.history.first_probe_loss
         if loss is None or first is None:
             return False
+        if self.chance is not None and self.chance.of_numbers:
+            return loss < 0.5 * first or self.explains_numbers
         return loss < (0.5 * first if self.chance is None else 0.9 * self.chance.loss)
+
+    @cached_property
+    def first_level(self) -> ChanceLevel | None:
+        """The chance level of the labels at hand; None if they do not show it."""
+        objective, labels = self.subject.objective, self.all_labels.values
+        return None if objective is None else level_of(objective, labels, self.forward.outputs.shape[-1], self.losses)
+
+    @cached_property
+    def explains_numbers(self) -> bool:
+        """Whether the loss of the images of a probe is clearly below that of predicting the mean of their targets."""
+        loss, objective, outputs = self.forward.loss, self.subject.objective, self.forward.outputs
+        if loss is None or objective is None or self.chance is None:
+            return False
+        own = level_of(objective, self.labels, outputs.shape[-1], self.losses)
+        return loss < 0.9 * max(self.chance.loss, 0.0 if own is None else own.loss)
 
     @cached_property
     def weights(self) -> list[Weight]:
@@ -313,7 +348,9 @@ class Context:
                 lambda: self.losses(self.forward.outputs, self.labels),
                 self.several is not None,
             )
-        return {cause: [replace(finding, step=self.step) for finding in some] for cause, some in found.items()}
+        return {
+            cause: [self._worded(replace(finding, step=self.step)) for finding in some] for cause, some in found.items()
+        }
 
     @property
     def fits(self) -> bool:
@@ -329,9 +366,9 @@ class Context:
     def harm(self) -> str:
         """The clause that says how large inputs harm the network; empty if they do not, or if nothing shows it."""
         objective = self.subject.objective
-        if objective is None or self.forward.losses is None or not self.fits:
+        if objective is None or self.forward.losses is None:
             return ""
-        return harm_of(self.forward, objective, self.labels, self.threshold("large_loss"))
+        return harm_of(self.forward, objective, self.labels, self.threshold("large_loss"), self.fits)
 
     @cached_property
     def large_part(self) -> LargePart | None:

@@ -23,6 +23,12 @@ CHANCE_ERRORS = 3.0  # standard errors by which an accuracy at chance level may 
 LUCK = 3.1  # standard deviations that luck alone exceeds in 1 of 1,000 cases
 REFUTING_LOSS = 0.5  # validation loss below which findings are refuted, in units of the loss of chance level
 LEARNED = 0.8  # training loss below which the network has learned, in units of the loss of chance level
+FALLING = 0.02  # share by which a loss that still falls is lower in the second half of the averaged steps
+UNCERTAIN = 2.0  # standard errors within which a loss of numbers may differ from its mean, or from chance level
+CLEAR = 0.1  # share of the loss of chance level that two such errors must not exceed
+FITTED = 0.25  # training loss far below chance level, in units of the loss of chance level
+ACCURATE = 0.8  # share of the way from chance level to an accuracy of 1 from which a loss may be twice as high
+RISEN = 3.0  # how many times the first loss a loss of numbers is that has diverged; a first batch may be lucky
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class History:
         self.moves: Moves | None = None  # how far the weights moved between the last two probes; None if unknown
         self.suspicion: Finding | None = None  # a finding about labels that the run confirms or refutes
         self.val_images = 0  # number of validation images; 0 if unknown
+        self.val_chance: ChanceLevel | None = None  # the chance level of validation targets that are numbers
         self._above_luck = np.inf  # validation accuracy above which luck is no explanation
         self._weights: tuple[int, list[np.ndarray]] | None = None  # step of the last probe, and the weights then
         self._streaks: dict[str, int] = {}
@@ -206,9 +213,14 @@ class History:
 
     @property
     def is_no_better_than_chance(self) -> bool:
-        """Whether the averaged steps together are no more accurate than chance level, whatever their loss is."""
+        """Whether the averaged steps together are no more accurate than chance level, whatever their loss is.
+
+        If no accuracy belongs to the loss, the loss alone decides.
+        """
         if self.chance is None or len(self.recent) < self._window or not self.is_finite:
             return False
+        if np.isnan(self.chance.accuracy):
+            return not self.weighted and self._has_a_loss_of_chance(self.chance)
         share, count = self.chance.accuracy, len(self.recent) * self.batch
         if self.weighted and (
             share > MAX_IMBALANCE * np.exp(-self.chance.loss) or np.exp(self.chance.loss) < MIN_EFFECTIVE_CLASSES
@@ -220,6 +232,27 @@ class History:
         accuracy, deviation = self.mean_accuracy, float(np.sqrt(share * (1 - share) / count))
         return bool(np.isnan(accuracy)) or accuracy <= share + CHANCE_ERRORS * deviation
 
+    def _has_a_loss_of_chance(self, chance: ChanceLevel) -> bool:
+        """Whether the losses of the averaged steps are at or above chance level, and certain enough to tell."""
+        losses = np.array([loss for loss, _ in self.recent])
+        latest = losses[-max(5, len(losses) // 4) :]
+        if min(losses.mean(), latest.mean()) < (1 - self.margin) * chance.loss + UNCERTAIN * chance.error:
+            return False
+        epochs = bool(self.epochs) and len(losses) >= self.epochs[0].step  # all rows are among them
+        deviation = 0.0 if epochs else float(losses.std() / np.sqrt(len(losses)))
+        return losses.mean() - UNCERTAIN * deviation > (1 - CLEAR) * chance.loss
+
+    @property
+    def still_falls(self) -> bool:
+        """Whether the loss is clearly lower in the second half of the averaged steps than in the first."""
+        losses = np.array([loss for loss, _ in self.recent])
+        if len(losses) < 2:
+            return False
+        halves = np.array_split(losses, 2)
+        noise = float(np.hypot(*(half.std() / np.sqrt(len(half)) for half in halves)))
+        fall = float(halves[0].mean() - halves[1].mean())
+        return fall > FALLING * halves[0].mean() and fall > UNCERTAIN * noise
+
     @property
     def has_diverged(self) -> bool:
         """Whether the averaged steps have a loss far above the first one and the lowest one."""
@@ -227,14 +260,22 @@ class History:
             return False
         mean, lowest = self.mean_loss, self.lowest_loss
         first = self.first_loss or mean
-        if self.chance is not None and self.is_no_better_than_chance:
+        if self.chance is not None and self.chance.of_numbers:
+            if mean > 2 * self.chance.loss and mean > RISEN * first and not self.still_falls:
+                return True
+        elif self.chance is not None and self.is_no_better_than_chance:
             return mean > 2 * self.chance.loss and mean > 1.2 * first
         return mean > 10 * max(first, lowest) and mean > 10 * lowest
 
     @property
     def is_at_chance(self) -> bool:
-        """Whether the averaged steps are at chance level and have not diverged."""
-        return self.is_no_better_than_chance and not self.has_diverged
+        """Whether the averaged steps are at chance level and have not diverged.
+
+        The loss of numbers may begin far above chance level; as long as it falls, it is on its way.
+        """
+        if not self.is_no_better_than_chance or self.has_diverged:
+            return False
+        return not (self.chance is not None and np.isnan(self.chance.accuracy) and self.still_falls)
 
     @property
     def is_worse_again(self) -> bool:
@@ -253,7 +294,18 @@ class History:
         if self.chance is None or not self.evaluations:
             return False
         last = self.evaluations[-1]
+        if self.chance.of_numbers:
+            return self.val_chance is not None and last.loss < REFUTING_LOSS * self.val_chance.loss
         return last.accuracy > self._above_luck and last.loss < REFUTING_LOSS * self.chance.loss
+
+    @property
+    def has_fitted(self) -> bool:
+        """Whether the loss of the last training epoch is far below chance level."""
+        if self.chance is None or self.weighted or not self.epochs:
+            return False
+        last, share = self.epochs[-1], self.chance.accuracy
+        accurate = last.accuracy > share + ACCURATE * (1 - share)  # false if one of them is not known
+        return last.loss < FITTED * self.chance.loss * (2 if accurate else 1)
 
     @property
     def training_learns(self) -> bool:
@@ -265,5 +317,8 @@ class History:
         last = self.evaluations[-1]
         if self.chance is None or not np.isfinite(last.loss):
             return False
+        if self.chance.of_numbers:
+            level = None if self.val_chance is None else max(self.chance.loss, self.val_chance.loss)
+            return level is not None and self.training_learns and last.loss > 1.5 * level
         learned = self.training_learns and not last.trained_accuracy < 1.5 * self.chance.accuracy
         return learned and last.loss > 1.5 * self.chance.loss and not last.accuracy > 0.8 * last.trained_accuracy

@@ -19,6 +19,7 @@ from exprun.doctor.schedule import Schedule
 from exprun.doctor.subject import Images, Subject
 
 log = logging.getLogger(__name__)
+DISPROVABLE = tuple(module.CAUSE.id for module in CHAIN if module.CAUSE.is_disprovable)
 REFUTABLE = tuple(module.CAUSE.id for module in CHAIN if module.CAUSE.is_refutable)
 
 
@@ -93,7 +94,15 @@ class Watch:
     def epoch(self, epoch: Epoch) -> list[Finding]:
         """Record the metrics of a training epoch; returns new findings."""
         self.history.record_epoch(epoch)
-        return examine(self._at(Phase.EPOCH, epoch.step))
+        return [*self._disproved(epoch), *examine(self._at(Phase.EPOCH, epoch.step))]
+
+    def _disproved(self, epoch: Epoch) -> list[Finding]:
+        """The withdrawals of the findings that would have kept the network from fitting its training examples."""
+        chance = self.history.chance
+        if chance is None or not self.history.has_fitted:
+            return []
+        evidence = f"The network does learn: its training loss is {chance.shown(epoch.loss)}; {chance.described}."
+        return [Finding(cause, "note", "training", evidence, epoch.step, withdrawn=True) for cause in DISPROVABLE]
 
     def evaluated(self, step: int, loss: float, accuracy: float) -> list[Finding]:
         """Record the loss and accuracy of a validation pass; returns new findings. Accuracy is NaN if not measured."""
@@ -112,7 +121,9 @@ class Watch:
             return []
         last = self.history.evaluations[-1]
         evidence = (
-            f"The network predicts {last.accuracy:.1%} of the validation images correctly, with a loss of "
+            f"The loss is {chance.shown(last.loss)} in validation; {chance.described}."
+            if chance.of_numbers
+            else f"The network predicts {last.accuracy:.1%} of the validation images correctly, with a loss of "
             f"{last.loss:.3f}; chance level is a loss of {chance.loss:.3f}."
         )
         return [Finding(cause, "note", "validation", evidence, step, withdrawn=True) for cause in REFUTABLE]

@@ -32,7 +32,7 @@ def trained(losses, objective=TEN, labels=None):
 @pytest.mark.parametrize(
     ("losses", "said"),
     [
-        ([2.3] * 40, "In 30 steps on 16 training images alone, the loss of these images has gone from 2.300 to 2.300"),
+        ([2.3] * 40, "In 30 steps on 16 training rows alone, the loss of these rows has gone from 2.300 to 2.300"),
         ([2.3] * 13, "In 12 steps"),
         ([2.3] * 12, None),  # too few steps fitted into the time
         ([2.3] * 20 + [2.0], None),

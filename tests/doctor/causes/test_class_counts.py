@@ -56,4 +56,4 @@ def test_class_weights_that_are_upside_down(weights, said):
     weights = None if weights is None else np.array(weights)
     findings = counted([95, 5], weighted=True, class_weights=weights)
     assert [f.cause for f in findings] == said
-    assert all("has the weight 2, but other images have 0.2 on average" in f.evidence for f in findings)
+    assert all("has the weight 2, but other rows have 0.2 on average" in f.evidence for f in findings)

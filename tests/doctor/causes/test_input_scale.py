@@ -1,5 +1,6 @@
 """Inputs that are far from 1, the first loss, and augmentation that changes images too much."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -144,6 +145,17 @@ def test_images_that_are_scaled_twice_are_found_beside_labels_that_do_not_fit():
     labels = np.eye(10)[np.arange(16) % 10]
     context = scaled(1 / 255, objective=TEN, losses=2.3, labels=labels)
     assert {"label-encoding", "unscaled-input"} <= {f.cause for f in examine(context)}
+
+
+def test_a_last_layer_that_does_not_fit_does_not_hide_very_large_inputs():
+    def outputs_of(size):
+        x, hidden = size * RNG.random((16, 12)), size * RNG.normal(size=(16, 10))
+        calls = [call(x, hidden, name="first"), call(hidden, RNG.normal(size=(16, 10)), name="last")]
+        return context_of(calls, losses=2.3, objective=TEN, labels=CLASSES, task={"output-units": [None]})
+
+    (finding,) = findings(unscaled_input, outputs_of(1e9))
+    assert re.search(r"the outputs of first are around [\d.]+e\+0[89]", finding.evidence)
+    assert findings(unscaled_input, outputs_of(20.0)) == []
 
 
 def test_labels_that_are_not_finite_say_nothing_about_the_scale():

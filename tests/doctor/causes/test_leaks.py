@@ -35,8 +35,8 @@ def test_the_later_split_names_the_cause(splits, causes):
 
 def test_the_evidence_is_about_the_split():
     for finding, name in zip(told("abcd", "aefg", "aijk"), ("validation", "test"), strict=True):
-        assert (finding.severity, finding.where) == ("warning", f"{name} images")
-        assert finding.evidence.startswith(f"1 of 4 {name} images (25%) are exact copies of training images.")
+        assert (finding.severity, finding.where) == ("warning", f"{name} rows")
+        assert finding.evidence.startswith(f"1 of 4 {name} rows (25%) are exact copies of training rows.")
         assert finding.numbers == {"share": 0.25, "exact": 1, "near": 0}
 
 
@@ -60,7 +60,7 @@ def test_without_validation_images_nothing_is_compared():
 def test_the_digests_of_batches_are_enough():
     train, val = (Images(np.zeros((1, 1)), digests=digests) for digests in ((b"a", b"b"), (b"b", b"c")))
     [finding] = found(leaked_validation, context_of(train, val))
-    assert finding.evidence == "1 of 2 validation images (50%) are exact copies of training images."
+    assert finding.evidence == "1 of 2 validation rows (50%) are exact copies of training rows."
 
 
 def test_rows_that_an_earlier_fit_has_trained_on():
@@ -72,9 +72,9 @@ def test_rows_that_an_earlier_fit_has_trained_on():
 
     [finding] = check("abcd", "efgh", "efxyz")
     assert (finding.severity, finding.numbers) == ("warning", {"share": 0.5, "exact": 2})
-    assert "has trained the same network on 2 of 4 validation images (50%)" in finding.evidence
+    assert "has trained the same network on 2 of 4 validation rows (50%)" in finding.evidence
     assert "compile the network again" in finding.keras
     assert check("abcd", "efgh", "abcd") == []
     assert check("abcd", "efgh", "") == []
     [finding] = check("abcd", "aefg", "aefg")  # this fit's own leak says more
-    assert "exact copies of training images" in finding.evidence
+    assert "exact copies of training rows" in finding.evidence

@@ -87,7 +87,7 @@ def test_a_loss_that_was_never_finite_is_not_a_matter_of_the_learning_rate():
         (finding,) = all_found(after_steps([np.nan, np.nan]), model=model)
         assert finding.cause == "not-finite"
         assert finding.evidence == "The loss is nan, and has not been finite since the first reported loss."
-        assert finding.keras.startswith("check images and labels with np.isfinite")
+        assert finding.keras.startswith("check inputs and labels with np.isfinite")
         assert finding.remedies == remedies
 
 

@@ -83,7 +83,7 @@ def test_one_class_for_all_images_is_called_by_its_name_if_that_is_known(classes
     context = probed([], [], outputs=np.array([[0, 0, 1]] * 3), labels=range(3), classes=classes)
     (finding,) = found(collapsed_predictions, context)
     assert finding.evidence == (
-        f"The network predicts class {called} for all 3 images of the probe, but they belong to 3 classes."
+        f"The network predicts class {called} for all 3 rows of the probe, but they belong to 3 classes."
     )
 
 

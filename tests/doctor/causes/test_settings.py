@@ -36,6 +36,18 @@ def test_a_rate_outside_of_the_usual_range(rate, low, high):
         assert all(f"learning_rate=0.001, then {text}" in f.keras for f in findings)
 
 
+@pytest.mark.parametrize("rate", [np.float32(1e-4), np.float32(1.0), 1e-4, 1.0])
+def test_the_ends_of_the_usual_range_are_usual(rate):
+    for module in (learning_rate_low, learning_rate_high):
+        assert found(module, run_of("sgd", rates=[float(rate)])) == []
+
+
+def test_a_rate_below_zero_is_not_too_low():
+    (finding,) = found(learning_rate_low, run_of(rates=[-1e-3]))
+    assert (finding.severity, finding.keras) == ("error", "learning_rate=0.001.")
+    assert finding.evidence.endswith("each step goes uphill, and the loss rises.")
+
+
 def test_an_optimiser_without_usual_rates_and_a_run_without_settings():
     for module in (learning_rate_low, learning_rate_high):
         assert found(module, run_of("", [1e9])) == []

@@ -263,10 +263,10 @@ def test_labels_of_a_batch_on_which_training_went_wrong(context, cause, where):
             np.inf,
             [0, 1, 2],
             False,
-            "The images of this batch contain NaN or infinity, and since this batch the loss is",
+            "The rows of this batch contain NaN or infinity, and since this batch the loss is",
         ),
         (1.0, [0, np.nan, 2], True, "The labels of this batch contain NaN or infinity, and the step on this batch has"),
-        (np.nan, [0, np.nan, 2], True, "The images and labels of this batch contain"),
+        (np.nan, [0, np.nan, 2], True, "The rows and labels of this batch contain"),
     ],
 )
 def test_values_of_a_batch_that_are_not_finite(images, labels, has_failed, text):
@@ -280,3 +280,60 @@ def test_a_batch_without_a_known_loss_shows_only_values_that_are_not_finite():
     context = failed(labels=[0, 1, 3])
     context.subject = replace(context.subject, objective=None)
     assert examine(context) == []
+
+
+def at_positions(objective, labels, activation="linear", units=1, shape=(40, 7)):
+    """A context of a network with an output for each position."""
+    values = RNG.normal(size=(*shape, units))
+    outputs = ACTIVATIONS[activation](values)
+    calls = [call(values, values, name="hidden", activation="relu"), call(values, outputs, activation=activation)]
+    return context_of(calls, outputs, labels=np.asarray(labels, np.float32), objective=objective, losses=1.0)
+
+
+MASK = (RNG.random((40, 7, 1)) < 0.3).astype(np.float32)
+WORDS = RNG.integers(0, 5, (40, 7))
+
+
+@pytest.mark.parametrize(
+    ("activation", "units", "objective", "labels", "cause"),
+    [
+        ("softmax", 1, YES_OR_NO, MASK, "output-activation"),
+        ("relu", 1, YES_OR_NO, MASK, "output-activation"),
+        ("linear", 1, YES_OR_NO, MASK, "missing-softmax"),
+        ("sigmoid", 1, YES_OR_NO, 255 * MASK, "label-out-of-range"),
+        ("sigmoid", 1, YES_OR_NO, RNG.normal(size=(40, 7, 1)), "wrong-loss"),
+        ("linear", 5, NUMBERS, WORDS, "missing-softmax"),
+        ("softmax", 5, replace(NUMBERS, from_logits=True), WORDS, "softmax-twice"),
+        ("softmax", 4, NUMBERS, WORDS, "output-units"),
+        ("sigmoid", 1, MSE, 50 * MASK, "output-activation"),
+        ("relu", 1, MSE, RNG.normal(size=(40, 7)), "output-activation"),
+    ],
+)
+def test_an_output_for_each_position_that_does_not_fit(activation, units, objective, labels, cause):
+    assert [finding.cause for finding in said(at_positions(objective, labels, activation, units))] == [cause]
+
+
+@pytest.mark.parametrize(
+    ("activation", "units", "objective", "labels"),
+    [
+        ("sigmoid", 1, YES_OR_NO, MASK),
+        ("sigmoid", 1, YES_OR_NO, np.where(RNG.random((40, 7, 1)) < 0.2, -1, MASK)),  # -1 for what does not count
+        ("linear", 1, TAGS, MASK),
+        ("softmax", 5, NUMBERS, WORDS),
+        ("softmax", 5, ROWS, np.eye(5)[WORDS]),
+        ("linear", 5, replace(NUMBERS, from_logits=True), WORDS),
+        ("linear", 1, MSE, RNG.normal(size=(40, 7))),
+        ("sigmoid", 3, MSE, RNG.random((40, 7, 3))),
+        ("softmax", 3, MSE, softmax(RNG.normal(size=(40, 7, 3)))),
+    ],
+)
+def test_an_output_for_each_position_that_fits(activation, units, objective, labels):
+    assert said(at_positions(objective, labels, activation, units)) == []
+
+
+def test_targets_that_do_not_add_up_to_one_are_out_of_reach_of_a_softmax():
+    shares, rates = softmax(RNG.normal(size=(40, 3))), RNG.random((40, 3))
+    assert [finding.severity for finding in said(fitted(MSE, shares, "softmax", 3, losses=1.0))] == ["note"]
+    (finding,) = said(fitted(MSE, rates, "softmax", 3, losses=1.0))
+    assert (finding.cause, finding.severity) == ("output-activation", "error")
+    assert "add up to 1 in each row, but the targets of a row add up to" in finding.evidence

@@ -10,9 +10,9 @@ from exprun.doctor.subject import Pace
 HIDDEN, OUTPUTS = np.full((16, 4), 0.5, np.float32), np.zeros((16, 1), np.float32)
 
 
-def context(mean, steps=100, optimizer="adam", rate=0.001, objective=MSE):
+def context(mean, steps=100, optimizer="adam", rate=0.001, objective=MSE, width=1.0):
     """A network of one layer that predicts numbers around `mean`; in a step, its outputs move by 3 learning rates."""
-    labels = mean + RNG.normal(size=(64, 1))
+    labels = mean + width * RNG.normal(size=(64, 1))
     pace = Pace(optimizer, np.array([rate]), steps, 16)
     return context_of([call(HIDDEN, OUTPUTS)], objective=objective, labels=labels, outputs=OUTPUTS, pace=pace)
 
@@ -28,6 +28,9 @@ def context(mean, steps=100, optimizer="adam", rate=0.001, objective=MSE):
         ({"mean": 1000, "steps": None}, False),
         ({"mean": 1000, "objective": TEN}, False),
         ({"mean": 0.1}, False),
+        ({"mean": 0, "width": 1e6}, True),  # too far from one another
+        ({"mean": 0, "width": 1e6, "rate": 1000.0}, False),
+        ({"mean": 0, "width": 10.0}, False),  # hidden units grow, too
     ],
 )
 def test_targets_that_no_run_of_this_length_reaches(given, said):

@@ -17,7 +17,7 @@ def split(train, val, **more):
 def test_classes_that_training_lacks():
     [finding] = split([50, 50, 0], [10, 10, 40])
     assert (finding.severity, finding.where) == ("error", "validation labels")
-    assert "67% of the validation images belong to classes that hardly occur in training (2)" in finding.evidence
+    assert "67% of the validation rows belong to classes that hardly occur in training (2)" in finding.evidence
     [finding] = split([50, 50, 0], [10, 10, 40], classes=["cat", "dog", "eel"])
     assert "to classes that hardly occur in training (eel)" in finding.evidence
     assert split([50, 50], [10, 10, 40])[0].numbers == finding.numbers
@@ -28,7 +28,7 @@ def test_classes_that_training_lacks():
 def test_validation_images_of_one_class():
     [finding] = split([400, 100], [0, 125])
     assert (finding.severity, finding.where) == ("warning", "validation labels")
-    assert finding.evidence.startswith("All 125 validation images are of class 1, which has only 36% of the images")
+    assert finding.evidence.startswith("All 125 validation rows are of class 1, which has only 36% of the rows")
     assert split([60, 20], [0, 20])  # few images are enough
     assert split([400, 100], [1, 124]) == []
     assert split([60, 20], [0, 5]) == []  # luck

@@ -1,12 +1,99 @@
-"""Loss and accuracy of always predicting the class frequencies."""
+"""Loss and accuracy of always giving the same prediction."""
 
 import numpy as np
 import pytest
 
-from exprun.doctor.instruments.chance import ChanceLevel, chance_level
+from exprun.doctor.instruments.chance import ChanceLevel, chance_level, level_of
+from exprun.doctor.instruments.objective import Objective
+
+RNG = np.random.default_rng(0)
+WORDS = Objective("softmax", True, False, "SparseCategoricalCrossentropy", None)
+TAGS = Objective("sigmoid", False, False, "binary_crossentropy", None)
+ERROR = Objective("error", False, False, "mse", None)
+
+
+def squares(outputs, labels):
+    return ((outputs - labels) ** 2).reshape(len(labels), -1).mean(1)
+
+
+def distances(outputs, labels):
+    return np.abs(outputs - labels).reshape(len(labels), -1).mean(1)
+
+
+def entropies(outputs, labels):
+    each = -labels * np.log(outputs) - (1 - labels) * np.log(1 - outputs)
+    return each.reshape(len(labels), -1).mean(1)
 
 
 def test_the_loss_at_chance_level_is_the_entropy_of_the_classes():
     assert chance_level(np.array([10, 10])) == ChanceLevel(pytest.approx(np.log(2)), 0.5, 2)
     assert chance_level(np.array([90, 10])).loss == pytest.approx(0.3251, abs=1e-4)
     assert chance_level(np.array([90, 10]), smoothing=1.0).loss == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("shape", [(200,), (200, 1), (200, 5), (200, 7, 1)])
+def test_the_best_constant_for_squared_errors_is_the_mean(shape):
+    targets = RNG.normal(50, 3, shape)
+    level = level_of(ERROR, targets, 5 if shape[-1] == 5 else 1, squares)
+    wanted = targets.var(0).mean() if shape[-1] == 5 else targets.var()
+    assert (level.loss, level.constant, level.error) == (pytest.approx(wanted, rel=1e-3), "mean", 0.0)
+    assert level.of_numbers
+    assert np.isnan(level.accuracy)
+    assert level.described == f"always predicting the mean of the targets gives a loss of {level.loss:,.4g}"
+
+
+def test_the_best_constant_for_distances_is_the_median():
+    targets = RNG.exponential(2, 500)
+    level = level_of(ERROR, targets, 1, distances)
+    assert (level.constant, level.loss) == (
+        "median",
+        pytest.approx(np.abs(targets - np.median(targets)).mean(), rel=1e-3),
+    )
+
+
+def test_a_part_of_the_labels_leaves_an_error():
+    targets = RNG.normal(size=400)
+    level = level_of(ERROR, targets, 1, squares, whole=False)
+    assert level.error == pytest.approx(np.sqrt(2 / 400), rel=0.2)
+
+
+@pytest.mark.parametrize("targets", [np.ones(50), [1.0, 2.0], np.full(50, np.nan), RNG.normal(size=(50, 3))], ids=str)
+def test_equal_few_or_broken_targets_have_no_level(targets):
+    assert level_of(ERROR, np.asarray(targets), 2 if np.ndim(targets) == 2 else 1, squares) is None
+
+
+def test_each_of_several_labels_has_its_own_frequency():
+    tags = (RNG.random((4000, 3)) < (0.5, 0.1, 0.01)).astype(np.float32)
+    level = level_of(TAGS, tags, 3, entropies)
+    shares = tags.mean(0)
+    wanted = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).mean()
+    assert (level.loss, level.classes) == (pytest.approx(wanted, rel=1e-3), 0)
+    assert np.isnan(level.accuracy)
+    assert not level.of_numbers
+    rows = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, 300)]
+    assert level_of(TAGS, rows, 3, entropies).accuracy == pytest.approx(rows.mean(0).max())
+
+
+def test_a_mask_has_the_frequency_of_its_pixels():
+    mask = (RNG.random((20, 8, 8, 1)) < 0.2).astype(np.float32)
+    level = level_of(TAGS, mask, 1, entropies)
+    assert (level.classes, level.accuracy) == (2, pytest.approx(1 - mask.mean()))
+
+
+def test_a_class_for_each_position_counts_all_positions():
+    words = RNG.integers(0, 4, (50, 6))
+    level = level_of(WORDS, words, 4, None)
+    assert level == chance_level(np.bincount(words.ravel()))
+    assert level_of(WORDS, words[..., None], 4, None) == level
+    assert level_of(WORDS, words, 3, None) is None
+    rows = Objective("softmax", False, False, "CategoricalCrossentropy", None)
+    assert level_of(rows, np.eye(4)[words], 4, None).loss == pytest.approx(level.loss)
+    skipping = Objective("softmax", True, False, "SparseCategoricalCrossentropy", None, 0)
+    assert level_of(skipping, words, 4, None).classes == 4
+    assert level_of(skipping, words, 4, None).loss < level.loss
+
+
+def test_one_class_for_each_row_is_counted():
+    for labels in (np.arange(30) % 3, (np.arange(30) % 3)[:, None]):
+        assert level_of(WORDS, labels, 3, None) == chance_level(np.array([10, 10, 10]))
+    assert level_of(TAGS, np.arange(30) % 2, 1, entropies).loss == pytest.approx(np.log(2))

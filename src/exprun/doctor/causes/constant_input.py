@@ -10,12 +10,12 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="constant-input",
-    why="Inputs that are the same in all images cannot tell classes apart.",
+    why="Inputs that are the same in all examples cannot tell classes apart.",
     source="Humbatova et al. 2020, arXiv:1910.11015, training data",
     phases=(Phase.DATA,),
     explains_symptoms=True,
     explains=("shuffled-labels", "vanishing-signal", "leaked-validation", "leaked-test"),
-    keras="print x.min() and x.max(), and plot a few images just before fit.",
+    keras="print x.min() and x.max(), and print or plot a few examples just before fit.",
 )
 FLAT = 1e-6  # largest standard deviation over images of equal images, in units of their largest value or of 1
 SAME = 0.9  # share of images that are the same image, above which the inputs count as constant

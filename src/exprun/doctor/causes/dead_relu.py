@@ -9,7 +9,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="dead-relu",
-    why="A unit that is zero for every image gets no gradient and rarely recovers.",
+    why="A unit that is zero for every example gets no gradient and rarely recovers.",
     source="Zhang et al. 2021, AutoTrainer, section 3",
     phases=(Phase.FIRST_BATCH, Phase.PROBE),
     confirm={Phase.PROBE: 2},
@@ -38,6 +38,7 @@ CAUSE = Cause(
         "symmetric-init",
     ),
     is_symptom=True,
+    is_disprovable=True,
     keras=(
         "lower the learning rate, scale the inputs, use kernel_initializer='he_normal', or activation='leaky_relu'."
     ),

@@ -26,6 +26,7 @@ CAUSE = Cause(
     },
     explains_symptoms=True,
     explains=("learning-rate-high", "unscaled-input"),
+    is_disprovable=True,
     keras="kernel_initializer='he_normal' in all layers with ReLU, and inputs scaled to values near 1.",
     overrides=("init=he_normal", "init=he_normal input=standardize", "norm=batch"),
 )

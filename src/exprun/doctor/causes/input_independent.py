@@ -10,7 +10,7 @@ from exprun.doctor.instruments.passes import rms, spread
 
 CAUSE = Cause(
     id="input-independent",
-    why="The network ignores the image.",
+    why="The network ignores its inputs.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.FIRST_BATCH, Phase.PROBE),
     confirm={Phase.PROBE: 2},
@@ -27,6 +27,7 @@ CAUSE = Cause(
     },
     explains=("collapsed-predictions", "loss-at-chance", "no-generalization"),
     is_symptom=True,
+    is_disprovable=True,
     keras=(
         "train on 10 images only; if the network cannot memorise them, lower the learning rate, scale the inputs, or "
         "use he_normal."

@@ -7,10 +7,14 @@ import numpy as np
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.chance import uniform_loss
+from exprun.doctor.instruments.passes import rms
 
 CAUSE = Cause(
     id="large-first-loss",
-    why="An untrained network should give all classes about the same probability.",
+    why=(
+        "An untrained network should give all classes about the same probability, and numbers of about the size of "
+        "the targets."
+    ),
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.FIRST_BATCH,),
     thresholds={
@@ -25,6 +29,7 @@ CAUSE = Cause(
         ),
     },
     is_symptom=True,
+    is_disprovable=True,
     keras="scale the inputs, and give the last layer small initial weights.",
     overrides=("input=standardize", "init=he_normal", "init=he_normal input=standardize"),
 )
@@ -36,6 +41,9 @@ def check(context: Context) -> Iterator[Finding]:
     found, objective, large = context.forward, context.subject.objective, context.threshold("large_loss")
     if objective is None or found.loss is None:
         return
+    if objective.kind == "error":
+        yield from _numbers(context, large)
+        return
     uniform = uniform_loss(objective.kind, found.outputs.shape[-1])
     if uniform is not None and np.isfinite(found.loss) and found.loss > large * uniform:
         yield context.finding(
@@ -44,4 +52,20 @@ def check(context: Context) -> Iterator[Finding]:
             f"The loss is {found.loss:,.4g} before training; chance level is {uniform:.3f}, and up to {large:g} times "
             "that is normal.",
             {"loss": found.loss, "guessing": uniform},
+        )
+
+
+def _numbers(context: Context, large: float) -> Iterator[Finding]:
+    """Find first predictions that are far larger than the targets: most steps then only make them smaller."""
+    found, level = context.forward, context.first_level
+    if level is None or found.loss is None or not np.isfinite(found.loss) or not context.fits:
+        return
+    predicted, wanted = rms(found.outputs), rms(context.labels)
+    if found.loss > large**2 * level.loss and predicted > large * wanted:
+        yield context.finding(
+            "note",
+            "loss",
+            f"Before training, the predictions are around {predicted:,.3g} (root mean square), but the targets around "
+            f"{wanted:,.3g}. The loss is {found.loss:,.4g}; {level.described}.",
+            {"loss": found.loss, "guessing": level.loss},
         )

@@ -23,11 +23,14 @@ CAUSE = Cause(
         ),
     },
     explains_symptoms=True,
+    explains=("learning-rate-low",),
+    is_disprovable=True,
     keras=(
         "divide the learning rate by 10 until the loss falls; usual first values are 0.001 for Adam and 0.01 for SGD."
     ),
     overrides=("{slower}", "{slowest}"),
 )
+ROUNDING = 1e-3  # share by which a learning rate differs from what was written, in float32 or by a schedule
 MIN_STEPS = 20  # steps between two probes, from which their weights are compared
 
 
@@ -48,7 +51,7 @@ def _setup(context: Context) -> Iterator[Finding]:
     if pace is None or usual is None or pace.highest_rate is None:
         return
     least, most = usual
-    if pace.highest_rate > most:
+    if pace.highest_rate > (1 + ROUNDING) * most:
         yield context.finding(
             "warning",
             "optimiser",
@@ -72,6 +75,8 @@ def _probe(context: Context) -> Iterator[Finding]:
         return
     if context.finds("dead-relu") or context.finds("vanishing-gradient"):
         return
+    if context.chance.of_numbers and not context.history.is_no_better_than_chance:
+        return  # to reach numbers that are far from 0, weights have to move far
     most = context.threshold("large_update")
     if typical * moves.steps > most and moves.steps >= MIN_STEPS:
         yield context.finding(

@@ -1,10 +1,11 @@
 """learning-rate-low: a learning rate at which the weights hardly move."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.rates import middle, rate_to_try, unusual_rate
+from exprun.doctor.instruments.rates import first_rate, middle, rate_to_try, unusual_rate
+from exprun.doctor.subject import Pace
 
 CAUSE = Cause(
     id="learning-rate-low",
@@ -23,13 +24,22 @@ CAUSE = Cause(
             gt=0,
         ),
     },
-    explains=("loss-at-chance", "no-generalization", "collapsed-predictions", "vanishing-gradient", "slow-learning"),
+    explains=(
+        "loss-at-chance",
+        "no-generalization",
+        "collapsed-predictions",
+        "vanishing-gradient",
+        "slow-learning",
+        "too-few-steps",
+    ),
+    is_disprovable=True,
     keras=(
         "multiply the learning rate by 10 as long as the loss still falls; usual first values are 0.001 for Adam and "
         "0.01 for SGD."
     ),
     overrides=("{faster}", "{fastest}"),
 )
+ROUNDING = 1e-3  # share by which a learning rate differs from what was written, in float32 or by a schedule
 LOW = 0.2  # learning rate that counts as low, in units of the middle of the usual range
 
 
@@ -50,7 +60,9 @@ def _setup(context: Context) -> Iterator[Finding]:
     if pace is None or usual is None or pace.highest_rate is None:
         return
     least, most = usual
-    if pace.highest_rate < least:
+    if pace.highest_rate < 0:
+        yield from _negative(context, pace, usual)
+    elif pace.highest_rate < (1 - ROUNDING) * least:
         yield context.finding(
             "warning",
             "optimiser",
@@ -60,6 +72,18 @@ def _setup(context: Context) -> Iterator[Finding]:
         )
 
 
+def _negative(context: Context, pace: Pace, usual: Sequence[float]) -> Iterator[Finding]:
+    """Find a learning rate below 0."""
+    rate = float(pace.known_rates.min())
+    yield context.finding(
+        "error",
+        "optimiser",
+        f"The learning rate is {rate:.3g}: below 0, each step goes uphill, and the loss rises.",
+        {"rate": rate},
+        f"learning_rate={first_rate(pace.optimizer, usual):.1g}.",
+    )
+
+
 def _step(context: Context) -> Iterator[Finding]:
     """Find a learning rate at the low end of its usual range, in a run that stays at chance level."""
     pace, usual, chance = context.subject.pace, context.usual_rates, context.chance
@@ -67,12 +91,12 @@ def _step(context: Context) -> Iterator[Finding]:
         return
     if chance is None or not context.history.is_at_chance:
         return
-    if usual[0] <= pace.highest_rate < LOW * middle(usual):
+    if (1 - ROUNDING) * usual[0] <= pace.highest_rate < LOW * middle(usual):
         yield context.finding(
             "warning",
             "optimiser",
             f"The learning rate is at most {pace.highest_rate:.2g}, and after {context.step} steps the loss is "
-            f"{context.history.mean_loss:.3f}; chance level is {chance.loss:.3f}. Learning rates this low are meant "
+            f"{chance.shown(context.history.mean_loss)}; {chance.shortly}. Learning rates this low are meant "
             "for weights that are already trained.",
             {"rate": pace.highest_rate, "usual": middle(usual)},
             rate_to_try(pace.optimizer, usual, "higher"),

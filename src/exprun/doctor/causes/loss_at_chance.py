@@ -9,7 +9,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="loss-at-chance",
-    why="The network does no better than chance level, as if it did not see the images.",
+    why="The network does no better than chance level, as if it did not see its inputs.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.STEP,),
     thresholds={
@@ -31,6 +31,7 @@ CAUSE = Cause(
     explains=("no-generalization",),
     is_symptom=True,
     is_refutable=True,
+    is_disprovable=True,
     keras=(
         "change one thing at a time: the learning rate (10 times higher, 10 times lower), scaled inputs, "
         "BatchNormalization, he_normal."
@@ -45,11 +46,10 @@ def check(context: Context) -> Iterator[Finding]:
     if chance is None or not history.is_at_chance:
         return
     loss, accuracy, steps = history.mean_loss, history.mean_accuracy, history.total_steps
-    clause = "" if np.isnan(accuracy) else f" and the accuracy is {accuracy:.1%}"
+    clause = "" if np.isnan(accuracy) or np.isnan(chance.accuracy) else f" and the accuracy is {accuracy:.1%}"
     yield context.finding(
         "error" if steps is not None and (context.step or 0) >= steps / 2 else "warning",
         "training",
-        f"Over the last {len(history.recent)} steps, the loss is {loss:.3f}{clause}; chance level is a loss of "
-        f"{chance.loss:.3f} and an accuracy of about {chance.accuracy:.1%}.",
+        f"Over the last {len(history.recent)} steps, the loss is {chance.shown(loss)}{clause}; {chance.described}.",
         {"loss": loss, "guessing": chance.loss},
     )

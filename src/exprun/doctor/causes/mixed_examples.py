@@ -9,7 +9,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="mixed-examples",
-    why="The output for an image must not depend on the other images in its batch.",
+    why="The output for an example must not depend on the other examples in its batch.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.STRUCTURE,),
     explains_symptoms=True,

@@ -7,14 +7,15 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="no-generalization",
-    why="What the network learned in training does not work on the validation images.",
+    why="What the network learned in training does not work in validation.",
     source="Zhang et al. 2017, arXiv:1611.03530",
     phases=(Phase.EVALUATION,),
     confirm={Phase.EVALUATION: 2},
     explains=("overfitting",),
     is_symptom=True,
     keras=(
-        "compare the labels, the scaling and the origin of both splits; if they agree, augment the training images."
+        "compare the labels, the scaling and the origin of both splits; if they agree, augment the training examples "
+        "or use a smaller network."
     ),
 )
 
@@ -32,7 +33,10 @@ def check(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "validation",
-            f"The loss is {last.trained:.3f} in training and {last.loss:,.3f} in validation{last.accuracies}; chance "
-            f"level is a loss of {chance.loss:.3f}.",
+            f"The loss is {chance.shown(last.trained)} in training and {chance.shown(last.loss)} in validation"
+            f"{last.accuracies}; chance level is a loss of {chance.loss:.3f}."
+            if not chance.of_numbers
+            else f"The loss is {chance.shown(last.trained)} in training and {chance.shown(last.loss)} in validation; "
+            f"{chance.described}.",
             {"train_loss": last.trained, "val_loss": last.loss},
         )

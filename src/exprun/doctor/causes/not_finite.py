@@ -51,7 +51,7 @@ def _step(context: Context) -> Iterator[Finding]:
         "error",
         found.where,
         found.evidence,
-        keras="check images and labels with np.isfinite; look for log(0), sqrt(0) and division by 0 in your own losses "
+        keras="check inputs and labels with np.isfinite; look for log(0), sqrt(0) and division by 0 in your own losses "
         "and layers.",
         remedies=("trainer.precision=float32",) if in_float16 else (),  # the loss was not finite before any step
     )

@@ -10,7 +10,7 @@ from exprun.doctor.history import LUCK
 
 CAUSE = Cause(
     id="overfitting",
-    why="The network memorises its training images.",
+    why="The network memorises its training examples.",
     source="Goodfellow et al. 2016, Deep Learning, section 7.8",
     phases=(Phase.EVALUATION,),
     thresholds={

@@ -8,7 +8,7 @@ from exprun.text import plural
 
 CAUSE = Cause(
     id="repeated-batches",
-    why="If every batch holds the same images, the network memorises these images and never sees the others.",
+    why="If every batch holds the same examples, the network memorises them and never sees the others.",
     source="Keras API, Model training APIs, fit",
     phases=(Phase.DATA,),
     explains=("no-generalization", "overfitting", "single-class", "class-imbalance", "unshuffled-data"),

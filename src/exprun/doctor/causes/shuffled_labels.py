@@ -11,13 +11,13 @@ from exprun.doctor.instruments.classifiers import CLASSIFIERS, FOLDS, LUCK, Accu
 
 CAUSE = Cause(
     id="shuffled-labels",
-    why="Labels that do not belong to their images can only be memorised.",
+    why="Labels that do not belong to their examples can only be memorised.",
     source="Zhang et al. 2017, arXiv:1611.03530, section 2",
     phases=(Phase.DATA, Phase.STEP, Phase.EVALUATION),
     explains_symptoms=True,
     explains=("learning-rate-high",),
     is_refutable=True,
-    keras="plot ten images with their labels; read, sort and shuffle images and labels with the same index.",
+    keras="plot ten examples with their labels; read, sort and shuffle inputs and labels with the same index.",
 )
 MAX_FREQUENCY = 0.8  # share of a class above which a classifier can hardly be better than chance level
 MIN_CLASS_IMAGES = 8  # images for each class, on average, on which a classifier is fitted

@@ -9,7 +9,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="slow-input",
-    why="The device that trains is idle while it waits for images.",
+    why="The device that trains is idle while it waits for data.",
     source="TensorFlow, Better performance with the tf.data API",
     phases=(Phase.WAIT,),
     thresholds={

@@ -8,7 +8,7 @@ from exprun.text import plural
 
 CAUSE = Cause(
     id="small-batch-norm",
-    why="The mean and variance of so few images are mostly noise.",
+    why="The mean and variance of so few examples are mostly noise.",
     source="Wu & He 2018, arXiv:1803.08494, figure 1",
     phases=(Phase.SETUP,),
     thresholds={

@@ -26,12 +26,14 @@ CAUSE = Cause(
     },
     explains_symptoms=True,
     explains=("learning-rate-low",),
+    is_disprovable=True,
     keras=(
         "standardise the targets, y = (y - y_train.mean()) / y_train.std(), and turn predictions back: "
         "y_train.mean() + y_train.std() * prediction; or use a learning rate that is 10 to 100 times higher."
     ),
 )
 # Optimisers that scale each gradient to about the same size, so that a step is as long as the learning rate.
+WIDE = 10.0  # how many times further apart than the far ones targets may be: hidden units grow, and differ, meanwhile
 FAR = 2.0  # distance from the first predictions, in standard deviations of the targets, from which scaling matters
 SCALING = ("rmsprop", "adam", "adamw", "nadam", "lion")
 
@@ -54,9 +56,11 @@ def check(context: Context) -> Iterator[Finding]:
     # A step moves the bias and each weight of the last layer by the learning rate, and the hidden units grow meanwhile.
     step = float(pace.known_rates.mean()) * (1 + float(np.abs(inputs).sum(1).mean()))
     reach = pace.steps * step
-    if distance <= FAR * float(targets.std(0).max()):  # near the others, a target is only hard to predict
-        return
-    if np.isfinite(distance) and distance > context.threshold("far_target") * reach > 0:
+    most = context.threshold("far_target") * reach
+    # Near the others, a target is only hard to predict.
+    is_far = distance > FAR * float(targets.std(0).max()) and distance > most
+    width = float(np.subtract(*np.quantile(targets, (0.75, 0.25), axis=0)).max())
+    if np.isfinite(distance) and reach > 0 and (is_far or width > WIDE * most):
         yield context.finding(
             "warning",
             "labels",

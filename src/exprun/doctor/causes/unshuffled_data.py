@@ -9,7 +9,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="unshuffled-data",
-    why="If images are sorted by class, each batch pulls the weights towards one class, and a split lacks classes.",
+    why="If examples are sorted by class, each batch pulls the weights towards one class, and a split lacks classes.",
     source="LeCun et al. 1998, Efficient BackProp, section 4.2",
     phases=(Phase.DATA,),
     explains_symptoms=True,

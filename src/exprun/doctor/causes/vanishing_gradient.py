@@ -27,6 +27,7 @@ CAUSE = Cause(
     },
     explains=("loss-at-chance", "no-generalization", "collapsed-predictions"),
     is_symptom=True,
+    is_disprovable=True,
     keras="replace sigmoid or tanh with ReLU, use kernel_initializer='he_normal', or add BatchNormalization.",
     overrides=("norm=batch", "init=he_normal", "model.activation=relu"),
 )

@@ -7,7 +7,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="vanishing-signal",
-    why="If the differences between images fade on the way, all images look alike to the last layer.",
+    why="If the differences between examples fade on the way, all examples look alike to the last layer.",
     source="He et al. 2015, arXiv:1502.01852, section 2.2; Ioffe & Szegedy 2015, arXiv:1502.03167",
     phases=(Phase.FIRST_BATCH,),
     thresholds={
@@ -27,6 +27,7 @@ CAUSE = Cause(
     },
     explains_symptoms=True,
     explains=("learning-rate-low",),
+    is_disprovable=True,
     keras="BatchNormalization after each convolution, or kernel_initializer='he_normal' with ReLU.",
     overrides=("norm=batch", "init=he_normal", "init=he_normal {slower}"),
 )

@@ -1,23 +1,60 @@
-"""Loss and accuracy of always predicting the class frequencies."""
+"""Loss and accuracy of always giving the same prediction: the class frequencies, or the mean or median of numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.objective import Objective
+
+MIN_ROWS = 4  # rows from which the best constant prediction is known
+MAX_VALUES = 2_000_000  # target values on which the best constant prediction is tested
+LEAST = 1e-4  # share of an event that is nearly never or nearly always the case, so that its logit is finite
+
 
 @dataclass(frozen=True)
 class ChanceLevel:
-    """Loss and accuracy of always predicting the class frequencies.
+    """Loss and accuracy of the best prediction that is the same for all rows.
 
     Args:
-        loss: cross-entropy of the class frequencies.
-        accuracy: share of the most frequent class.
-        classes: number of classes.
+        loss: the loss of this prediction; for classes, the cross-entropy of the class frequencies.
+        accuracy: share of the most frequent class; NaN if no accuracy belongs to the loss.
+        classes: number of classes; 0 if the labels are not one class of many.
+        constant: the prediction if it is not one of the class frequencies: "mean", "median" or "frequency" (of each
+            of several labels).
+        error: the standard error of the loss, because only some labels are known; 0 if all are.
     """
 
     loss: float
     accuracy: float
     classes: int
+    constant: str = ""
+    error: float = 0.0
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether the labels are numbers to predict."""
+        return self.constant in ("mean", "median")
+
+    @property
+    def shortly(self) -> str:
+        """A clause with the loss."""
+        if self.of_numbers:
+            return f"always predicting the {self.constant} of the targets gives {self.shown(self.loss)}"
+        return f"chance level is {self.shown(self.loss)}"
+
+    def shown(self, loss: float) -> str:
+        """A loss as text; losses of numbers may have any size."""
+        return f"{loss:,.4g}" if self.of_numbers else f"{loss:.3f}"
+
+    @property
+    def described(self) -> str:
+        """A clause with the loss, and with the accuracy if it is known."""
+        if self.of_numbers:
+            return f"always predicting the {self.constant} of the targets gives a loss of {self.shown(self.loss)}"
+        accuracy = "" if np.isnan(self.accuracy) else f" and an accuracy of about {self.accuracy:.1%}"
+        return f"chance level is a loss of {self.shown(self.loss)}{accuracy}"
 
 
 def chance_level(counts: np.ndarray, smoothing: float = 0.0) -> ChanceLevel:
@@ -42,3 +79,99 @@ def uniform_loss(kind: str, units: int) -> float | None:
     """
     classes = {"softmax": units, "sigmoid": 2}.get(kind)
     return float(np.log(classes)) if classes is not None and classes > 1 else None
+
+
+def level_of(
+    objective: Objective,
+    labels: np.ndarray,
+    units: int,
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    whole: bool = True,
+) -> ChanceLevel | None:
+    """The chance level of labels for a loss; None if the labels do not show it.
+
+    Args:
+        objective: the loss.
+        labels: labels as the loss gets them, (rows, …).
+        units: the number of units of the last layer.
+        losses: computes the loss of each row, (rows,), from outputs and labels.
+        whole: whether these are all labels of the training.
+    """
+    if len(labels) < MIN_ROWS or units < 1:
+        return None
+    match objective.kind:
+        case "softmax" if labels[0].ndim > (not objective.sparse) and labels[0].shape != (1,):
+            return _of_positions(objective, labels, units)
+        case "sigmoid" if units > 1 or labels.ndim > 2:
+            return _of_constants(objective, labels, units, losses, whole)
+        case "softmax" | "sigmoid":
+            counts = counted(read_labels(labels))
+            return None if counts is None else chance_level(counts)
+        case "error":
+            return _of_constants(objective, labels, units, losses, whole)
+    return None
+
+
+def counted(labels: Labels) -> np.ndarray | None:
+    """How often each class occurs, (classes,); None if the labels are not classes."""
+    if labels.classes is None or labels.classes.min(initial=0) < 0:
+        return None
+    return np.bincount(labels.classes, minlength=2)
+
+
+def _of_positions(objective: Objective, labels: np.ndarray, units: int) -> ChanceLevel | None:
+    """The chance level of a class for each position, such as the words of a text or the pixels of an image."""
+    if objective.sparse:
+        numbers = labels[labels != objective.ignored] if objective.ignored is not None else labels.ravel()
+        if not numbers.size or numbers.min() < 0 or numbers.max() >= units or (numbers != np.rint(numbers)).any():
+            return None
+        return chance_level(np.bincount(numbers.astype(np.int64).ravel(), minlength=2))
+    if labels.shape[-1] != units or labels.min() < 0 or np.abs(labels.sum(-1) - 1).max() > 1e-3:
+        return None
+    return chance_level(labels.reshape(-1, units).sum(0))
+
+
+def _of_constants(
+    objective: Objective,
+    labels: np.ndarray,
+    units: int,
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    whole: bool,
+) -> ChanceLevel | None:
+    """The loss of the best outputs that are the same for all rows: one constant for each unit."""
+    if labels.shape[-1] != units or labels.ndim < 2:
+        labels = labels[..., None]
+    if labels.shape[-1] != units:
+        return None
+    most = max(MIN_ROWS, MAX_VALUES // max(1, labels[0].size))
+    if len(labels) > most:
+        labels, whole = labels[np.linspace(0, len(labels) - 1, most).astype(np.int64)], False
+    flat = labels.astype(np.float64).reshape(-1, units)
+    if not np.isfinite(flat).all():
+        return None
+    if objective.kind == "sigmoid":
+        if flat.min() < 0 or flat.max() > 1:
+            return None
+        shares = np.clip(flat.mean(0), LEAST, 1 - LEAST)
+        tried = {"frequency": np.log(shares / (1 - shares)) if objective.from_logits else shares}
+    else:
+        tried = {"mean": flat.mean(0), "median": np.median(flat, 0)}
+    best: tuple[float, str, np.ndarray] | None = None
+    for name, constant in tried.items():
+        outputs = np.broadcast_to(constant, labels.shape).astype(np.float32)
+        each = np.asarray(losses(outputs, labels.astype(np.float32)), np.float64)
+        if each.shape == (len(labels),) and np.isfinite(each).all() and (best is None or each.mean() < best[0]):
+            best = float(each.mean()), name, each
+    if best is None or best[0] <= 0:
+        return None
+    loss, name, each = best
+    one_hot = name == "frequency" and units > 1 and labels.ndim == 2 and bool((flat.sum(1) == 1).all())
+    single = name == "frequency" and units == 1
+    share = float(flat.mean())
+    return ChanceLevel(
+        loss,
+        float(flat.mean(0).max()) if one_hot else max(share, 1 - share) if single else np.nan,
+        units if one_hot else 2 if single else 0,
+        name,
+        0.0 if whole else float(each.std() / np.sqrt(len(each))),
+    )

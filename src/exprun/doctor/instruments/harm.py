@@ -12,10 +12,11 @@ from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Pass, rms
 
 MAX_SATURATED = 0.7  # share of a layer's outputs that may be at an end of their range
+HUGE = 1000.0  # outputs of the first layer that no learning rate suits, whatever the last layer is
 END = 0.01  # distance from the end of a range within which an output is at this end
 
 
-def harm_of(found: Pass, objective: Objective, labels: np.ndarray, large_loss: float) -> str:
+def harm_of(found: Pass, objective: Objective, labels: np.ndarray, large_loss: float, fits: bool = True) -> str:
     """The clause that describes how large inputs harm a network; empty if no harm is seen.
 
     Args:
@@ -23,7 +24,21 @@ def harm_of(found: Pass, objective: Objective, labels: np.ndarray, large_loss: f
         objective: the loss.
         labels: the labels of the pass.
         large_loss: how many times the loss of equal probabilities, or the size of the labels, is too large.
+        fits: whether last layer, loss and labels fit together, so that the size of the loss means something.
     """
+    assert found.loss is not None
+    by_loss = _harm_of_outputs(found, objective, labels, large_loss) if fits else _huge_outputs(found)
+    return by_loss or _saturated(found)
+
+
+def _huge_outputs(found: Pass) -> str:
+    first = found.weighted[0] if found.weighted else None
+    if first is None or (size := rms(first.outputs)) <= HUGE:
+        return ""
+    return f"the outputs of {first.layer.name} are around {size:,.3g} before training"
+
+
+def _harm_of_outputs(found: Pass, objective: Objective, labels: np.ndarray, large_loss: float) -> str:
     assert found.loss is not None
     units = found.outputs.shape[-1]
     uniform = uniform_loss(objective.kind, units)
@@ -34,6 +49,10 @@ def harm_of(found: Pass, objective: Objective, labels: np.ndarray, large_loss: f
         return (
             f"the outputs are around {rms(found.outputs):,.3g} before training, but the labels around {rms(labels):.3g}"
         )
+    return ""
+
+
+def _saturated(found: Pass) -> str:
     for call in found.calls[:-1]:
         if call.layer.activation in ("sigmoid", "tanh"):
             least = 0.0 if call.layer.activation == "sigmoid" else -1.0

@@ -21,6 +21,8 @@ RANGES = {
     "relu": (0.0, np.inf),
     "softplus": (0.0, np.inf),
 }
+OUTSIDE = 0.02  # share of the targets that the last activation may be unable to give
+NOT_ONE = 0.02  # distance from 1 from which the sum of a row of targets is not rounded
 
 
 def task_findings(
@@ -111,11 +113,11 @@ def check_task(
     """
     outputs = found.outputs[:, None] if found.outputs.ndim == 1 else found.outputs
     units = outputs.shape[-1]
-    if outputs.ndim != 2:
-        yield from check_label_range(objective, labels.values, units)
-        return
     activations = output_activations(found.calls)
     activation = activations[-1] if activations else "linear"
+    if outputs.ndim != 2:
+        yield from _check_positions(outputs, activation, objective, labels)
+        return
     if not np.isfinite(labels.values).all():  # which is a cause of its own
         return
     squashed = [name for name in activations if name in ("softmax", "sigmoid")]
@@ -351,14 +353,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         )
         return
     if labels.least < 0 or labels.most > 1:
-        yield Finding(
-            "wrong-loss",
-            "error",
-            "loss",
-            f"{objective.name} is for labels of yes or no, but the labels go from {labels.least:.3g} to "
-            f"{labels.most:.3g}.",
-            keras="to predict numbers, loss='mse' and no activation in the last layer; do not scale class numbers.",
-        )
+        yield _unfit_for_yes_or_no(objective, labels)
         return
     if labels.kind == "rows" and units > 2 and (probabilities or activation == "softmax"):
         yield Finding(
@@ -373,14 +368,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         return
     yes = labels.values.reshape(len(labels.values), -1).sum(1)
     if activation == "softmax" and units == 1:
-        yield Finding(
-            "output-activation",
-            "error",
-            "last layer",
-            "A softmax over one unit is 1 for every image.",
-            numbers={"units": 1},
-            keras="activation='sigmoid' in the last layer.",
-        )
+        yield _constant_softmax()
     elif activation == "softmax" and yes.max() > 1:
         yield Finding(
             "output-activation",
@@ -400,16 +388,79 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "ever below 0.5.",
         )
     elif not objective.from_logits and activation == "linear" and _leaves_unit_interval(outputs):
-        yield Finding(
-            "missing-softmax",
-            "error",
-            "last layer",
-            f"The outputs go from {outputs.min():.3g} to {outputs.max():.3g}, but {objective.name} takes "
-            "probabilities, 0 to 1.",
-            keras="loss=keras.losses.BinaryCrossentropy(from_logits=True), or activation='sigmoid' in the last layer.",
-        )
+        yield _missing_sigmoid(outputs, objective)
     elif activation in ("relu", "tanh"):
         yield _range_finding(activation, objective)
+
+
+def _check_positions(outputs: np.ndarray, activation: str, objective: Objective, labels: Labels) -> Iterator[Finding]:
+    """Find what does not fit in a network with an output for each position, of a sequence, an image or a mask."""
+    values, units = labels.values, outputs.shape[-1]
+    wrong = list(check_label_range(objective, values, units))
+    yield from wrong
+    if wrong or not values.size or not np.isfinite(values).all() or not np.isfinite(outputs).all():
+        return
+    if units == 1 and activation == "softmax" and objective.kind != "unknown":
+        yield _constant_softmax()
+    elif objective.kind == "softmax" and units > 1:
+        if not (activation == "linear" and not objective.from_logits and not _leaves_unit_interval(outputs)):
+            yield from _check_softmax(outputs, activation, objective, labels)
+    elif objective.kind == "sigmoid":
+        if labels.least < 0 or labels.most > 1:
+            yield from _check_marks(objective, labels)
+        elif not objective.from_logits and activation == "linear" and _leaves_unit_interval(outputs):
+            yield _missing_sigmoid(outputs, objective)
+        elif activation in ("relu", "tanh"):
+            yield _range_finding(activation, objective)
+    elif objective.kind == "error" and values.shape == outputs.shape[: values.ndim]:
+        yield from _check_reach(activation, labels, units)
+
+
+def _check_marks(objective: Objective, labels: Labels) -> Iterator[Finding]:
+    """Find marks of yes or no that are not 0 and 1; -1 may stand for positions that do not count."""
+    if labels.are_two:
+        yield Finding(
+            "label-out-of-range",
+            "error",
+            "labels",
+            f"{objective.name} takes 0 and 1, but the labels are {labels.least:g} and {labels.most:g}.",
+            numbers={"least": labels.least, "most": labels.most},
+            keras=f"y = (y == {labels.most:g}).astype('float32').",
+        )
+    elif labels.most > 1 or labels.least < -1:
+        yield _unfit_for_yes_or_no(objective, labels)
+
+
+def _constant_softmax() -> Finding:
+    return Finding(
+        "output-activation",
+        "error",
+        "last layer",
+        "A softmax over one unit is 1 for every row.",
+        numbers={"units": 1},
+        keras="activation='sigmoid' in the last layer.",
+    )
+
+
+def _unfit_for_yes_or_no(objective: Objective, labels: Labels) -> Finding:
+    return Finding(
+        "wrong-loss",
+        "error",
+        "loss",
+        f"{objective.name} is for labels of yes or no, but the labels go from {labels.least:.3g} to {labels.most:.3g}.",
+        keras="to predict numbers, loss='mse' and no activation in the last layer; do not scale class numbers.",
+    )
+
+
+def _missing_sigmoid(outputs: np.ndarray, objective: Objective) -> Finding:
+    return Finding(
+        "missing-softmax",
+        "error",
+        "last layer",
+        f"The outputs go from {outputs.min():.3g} to {outputs.max():.3g}, but {objective.name} takes probabilities, "
+        "0 to 1.",
+        keras="loss=keras.losses.BinaryCrossentropy(from_logits=True), or activation='sigmoid' in the last layer.",
+    )
 
 
 def _leaves_unit_interval(outputs: np.ndarray) -> bool:
@@ -468,12 +519,29 @@ def _check_error(
     if labels.kind in ("rows", "binary") and (says_accuracy or labels.kind == "rows"):
         yield Finding("wrong-loss", "note", "loss", f"{objective.name} measures distances, but the labels are classes.")
         return
+    yield from _check_reach(activation, labels, units)
+
+
+def _check_reach(activation: str, labels: Labels, units: int) -> Iterator[Finding]:
+    """Find numbers that the last activation cannot give."""
     if activation == "softmax" and units == 1:
-        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every image.")
+        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every row.")
+        return
+    sums = labels.values.sum(-1)
+    if activation == "softmax" and labels.values.shape[-1] == units and (np.abs(sums - 1) > NOT_ONE).mean() > OUTSIDE:
+        yield Finding(
+            "output-activation",
+            "error",
+            "last layer",
+            f"The last layer ends in softmax, whose outputs add up to 1 in each row, but the targets of a row add up "
+            f"to {sums.min():.3g} to {sums.max():.3g}.",
+            numbers={"least": float(sums.min()), "most": float(sums.max())},
+            keras="no activation in the last layer; if all targets lie between 0 and 1, activation='sigmoid'.",
+        )
         return
     least, most = RANGES.get(activation, (-np.inf, np.inf))
     outside = float(((labels.values < least - 1e-6) | (labels.values > most + 1e-6)).mean())
-    if outside > 0.02:
+    if outside > OUTSIDE:
         yield Finding(
             "output-activation",
             "error",

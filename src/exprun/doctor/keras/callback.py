@@ -5,6 +5,7 @@ import functools
 import logging
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,15 +18,16 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine
 from exprun.doctor.history import Epoch
-from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.inputs import first_rows
-from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.labels import read_labels
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passing import Passed, is_measured
 from exprun.doctor.instruments.pipelines import drawn_once
-from exprun.doctor.instruments.recording import called, fixed_rows, passed
+from exprun.doctor.instruments.recording import called, fixed_rows, losses_of, passed
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.earlier import remember, trained_rows, values_of
@@ -42,6 +44,10 @@ from exprun.text import plural
 log = logging.getLogger(__name__)
 MIN_LABELS = 100  # labels from which the chance level is computed
 MAX_KEPT = 2000  # images of the first batches that are kept
+SMALL_BATCH = 12  # rows; the network is examined on several batches if they have fewer
+ENOUGH_ROWS = 32  # rows on which the network is then examined
+MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
+MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
 MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
 OPTIMIZERS = {  # by class name: the option of the group `optim`
     "SGD": "sgd",
@@ -79,16 +85,15 @@ class Seen:
         self.labels.append(labels)
 
 
-def _counted(labels: Labels) -> np.ndarray | None:
-    """How often each class occurs, (classes,); None if the labels are not classes."""
-    if labels.classes is None or labels.classes.min(initial=0) < 0:
-        return None
-    return np.bincount(labels.classes, minlength=2)
-
-
 def _accuracy_in(logs: dict[str, Any]) -> str | None:
     """The name of the training accuracy among the metrics that Keras reports; None if there is none."""
     return next((name for name in logs if "acc" in name and not name.startswith("val_")), None)
+
+
+def _after_a_step(finding: Finding) -> Finding:
+    """A finding about the network before training, as one about the network after its first step."""
+    evidence = finding.evidence.replace("before training", "after the first step")
+    return replace(finding, evidence=evidence.replace("Before training", "After the first step"))
 
 
 _WATCHING: list["Doctor"] = []  # doctors in a `fit` that has begun and not ended
@@ -165,6 +170,7 @@ class Doctor(keras.callbacks.Callback):
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable, self._modes = Trainable(), Modes()
         self.others: list[Any] = []  # the other callbacks of the fit
+        self._trained: weakref.ref[Any] | None = None  # the model of the last fit
         self._reset()
 
     @property
@@ -262,6 +268,10 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the initial weights, and examine the model if images were passed to the callback."""
+        if self._trained is not None and self._trained() is self.model:
+            evidence = "The training goes on."
+            self._tell([Finding("too-few-steps", "note", "training", evidence, self._step, withdrawn=True)])
+        self._trained = weakref.ref(self.model)
         self._reset()
         _WATCHING.append(self)
         self._safely(self._begin)
@@ -272,6 +282,8 @@ class Doctor(keras.callbacks.Callback):
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
+        self._judged = 0  # labels from which the chance level was computed
+        self._outputs = 0  # units of the last layer; 0 if unknown
         self._steps_before = 0  # steps done before the current epoch
         self._epoch_steps: int | None = None  # steps of the last epoch
         self._passed = Passed()  # the scales of the inputs of the current epoch
@@ -282,6 +294,7 @@ class Doctor(keras.callbacks.Callback):
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
         self._first_loss: float | None = None
+        self._pending: list[tuple[int, dict[str, Any]]] = []  # metrics of the steps in which rows were gathered
 
     def _begin(self) -> None:
         for split, given in zip(("train", "val"), self._given, strict=True):
@@ -315,20 +328,42 @@ class Doctor(keras.callbacks.Callback):
             self._compare(self._trainable.after(self.model), self._modes.after(self.model))
         self._keep("train")
         self._measure(batch)
-        if self._watch is None:
-            if not self._looked:
-                self._look(logs.get("loss"))
-            if self._watch is None:
+        if not self._looked:
+            if self._gathers(logs):
+                self._pending.append((batch, dict(logs)))
                 return
+            self._look(logs.get("loss"))
+            self._catch_up()
+            tap = self._taps["train"]
+            if self._watch is not None and isinstance(tap, Tap) and tap.dataset is not None:
+                self._watch.history.drawn_once = drawn_once(tap.dataset)
+        if self._watch is None:
+            return
         if self._epochs == 0:
             self._update_chance(self._watch)
         self._waited(ended)
-        if self._step == 1 and isinstance(self._taps["train"], Tap) and self._taps["train"].dataset is not None:
-            self._watch.history.drawn_once = drawn_once(self._taps["train"].dataset)
         if "loss" in logs:
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
             self._tell(self._watch.probe(self._step))
+
+    def _gathers(self, logs: dict[str, Any]) -> bool:
+        """Whether batches are so small that the network is examined when more rows have been seen.
+
+        The weights of the first step must be known by then, and the loss finite, or there is something to report.
+        """
+        batches, variables = self._seen["train"].inputs, self.model.variables
+        if not batches or len(batches[0]) >= SMALL_BATCH or len(self._initial) != len(variables):
+            return False
+        known = sum(len(batch) for batch in batches)
+        return known < ENOUGH_ROWS and bool(np.isfinite(logs.get("loss", np.nan))) and fixed_rows(self.model) is None
+
+    def _catch_up(self) -> None:
+        """Examine the losses of the steps in which rows were gathered."""
+        pending, self._pending = self._pending, []
+        if self._watch is not None:
+            for batch, logs in pending:
+                self._after_loss(batch, logs)
 
     def _look(self, loss: Any = None) -> None:
         """Examine the network and its first batch, as far as inputs and outputs allow, and begin to watch.
@@ -344,8 +379,9 @@ class Doctor(keras.callbacks.Callback):
         elif not self._has_one_output(self._seen["train"].inputs[0]):
             self._tell(examine(Context(self._network(), self.limits, Phase.SETUP)))
         else:
+            is_first = self._step == 0 or len(self._initial) == len(self.model.variables)
             with self._first_weights():
-                self._start()
+                self._start(is_first)
 
     def _compare(self, trained: Trained | None, idle: Sequence[Layer] = ()) -> None:
         """Report what a step has done with the variables of the model.
@@ -555,25 +591,64 @@ class Doctor(keras.callbacks.Callback):
             self._look()
         self._tell(self._bad_batch(split, failed=True))
 
-    def _start(self) -> None:
-        """Examine the network with its initial weights, and begin to watch."""
+    def _start(self, is_first: bool = True) -> None:
+        """Examine the network, and begin to watch.
+
+        Args:
+            is_first: whether it has its initial weights; a model without an input shape has none before a first step.
+        """
         self._looked = True
         subject = self._subject(whole=False)
         rows = fixed_rows(self.model)
         limits = self.limits if rows is None else replace(self.limits, images=rows)
-        self._tell(examine(Context(subject, limits), *BEFORE_TRAINING))
-        self._watch = Watch(subject, None, self._steps(), limits)
+        findings = examine(Context(subject, limits), *BEFORE_TRAINING)
+        self._tell(findings if is_first else [_after_a_step(finding) for finding in findings])
+        self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
+        if self._given[0] is not None:
+            self._watch.history.chance = self._level("train", whole=True)
 
     def _update_chance(self, watch: Watch) -> None:
-        """Compute the chance level, once enough labels have been seen."""
-        objective = watch.subject.objective
-        if objective is None or objective.kind not in ("softmax", "sigmoid"):
-            return
-        if self._seen["train"].count >= MIN_LABELS:
-            counts = _counted(read_labels(np.concatenate(self._seen["train"].labels)))
-            watch.history.chance = None if counts is None else chance_level(counts)
+        """Compute the chance level, once enough labels have been seen, and again when there are twice as many."""
+        count = self._seen["train"].count
+        if self._given[0] is None and count >= max(MIN_LABELS, 2 * self._judged):
+            self._judged = count
+            watch.history.chance = self._level("train", whole=False)
+
+    def _level(self, split: str, whole: bool) -> ChanceLevel | None:
+        """The chance level of the labels of a split; None if the labels or the loss do not show it.
+
+        Args:
+            split: `train` or `val`.
+            whole: whether all labels of the split were seen.
+        """
+        assert self._watch is not None
+        objective, seen = self._watch.subject.objective, self._seen[split]
+        given = self._given[split == "val"]
+        batches = slice(self._first_epoch if whole and split == "train" else None)
+        parts = seen.labels[batches] if given is None else [np.asarray(given[1])[:: max(1, len(given[1]) // MAX_GIVEN)]]
+        if objective is None or not parts or len({part.shape[1:] for part in parts}) > 1:
+            return None
+        if not self._reports_the_mean(objective):
+            return None
+        labels = np.concatenate(parts)
+        return level_of(
+            objective, labels, self._outputs, functools.partial(losses_of, objective), whole or given is not None
+        )
+
+    def _reports_the_mean(self, objective: Objective) -> bool:
+        """Whether the reported loss is the mean of the losses of the rows, so that their level can be compared."""
+        compiled = getattr(self.model, "_compile_loss", None)
+        if getattr(self.model.loss, "reduction", MEAN) != MEAN or getattr(compiled, "_user_loss_weights", None):
+            return False
+        if objective.kind != "error":
+            return True
+        own_step = type(self.model).train_step is not keras.Model.train_step  # it may report any loss
+        return not own_step and not self.model.losses and not self._taps["train"].weighted
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
+        if not self._looked and self._seen["train"].count:  # the epoch has fewer rows than were to be gathered
+            self._look()
+            self._catch_up()
         self._epochs += 1
         if self._first_epoch is None:
             self._first_epoch = len(self._seen["train"].inputs)
@@ -584,6 +659,8 @@ class Doctor(keras.callbacks.Callback):
         self._watch.history.passed.append(scales)
         if self._watch.history.total_steps is None and (epochs := (self.params or {}).get("epochs")):
             self._watch.history.total_steps = int(epochs) * self._epoch_steps  # a generator does not know its length
+        if self._epochs <= 2 and self._given[0] is None:
+            self._watch.history.chance = self._level("train", whole=self._epochs == 2 and self._repeats)
         name = _accuracy_in(logs)
         accuracy = float(logs[name]) if name else np.nan
         if "loss" in logs:
@@ -597,6 +674,17 @@ class Doctor(keras.callbacks.Callback):
             findings += self._watch.evaluated(self._step, val_loss, val_accuracy)
         self._tell(findings)  # together, so that findings that validation refutes are not reported
 
+    @property
+    def _repeats(self) -> bool:
+        """Whether the second epoch had the labels of the first one, so that these are all labels of the training."""
+        labels, first = self._seen["train"].labels, self._first_epoch
+        if len({part.shape[1:] for part in labels}) != 1 or self._seen["train"].count >= MAX_KEPT:
+            return False
+        if not labels[:first] or not labels[first:]:
+            return False
+        one, two = (np.sort(np.concatenate(some), axis=None) for some in (labels[:first], labels[first:]))
+        return np.array_equal(one, two)
+
     def _rate(self) -> float:
         rate = getattr(self.model.optimizer, "learning_rate", np.nan)
         return float(np.asarray(rate))
@@ -608,6 +696,8 @@ class Doctor(keras.callbacks.Callback):
         findings = examine(Context(subject, self.limits, Phase.DATA, history=self._watch.history))
         self._watch.suspect(findings, subject.val)
         self._rows = subject.train.digests
+        if subject.val is not None and self._watch.history.chance is not None:
+            self._watch.history.val_chance = self._level("val", whole=False)
         return findings
 
     def _subject(self, whole: bool) -> Subject:
@@ -618,7 +708,7 @@ class Doctor(keras.callbacks.Callback):
         """
         train = self._images("train", whole or self._given[0] is not None)
         val = self._images("val", True) if self._seen["val"].count else None
-        labels = np.concatenate(self._seen["train"].labels[: None if whole else 1])
+        labels = np.concatenate(self._seen["train"].labels[: None if whole else self._gathered])
         in_order = whole and self._given[0] is None  # the batches show the order of the data
         batch = (
             len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
@@ -639,6 +729,15 @@ class Doctor(keras.callbacks.Callback):
             first_loss=None if whole else self._first_loss,
             batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
         )
+
+    @property
+    def _gathered(self) -> int:
+        """The number of first batches on which the network is examined: one, or several small ones of one shape."""
+        seen = self._seen["train"]
+        if not seen.inputs or len(seen.inputs[0]) >= SMALL_BATCH:
+            return 1
+        shapes = {(x.shape[1:], y.shape[1:]) for x, y in zip(seen.inputs, seen.labels, strict=True)}
+        return max(1, -(-ENOUGH_ROWS // len(seen.inputs[0]))) if len(shapes) == 1 else 1
 
     def _says_accuracy(self) -> bool:
         return "acc" in str(getattr(self.model._compile_metrics, "_user_metrics", "")).lower()
@@ -675,10 +774,10 @@ class Doctor(keras.callbacks.Callback):
 
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
-        batches = slice(None if whole else 1)
+        batches = slice(None if whole else self._gathered)
         inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
         labels = read_labels(np.concatenate(seen.labels[batches]))
-        known, counts = digests(inputs, np.arange(len(inputs))), _counted(labels)
+        known, counts = digests(inputs, np.arange(len(inputs))), counted(labels)
         if counts is None:
             values = labels.values.reshape(len(labels.values), -1)
             amounts = values if whole and labels.kind == "amounts" and labels.values.ndim < 3 else None

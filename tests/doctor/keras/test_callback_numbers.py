@@ -1,0 +1,46 @@
+"""The callback knows the chance level of numbers and of few rows, and looks at more than one small batch."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from exprun.doctor import Doctor
+from exprun.doctor.cause import Finding
+from exprun.doctor.keras.callback import _after_a_step
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(6, 3)).astype(np.float32), RNG.normal(50, 9, 6).astype(np.float32)
+
+
+def fitted(doctor, x=X, y=Y, epochs=2, **options):
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", **{"loss": "mse"} | options)
+    model.fit(x, y, batch_size=1, epochs=epochs, verbose=0, callbacks=[doctor])
+    return doctor._watch.history.chance
+
+
+def test_few_rows_have_a_chance_level_when_all_of_them_have_been_seen_twice():
+    chance = fitted(Doctor(report=[].append))
+    assert (chance.constant, chance.error, chance.loss) == ("mean", 0.0, pytest.approx(Y.var(), rel=1e-3))
+
+
+def test_given_arrays_have_a_chance_level_before_training():
+    doctor = Doctor(train=(X, Y), report=[].append)
+    assert fitted(doctor, epochs=1).loss == pytest.approx(Y.var(), rel=1e-3)
+
+
+def test_a_sum_over_the_batch_cannot_be_compared_with_a_mean():
+    assert fitted(Doctor(report=[].append), loss=keras.losses.MeanSquaredError(reduction="sum")) is None
+
+
+def test_small_batches_are_gathered():
+    doctor = Doctor(report=[].append)
+    fitted(doctor, np.tile(X, (9, 1)), np.tile(Y, 9), epochs=1)
+    assert len(doctor._watch.subject.train.inputs) == 32
+    assert len(doctor._watch.history.recent) == 27  # the latest half; only 22 steps came after the gathered rows
+
+
+def test_weights_that_were_first_seen_after_a_step_are_not_those_before_training():
+    finding = Finding("exploding-signal", "error", "layer", "Before training, it is 3, and 4 before training.")
+    assert _after_a_step(finding).evidence == "After the first step, it is 3, and 4 after the first step."
