@@ -151,3 +151,10 @@ def test_adam_is_slower_or_faster_than_the_optimiser_of_the_script():
     name = "Adam with a learning rate of 0.001"
     assert trial(network(keras.optimizers.Adam(0.1)), name, steps=5).causes == ("learning-rate-high",)
     assert trial(network(keras.optimizers.SGD(1e-4)), name, steps=5).causes[0] == "learning-rate-low"
+
+
+def test_more_steps_make_a_slow_network_learn():
+    slow = network(keras.optimizers.SGD(0.002))
+    longer = trial(slow, "10 times as many steps", steps=60)
+    assert (longer.steps, longer.causes) == (600, ("too-few-steps",))
+    assert longer.score > trial(slow, steps=60).score + 0.2

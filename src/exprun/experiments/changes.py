@@ -15,6 +15,7 @@ RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section
 LARGE = 10.0  # root mean square of inputs above which their size matters, and its inverse
 UNEQUAL = 10.0  # ratio of the spreads of two columns above which they are unequal
 BATCH = 32  # rows in a step
+LONGER = 10  # factor of the steps of a longer trial
 FEW = 5  # rows in a step below which it is a small one
 PASSIVE = (
     *(keras.layers.Dropout, keras.layers.Flatten, keras.layers.MaxPooling1D, keras.layers.MaxPooling2D),
@@ -135,6 +136,9 @@ def standard() -> list[Change]:
         ),
         Change(
             "batches of 32 rows", "batch_size=32.", ("small-batch-norm", "learning-rate-high"), _batch, keeps_step=True
+        ),
+        Change(
+            "10 times as many steps", "train for 10 times as many epochs.", ("too-few-steps",), _longer, keeps_step=True
         ),
         Change("inputs with mean 0 and spread 1", scaled, ("unscaled-input",), _center_inputs, keeps_step=True),
     ]
@@ -353,6 +357,11 @@ def _clipped(setup: Setup) -> bool:
     if any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")):
         return False
     setup.optimizer = type(setup.optimizer).from_config(config | {"global_clipnorm": 1.0})
+    return True
+
+
+def _longer(setup: Setup) -> bool:
+    setup.steps *= LONGER
     return True
 
 
