@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from exprun.text import joined, json_text, listed, nouns, plural
+from exprun.text import folded, joined, json_text, listed, nouns, plural
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 layers"), (1, "1 layer"), (2, "2 layers"), (1200, "1,200 layers")])
@@ -28,3 +28,9 @@ def test_numbers_that_json_cannot_hold_are_null():
     values = {"a": [1.5, math.nan], "b": (math.inf, {"c": -math.inf}), 3: "ü"}
     assert json.loads(json_text(values)) == {"a": [1.5, None], "b": [None, {"c": None}], "3": "ü"}
     assert "ü" in json_text(values)
+
+
+def test_long_lines_are_folded_behind_their_number():
+    lines = ["  1. one two three four", "short", "     five six seven eight"]
+    assert list(folded(lines, 16)) == ["  1. one two", "     three four", "short", "     five six", "     seven eight"]
+    assert list(folded(lines, None)) == lines

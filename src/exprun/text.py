@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 
@@ -48,3 +49,18 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def folded(lines: Iterable[str], width: int | None) -> Iterator[str]:
+    """Lines that are folded at a width, with the indentation of what follows a number at their beginning.
+
+    Args:
+        lines: the lines.
+        width: the number of characters in a line; None to leave the lines as they are.
+    """
+    for line in lines:
+        if width is None or len(line) <= width:
+            yield line
+            continue
+        indent = " " * (len(line) - len(line.lstrip(" 0123456789.")))
+        yield from textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import keras
+import numpy as np
+
 from exprun.doctor.cause import Finding
-from exprun.experiments.evidence import Evidence, weighed
+from exprun.experiments.evidence import Evidence, Training, weighed
+from exprun.experiments.evidence import evidence as proven
 from exprun.experiments.proof import Proof
 from exprun.experiments.reference import Reference
-from exprun.experiments.trials import Change, Trial
+from exprun.experiments.trials import Change, Network, Trial
 
 SMALL = (Reference("a small CNN", 0.9, 3.0),)
 FASTER = Change("10 times the learning rate", "", ("learning-rate-low",), lambda setup: True)
@@ -77,3 +81,16 @@ def test_a_cause_that_was_not_found_is_added_with_the_evidence():
     assert "100 steps bring the network 0% of the way" in added.evidence
     assert "80% with inputs standardised" in added.evidence
     assert added.keras == "a Normalization layer."
+
+
+def test_a_stateful_network_that_takes_batches_of_one_size_is_tried():
+    x = np.random.default_rng(0).integers(0, 2, (160, 6, 1)).astype("float32")
+    y = x[:, -1, 0]
+    model = keras.Sequential([keras.layers.LSTM(8, stateful=True), keras.layers.Dense(1, "sigmoid")])
+    model.build((20, 6, 1))
+    model.compile("adam", "binary_crossentropy")
+    initial = [np.array(v.numpy()) for v in model.variables]
+    training = Training(Network(model, initial, 20), (x, y), (x[:60], y[:60]), 40)
+    found = proven(training, [], 0.01, lambda text: None)
+    assert found is not None
+    assert np.isfinite(found.own)

@@ -97,3 +97,8 @@ def test_rows_that_are_not_finite_are_trained_on_but_not_tested():
     assert len(sample.test_x) < 40
     assert not np.isfinite(sample.x).all()
     assert sample.task == "classes"
+
+
+def test_a_network_may_take_full_batches_only():
+    sample = sample_of(np.zeros((200, 4)), RNG.integers(0, 3, 200), None).in_batches(32)
+    assert (len(sample.x), len(sample.y), len(sample.test_x), len(sample.test_y)) == (128, 128, 32, 32)

@@ -41,7 +41,7 @@ class Place:
         return f"{self.file}:{self.line}" if cell is None else f"{cell}, line {self.line}"
 
 
-@dataclass
+@dataclass(eq=False)
 class Fit:
     """One training of a network.
 
@@ -59,6 +59,8 @@ class Fit:
         settings: the settings of the model's optimiser before the training, which may change its learning rate; None
             if unknown.
         rates: the learning rate at the beginning of each epoch; empty if it follows a schedule, or is unknown.
+        epochs: the number of epochs begun by the last call of `fit`.
+        trained_by: the optimiser of the model in the last call of `fit`.
         started: when it began, as `time.monotonic` counts.
     """
 
@@ -74,6 +76,8 @@ class Fit:
     unwatched: str = ""
     settings: dict[str, Any] | None = None
     rates: list[float] = field(default_factory=list)
+    epochs: int = 0
+    trained_by: Any = None
     started: float = field(default_factory=time.monotonic)
 
     def training(self) -> Training | None:

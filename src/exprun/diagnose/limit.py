@@ -24,12 +24,16 @@ class Limit(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights before the training, and the settings of the optimiser."""
+        self.fit.trained_by = self.model.optimizer
+        if self.fit.initial:  # a fit goes on with the last one
+            return
         self.fit.keep_weights()
         with contextlib.suppress(Exception):  # whatever an optimiser of a person's own does, the script goes on
             self.fit.settings = self.model.optimizer.get_config()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Record the learning rate, which other callbacks may have changed."""
+        """Count the epoch, and record the learning rate, which other callbacks may have changed."""
+        self.fit.epochs += 1
         with contextlib.suppress(Exception):
             if not isinstance(self.fit.settings and self.fit.settings["learning_rate"], dict):
                 self.fit.rates.append(float(np.asarray(self.model.optimizer.learning_rate)))

@@ -5,6 +5,7 @@ import functools
 import inspect
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -23,7 +24,7 @@ from exprun.diagnose.rewriting import Edit, Script, edits
 from exprun.doctor.cause import Finding, cause_of
 from exprun.doctor.instruments.labels import read_labels
 from exprun.experiments.evidence import Evidence, as_record, as_text, evidence, weighed
-from exprun.text import json_text, plural
+from exprun.text import folded, json_text, plural
 
 _HERE = Path(__file__).parent  # no line of this package is the script's
 
@@ -194,10 +195,13 @@ class Observation:
         self.keras.Model.fit = fit
 
     def _add_doctor(self, model: Any, bound: inspect.BoundArguments) -> Fit:
-        fit = Fit(model, self.places.here(), dict(bound.arguments))
-        for earlier in self.fits:  # only the last fit is tried again, and a script may make thousands
-            earlier.forget()
-        self.fits.append(fit)
+        place = self.places.here()
+        fit = self._continued(model, place)
+        if fit is None:
+            fit = Fit(model, place, dict(bound.arguments))
+            for earlier in self.fits:  # only the last fit is tried again, and a script may make thousands
+                earlier.forget()
+            self.fits.append(fit)
         if self.keras.config.backend() != "tensorflow":
             return fit
         from exprun.diagnose.limit import Limit
@@ -206,13 +210,21 @@ class Observation:
         given = bound.arguments.get("callbacks")
         listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
         present = [callback for callback in listed if isinstance(callback, Doctor)]
-        fit.doctor = present[0] if present else Doctor(*arrays_of(fit.arguments))
+        fit.doctor = present[0] if present else fit.doctor or Doctor(*arrays_of(fit.arguments))
         if not model.built:
             self._loops.wait(fit)
         limit = Limit(fit, *self._limits())
         fit.doctor.others = [callback for callback in listed if callback is not fit.doctor]
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
+
+    def _continued(self, model: Any, place: Place | None) -> Fit | None:
+        """The last fit, if it was one of one epoch by the same line that this one goes on with, as in a loop."""
+        last = self.fits[-1] if self.fits else None
+        if last is None or last.model is not model or last.place != place or last.epochs != 1:
+            return None
+        last.epochs = 0
+        return last if last.trained_by is getattr(model, "optimizer", None) else None
 
     def _watch_steps(self) -> None:
         """Let the doctor see each batch of `train_on_batch`."""
@@ -295,7 +307,8 @@ class Observation:
             lines.append("  The doctor found nothing that would keep the network from learning.")
         lines += [f"  {line}" for one in reports if one.evidence is not None for line in as_text(one.evidence)]
         if lines:
-            print("\n".join(lines), file=sys.stderr, flush=True)
+            width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+            print("\n".join(folded(lines, width)), file=sys.stderr, flush=True)
         if self.options["json"]:
             Path(self.options["json"]).write_text(json_text(self._record(reports)), encoding="utf-8")
         if self.options.get("html"):

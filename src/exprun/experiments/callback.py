@@ -58,8 +58,9 @@ class Doctor(callback.Doctor):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the initial weights, and examine the model if images were passed to the callback."""
-        self.evidence, self._rates = None, []
-        if self._minutes and self.model.built:
+        self.evidence = None
+        if self._minutes and self.model.built and not self._goes_on():
+            self._rates = []
             self._first = [np.array(variable.numpy()) for variable in self.model.variables]
             self._settings = self.model.optimizer.get_config()
         super().on_train_begin(logs)

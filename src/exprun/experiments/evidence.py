@@ -9,6 +9,7 @@ import numpy as np
 from exprun.doctor.cause import Finding
 from exprun.doctor.diagnosis import SYMPTOMS, explained_by
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.recording import fixed_rows
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
 from exprun.experiments.reference import Reference
 from exprun.experiments.sample import sample_of
@@ -77,7 +78,9 @@ def evidence(
         return None
     axes = len(getattr(model, "output_shape", None) or (0, 0))
     sample = sample_of(*training.train, training.validation, _predicts_a_number(model), axes)
-    if sample is None:
+    if sample is not None and (fixed := fixed_rows(model)) is not None:
+        sample, network = sample.in_batches(fixed), replace(network, batch=fixed)
+    if sample is None or not len(sample.x) or not len(sample.test_x):
         return None
     own = own_score(network, sample)
     if own is None:

@@ -62,6 +62,11 @@ class Sample:
         """Whether the targets are classes."""
         return self.task == "classes"
 
+    def in_batches(self, batch: int) -> "Sample":
+        """The sample with as many rows, trained on and tested, as full batches hold; a network may take no others."""
+        train, test = (len(part) // batch * batch for part in (self.x, self.test_x))
+        return replace(self, x=self.x[:train], y=self.y[:train], test_x=self.test_x[:test], test_y=self.test_y[:test])
+
     def score(self, predicted: np.ndarray) -> float:
         """How good predictions of the tested rows are: 0 is as good as guessing, 1 is perfect.
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.recording import fixed_rows
 from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.sample import Sample
 
@@ -290,7 +291,7 @@ def _called(model: Any, inputs: Any, training: bool) -> Any:
 
 def outputs_of(model: Any, x: np.ndarray, training: bool) -> np.ndarray:
     """The outputs of a model for rows, (rows, …)."""
-    batch = int(np.clip(MAX_BYTES // max(1, 4 * x[0].size), 1, 1000))
+    batch = fixed_rows(model) or int(np.clip(MAX_BYTES // max(1, 4 * x[0].size), 1, 1000))
     parts = [x[start : start + batch] for start in range(0, len(x), batch)]
     return np.concatenate([np.asarray(_called(model, part, training), np.float32) for part in parts])
 

@@ -240,3 +240,19 @@ def test_a_class_number_without_a_unit_in_a_late_batch():
     doctor = Doctor(report=lambda text: None)
     model.fit(x, y, 64, 1, verbose=0, shuffle=False, callbacks=[doctor])
     assert graves(doctor)[0] == "output-units"
+
+
+def test_fits_of_one_epoch_in_a_loop_are_one_training():
+    (x, y), _ = digits(8)
+    doctor, model = Doctor(report=lambda text: None), network(convolves=False)
+    for _ in range(3):
+        model.fit(x[:320] / 255, y[:320], 32, 1, verbose=0, callbacks=[doctor])
+    watch = doctor._watch
+    assert (doctor._step, doctor._epochs, len(watch.history.epochs)) == (30, 3, 3)
+    assert watch.history.total_steps is None
+    model.compile("sgd", model.loss)  # another training
+    model.fit(x[:320] / 255, y[:320], 32, 2, verbose=0, callbacks=[doctor])
+    assert (doctor._step, doctor._epochs) == (20, 2)
+    assert doctor._watch is not watch
+    model.fit(x[:320] / 255, y[:320], 32, 1, verbose=0, callbacks=[doctor])  # after a fit of two epochs
+    assert doctor._epochs == 1

@@ -44,3 +44,16 @@ def test_small_batches_are_gathered():
 def test_weights_that_were_first_seen_after_a_step_are_not_those_before_training():
     finding = Finding("exploding-signal", "error", "layer", "Before training, it is 3, and 4 before training.")
     assert _after_a_step(finding).evidence == "After the first step, it is 3, and 4 after the first step."
+
+
+@pytest.mark.parametrize("mask_zero", [True, False])
+def test_padding_that_the_loss_leaves_out_has_no_chance_level(mask_zero):
+    words = RNG.integers(1, 4, (40, 5))
+    words[:, 3:] = 0
+    model = keras.Sequential(
+        [keras.Input((5,)), layers.Embedding(4, 2, mask_zero=mask_zero), layers.Dense(4, "softmax")]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    doctor = Doctor(train=(words, words), report=[].append)
+    model.fit(words, words, verbose=0, callbacks=[doctor])
+    assert (doctor._watch.history.chance is None) == mask_zero

@@ -170,7 +170,7 @@ class Doctor(keras.callbacks.Callback):
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable, self._modes = Trainable(), Modes()
         self.others: list[Any] = []  # the other callbacks of the fit
-        self._trained: weakref.ref[Any] | None = None  # the model of the last fit
+        self._trained: tuple[weakref.ref[Any], weakref.ref[Any]] | None = None  # model and optimiser of the last fit
         self._reset()
 
     @property
@@ -267,14 +267,29 @@ class Doctor(keras.callbacks.Callback):
         self._safely(lambda: self._trainable.look(model))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep the initial weights, and examine the model if images were passed to the callback."""
-        if self._trained is not None and self._trained() is self.model:
+        """Keep the initial weights, and examine the model if images were passed to the callback.
+
+        A fit after a fit of one epoch goes on with its training, as in a loop of such fits.
+        """
+        if self._trained is not None and self._trained[0]() is self.model:
             evidence = "The training goes on."
             self._tell([Finding("too-few-steps", "note", "training", evidence, self._step, withdrawn=True)])
-        self._trained = weakref.ref(self.model)
-        self._reset()
+        if self._goes_on():
+            assert self._watch is not None
+            self._watch.history.total_steps = None
+        else:
+            self._reset()
+            self._safely(self._begin)
+        self._trained = weakref.ref(self.model), weakref.ref(self.model.optimizer)
+        self._epochs_before = self._epochs
         _WATCHING.append(self)
-        self._safely(self._begin)
+
+    def _goes_on(self) -> bool:
+        """Whether the last fit had one epoch, and this one trains the same model with the same optimiser."""
+        if self._trained is None or self._watch is None or self._epochs - self._epochs_before != 1:
+            return False
+        model, optimizer = self._trained
+        return model() is self.model and optimizer() is getattr(self.model, "optimizer", None)
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
@@ -282,6 +297,7 @@ class Doctor(keras.callbacks.Callback):
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
+        self._epochs_before = 0  # epochs done before the current fit
         self._judged = 0  # labels from which the chance level was computed
         self._outputs = 0  # units of the last layer; 0 if unknown
         self._steps_before = 0  # steps done before the current epoch
@@ -640,10 +656,18 @@ class Doctor(keras.callbacks.Callback):
         compiled = getattr(self.model, "_compile_loss", None)
         if getattr(self.model.loss, "reduction", MEAN) != MEAN or getattr(compiled, "_user_loss_weights", None):
             return False
+        if self._masks_positions():
+            return False
         if objective.kind != "error":
             return True
         own_step = type(self.model).train_step is not keras.Model.train_step  # it may report any loss
         return not own_step and not self.model.losses and not self._taps["train"].weighted
+
+    def _masks_positions(self) -> bool:
+        """Whether the loss may leave out positions of an example, such as the padding of a sequence."""
+        layers = self.model._flatten_layers(include_self=False)
+        masks = any(isinstance(one, keras.layers.Masking) or getattr(one, "mask_zero", False) for one in layers)
+        return masks and len(getattr(self.model, "output_shape", None) or ()) != 2
 
     def _after_epoch(self, logs: dict[str, Any]) -> None:
         if not self._looked and self._seen["train"].count:  # the epoch has fewer rows than were to be gathered
@@ -657,7 +681,8 @@ class Doctor(keras.callbacks.Callback):
         if self._watch is None:
             return
         self._watch.history.passed.append(scales)
-        if self._watch.history.total_steps is None and (epochs := (self.params or {}).get("epochs")):
+        epochs = (self.params or {}).get("epochs")
+        if self._watch.history.total_steps is None and epochs and not self._epochs_before:
             self._watch.history.total_steps = int(epochs) * self._epoch_steps  # a generator does not know its length
         if self._epochs <= 2 and self._given[0] is None:
             self._watch.history.chance = self._level("train", whole=self._epochs == 2 and self._repeats)
