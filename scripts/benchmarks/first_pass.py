@@ -50,8 +50,7 @@ def serious(report: dict[str, Any] | None, column: str) -> list[str]:
     causes: list[str] = []
     for fit in [] if report is None else report["fits"]:
         if column == "experiments":
-            decisive = (fit["evidence"] or {}).get("without_findings")
-            causes += [] if decisive is None else decisive["causes"]
+            causes += (fit["evidence"] or {}).get("alone", [])
         else:
             causes += [one["cause"] for one in fit[column] if one["severity"] != "note"]
     return list(dict.fromkeys(causes))

@@ -158,3 +158,11 @@ def test_more_steps_make_a_slow_network_learn():
     longer = trial(slow, "10 times as many steps", steps=60)
     assert (longer.steps, longer.causes) == (600, ("too-few-steps",))
     assert longer.score > trial(slow, steps=60).score + 0.2
+
+
+def test_a_reference_predicts_the_class_of_each_pixel():
+    x = RNG.normal(size=(80, 8, 8, 1)).astype("float32")
+    masks = (x > 0.5).astype("float32")
+    (learned,) = references(sample_of(x, masks, None, axes=4), 30)
+    assert (learned.name, learned.score > 0.6) == ("a small CNN", True)
+    assert list(references(sample_of(x[:, :4], masks, None, axes=4), 30)) == []

@@ -8,15 +8,18 @@ import numpy as np
 
 from exprun.doctor.cause import Finding
 from exprun.doctor.diagnosis import SYMPTOMS, explained_by
+from exprun.doctor.instruments.layers import RECURRENT, Layer
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.recording import fixed_rows
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
 from exprun.experiments.reference import Reference
-from exprun.experiments.sample import sample_of
+from exprun.experiments.sample import Sample, sample_of
 from exprun.experiments.trials import Network, Trial
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
 LEARNABLE = 0.3  # score of a reference above which the labels can be learned
+HARDLY = 0.1  # score below which predictions are hardly better than guessing
+UNRELATED = "shuffled-labels"
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
 
@@ -48,11 +51,21 @@ class Evidence:
         own: how good the trained network is: 0 is as good as guessing, 1 is perfect.
         proof: what references and trials have shown.
         is_held_out: whether the network was not trained on the tested rows, as the references were not.
+        is_certain: whether the references suit the rows, and so many rows were tested that their score is no luck.
     """
 
     own: float
     proof: Proof
     is_held_out: bool = True
+    is_certain: bool = True
+
+    @property
+    def nothing_learns(self) -> bool:
+        """Whether neither the network nor references nor changes are better than guessing on rows they do not know."""
+        proof = self.proof
+        scores = [one.score for one in proof.references] + [one.score for one in (*proof.plain, *proof.tried)]
+        own = [self.own] if self.is_held_out or not proof.plain else []
+        return self.is_certain and bool(proof.references) and max([*own, *scores]) < HARDLY
 
     def without_trials(self) -> "Evidence":
         """The evidence of the references alone."""
@@ -92,7 +105,7 @@ def evidence(
         return own < (AS_GOOD if serious else POOR) * best
 
     proof = prove(network, sample, training.steps, seconds, needs_trials, serious, tell)
-    return Evidence(own, proof, is_held_out=training.validation is not None)
+    return Evidence(own, proof, training.validation is not None, _suits(model, sample) and sample.noise < HARDLY)
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
@@ -109,10 +122,17 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
         result = [replace(one, severity="note") if one.is_suspicion else one for one in result]
     if best is not None and found.is_held_out and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried:
         return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
+    if found.nothing_learns and not any(one.severity == "error" for one in result):
+        others = [one for one in result if one.cause != UNRELATED]
+        return [_unrelated(found), *others]
     if proof.decisive is None:
         return result
     causes = proof.decisive.causes
-    first = next((one for one in result if one.cause in causes and one.severity != "note"), None)
+    related = {cause for change in proof.decisive.changes for cause in (*change.causes, *change.consequences)}
+    serious = [one for one in result if one.severity != "note"]
+    first = next((one for one in serious if one.cause in causes), None)
+    if first is None:  # an error about what the change has changed says more precisely what was wrong
+        first = next((one for one in serious if one.severity == "error" and one.cause in related), None)
     if first is None:
         first = _proven(causes[0], proof.decisive, proof)
     failed = {cause for trial in proof.tried if trial is not proof.decisive for cause in trial.causes}
@@ -124,6 +144,21 @@ def _is_refuted(finding: Finding) -> bool:
     """Whether a network that learns well refutes a finding: a warning, a symptom, or an error that explains all."""
     explained = {finding.cause, *explained_by(finding.cause)}
     return finding.severity == "warning" or finding.cause in SYMPTOMS or explained >= SYMPTOMS
+
+
+def _unrelated(found: Evidence) -> Finding:
+    best = found.proof.best_reference
+    assert best is not None
+    tried = f", and {len(found.proof.tried)} changes of it did not help" if found.proof.tried else ""
+    return Finding(
+        UNRELATED,
+        "warning",
+        "labels",
+        f"On rows that they were not trained on, the best simple method ({best.name}) gets "
+        f"{max(0.0, best.score):.0%} of the way from guessing to perfect, and the network {max(0.0, found.own):.0%}"
+        f"{tried}. The labels belong to other rows, or the inputs do not show what they depend on.",
+        numbers={"reference": best.score, "own": found.own},
+    )
 
 
 def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
@@ -144,6 +179,12 @@ def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
 def _demoted(finding: Finding, failed: set[str]) -> Finding:
     """A finding, which becomes a note if it is a warning about a cause whose changes did not help."""
     return replace(finding, severity="note") if finding.severity == "warning" and finding.cause in failed else finding
+
+
+def _suits(model: Any, sample: Sample) -> bool:
+    """Whether the references can be expected to learn: from images and tables, but not from sequences and words."""
+    layers = [Layer(layer) for layer in model._flatten_layers(include_self=False)]
+    return sample.x.ndim in (2, 4) and not any(layer.isa("Embedding", *RECURRENT) for layer in layers)
 
 
 def _predicts_a_number(model: Any) -> bool:
@@ -193,7 +234,11 @@ def as_record(found: Evidence) -> dict[str, Any]:
         "plain": [record(trial) for trial in proof.plain],
         "tried": [record(trial) for trial in proof.tried],
         "decisive": None if proof.decisive is None else record(proof.decisive),
-        "without_findings": None if proof.without_findings is None else record(proof.without_findings),
+        "alone": [UNRELATED]
+        if found.nothing_learns
+        else []
+        if (alone := proof.without_findings) is None
+        else alone.causes,
         "confirmed": None if proof.confirmed is None else record(proof.confirmed),
     }
 

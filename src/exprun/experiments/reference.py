@@ -8,7 +8,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ NEIGHBOURS = 5
 TREES = 200  # boosted trees, of all classes together
 EPOCHS = 30  # epochs of the small network, at most
 MAX_TARGETS = 5000  # numbers to predict for a row
+DILATIONS = (1, 2, 4)  # of the convolutions of the small CNN that predicts pixels
+FEW = 16  # images in a step of this network
 BATCH = 32  # rows in a step of the small network
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
 
@@ -52,9 +54,12 @@ def references(sample: Sample, seconds: float) -> Iterator[Reference]:
         sample: the rows.
         seconds: the time for all of them; the last one may take longer.
     """
-    if (sample.axes > 2 and sample.is_classes) or sample.y[0].size > MAX_TARGETS:
-        return  # these methods predict one thing for each row
     started, sample = time.monotonic(), sample.finite()
+    if sample.axes > 2 and sample.is_classes:
+        yield from _of_pixels(sample, seconds)
+        return
+    if sample.y[0].size > MAX_TARGETS:
+        return
     rows = [_rows(part) for part in (sample.x, sample.test_x)]
     methods: tuple[tuple[str, Method | None], ...] = (
         ("a linear model", _linear),
@@ -76,6 +81,45 @@ def references(sample: Sample, seconds: float) -> Iterator[Reference]:
                 continue
         if predicted is not None:
             yield Reference(name, sample.score(predicted), time.monotonic() - begun)
+
+
+def _of_pixels(sample: Sample, seconds: float) -> Iterator[Reference]:
+    """What a small CNN reaches that predicts the class of each pixel, where there is one for each of the inputs."""
+    import keras
+
+    from exprun.doctor.instruments.states import undrawn
+    from exprun.experiments.trials import Stop
+
+    begun, shape = time.monotonic(), sample.x.shape
+    if sample.x.ndim != 4 or sample.x.dtype.kind not in "biuf" or sample.y.shape[1:3] != shape[1:3]:
+        return
+    x, y, test_x, test_y = (_small(part) for part in (sample.x, sample.y, sample.test_x, sample.test_y))
+    small = replace(sample, x=x, y=y, test_x=test_x, test_y=test_y)
+    x, test_x = _standardised(x, test_x)
+    wanted = small.numbers(small.y).reshape(*x.shape[:3])
+    layers = keras.layers
+    with undrawn():
+        hidden = [
+            [
+                layers.Conv2D(32, 3, padding="same", dilation_rate=rate, use_bias=False),
+                layers.BatchNormalization(momentum=0.9),
+            ]
+            for rate in DILATIONS
+        ]
+        parts = [part for pair in hidden for part in (*pair, layers.ReLU())]
+        model = keras.Sequential([keras.Input(x.shape[1:]), *parts, layers.Conv2D(small.classes, 1)])
+        model.compile(keras.optimizers.Adam(RATE), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        epochs = max(2, min(EPOCHS, 60_000 // len(x)))
+        model.fit(x, wanted, FEW, epochs, verbose=0, callbacks=[Stop(10**9, max(1.0, seconds))])
+        predicted = model.predict(test_x, FEW, verbose=0).argmax(-1)
+    yield Reference("a small CNN", small.score(predicted), time.monotonic() - begun)
+
+
+def _standardised(x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs with mean 0 and spread 1 in each channel or column, float32."""
+    axes = tuple(range(x.ndim - 1))
+    mean, spread = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64) + 1e-6
+    return ((x - mean) / spread).astype(np.float32), ((test_x - mean) / spread).astype(np.float32)
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
@@ -151,10 +195,7 @@ def _network(sample: Sample, seconds: float) -> np.ndarray | None:
     layers = keras.layers
     if sample.x.dtype.kind not in "biuf" or sample.x.ndim not in (2, 3, 4):
         return None
-    x, test_x = (_small(part) for part in (sample.x, sample.test_x))
-    axes = tuple(range(x.ndim - 1))
-    mean, spread = x.mean(axes, dtype=np.float64), x.std(axes, dtype=np.float64) + 1e-6
-    x, test_x = (((part - mean) / spread).astype(np.float32) for part in (x, test_x))
+    x, test_x = _standardised(*(_small(part) for part in (sample.x, sample.test_x)))
     hidden: list[keras.Layer] = [layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(64, "relu")]
     if x.ndim == 4 and min(x.shape[1:3]) >= 8:
         hidden = []
