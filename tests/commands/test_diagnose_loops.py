@@ -157,3 +157,48 @@ def test_experiments_use_the_batches_of_a_loop(diagnosed):
     assert done.returncode == 0, done.stderr
     assert evidence["references"]
     assert evidence["decisive"]["score"] > 0.5
+
+
+OWN_LOSSES = """
+values = x.sum(1).astype("float32")
+one_hot = np.eye(3, dtype="float32")[y]
+
+def regression():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
+
+crossed, crossed_optimizer = regression(), keras.optimizers.Adam(0.01)
+
+@tf.function
+def crossed_step(batch, targets):
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(tf.square(targets - crossed(batch, training=True)))
+    gradients = tape.gradient(value, crossed.trainable_variables)
+    crossed_optimizer.apply_gradients(zip(gradients, crossed.trainable_variables))
+
+exchanged, exchanged_optimizer = network(keras.Input((4,))), keras.optimizers.SGD(0.01)
+exchanged.add(keras.layers.Softmax())
+right, right_optimizer = regression(), keras.optimizers.Adam(0.01)
+for at in range(0, 96, 16):
+    crossed_step(x[at:at + 16], values[at:at + 16])
+for at in range(0, 96, 16):
+    with tf.GradientTape() as tape:
+        value = keras.losses.categorical_crossentropy(exchanged(x[at:at + 16], training=True), one_hot[at:at + 16])
+    gradients = tape.gradient(value, exchanged.trainable_variables)
+    exchanged_optimizer.apply_gradients(zip(gradients, exchanged.trainable_variables))
+for at in range(0, 96, 16):
+    batch, target = x[at:at + 16], values[at:at + 16, None]
+    with tf.GradientTape() as tape:
+        predicted = right(batch, training=True)
+        value = tf.reduce_mean((target - predicted) ** 2)
+    gradients = tape.gradient(value, right.trainable_variables)
+    right_optimizer.apply_gradients(zip(gradients, right.trainable_variables))
+"""
+
+
+def test_a_loss_of_operations_of_ones_own_is_read_from_its_batch(diagnosed):
+    done = diagnosed(DATA + OWN_LOSSES)
+    assert done.returncode == 0, done.stderr
+    found = [[(one["cause"], one["severity"]) for one in fit["findings"]] for fit in report()["fits"]]
+    assert found == [[("broadcast-loss", "error")], [("wrong-loss", "error")], []]
+    assert "arguments are swapped" in done.stderr
+    assert "could not be seen" not in done.stderr

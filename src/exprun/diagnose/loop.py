@@ -60,6 +60,7 @@ class Loop:
         before: the number of steps that the optimiser had made before.
         batches: the inputs and labels of steps, labels None where the loss is unknown.
         calls: the arguments of calls of `function`.
+        minimised: what the first step has minimised; None if it is unknown.
         repeats: recognises the end of the first epoch.
         rows: the number of rows of the batches or arguments that were kept.
         is_full: whether no more batches are kept.
@@ -71,6 +72,7 @@ class Loop:
     before: int = 0
     batches: list[tuple[Any, Any]] = field(default_factory=list)
     calls: list[tuple[Any, Any]] = field(default_factory=list)
+    minimised: float | None = None
     repeats: Repeats = field(default_factory=Repeats)
     rows: int = 0
     is_full: bool = False
@@ -92,6 +94,7 @@ class State(threading.local):
         self.in_loss = False
         self.calls: deque[Called] = deque(maxlen=PENDING)
         self.losses: deque[Lost] = deque(maxlen=PENDING)
+        self.minimised: Any = None  # the target of the last gradient
         self.functions: list[Any] = []  # the functions of TensorFlow that are being called
         self.is_busy = False  # whether Keras or the doctor trains
 
@@ -104,3 +107,15 @@ class State(threading.local):
         """Forget the calls of a graph whose tracing is over."""
         self.calls = deque([one for one in self.calls if not one.traced], PENDING)
         self.losses = deque([one for one in self.losses if not one.traced], PENDING)
+
+
+def copied(part: Any) -> Any:
+    """A copy of an array; anything else as it is."""
+    return np.array(part) if isinstance(part, np.ndarray) else part
+
+
+def form(pair: tuple[Any, Any]) -> Any:
+    """The shapes of a batch without the number of rows; one of its own if it cannot be joined with others."""
+    if any(part is not None and not isinstance(part, np.ndarray) for part in pair):
+        return object()
+    return tuple(None if part is None else part.shape[1:] for part in pair)

@@ -10,11 +10,11 @@ import functools
 import inspect
 import io
 import logging
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import keras
@@ -25,7 +25,9 @@ from tensorflow.python.eager.polymorphic_function.polymorphic_function import Fu
 
 from exprun.diagnose.ending import Enough
 from exprun.diagnose.fit import Fit, Place
-from exprun.diagnose.loop import PENDING, Called, Loop, Lost, State
+from exprun.diagnose.loop import PENDING, Called, Loop, Lost, State, copied, form
+from exprun.diagnose.loss_calls import watch_losses
+from exprun.diagnose.raw_loss import labels_near, loss_that_gives, swapped
 from exprun.diagnose.repeats import Repeats
 from exprun.doctor.instruments.states import undrawn
 from exprun.doctor.keras.callback import Doctor
@@ -33,11 +35,6 @@ from exprun.doctor.keras.callback import Doctor
 log = logging.getLogger(__name__)
 REPLAY_SECONDS = 20.0  # time for calling a `tf.function` again
 APPLYING = (".apply_gradients(", ".apply(")
-OF_TENSORFLOW = {  # functions of `tf.nn`, and the loss of Keras that is the same
-    "sparse_softmax_cross_entropy_with_logits": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    "softmax_cross_entropy_with_logits": lambda: keras.losses.CategoricalCrossentropy(from_logits=True),
-    "sigmoid_cross_entropy_with_logits": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
-}
 
 
 class _Done(BaseException):
@@ -48,7 +45,7 @@ class Loops:
     """Watches the loops of a script.
 
     Args:
-        here: returns the line of the script that is being executed.
+        frame: returns the frame of the script's code that is being executed.
         at: returns a line of a file, by the path that Python knows and the number.
         added: called with each loop that is found, as a `Fit`.
         limits: returns the most steps of a loop and its latest end, as `Fit.count` takes them.
@@ -56,12 +53,12 @@ class Loops:
 
     def __init__(
         self,
-        here: Callable[[], Place | None],
+        frame: Callable[[], FrameType | None],
         at: Callable[[str, int], Place],
         added: Callable[[Fit], None],
         limits: Callable[[], tuple[int | None, float | None]],
     ) -> None:
-        self._here, self._at, self._added, self._limits = here, at, added, limits
+        self._frame, self._at, self._added, self._limits = frame, at, added, limits
         self._state = State()
         self.is_on = True  # whether the script runs
         self._loops: dict[int, Loop] = {}  # by the id of the optimiser, which the loop keeps alive
@@ -71,7 +68,7 @@ class Loops:
         self._optimizers: set[int] = set()  # ids of the optimisers of all loops, while these are examined
         self._ends = 0.0
         self._watch_models()
-        self._watch_losses()
+        watch_losses(self._state, lambda: self._sees)
         self._watch_tapes()
         self._watch_optimizers()
         self._watch_functions()
@@ -119,61 +116,13 @@ class Loops:
 
         kind.__call__ = call
 
-    def _watch_losses(self) -> None:
-        """Remember the calls of losses: of objects and functions of Keras, and of functions of `tf.nn`."""
-        keras.losses.Loss.__call__ = self._noted(keras.losses.Loss.__call__, None)
-        for name in (keras.losses.__name__, "keras._tf_keras.keras.losses"):
-            module = sys.modules.get(name)
-            for key, value in list(vars(module).items()) if module is not None else ():
-                if isinstance(value, FunctionType) and key not in ("get", "serialize", "deserialize"):
-                    setattr(module, key, self._noted(value, value))
-        for key, make in OF_TENSORFLOW.items():
-            self._replace(tf.nn, key, make)
-
-    def _replace(self, module: ModuleType, key: str, make: Callable[[], Any]) -> None:
-        original = getattr(module, key)
-
-        @functools.wraps(original)
-        def function(labels: Any = None, logits: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if self._sees and not self._state.in_loss:
-                self._state.losses.append(Lost(make(), labels, logits, not tf.executing_eagerly()))
-            return original(labels, logits, *args, **kwargs)
-
-        setattr(module, key, function)
-
-    def _noted(self, original: Any, function: Any) -> Any:
-        """A loss that remembers its calls.
-
-        Args:
-            original: the function to call.
-            function: the loss; None if it is the first argument, as in methods.
-        """
-        signature = inspect.signature(original)
-
-        @functools.wraps(original)
-        def loss(*args: Any, **kwargs: Any) -> Any:
-            state = self._state
-            if state.in_loss or not self._sees:
-                return original(*args, **kwargs)
-            state.in_loss = True
-            try:
-                result = original(*args, **kwargs)
-            finally:
-                state.in_loss = False
-            given = signature.bind(*args, **kwargs).arguments
-            known = given.get("self") if function is None else function
-            if "y_true" in given and "y_pred" in given:
-                state.losses.append(Lost(known, given["y_true"], given["y_pred"], not tf.executing_eagerly()))
-            return result
-
-        return loss
-
     def _watch_tapes(self) -> None:
         """Remember the models whose gradients are computed, which a loop may apply by itself."""
         original = tf.GradientTape.gradient
 
         @functools.wraps(original)
         def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+            self._state.minimised = target if self._sees else None
             if self._sees and self._replayed is None and len(self._by_hand) < PENDING:
                 self._safely(lambda: self._note_gradient(sources))
             return original(tape, target, sources, *args, **kwargs)
@@ -307,6 +256,10 @@ class Loops:
                 return called.model
         return None
 
+    def _here(self) -> Place | None:
+        frame = self._frame()
+        return None if frame is None else self._at(frame.f_code.co_filename, frame.f_lineno)
+
     def _place(self) -> Place | None:
         """The line of a loop: in a `tf.function`, that of the next application of an optimiser in its source."""
         functions = self._state.functions
@@ -325,7 +278,11 @@ class Loops:
     def _matching(self, model: Any) -> list[tuple[Called, Lost]]:
         """The calls of a model, each with the loss that got its outputs."""
         calls, losses = self._state.calls, self._state.losses
-        return [(c, one) for one in losses for c in calls if c.model is model and one.outputs is c.outputs]
+        right = [(c, one) for one in losses for c in calls if c.model is model and one.outputs is c.outputs]
+        wrong = [(c, one) for one in losses for c in calls if c.model is model and one.labels is c.outputs]
+        return right or [
+            (c, replace(one, loss=swapped(one.loss), labels=one.outputs, outputs=one.labels)) for c, one in wrong
+        ]
 
     def _loss_of(self, model: Any) -> Any:
         """The loss of the outputs of a model, as `compile` takes it; None if it is unknown or there are several."""
@@ -342,14 +299,26 @@ class Loops:
             return
         pairs: list[tuple[Any, Any]] = [(called.inputs, lost.labels) for called, lost in self._matching(model)]
         if not pairs:
-            pairs = [(called.inputs, None) for called in self._state.calls if called.model is model]
+            calls = [called for called in self._state.calls if called.model is model]
+            pairs = [(called.inputs, self._safely(lambda: self._labels_of(loop, calls))) for called in calls]
         pairs = [(tf.nest.map_structure(np.array, x), None if y is None else np.array(y)) for x, y in pairs]
-        if len(pairs) > 1 and len({_form(pair) for pair in pairs}) == 1:  # parts of one step, such as real and false
+        if len(pairs) > 1 and len({form(pair) for pair in pairs}) == 1:  # parts of one step, such as real and false
             inputs, labels = zip(*pairs, strict=True)
             pairs = [(np.concatenate(inputs), None if labels[0] is None else np.concatenate(labels))]
         for inputs, labels in pairs:
             if loop.takes(tf.nest.flatten(inputs)[0]):
                 loop.batches.append((inputs, labels))
+
+    def _labels_of(self, loop: Loop, calls: list[Called]) -> np.ndarray | None:
+        """The labels of an eager step whose loss is computed by operations of its own; None if they are unknown."""
+        if len(calls) != 1:
+            return None
+        (called,) = calls
+        labels = labels_near(self._frame(), called.inputs, called.outputs)
+        if labels is not None and not loop.batches and np.ndim(self._state.minimised) == 0:
+            loop.minimised = float(self._state.minimised)
+            loop.fit.loss = loop.fit.loss or loss_that_gives(loop.minimised, labels, np.asarray(called.outputs))
+        return labels
 
     def _keep_replayed(self, optimizer: Any) -> None:
         """Keep the batch of a repeated step, whose optimiser is not applied."""
@@ -367,7 +336,7 @@ class Loops:
         arrays = [part for part in tf.nest.flatten((args, kwargs)) if isinstance(part, tf.Tensor | np.ndarray)]
         for loop in loops:
             if not loop.fit.unwatched and loop.takes(arrays[0] if arrays else None):
-                loop.calls.append(tf.nest.map_structure(_copied, (args, kwargs)))
+                loop.calls.append(tf.nest.map_structure(copied, (args, kwargs)))
 
     def finish(self) -> None:
         """Stop watching, count the steps, and describe the loops that could not be watched."""
@@ -403,9 +372,10 @@ class Loops:
                 fit.unwatched = fit.unwatched or "the batches of its network are not known"
                 return
             fit.unwatched = ""
+            fit.sees_labels = loop.batches[0][1] is not None
             with fit.compiled():
                 fit.doctor = Doctor(report=lambda text: None)  # the report at the end is soon enough
-                fit.doctor.examine(fit.model, loop.batches)
+                fit.doctor.examine(fit.model, loop.batches, loop.minimised)
 
     def _replay(self, loop: Loop) -> None:
         """Call a `tf.function` again, eagerly, to see the batches that it passes to the network and the loss."""
@@ -426,17 +396,6 @@ class Loops:
         finally:
             self._replayed = None
             tf.config.run_functions_eagerly(eagerly)
-
-
-def _copied(part: Any) -> Any:
-    return np.array(part) if isinstance(part, np.ndarray) else part
-
-
-def _form(pair: tuple[Any, Any]) -> Any:
-    """The shapes of a batch without the number of rows; None if it cannot be joined with others."""
-    if any(part is not None and not isinstance(part, np.ndarray) for part in pair):
-        return object()
-    return tuple(None if part is None else part.shape[1:] for part in pair)
 
 
 def _iterations(optimizer: Any) -> int:

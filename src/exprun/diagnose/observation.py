@@ -45,19 +45,24 @@ class Places:
     layers: "weakref.WeakKeyDictionary[Any, Place]" = field(default_factory=weakref.WeakKeyDictionary)
     compiles: "weakref.WeakKeyDictionary[Any, Place]" = field(default_factory=weakref.WeakKeyDictionary)
 
-    def here(self) -> Place | None:
-        """The line of the user's code that is being executed."""
+    def frame(self) -> FrameType | None:
+        """The frame of the user's code that is being executed."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             file = frame.f_code.co_filename
             if name_of(file) is not None:
-                return self.at(file, frame.f_lineno)
+                return frame
             if not file.startswith("<frozen") and "__autograph_generated" not in file and "site-packages" not in file:
                 path = Path(file).absolute()
                 if self.folder in path.parents and _HERE not in path.parents:
-                    return self.at(file, frame.f_lineno)
+                    return frame
             frame = frame.f_back
         return None
+
+    def here(self) -> Place | None:
+        """The line of the user's code that is being executed."""
+        frame = self.frame()
+        return None if frame is None else self.at(frame.f_code.co_filename, frame.f_lineno)
 
     def at(self, file: str, line: int) -> Place:
         """A line of a file, or of the cell of a notebook, by the path that Python knows."""
@@ -117,7 +122,7 @@ class Observation:
             from exprun.diagnose.loops import Loops
 
             self._watch_steps()
-            self._loops = Loops(self.places.here, self.places.at, self.fits.append, self._limits)
+            self._loops = Loops(self.places.frame, self.places.at, self.fits.append, self._limits)
 
     def begin(self, options: dict[str, Any]) -> None:
         """Watch from now on, such as the next cell of a notebook.
@@ -392,7 +397,7 @@ def _unwatched(fit: Fit) -> str:
     where = "loop" if fit.place is None else f"loop in {fit.place}"
     if fit.unwatched:
         return f"The {where} could not be watched, because {fit.unwatched}."
-    if fit.optimizer is not None and fit.doctor is not None and fit.loss is None:
+    if fit.optimizer is not None and fit.doctor is not None and fit.loss is None and not fit.sees_labels:
         return (
             f"The loss of the {where} could not be seen, because no single loss of Keras gets the outputs of the "
             "network; so only the network and its optimiser were examined."

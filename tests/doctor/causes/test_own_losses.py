@@ -7,7 +7,8 @@ import pytest
 
 from doctor.passes import MSE, RNG, TEN, call, context_of, findings, layer, model_of
 from exprun.doctor.causes import broadcast_loss, summed_loss
-from exprun.doctor.instruments.loss_trials import check_reported, is_sum
+from exprun.doctor.instruments.labels import read_labels
+from exprun.doctor.instruments.loss_trials import check_order, check_reported, is_sum
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.subject import Pace
 
@@ -141,3 +142,22 @@ def trained(rate, total=np.sum, optimizer="sgd", clipped=None, gradient=0.1):
 )
 def test_a_sum_is_reported_if_its_first_step_is_far_too_large(options, severity):
     assert [finding.severity for finding in trained(**options)] == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize("units", [1, 4])
+def test_a_cross_entropy_with_swapped_arguments(units):
+    labels = np.eye(units)[np.arange(40) % units] if units > 1 else (np.arange(40)[:, None] % 2).astype(float)
+
+    def entropy(labels, outputs):
+        outputs = np.clip(outputs, 1e-7, 1 - 1e-7)
+        other = 0 if units > 1 else (1 - labels) * np.log(1 - outputs)
+        return -(labels * np.log(outputs) + other).sum(-1)
+
+    def found(losses):
+        objective = Objective("unknown", False, False, "own", losses)
+        return list(check_order(objective, read_labels(labels), np.full_like(labels, 0.5)))
+
+    [finding] = found(lambda outputs, y: entropy(outputs, y))
+    assert (finding.cause, finding.severity) == ("wrong-loss", "error")
+    assert found(lambda outputs, y: entropy(y, outputs)) == []
+    assert found(lambda outputs, y: ((y - outputs) ** 2).sum(-1)) == []

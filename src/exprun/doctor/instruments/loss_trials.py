@@ -15,6 +15,8 @@ SAME = 1e-4  # relative difference of two values that rounding explains
 CROSSED = 4  # examples of which each output is compared with each label
 MIN_HALF = 2  # examples of half a batch, from which its loss is compared with that of the batch
 SUMMED = 1e-3  # relative difference of a sum that rounding explains
+EPSILON_LOSS = 16.118  # -log(1e-7), the cross-entropy of Keras for a probability of 0
+ORDER = 0.02  # relative difference from the loss of swapped arguments
 INSIDE = (0.02, 0.98)  # probabilities instead of 0 and 1, of which a loss may take the logarithm
 
 
@@ -31,7 +33,9 @@ def tried_findings(
     """
     crossed = list(check_broadcast(objective, labels, outputs))
     yield from crossed
-    if not crossed and not may_be_distances:
+    exchanged = [] if crossed else list(check_order(objective, labels, outputs))
+    yield from exchanged
+    if not crossed and not exchanged and not may_be_distances:
         yield from check_direction(objective, labels, outputs)
     yield from check_units(objective, labels, outputs)
 
@@ -99,6 +103,40 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
             "labels of other examples: it is lower for wrong predictions. Its sign is probably wrong.",
             numbers={"right": right, "wrong": wrong},
             keras="a loss has to fall as predictions improve: put a minus in front of it, or subtract it from 1.",
+        )
+
+
+def check_order(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
+    """Find a cross-entropy that takes the logarithm of the labels: its arguments are swapped.
+
+    It then falls in proportion to the probability of the right class, from -log(epsilon) to 0, and hardly punishes a
+    wrong prediction more than an uncertain one.
+
+    Args:
+        objective: the loss.
+        labels: the labels of some images.
+        outputs: the outputs of the network.
+    """
+    values = _answers(labels, outputs)
+    if objective.kind != "unknown" or values is None or not np.isin(values, (0, 1)).all():
+        return
+    rows = np.arange(len(values))
+    even = 1 / values.shape[-1] if values.shape[-1] > 1 else 0.5
+    try:
+        losses = [_mean(objective, (1 - share) * values + share * even, labels, rows) for share in (0.25, 0.5)]
+    except Exception:  # a custom loss may expect other shapes
+        return
+    expected = [share * (1 - even) * EPSILON_LOSS for share in (0.25, 0.5)]
+    if np.allclose(losses, expected, rtol=ORDER):
+        yield Finding(
+            "wrong-loss",
+            "error",
+            "loss",
+            f"{objective.name} is {losses[0]:.2f} if the right class has a probability of "
+            f"{1 - 0.25 * (1 - even):.0%}, and {losses[1]:.2f} if it has {1 - 0.5 * (1 - even):.0%}: it takes the "
+            "logarithm of the labels instead of the outputs, so its arguments are swapped.",
+            numbers={"quarter": losses[0], "half": losses[1]},
+            keras="the labels come first, as in keras.losses.categorical_crossentropy(y_true, y_pred).",
         )
 
 

@@ -211,12 +211,13 @@ class Doctor(keras.callbacks.Callback):
         self._are_means = False
         self._safely(self._begin)
 
-    def examine(self, model: Any, batches: Sequence[tuple[Any, Any]]) -> list[Finding]:
+    def examine(self, model: Any, batches: Sequence[tuple[Any, Any]], minimised: float | None = None) -> list[Finding]:
         """Examine a network that the script trains in a loop of its own; returns the findings.
 
         Args:
             model: the Keras model, with its first weights, and with its optimiser and loss as if it was compiled.
-            batches: the inputs and labels of the first batches, labels None where the loss is unknown.
+            batches: the inputs and labels of the first batches, labels None where they are unknown.
+            minimised: the loss of the first batch, as the loop computes it; None if it is unknown.
         """
         self.begin(model, "loop")
         handed = self._taps["train"]
@@ -230,6 +231,7 @@ class Doctor(keras.callbacks.Callback):
             for inputs, labels in batches:
                 if labels is not None:
                     self._seen["train"].keep(inputs, labels)
+            self._first_loss: float | None = minimised
             phases = (phase for phase in BEFORE_TRAINING if phase is not Phase.DATA)
             self._tell(examine(Context(self._subject(whole=False), self.limits), *phases))
             self._tell(examine(Context(self._subject(whole=True), self.limits, Phase.DATA)))
@@ -309,7 +311,7 @@ class Doctor(keras.callbacks.Callback):
         self._initial: list[np.ndarray] = []
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
-        self._first_loss: float | None = None
+        self._first_loss = None
         self._pending: list[tuple[int, dict[str, Any]]] = []  # metrics of the steps in which rows were gathered
 
     def _begin(self) -> None:

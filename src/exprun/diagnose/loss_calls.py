@@ -1,0 +1,84 @@
+"""Which losses a loop calls: objects and functions of Keras, and functions of `tf.nn`."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from exprun.diagnose.loop import Lost, State
+
+OF_TENSORFLOW = {  # functions of `tf.nn`, and the loss of Keras that is the same
+    "sparse_softmax_cross_entropy_with_logits": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "softmax_cross_entropy_with_logits": lambda: keras.losses.CategoricalCrossentropy(from_logits=True),
+    "sigmoid_cross_entropy_with_logits": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+}
+
+
+def watch_losses(state: State, sees: Callable[[], bool]) -> None:
+    """Remember the calls of losses from now on.
+
+    Args:
+        state: where they are kept.
+        sees: whether calls are those of a loop now.
+    """
+    keras.losses.Loss.__call__ = _noted(keras.losses.Loss.__call__, None, state, sees)
+    for name in (keras.losses.__name__, "keras._tf_keras.keras.losses"):
+        module = sys.modules.get(name)
+        for key, value in list(vars(module).items()) if module is not None else ():
+            if isinstance(value, FunctionType) and key not in ("get", "serialize", "deserialize"):
+                setattr(module, key, _noted(value, value, state, sees))
+    for key, make in OF_TENSORFLOW.items():
+        setattr(tf.nn, key, _of_logits(getattr(tf.nn, key), make, state, sees))
+
+
+def _of_logits(original: Any, make: Callable[[], Any], state: State, sees: Callable[[], bool]) -> Any:
+    """A function of `tf.nn` that remembers its calls.
+
+    Args:
+        original: the function.
+        make: makes the loss of Keras that computes the same.
+        state: where the calls are kept.
+        sees: whether calls are those of a loop now.
+    """
+
+    @functools.wraps(original)
+    def function(labels: Any = None, logits: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if sees() and not state.in_loss:
+            state.losses.append(Lost(make(), labels, logits, not tf.executing_eagerly()))
+        return original(labels, logits, *args, **kwargs)
+
+    return function
+
+
+def _noted(original: Any, function: Any, state: State, sees: Callable[[], bool]) -> Any:
+    """A loss that remembers its calls.
+
+    Args:
+        original: the function to call.
+        function: the loss; None if it is the first argument, as in methods.
+        state: where the calls are kept.
+        sees: whether calls are those of a loop now.
+    """
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def loss(*args: Any, **kwargs: Any) -> Any:
+        if state.in_loss or not sees():
+            return original(*args, **kwargs)
+        state.in_loss = True
+        try:
+            result = original(*args, **kwargs)
+        finally:
+            state.in_loss = False
+        given = signature.bind(*args, **kwargs).arguments
+        known = given.get("self") if function is None else function
+        if "y_true" in given and "y_pred" in given:
+            state.losses.append(Lost(known, given["y_true"], given["y_pred"], not tf.executing_eagerly()))
+        return result
+
+    return loss
