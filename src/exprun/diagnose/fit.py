@@ -55,7 +55,6 @@ class Fit:
         ended: why the training was ended early; empty if it was not.
         optimizer: the optimiser of a loop of the script's own; None if the model was compiled with its optimiser.
         loss: the loss of such a loop, as `compile` takes it; None if it is unknown.
-        sees_labels: whether the labels of such a loop are known, although its loss may be unknown.
         unwatched: why the training could not be watched, as a clause after "because"; empty if it was.
         settings: the settings of the model's optimiser before the training, which may change its learning rate; None
             if unknown.
@@ -74,7 +73,6 @@ class Fit:
     ended: str = ""
     optimizer: Any = None
     loss: Any = None
-    sees_labels: bool = False
     unwatched: str = ""
     settings: dict[str, Any] | None = None
     rates: list[float] = field(default_factory=list)

@@ -372,7 +372,6 @@ class Loops:
                 fit.unwatched = fit.unwatched or "the batches of its network are not known"
                 return
             fit.unwatched = ""
-            fit.sees_labels = loop.batches[0][1] is not None
             with fit.compiled():
                 fit.doctor = Doctor(report=lambda text: None)  # the report at the end is soon enough
                 fit.doctor.examine(fit.model, loop.batches, loop.minimised)

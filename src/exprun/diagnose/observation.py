@@ -397,7 +397,9 @@ def _unwatched(fit: Fit) -> str:
     where = "loop" if fit.place is None else f"loop in {fit.place}"
     if fit.unwatched:
         return f"The {where} could not be watched, because {fit.unwatched}."
-    if fit.optimizer is not None and fit.doctor is not None and fit.loss is None and not fit.sees_labels:
+    if fit.optimizer is None or fit.doctor is None or any(one.where == "loss" for one in fit.doctor.findings):
+        return ""
+    if fit.loss is None:
         return (
             f"The loss of the {where} could not be seen, because no single loss of Keras gets the outputs of the "
             "network; so only the network and its optimiser were examined."
