@@ -39,7 +39,7 @@ class Rows:
 
 def changed(
     tmp_path, cause, where="training", y=THREE, last='layers.Dense(1, activation="sigmoid")', loss='"mse"',
-    optimizer='"adam"', x=X,
+    optimizer='"adam"', x=X, numbers=None,
 ):  # fmt: skip
     source = SOURCE.replace("LAST", last).replace("LOSS", loss).replace("OPTIMIZER", optimizer)
     path = tmp_path / "train.py"
@@ -57,7 +57,9 @@ def changed(
     fit = Fit(model, place(8), {}, Rows(x, y), settings=model.optimizer.get_config())
     named = next((layer for layer in model.layers if re.sub(r"_\d+", "", layer.name) == where), None)
     script = Script(fit, named, lambda layer: place(lines[layer]), place(7), read_labels(y))
-    return [str(edit) for edit in edits(Finding(cause, "error", where, "A number is 1."), script)]
+    return [
+        str(edit) for edit in edits(Finding(cause, "error", where, "A number is 1.", numbers=numbers or {}), script)
+    ]
 
 
 ONE_HOT = np.eye(3)[THREE]
@@ -128,12 +130,20 @@ def test_other_causes_change_a_layer_or_the_fit(tmp_path):
     assert "clipnorm=1.0" in only("exploding-gradient")
 
 
-def test_inputs_are_scaled_before_the_first_layer(tmp_path):
-    pixels = RNG.integers(0, 256, (60, 4))
+def test_pixels_are_scaled_before_the_first_layer(tmp_path):
+    pixels = RNG.integers(0, 256, (60, 2, 2, 1))
     (edit,) = changed(tmp_path, "unscaled-input", x=pixels)
     assert edit == "train.py:2: insert before it keras.layers.Rescaling(1 / 255)"
-    (edit,) = changed(tmp_path, "unscaled-input", x=1e3 * RNG.normal(size=(60, 4)))
-    assert edit.endswith("normalization = keras.layers.Normalization(); normalization.adapt(x_train)")
+    assert changed(tmp_path, "unscaled-input", x=pixels.reshape(60, 4)) == []  # ages up to 200 are no pixels
+
+
+def test_an_optimiser_that_was_made_elsewhere_and_what_an_experiment_has_tried_are_left(tmp_path):
+    elsewhere = "keras.optimizers.SGD(0.5)"
+    assert changed(tmp_path, "learning-rate-high", optimizer=elsewhere, loss='loss="mse"') != []
+    assert changed(tmp_path, "learning-rate-high", numbers={"changed": 0.9}) == []
+    assert changed(tmp_path, "output-activation", y=np.arange(60.0), loss='"mse"') == [
+        "train.py:5: write layers.Dense(1)"
+    ]
 
 
 def test_there_is_no_edit_where_the_change_is_no_single_call(tmp_path):

@@ -119,3 +119,17 @@ def test_an_error_that_the_decisive_change_removes_too_comes_first():
     found = evidence(0.0, replace(trial(0.8, fitting), causes=("output-activation",)))
     assert said([finding("label-out-of-range", "error")], found) == [("label-out-of-range", "error")]
     assert said([finding("label-out-of-range")], found)[0] == ("output-activation", "error")
+
+
+def test_a_finding_that_explains_what_the_change_compensates_comes_first():
+    lagging = Change("batch norm as in training", "", ("lagging-batch-norm",), lambda setup: True)
+    found = evidence(0.0, trial(0.8, lagging))
+    assert said([finding("unscaled-evaluation", "error")], found)[0] == ("unscaled-evaluation", "error")
+
+
+def test_outputs_of_an_unknown_loss_are_not_scored():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile("adam", lambda labels, outputs: keras.ops.mean(outputs**2))
+    x, y = np.zeros((40, 4), "float32"), np.arange(40) % 2
+    training = Training(Network(model, [np.array(v.numpy()) for v in model.variables], 8), (x, y), None, 10)
+    assert proven(training, [], 0.01, lambda text: None) is None

@@ -74,7 +74,7 @@ def test_activations_after_the_last_weights_are_found():
 )
 def test_a_network_learns_with_the_last_layer_and_loss_that_fit(last, loss, targets):
     model = network(last, loss)
-    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample_of(X, targets, None))
+    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample_of(X, targets, None), 80)
     done = trials.run((MATCHED,), 0, 80, 60.0)
     assert done.score > 0.6
     assert done.causes
@@ -86,5 +86,28 @@ def test_words_of_sequences_have_a_class_each():
     model = keras.Sequential([keras.Input((5,)), L.Embedding(3, 8), L.Dense(3, "relu")])
     model.compile(keras.optimizers.Adam(0.05), "mse")
     sample = sample_of(words, words, None, axes=3)
-    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample)
+    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample, 60)
     assert trials.run((MATCHED,), 0, 60, 60.0).score > 0.9
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "targets"),
+    [
+        (L.Dense(5, "sigmoid"), BINARY, RNG.integers(0, 2, (300, 5))),  # several labels at once
+        (L.Dense(5, "sigmoid"), BINARY, RNG.random((300, 5))),  # pixels
+        (L.Dense(3, "softmax"), ONE_HOT, RNG.dirichlet(np.ones(3), 300)),  # soft labels
+    ],
+)
+def test_targets_that_are_probabilities_fit_a_cross_entropy(last, loss, targets):
+    model = network([last], loss)
+    sample = sample_of(X, np.asarray(targets, float), None)
+    assert mismatches(model, sample, units(model), units(model)) == ()
+    assert mismatches(model, sample_of(X, 255.0 * np.asarray(targets), None), units(model), units(model)) != ()
+
+
+def test_a_trial_with_another_last_layer_leaves_no_trace_in_the_graph():
+    model = network([L.Dense(1, "sigmoid")], BINARY)
+    before = [len(layer._outbound_nodes) for layer in model.layers]
+    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample_of(X, THREE, None), 5)
+    assert trials.run((MATCHED,), 0, 5, 60.0) is not None
+    assert [len(layer._outbound_nodes) for layer in model.layers] == before

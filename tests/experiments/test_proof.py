@@ -29,7 +29,7 @@ def network(optimizer=None, activation="softmax", **more):
 
 
 def trial(network, *names, steps=40):
-    return Trials(network, sample_of(X, Y, None)).run(tuple(BY_NAME[name] for name in names), 0, steps, 60.0)
+    return Trials(network, sample_of(X, Y, None), steps).run(tuple(BY_NAME[name] for name in names), 0, steps, 60.0)
 
 
 def test_references_learn_what_can_be_learned():
@@ -65,7 +65,7 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
     one = network()
     if name == "inputs standardised":
         sample = sample_of(RNG.normal(size=(300, 4)).astype("float32"), Y, None)
-        assert Trials(one, sample).run((BY_NAME[name],), 0, 10, 60.0) is None
+        assert Trials(one, sample, 10).run((BY_NAME[name],), 0, 10, 60.0) is None
     else:
         assert trial(one, name) is None
 
@@ -97,11 +97,11 @@ def test_the_causes_of_all_changes_are_known_to_the_doctor():
 def test_a_step_that_was_traced_before_trains_as_a_new_one_does():
     one, sample = network(keras.optimizers.SGD(0.1, momentum=0.9)), sample_of(10 * X, Y, None)
     slower = BY_NAME["a tenth of the learning rate"]
-    trials = Trials(one, sample)
+    trials = Trials(one, sample, 40)
     first, _, again, tenth = (trials.run(c, 0, 40, 60.0) for c in ((), (slower,), (), (slower,)))
     assert trials._traced is not None
     assert first.losses == again.losses
-    assert tenth.losses == Trials(one, sample).run((slower,), 0, 40, 60.0).losses != first.losses
+    assert tenth.losses == Trials(one, sample, 40).run((slower,), 0, 40, 60.0).losses != first.losses
 
 
 def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_leaves_them_out():
@@ -115,7 +115,7 @@ def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_lea
 def test_rows_that_are_not_finite_are_left_out():
     x = X.copy()
     x[::10] = np.nan
-    trials = Trials(network(), sample_of(x, Y, None))
+    trials = Trials(network(), sample_of(x, Y, None), 60)
     without = trials.run((BY_NAME["without rows that are not finite"],), 0, 60, 60.0)
     assert trials.run((), 0, 60, 60.0).score == -np.inf
     assert without.score > 0.7
@@ -166,3 +166,39 @@ def test_a_reference_predicts_the_class_of_each_pixel():
     (learned,) = references(sample_of(x, masks, None, axes=4), 30)
     assert (learned.name, learned.score > 0.6) == ("a small CNN", True)
     assert list(references(sample_of(x[:, :4], masks, None, axes=4), 30)) == []
+
+
+def test_a_schedule_is_scaled_or_left_out():
+    falling = keras.optimizers.schedules.ExponentialDecay(0.1, 4, 0.1)
+    one = network(keras.optimizers.SGD(falling))
+    constant, tenth = trial(one, "a constant learning rate"), trial(one, "a tenth of the learning rate")
+    assert constant.losses[-1] < 0.8 * tenth.losses[-1]
+    level = keras.optimizers.schedules.ExponentialDecay(0.1, 1000, 0.9)
+    assert trial(network(keras.optimizers.SGD(level)), "a constant learning rate") is None
+
+
+def test_an_optimiser_that_scales_the_loss_is_tried_without_it():
+    one = network(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)))
+    with_settings = replace(one, settings=one.model.optimizer.get_config())
+    first, second = trial(with_settings), trial(with_settings)
+    assert first.losses == second.losses
+    assert first.losses[-1] < first.losses[0]
+
+
+def test_a_longer_trial_says_nothing_about_a_script_that_was_longer_still():
+    sample = sample_of(X, Y, None)
+    longer = BY_NAME["10 times as many steps"]
+    assert Trials(network(), sample, 5000).run((longer,), 0, 40, 60.0) is None
+
+
+def test_smaller_batches_matter_to_batch_norm_alone():
+    one = network()
+    assert trial(replace(one, batch=1), "batches of 32 rows", steps=5).causes == ("small-batch-norm",)
+    assert trial(one, "batches of 32 rows", steps=5) is None
+
+
+def test_a_change_has_to_be_better_than_what_the_script_has_reached(monkeypatch):
+    monkeypatch.setattr(proof, "standard", lambda: [BY_NAME["10 times the learning rate"]])
+    one, sample = network(keras.optimizers.SGD(0.002)), sample_of(X, Y, None)
+    assert proof.prove(one, sample, 60, 1e9).decisive is not None
+    assert proof.prove(one, sample, 60, 1e9, own=0.95).decisive is None

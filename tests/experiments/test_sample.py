@@ -1,5 +1,7 @@
 """The rows of experiments, and the score of predictions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,7 @@ def test_guessing_scores_0_and_perfect_predictions_score_1():
 def test_whole_numbers_that_a_network_predicts_as_numbers_are_no_classes():
     ages = RNG.integers(3, 9, 200)
     assert sample_of(np.zeros((200, 4)), ages, None).task == "classes"
-    assert sample_of(np.zeros((200, 4)), ages, None, are_numbers=True).task == "numbers"
+    assert sample_of(np.zeros((200, 4)), ages, None, task="numbers").task == "numbers"
 
 
 def test_rows_of_large_images_are_fewer():
@@ -102,3 +104,23 @@ def test_rows_that_are_not_finite_are_trained_on_but_not_tested():
 def test_a_network_may_take_full_batches_only():
     sample = sample_of(np.zeros((200, 4)), RNG.integers(0, 3, 200), None).in_batches(32)
     assert (len(sample.x), len(sample.y), len(sample.test_x), len(sample.test_y)) == (128, 128, 32, 32)
+
+
+def test_the_loss_decides_whether_whole_numbers_are_classes():
+    many = RNG.integers(0, 500, 300)  # too many to be taken for classes
+    assert sample_of(np.zeros((300, 4)), many, None).task == "numbers"
+    assert sample_of(np.zeros((300, 4)), many, None, task="classes").task == "classes"
+    assert sample_of(np.zeros((300, 4)), many + 0.5, None, task="classes").task == "numbers"
+
+
+def test_rows_stay_in_the_order_of_the_script():
+    x = np.arange(200.0)[:, None]
+    assert np.all(np.diff(sample_of(x, x[:, 0], None).x[:, 0]) > 0)
+
+
+def test_with_class_weights_each_class_counts_as_much():
+    y = np.repeat([0, 0, 0, 1], 50)
+    sample = replace(sample_of(np.zeros((200, 1)), y, (np.zeros((200, 1)), y)), is_balanced=True)
+    assert sample.score(np.zeros(200)) == 0
+    assert sample.score(sample.test_y) == 1
+    assert sample.score(1 - sample.test_y) == -1

@@ -35,7 +35,7 @@ class Limit(keras.callbacks.Callback):
         """Count the epoch, and record the learning rate, which other callbacks may have changed."""
         self.fit.epochs += 1
         with contextlib.suppress(Exception):
-            if not isinstance(self.fit.settings and self.fit.settings["learning_rate"], dict):
+            if isinstance(self.model.optimizer._learning_rate, keras.Variable | float):
                 self.fit.rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:

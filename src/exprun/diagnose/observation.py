@@ -177,7 +177,7 @@ class Observation:
 
         @functools.wraps(original)
         def fit(model: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._is_over:
+            if self._is_over or self._is_ours():
                 return original(model, *args, **kwargs)
             try:
                 bound = signature.bind(model, *args, **kwargs)
@@ -198,6 +198,14 @@ class Observation:
             return result
 
         self.keras.Model.fit = fit
+
+    def _is_ours(self) -> bool:
+        """Whether a training is one of the doctor's own, after a fit with `Doctor(prove=True)`."""
+        if self.keras.config.backend() != "tensorflow":
+            return False
+        from exprun.doctor.instruments.states import is_undrawn
+
+        return is_undrawn()
 
     def _add_doctor(self, model: Any, bound: inspect.BoundArguments) -> Fit:
         place = self.places.here()

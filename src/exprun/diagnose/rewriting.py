@@ -29,6 +29,7 @@ OF_A_CLASS: dict[str, tuple[str, str, Any]] = {
     "lagging-batch-norm": ("BatchNormalization", "momentum", 0.9),
     "unmasked-padding": ("Embedding", "mask_zero", True),
 }
+PROVEN = "changed"  # the number of a finding that an experiment has added
 PIXELS = 255.0  # highest value of the pixels of an image, before scaling
 
 
@@ -74,9 +75,27 @@ class Script:
         """The layers of the model that contain no other layers, in order."""
         return [layer for layer in self.fit.model._flatten_layers(include_self=False) if not layer._layers]
 
-    def of_layer(self, layer: Any, **changes: Any) -> list[Edit]:
-        """The call that made a layer, with other arguments."""
-        return _edited(self.layer_place(layer), type(layer).__name__, 0, changes)
+    @property
+    def optimizer(self) -> Any:
+        """The optimiser of the model, without the one around it that scales the loss."""
+        optimizer = self.fit.model.optimizer
+        return getattr(optimizer, "inner_optimizer", optimizer)
+
+    def of_layer(self, layer: Any, changes: dict[str, Any], number: int = 0) -> list[Edit]:
+        """The call that made a layer, with other arguments; none if the same call has made other layers, too.
+
+        Args:
+            layer: the layer.
+            changes: the new values of arguments, by name.
+            number: which call of the line has made it: 0 for the only one, -1 for the last one.
+        """
+        place, kind = self.layer_place(layer), type(layer)
+        if place is None:
+            return []
+        made = [one for one in self.layers if type(one) is kind and self.layer_place(one) == place]
+        if len(made) > len(_calls_at(place, kind.__name__)):
+            return []
+        return _edited(place, kind.__name__, number, changes)
 
 
 def edits(finding: Finding, script: Script) -> list[Edit]:
@@ -84,13 +103,15 @@ def edits(finding: Finding, script: Script) -> list[Edit]:
     cause, fit = finding.cause, script.fit
     if cause in OUTPUTS:
         return _outputs(script)
+    if PROVEN in finding.numbers and cause not in OUTPUTS:
+        return []  # what was tried is not always what these edits would do
     if cause in RATES:
         return _rate(script, RATES[cause])
     if cause == "exploding-gradient":
         return _optimizer(script, clipnorm=1.0)
     if cause == "unscaled-input":
         return _scaled(script)
-    if cause == "small-batch-norm":
+    if cause == "small-batch-norm" and _argument(fit.place, "fit", "y", 1) is not None:
         return _edited(fit.place, "fit", 0, {"batch_size": 32})
     if cause == "unscaled-target":
         return _scaled_target(fit.place)
@@ -98,11 +119,11 @@ def edits(finding: Finding, script: Script) -> list[Edit]:
         return _weighted(script)
     if cause in OF_A_LAYER and script.named is not None:
         name, position, value = OF_A_LAYER[cause]
-        return script.of_layer(script.named, **{name: _Argument(value, position)})
+        return script.of_layer(script.named, {name: _Argument(value, position)})
     if cause in OF_A_CLASS:
         kind, name, value = OF_A_CLASS[cause]
         found = [layer for layer in script.layers if type(layer).__name__ == kind]
-        return script.of_layer(found[0], **{name: value}) if found else []
+        return script.of_layer(found[0], {name: value}) if found else []
     return []
 
 
@@ -131,8 +152,7 @@ def _outputs(script: Script) -> list[Edit]:
     units, activation, loss = _wanted(labels, last.units, "" if objective is None else objective.kind)
     found = []
     if (last.units, last.activation.__name__) != (units, activation or "linear"):
-        place = script.layer_place(last)
-        found += _edited(place, "Dense", -1, {"units": _Argument(units, 0), "activation": _Argument(activation, 1)})
+        found += script.of_layer(last, {"units": _Argument(units, 0), "activation": _Argument(activation, 1)}, -1)
     known = objective is not None and not objective.from_logits and _snake(objective.name) == loss
     if loss and not known:
         found += _edited(script.compile_place, "compile", 0, {"loss": _Argument(loss, 1)})
@@ -148,6 +168,8 @@ def _wanted(labels: Labels, units: int, kind: str) -> tuple[int, str | None, str
         kind: the kind of the present loss.
     """
     width = labels.values.shape[-1] if labels.values.ndim > 1 else 1
+    if kind == "error" and units == 1 and labels.are_single:  # whole numbers, such as ages
+        return 1, None, ""
     if labels.kind == "rows":
         return width, "softmax", "categorical_crossentropy"
     if labels.kind == "binary" and units != 2:
@@ -167,12 +189,11 @@ def _snake(name: str) -> str:
 def _rate(script: Script, factor: float) -> list[Edit]:
     import keras
 
-    optimizer = script.fit.model.optimizer
-    rate = getattr(optimizer, "_learning_rate", None)
+    rate = getattr(script.optimizer, "_learning_rate", None)
     settings = script.fit.settings or {}
-    if rate is None or isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+    if not isinstance(rate, keras.Variable):  # a schedule, or a function
         return []
-    now = settings.get("learning_rate")
+    now = settings.get("inner_optimizer", {}).get("config", settings).get("learning_rate")
     now = now if isinstance(now, float) else float(np.asarray(rate))
     return _optimizer(script, learning_rate=float(f"{now * factor:.3g}"))
 
@@ -184,7 +205,9 @@ def _optimizer(script: Script, **changes: Any) -> list[Edit]:
         return []
     now = next((keyword.value for keyword in call.keywords if keyword.arg == "optimizer"), None)
     now = call.args[0] if now is None and call.args else now
-    name = type(script.fit.model.optimizer).__name__
+    if isinstance(now, ast.Name | ast.Attribute):  # an optimiser that was made elsewhere
+        return []
+    name = type(script.optimizer).__name__
     if isinstance(now, ast.Call) and _name(now.func) == name:
         named = {"lr" if _has(now, "lr") and key == "learning_rate" else key: value for key, value in changes.items()}
         positions = {"learning_rate": 0, "lr": 0}
@@ -196,25 +219,21 @@ def _optimizer(script: Script, **changes: Any) -> list[Edit]:
 
 
 def _scaled(script: Script) -> list[Edit]:
-    """A first layer that scales the inputs, in a sequential model."""
+    """A first layer that scales the pixels of images, in a sequential model."""
     rows, model = script.fit.doctor.rows("train"), script.fit.model
     first = next((layer for layer in script.layers if type(layer).__name__ != "InputLayer"), None)
     place = None if first is None else script.layer_place(first)
     if rows is None or place is None or type(model).__name__ != "Sequential":
         return []
     x = rows[0]
-    if x.min() >= 0 and PIXELS / 2 < x.max() <= PIXELS:
-        code = "keras.layers.Rescaling(1 / 255)"
-    elif (inputs := _argument(script.fit.place, "fit", "x", 0)) is not None:
-        code = f"normalization = keras.layers.Normalization(); normalization.adapt({ast.unparse(inputs)})"
-    else:
+    if x.ndim != 4 or not (x.min() >= 0 and PIXELS / 2 < x.max() <= PIXELS):
         return []
-    return [Edit(place, code, is_inserted=True)]
+    return [Edit(place, "keras.layers.Rescaling(1 / 255)", is_inserted=True)]
 
 
 def _scaled_target(place: Place | None) -> list[Edit]:
-    targets = _argument(place, "fit", "y", 1)
-    if targets is None:
+    targets, call = _argument(place, "fit", "y", 1), _call(place, "fit", 0)
+    if targets is None or call is None or _has(call, "validation_data"):  # which has to be scaled as well
         return []
     y = ast.unparse(targets)
     y = y if isinstance(targets, ast.Name | ast.Attribute) else f"({y})"
@@ -244,17 +263,20 @@ def _edited(place: Place | None, name: str, number: int, changes: dict[str, Any]
 
 
 def _call(place: Place | None, name: str, number: int) -> ast.Call | None:
-    if place is None:
+    found = [] if place is None else _calls_at(place, name)
+    if len(found) > 1 and number == 0:
         return None
+    return found[number] if found else None
+
+
+def _calls_at(place: Place, name: str) -> list[ast.Call]:
+    """The calls of a function on a line, in order."""
     found = [
         node
         for node in _calls(place.path)
         if _name(node.func) == name and node.lineno <= place.line <= (node.end_lineno or node.lineno)
     ]
-    found.sort(key=lambda node: (node.lineno, node.col_offset))
-    if len(found) > 1 and number == 0:
-        return None
-    return found[number] if found else None
+    return sorted(found, key=lambda node: (node.lineno, node.col_offset))
 
 
 @functools.lru_cache(maxsize=4)

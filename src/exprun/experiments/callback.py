@@ -1,5 +1,6 @@
 """The doctor as a callback that can also prove what it finds, by experiments after the training."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,33 +60,43 @@ class Doctor(callback.Doctor):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the initial weights, and examine the model if images were passed to the callback."""
         self.evidence = None
-        if self._minutes and self.model.built and not self._goes_on():
-            self._rates = []
+        if self._minutes and not self._goes_on():
+            self._rates, self._first, self._settings = [], [], None
+            self._safely(self._remember)
+        super().on_train_begin(logs)
+
+    def _remember(self) -> None:
+        if self.model.built:
             self._first = [np.array(variable.numpy()) for variable in self.model.variables]
             self._settings = self.model.optimizer.get_config()
-        super().on_train_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the learning rate, which other callbacks may have changed."""
-        rate = self.model.optimizer._learning_rate
-        if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            self._rates.append(float(np.asarray(rate)))
+        if self._minutes:
+            self._safely(self._record_rate)
+
+    def _record_rate(self) -> None:
+        rate = getattr(self.model.optimizer, "_learning_rate", None)
+        if isinstance(rate, keras.Variable):
+            self._rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restore the model's own functions, and prove what was found if that was asked for."""
         super().on_train_end(logs)
         if self._minutes and self._step:
-            self._safely(self._prove)
+            with contextlib.suppress(KeyboardInterrupt):  # a person who does not want to wait
+                self._safely(self._prove)
 
     def _prove(self) -> None:
         train, validation = (self.rows(split) for split in ("train", "val"))
-        if train is None:
+        if train is None or not self._first:
+            self._say("Nothing was proved, because the batches or the first weights are not known.")
             return
         weights = self._class_weights(self._images("train", True).counts) if self._taps["train"].weighted else None
         network = Network(
             self.model,
             self._first,
-            self.batch if self._given[0] is None else int(self.params.get("batch_size") or KERAS_BATCH),
+            self.batch if self._given[0] is None else self._batch_size(len(self._given[0][0])),
             weights=None if weights is None else dict(enumerate(weights.tolist())),
             settings=self._settings,
             rates=changed_rates(self._rates),
@@ -99,6 +110,11 @@ class Doctor(callback.Doctor):
                 self._say(f"The most likely cause: {finding}")
             for line in as_text(self.evidence):
                 self._say(line)
+
+    def _batch_size(self, rows: int) -> int:
+        """The rows in a step of a fit, which Keras does not tell to callbacks."""
+        steps = (self.params or {}).get("steps")
+        return KERAS_BATCH if not steps else -(-rows // int(steps))
 
     def _say(self, text: str) -> None:
         self._report(f"doctor: {text}")

@@ -10,13 +10,14 @@ from exprun.doctor.instruments.layers import leaves
 from exprun.experiments.outputs import match_labels, same
 from exprun.experiments.trials import Change, Setup, with_sample
 
-RATE_STEPS = 400  # first steps of a schedule, whose highest learning rate counts
+LOWERED = 0.5  # share of the highest learning rate below which a schedule has lowered it
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
 LARGE = 10.0  # root mean square of inputs above which their size matters, and its inverse
 UNEQUAL = 10.0  # ratio of the spreads of two columns above which they are unequal
 BATCH = 32  # rows in a step
 LONGER = 10  # factor of the steps of a longer trial
 FEW = 5  # rows in a step below which it is a small one
+WEIGHTED = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 PASSIVE = (
     *(keras.layers.Dropout, keras.layers.Flatten, keras.layers.MaxPooling1D, keras.layers.MaxPooling2D),
     *(keras.layers.BatchNormalization, keras.layers.GlobalAveragePooling2D, keras.layers.Reshape),
@@ -134,9 +135,7 @@ def standard() -> list[Change]:
             _clipped,
             ("not-finite",),
         ),
-        Change(
-            "batches of 32 rows", "batch_size=32.", ("small-batch-norm", "learning-rate-high"), _batch, keeps_step=True
-        ),
+        Change("batches of 32 rows", "batch_size=32.", ("small-batch-norm",), _batch, keeps_step=True),
         Change(
             "10 times as many steps", "train for 10 times as many epochs.", ("too-few-steps",), _longer, keeps_step=True
         ),
@@ -180,7 +179,7 @@ def _standardise_targets(setup: Setup) -> bool:
     y = setup.sample.y
     if setup.sample.is_classes:
         return False
-    mean, spread = y.mean(0, dtype=np.float64), y.std(0, dtype=np.float64)
+    mean, spread = np.nanmean(y, 0, dtype=np.float64), np.nanstd(y, 0, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1)
     if np.abs(mean).max() < 2 and np.min(spread) > 0.3 and np.max(spread) < 3:
         return False
@@ -190,20 +189,47 @@ def _standardise_targets(setup: Setup) -> bool:
 
 
 def _constant_rate(setup: Setup) -> bool:
+    """The highest learning rate all the time, where callbacks or a schedule lower it much in these steps."""
+    schedule = setup.optimizer._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        rates = [float(np.asarray(schedule(step))) for step in range(0, max(2, setup.steps), max(1, setup.steps // 20))]
+        if min(rates) > LOWERED * max(rates):
+            return False
+        config = setup.optimizer.get_config() | {"learning_rate": max(rates)}
+        setup.optimizer = type(setup.optimizer).from_config(config)
+        return True
     was, setup.rates = setup.rates, ()
+    if was:
+        setup.optimizer.learning_rate = max(was)
     return bool(was)
+
+
+class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule with all learning rates multiplied by a factor.
+
+    Args:
+        schedule: the schedule.
+        factor: the factor.
+    """
+
+    def __init__(self, schedule: Any, factor: float) -> None:
+        self.schedule, self.factor = schedule, factor
+
+    def __call__(self, step: Any) -> Any:
+        return self.factor * self.schedule(step)
 
 
 def _rate(factor: float) -> Any:
     def change(setup: Setup) -> bool:
+        rate = setup.optimizer._learning_rate
         config = setup.optimizer.get_config()
-        inner = config.get("inner_optimizer", {}).get("config", config)  # that of a LossScaleOptimizer
-        schedule = inner["learning_rate"]
-        if isinstance(schedule, dict):
-            rates = keras.optimizers.schedules.deserialize(schedule)
-            inner["learning_rate"] = max(float(np.asarray(rates(step))) for step in range(0, RATE_STEPS, 10))
-        inner["learning_rate"] = factor * float(inner["learning_rate"])
-        setup.optimizer = type(setup.optimizer).from_config(config)
+        is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+        setup.optimizer = type(setup.optimizer).from_config(config | {"learning_rate": 0.0})
+        if is_schedule:
+            setup.optimizer._learning_rate = _Scaled(rate, factor)
+        else:
+            setup.optimizer.learning_rate = factor * float(np.asarray(rate))
+        setup.factor *= factor
         return True
 
     return change
@@ -213,14 +239,15 @@ def _adam(setup: Setup) -> bool:
     rate = setup.optimizer._learning_rate
     is_higher = not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) and float(np.asarray(rate)) > RATE
     scales = isinstance(setup.optimizer, keras.optimizers.Adam | keras.optimizers.RMSprop)
-    setup.causes = ("learning-rate-high",) if is_higher and scales else ("learning-rate-low", "slow-learning")
+    is_high = setup.has_diverged or (is_higher and scales)
+    setup.causes = ("learning-rate-high",) if is_high else ("learning-rate-low", "slow-learning")
     setup.optimizer, setup.rates = keras.optimizers.Adam(RATE), ()
     return True
 
 
 def _he(setup: Setup) -> bool:
     rng = np.random.default_rng()  # another draw in each trial, so that a lucky one is not confirmed
-    kernels = [leaf.layer for leaf in leaves(setup.model) if hasattr(leaf.layer, "kernel")]
+    kernels = [leaf.layer for leaf in leaves(setup.model) if isinstance(leaf.layer, WEIGHTED)]
     for layer in kernels:
         shape = tuple(layer.kernel.shape)
         gain = 1.0 if layer is kernels[-1] else 2.0
@@ -266,7 +293,7 @@ def _no_penalty(setup: Setup) -> bool:
         setup.set(variable, "regularizer", None)
     config = setup.optimizer.get_config()
     if config.get("weight_decay"):
-        config["weight_decay"] = None
+        config["weight_decay"] = 0.0
         setup.optimizer = type(setup.optimizer).from_config(config)
         return True
     return bool(penalised)
@@ -320,10 +347,8 @@ def _ends_with_values(x: np.ndarray) -> np.ndarray:
 
 
 def _hidden(setup: Setup) -> list[Any]:
-    """The hidden layers that may have an activation, each with whether another activation follows it."""
-    layers = [leaf.layer for leaf in leaves(setup.model)]
-    weighted = [layer for layer in layers if layer.weights and hasattr(layer, "kernel")]
-    return [layer for layer in weighted[:-1] if hasattr(layer, "activation")]
+    """The hidden layers that may have an activation."""
+    return [leaf.layer for leaf in leaves(setup.model) if isinstance(leaf.layer, WEIGHTED)][:-1]
 
 
 def _relu_where_linear(setup: Setup) -> bool:
@@ -362,9 +387,9 @@ def _clipped(setup: Setup) -> bool:
 
 def _longer(setup: Setup) -> bool:
     setup.steps *= LONGER
-    return True
+    return setup.whole < setup.steps
 
 
 def _batch(setup: Setup) -> bool:
     was, setup.batch = setup.batch, BATCH
-    return was < FEW
+    return was < FEW and bool(_layers(setup, keras.layers.BatchNormalization))

@@ -10,10 +10,11 @@ from exprun.doctor.cause import Finding
 from exprun.doctor.diagnosis import SYMPTOMS, explained_by
 from exprun.doctor.instruments.layers import RECURRENT, Layer
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.recording import fixed_rows
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
 from exprun.experiments.reference import Reference
-from exprun.experiments.sample import Sample, sample_of
+from exprun.experiments.sample import Sample, Task, sample_of
 from exprun.experiments.trials import Network, Trial
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
@@ -89,8 +90,13 @@ def evidence(
     network, model = training.network, training.network.model
     if not network.initial or len(network.initial) != len(model.variables):
         return None
+    objective = of_keras(model)
+    if objective is None or (objective.kind == "unknown" and not any(one.severity == "error" for one in findings)):
+        return None  # outputs that mean something else, such as the places of faces, cannot be scored
     axes = len(getattr(model, "output_shape", None) or (0, 0))
-    sample = sample_of(*training.train, training.validation, _predicts_a_number(model), axes)
+    sample = sample_of(*training.train, training.validation, _task(model, objective), axes)
+    if sample is not None and network.weights is not None and sample.is_classes:
+        sample = replace(sample, is_balanced=True)
     if sample is not None and (fixed := fixed_rows(model)) is not None:
         sample, network = sample.in_batches(fixed), replace(network, batch=fixed)
     if sample is None or not len(sample.x) or not len(sample.test_x):
@@ -104,7 +110,16 @@ def evidence(
         best = max([LEARNED, *(reference.score for reference in found)])
         return own < (AS_GOOD if serious else POOR) * best
 
-    proof = prove(network, sample, training.steps, seconds, needs_trials, serious, tell)
+    proof = prove(
+        network,
+        sample,
+        training.steps,
+        seconds,
+        needs_trials,
+        serious,
+        0.0 if training.validation is None else own,
+        tell,
+    )
     return Evidence(own, proof, training.validation is not None, _suits(model, sample) and sample.noise < HARDLY)
 
 
@@ -135,7 +150,9 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
         first = next((one for one in serious if one.severity == "error" and one.cause in related), None)
     if first is None:
         first = _proven(causes[0], proof.decisive, proof)
-    failed = {cause for trial in proof.tried if trial is not proof.decisive for cause in trial.causes}
+    if first.cause not in {one.cause for one in serious}:  # a finding that explains what the change compensates
+        first = next((one for one in serious if first.cause in explained_by(one.cause)), first)
+    failed = {cause for trial in proof.tried if trial.score < proof.least for cause in trial.causes}
     others = [_demoted(one, failed - set(causes)) for one in result if one.cause != first.cause]
     return [first if proof.confirmed is None else replace(first, severity="error"), *others]
 
@@ -169,8 +186,8 @@ def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
         cause,
         "warning",
         "training",
-        f"From the same first weights, {decisive.steps} steps bring the network {max(0.0, plain):.0%} of the way from "
-        f"guessing to perfect as it is, and {decisive.score:.0%} with {names}.",
+        f"From the same first weights, {proof.plain[0].steps} steps bring the network {max(0.0, plain):.0%} of the way "
+        f"from guessing to perfect as it is; {decisive.steps} steps bring it {decisive.score:.0%} with {names}.",
         numbers={"plain": plain, "changed": decisive.score},
         keras=remedy,
     )
@@ -187,10 +204,12 @@ def _suits(model: Any, sample: Sample) -> bool:
     return sample.x.ndim in (2, 4) and not any(layer.isa("Embedding", *RECURRENT) for layer in layers)
 
 
-def _predicts_a_number(model: Any) -> bool:
-    """Whether a network predicts one number for each row, which may be whole, such as an age."""
-    objective, shape = of_keras(model), getattr(model, "output_shape", None)
-    return objective is not None and objective.kind == "error" and isinstance(shape, tuple) and shape[-1] == 1
+def _task(model: Any, objective: Objective) -> Task | None:
+    """What the loss takes the targets for; None if that depends on their values."""
+    shape = getattr(model, "output_shape", None)
+    if objective.kind == "error" and isinstance(shape, tuple) and shape[-1] == 1:
+        return "numbers"  # which may be whole, such as an age
+    return "classes" if objective.kind == "softmax" else None
 
 
 def as_text(found: Evidence) -> list[str]:
@@ -209,7 +228,7 @@ def as_text(found: Evidence) -> list[str]:
             f"From its first weights, in {proof.decisive.steps} steps: {plain} as it is, {scores} with {names}."
         )
         lines.append(f"Training loss with {names}: {_curve(proof.decisive)}; as it is: {_curve(proof.plain[0])}.")
-    elif proof.plain and max(trial.score for trial in proof.plain) >= LEARNED:
+    elif proof.plain and not proof.tried and max(trial.score for trial in proof.plain) >= LEARNED:
         lines.append(
             f"From its first weights, the network learns in {proof.plain[0].steps} plain steps as it is. The fault is "
             "in what the script does besides: its own training step, callbacks, weights of rows, or order of data."

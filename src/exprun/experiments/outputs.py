@@ -1,5 +1,6 @@
 """The change that makes last layer, loss and labels fit together, and what did not fit."""
 
+import functools
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from exprun.experiments.sample import Sample
 from exprun.experiments.trials import Setup, decoded, with_sample
 
 SQUASHING = ("sigmoid", "softmax")
+TOLERANCE = 1e-6  # by which rounding takes numbers out of their range
 BOUNDED = (*SQUASHING, "tanh", "relu", "relu6", "softplus")
 
 
@@ -61,6 +63,8 @@ def mismatches(model: Any, sample: Sample, units: int, needed: int) -> tuple[str
         counted_from_1 = sample.is_classes and labels.min() == 1 and labels.max() == units
         found.append("label-out-of-range" if counted_from_1 else "output-units")
     if not sample.is_classes:
+        if objective.kind in ("softmax", "sigmoid") and _are_probabilities(sample, objective.kind):
+            return tuple(found)  # several labels at once, soft labels, or pixels
         if any(name in BOUNDED for name in activations):
             found.append("output-activation")
         unfit = {"unknown": ("wrong-loss", "broadcast-loss"), "error": ()}.get(objective.kind, ("wrong-loss",))
@@ -85,6 +89,13 @@ def mismatches(model: Any, sample: Sample, units: int, needed: int) -> tuple[str
     if objective.kind == "unknown":
         found.append("broadcast-loss")
     return tuple(found)
+
+
+def _are_probabilities(sample: Sample, kind: str) -> bool:
+    """Whether targets are numbers from 0 to 1 that a cross-entropy takes, of rows that sum to 1 for a softmax."""
+    targets = sample.y.reshape(-1, sample.y.shape[-1])
+    sums_fit = kind == "sigmoid" or bool(np.allclose(targets.sum(-1), 1, atol=1e-3))
+    return bool(targets.min() > -TOLERANCE and targets.max() < 1 + TOLERANCE) and sums_fit
 
 
 def last_activations(model: Any) -> list[str]:
@@ -144,6 +155,9 @@ def _replace_last_layer(setup: Setup, units: int) -> bool:
     last = next((leaf.layer for leaf in reversed(leaves(model)) if leaf.layer.weights), None)
     if not getattr(model, "inputs", None) or last not in model.layers or not isinstance(last, keras.layers.Dense):
         return False
+    for part in keras.tree.flatten(last.input):  # a call of the new layer adds itself to those that it follows
+        nodes = part._keras_history.operation._outbound_nodes
+        setup.undo.append(functools.partial(nodes.__setitem__, slice(None), list(nodes)))
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     setup.network = keras.Model(inputs, keras.layers.Dense(units)(last.input))
     return True

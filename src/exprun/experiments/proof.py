@@ -16,7 +16,6 @@ from exprun.experiments.trials import Change, Network, Trial, Trials, decoder, o
 
 log = logging.getLogger(__name__)
 STEPS = 400  # steps of a trial, at most
-MIN_STEPS = 30  # steps of a trial, at least, where the script makes as many
 SHARE = 1 / 12  # share of the whole time that a trial may take after its first step
 REFERENCE_SHARE = 0.3  # share of the whole time for the references
 SEEDS = (0, 1)  # seeds of the network as it is, which show the noise
@@ -41,6 +40,7 @@ class Proof:
             there is none.
         confirmed: the same trial with another seed; None if the time was over.
         without_findings: the trial that would be decisive if nothing had been found.
+        least: the score from which a change has helped.
     """
 
     references: tuple[Reference, ...]
@@ -49,6 +49,7 @@ class Proof:
     decisive: Trial | None = None
     confirmed: Trial | None = None
     without_findings: Trial | None = None
+    least: float = np.inf
 
     @property
     def best_reference(self) -> Reference | None:
@@ -63,6 +64,7 @@ def prove(
     seconds: float,
     needs_trials: Callable[[Sequence[Reference]], bool] = lambda found: True,
     proposed: Sequence[str] = (),
+    own: float = 0.0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Proof:
     """Look for the change that makes a network learn.
@@ -74,6 +76,7 @@ def prove(
         seconds: the time for everything.
         needs_trials: says, with the references, whether changes are tried at all.
         proposed: the causes that were found; the changes that belong to them are tried first.
+        own: the score of the network that the script has trained, on rows that it does not know.
         tell: called with a line about each result.
     """
     ends = time.monotonic() + seconds
@@ -82,8 +85,8 @@ def prove(
         tell(f"{reference.name}: {_percent(reference.score)} in {reference.seconds:.0f} s")
     if not needs_trials(found):
         return Proof(found)
-    most = int(np.clip(steps, MIN_STEPS, STEPS))
-    trials = Trials(network, sample)
+    most = int(np.clip(steps, 1, STEPS))
+    trials = Trials(network, sample, steps)
 
     def trial(changes: tuple[Change, ...], seed: int) -> Trial | None:
         nonlocal ends
@@ -105,9 +108,12 @@ def prove(
     plain = tuple(done for seed in SEEDS if (done := trial((), seed)) is not None)
     if not plain:
         return Proof(found)
-    base = [max(done.score, -1.0) for done in plain]
-    least = max(base) + max(GAIN, SIGMAS * max(NOISE, sample.noise, float(np.std(base))))
+    most = min(done.steps for done in plain)  # others must not have more time for steps
+    base = [max(done.score, 0.0) for done in plain]
     best = max([reference.score for reference in found], default=1.0)
+    if min(base) >= max(LEARNED * min(best, 1.0), own + GAIN):  # the network is not to blame
+        return Proof(found, plain)
+    least = max(*base, own) + max(GAIN, SIGMAS * max(NOISE, sample.noise, float(np.std(base))))
     least = max(least, LEARNED * min(best, 1.0))
     changes = sorted(standard(), key=lambda change: _rank(change, proposed))
     left = RESERVED * max(done.seconds for done in plain)  # time for the confirmation
@@ -124,7 +130,7 @@ def prove(
     confirmed = trial(decisive.changes, SEEDS[1]) if decisive is not None else None
     if confirmed is not None and confirmed.score < least:
         decisive = None
-    return Proof(found, plain, tuple(tried), decisive, confirmed, _decisive(tried, least, ()))
+    return Proof(found, plain, tuple(tried), decisive, confirmed, _decisive(tried, least, ()), least)
 
 
 def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> Trial | None:

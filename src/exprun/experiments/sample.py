@@ -29,6 +29,7 @@ class Sample:
         task: whether the targets are classes or numbers.
         axes: the axes of the network's outputs; with more than 2, each row has targets at many positions, such as
             words or pixels.
+        is_balanced: whether each class counts as much in a score, as it does in a loss with class weights.
     """
 
     x: np.ndarray
@@ -37,6 +38,7 @@ class Sample:
     test_y: np.ndarray
     task: Task
     axes: int = 2
+    is_balanced: bool = False
 
     @property
     def classes(self) -> int:
@@ -80,6 +82,10 @@ class Sample:
             return -np.inf
         if self.is_classes:
             right, guess = self.numbers(self.test_y), self.most_frequent
+            if self.is_balanced:
+                hits = right == predicted.reshape(-1)
+                recalls = [hits[right == number].mean() for number in np.unique(right)]
+                return float((np.mean(recalls) * len(recalls) - 1) / max(len(recalls) - 1, 1))
             chance = float((right == guess).mean())
             return (float((right == predicted.reshape(-1)).mean()) - chance) / max(1 - chance, 1e-9)
         wanted = self.test_y.reshape(len(self.test_y), -1).astype(np.float64)
@@ -95,7 +101,10 @@ class Sample:
         rows = len(self.test_x)
         if not self.is_classes:
             return float(1 / np.sqrt(rows))
-        chance = float((self.numbers(self.test_y) == self.most_frequent).mean())
+        right = self.numbers(self.test_y)
+        if self.is_balanced:
+            return float(np.sqrt(1 / max(1, np.unique(right, return_counts=True)[1].min())))
+        chance = float((right == self.most_frequent).mean())
         return float(np.sqrt(chance * (1 - chance) / rows) / max(1 - chance, 1e-9))
 
     @property
@@ -108,7 +117,7 @@ def sample_of(
     x: np.ndarray,
     y: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray] | None,
-    are_numbers: bool = False,
+    task: Task | None = None,
     axes: int = 2,
 ) -> Sample | None:
     """Rows of a data set for experiments; None if its targets are neither classes nor numbers, or if they are too few.
@@ -119,19 +128,21 @@ def sample_of(
         x: the training inputs, (rows, …).
         y: their targets, (rows, …).
         validation: validation inputs and targets; None to hold out some of the training rows.
-        are_numbers: whether the network predicts the targets as numbers, although they may be whole, such as ages.
+        task: what the loss takes the targets for, such as ages for numbers; None to tell by their values.
         axes: the axes of the network's outputs; with more than 2, each row has targets at many positions, such as
             words or pixels.
     """
     rng = np.random.default_rng(0)
     order = rng.permutation(len(x))
     if validation is None:
-        held = order[: max(1, int(HELD_OUT * len(order)))][: _most(x, y, MAX_TESTED)]
-        kept = order[max(1, int(HELD_OUT * len(order))) :][: _most(x, y, MAX_ROWS)]
+        held = order[: max(1, int(HELD_OUT * len(order)))][: most_rows(x, y, MAX_TESTED)]
+        kept = np.sort(
+            order[max(1, int(HELD_OUT * len(order))) :][: most_rows(x, y, MAX_ROWS)]
+        )  # in the order of the script
         test_x, test_y = x[held], y[held]
     else:
-        some = rng.permutation(len(validation[0]))[: _most(x, y, MAX_TESTED)]
-        kept, test_x, test_y = order[: _most(x, y, MAX_ROWS)], validation[0][some], validation[1][some]
+        some = rng.permutation(len(validation[0]))[: most_rows(x, y, MAX_TESTED)]
+        kept, test_x, test_y = np.sort(order[: most_rows(x, y, MAX_ROWS)]), validation[0][some], validation[1][some]
     if y[0].size > MAX_VALUES or y.shape[1:] != test_y.shape[1:]:
         return None
     tested = are_finite(test_x, test_y)
@@ -140,11 +151,19 @@ def sample_of(
     if len(known) < 8 or len(test_x) < 4:
         return None
     targets = np.concatenate([known, test_y])
+    rows = targets.reshape(len(targets), -1)
     if axes > 2:
-        task = _task(targets.reshape(-1, targets.shape[-1] if targets.ndim == axes else 1))
-    else:
-        task = _task(targets.reshape(len(targets), -1))
-    return Sample(x[kept], y[kept], test_x, test_y, "numbers" if are_numbers else task, axes)
+        rows = targets.reshape(-1, targets.shape[-1] if targets.ndim == axes else 1)
+    if task is None or (task == "classes" and not _may_be_classes(rows)):
+        task = _task(rows)
+    return Sample(x[kept], y[kept], test_x, test_y, task, axes)
+
+
+def _may_be_classes(targets: np.ndarray) -> bool:
+    """Whether targets, (rows, values), are class numbers or one-hot rows, whatever their number."""
+    if targets.shape[1] > 1:
+        return bool(((targets == 0) | (targets == 1)).all() and (targets.sum(1) == 1).all())
+    return bool((targets == np.rint(targets)).all() and targets.min() >= 0)
 
 
 def are_finite(*arrays: np.ndarray) -> np.ndarray:
@@ -152,20 +171,18 @@ def are_finite(*arrays: np.ndarray) -> np.ndarray:
     return np.logical_and.reduce([np.isfinite(one.reshape(len(one), -1)).all(1) for one in arrays])
 
 
-def _most(x: np.ndarray, y: np.ndarray, rows: int) -> int:
+def most_rows(x: np.ndarray, y: np.ndarray, rows: int) -> int:
     """How many of `rows` rows fit into the memory of an experiment, which computes with float32."""
     return min(rows, max(1, MAX_BYTES // max(1, 4 * max(x[0].size, y[0].size))))
 
 
 def _task(targets: np.ndarray) -> Task:
     """Whether targets, (rows, values), are classes or numbers."""
-    if targets.shape[1] > 1:
-        rows = bool(((targets == 0) | (targets == 1)).all() and (targets.sum(1) == 1).all())
-        return "classes" if rows else "numbers"
+    if targets.shape[1] > 1 or not _may_be_classes(targets):
+        return "classes" if _may_be_classes(targets) else "numbers"
     distinct = np.unique(targets)
-    whole = bool((distinct == np.rint(distinct)).all() and distinct.min() >= 0)
     few = len(distinct) <= min(MAX_CLASSES, max(2, len(targets) // 8)) and distinct.max() < 2 * len(distinct)
-    return "classes" if whole and few else "numbers"
+    return "classes" if few else "numbers"
 
 
 def class_numbers(targets: np.ndarray, axes: int = 2) -> np.ndarray:

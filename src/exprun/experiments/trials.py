@@ -1,5 +1,6 @@
 """Short trainings of a network from its own first weights, each with one change."""
 
+import copy
 import functools
 import time
 import warnings
@@ -16,6 +17,7 @@ from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.sample import Sample
 
 KERAS_BATCH = 32  # rows in a step if `fit` gets arrays and no batch size
+RISEN = 2.0  # ratio of the last loss of a trial and the first from which it diverges
 CHANGED = 1.05  # ratio of two learning rates from which they differ
 MAX_BYTES = 20 * 2**20  # bytes of the rows that are predicted at once
 
@@ -63,7 +65,10 @@ class Setup:
         weights: the weight of each class in the loss; None without.
         decode: turns the outputs of the network into predictions, which `Sample.score` takes.
         steps: the number of steps.
-        rates: the learning rate of each epoch of the script, relative to the first; empty if it is constant.
+        whole: the number of steps of the script.
+        rates: the learning rate of each epoch of the script; empty if its callbacks do not change it.
+        factor: the factor by which these learning rates are changed.
+        has_diverged: whether the network as it is diverges.
         causes: the causes that are likely if the change helps, where it depends on the network; empty otherwise.
         as_in_training: whether the tested rows are predicted in training mode.
         undo: the calls that restore what was changed.
@@ -79,7 +84,10 @@ class Setup:
     weights: dict[int, float] | None
     decode: Callable[[np.ndarray], np.ndarray]
     steps: int
+    whole: int
     rates: tuple[float, ...] = ()
+    factor: float = 1.0
+    has_diverged: bool = False
     causes: tuple[str, ...] = ()
     as_in_training: bool = False
     undo: list[Callable[[], None]] = field(default_factory=list)
@@ -161,19 +169,18 @@ class _Rates(keras.callbacks.Callback):
     """Changes the learning rate as callbacks of the script did.
 
     Args:
-        rates: the learning rate of each epoch of the script, relative to the first.
+        rates: the learning rate of each epoch of the script, (epochs,).
         steps: the number of steps of the trial, which are as many epochs.
     """
 
-    def __init__(self, rates: tuple[float, ...], steps: int) -> None:
+    def __init__(self, rates: Sequence[float], steps: int) -> None:
         super().__init__()
-        self.rates, self.most, self.steps, self.first = rates, steps, 0, 0.0
+        self.rates, self.most, self.steps = rates, steps, 0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the learning rate of a step."""
-        self.first = self.first or float(np.asarray(self.model.optimizer.learning_rate))
-        factor = self.rates[min(self.steps * len(self.rates) // self.most, len(self.rates) - 1)]
-        self.model.optimizer.learning_rate = self.first * factor
+        place = min(self.steps * len(self.rates) // self.most, len(self.rates) - 1)
+        self.model.optimizer.learning_rate = self.rates[place]
         self.steps += 1
 
 
@@ -183,10 +190,12 @@ class Trials:
     Args:
         network: the network.
         sample: the rows.
+        whole: the number of steps of the script.
     """
 
-    def __init__(self, network: Network, sample: Sample) -> None:
-        self.network, self.sample = network, sample
+    def __init__(self, network: Network, sample: Sample, whole: int) -> None:
+        self.network, self.sample, self.whole = network, sample, whole
+        self.has_diverged = False  # whether the network as it is diverges, once it was trained
         self._traced: Any = None  # the network as it is, compiled
         self._fresh: list[np.ndarray] = []  # the variables of its optimiser before the first step
 
@@ -208,19 +217,24 @@ class Trials:
         begun = time.monotonic()
         model = self.network.model
         values = [np.array(variable.numpy()) for variable in model.variables]
-        setup = _setup(self.network, self.sample, steps)
+        setup = self._setup(steps)
+        causes: list[str] = []
         try:
             for variable, value in zip(model.variables, self.network.initial, strict=True):
                 variable.assign(value)
-            if not all([change.make(setup) for change in changes]):  # noqa: C419 (each of them is made)
-                return None
+            for change in changes:
+                setup.causes = ()
+                if not change.make(setup):
+                    return None
+                causes += setup.causes or change.causes
             trained = self._compiled(setup, all(change.keeps_step for change in changes))
             stop = Stop(setup.steps, seconds)
             order = np.random.default_rng(seed).permutation(len(setup.sample.x)) if setup.shuffle else slice(None)
             x, y = setup.sample.x[order], setup.sample.y[order]
             batch = min(setup.batch, len(x))
             epochs = -(-setup.steps // max(1, len(x) // batch))
-            followed = [_Rates(setup.rates, setup.steps)] if setup.rates else []
+            rates = [rate * setup.factor for rate in setup.rates]
+            followed = [_Rates(rates, setup.steps)] if rates else []
             options = {"shuffle": setup.shuffle, "class_weight": setup.weights, "verbose": 0}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a change may leave variables without a gradient
@@ -233,8 +247,28 @@ class Trials:
             for variable, value in zip(model.variables, values, strict=True):
                 variable.assign(value)
         losses = tuple(float(loss) for loss in history.history["loss"])
-        causes = setup.causes or tuple(cause for change in changes for cause in change.causes)
-        return Trial(changes, causes, seed, score, losses, stop.steps, time.monotonic() - begun)
+        if not changes:
+            self.has_diverged = not np.isfinite(losses).all() or losses[-1] > max(losses[0], 0.0) * RISEN
+        return Trial(changes, tuple(causes), seed, score, losses, stop.steps, time.monotonic() - begun)
+
+    def _setup(self, steps: int) -> Setup:
+        network = self.network
+        model = network.model
+        return Setup(
+            model,
+            model,
+            self.sample,
+            model.loss,
+            _optimizer_of(network),
+            network.batch,
+            network.shuffle,
+            network.weights,
+            decoder(model, self.sample),
+            steps,
+            self.whole,
+            network.rates,
+            has_diverged=self.has_diverged,
+        )
 
     def _compiled(self, setup: Setup, keeps_step: bool) -> Any:
         """The network of a trial, compiled; the same object as before if its training step is the same."""
@@ -246,13 +280,22 @@ class Trials:
         if self._traced is None:
             self._traced = _Wrapped(setup.network)
             self._traced.compile(setup.optimizer, setup.loss, jit_compile=False)
-            setup.optimizer.build(setup.model.trainable_variables)
-            self._fresh = [np.array(variable.numpy()) for variable in setup.optimizer.variables]
+            self._traced.optimizer.build(setup.model.trainable_variables)  # which may scale the loss, too
+            self._fresh = [np.array(variable.numpy()) for variable in self._traced.optimizer.variables]
         optimizer = self._traced.optimizer
         for variable, value in zip(optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
         optimizer.learning_rate = float(np.asarray(rate))
         return self._traced
+
+
+def _optimizer_of(network: Network) -> Any:
+    """A new optimiser with the settings of the network's; without scaling of the loss, which `compile` adds."""
+    optimizer = network.model.optimizer
+    config = copy.deepcopy(network.settings or optimizer.get_config())
+    if "inner_optimizer" in config:
+        return keras.optimizers.deserialize(config["inner_optimizer"])
+    return type(optimizer).from_config(config)
 
 
 class _Wrapped(keras.Model):
@@ -264,25 +307,6 @@ class _Wrapped(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         return _called(self.inner, inputs, bool(training))
-
-
-def _setup(network: Network, sample: Sample, steps: int) -> Setup:
-    model = network.model
-    optimizer = type(model.optimizer).from_config(network.settings or model.optimizer.get_config())
-    first = network.rates[0] if network.rates else 1.0
-    return Setup(
-        model,
-        model,
-        sample,
-        model.loss,
-        optimizer,
-        network.batch,
-        network.shuffle,
-        network.weights,
-        decoder(model, sample),
-        steps,
-        tuple(rate / first for rate in network.rates) if first else (),
-    )
 
 
 def _called(model: Any, inputs: Any, training: bool) -> Any:
@@ -302,6 +326,9 @@ def decoder(model: Any, sample: Sample) -> Callable[[np.ndarray], np.ndarray]:
     logits = objective is not None and objective.from_logits
 
     def decode(outputs: np.ndarray) -> np.ndarray:
+        if objective is not None and logits and not sample.is_classes:  # targets are probabilities
+            squash = keras.ops.softmax if objective.kind == "softmax" else keras.ops.sigmoid
+            outputs = np.asarray(squash(outputs))
         return decoded(outputs, sample, 0.0 if logits else 0.5)
 
     return decode

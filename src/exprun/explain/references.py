@@ -4,7 +4,7 @@ import numpy as np
 
 from exprun.data import Dataset, Split
 from exprun.experiments.reference import Reference, references
-from exprun.experiments.sample import MAX_ROWS, MAX_TESTED, Sample
+from exprun.experiments.sample import MAX_ROWS, MAX_TESTED, Sample, most_rows
 
 SHARE = 0.05  # share of the time of the comparison
 MAX_SECONDS = 30.0
@@ -38,5 +38,6 @@ def in_words(found: list[Reference], chance: float) -> str:
 
 def _drawn(split: Split, most: int) -> tuple[np.ndarray, np.ndarray]:
     """At most `most` images of a split and their labels, in random order."""
+    most = most_rows(split.images, split.labels, most)
     rows = np.random.default_rng(0).permutation(split.rows)[:most]
     return split.images[np.sort(rows)], split.labels[np.sort(rows)]

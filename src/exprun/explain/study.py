@@ -194,7 +194,10 @@ def _examine(study: Study, composer: Composer, session: TrialSession) -> None:
     labels = dataset.val.row_labels
     chance = chance_level(np.bincount(labels))
     study.chance = ValidationChance(chance.accuracy, chance.loss, len(labels))
-    study.references = in_words(*referenced(dataset, 60 * study.minutes))
+    try:
+        study.references = in_words(*referenced(dataset, 60 * study.minutes))
+    except Exception:  # nor does it need the references
+        log.exception("The references failed")
 
 
 def _choose_remedies(study: Study, composer: Composer) -> None:

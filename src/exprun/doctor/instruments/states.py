@@ -48,6 +48,11 @@ def undrawn() -> Iterator[None]:
         _inside.undrawn = False
 
 
+def is_undrawn() -> bool:
+    """Whether this thread is inside `undrawn`, as passes and trials of the doctor are."""
+    return getattr(_inside, "undrawn", False)
+
+
 @contextlib.contextmanager
 def unchanged(model: Any) -> Iterator[None]:
     """Restore a model afterwards: weights, moving averages, metrics and random states, custom code included."""
