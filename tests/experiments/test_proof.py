@@ -8,8 +8,9 @@ import pytest
 
 from exprun.doctor.causes import CHAIN
 from exprun.experiments import proof
-from exprun.experiments.changes import _ends_with_values, standard
+from exprun.experiments.changes import standard
 from exprun.experiments.reference import references
+from exprun.experiments.rows import ends_with_values
 from exprun.experiments.sample import sample_of
 from exprun.experiments.trials import Network, Trials
 
@@ -123,9 +124,9 @@ def test_rows_that_are_not_finite_are_left_out():
 
 def test_zeros_at_the_end_of_sequences_move_to_the_start():
     x = np.array([[1, 2, 0, 0], [0, 3, 4, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
-    assert _ends_with_values(x).tolist() == [[0, 0, 1, 2], [0, 0, 3, 4], [1, 1, 1, 1], [0, 0, 0, 0]]
+    assert ends_with_values(x).tolist() == [[0, 0, 1, 2], [0, 0, 3, 4], [1, 1, 1, 1], [0, 0, 0, 0]]
     rows = np.stack([x, -x], -1)
-    assert np.array_equal(_ends_with_values(rows)[..., 0], _ends_with_values(x))
+    assert np.array_equal(ends_with_values(rows)[..., 0], ends_with_values(x))
 
 
 @pytest.mark.parametrize(
@@ -202,3 +203,19 @@ def test_a_change_has_to_be_better_than_what_the_script_has_reached(monkeypatch)
     one, sample = network(keras.optimizers.SGD(0.002)), sample_of(X, Y, None)
     assert proof.prove(one, sample, 60, 1e9).decisive is not None
     assert proof.prove(one, sample, 60, 1e9, own=0.95).decisive is None
+
+
+def test_rows_that_were_sorted_when_they_were_split_are_split_at_random():
+    name = "rows that are split at random"
+    trials = Trials(network(), sample_of(X[Y < 2], Y[Y < 2], (X[Y == 2], Y[Y == 2])), 60)
+    assert trials.run((BY_NAME[name],), 0, 60, 60.0).score > trials.run((), 0, 60, 60.0).score + 0.5
+    assert trial(network(), name) is None
+
+
+def test_validation_rows_of_another_scale_are_scaled_like_training_rows():
+    name = "validation rows scaled like training rows"
+    trials = Trials(network(), sample_of(X[:200], Y[:200], (5 * X[200:] + 30, Y[200:])), 60)
+    scaled = trials.run((BY_NAME[name],), 0, 60, 60.0)
+    assert (scaled.causes, scaled.score > 0.7) == (("unscaled-evaluation",), True)
+    assert trials.run((), 0, 60, 60.0).score < scaled.score
+    assert trial(network(), name) is None

@@ -71,4 +71,11 @@ def loss_that_gives(number: float, labels: np.ndarray, outputs: np.ndarray) -> A
     ):
         if np.isfinite(number) and abs(number - value) <= SAME * max(abs(number), abs(value)):
             return loss()
-    return None
+    together = np.square(outputs.reshape(-1, 1) - labels.reshape(1, -1).astype(np.float64)).mean()
+    return mean_of_all_pairs if abs(number - together) <= SAME * together else None
+
+
+def mean_of_all_pairs(labels: Any, outputs: Any) -> Any:
+    """The squared error that arrays of the shapes (n,) and (n, 1) give: of each output with each label."""
+    labels = tf.cast(tf.reshape(labels, [1, -1]), outputs.dtype)
+    return tf.reduce_mean(tf.square(tf.reshape(outputs, [-1, 1]) - labels))

@@ -8,12 +8,20 @@ import numpy as np
 
 from exprun.doctor.instruments.layers import leaves
 from exprun.experiments.outputs import match_labels, same
-from exprun.experiments.trials import Change, Setup, with_sample
+from exprun.experiments.rows import (
+    center_inputs,
+    finite_rows,
+    padding_at_start,
+    scaled_alike,
+    shuffle,
+    split_at_random,
+    standardise_inputs,
+    standardise_targets,
+)
+from exprun.experiments.trials import Change, Setup
 
 LOWERED = 0.5  # share of the highest learning rate below which a schedule has lowered it
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
-LARGE = 10.0  # root mean square of inputs above which their size matters, and its inverse
-UNEQUAL = 10.0  # ratio of the spreads of two columns above which they are unequal
 BATCH = 32  # rows in a step
 LONGER = 10  # factor of the steps of a longer trial
 FEW = 5  # rows in a step below which it is a small one
@@ -38,7 +46,7 @@ def standard() -> list[Change]:
             "without rows that are not finite",
             "keep = np.isfinite(x.reshape(len(x), -1)).all(1); x, y = x[keep], y[keep].",
             ("non-finite-input",),
-            _finite_rows,
+            finite_rows,
             keeps_step=True,
         ),
         Change(
@@ -51,13 +59,29 @@ def standard() -> list[Change]:
             ),
             match_labels,
         ),
-        Change("inputs standardised", scaled, ("unscaled-input",), _standardise_inputs, ruined, keeps_step=True),
+        Change("inputs standardised", scaled, ("unscaled-input",), standardise_inputs, ruined, keeps_step=True),
         Change(
             "targets standardised",
             "y = (y - y_train.mean()) / y_train.std(), and turn predictions back.",
             ("unscaled-target",),
-            _standardise_targets,
+            standardise_targets,
             ("learning-rate-low", "learning-rate-high"),
+            keeps_step=True,
+        ),
+        Change(
+            "rows that are split at random",
+            "shuffle the rows before they are split; validation_split takes the last ones.",
+            ("unshuffled-data",),
+            split_at_random,
+            ("single-class", "no-generalization"),
+            keeps_step=True,
+        ),
+        Change(
+            "validation rows scaled like training rows",
+            "scale validation rows by the same numbers as training rows.",
+            ("unscaled-evaluation",),
+            scaled_alike,
+            ("no-generalization",),
             keeps_step=True,
         ),
         Change(
@@ -89,7 +113,7 @@ def standard() -> list[Change]:
             "padding at the start",
             "keras.utils.pad_sequences(x, padding='pre'), or Embedding(..., mask_zero=True).",
             ("unmasked-padding",),
-            _padding_at_start,
+            padding_at_start,
             keeps_step=True,
         ),
         Change("batch norm as in training", "BatchNormalization(momentum=0.9), or larger batches.", norm, _in_training),
@@ -119,7 +143,7 @@ def standard() -> list[Change]:
             "shuffled rows",
             "shuffle the rows before each epoch.",
             ("unshuffled-data",),
-            _shuffle,
+            shuffle,
             keeps_step=True,
         ),
         Change(
@@ -139,53 +163,8 @@ def standard() -> list[Change]:
         Change(
             "10 times as many steps", "train for 10 times as many epochs.", ("too-few-steps",), _longer, keeps_step=True
         ),
-        Change("inputs with mean 0 and spread 1", scaled, ("unscaled-input",), _center_inputs, keeps_step=True),
+        Change("inputs with mean 0 and spread 1", scaled, ("unscaled-input",), center_inputs, keeps_step=True),
     ]
-
-
-def _finite_rows(setup: Setup) -> bool:
-    was, setup.sample = setup.sample, setup.sample.finite()
-    return setup.sample is not was
-
-
-def _standardise_inputs(setup: Setup) -> bool:
-    """Standardise inputs whose values, or the columns of which, have very different sizes."""
-    spreads = setup.sample.x.std(tuple(range(setup.sample.x.ndim - 1)), dtype=np.float64)
-    spreads = spreads[spreads > 0]
-    size = float(np.sqrt(np.mean(np.square(setup.sample.x, dtype=np.float64))))
-    far = size > LARGE or size < 1 / LARGE or (len(spreads) > 0 and spreads.max() > UNEQUAL * spreads.min())
-    return far and _center_inputs(setup)
-
-
-def _center_inputs(setup: Setup) -> bool:
-    x = setup.sample.x
-    if x.dtype.kind not in "biuf" or _has_embedding(setup.model):
-        return False
-    axes = tuple(range(x.ndim - 1))
-    mean, spread = np.nanmean(x, axes, dtype=np.float64), np.nanstd(x, axes, dtype=np.float64)
-    spread = np.where(spread > 0, spread, 1)
-    if np.abs(mean).max() < 0.5 and spread.min() > 0.5 and spread.max() < 2:
-        return False
-    parts = {name: ((getattr(setup.sample, name) - mean) / spread).astype(np.float32) for name in ("x", "test_x")}
-    with_sample(setup, **parts)
-    return True
-
-
-def _has_embedding(model: Any) -> bool:
-    return any(isinstance(layer, keras.layers.Embedding) for layer in model._flatten_layers(include_self=False))
-
-
-def _standardise_targets(setup: Setup) -> bool:
-    y = setup.sample.y
-    if setup.sample.is_classes:
-        return False
-    mean, spread = np.nanmean(y, 0, dtype=np.float64), np.nanstd(y, 0, dtype=np.float64)
-    spread = np.where(spread > 0, spread, 1)
-    if np.abs(mean).max() < 2 and np.min(spread) > 0.3 and np.max(spread) < 3:
-        return False
-    parts = {name: ((getattr(setup.sample, name) - mean) / spread).astype(np.float32) for name in ("y", "test_y")}
-    with_sample(setup, **parts)
-    return True
 
 
 def _constant_rate(setup: Setup) -> bool:
@@ -257,31 +236,27 @@ def _he(setup: Setup) -> bool:
     return bool(kernels)
 
 
-def _layers(setup: Setup, *kinds: Any) -> list[Any]:
-    return [layer for layer in setup.model._flatten_layers(include_self=False) if isinstance(layer, kinds)]
-
-
 def _in_training(setup: Setup) -> bool:
     setup.as_in_training = True
-    return bool(_layers(setup, keras.layers.BatchNormalization))
+    return bool(setup.layers(keras.layers.BatchNormalization))
 
 
 def _momentum(setup: Setup) -> bool:
-    norms = [x for x in _layers(setup, keras.layers.BatchNormalization) if x.momentum > MOMENTUM]
+    norms = [x for x in setup.layers(keras.layers.BatchNormalization) if x.momentum > MOMENTUM]
     for layer in norms:
         setup.set(layer, "momentum", MOMENTUM)
     return bool(norms)
 
 
 def _no_norm(setup: Setup) -> bool:
-    norms = _layers(setup, keras.layers.BatchNormalization)
+    norms = setup.layers(keras.layers.BatchNormalization)
     for layer in norms:
         setup.set(layer, "call", same)
     return bool(norms)
 
 
 def _no_dropout(setup: Setup) -> bool:
-    dropouts = [x for x in _layers(setup, keras.layers.Dropout, keras.layers.SpatialDropout2D) if x.rate > 0]
+    dropouts = [x for x in setup.layers(keras.layers.Dropout, keras.layers.SpatialDropout2D) if x.rate > 0]
     for layer in dropouts:
         setup.set(layer, "rate", 0.0)
     return bool(dropouts)
@@ -310,11 +285,6 @@ def _all_trainable(setup: Setup) -> bool:
     return bool(frozen)
 
 
-def _shuffle(setup: Setup) -> bool:
-    was, setup.shuffle = setup.shuffle, True
-    return not was
-
-
 def _mean_loss(setup: Setup) -> bool:
     loss = setup.loss
     if not isinstance(loss, keras.losses.Loss) or loss.reduction != "sum":
@@ -322,28 +292,6 @@ def _mean_loss(setup: Setup) -> bool:
     config = loss.get_config() | {"reduction": "sum_over_batch_size"}
     setup.loss = type(loss).from_config(config)
     return True
-
-
-def _padding_at_start(setup: Setup) -> bool:
-    """Move the zeros at the end of each sequence to its start."""
-    x = setup.sample.x
-    recurrent = _layers(setup, keras.layers.RNN, keras.layers.Bidirectional)
-    embeddings = _layers(setup, keras.layers.Embedding)
-    if not recurrent or any(layer.mask_zero for layer in embeddings) or x.ndim != (2 if embeddings else 3):
-        return False
-    moved = {name: _ends_with_values(getattr(setup.sample, name)) for name in ("x", "test_x")}
-    if np.array_equal(moved["x"], x):
-        return False
-    with_sample(setup, **moved)
-    return True
-
-
-def _ends_with_values(x: np.ndarray) -> np.ndarray:
-    """Sequences, (rows, steps, …), with the zeros of their ends moved to their starts."""
-    filled = (x != 0).reshape(*x.shape[:2], -1).any(-1)
-    zeros = np.where(filled.any(1), filled[:, ::-1].argmax(1), 0)
-    places = (np.arange(x.shape[1]) - zeros[:, None]) % x.shape[1]
-    return np.asarray(x[np.arange(len(x))[:, None], places])
 
 
 def _hidden(setup: Setup) -> list[Any]:
@@ -392,4 +340,4 @@ def _longer(setup: Setup) -> bool:
 
 def _batch(setup: Setup) -> bool:
     was, setup.batch = setup.batch, BATCH
-    return was < FEW and bool(_layers(setup, keras.layers.BatchNormalization))
+    return was < FEW and bool(setup.layers(keras.layers.BatchNormalization))

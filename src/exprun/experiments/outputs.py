@@ -9,7 +9,7 @@ import numpy as np
 from exprun.doctor.instruments.layers import leaves
 from exprun.doctor.instruments.losses import of_keras
 from exprun.experiments.sample import Sample
-from exprun.experiments.trials import Setup, decoded, with_sample
+from exprun.experiments.trials import Setup, decoded, outputs_of, with_sample
 
 SQUASHING = ("sigmoid", "softmax")
 TOLERANCE = 1e-6  # by which rounding takes numbers out of their range
@@ -18,7 +18,7 @@ BOUNDED = (*SQUASHING, "tanh", "relu", "relu6", "softplus")
 
 def match_labels(setup: Setup) -> bool:
     """Use a last layer without activation, with the units that the labels need, and the loss that fits both."""
-    sample, units = setup.sample, _units(setup.model)
+    sample, units = setup.sample, _units(setup)
     needed = _needed(sample, units)
     setup.causes = mismatches(setup.model, sample, units, needed)
     if not setup.causes:
@@ -131,8 +131,12 @@ def same(inputs: Any, *args: Any, **kwargs: Any) -> Any:
     return inputs
 
 
-def _units(model: Any) -> int:
-    return int(model.output_shape[-1])
+def _units(setup: Setup) -> int:
+    """The units of the last layer; of a model that does not know them, a pass of one row shows them."""
+    shape = getattr(setup.model, "output_shape", None)
+    if not isinstance(shape, tuple) or shape[-1] is None:
+        shape = outputs_of(setup.model, setup.sample.test_x[:1], training=False).shape
+    return int(shape[-1])
 
 
 def _positions(sample: Sample) -> tuple[int, ...]:

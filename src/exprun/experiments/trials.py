@@ -92,6 +92,10 @@ class Setup:
     as_in_training: bool = False
     undo: list[Callable[[], None]] = field(default_factory=list)
 
+    def layers(self, *kinds: Any) -> list[Any]:
+        """The layers of the model of some classes."""
+        return [layer for layer in self.model._flatten_layers(include_self=False) if isinstance(layer, kinds)]
+
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Set an attribute until the trial is over."""
         if name in vars(owner) or isinstance(getattr(type(owner), name, None), property):

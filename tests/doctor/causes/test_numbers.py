@@ -18,8 +18,10 @@ from exprun.doctor.causes import (
     slow_learning,
     too_few_steps,
 )
+from exprun.doctor.diagnosis import examine, ordered
 from exprun.doctor.history import Epoch, History
 from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.doctor.subject import Pace
 
 RNG = np.random.default_rng(0)
 MEAN = ChanceLevel(80.0, np.nan, 0, "mean")
@@ -182,3 +184,23 @@ def test_a_probe_has_learned_if_its_loss_is_below_that_of_the_mean_of_its_target
         made.losses = lambda outputs, labels: ((outputs - labels) ** 2).mean(1)
         learned.append(made.has_learned)
     assert learned == [False, True]
+
+
+def diverging(size_of_inputs, size_of_targets, rate=0.01, optimizer="sgd"):
+    """The causes of a loss that rises beyond all numbers at a learning rate, at the step in which it does."""
+    history = History(None)
+    history.record_steps(np.array([2.0, 5.0, 80.0, 1e9, np.inf]), np.full(5, np.nan))
+    x, y = size_of_inputs * RNG.normal(size=(64, 3)), size_of_targets * RNG.normal(size=(64, 1))
+    pace = Pace(optimizer, np.array([rate]), 100, 32)
+    more = {"labels": y, "objective": MSE, "pace": pace, "history": history, "step": 5}
+    context = context_of([call(x, y, activation="linear")], y, phase=Phase.STEP, **more)
+    return [one.cause for one in ordered(examine(context))]
+
+
+def test_large_numbers_make_steps_overshoot_at_a_usual_learning_rate():
+    assert diverging(300.0, 1.0) == ["unscaled-input"]
+    assert diverging(1.0, 300.0) == ["unscaled-target"]
+    assert diverging(300.0, 300.0) == ["unscaled-input", "unscaled-target"]
+    assert diverging(1.0, 1.0) == ["learning-rate-high"]
+    assert diverging(300.0, 1.0, rate=50.0) == ["learning-rate-high"]
+    assert diverging(1.0, 300.0, optimizer="adam") == ["learning-rate-high"]  # whose steps do not grow with the loss

@@ -34,3 +34,10 @@ def test_the_random_generator_of_an_initialiser_is_left_as_it_was():
     state = np.array(seeds.state)
     assert is_fresh(Layer(layer))
     assert np.array_equal(state, np.array(seeds.state))
+
+
+def test_a_table_that_is_given_as_a_constant_is_not_fresh():
+    vectors = np.random.default_rng(0).normal(size=(10, 4))
+    table = keras.layers.Embedding(10, 4, embeddings_initializer=keras.initializers.Constant(vectors))
+    table.build((None, 3))
+    assert not is_fresh(Layer(table))

@@ -1,12 +1,14 @@
 """unscaled-input: inputs that are far from the size that learning rates and initialisers are made for."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.layers import NORMS, RECURRENT, top_layers
+from exprun.doctor.instruments.divergence import is_of_a_usual_rate
+from exprun.doctor.instruments.layers import NORMS, RECURRENT, WEIGHTED, top_layers
 from exprun.doctor.instruments.passes import rms
 
 CAUSE = Cause(
@@ -16,7 +18,7 @@ CAUSE = Cause(
         "saturate, and smaller ones count for little compared with the biases."
     ),
     source="LeCun et al. 1998, Efficient BackProp, section 4.3",
-    phases=(Phase.SETUP, Phase.FIRST_BATCH),
+    phases=(Phase.SETUP, Phase.FIRST_BATCH, Phase.STEP),
     thresholds={
         "large_input": Threshold(
             10.0,
@@ -45,6 +47,7 @@ CAUSE = Cause(
     keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
     overrides=("input=standardize",),
 )
+SCALING = ("Rescaling", "Lambda")  # layers that may scale the inputs
 NORMALIZATION = "a layers.Normalization adapted to the training inputs as the first layer."
 
 
@@ -53,6 +56,8 @@ def check(context: Context) -> Iterator[Finding]:
     match context.phase:
         case Phase.SETUP:
             yield from _setup(context)
+        case Phase.STEP:
+            yield from _step(context)
         case Phase.FIRST_BATCH:
             yield from _large_part(context)
             yield from _tiny(context)
@@ -72,6 +77,28 @@ def _setup(context: Context) -> Iterator[Finding]:
             "usual: its units saturate at the ends of their range and get no gradient.",
             {"rms": size},
             NORMALIZATION,
+        )
+
+
+def _step(context: Context) -> Iterator[Finding]:
+    """Find large inputs where steps overshoot although the learning rate is usual: gradients grow with the inputs."""
+    subject, found = context.subject, context.divergence
+    rate = None if subject.pace is None else subject.pace.highest_rate
+    if context.several is not None or not is_of_a_usual_rate(found, rate, context.usual_rates):
+        return
+    before = itertools.takewhile(lambda layer: not layer.isa(*WEIGHTED, *RECURRENT), context.layers)
+    size = rms(context.inputs) if len(context.inputs) else 0.0
+    if size > context.threshold("large_input") and not any(
+        layer.isa(*NORMS, *SCALING, "Embedding") for layer in before
+    ):
+        assert found is not None
+        yield context.finding(
+            "error",
+            "input",
+            f"{found.evidence} The inputs have values around {size:.3g} (root mean square), and gradients grow with "
+            f"them; a learning rate of {rate:.2g} is usual for values near 1.",
+            {"rms": size, **found.numbers},
+            "" if context.inputs.ndim == 4 else NORMALIZATION,
         )
 
 

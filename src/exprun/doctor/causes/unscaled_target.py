@@ -6,16 +6,19 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.divergence import is_of_a_usual_rate
+from exprun.doctor.instruments.passes import rms
 from exprun.text import plural
 
 CAUSE = Cause(
     id="unscaled-target",
     why=(
         "An optimiser such as Adam moves each weight by about its learning rate in a step, however wrong the "
-        "predictions are, so targets that are far from 0 take very many steps to reach."
+        "predictions are, so targets that are far from 0 take very many steps to reach; the steps of SGD grow with the "
+        "targets, and overshoot."
     ),
     source="Kingma & Ba 2015, arXiv:1412.6980, section 2.1",
-    phases=(Phase.FIRST_BATCH,),
+    phases=(Phase.FIRST_BATCH, Phase.STEP),
     thresholds={
         "far_target": Threshold(
             10.0,
@@ -25,7 +28,7 @@ CAUSE = Cause(
         ),
     },
     explains_symptoms=True,
-    explains=("learning-rate-low",),
+    explains=("learning-rate-low", "learning-rate-high"),
     is_disprovable=True,
     keras=(
         "standardise the targets, y = (y - y_train.mean()) / y_train.std(), and turn predictions back: "
@@ -38,7 +41,33 @@ FAR = 2.0  # distance from the first predictions, in standard deviations of the 
 SCALING = ("rmsprop", "adam", "adamw", "nadam", "lion")
 
 
+LARGE = 10.0  # root mean square of targets from which the steps of SGD overshoot at usual learning rates
+
+
 def check(context: Context) -> Iterator[Finding]:
+    """Find targets that are too far to be reached, or so large that steps overshoot."""
+    yield from (_step if context.phase is Phase.STEP else _first_batch)(context)
+
+
+def _step(context: Context) -> Iterator[Finding]:
+    """Find large targets where steps of SGD overshoot although the learning rate is usual."""
+    subject, found = context.subject, context.divergence
+    pace, objective = subject.pace, subject.objective
+    if objective is None or objective.kind != "error" or pace is None or pace.optimizer in SCALING:
+        return
+    size = rms(context.all_labels.values) if context.all_labels.kind in ("amounts", "numbers") else 0.0
+    if size > LARGE and is_of_a_usual_rate(found, pace.highest_rate, context.usual_rates):
+        assert found is not None
+        yield context.finding(
+            "error",
+            "labels",
+            f"{found.evidence} The targets have values around {size:.3g} (root mean square), and gradients grow with "
+            f"them; a learning rate of {pace.highest_rate:.2g} is usual for values near 1.",
+            {"rms": size, **found.numbers},
+        )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
     """Compare the distance to the targets with what the last layer can move in all steps of the run."""
     subject, found = context.subject, context.forward
     pace, objective = subject.pace, subject.objective

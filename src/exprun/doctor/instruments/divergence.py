@@ -1,5 +1,6 @@
 """A training loss that is not finite or has risen far above its first value, and which cause explains it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from exprun.doctor.history import History
 from exprun.doctor.instruments.graph import unclipped_recurrence
+
+ROUNDING = 1e-3  # share by which a learning rate in float32 differs from what was written
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,16 @@ def _not_finite(history: History, unclipped: str, step: int) -> Divergence:
         + ("" if at_once else unclipped),
         at_once=at_once,
     )
+
+
+def is_of_a_usual_rate(found: Divergence | None, rate: float | None, usual: Sequence[float] | None) -> bool:
+    """Whether steps overshoot although the learning rate is usual, so that the size of the numbers is to blame.
+
+    Args:
+        found: how the loss has diverged; None if it has not.
+        rate: the highest learning rate of the run; None if unknown.
+        usual: the lowest and the highest usual learning rate of the optimiser; None if unknown.
+    """
+    if found is None or found.cause != "learning-rate-high" or rate is None or usual is None:
+        return False
+    return rate <= usual[1] * (1 + ROUNDING)

@@ -20,6 +20,8 @@ def is_fresh(layer: Layer) -> bool:
     initializer = getattr(layer.layer, "kernel_initializer", getattr(layer.layer, "embeddings_initializer", None))
     if kernel is None or initializer is None:
         return bias is not None
+    if np.size(getattr(initializer, "value", 0.0)) > 1:  # a constant table, such as vectors of words
+        return False
     try:
         with unchanged(layer.layer):
             fresh = float(np.std(np.asarray(initializer(kernel.shape, dtype="float32"))))
