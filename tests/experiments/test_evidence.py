@@ -45,6 +45,7 @@ def test_a_network_as_good_as_the_references_refutes_that_it_cannot_learn():
 
 def test_learning_well_does_not_refute_what_is_wrong_with_the_data():
     assert said([finding("leaked-test", "error")], evidence(0.9)) == [("leaked-test", "error")]
+    assert said([finding("missing-nonlinearity", "error")], evidence(0.9)) == [("missing-nonlinearity", "note")]
 
 
 def test_a_change_that_was_not_confirmed_is_no_proof():

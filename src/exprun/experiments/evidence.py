@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exprun.doctor.cause import Finding
-from exprun.doctor.diagnosis import SYMPTOMS, explained_by
+from exprun.doctor.diagnosis import explained_by
 from exprun.doctor.instruments.layers import RECURRENT, Layer
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.objective import Objective
@@ -21,6 +21,13 @@ AS_GOOD = 0.9  # share of the best reference from which a network counts as as g
 LEARNABLE = 0.3  # score of a reference above which the labels can be learned
 HARDLY = 0.1  # score below which predictions are hardly better than guessing
 UNRELATED = "shuffled-labels"
+# Causes that a good score does not refute: it may come from them, or says nothing about them.
+OF_THE_ROWS = frozenset(
+    (
+        *("leaked-validation", "leaked-test", "misleading-metric", "non-finite-input", "single-class"),
+        *("unshuffled-data", "repeated-batches", "example-weights", "class-imbalance"),
+    )
+)
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
 
@@ -128,7 +135,7 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
 
     The cause whose change makes the network learn comes first, and is added if the doctor had not found it. These
     become notes: warnings whose changes do nothing; the suspicion that labels are shuffled, if a reference predicts
-    them; and, about a network as good as the references, all warnings and the errors that say that it cannot learn.
+    them; and, about a network as good as the references, all but findings about the rows and how they are measured.
     """
     proof = found.proof
     best = proof.best_reference
@@ -158,9 +165,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
 
 
 def _is_refuted(finding: Finding) -> bool:
-    """Whether a network that learns well refutes a finding: a warning, a symptom, or an error that explains all."""
-    explained = {finding.cause, *explained_by(finding.cause)}
-    return finding.severity == "warning" or finding.cause in SYMPTOMS or explained >= SYMPTOMS
+    """Whether a network that learns well refutes a finding: all but those about rows, or about how it is measured."""
+    return finding.cause not in OF_THE_ROWS
 
 
 def _unrelated(found: Evidence) -> Finding:
