@@ -2,6 +2,7 @@
 
 import pytest
 
+from exprun.doctor import schedule
 from exprun.doctor.schedule import Schedule
 
 
@@ -34,3 +35,21 @@ def test_the_cost_of_the_first_probe_is_estimated_from_training(share, due):
     one = schedule(share)
     one._started -= 1000.0  # for 100 steps of 64 images: the 4 of a probe take 1.25 s
     assert one.due(100) == due
+
+
+def test_the_first_steps_are_watched_and_later_ones_by_their_share_of_the_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(schedule.time, "perf_counter", lambda: now[0])
+
+    def watched(share, seconds, cost, steps=1000):
+        sampling, taken = schedule.Sampling(share), 0
+        for _ in range(steps):
+            if sampling.takes():
+                taken += 1
+                sampling.watched(cost)
+            now[0] += seconds
+        return taken
+
+    assert watched(0.02, 1.0, 0.002) == 1000  # long steps cost nearly nothing
+    assert 64 < watched(0.02, 0.001, 0.002) < 64 + 10
+    assert watched(0.0, 0.001, 0.002) == 64

@@ -21,6 +21,7 @@ SYMPTOMS = frozenset(module.CAUSE.id for module in CHAIN if module.CAUSE.is_symp
 _PREEMPTING = {  # the causes that preempt each cause
     module.CAUSE.id: [other.CAUSE.id for other in CHAIN if module.CAUSE.id in other.CAUSE.preempts] for module in CHAIN
 }
+_BY_PHASE = {phase: {m.CAUSE.id: m for m in CHAIN if phase in m.CAUSE.phases} for phase in Phase}
 _OF_NUMBERS = (
     Phase.STEP,
     Phase.WAIT,
@@ -46,7 +47,7 @@ def examine(context: Context, *phases: Phase) -> list[Finding]:
 
 
 def _examined(context: Context) -> list[Finding]:
-    modules = {module.CAUSE.id: module for module in CHAIN if context.phase in module.CAUSE.phases}
+    modules = _BY_PHASE[context.phase]
     made: dict[str, list[Finding]] = {}
 
     def found(identifier: str) -> list[Finding]:

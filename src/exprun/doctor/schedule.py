@@ -1,8 +1,10 @@
-"""When a probe is due."""
+"""When a probe is due, and which steps are watched."""
 
 import time
 
 PROBE_SLOWNESS = 2.0  # expected time of an image in a probe, in units of its time in training
+FIRST = 64  # first steps of a training, which are all watched
+COPY_SECONDS = 6e-4  # time that it takes to copy a batch on its way to the training step, about
 FREE_SECONDS = 1.0  # probes may always take this long, in seconds, whatever their share of the time
 
 
@@ -36,3 +38,28 @@ class Schedule:
         self._last = seconds
         self._seconds += seconds
         self._next = step + self.every
+
+
+class Sampling:
+    """The steps that are watched: the first ones, then as many as keep watching below its share of the time.
+
+    Args:
+        share: the largest share of the time that watching may take.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self._steps, self._spent, self._started = 0, 0.0, 0.0
+
+    def takes(self) -> bool:
+        """Whether the next step is watched."""
+        self._steps += 1
+        if self._steps <= FIRST:
+            self._started = time.perf_counter()
+            return True
+        return self._spent + COPY_SECONDS <= self.share * (time.perf_counter() - self._started)
+
+    def watched(self, seconds: float) -> None:
+        """Record the seconds that it took to watch a step, besides the copy of its batch."""
+        if self._steps > FIRST:
+            self._spent += seconds + COPY_SECONDS

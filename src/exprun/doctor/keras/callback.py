@@ -37,6 +37,7 @@ from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.keras.trainable import Trainable
 from exprun.doctor.limits import limits_of
+from exprun.doctor.schedule import Sampling
 from exprun.doctor.subject import Batch, Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.text import plural
@@ -69,20 +70,18 @@ class Seen:
     Args:
         inputs: the inputs of each batch.
         labels: the labels of each batch.
+        count: the number of images that were kept.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        """The number of images that were kept."""
-        return sum(len(batch) for batch in self.inputs)
+    count: int = 0
 
     def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Keep a batch."""
         self.inputs.append(inputs)
         self.labels.append(labels)
+        self.count += len(inputs)
 
 
 def _accuracy_in(logs: dict[str, Any]) -> str | None:
@@ -308,6 +307,8 @@ class Doctor(keras.callbacks.Callback):
         self._are_means = None
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
+        self._sampling = Sampling(float(self.limits.share or 0.0))
+        self._watches, self._preparing = True, 0.0  # whether the present step is watched, and seconds before it
         self._initial: list[np.ndarray] = []
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
@@ -328,24 +329,35 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
+        due = self._watch is not None and self._watch.due(self._step + 1)
+        self._watches = self._sampling.takes() or batch == 0 or due or self._pending != []
+        if not self._watches:
+            return
+        begun = time.perf_counter()
         if batch == 0:
             self._safely(lambda: self._trainable.before(self.model))
             self._safely(lambda: self._modes.before(self.model))
         self._safely(lambda: self._taps["train"].put_on(self.model))
+        self._preparing = time.perf_counter() - begun
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Examine a training batch and the metrics after it."""
-        self._safely(self._taps["train"].take_off)
         # With steps_per_execution, one call makes several steps, and Keras counts beyond the end of the epoch.
         self._step = self._steps_before + min(batch + 1, self.params.get("steps") or batch + 1)
+        if not self._watches and np.isfinite((logs or {}).get("loss", 0.0)):
+            return
+        begun = time.perf_counter()
+        self._safely(self._taps["train"].take_off)
         self._safely(lambda: self._after_batch(batch, logs or {}))
+        self._sampling.watched(self._preparing + time.perf_counter() - begun)
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
         if batch < max(1, self.model.steps_per_execution):
             self._compare(self._trainable.after(self.model), self._modes.after(self.model))
-        self._keep("train")
-        self._measure(batch)
+        if self._watches:
+            self._keep("train")
+            self._measure(batch)
         if not self._looked:
             if self._gathers(logs):
                 self._pending.append((batch, dict(logs)))
@@ -359,7 +371,8 @@ class Doctor(keras.callbacks.Callback):
             return
         if self._epochs == 0:
             self._update_chance(self._watch)
-        self._waited(ended)
+        if self._watches:
+            self._waited(ended)
         if "loss" in logs:
             self._after_loss(batch, logs)
         if self._watch.due(self._step) and np.isfinite(logs.get("loss", 0.0)):
@@ -444,12 +457,13 @@ class Doctor(keras.callbacks.Callback):
         assert self._watch is not None
         if self._are_means is None:  # a custom training step may report metrics of its batch only
             self._are_means = set(logs) == set(self.model.get_metrics_result())
+        steps = batch + 1 - min(self._sums["loss"][0] if batch else 0, batch) if self._are_means else 1
         loss = self._since("loss", batch, self._of_an_example(float(logs["loss"])))
         name = _accuracy_in(logs)
         accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
-        if not np.isfinite(loss):
+        if not np.isfinite(loss) and self._watches:
             self._tell(self._bad_batch())
-        self._tell(self._watch.steps(self._step, np.array([loss]), np.array([accuracy])))
+        self._tell(self._watch.steps(self._step, np.full(steps, loss), np.full(steps, accuracy)))
 
     def _of_an_example(self, loss: float, split: str = "train") -> float:
         """The loss of a batch for each of its examples, if it is their sum.
@@ -544,7 +558,8 @@ class Doctor(keras.callbacks.Callback):
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Prepare to copy the next validation batch, which Keras fetches after it has called this method."""
-        self._safely(lambda: self._taps["val"].put_on(self.model))
+        if not self._epochs or self._seen["val"].count < MAX_KEPT:
+            self._safely(lambda: self._taps["val"].put_on(self.model))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep a validation batch."""
