@@ -2,8 +2,7 @@
 
 import pytest
 
-from exprun.doctor import schedule
-from exprun.doctor.schedule import Schedule
+from exprun.doctor.schedule import Sampling, Schedule
 
 
 def schedule(share, every=40):
@@ -39,10 +38,10 @@ def test_the_cost_of_the_first_probe_is_estimated_from_training(share, due):
 
 def test_the_first_steps_are_watched_and_later_ones_by_their_share_of_the_time(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(schedule.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("exprun.doctor.schedule.time.perf_counter", lambda: now[0])
 
     def watched(share, seconds, cost, steps=1000):
-        sampling, taken = schedule.Sampling(share), 0
+        sampling, taken = Sampling(share), 0
         for _ in range(steps):
             if sampling.takes():
                 taken += 1
