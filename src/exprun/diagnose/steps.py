@@ -84,6 +84,7 @@ class Steps:
         """Examine the epoch at the end of the script, unless it has only begun."""
         if self._epoch and len(self._epoch) >= PARTIAL * self._length:
             self._end_epoch()
+        self.doctor.finish()
 
     def _end_epoch(self) -> None:
         names = self._epoch[-1] if self._epoch else {}

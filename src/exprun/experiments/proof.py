@@ -136,7 +136,7 @@ def prove(
 def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> Trial | None:
     """The trial whose change makes the network learn; None if there is none.
 
-    Of changes that do nearly as well, that of a finding is likelier than one that only compensates for a cause.
+    The change of a finding is likelier than one that only compensates for its cause, however well that does.
 
     Args:
         tried: the trials with changes, the best first.
@@ -144,7 +144,12 @@ def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> 
         proposed: the causes that were found.
     """
     order = {change.name: number for number, change in enumerate(standard())}
-    learned = [done for done in tried if done.score >= max(least, NEARLY * tried[0].score)]
+    learned = [
+        done
+        for done in tried
+        if done.score >= max(least, NEARLY * tried[0].score)
+        or (done.score >= least and not set(proposed).isdisjoint(done.causes))
+    ]
     return min(
         learned,
         key=lambda done: (len(done.changes), _rank(done.changes[0], proposed), order[done.changes[0].name]),

@@ -57,3 +57,13 @@ def test_class_weights_that_are_upside_down(weights, said):
     findings = counted([95, 5], weighted=True, class_weights=weights)
     assert [f.cause for f in findings] == said
     assert all("has the weight 2, but other rows have 0.2 on average" in f.evidence for f in findings)
+
+
+def test_maps_that_hold_one_value():
+    empty = context_of(Images(np.zeros((10, 1))), labels=np.zeros((10, 4, 4, 1)))
+    [finding] = found(single_class, empty)
+    assert (finding.severity, "All 160 values of 10 labels checked are 0." in finding.evidence) == ("error", True)
+    mask = np.zeros((10, 4, 4, 1))
+    mask[3, 1, 1] = 1
+    assert found(single_class, context_of(Images(np.zeros((10, 1))), labels=mask)) == []
+    assert found(single_class, context_of(Images(np.zeros((3, 1))), labels=np.zeros((3, 4, 4, 1)))) == []

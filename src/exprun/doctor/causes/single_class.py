@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
 
@@ -22,9 +24,21 @@ CAUSE = Cause(
 )
 
 
+MIN_LABELS = 8  # maps that may be the same by chance
+
+
 def check(context: Context) -> Iterator[Finding]:
-    """Find training labels that are all the same class."""
-    counts = context.class_counts
+    """Find training labels that are all the same, whether they are classes or maps of them."""
+    counts, values = context.class_counts, context.all_labels.values
+    if counts is None and len(values) >= MIN_LABELS and values.size > len(values) and np.ptp(values) == 0:
+        yield context.finding(
+            "error",
+            "training labels",
+            f"All {values.size:,} values of {len(values):,} labels checked are {values.flat[0]:g}.",
+            {"classes": 1},
+            "print y.min() and y.max() after each step that prepares the labels; y // 255 or y.astype(int) of labels "
+            "that are already 0 and 1, or of shares below 1, gives nothing but 0.",
+        )
     if counts is not None and counts.share == 1:
         yield context.finding(
             "error",

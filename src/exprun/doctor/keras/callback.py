@@ -262,6 +262,12 @@ class Doctor(keras.callbacks.Callback):
         self.on_epoch_end(self._epochs, metrics)
         self._in_epoch = 0
 
+    def finish(self) -> None:
+        """Examine the end of a training outside of `fit`."""
+        if self._watch is not None:
+            self._watch.history.total_steps = self._step
+            self._tell(self._watch.ended(self._step, None))
+
     def set_model(self, model: Any) -> None:
         """Called by Keras before it makes the function of a training step, or reuses an existing one."""
         super().set_model(model)
@@ -736,6 +742,8 @@ class Doctor(keras.callbacks.Callback):
         subject = self._subject(whole=True)
         assert self._watch is not None
         findings = examine(Context(subject, self.limits, Phase.DATA, history=self._watch.history))
+        if self._call != "fit":  # a step of its own may have its own labels, as those of a GAN do
+            findings = [finding for finding in findings if finding.cause != "single-class"]
         self._watch.suspect(findings, subject.val)
         self._rows = subject.train.digests
         if subject.val is not None and self._watch.history.chance is not None:
