@@ -58,6 +58,7 @@ def test_a_change_that_was_not_confirmed_is_no_proof():
 def test_a_network_that_was_trained_on_the_tested_rows_refutes_nothing():
     found = replace(evidence(0.99), is_held_out=False)
     assert said([finding("overfitting")], found) == [("overfitting", "warning")]
+    assert said([finding("vanishing-signal", "error")], found) == [("vanishing-signal", "note")]  # it has learned them
 
 
 def test_where_no_reference_learns_a_network_at_chance_level_refutes_nothing():

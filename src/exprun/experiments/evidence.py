@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exprun.doctor.cause import Finding
+from exprun.doctor.cause import Finding, cause_of
 from exprun.doctor.diagnosis import explained_by
 from exprun.doctor.instruments.layers import RECURRENT, Layer
 from exprun.doctor.instruments.losses import of_keras
@@ -142,8 +142,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     result = list(findings)
     if best is not None and best.score > LEARNABLE:  # labels that a reference predicts belong to their rows
         result = [replace(one, severity="note") if one.is_suspicion else one for one in result]
-    if best is not None and found.is_held_out and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried:
-        return [replace(one, severity="note") if _is_refuted(one) else one for one in result]
+    if best is not None and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried:
+        return [replace(one, severity="note") if _is_refuted(one, found.is_held_out) else one for one in result]
     if found.nothing_learns and not any(one.severity == "error" for one in result):
         others = [one for one in result if one.cause != UNRELATED]
         return [_unrelated(found), *others]
@@ -164,9 +164,19 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     return [first if proof.confirmed is None else replace(first, severity="error"), *others]
 
 
-def _is_refuted(finding: Finding) -> bool:
-    """Whether a network that learns well refutes a finding: all but those about rows, or about how it is measured."""
-    return finding.cause not in OF_THE_ROWS
+def _is_refuted(finding: Finding, is_held_out: bool) -> bool:
+    """Whether a network that predicts well refutes a finding.
+
+    On rows that it was trained on, that is any finding that says that it cannot learn; on others, all findings but those
+    about rows, or about how it is measured.
+
+    Args:
+        finding: the finding.
+        is_held_out: whether the network was not trained on the rows that it predicts.
+    """
+    if is_held_out:
+        return finding.cause not in OF_THE_ROWS
+    return cause_of(finding.cause).is_disprovable
 
 
 def _unrelated(found: Evidence) -> Finding:
