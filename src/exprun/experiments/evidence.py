@@ -142,7 +142,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     result = list(findings)
     if best is not None and best.score > LEARNABLE:  # labels that a reference predicts belong to their rows
         result = [replace(one, severity="note") if one.is_suspicion else one for one in result]
-    if best is not None and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried:
+    is_good = best is not None and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried
+    if best is not None and is_good and (found.is_held_out or best.score > LEARNABLE):  # not only memorised
         return [replace(one, severity="note") if _is_refuted(one, found.is_held_out) else one for one in result]
     if found.nothing_learns and not any(one.severity == "error" for one in result):
         others = [one for one in result if one.cause != UNRELATED]
@@ -167,8 +168,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
 def _is_refuted(finding: Finding, is_held_out: bool) -> bool:
     """Whether a network that predicts well refutes a finding.
 
-    On rows that it was trained on, that is any finding that says that it cannot learn; on others, all findings but those
-    about rows, or about how it is measured.
+    On rows that it was trained on, that is any finding that says that it cannot learn; on others, all findings but
+    those about rows, or about how it is measured.
 
     Args:
         finding: the finding.
