@@ -56,17 +56,26 @@ class Doctor(callback.Doctor):
         """The findings without symptoms, most likely cause first, in the light of the evidence if there is any."""
         return super().findings if self.evidence is None else weighed(super().findings, self.evidence)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep the initial weights, and examine the model if images were passed to the callback."""
+    def _begin_fit(self) -> None:
         self.evidence = None
-        if self._minutes and self.model.built and not self._goes_on():
-            self._rates = []
+        super()._begin_fit()
+
+    def _begin_again(self) -> None:
+        """Keep the initial weights, and the settings of the optimiser."""
+        self._rates = []
+        if self._minutes and self.model.built:
             self._first = [np.array(variable.numpy()) for variable in self.model.variables]
-            self._settings = self.model.optimizer.get_config()
-        super().on_train_begin(logs)
+            self._settings = None if self.model.optimizer is None else self.model.optimizer.get_config()
+        super()._begin_again()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the learning rate, which other callbacks may have changed."""
+        super().on_epoch_begin(epoch, logs)
+        self._safely(self._record_rate)
+
+    def _record_rate(self) -> None:
+        if self.model.optimizer is None:
+            return
         rate = self.model.optimizer._learning_rate
         if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
             self._rates.append(float(np.asarray(rate)))
@@ -85,7 +94,7 @@ class Doctor(callback.Doctor):
         network = Network(
             self.model,
             self._first,
-            self.batch if self._given[0] is None else int(self.params.get("batch_size") or KERAS_BATCH),
+            self.batch if self._given[0] is None else self._sizes.get("train", KERAS_BATCH),
             weights=None if weights is None else dict(enumerate(weights.tolist())),
             settings=self._settings,
             rates=changed_rates(self._rates),
