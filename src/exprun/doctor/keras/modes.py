@@ -10,7 +10,6 @@ import tensorflow as tf
 from exprun.doctor.instruments.layers import DROPOUTS, Layer, leaves
 from exprun.doctor.instruments.norms import is_fresh
 
-
 SMALL = 4096  # values of a variable that is cheap to compare
 MOST = 64  # small variables of a network that are compared
 
