@@ -18,6 +18,7 @@ from exprun.doctor.instruments.chance import ChanceLevel, level_of
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
 from exprun.doctor.instruments.harm import LargePart, harm_of, large_part
+from exprun.doctor.instruments.hooks import Hook
 from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
@@ -49,6 +50,7 @@ class Context:
         trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
             they agree.
         idle: the layers that a step has trained, or made use of, in inference mode; empty if there are none.
+        hooks: the methods of callbacks and data sets that look like hooks, but that Keras never calls.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -62,6 +64,7 @@ class Context:
     batch: Batch | None = None
     trained: Trained | None = None
     idle: Sequence[Layer] = ()
+    hooks: Sequence[Hook] = ()
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 

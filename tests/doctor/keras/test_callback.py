@@ -318,3 +318,30 @@ def test_epochs_that_begin_with_a_later_number(given):
     model.fit(x, y, epochs=7, initial_epoch=4, verbose=0, callbacks=[stops, doctor], validation_data=(x, y))
     stopping = doctor._watch.history.stopping
     assert (stopping.first, stopping.planned, doctor._watch.history.total_steps) == (4, 3, 6)
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return np.ones((8, 3), np.float32), np.ones(8)
+
+    def on_epoch_finished(self):
+        pass
+
+
+class Prints(keras.callbacks.Callback):
+    def on_train_start(self):
+        pass
+
+
+def test_methods_of_callbacks_and_data_sets_that_keras_never_calls():
+    doctor = Doctor(report=[].append)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    stops = keras.callbacks.EarlyStopping("loss")
+    model.fit(Batches(), verbose=0, callbacks=[doctor, Prints(), stops])
+    [finding] = [finding for finding in doctor.findings if finding.cause == "uncalled-hook"]
+    assert (finding.severity, finding.numbers["hooks"]) == ("warning", 2)
+    assert "Prints.on_train_start, Batches.on_epoch_finished" in finding.evidence

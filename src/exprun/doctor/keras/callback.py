@@ -19,6 +19,7 @@ from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, UNFINISHED, Diagnosis, examine
 from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
+from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.layers import Layer
@@ -320,6 +321,14 @@ class Doctor(keras.callbacks.Callback):
         else:
             self._begin_again()
         self._epochs_before, self._first_number = self._epochs, None
+        self._examine_hooks()
+
+    def _examine_hooks(self) -> None:
+        """Report methods of the other callbacks and of the data set that Keras never calls."""
+        kinds = (keras.callbacks.Callback, keras.utils.PyDataset)
+        pairs = [(one, kind) for one in (*self.others, *self.data) for kind in kinds if isinstance(one, kind)]
+        if hooks := [hook for one, kind in pairs for hook in uncalled_hooks(one, kind)]:
+            self._tell(examine(Context(self._network(), self.limits, Phase.FIRST_STEP, hooks=hooks)))
 
     def _begin_again(self) -> None:
         """Begin to watch a training of which nothing is known yet."""
