@@ -175,7 +175,7 @@ def test_the_same_number_for_all_rows():
     stuck, learns = (after_steps(np.full(100, loss), np.nan, 400, MEAN) for loss in (80.0, 30.0))
     same, different = 50 + RNG.normal(0, 0.01, (16, 1)), 50 + RNG.normal(0, 5, (16, 1))
     (finding,) = predicting(same, 120.0, stuck)
-    assert finding.evidence.startswith("The predictions for 16 rows have a standard deviation of 0.0")
+    assert finding.evidence.startswith("The predictions for 16 examples have a standard deviation of 0.0")
     assert finding.evidence.endswith("always predicting the mean of the targets gives a loss of 80.")
     assert predicting(different, 120.0, stuck) == []
     assert predicting(same, 120.0, learns) == []

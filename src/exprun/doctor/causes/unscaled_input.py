@@ -42,7 +42,7 @@ CAUSE = Cause(
     },
     explains_symptoms=True,
     explains=("learning-rate-high",),
-    keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
+    keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training examples.",
     overrides=("input=standardize",),
 )
 NORMALIZATION = "a layers.Normalization adapted to the training inputs as the first layer."

@@ -183,7 +183,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             f"{empty:,} of {len(labels.values):,} one-hot rows are all 0, because their class has no column.",
             numbers={"empty": empty},
             keras="make the rows from class numbers that start at 0, with a column and an output unit for each class; "
-            "leave out images without a label.",
+            "leave out examples without a label.",
         )
         return
     if labels.kind == "amounts":
@@ -200,7 +200,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "wrong-loss",
             "error",
             "loss",
-            f"{objective.name} is for one label of many classes, but images have up to {most:g} labels at once."
+            f"{objective.name} is for one label of many classes, but examples have up to {most:g} labels at once."
             if several
             else f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to "
             f"{labels.most:.3g}.",
@@ -379,7 +379,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             "output-activation",
             "error",
             "last layer",
-            f"The last layer ends in softmax, for one label of many, but images have up to {yes.max():g} labels at "
+            f"The last layer ends in softmax, for one label of many, but examples have up to {yes.max():g} labels at "
             "once: each unit needs a sigmoid.",
             numbers={"labels": float(yes.max())},
             keras="activation='sigmoid' in the last layer, with loss='binary_crossentropy'.",
@@ -445,7 +445,7 @@ def _constant_softmax() -> Finding:
         "output-activation",
         "error",
         "last layer",
-        "A softmax over one unit is 1 for every row.",
+        "A softmax over one unit is 1 for every example.",
         numbers={"units": 1},
         keras="activation='sigmoid' in the last layer.",
     )
@@ -534,7 +534,7 @@ def _check_error(
 def _check_reach(activation: str, labels: Labels, units: int) -> Iterator[Finding]:
     """Find numbers that the last activation cannot give."""
     if activation == "softmax" and units == 1:
-        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every row.")
+        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every example.")
         return
     sums = labels.values.sum(-1)
     if activation == "softmax" and labels.values.shape[-1] == units and (np.abs(sums - 1) > NOT_ONE).mean() > OUTSIDE:
