@@ -11,8 +11,8 @@ CAUSE = Cause(
     source="Keras documentation, Base Callback class",
     phases=(Phase.FIRST_STEP,),
     keras=(
-        "use the names that Keras calls: on_train_begin, on_epoch_begin, on_train_batch_begin, on_test_begin and so on, each "
-        "also with _end; a PyDataset has on_epoch_begin and on_epoch_end."
+        "use the names of Keras: on_train_begin, on_epoch_begin, on_train_batch_begin, on_test_begin and so on, "
+        "each also with _end; a PyDataset has on_epoch_begin and on_epoch_end."
     ),
     in_code=True,
 )

@@ -29,8 +29,8 @@ class Scales:
         flat = inputs.reshape(-1)
         some = flat[:: max(1, flat.size // VALUES)].astype(np.float64)
         if np.isfinite(some).all():
-            least, most = (np.quantile(some, q, method=m) for q, m in ((EXTREME, "higher"), (1 - EXTREME, "lower")))
-            some = np.clip(some, least, max(least, most))
+            least = np.quantile(some, EXTREME, method="higher")
+            some = np.clip(some, least, max(least, np.quantile(some, 1 - EXTREME, method="lower")))
         self.means.append(float(some.mean()))
         self.deviations.append(float(some.std()))
 

@@ -206,6 +206,8 @@ class Doctor(keras.callbacks.Callback):
         self.others: list[Any] = []  # the other callbacks of the fit
         self.data: tuple[Any, ...] = ()  # the inputs and labels of the fit, as it gets them
         self._last_fit: _Fit | None = None
+        self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
+        self._first_number: int | None = None  # the number of the first epoch of the fit, as Keras counts from 0
         self._reset()
 
     @property
@@ -354,10 +356,7 @@ class Doctor(keras.callbacks.Callback):
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
-        self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations done before the current fit
-        self._first_number: int | None = (
-            None  # the number of the first epoch of the current fit, as Keras counts from 0
-        )
+        self._epochs_before, self._evaluated, self._first_number = 0, 0, None
         self._sizes: dict[str, int] = {}  # the number of examples in the first batch of each split
         self._judged = 0  # labels from which the chance level was computed
         self._outputs = 0  # units of the last layer; 0 if unknown
