@@ -141,12 +141,15 @@ def test_two_networks_a_thread_and_a_module_of_its_own_folder(tmp_path, diagnose
 @pytest.mark.slow
 def test_a_loop_of_fits_of_one_epoch_is_one_training(tmp_path, diagnosed):
     loop = "for _ in range(4):\n    model.fit(x, y, verbose=0)\n"
-    script(tmp_path, DATA + NETWORK.format(last="") + loop + loop)
+    parts = "for part in range(2):\n    model.fit(x[part::2], y[part::2], verbose=0)\n"
+    script(tmp_path, DATA + NETWORK.format(last="") + loop + loop + parts)
     done = diagnosed("train.py")
-    assert "1 network in 64 steps" in done.stderr
-    assert [fit["steps"] for fit in report()["fits"]] == [32, 32]  # another line is another training
+    assert "1 network in 72 steps" in done.stderr
+    # Another line is another training, and so are other data.
+    assert [fit["steps"] for fit in report()["fits"]] == [32, 32, 4, 4]
 
 
+@pytest.mark.slow
 def test_it_looks_for_the_change_that_makes_a_network_learn(tmp_path, diagnosed):
     text = DATA + NETWORK.format(last=', activation="softmax"').replace('"adam"', "keras.optimizers.SGD(100.0)")
     script(tmp_path, text + FIT.replace("epochs=3", "epochs=10"))

@@ -1,5 +1,6 @@
 """The catalogue of causes, and what is written from it."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -32,6 +33,12 @@ def test_a_cause_says_what_a_person_needs(module):
     assert {*cause.explains, *cause.preempts} <= set(KNOWN) - {cause.id}
     assert module.__doc__.startswith(f"{cause.id}: ")
     assert callable(module.check)
+
+
+@pytest.mark.parametrize("module", CHAIN, ids=KNOWN)
+def test_reasons_and_remedies_are_for_tables_too(module):
+    text = f"{module.CAUSE.why} {module.CAUSE.keras}"
+    assert module.CAUSE.id == "strong-augmentation" or not re.search(r"images|(every|each|an) (image|row)\b", text)
 
 
 def test_thresholds_have_one_owner_and_their_defaults_are_valid():

@@ -31,7 +31,8 @@ def checks(monkeypatch):
             cause = SimpleNamespace(**{"id": name, "phases": phases, "confirm": {}, "preempts": ()} | more)
             modules.append(SimpleNamespace(CAUSE=cause, check=check))
         preempting = {m.CAUSE.id: [o.CAUSE.id for o in modules if m.CAUSE.id in o.CAUSE.preempts] for m in modules}
-        monkeypatch.setattr(diagnosis, "CHAIN", modules)
+        by_phase = {phase: {m.CAUSE.id: m for m in modules if phase in m.CAUSE.phases} for phase in Phase}
+        monkeypatch.setattr(diagnosis, "_BY_PHASE", by_phase)
         monkeypatch.setattr(diagnosis, "_PREEMPTING", preempting)
         return made
 

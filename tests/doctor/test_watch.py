@@ -9,6 +9,7 @@ import pytest
 from doctor.histories import TEN, Network
 from exprun.doctor.cause import Finding
 from exprun.doctor.history import Epoch
+from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.limits import limits_of
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
@@ -122,10 +123,31 @@ def test_a_training_loss_far_below_chance_level_withdraws_what_it_disproves():
     withdrawn = {finding.cause for finding in one.epoch(Epoch(100, 0.5, np.nan, 0.1)) if finding.withdrawn}
     assert {"vanishing-signal", "learning-rate-high", "dead-relu", "loss-at-chance"} <= withdrawn
     assert not withdrawn & {"shuffled-labels", "unscaled-evaluation", "not-finite"}
-    assert not any(finding.withdrawn for finding in watch().epoch(Epoch(100, 0.7, np.nan, 0.1)))
+    below = watch().epoch(Epoch(100, 0.7, np.nan, 0.1))
+    assert {finding.cause for finding in below if finding.withdrawn} == {"loss-at-chance", "collapsed-predictions"}
+    assert not any(finding.withdrawn for finding in watch().epoch(Epoch(100, 2.0, np.nan, 0.1)))
     assert any(finding.withdrawn for finding in watch().epoch(Epoch(100, 0.7, 0.9, 0.1)))
     (first, *_) = one.epoch(Epoch(200, 0.5, np.nan, 0.1))
     assert first.evidence == (
         "The network does learn: its training loss is 0.500; chance level is a loss of 2.303 and an accuracy of about "
         "10.0%."
     )
+
+
+@pytest.mark.parametrize("constant", ["mean", "frequency"])
+def test_an_epoch_clearly_below_chance_level_withdraws_that_the_loss_is_at_it(constant):
+    one = watch(chance=ChanceLevel(0.6, np.nan, 0, constant))
+    assert "loss-at-chance" in causes_in_steps(one, [0.6] * 100, np.nan)
+    withdrawn = [finding.cause for finding in one.epoch(Epoch(200, 0.4, np.nan, 0.1)) if finding.withdrawn]
+    assert withdrawn == ["loss-at-chance", "collapsed-predictions"]
+    uncertain = watch(chance=ChanceLevel(0.6, np.nan, 0, constant, 0.1))
+    assert not any(finding.withdrawn for finding in uncertain.epoch(Epoch(200, 0.4, np.nan, 0.1)))
+
+
+def test_a_training_that_goes_on_has_no_known_end():
+    one = watch(60)
+    one.steps(30, np.full(30, 2.0), np.full(30, 0.3))
+    one.go_on()
+    assert (one.history.total_steps, one.schedule.every, len(one.history.recent)) == (None, 50, 30)
+    assert causes_in_steps(one, [2.303] * 69) == []
+    assert set(causes_in_steps(one, [2.303] * 40)) == {"loss-at-chance"}

@@ -29,8 +29,8 @@ class Doctor:
     )
     # Thresholds of the causes, written by `python -m exprun.doctor.table`
     changed_scale: float | None = setting(
-        "Inputs count as changing if, from the end of an epoch to the beginning of the next one, their standard "
-        "deviation changes by more than this factor, or their mean by more than this number of standard deviations.",
+        "Inputs count as changing if, from one epoch to the next one, their standard deviation changes by more than "
+        "this factor, or their mean by more than this number of standard deviations.",
         only=WATCH,
         gt=1,
     )

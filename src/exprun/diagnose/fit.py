@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from exprun.diagnose.cells import name_of
+from exprun.doctor.instruments.sameness import mark_of
 from exprun.experiments.evidence import Training
 from exprun.experiments.trials import KERAS_BATCH, Network, changed_rates
 from exprun.text import plural
@@ -62,6 +63,7 @@ class Fit:
         epochs: the number of epochs begun by the last call of `fit`.
         trained_by: the optimiser of the model in the last call of `fit`.
         started: when it began, as `time.monotonic` counts.
+        mark: the mark of its data, by which a fit on the same data is recognised; None if unknown.
     """
 
     model: Any
@@ -79,6 +81,15 @@ class Fit:
     epochs: int = 0
     trained_by: Any = None
     started: float = field(default_factory=time.monotonic)
+    mark: tuple[Any, ...] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mark = mark_of(*self.data)
+
+    @property
+    def data(self) -> tuple[Any, Any]:
+        """The inputs and labels, as `fit` gets them."""
+        return self.arguments.get("x"), self.arguments.get("y")
 
     def training(self) -> Training | None:
         """The training as references and experiments take it; None if it does not have the rows or the first weights.

@@ -22,6 +22,7 @@ from exprun.diagnose.fit import Fit, Place, arrays_of
 from exprun.diagnose.page import Placed, Section, page
 from exprun.diagnose.rewriting import Edit, Script, edits
 from exprun.doctor.cause import Finding, cause_of
+from exprun.doctor.diagnosis import UNFINISHED
 from exprun.doctor.instruments.labels import read_labels
 from exprun.experiments.evidence import Evidence, as_record, as_text, evidence, weighed
 from exprun.text import folded, json_text, plural
@@ -209,16 +210,16 @@ class Observation:
 
     def _add_doctor(self, model: Any, bound: inspect.BoundArguments) -> Fit:
         place = self.places.here()
-        fit = self._continued(model, place)
-        if fit is None:
-            fit = Fit(model, place, dict(bound.arguments))
+        new = Fit(model, place, dict(bound.arguments))
+        fit = self._continued(new) or new
+        if fit is new:
             for earlier in self.fits:  # only the last fit is tried again, and a script may make thousands
                 earlier.forget()
             self.fits.append(fit)
         if self.keras.config.backend() != "tensorflow":
             return fit
         from exprun.diagnose.limit import Limit
-        from exprun.doctor.keras.callback import Doctor
+        from exprun.doctor.keras.callback import Doctor, introduce
 
         given = bound.arguments.get("callbacks")
         listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
@@ -227,17 +228,18 @@ class Observation:
         if not model.built:
             self._loops.wait(fit)
         limit = Limit(fit, *self._limits())
-        fit.doctor.others = [callback for callback in listed if callback is not fit.doctor]
+        introduce([*listed, *([] if present else [fit.doctor])], fit.data)
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
 
-    def _continued(self, model: Any, place: Place | None) -> Fit | None:
-        """The last fit, if it was one of one epoch by the same line that this one goes on with, as in a loop."""
+    def _continued(self, new: Fit) -> Fit | None:
+        """The last fit, if it was one of one epoch by the same line on the same data, as in a loop; otherwise None."""
         last = self.fits[-1] if self.fits else None
-        if last is None or last.model is not model or last.place != place or last.epochs != 1:
+        if last is None or last.model is not new.model or last.place != new.place or last.epochs != 1:
             return None
         last.epochs = 0
-        return last if last.trained_by is getattr(model, "optimizer", None) else None
+        same = new.mark is not None and last.mark == new.mark
+        return last if same and last.trained_by is getattr(new.model, "optimizer", None) else None
 
     def _watch_steps(self) -> None:
         """Let the doctor see each batch of `train_on_batch`."""
@@ -339,7 +341,7 @@ class Observation:
         """The findings about a fit, for the last one in the light of references and experiments."""
         findings: list[Finding] = fit.doctor.findings
         if any(later.model is fit.model for later in self.fits[self.fits.index(fit) + 1 :]):
-            findings = [finding for finding in findings if finding.cause != "too-few-steps"]  # the training goes on
+            findings = [finding for finding in findings if finding.cause not in UNFINISHED]  # the training goes on
         minutes = self.options["prove_minutes"]
         found = None
         if proves and minutes and fit.steps and fit is [one for one in self.fits if one.doctor is not None][-1]:

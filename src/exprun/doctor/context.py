@@ -18,10 +18,11 @@ from exprun.doctor.instruments.chance import ChanceLevel, level_of
 from exprun.doctor.instruments.divergence import Divergence, divergence_of
 from exprun.doctor.instruments.gradients import Unreached, unreached_by
 from exprun.doctor.instruments.harm import LargePart, harm_of, large_part
+from exprun.doctor.instruments.hooks import Hook
 from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
-from exprun.doctor.instruments.leaks import Leak, find_leaks
+from exprun.doctor.instruments.leaks import Leak, equal_by_luck, find_leaks
 from exprun.doctor.instruments.loss_trials import is_sum
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.signal import Signal, signal_of
@@ -49,6 +50,7 @@ class Context:
         trained: the variables of which the first step of an epoch and `layer.trainable` say different things; None if
             they agree.
         idle: the layers that a step has trained, or made use of, in inference mode; empty if there are none.
+        hooks: the methods of callbacks and data sets that look like hooks, but that Keras never calls.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -62,6 +64,7 @@ class Context:
     batch: Batch | None = None
     trained: Trained | None = None
     idle: Sequence[Layer] = ()
+    hooks: Sequence[Hook] = ()
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
@@ -147,7 +150,17 @@ class Context:
     @cached_property
     def leaks(self) -> dict[str, Leak]:
         """Images of a split that are also in a split that is used earlier, by the name of the later split."""
-        return {} if self.subject.val is None else find_leaks(self.subject.prints(), self.threshold("leak"))
+        if self.subject.val is None or self.has_equal_rows:
+            return {}
+        return find_leaks(self.subject.prints(), self.threshold("leak"))
+
+    @cached_property
+    def has_equal_rows(self) -> bool:
+        """Whether rows are equal by luck, so that copies in other splits are to be expected.
+
+        A part of the threshold is enough, because columns that depend on one another make equal rows more frequent.
+        """
+        return equal_by_luck(self.subject.train.inputs) > self.threshold("leak") / 4
 
     @cached_property
     def layers(self) -> list[Layer]:

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 _RANK = {module.CAUSE.id: number for number, module in enumerate(CHAIN)}
 BEFORE_TRAINING = (Phase.DATA, Phase.STRUCTURE, Phase.SETUP, Phase.FIRST_BATCH)
 SYMPTOMS = frozenset(module.CAUSE.id for module in CHAIN if module.CAUSE.is_symptom)
+# Causes that a fit shows as if it was the whole training: of no meaning if another fit of the same model follows.
+UNFINISHED = ("too-few-steps", "loss-at-chance", "slow-learning", "collapsed-predictions")
 _PREEMPTING = {  # the causes that preempt each cause
     module.CAUSE.id: [other.CAUSE.id for other in CHAIN if module.CAUSE.id in other.CAUSE.preempts] for module in CHAIN
 }

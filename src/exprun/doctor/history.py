@@ -82,6 +82,7 @@ class History:
         total_steps: the number of steps of the whole run; None if unknown.
         batch: the number of images in a step.
         weighted: whether the loss has class weights.
+        penalised: whether regularisers add to the loss.
         averaged: the number of steps that are averaged; fewer in a short run.
         margin: the share of the loss of chance level by which a lower loss counts as better.
     """
@@ -92,11 +93,12 @@ class History:
         total_steps: int | None = None,
         batch: int = 1,
         weighted: bool = False,
+        penalised: bool = False,
         averaged: int = 100,
         margin: float = 0.02,
     ) -> None:
         self.chance, self.total_steps, self.batch = chance, total_steps, batch
-        self.weighted, self.margin = weighted, margin
+        self.weighted, self.penalised, self.margin = weighted, penalised, margin
         self._window = min(averaged, max(MIN_STEPS, total_steps // 2)) if total_steps else averaged
         self.recent: deque[tuple[float, float]] = deque(maxlen=self._window)  # loss and accuracy of the latest steps
         self.first_loss: float | None = None
@@ -104,6 +106,7 @@ class History:
         self.epochs: list[Epoch] = []
         self.passed: list[Passed] = []  # the scales of the inputs of each epoch
         self.drawn_once: list[str] = []  # random operations whose results the input pipeline caches
+        self.follows = False  # whether an earlier fit has trained the same network
         self.stopping: Stopping | None = None  # the early stopping of the run; None before its end, or without one
         self.evaluations: list[Evaluation] = []
         self.lowest_val_loss = np.inf
@@ -117,6 +120,15 @@ class History:
         self._above_luck = np.inf  # validation accuracy above which luck is no explanation
         self._weights: tuple[int, list[np.ndarray]] | None = None  # step of the last probe, and the weights then
         self._streaks: dict[str, int] = {}
+
+    def go_on(self, averaged: int) -> None:
+        """Expect steps after what was to be the end of the run: their number is unknown.
+
+        Args:
+            averaged: the number of steps that are averaged in a run of unknown length.
+        """
+        self.total_steps, self._window = None, averaged
+        self.recent = deque(self.recent, maxlen=averaged)
 
     def streak(self, name: str, holds: bool) -> int:
         """How often in a row something has held, this time included; 0 if it does not hold now.
@@ -219,8 +231,9 @@ class History:
         """
         if self.chance is None or len(self.recent) < self._window or not self.is_finite:
             return False
+        comparable = not self.weighted and not self.penalised
         if np.isnan(self.chance.accuracy):
-            return not self.weighted and self._has_a_loss_of_chance(self.chance)
+            return comparable and self._has_a_loss_of_chance(self.chance)
         share, count = self.chance.accuracy, len(self.recent) * self.batch
         if self.weighted and (
             share > MAX_IMBALANCE * np.exp(-self.chance.loss) or np.exp(self.chance.loss) < MIN_EFFECTIVE_CLASSES
@@ -230,7 +243,7 @@ class History:
         if not self.weighted and latest < (1 - self.margin) * self.chance.loss:
             return False
         accuracy, deviation = self.mean_accuracy, float(np.sqrt(share * (1 - share) / count))
-        return bool(np.isnan(accuracy)) or accuracy <= share + CHANCE_ERRORS * deviation
+        return comparable if np.isnan(accuracy) else accuracy <= share + CHANCE_ERRORS * deviation
 
     def _has_a_loss_of_chance(self, chance: ChanceLevel) -> bool:
         """Whether the losses of the averaged steps are at or above chance level, and certain enough to tell."""
@@ -261,7 +274,11 @@ class History:
         mean, lowest = self.mean_loss, self.lowest_loss
         first = self.first_loss or mean
         if self.chance is not None and self.chance.of_numbers:
-            if mean > 2 * self.chance.loss and mean > RISEN * first and not self.still_falls:
+            if (
+                mean > 2 * (self.chance.loss + UNCERTAIN * self.chance.error)
+                and mean > RISEN * first
+                and not self.still_falls
+            ):
                 return True
         elif self.chance is not None and self.is_no_better_than_chance:
             return mean > 2 * self.chance.loss and mean > 1.2 * first
@@ -306,6 +323,13 @@ class History:
         last, share = self.epochs[-1], self.chance.accuracy
         accurate = last.accuracy > share + ACCURATE * (1 - share)  # false if one of them is not known
         return last.loss < FITTED * self.chance.loss * (2 if accurate else 1)
+
+    @property
+    def is_below_chance(self) -> bool:
+        """Whether the loss of the last training epoch is clearly below chance level."""
+        if self.chance is None or self.weighted or not self.epochs:
+            return False
+        return self.epochs[-1].loss + UNCERTAIN * self.chance.error < LEARNED * self.chance.loss
 
     @property
     def training_learns(self) -> bool:

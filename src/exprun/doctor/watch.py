@@ -20,6 +20,7 @@ from exprun.doctor.subject import Images, Subject
 
 log = logging.getLogger(__name__)
 DISPROVABLE = tuple(module.CAUSE.id for module in CHAIN if module.CAUSE.is_disprovable)
+AT_CHANCE = ("loss-at-chance", "collapsed-predictions")
 REFUTABLE = tuple(module.CAUSE.id for module in CHAIN if module.CAUSE.is_refutable)
 
 
@@ -37,16 +38,23 @@ class Watch:
         self.subject = subject
         context = Context(subject, limits)
         batch = subject.pace.batch if subject.pace is not None else 1
+        penalised = bool(getattr(subject.model, "losses", ()))
         averaged, margin = int(context.threshold("chance_steps")), context.threshold("chance_margin")
-        self.history = History(chance, steps, batch, subject.weighted, averaged, margin)
+        self.history = History(chance, steps, batch, subject.weighted, penalised, averaged, margin)
         self._context = replace(context, history=self.history)
-        every = int(context.threshold("every"))
-        every = min(every, max(1, steps // 10)) if steps else every
+        self._most = int(context.threshold("every"))
+        every = min(self._most, max(1, steps // 10)) if steps else self._most
         self.schedule = Schedule(every, context.threshold("share"), len(context.inputs), batch)
 
     def due(self, step: int) -> bool:
         """Whether a probe is due after a step."""
         return self.schedule.due(step)
+
+    def go_on(self) -> None:
+        """Go on with a training that was expected to have ended: how long it will be is unknown from now on."""
+        averaged = int(self._context.threshold("chance_steps"))
+        self.history.go_on(averaged)
+        self.schedule.every = self._most
 
     def suspect(self, findings: Iterable[Finding], val: Images | None = None) -> None:
         """Keep the findings about labels, which the run later confirms or refutes.
@@ -97,12 +105,16 @@ class Watch:
         return [*self._disproved(epoch), *examine(self._at(Phase.EPOCH, epoch.step))]
 
     def _disproved(self, epoch: Epoch) -> list[Finding]:
-        """The withdrawals of the findings that would have kept the network from fitting its training examples."""
+        """The withdrawals of the findings that would have kept the network from fitting its training examples.
+
+        Findings that the loss is at chance level need less: a whole epoch that is clearly below it.
+        """
         chance = self.history.chance
-        if chance is None or not self.history.has_fitted:
+        disproved = DISPROVABLE if self.history.has_fitted else AT_CHANCE if self.history.is_below_chance else ()
+        if chance is None:
             return []
         evidence = f"The network does learn: its training loss is {chance.shown(epoch.loss)}; {chance.described}."
-        return [Finding(cause, "note", "training", evidence, epoch.step, withdrawn=True) for cause in DISPROVABLE]
+        return [Finding(cause, "note", "training", evidence, epoch.step, withdrawn=True) for cause in disproved]
 
     def evaluated(self, step: int, loss: float, accuracy: float) -> list[Finding]:
         """Record the loss and accuracy of a validation pass; returns new findings. Accuracy is NaN if not measured."""

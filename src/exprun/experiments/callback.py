@@ -57,13 +57,16 @@ class Doctor(callback.Doctor):
         """The findings without symptoms, most likely cause first, in the light of the evidence if there is any."""
         return super().findings if self.evidence is None else weighed(super().findings, self.evidence)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Keep the initial weights, and examine the model if images were passed to the callback."""
+    def _begin_fit(self) -> None:
         self.evidence = None
-        if self._minutes and not self._goes_on():
-            self._rates, self._first, self._settings = [], [], None
+        super()._begin_fit()
+
+    def _begin_again(self) -> None:
+        """Keep the initial weights, and the settings of the optimiser."""
+        self._rates, self._first, self._settings = [], [], None
+        if self._minutes:
             self._safely(self._remember)
-        super().on_train_begin(logs)
+        super()._begin_again()
 
     def _remember(self) -> None:
         if self.model.built:
@@ -72,6 +75,7 @@ class Doctor(callback.Doctor):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the learning rate, which other callbacks may have changed."""
+        super().on_epoch_begin(epoch, logs)
         if self._minutes:
             self._safely(self._record_rate)
 
@@ -96,7 +100,7 @@ class Doctor(callback.Doctor):
         network = Network(
             self.model,
             self._first,
-            self.batch if self._given[0] is None else self._batch_size(len(self._given[0][0])),
+            self.batch if self._given[0] is None else self._sizes.get("train", KERAS_BATCH),
             weights=None if weights is None else dict(enumerate(weights.tolist())),
             settings=self._settings,
             rates=changed_rates(self._rates),
@@ -110,11 +114,6 @@ class Doctor(callback.Doctor):
                 self._say(f"The most likely cause: {finding}")
             for line in as_text(self.evidence):
                 self._say(line)
-
-    def _batch_size(self, rows: int) -> int:
-        """The rows in a step of a fit, which Keras does not tell to callbacks."""
-        steps = (self.params or {}).get("steps")
-        return KERAS_BATCH if not steps else -(-rows // int(steps))
 
     def _say(self, text: str) -> None:
         self._report(f"doctor: {text}")

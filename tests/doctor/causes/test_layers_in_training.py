@@ -80,12 +80,13 @@ def normalises(inputs, made, by_averages=True):
 @pytest.mark.parametrize(
     ("inputs", "made", "by_averages", "count"),
     [
-        (X / 255, norm(deviation=1.01), True, 1),
-        (X * 255, norm(deviation=1.01), True, 1),
-        (X + 40, norm(deviation=1.01), True, 1),
-        (X * 3 + 2, norm(deviation=1.01), True, 0),  # other images than those before
-        (X / 255, norm(deviation=1.01), False, 0),  # it trains
+        (X / 255, norm(1.0, 1.01), True, 1),
+        (X * 255, norm(1.0, 1.01), True, 1),
+        (X + 40, norm(1.0, 1.01), True, 1),
+        (X * 3 + 2, norm(1.0, 1.01), True, 0),  # other images than those before
+        (X / 255, norm(1.0, 1.01), False, 0),  # it trains
         (X / 255, norm(), True, 0),  # it was never trained
+        (X / 255, norm(0.1, 1.05), True, 0),  # it was trained for a few steps
     ],
 )
 def test_frozen_averages_and_what_reaches_them(inputs, made, by_averages, count):
@@ -94,7 +95,7 @@ def test_frozen_averages_and_what_reaches_them(inputs, made, by_averages, count)
 
 
 def test_only_the_first_of_several_frozen_norms_is_compared():
-    good, bad = normalises(X, norm(deviation=1.01)), normalises(X / 255, norm(deviation=1.01))
+    good, bad = normalises(X, norm(1.0, 1.01)), normalises(X / 255, norm(1.0, 1.01))
     assert findings(frozen_statistics, context_of([good, bad])) == []
     (finding,) = findings(frozen_statistics, context_of([bad, good]))
     assert "2 batch norms" in finding.evidence
@@ -140,3 +141,10 @@ def test_examples_that_become_equal_by_weights_or_not_at_all():
     assert erased(call(X, X), call(X[:, :1], same[:, :1], "Softmax")) == []
     assert erased(call(X, same, "Lambda"), call(X, X)) == []  # a branch
     assert erased(call(same, same, "Lambda"), call(same, same)) == []  # equal inputs
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softmax"])
+def test_activations_that_large_inputs_saturate_erase_nothing_themselves(activation):
+    same = np.zeros((16, 6))
+    assert erased(call(1e4 * X, same, "Activation", activation=activation), call(same, same)) == []
+    assert erased(call(X[:, :1], same[:, :1], "Activation", activation=activation), call(same, same))

@@ -1,11 +1,13 @@
 """Validation images from training, and test images from either."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from doctor.contexts import context_of, found
 from exprun.doctor.causes import leaked_test, leaked_validation
-from exprun.doctor.instruments.leaks import Prints
+from exprun.doctor.instruments.leaks import Prints, digests
 from exprun.doctor.subject import Images
 
 
@@ -78,3 +80,36 @@ def test_rows_that_an_earlier_fit_has_trained_on():
     assert check("abcd", "efgh", "") == []
     [finding] = check("abcd", "aefg", "aefg")  # this fit's own leak says more
     assert "exact copies of training rows" in finding.evidence
+
+
+TABLES = {
+    "truth table": lambda rng: rng.integers(0, 2, (400, 8)),
+    "categories": lambda rng: np.eye(4)[rng.integers(0, 4, (400, 4))],
+    "one whole number": lambda rng: rng.integers(0, 60, (400, 1)),
+}
+COPIED = {
+    "numbers": lambda rng: np.tile(rng.normal(size=(150, 4)), (3, 1)),
+    "images": lambda rng: np.tile(rng.integers(0, 17, (150, 8, 8, 1)), (3, 1, 1, 1)),
+    "rounded numbers": lambda rng: np.tile(rng.normal(size=(150, 6)).round(1), (3, 1)),
+}
+
+
+def split(rows):
+    rows = np.random.default_rng(1).permutation(rows).astype(np.float32)
+    parts = rows[:300], rows[300:]
+    train, val = (Images(part, digests=digests(part, np.arange(len(part)))) for part in parts)
+    earlier = frozenset(train.digests)
+    other = Images(rows[:300] + 0.25, digests=digests(rows[:300] + 0.25, np.arange(300)))
+    return context_of(train, val), context_of(replace(other, inputs=train.inputs), val, earlier=earlier)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_of_few_values_have_equal_rows_by_luck(table):
+    for context in split(TABLES[table](np.random.default_rng(0))):
+        assert found(leaked_validation, context) == []
+
+
+@pytest.mark.parametrize("table", COPIED)
+def test_copies_of_rows_that_are_not_equal_by_luck(table):
+    for context in split(COPIED[table](np.random.default_rng(0))):
+        assert len(found(leaked_validation, context)) == 1

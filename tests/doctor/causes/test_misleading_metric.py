@@ -88,3 +88,24 @@ def test_small_logits_are_right_below_a_threshold(size, count):
 def test_a_threshold_of_probabilities_is_not_measured():
     outputs = np.where(TWO == 1, 0.4, 0.1)[:, None]  # of which 0.3 tells all, and 0.5 half
     assert read(above(0.3), TWO, YES_OR_NO, "sigmoid", phase=Phase.PROBE, outputs=outputs) == []
+
+
+def among_first_two(labels, outputs):
+    return np.mean([label in row for label, row in zip(labels, outputs.argsort(-1)[:, -2:], strict=True)])
+
+
+def near_or_equal(labels, outputs):
+    return np.mean(np.abs(labels - outputs.argmax(-1)) <= 1)
+
+
+@pytest.mark.parametrize("value", [among_first_two, near_or_equal])
+@pytest.mark.parametrize("phase", [Phase.FIRST_BATCH, Phase.PROBE])
+def test_functions_of_ones_own_may_count_near_misses(value, phase):
+    outputs = np.eye(4)[(CLASSES + 1) % 4] * (CLASSES < 3)[:, None] + 0.5 * np.eye(4)[CLASSES]
+    own, plain = Accuracy("own_acc", "own_acc", value, is_own=True), Accuracy("accuracy", "Sparse", sparse)
+    for accuracies, severities in (([own], ["note"]), ([own, plain], []), ([plain], [])):
+        calls = [call(outputs, outputs)]
+        context = context_of(calls, outputs, labels=CLASSES, objective=TEN, phase=phase, accuracies=accuracies)
+        found = [finding.severity for finding in findings(misleading_metric, context)]
+        assert set(found) <= set(severities)
+    assert [f.severity for f in read(equal, HOT, ROWS, "softmax", 4)] == ["warning"]

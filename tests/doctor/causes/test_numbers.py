@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from doctor.contexts import found
-from doctor.histories import after_steps, training
+from doctor.histories import TEN, after_steps, training
 from doctor.passes import MSE, call, context_of, findings
 from exprun.doctor.cause import Phase
 from exprun.doctor.causes import (
@@ -75,13 +75,19 @@ def test_a_level_of_few_labels_is_uncertain():
     assert names(np.full(100, 101.0), replace(MEAN, error=10.0)) == ["loss-at-chance"]
 
 
-def test_a_loss_with_weights_cannot_be_compared():
+def test_a_loss_with_weights_or_penalties_cannot_be_compared():
     assert names(np.full(100, 80.0), weighted=True) == []
+    assert names(np.full(100, 80.0), penalised=True) == []
+    for more in ({"weighted": True}, {"penalised": True}):  # classes without an accuracy
+        assert names(np.full(100, 2.0), TEN, **more) == []
+        assert names(np.full(100, 2.31), TEN, **more) == []
+    assert names(np.full(100, 2.31), TEN) == ["loss-at-chance"]
 
 
 def test_a_loss_that_rises_far_above_the_first_one_has_diverged():
     assert names([90.0, *np.full(100, 900.0)]) == ["learning-rate-high"]
     assert names([60.0, *np.full(100, 110.0)]) == ["loss-at-chance"]  # a first batch may be lucky
+    assert names([90.0, *np.full(100, 900.0)], replace(MEAN, error=1000.0)) == []
 
 
 def test_a_run_that_ends_while_the_loss_falls_towards_the_mean_is_too_short():
@@ -89,7 +95,7 @@ def test_a_run_that_ends_while_the_loss_falls_towards_the_mean_is_too_short():
     assert severity == "warning"
     assert evidence == (
         "The run ends after 240 steps in 12 epochs with a training loss of 2,000; always predicting the mean of the "
-        "targets gives a loss of 80. The loss still falls, from 2,545 a quarter of the run earlier."
+        "targets gives a loss of 80. The loss still falls, from 2,545 60 steps earlier."
     )
 
 
@@ -102,6 +108,19 @@ def test_a_run_that_has_learned_or_no_longer_falls_is_not_too_short():
 
 def test_a_run_that_has_learned_half_and_falls_is_worth_a_note():
     assert [severity for severity, _ in short(epochs(np.linspace(80, 55, 12)))] == ["note"]
+
+
+def test_a_short_run_is_compared_within_its_last_steps():
+    history = epochs(np.linspace(4000, 2000, 5), steps=200)
+    history.recent.extend((loss, np.nan) for loss in np.linspace(3000, 1500, 100))
+    ((_, evidence),) = short(history)
+    assert evidence.endswith("The loss still falls, from 2,061 25 steps earlier.")
+
+
+def test_a_fit_after_another_one_of_the_same_network_is_not_too_short():
+    history = epochs([80.0], steps=5)
+    history.follows = True
+    assert short(history) == []
 
 
 def test_a_run_of_very_few_steps_is_too_short():
@@ -158,7 +177,7 @@ def test_the_same_number_for_all_rows():
     stuck, learns = (after_steps(np.full(100, loss), np.nan, 400, MEAN) for loss in (80.0, 30.0))
     same, different = 50 + RNG.normal(0, 0.01, (16, 1)), 50 + RNG.normal(0, 5, (16, 1))
     (finding,) = predicting(same, 120.0, stuck)
-    assert finding.evidence.startswith("The predictions for 16 rows have a standard deviation of 0.0")
+    assert finding.evidence.startswith("The predictions for 16 examples have a standard deviation of 0.0")
     assert finding.evidence.endswith("always predicting the mean of the targets gives a loss of 80.")
     assert predicting(different, 120.0, stuck) == []
     assert predicting(same, 120.0, learns) == []

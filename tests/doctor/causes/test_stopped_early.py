@@ -71,6 +71,26 @@ def test_weights_that_are_restored_in_a_run_of_full_length():
     assert check(FALLING, FALLING[1:], accuracies[1:], has_stopped=False, restored=1) == []  # not after each epoch
 
 
+def test_weights_that_another_metric_has_chosen_are_not_compared_by_the_loss():
+    more = {"monitor": "val_auc", "has_stopped": False, "restored": 1}
+    assert check(FALLING, FALLING, mode="max", **more) == []
+    assert [f.severity for f in check(FALLING, FALLING, mode="min", **more)] == ["error"]
+    assert check(FALLING, FALLING, monitor="val_loss", has_stopped=False, restored=1)
+
+
+def test_epochs_are_numbered_as_keras_does_and_earlier_fits_do_not_count():
+    losses = [2.3, 2.3, *FALLING]
+    more = {"has_stopped": False, "restored": 11, "first": 10, "epochs": 2, "evaluations": 2}
+    [finding] = check(losses, losses, **more)
+    assert "It has restored the weights of epoch 11, with a validation loss of 2.2; the best epoch, 14, had 1.4." in (
+        finding.evidence
+    )
+    assert finding.numbers["epochs"] == 4
+    assert check(losses, losses, **more | {"restored": 14}) == []
+    assert check(losses, losses, **more | {"restored": 1}) == []
+    assert check([1.4, 2.2], [1.4, 2.2], has_stopped=False, restored=1, epochs=1, evaluations=1) == []  # loop of fits
+
+
 @pytest.mark.parametrize(
     ("metric", "mode"),
     [

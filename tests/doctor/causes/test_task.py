@@ -337,3 +337,33 @@ def test_targets_that_do_not_add_up_to_one_are_out_of_reach_of_a_softmax():
     (finding,) = said(fitted(MSE, rates, "softmax", 3, losses=1.0))
     assert (finding.cause, finding.severity) == ("output-activation", "error")
     assert "add up to 1 in each row, but the targets of a row add up to" in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("activation", "units", "objective", "labels"),
+    [("softmax", 5, replace(NUMBERS, from_logits=True), WORDS), ("sigmoid", 1, TAGS, MASK)],
+)
+def test_probabilities_for_each_position_that_keras_turns_back_into_logits(activation, units, objective, labels):
+    context = at_positions(objective, labels, activation, units)
+    context.losses = lambda outputs, labels: np.full(len(outputs), 2.0)  # not those of the pass
+    assert [(finding.cause, finding.severity) for finding in said(context)] == [("softmax-twice", "note")]
+
+
+JUST_ABOVE = [[0.0, 0.3, 1.0000000000000002], [-1e-17, 0.8, 0.2]]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        fitted(YES_OR_NO, JUST_ABOVE, "sigmoid", 3, losses=1.0),
+        fitted(TAGS, JUST_ABOVE, "linear", 3, losses=1.0),
+        fitted(ROWS, [[0.2, 0.8], [1.0000000000000002, -1e-17]], "softmax", 2, losses=1.0),
+        fitted(YES_OR_NO, [[0.4, 0.6], [1.0000000000000002, 0.0]], "softmax", 2, losses=1.0),
+        at_positions(YES_OR_NO, (1 + 1e-7) * MASK, "sigmoid"),
+    ],
+)
+def test_labels_that_rounding_moves_out_of_their_range(context):
+    labels = context.subject.labels.astype(np.float64)
+    labels[labels > 0.999] = 1.0000000000000002  # which float32 cannot hold
+    context.subject = replace(context.subject, labels=labels)
+    assert said(context) == []

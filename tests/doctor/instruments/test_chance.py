@@ -97,3 +97,55 @@ def test_one_class_for_each_row_is_counted():
     for labels in (np.arange(30) % 3, (np.arange(30) % 3)[:, None]):
         assert level_of(WORDS, labels, 3, None) == chance_level(np.array([10, 10, 10]))
     assert level_of(TAGS, np.arange(30) % 2, 1, entropies).loss == pytest.approx(np.log(2))
+
+
+def focal(outputs, labels, gamma=2):
+    each = -((1 - outputs) ** gamma) * labels * np.log(np.maximum(outputs, 1e-7))
+    return each.sum(-1).reshape(len(labels), -1).mean(1)
+
+
+def plain(outputs, labels):
+    return focal(outputs, labels, 0)
+
+
+def smooth(outputs, labels):
+    return plain(outputs, 0.7 * labels + 0.3 / labels.shape[-1])
+
+
+@pytest.mark.parametrize("shape", [(600, 10), (60, 5, 10)])
+def test_a_focal_loss_has_a_level_of_its_own(shape):
+    rows = np.eye(10, dtype=np.float32)[np.arange(np.prod(shape[:-1])) % 10].reshape(shape)
+    objective = Objective("softmax", False, False, "CategoricalFocalCrossentropy", None)
+    level = level_of(objective, rows, 10, focal)
+    assert (level.loss, level.accuracy, level.classes) == (
+        pytest.approx(0.81 * np.log(10), rel=1e-3),
+        pytest.approx(0.1),
+        10,
+    )
+    assert level_of(objective, rows, 10, plain).loss == pytest.approx(np.log(10))
+
+
+def test_a_focal_loss_of_class_numbers_and_of_yes_or_no():
+    numbers = np.arange(600) % 3
+    level = level_of(WORDS, numbers, 3, lambda p, y: focal(p, np.eye(3)[y.astype(int)]))
+    assert level.loss == pytest.approx(np.log(3) * (2 / 3) ** 2, rel=1e-3)
+    two = (np.arange(600) % 2).astype(np.float32)
+    level = level_of(TAGS, two, 1, lambda p, y: 0.25 * entropies(p, y))
+    assert (level.loss, level.accuracy, level.classes) == (pytest.approx(np.log(2) / 4), 0.5, 2)
+
+
+def test_label_smoothing_raises_the_level_of_rare_classes():
+    rows = np.eye(2, dtype=np.float32)[(np.arange(600) % 10 == 0).astype(int)]
+    level = level_of(Objective("softmax", False, False, "CategoricalCrossentropy", None), rows, 2, smooth)
+    assert level.loss > 1.2 * chance_level(np.array([9, 1])).loss
+
+
+def test_one_event_for_each_row_of_positions_is_no_class():
+    events = np.eye(8, dtype=np.float32)[RNG.integers(0, 8, 300)]
+    level = level_of(TAGS, events, 1, entropies)
+    assert (level.classes, level.accuracy, level.loss) == (2, pytest.approx(7 / 8), pytest.approx(0.3768, abs=1e-3))
+
+
+def test_shares_that_rounding_moves_above_one_have_a_level():
+    shares = np.array([0.0, 0.5, 0.25, 1.0000000000000002] * 9)[:, None].repeat(3, 1)
+    assert level_of(TAGS, shares, 3, entropies) is not None

@@ -36,6 +36,7 @@ def test_the_functions_of_accuracies_are_those_of_keras():
         "equal_acc": "Accuracy",
     }
     assert [round(value, 4) for _, value in found.values()] == [0.75, 0.8125, 0.25]
+    assert not any(accuracy.is_own for accuracy in accuracies_of(model))
     before = [np.array(variable) for metric in model.metrics for variable in metric.variables]
     assert values(model, hot, outputs) == found
     assert all(
@@ -49,6 +50,6 @@ def test_a_function_of_ones_own_and_labels_that_it_cannot_take():
     model.compile("sgd", "mse", metrics=[near])
     model.fit(np.zeros((4, 3)), np.zeros((4, 1)), verbose=0)
     (accuracy,) = accuracies_of(model)
-    assert accuracy.kind == "near_accuracy"
+    assert (accuracy.kind, accuracy.is_own) == ("near_accuracy", True)
     assert accuracy.value(np.float32([[0], [1]]), np.float32([[0.05], [2]])) == 0.5
     assert accuracy.value(np.zeros((2, 3, 5), np.float32), np.zeros((4, 4), np.float32)) is None

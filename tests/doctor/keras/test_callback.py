@@ -12,6 +12,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 
 from doctor.toy_data.images import digits
 from exprun.doctor import Doctor
+from exprun.doctor.cause import Finding
 
 # One for images, one for labels, one for numbers; the whole collection is the slow test, and each check has its own.
 FEW = ("dropped_rescaling", "labels_minus_one", "relu_regressor")
@@ -256,3 +257,91 @@ def test_fits_of_one_epoch_in_a_loop_are_one_training():
     assert doctor._watch is not watch
     model.fit(x[:320] / 255, y[:320], 32, 1, verbose=0, callbacks=[doctor])  # after a fit of two epochs
     assert doctor._epochs == 1
+
+
+def test_other_data_of_one_epoch_are_another_training():
+    (x, y), _ = digits(8)
+    doctor, model = Doctor(report=lambda text: None), network(convolves=False)
+    model.fit(x[:320] / 255, y[:320], batch_size=32, verbose=0, callbacks=[doctor])
+    watch = doctor._watch
+    assert watch.history.recent.maxlen == 20
+    model.fit(x[:320] / 255, y[:320], batch_size=32, verbose=0, callbacks=[doctor])
+    assert doctor._watch is watch
+    assert (watch.history.recent.maxlen, watch.schedule.every) == (100, 50)
+    model.fit(x[320:640] / 255, y[320:640], batch_size=32, verbose=0, callbacks=[doctor])
+    assert (doctor._step, doctor._epochs) == (10, 1)
+    assert doctor._watch is not watch
+    assert doctor._watch.history.follows
+
+
+def test_what_a_first_fit_seemed_to_show_is_withdrawn_when_another_fit_follows():
+    (x, y), _ = digits(8)
+    told = []
+    doctor, model = Doctor(report=told.append), network(convolves=False)
+    model.fit(x[:320] / 255, y[:320], batch_size=32, verbose=0, callbacks=[doctor])
+    doctor._tell([Finding("loss-at-chance", "error", "training", "")])
+    model.fit(x[:320] / 255, y[:320], batch_size=32, epochs=2, verbose=0, callbacks=[doctor])
+    assert "loss-at-chance" not in [finding.cause for finding in doctor.findings]
+    assert any("[loss-at-chance] withdrawn" in text for text in told)
+
+
+def test_a_step_without_an_optimiser():
+    class Counts(keras.Model):
+        def train_step(self, data):
+            return {"loss": tf.reduce_mean(self(data[0], training=True))}
+
+    first = keras.Input((6,))
+    model = Counts(first, keras.layers.Dense(1)(first))
+    model.compile(optimizer=None)
+    for _ in range(2):
+        assert model.fit(np.ones((32, 6)), np.ones(32), verbose=0, callbacks=[Doctor(report=[].append)]).history["loss"]
+
+
+def test_the_sum_over_a_batch_is_divided_by_its_size_and_not_by_that_of_the_given_arrays():
+    x, y = np.ones((64, 3), np.float32), np.full(64, 4.0)
+    doctor = Doctor(train=(x, y), validation=(x, y), report=[].append)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), keras.losses.MeanSquaredError(reduction="sum"))
+    model.fit(x, y, batch_size=16, verbose=0, callbacks=[doctor], validation_data=(x, y), validation_batch_size=8)
+    history = doctor._watch.history
+    assert (history.epochs[-1].loss, history.evaluations[-1].loss) == (pytest.approx(16), pytest.approx(16))
+    assert history.batch == 16
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_epochs_that_begin_with_a_later_number(given):
+    x, y = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32), np.arange(64) % 2
+    doctor = Doctor(train=(x, y) if given else None, report=[].append)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    stops = keras.callbacks.EarlyStopping("val_loss", patience=9, restore_best_weights=True)
+    model.fit(x, y, epochs=7, initial_epoch=4, verbose=0, callbacks=[stops, doctor], validation_data=(x, y))
+    stopping = doctor._watch.history.stopping
+    assert (stopping.first, stopping.planned, doctor._watch.history.total_steps) == (4, 3, 6)
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return np.ones((8, 3), np.float32), np.ones(8)
+
+    def on_epoch_finished(self):
+        pass
+
+
+class Prints(keras.callbacks.Callback):
+    def on_train_start(self):
+        pass
+
+
+def test_methods_of_callbacks_and_data_sets_that_keras_never_calls():
+    doctor = Doctor(report=[].append)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    stops = keras.callbacks.EarlyStopping("loss")
+    model.fit(Batches(), verbose=0, callbacks=[doctor, Prints(), stops])
+    [finding] = [finding for finding in doctor.findings if finding.cause == "uncalled-hook"]
+    assert (finding.severity, finding.numbers["hooks"]) == ("warning", 2)
+    assert "Prints.on_train_start, Batches.on_epoch_finished" in finding.evidence

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from exprun.doctor import Doctor
@@ -57,3 +58,36 @@ def test_padding_that_the_loss_leaves_out_has_no_chance_level(mask_zero):
     doctor = Doctor(train=(words, words), report=[].append)
     model.fit(words, words, verbose=0, callbacks=[doctor])
     assert (doctor._watch.history.chance is None) == mask_zero
+
+
+class OwnStep(keras.Model):
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "penalty", "is_known"), [(keras.Model, None, True), (keras.Model, "l2", False), (OwnStep, None, False)]
+)
+def test_several_labels_have_a_level_only_if_nothing_else_is_in_the_loss(kind, penalty, is_known):
+    x, y = RNG.normal(size=(120, 3)).astype(np.float32), RNG.integers(0, 2, (120, 4)).astype(np.float32)
+    first = keras.Input((3,))
+    model = kind(first, layers.Dense(4, "sigmoid", kernel_regularizer=penalty)(first))
+    model.compile("sgd", "binary_crossentropy")
+    doctor = Doctor(report=[].append)
+    model.fit(x, y, batch_size=20, verbose=0, callbacks=[doctor])
+    assert (doctor._watch.history.chance is not None) == is_known
+
+
+def test_the_level_of_a_series_is_that_of_the_whole_epoch():
+    targets = np.linspace(0, 100, 3000, dtype=np.float32)
+    model = keras.Sequential([layers.Input((1,)), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    levels = []
+    doctor = Doctor(report=[].append)
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: levels.append(doctor._watch.history.chance)
+    )
+    series = tf.data.Dataset.from_tensor_slices((targets[:, None] / 100, targets)).batch(300)
+    model.fit(series, verbose=0, callbacks=[doctor, look])
+    assert levels == [None] * 10
+    assert doctor._watch.history.chance.loss == pytest.approx(targets.var(), rel=0.02)

@@ -93,5 +93,48 @@ def test_a_sum_over_the_batch_is_compared_with_chance_level_for_each_example(red
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction))
     doctor.set_model(model)
     assert doctor._of_an_example(64.0) == 64.0  # of no batch
-    doctor._seen["train"].keep(X, Y)
+    doctor._sizes["train"] = len(X)
     assert doctor._of_an_example(64.0) == loss
+
+
+def part(dropout=True, trainable=True):
+    """A network of six inputs and outputs, which may be a part of another one."""
+    first = layers.Input((6,))
+    x = layers.Dense(6, "relu", trainable=trainable)(first)
+    return keras.Model(first, layers.Dropout(0.5)(x) if dropout else x)
+
+
+class Distils(keras.Model):
+    """A student that learns from a teacher, which is never trained."""
+
+    def __init__(self, of_student):
+        super().__init__()
+        self.student, self.teacher, self.head = part(of_student), part(), layers.Dense(3, activation="softmax")
+
+    def call(self, x, training=None):
+        return self.head(self.student(x, training=training) + 0 * self.teacher(x, training=False))
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            outputs = self(x, training=self.mode)
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, outputs))
+        some = self.student.trainable_variables + self.head.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, some), some)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize(("of_student", "mode", "count"), [(False, True, 0), (True, True, 0), (True, False, 1)])
+def test_a_teacher_is_in_inference_mode_on_purpose(of_student, mode, count):
+    model = Distils(of_student)
+    model(X)
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    assert idle(model, mode) == ["Dropout"] * count
+
+
+@pytest.mark.parametrize(("trainable", "options"), [(False, {}), (True, {"training": False})])
+def test_a_base_is_in_inference_mode_on_purpose(trainable, options):
+    first, base = layers.Input((6,)), part(trainable=trainable)
+    model = Own(first, layers.Dense(3, activation="softmax")(base(first, **options)))
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    assert idle(model) == []

@@ -10,11 +10,11 @@ from exprun.doctor.history import LUCK
 
 CAUSE = Cause(
     id="cached-augmentation",
-    why="Augmentation that is drawn once gives the network no new images: it memorises the augmented ones.",
+    why="Augmentation that is drawn once gives the network no new examples: it memorises the augmented ones.",
     source="TensorFlow guide, Better performance with the tf.data API, caching",
     phases=(Phase.EVALUATION,),
     explains=("overfitting", "no-generalization"),
-    keras="call cache() before the map that augments: dataset.cache().shuffle(images).map(augment).batch(32).",
+    keras="call cache() before the map that augments: dataset.cache().shuffle(examples).map(augment).batch(32).",
 )
 HIGHER = 3.0  # validation loss of a network that overfits, in units of the training loss
 MIN_GAP = 0.02  # training accuracy minus validation accuracy, at least

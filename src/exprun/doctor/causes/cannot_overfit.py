@@ -1,4 +1,4 @@
-"""cannot-overfit: a network that cannot memorise a few images."""
+"""cannot-overfit: a network that cannot memorise a few examples."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from exprun.doctor.context import Context
 
 CAUSE = Cause(
     id="cannot-overfit",
-    why="A network that cannot memorise a few images cannot learn many.",
+    why="A network that cannot memorise a few examples cannot learn many.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.MEMORY,),
     thresholds={

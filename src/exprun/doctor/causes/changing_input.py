@@ -14,7 +14,7 @@ CAUSE = Cause(
         "changed_scale": Threshold(
             3.0,
             (
-                "Inputs count as changing if, from the end of an epoch to the beginning of the next one, their "
+                "Inputs count as changing if, from one epoch to the next one, their "
                 "standard deviation changes by more than this factor, or their mean by more than this number of "
                 "standard deviations."
             ),
@@ -41,7 +41,7 @@ def check(context: Context) -> Iterator[Finding]:
         "error" if max(jump.ratio, jump.shift) > CERTAIN else "warning",
         "training batches",
         f"The inputs have mean {mean:.3g} and standard deviation {deviation:.3g} at the beginning and at the end of "
-        f"epoch {jump.epoch - 1}, but mean {later_mean:.3g} and standard deviation {later_deviation:.3g} at the "
-        f"beginning of epoch {jump.epoch}.",
+        f"epoch {jump.epoch - 1}, but mean {later_mean:.3g} and standard deviation {later_deviation:.3g} in epoch "
+        f"{jump.epoch} (each batch without its extreme values).",
         {"mean": mean, "std": deviation, "later_mean": later_mean, "later_std": later_deviation},
     )

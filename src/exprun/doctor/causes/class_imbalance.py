@@ -11,7 +11,7 @@ from exprun.doctor.instruments.labels import ClassCounts
 CAUSE = Cause(
     id="class-imbalance",
     why=(
-        "A network that predicts the most frequent class for every image already has a high accuracy, and rare "
+        "A network that predicts the most frequent class for every example already has a high accuracy, and rare "
         "classes hardly affect the loss."
     ),
     source="Buda et al. 2018, arXiv:1710.05381",

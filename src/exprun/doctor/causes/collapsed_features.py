@@ -14,7 +14,7 @@ CAUSE = Cause(
     source="Szegedy et al. 2016, arXiv:1512.00567, section 2",
     phases=(Phase.SETUP,),
     explains_symptoms=True,
-    keras="pool less, start with larger images, or widen the narrow layer.",
+    keras="pool less, start with larger inputs, or widen the narrow layer.",
 )
 MAX_UNITS = 2  # units that are few for many classes
 

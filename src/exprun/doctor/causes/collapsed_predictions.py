@@ -1,4 +1,4 @@
-"""collapsed-predictions: the same class, or the same number, predicted for every image."""
+"""collapsed-predictions: the same class, or the same number, predicted for every example."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from exprun.doctor.instruments.passes import spread
 
 CAUSE = Cause(
     id="collapsed-predictions",
-    why="The network predicts the same for every row, whatever its inputs are.",
+    why="The network predicts the same for every example, whatever its inputs are.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
     phases=(Phase.PROBE,),
     confirm={Phase.PROBE: 3},
@@ -59,7 +59,7 @@ def _numbers(context: Context, chance: ChanceLevel) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "output",
-            f"The predictions for {len(outputs)} rows have a standard deviation of {predicted:.2g} around "
+            f"The predictions for {len(outputs)} examples have a standard deviation of {predicted:.2g} around "
             f"{outputs.mean():,.4g}, but that of their targets is {wanted:,.3g} around {labels.mean():,.4g}. The loss "
             f"is {chance.shown(context.history.mean_loss)}; {chance.described}.",
             {"predicted": predicted, "wanted": wanted},

@@ -23,6 +23,8 @@ CAUSE = Cause(
     in_code=True,
 )
 EQUAL = 1e-6  # largest standard deviation of equal outputs, in units of their size or of 1
+# Activations at whose ends all outputs are equal; a softmax over one value gives 1 for inputs of any size.
+BOUNDED = ("tanh", "sigmoid", "softmax", "hard_sigmoid", "hard_tanh", "softsign", "relu6", "sparse_sigmoid")
 MIN_EXAMPLES = 4  # examples from which outputs are compared
 SAME = 1e-4  # standard deviation up to which the outputs of the network count as equal, in units of their size
 
@@ -36,6 +38,9 @@ def check(context: Context) -> Iterator[Finding]:
     lost = next((call for call in found.calls if spread(call.inputs) > EQUAL and _is_constant(call)), None)
     # Layers of weights and ReLUs lose differences by their weights, which are causes of their own.
     if lost is None or lost.layer.is_relu or (lost.layer.has_weights and not lost.layer.isa(*NORMS)):
+        return
+    saturates = lost.layer.activation in BOUNDED or lost.layer.isa("Softmax")
+    if saturates and lost.outputs.shape[-1] > 1:  # its inputs are too large, which is a cause of its own
         return
     if lost is found.calls[-1]:  # such as a softmax over one unit
         return

@@ -6,7 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.norms import normalised, uses_averages
+from exprun.doctor.instruments.norms import is_nearly_fresh, normalised, uses_averages
 from exprun.text import plural
 
 CAUSE = Cause(
@@ -40,7 +40,7 @@ CAUSE = Cause(
 def check(context: Context) -> Iterator[Finding]:
     """Compare the frozen averages of the first batch norm with the values that reach it."""
     frozen = [call for call in context.forward.calls if call.layer.is_plain_batch_norm and uses_averages(call)]
-    if not frozen:
+    if not frozen or is_nearly_fresh(frozen[0].layer):
         return
     first, most = frozen[0], context.threshold("frozen_scale")
     shift, scale = normalised(first)

@@ -29,7 +29,7 @@ CAUSE = Cause(
     is_symptom=True,
     is_disprovable=True,
     keras=(
-        "train on 10 images only; if the network cannot memorise them, lower the learning rate, scale the inputs, or "
+        "train on 10 examples only; if the network cannot memorise them, lower the learning rate, scale the inputs, or "
         "use he_normal."
     ),
     overrides=("norm=batch", "init=he_normal input=standardize", "{slower}"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.rates import rate_to_try, unusual_rate
+from exprun.doctor.instruments.rates import unusual_rate
 
 CAUSE = Cause(
     id="learning-rate-high",
@@ -30,7 +30,6 @@ CAUSE = Cause(
     ),
     overrides=("{slower}", "{slowest}"),
 )
-ROUNDING = 1e-3  # share by which a learning rate differs from what was written, in float32 or by a schedule
 MIN_STEPS = 20  # steps between two probes, from which their weights are compared
 
 
@@ -47,18 +46,9 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _setup(context: Context) -> Iterator[Finding]:
     """Find a learning rate above the usual range of the optimiser."""
-    pace, usual = context.subject.pace, context.usual_rates
-    if pace is None or usual is None or pace.highest_rate is None:
-        return
-    least, most = usual
-    if pace.highest_rate > (1 + ROUNDING) * most:
-        yield context.finding(
-            "warning",
-            "optimiser",
-            unusual_rate(pace.optimizer, pace.highest_rate, usual),
-            {"rate": pace.highest_rate, "least": least, "most": most},
-            rate_to_try(pace.optimizer, usual, "lower"),
-        )
+    found = unusual_rate(context.subject.pace, context.usual_rates, 1)
+    if found is not None:
+        yield context.finding("warning", "optimiser", found.evidence, found.numbers, found.keras)
 
 
 def _step(context: Context) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.rates import first_rate, middle, rate_to_try, unusual_rate
+from exprun.doctor.instruments.rates import ROUNDING, first_rate, middle, rate_to_try, unusual_rate
 from exprun.doctor.subject import Pace
 
 CAUSE = Cause(
@@ -39,7 +39,6 @@ CAUSE = Cause(
     ),
     overrides=("{faster}", "{fastest}"),
 )
-ROUNDING = 1e-3  # share by which a learning rate differs from what was written, in float32 or by a schedule
 LOW = 0.2  # learning rate that counts as low, in units of the middle of the usual range
 
 
@@ -57,19 +56,13 @@ def check(context: Context) -> Iterator[Finding]:
 def _setup(context: Context) -> Iterator[Finding]:
     """Find a learning rate below the usual range of the optimiser."""
     pace, usual = context.subject.pace, context.usual_rates
-    if pace is None or usual is None or pace.highest_rate is None:
+    found = unusual_rate(pace, usual, -1)
+    if found is None or pace is None or usual is None:
         return
-    least, most = usual
-    if pace.highest_rate < 0:
+    if found.numbers["rate"] < 0:
         yield from _negative(context, pace, usual)
-    elif pace.highest_rate < (1 - ROUNDING) * least:
-        yield context.finding(
-            "warning",
-            "optimiser",
-            unusual_rate(pace.optimizer, pace.highest_rate, usual),
-            {"rate": pace.highest_rate, "least": least, "most": most},
-            rate_to_try(pace.optimizer, usual, "higher"),
-        )
+    else:
+        yield context.finding("warning", "optimiser", found.evidence, found.numbers, found.keras)
 
 
 def _negative(context: Context, pace: Pace, usual: Sequence[float]) -> Iterator[Finding]:

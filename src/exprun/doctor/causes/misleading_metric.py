@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from exprun.doctor.cause import Cause, Finding, Phase
+from exprun.doctor.cause import Cause, Finding, Phase, Severity
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.accuracies import Accuracy, Guesses, guesses_of
 
@@ -40,13 +40,13 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _tried(context: Context, guesses: Guesses) -> Iterator[Finding]:
     """Compare the accuracy of right and of wrong predictions, by a narrow and by a wide margin."""
-    for accuracy in context.accuracies:
+    for accuracy in _in_question(context, guesses):
         narrow, wide = (_of_right_and_wrong(accuracy, guesses, margin) for margin in (NARROW, WIDE))
-        if narrow is None or wide is None or (narrow[0] >= SOUND and narrow[1] <= 1 - SOUND):
+        if narrow is None or wide is None or _is_sound(narrow):
             continue
         if wide[0] - wide[1] < 0.5:
             yield context.finding(
-                "warning",
+                _severity(accuracy),
                 f"metric {accuracy.name}",
                 f"{accuracy.kind} is {wide[0]:.0%} for predictions that are all right, and {wide[1]:.0%} for "
                 "predictions that are all wrong.",
@@ -63,6 +63,22 @@ def _tried(context: Context, guesses: Guesses) -> Iterator[Finding]:
             )
 
 
+def _severity(accuracy: Accuracy) -> Severity:
+    """How sure it is that an accuracy is not what was meant: a function of the script may count near misses."""
+    return "note" if accuracy.is_own else "warning"
+
+
+def _is_sound(values: tuple[float, float]) -> bool:
+    return values[0] >= SOUND and values[1] <= 1 - SOUND
+
+
+def _in_question(context: Context, guesses: Guesses) -> list[Accuracy]:
+    """The accuracies that may mislead: those of the script do not if another one counts right predictions."""
+    tried = (_of_right_and_wrong(accuracy, guesses, NARROW) for accuracy in context.accuracies)
+    is_known = any(values is not None and _is_sound(values) for values in tried)
+    return [accuracy for accuracy in context.accuracies if not (accuracy.is_own and is_known)]
+
+
 def _of_right_and_wrong(accuracy: Accuracy, guesses: Guesses, margin: float) -> tuple[float, float] | None:
     right, wrong = (accuracy.value(guesses.labels, guesses.made(margin, is_right)) for is_right in (True, False))
     return None if right is None or wrong is None else (right, wrong)
@@ -74,11 +90,11 @@ def _measured(context: Context, guesses: Guesses) -> Iterator[Finding]:
     if guesses.may_have_threshold:
         return
     actual = guesses.share_right(outputs)
-    for accuracy in context.accuracies:
+    for accuracy in _in_question(context, guesses):
         reported = accuracy.value(guesses.labels[: len(outputs)], outputs)
         if reported is not None and abs(reported - actual) > DIFFERENCE:
             yield context.finding(
-                "warning",
+                _severity(accuracy),
                 f"metric {accuracy.name}",
                 f"{accuracy.kind} is {reported:.0%} for {len(outputs)} examples of which the network predicts "
                 f"{actual:.0%} correctly.",

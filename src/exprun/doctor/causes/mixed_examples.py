@@ -15,7 +15,7 @@ CAUSE = Cause(
     explains_symptoms=True,
     explains=("shuffled-labels", "softmax-twice", "output-activation", "missing-softmax"),
     keras=(
-        "find the operation that works across axis 0, the batch, and apply it within each image. It may be attention "
+        "find the operation that works across axis 0, the batch, and apply it within each example. It may be attention "
         "(q @ k.T needs the shape (batch, positions, channels), before pooling), a reshape, a transpose, a mean or "
         "softmax over axis 0, or BatchNormalization called with training=True."
     ),

@@ -17,9 +17,9 @@ CAUSE = Cause(
     explains=("learning-rate-high", "shuffled-labels"),
     preempts=("large-first-loss",),
     keras=(
-        "check np.isfinite(x).all() after loading and after each preprocessing step; remove images that are already "
+        "check np.isfinite(x).all() after loading and after each preprocessing step; remove examples that are already "
         "broken when they are loaded; in a preprocessing step, look for the log of 0 or a division by 0, for example "
-        "by the standard deviation of a blank image (write x / (x.std() + 1e-7))."
+        "by the standard deviation of a blank image or a constant row (write x / (x.std() + 1e-7))."
     ),
 )
 CLEAN_LABELS = (

@@ -10,8 +10,8 @@ from exprun.doctor.context import Context
 CAUSE = Cause(
     id="single-class",
     why=(
-        "If all labels are the same class, predicting this class for every image is always correct, so the network "
-        "learns nothing from the images."
+        "If all labels are the same class, predicting this class for every example is always correct, so the network "
+        "learns nothing from the examples."
     ),
     source="Humbatova et al. 2020, arXiv:1910.11015, training data",
     phases=(Phase.DATA,),

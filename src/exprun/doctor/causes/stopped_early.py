@@ -46,14 +46,15 @@ def check(context: Context) -> Iterator[Finding]:
         "error" if stopping.is_upside_down else "warning",
         how,
         evidence,
-        {"epochs": len(context.history.epochs), "planned": stopping.planned},
+        {"epochs": len(context.history.epochs) - stopping.epochs, "planned": stopping.planned},
         keras,
     )
 
 
 def _ended(context: Context, stopping: Stopping) -> str:
     """The sentence about a run that ended while its losses still fell; empty for other runs."""
-    epochs, evaluations, chance = context.history.epochs, context.history.evaluations, context.comparable_chance
+    history, chance = context.history, context.comparable_chance
+    epochs, evaluations = history.epochs[stopping.epochs :], history.evaluations[stopping.evaluations :]
     if not stopping.has_stopped or len(epochs) < 2 or len(epochs) > HALF * stopping.planned:
         return ""
     first, last = epochs[0].loss, epochs[-1].loss
@@ -65,7 +66,7 @@ def _ended(context: Context, stopping: Stopping) -> str:
         return ""
     validated = ""
     if evaluations:
-        if not evaluations[-1].loss <= NEAR_LOWEST * context.history.lowest_val_loss:
+        if not evaluations[-1].loss <= NEAR_LOWEST * min(one.loss for one in evaluations):
             return ""
         validated = f", and the validation loss is at its lowest ({evaluations[-1].loss:.3g})"
     return (
@@ -75,12 +76,17 @@ def _ended(context: Context, stopping: Stopping) -> str:
 
 
 def _restored(context: Context, stopping: Stopping) -> str:
-    """The sentence about restored weights that are much worse than others of the run; empty if they are not."""
+    """The sentence about restored weights that are much worse than others of the fit; empty if they are not.
+
+    They are compared by the loss, which says little about weights that are rightly chosen by another metric.
+    """
     history, number = context.history, stopping.restored
-    evaluations = history.evaluations
-    if number is None or len(evaluations) != len(history.epochs) or not 0 < number <= len(evaluations):
+    epochs, evaluations = history.epochs[stopping.epochs :], history.evaluations[stopping.evaluations :]
+    if number is None or len(evaluations) != len(epochs) or not stopping.first < number <= stopping.first + len(epochs):
         return ""
-    kept, best = evaluations[number - 1], min(evaluations, key=lambda one: one.loss)
+    if not stopping.is_of_loss and not stopping.is_upside_down:
+        return ""
+    kept, best = evaluations[number - 1 - stopping.first], min(evaluations, key=lambda one: one.loss)
     luck = LUCK * np.sqrt(kept.accuracy * (1 - kept.accuracy) / history.val_images) if history.val_images else 0.0
     less_accurate = best.accuracy - kept.accuracy > max(MIN_GAP, luck)
     if not (kept.loss > MUCH_WORSE * best.loss and (less_accurate or np.isnan(kept.accuracy))):
@@ -89,5 +95,5 @@ def _restored(context: Context, stopping: Stopping) -> str:
     of_best = "" if np.isnan(best.accuracy) else f" and {best.accuracy:.1%}"
     return (
         f"It has restored the weights of epoch {number}, with a validation loss of {kept.loss:.3g}{accuracies}; "
-        f"the best epoch, {evaluations.index(best) + 1}, had {best.loss:.3g}{of_best}."
+        f"the best epoch, {evaluations.index(best) + 1 + stopping.first}, had {best.loss:.3g}{of_best}."
     )

@@ -42,10 +42,10 @@ def check(context: Context) -> Iterator[Finding]:
     """Find a run that has ended at a loss near chance level, although the loss still falls or the steps were few."""
     history, chance = context.history, context.comparable_chance
     epochs, steps = history.epochs, history.total_steps
-    if chance is None or steps is None or not epochs or epochs[-1].step < steps:
-        return
+    if chance is None or steps is None or not epochs or epochs[-1].step < steps or history.follows:
+        return  # a fit that an earlier one has prepared shows nothing about the number of steps
     last = epochs[-1]
-    before, now, noise = _at_the_end(history)
+    before, now, noise, apart = _at_the_end(history)
     if not np.isfinite([last.loss, before, now]).all() or history.has_diverged:
         return
     falls = before - now > max(FALLS * before, NOISE * noise)
@@ -54,7 +54,7 @@ def check(context: Context) -> Iterator[Finding]:
     few = steps < FEW_STEPS and steps * history.batch >= MIN_ROWS and not rose
     if now < HALF_LEARNED * chance.loss or not (falls or (few and now > low)):
         return
-    ways = f" The loss still falls, from {chance.shown(before)} a quarter of the run earlier." if falls else ""
+    ways = f" The loss still falls, from {chance.shown(before)} {plural(apart, 'step')} earlier." if falls else ""
     yield context.finding(
         "warning" if now > low else "note",
         "training",
@@ -64,16 +64,19 @@ def check(context: Context) -> Iterator[Finding]:
     )
 
 
-def _at_the_end(history: History) -> tuple[float, float, float]:
-    """The training loss a quarter of the run ago and at the end, and the standard error of their difference."""
+def _at_the_end(history: History) -> tuple[float, float, float, int]:
+    """The training loss some steps ago and at the end, the standard error of their difference, and how many steps.
+
+    A run of several epochs is compared with what it was a quarter of the run ago, a shorter one within its last steps.
+    """
     epochs = history.epochs
     if len(epochs) >= 8:
         before, end = epochs[-1 - len(epochs) // 4], epochs[-1]
-        return before.loss, end.loss, float(np.hypot(before.noise, end.noise))
+        return before.loss, end.loss, float(np.hypot(before.noise, end.noise)), end.step - before.step
     losses = np.array([loss for loss, _ in history.recent])
     quarter = max(1, len(losses) // 4)
     earlier, last = losses[-2 * quarter : -quarter], losses[-quarter:]
     if not len(earlier):
-        return float(last.mean()), float(last.mean()), 0.0
+        return float(last.mean()), float(last.mean()), 0.0, 0
     noise = float(np.hypot(earlier.std(), last.std())) / float(np.sqrt(quarter))
-    return float(earlier.mean()), float(last.mean()), noise
+    return float(earlier.mean()), float(last.mean()), noise, quarter

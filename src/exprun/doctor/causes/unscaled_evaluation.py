@@ -34,7 +34,7 @@ CAUSE = Cause(
     explains_symptoms=True,
     explains=("lagging-batch-norm",),
     keras=(
-        "apply the same function to validation and test images, or move the scaling from the training data into the "
+        "apply the same function to validation and test examples, or move the scaling from the training data into the "
         "model."
     ),
     overrides=("input=raw norm=batch", "norm=layer"),

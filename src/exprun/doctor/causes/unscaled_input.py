@@ -44,7 +44,7 @@ CAUSE = Cause(
     },
     explains_symptoms=True,
     explains=("learning-rate-high",),
-    keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training images.",
+    keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training examples.",
     overrides=("input=standardize",),
 )
 SCALING = ("Rescaling", "Lambda")  # layers that may scale the inputs

@@ -15,8 +15,8 @@ CAUSE = Cause(
     explains_symptoms=True,
     explains=("learning-rate-high", "lagging-batch-norm"),
     keras=(
-        "shuffle images and labels together before splitting (validation_split takes the last rows without "
-        "shuffling); with tf.data, call dataset.shuffle(number of images) before batch."
+        "shuffle examples and labels together before splitting (validation_split takes the last rows without "
+        "shuffling); with tf.data, call dataset.shuffle(number of examples) before batch."
     ),
 )
 MIN_VAL_IMAGES = 30  # with fewer validation images, a comparison of splits proves nothing

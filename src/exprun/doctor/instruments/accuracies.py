@@ -19,11 +19,13 @@ class Accuracy:
         name: the name under which it is reported.
         kind: the name of its class or function.
         value: computes the accuracy of a batch from labels and outputs; None if it cannot take them.
+        is_own: whether the script defines it, so that it may count something else on purpose.
     """
 
     name: str
     kind: str
     value: Callable[[np.ndarray, np.ndarray], float | None]
+    is_own: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Loss and accuracy of always giving the same prediction: the class frequencies, or the mean or median of numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.labels import ROUNDING, Labels, read_labels
 from exprun.doctor.instruments.objective import Objective
 
 MIN_ROWS = 4  # rows from which the best constant prediction is known
 MAX_VALUES = 2_000_000  # target values on which the best constant prediction is tested
 LEAST = 1e-4  # share of an event that is nearly never or nearly always the case, so that its logit is finite
+PLAIN = 1e-3  # share by which a plain cross-entropy differs from the entropy, by rounding
+FLATTER = (1.0, 0.5, 0.0)  # powers of the class frequencies, one of which is about the best constant for other losses
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,15 @@ def level_of(
         return None
     match objective.kind:
         case "softmax" if labels[0].ndim > (not objective.sparse) and labels[0].shape != (1,):
-            return _of_positions(objective, labels, units)
-        case "sigmoid" if units > 1 or labels.ndim > 2:
+            return _of_positions(objective, labels, units, losses)
+        case "sigmoid" if units > 1 or labels[0].size > 1:  # with one unit, several labels are those of positions
             return _of_constants(objective, labels, units, losses, whole)
         case "softmax" | "sigmoid":
             counts = counted(read_labels(labels))
-            return None if counts is None else chance_level(counts)
+            if counts is None or objective.kind == "softmax":
+                return None if counts is None else _by_the_loss(chance_level(counts), counts, objective, labels, losses)
+            plain, own = chance_level(counts), _of_constants(objective, labels, units, losses, whole)
+            return plain if own is None or abs(own.loss - plain.loss) <= PLAIN * plain.loss else own
         case "error":
             return _of_constants(objective, labels, units, losses, whole)
     return None
@@ -119,16 +124,67 @@ def counted(labels: Labels) -> np.ndarray | None:
     return np.bincount(labels.classes, minlength=2)
 
 
-def _of_positions(objective: Objective, labels: np.ndarray, units: int) -> ChanceLevel | None:
+def _by_the_loss(
+    level: ChanceLevel,
+    counts: np.ndarray,
+    objective: Objective,
+    labels: np.ndarray,
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    units: int = 0,
+) -> ChanceLevel:
+    """The chance level for a loss that may not be the plain cross-entropy, such as a focal one.
+
+    Args:
+        level: the chance level for the cross-entropy.
+        counts: how often each class occurs, (classes,).
+        objective: the loss.
+        labels: labels as the loss gets them.
+        losses: computes the loss of each row, (rows,), from outputs and labels.
+        units: the number of units of the last layer; 0 for as many as there are classes.
+    """
+    units = units or (len(counts) if objective.sparse else labels.shape[-1])
+    if objective.ignored is not None or level.loss <= 0 or len(counts) > units:
+        return level
+    shape = labels.shape[: -1 if not objective.sparse or (labels.ndim > 1 and labels.shape[-1] == 1) else None]
+    rows = np.linspace(0, len(labels) - 1, min(len(labels), max(MIN_ROWS, MAX_VALUES // (units * labels[0].size))))
+    some, shape = labels[rows.astype(np.int64)], (len(rows), *shape[1:], units)
+    shares = np.maximum(np.pad(counts, (0, units - len(counts))) / counts.sum(), LEAST / units)
+    found = []
+    for power in FLATTER:
+        constant = shares**power / (shares**power).sum()
+        outputs = np.log(constant) if objective.from_logits else constant
+        try:
+            each = np.asarray(losses(np.broadcast_to(outputs, shape).astype(np.float32), some), np.float64)
+        except Exception:  # the loss may be one of a person's own, for other labels
+            return level
+        if each.shape != (len(rows),) or not np.isfinite(each).all():
+            return level
+        numbers = some.reshape(shape[:-1]).astype(np.int64) if objective.sparse else None
+        logs = np.log(constant)
+        entropy = -float(logs[numbers].mean() if numbers is not None else (some * logs).sum(-1).mean())
+        if power == 1 and abs(each.mean() - entropy) <= PLAIN * entropy:
+            return level
+        found.append(float(each.mean()))
+    return replace(level, loss=min(found)) if min(found) > 0 else level
+
+
+def _of_positions(
+    objective: Objective,
+    labels: np.ndarray,
+    units: int,
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> ChanceLevel | None:
     """The chance level of a class for each position, such as the words of a text or the pixels of an image."""
     if objective.sparse:
         numbers = labels[labels != objective.ignored] if objective.ignored is not None else labels.ravel()
         if not numbers.size or numbers.min() < 0 or numbers.max() >= units or (numbers != np.rint(numbers)).any():
             return None
-        return chance_level(np.bincount(numbers.astype(np.int64).ravel(), minlength=2))
+        counts = np.bincount(numbers.astype(np.int64).ravel(), minlength=2)
+        return _by_the_loss(chance_level(counts), counts, objective, labels, losses, max(units, len(counts)))
     if labels.shape[-1] != units or labels.min() < 0 or np.abs(labels.sum(-1) - 1).max() > 1e-3:
         return None
-    return chance_level(labels.reshape(-1, units).sum(0))
+    counts = labels.reshape(-1, units).sum(0)
+    return _by_the_loss(chance_level(counts), counts, objective, labels, losses, units)
 
 
 def _of_constants(
@@ -150,7 +206,7 @@ def _of_constants(
     if not np.isfinite(flat).all():
         return None
     if objective.kind == "sigmoid":
-        if flat.min() < 0 or flat.max() > 1:
+        if flat.min() < -ROUNDING or flat.max() > 1 + ROUNDING:
             return None
         shares = np.clip(flat.mean(0), LEAST, 1 - LEAST)
         tried = {"frequency": np.log(shares / (1 - shares)) if objective.from_logits else shares}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+ROUNDING = 1e-6  # how far values between 0 and 1 may be outside by rounding, as after scaling
 MAX_CLASSES = 1000  # different whole numbers that still count as class numbers
 
 
@@ -31,6 +32,11 @@ class Labels:
     def are_two(self) -> bool:
         """Whether the labels have at most two different values."""
         return len(np.unique(self.values)) <= 2
+
+    @property
+    def are_shares(self) -> bool:
+        """Whether all values lie between 0 and 1, except for rounding."""
+        return self.least >= -ROUNDING and self.most <= 1 + ROUNDING
 
     @property
     def are_single(self) -> bool:
@@ -78,7 +84,7 @@ def read_labels(values: Any) -> Labels:
     whole = bool(np.isfinite(y).all() and (y == np.rint(y)).all())
     if wide:
         flat = y.reshape(-1, y.shape[-1])
-        shares = least >= 0 and most <= 1 and bool((np.abs(flat.sum(1) - 1) < 1e-3).all())
+        shares = least >= -ROUNDING and most <= 1 + ROUNDING and bool((np.abs(flat.sum(1) - 1) < 1e-3).all())
         if whole and least >= 0 and most <= 1 and not shares and bool((flat.sum(1) <= 1).all()):
             return Labels(y, "holes", None, least, most)
         return Labels(y, "rows" if shares else "amounts", flat.argmax(1) if shares else None, least, most)

@@ -17,6 +17,8 @@ NEIGHBOURS = 3  # the similar image is compared with the third nearest
 CLOSER = 0.1  # share of the distance to the third nearest that a similar image may have
 MAX_ASKED = 1000  # images of a split for which a similar image is looked for
 BLOCK = 256  # images that are compared with the others at once
+MIN_ROWS = 20  # rows that show how often their values are equal
+MAX_COLUMNS = 2000  # columns that are compared
 MIN_COPIES = 3  # copies that are reported if not all images are compared
 
 
@@ -104,6 +106,28 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     norms = np.linalg.norm(means, axis=1, keepdims=True)
     flat = norms < FLAT * np.sqrt(means.shape[1])
     return np.where(flat, 0, means / np.maximum(norms, 1e-6)).astype(np.float32)
+
+
+def equal_by_luck(inputs: np.ndarray) -> float:
+    """How many other rows equal a row, on average, if its columns have nothing to do with one another.
+
+    Few columns of few values, as in a truth table or a table of categories, have many equal rows. Rows of images or of
+    measured numbers have none, even if the table holds copies of whole rows.
+
+    Args:
+        inputs: rows of a split, (rows, …).
+    """
+    count = len(inputs)
+    if count < MIN_ROWS:
+        return 0.0
+    columns = inputs.reshape(count, -1).T
+    expected = float(count - 1)
+    for column in columns[:: max(1, len(columns) // MAX_COLUMNS)]:
+        if expected < 1e-6:
+            return 0.0
+        times = np.unique(column, return_counts=True)[1].astype(np.float64)
+        expected *= float((times * (times - 1)).sum()) / (count * (count - 1))
+    return expected
 
 
 def find_leaks(splits: Sequence[Prints], limit: float) -> dict[str, Leak]:

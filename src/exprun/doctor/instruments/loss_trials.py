@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from exprun.doctor.cause import Finding
-from exprun.doctor.instruments.labels import Labels
+from exprun.doctor.instruments.labels import ROUNDING, Labels
 from exprun.doctor.instruments.objective import Objective
 
 MAX_ROWS = 256  # labels on which a loss is tested
@@ -92,7 +92,7 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
             right, wrong = (_mean(objective, some[rows], labels, rows) for some in (predicted, misled))
         except Exception:  # a custom loss may expect other shapes
             return
-        if np.isfinite([right, wrong]).all() or values.min() < 0 or values.max() > 1:
+        if np.isfinite([right, wrong]).all() or values.min() < -ROUNDING or values.max() > 1 + ROUNDING:
             break
     if np.isfinite([right, wrong]).all() and right > wrong + REVERSED * (abs(right) + abs(wrong)):
         yield Finding(

@@ -33,4 +33,6 @@ def _accuracy(metric: Any) -> Accuracy:
 
     kind = type(metric).__name__
     own = kind == "MeanMetricWrapper"
-    return Accuracy(metric.name, getattr(metric._fn, "__name__", metric.name) if own else kind, value)
+    roots = {str(getattr(one, "__module__", None)).split(".")[0] for one in (type(metric), metric._fn)}
+    name = getattr(metric._fn, "__name__", metric.name) if own else kind
+    return Accuracy(metric.name, name, value, roots != {"keras"})

@@ -5,6 +5,7 @@ import numpy as np
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.passes import Call
 
+NEAR = 0.5  # distance from 0 and 1 up to which moving averages have hardly moved
 CLOSE = 1e-2  # difference of outputs that rounding explains, in units of their size
 
 
@@ -12,6 +13,15 @@ def is_fresh(layer: Layer) -> bool:
     """Whether the moving averages of a batch norm are as they were initialised: means of 0 and variances of 1."""
     mean, variance = (np.asarray(values) for values in (layer.layer.moving_mean, layer.layer.moving_variance))
     return not np.any(mean) and bool((variance == 1).all())
+
+
+def is_nearly_fresh(layer: Layer) -> bool:
+    """Whether the moving averages of a batch norm are near the values with which they were initialised.
+
+    So they are after a few steps, before which they say nothing about the data.
+    """
+    mean, variance = (np.asarray(values) for values in (layer.layer.moving_mean, layer.layer.moving_variance))
+    return bool((np.abs(mean) < NEAR).all() and (np.abs(variance - 1) < NEAR).all())
 
 
 def uses_averages(call: Call) -> bool:

@@ -7,13 +7,14 @@ import numpy as np
 
 BATCHES = 4  # batches at the beginning of an epoch, and at its end, whose scale is measured
 VALUES = 20_000  # values of a batch that are measured, at most
+EXTREME = 0.05  # share of the values of a batch at either end that are moved inwards: codes and spikes come by luck
 MIN_BATCHES = 3  # batches that show a jump: the scale of one or two small batches depends on luck
 STEADY = 1.5  # ratio of the deviations of the batches of an epoch up to which its scale is the same
 
 
 @dataclass
 class Scales:
-    """The means and standard deviations of batches.
+    """The means and standard deviations of batches, whose extreme values count as the largest or smallest other ones.
 
     Args:
         means: the mean of each batch.
@@ -27,6 +28,9 @@ class Scales:
         """Measure a batch, by values at evenly spaced positions if it is large."""
         flat = inputs.reshape(-1)
         some = flat[:: max(1, flat.size // VALUES)].astype(np.float64)
+        if np.isfinite(some).all():
+            least = np.quantile(some, EXTREME, method="higher")
+            some = np.clip(some, least, max(least, np.quantile(some, 1 - EXTREME, method="lower")))
         self.means.append(float(some.mean()))
         self.deviations.append(float(some.std()))
 
@@ -103,12 +107,14 @@ def jump_of(epochs: Sequence[Passed]) -> Jump | None:
     """The jump between the last two epochs; None if the inputs of the earlier epoch have no steady scale, or no jump.
 
     Within the earlier epoch, the scale has to be steady: that of data in the order of time drifts. One batch may
-    differ, because Keras reads the first batch of a `PyDataset` more than once. The scale jumps if each batch is on the
-    same side of each of the last batches of the earlier epoch.
+    differ, because Keras reads the first batch of a `PyDataset` more than once. The scale jumps if each batch, at the
+    beginning of the later epoch and at its end, is on the same side of each of the last batches of the earlier epoch.
     """
-    if len(epochs) < 2 or min(len(epochs[-1].first.means), len(epochs[-2].last.means)) < MIN_BATCHES:
+    parts = [part for epoch in epochs[-2:] for part in (epoch.first, epoch.last)]
+    if len(epochs) < 2 or min(len(part.means) for part in parts) < MIN_BATCHES:
         return None
-    first, last, now = epochs[-2].first, epochs[-2].last.without_one(), epochs[-1].first.without_one()
+    first, (last, start, end) = parts[0], (part.without_one() for part in parts[1:])
+    now = Scales(start.means + end.means, start.deviations + end.deviations)
     both = [(first.mean, first.deviation), *zip(last.means, last.deviations, strict=True)]
     means, deviations = (np.array(values) for values in zip(*both, strict=True))
     if not np.isfinite([*means, *deviations, *now.means, *now.deviations]).all():

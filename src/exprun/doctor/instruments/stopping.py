@@ -19,8 +19,12 @@ class Stopping:
         patience: the number of epochs without improvement after which the fit ends.
         planned: the number of epochs of the fit.
         has_stopped: whether it has ended the fit.
-        restored: the number of the epoch whose weights it has restored, from 1; None if it restores none.
+        restored: the number of the epoch whose weights it has restored, from 1, as Keras counts; None if it restores
+            none.
         settings: its other settings that decide, such as `min_delta=0.1`; empty if they are the defaults.
+        first: the number of the first epoch of the fit, as Keras counts from 0.
+        epochs: the number of epochs that earlier fits of the same training had.
+        evaluations: the number of evaluations in these fits.
     """
 
     monitor: str
@@ -30,6 +34,14 @@ class Stopping:
     has_stopped: bool
     restored: int | None = None
     settings: str = ""
+    first: int = 0
+    epochs: int = 0
+    evaluations: int = 0
+
+    @property
+    def is_of_loss(self) -> bool:
+        """Whether the metric that decides is a loss."""
+        return "loss" in self.monitor.lower()
 
     @property
     def is_upside_down(self) -> bool:

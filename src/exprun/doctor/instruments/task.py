@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from exprun.doctor.cause import Finding
-from exprun.doctor.instruments.labels import Labels
+from exprun.doctor.instruments.labels import ROUNDING, Labels
 from exprun.doctor.instruments.loss_trials import tried_findings
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Call, Pass
@@ -96,7 +96,7 @@ def output_activations(calls: list[Call]) -> list[str]:
 def are_probabilities(outputs: np.ndarray) -> bool:
     """Whether each row has no negative values and adds up to 1."""
     rows = outputs.reshape(-1, outputs.shape[-1])
-    return rows.shape[1] > 1 and bool(rows.min() >= 0) and bool(np.abs(rows.sum(1) - 1).max() < 2e-2)
+    return rows.shape[1] > 1 and bool(rows.min() >= -ROUNDING) and bool(np.abs(rows.sum(1) - 1).max() < 2e-2)
 
 
 def check_task(
@@ -116,7 +116,7 @@ def check_task(
     activations = output_activations(found.calls)
     activation = activations[-1] if activations else "linear"
     if outputs.ndim != 2:
-        yield from _check_positions(outputs, activation, objective, labels)
+        yield from _check_positions(outputs, activation, objective, labels, healed)
         return
     if not np.isfinite(labels.values).all():  # which is a cause of its own
         return
@@ -131,13 +131,7 @@ def check_task(
         )
         return
     if healed and squashed:
-        yield Finding(
-            "softmax-twice",
-            "note",
-            "last layer",
-            f"The outputs are probabilities, but {objective.name} has from_logits=True. Keras uses the values before "
-            f"the {activation} here; other code may not.",
-        )
+        yield _healed(activation, objective)
         return
     match objective.kind:
         case "softmax":
@@ -149,6 +143,17 @@ def check_task(
             yield from _check_sigmoid(outputs, activation, objective, labels)
         case "error":
             yield from _check_error(outputs, activation, objective, labels, says_accuracy)
+
+
+def _healed(activation: str, objective: Objective) -> Finding:
+    """The finding about a last activation that Keras undoes."""
+    return Finding(
+        "softmax-twice",
+        "note",
+        "last layer",
+        f"The outputs are probabilities, but {objective.name} has from_logits=True. Keras uses the values before "
+        f"the {activation} here; other code may not.",
+    )
 
 
 def _loss(objective: Objective, sparse: bool, more: str = "") -> str:
@@ -178,7 +183,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             f"{empty:,} of {len(labels.values):,} one-hot rows are all 0, because their class has no column.",
             numbers={"empty": empty},
             keras="make the rows from class numbers that start at 0, with a column and an output unit for each class; "
-            "leave out images without a label.",
+            "leave out examples without a label.",
         )
         return
     if labels.kind == "amounts":
@@ -195,7 +200,7 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "wrong-loss",
             "error",
             "loss",
-            f"{objective.name} is for one label of many classes, but images have up to {most:g} labels at once."
+            f"{objective.name} is for one label of many classes, but examples have up to {most:g} labels at once."
             if several
             else f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to "
             f"{labels.most:.3g}.",
@@ -352,7 +357,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
             keras=remedy,
         )
         return
-    if labels.least < 0 or labels.most > 1:
+    if not labels.are_shares:
         yield _unfit_for_yes_or_no(objective, labels)
         return
     if labels.kind == "rows" and units > 2 and (probabilities or activation == "softmax"):
@@ -369,12 +374,12 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
     yes = labels.values.reshape(len(labels.values), -1).sum(1)
     if activation == "softmax" and units == 1:
         yield _constant_softmax()
-    elif activation == "softmax" and yes.max() > 1:
+    elif activation == "softmax" and yes.max() > 1 + NOT_ONE:
         yield Finding(
             "output-activation",
             "error",
             "last layer",
-            f"The last layer ends in softmax, for one label of many, but images have up to {yes.max():g} labels at "
+            f"The last layer ends in softmax, for one label of many, but examples have up to {yes.max():g} labels at "
             "once: each unit needs a sigmoid.",
             numbers={"labels": float(yes.max())},
             keras="activation='sigmoid' in the last layer, with loss='binary_crossentropy'.",
@@ -393,7 +398,9 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
         yield _range_finding(activation, objective)
 
 
-def _check_positions(outputs: np.ndarray, activation: str, objective: Objective, labels: Labels) -> Iterator[Finding]:
+def _check_positions(
+    outputs: np.ndarray, activation: str, objective: Objective, labels: Labels, healed: bool
+) -> Iterator[Finding]:
     """Find what does not fit in a network with an output for each position, of a sequence, an image or a mask."""
     values, units = labels.values, outputs.shape[-1]
     wrong = list(check_label_range(objective, values, units))
@@ -402,11 +409,13 @@ def _check_positions(outputs: np.ndarray, activation: str, objective: Objective,
         return
     if units == 1 and activation == "softmax" and objective.kind != "unknown":
         yield _constant_softmax()
+    elif healed and activation in ("softmax", "sigmoid") and objective.kind in ("softmax", "sigmoid"):
+        yield _healed(activation, objective)
     elif objective.kind == "softmax" and units > 1:
         if not (activation == "linear" and not objective.from_logits and not _leaves_unit_interval(outputs)):
             yield from _check_softmax(outputs, activation, objective, labels)
     elif objective.kind == "sigmoid":
-        if labels.least < 0 or labels.most > 1:
+        if not labels.are_shares:
             yield from _check_marks(objective, labels)
         elif not objective.from_logits and activation == "linear" and _leaves_unit_interval(outputs):
             yield _missing_sigmoid(outputs, objective)
@@ -427,7 +436,7 @@ def _check_marks(objective: Objective, labels: Labels) -> Iterator[Finding]:
             numbers={"least": labels.least, "most": labels.most},
             keras=f"y = (y == {labels.most:g}).astype('float32').",
         )
-    elif labels.most > 1 or labels.least < -1:
+    elif labels.most > 1 + ROUNDING or labels.least < -1 - ROUNDING:
         yield _unfit_for_yes_or_no(objective, labels)
 
 
@@ -436,7 +445,7 @@ def _constant_softmax() -> Finding:
         "output-activation",
         "error",
         "last layer",
-        "A softmax over one unit is 1 for every row.",
+        "A softmax over one unit is 1 for every example.",
         numbers={"units": 1},
         keras="activation='sigmoid' in the last layer.",
     )
@@ -464,7 +473,7 @@ def _missing_sigmoid(outputs: np.ndarray, objective: Objective) -> Finding:
 
 
 def _leaves_unit_interval(outputs: np.ndarray) -> bool:
-    return bool(outputs.min() < 0 or outputs.max() > 1)
+    return bool(outputs.min() < -ROUNDING or outputs.max() > 1 + ROUNDING)
 
 
 def _unsuitable_targets(objective: Objective, labels: Labels) -> str:
@@ -525,7 +534,7 @@ def _check_error(
 def _check_reach(activation: str, labels: Labels, units: int) -> Iterator[Finding]:
     """Find numbers that the last activation cannot give."""
     if activation == "softmax" and units == 1:
-        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every row.")
+        yield Finding("output-activation", "error", "last layer", "A softmax over one unit is 1 for every example.")
         return
     sums = labels.values.sum(-1)
     if activation == "softmax" and labels.values.shape[-1] == units and (np.abs(sums - 1) > NOT_ONE).mean() > OUTSIDE:
@@ -540,7 +549,7 @@ def _check_reach(activation: str, labels: Labels, units: int) -> Iterator[Findin
         )
         return
     least, most = RANGES.get(activation, (-np.inf, np.inf))
-    outside = float(((labels.values < least - 1e-6) | (labels.values > most + 1e-6)).mean())
+    outside = float(((labels.values < least - ROUNDING) | (labels.values > most + ROUNDING)).mean())
     if outside > OUTSIDE:
         yield Finding(
             "output-activation",

@@ -16,18 +16,20 @@ import tensorflow as tf
 
 from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
-from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine
+from exprun.doctor.diagnosis import BEFORE_TRAINING, UNFINISHED, Diagnosis, examine
 from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
+from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
-from exprun.doctor.instruments.labels import read_labels
+from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
-from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passing import Passed, is_measured
 from exprun.doctor.instruments.pipelines import drawn_once
 from exprun.doctor.instruments.recording import called, fixed_rows, losses_of, passed
+from exprun.doctor.instruments.sameness import mark_of
+from exprun.doctor.instruments.spread import Spread
 from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.earlier import remember, trained_rows, values_of
@@ -49,6 +51,7 @@ SMALL_BATCH = 12  # rows; the network is examined on several batches if they hav
 ENOUGH_ROWS = 32  # rows on which the network is then examined
 MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
 MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
+KERAS_BATCH = 32  # rows of a batch, if the script does not say how many
 MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
 OPTIMIZERS = {  # by class name: the option of the group `optim`
     "SGD": "sgd",
@@ -71,17 +74,41 @@ class Seen:
         inputs: the inputs of each batch.
         labels: the labels of each batch.
         count: the number of images that were kept.
+        spread: labels at regular intervals of all batches of the first epoch.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
     count: int = 0
+    spread: Spread = field(default_factory=Spread)
 
     def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
         """Keep a batch."""
         self.inputs.append(inputs)
         self.labels.append(labels)
         self.count += len(inputs)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What a fit trains, and on what.
+
+    Args:
+        model: a weak reference to the model.
+        optimizer: a weak reference to its optimiser; None without one.
+        mark: the mark of its data; None if the data cannot be recognised.
+    """
+
+    model: Any
+    optimizer: Any
+    mark: tuple[Any, ...] | None
+
+    def repeats(self, other: "_Fit | None") -> bool:
+        """Whether this fit trains the same model, with the same optimiser, on the same data as another one."""
+        if other is None or self.mark is None or self.mark != other.mark or (self.optimizer and not self.optimizer()):
+            return False
+        same = self.model() is other.model() and (self.optimizer is None) == (other.optimizer is None)
+        return same and (self.optimizer is None or self.optimizer() is other.optimizer())
 
 
 def _accuracy_in(logs: dict[str, Any]) -> str | None:
@@ -96,6 +123,7 @@ def _after_a_step(finding: Finding) -> Finding:
 
 
 _WATCHING: list["Doctor"] = []  # doctors in a `fit` that has begun and not ended
+_TRAINED: "weakref.WeakSet[Any]" = weakref.WeakSet()  # models that a fit has trained
 
 
 def _notify_of_exceptions() -> None:
@@ -106,7 +134,8 @@ def _notify_of_exceptions() -> None:
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        introduce(kwargs.get("callbacks"))
+        given = dict(zip(("x", "y"), args, strict=False)) | kwargs
+        introduce(kwargs.get("callbacks"), (given.get("x"), given.get("y")))
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
@@ -117,13 +146,18 @@ def _notify_of_exceptions() -> None:
     keras.Model.fit = fit
 
 
-def introduce(callbacks: Any) -> None:
-    """Let the doctors among the callbacks of a fit know the others, which Keras does not show to each other."""
+def introduce(callbacks: Any, data: tuple[Any, ...]) -> None:
+    """Let the doctors among the callbacks of a fit know what Keras does not show them.
+
+    Args:
+        callbacks: the callbacks, as the fit gets them.
+        data: the inputs and labels, as the fit gets them.
+    """
     listed = getattr(callbacks, "callbacks", callbacks)
     listed = list(listed) if isinstance(listed, list | tuple) else []
     for doctor in listed:
         if isinstance(doctor, Doctor):
-            doctor.others = [other for other in listed if other is not doctor]
+            doctor.others, doctor.data = [other for other in listed if other is not doctor], data
 
 
 def notify_of_exception(model: Any, error: BaseException) -> None:
@@ -169,7 +203,10 @@ class Doctor(keras.callbacks.Callback):
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable, self._modes = Trainable(), Modes()
         self.others: list[Any] = []  # the other callbacks of the fit
-        self._trained: tuple[weakref.ref[Any], weakref.ref[Any]] | None = None  # model and optimiser of the last fit
+        self.data: tuple[Any, ...] = ()  # the inputs and labels of the fit, as it gets them
+        self._last_fit: _Fit | None = None
+        self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
+        self._first_number: int | None = None  # the number of the first epoch of the fit, as Keras counts from 0
         self._reset()
 
     @property
@@ -276,27 +313,47 @@ class Doctor(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the initial weights, and examine the model if images were passed to the callback.
 
-        A fit after a fit of one epoch goes on with its training, as in a loop of such fits.
+        A fit after a fit of one epoch on the same data goes on with its training, as in a loop of such fits.
         """
-        if self._trained is not None and self._trained[0]() is self.model:
-            evidence = "The training goes on."
-            self._tell([Finding("too-few-steps", "note", "training", evidence, self._step, withdrawn=True)])
-        if self._goes_on():
-            assert self._watch is not None
-            self._watch.history.total_steps = None
-        else:
-            self._reset()
-            self._safely(self._begin)
-        self._trained = weakref.ref(self.model), weakref.ref(self.model.optimizer)
-        self._epochs_before = self._epochs
         _WATCHING.append(self)
+        self._safely(self._begin_fit)
 
-    def _goes_on(self) -> bool:
-        """Whether the last fit had one epoch, and this one trains the same model with the same optimiser."""
-        if self._trained is None or self._watch is None or self._epochs - self._epochs_before != 1:
-            return False
-        model, optimizer = self._trained
-        return model() is self.model and optimizer() is getattr(self.model, "optimizer", None)
+    def _begin_fit(self) -> None:
+        last, self._last_fit = self._last_fit, _Fit(weakref.ref(self.model), self._optimizer(), mark_of(*self.data))
+        if last is not None and last.model() is self.model:
+            self._take_back()
+        if self._watch is not None and self._epochs - self._epochs_before == 1 and self._last_fit.repeats(last):
+            self._watch.go_on()
+            self._evaluated = len(self._watch.history.evaluations)
+        else:
+            self._begin_again()
+        self._epochs_before, self._first_number = self._epochs, None
+        self._examine_hooks()
+
+    def _examine_hooks(self) -> None:
+        """Report methods of the other callbacks and of the data set that Keras never calls."""
+        kinds = (keras.callbacks.Callback, keras.utils.PyDataset)
+        pairs = [(one, kind) for one in (*self.others, *self.data) for kind in kinds if isinstance(one, kind)]
+        if hooks := [hook for one, kind in pairs for hook in uncalled_hooks(one, kind)]:
+            self._tell(examine(Context(self._network(), self.limits, Phase.FIRST_STEP, hooks=hooks)))
+
+    def _begin_again(self) -> None:
+        """Begin to watch a training of which nothing is known yet."""
+        self._reset()
+        self._begin()
+
+    def _optimizer(self) -> Any:
+        """A weak reference to the optimiser; None if the step needs none."""
+        return None if self.model.optimizer is None else weakref.ref(self.model.optimizer)
+
+    def _take_back(self) -> None:
+        """Withdraw what was said of a fit as if it was the whole training: another fit of the same model follows.
+
+        In a loop of fits that are one training, this holds for the first fit only: later, the total is unknown.
+        """
+        if self._watch is None or self._watch.history.total_steps is not None:
+            evidence = "The training goes on."
+            self._tell(Finding(one, "note", "training", evidence, self._step, withdrawn=True) for one in UNFINISHED)
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
@@ -304,7 +361,8 @@ class Doctor(keras.callbacks.Callback):
         self._watch: Watch | None = None
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
-        self._epochs_before = 0  # epochs done before the current fit
+        self._epochs_before, self._evaluated, self._first_number = 0, 0, None
+        self._sizes: dict[str, int] = {}  # the number of examples in the first batch of each split
         self._judged = 0  # labels from which the chance level was computed
         self._outputs = 0  # units of the last layer; 0 if unknown
         self._steps_before = 0  # steps done before the current epoch
@@ -333,6 +391,13 @@ class Doctor(keras.callbacks.Callback):
         elif self.model.built:
             self._initial = [np.array(variable) for variable in self.model.variables]
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remember the number of the first epoch, which `initial_epoch` decides."""
+        if self._first_number is None:
+            self._first_number = epoch
+            if epoch and self._watch is not None and not self._epochs:
+                self._watch.history.total_steps = self._steps()
+
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
         due = self._watch is not None and self._watch.due(self._step + 1)
@@ -349,7 +414,7 @@ class Doctor(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Examine a training batch and the metrics after it."""
         # With steps_per_execution, one call makes several steps, and Keras counts beyond the end of the epoch.
-        self._step = self._steps_before + min(batch + 1, self.params.get("steps") or batch + 1)
+        self._step = self._steps_before + min(batch + 1, (self.params or {}).get("steps") or batch + 1)
         if not self._watches and np.isfinite((logs or {}).get("loss", 0.0)):
             return
         begun = time.perf_counter()
@@ -478,8 +543,7 @@ class Doctor(keras.callbacks.Callback):
             loss: the mean loss of one or several batches.
             split: the split of these batches.
         """
-        sizes = [len(batch) for batch in self._seen[split].inputs[:1]]
-        return loss / sizes[0] if sizes and getattr(self.model.loss, "reduction", "") == "sum" else loss
+        return loss / self._sizes.get(split, 1) if getattr(self.model.loss, "reduction", "") == "sum" else loss
 
     def _waited(self, ended: float) -> None:
         """Record how long the step waited for its batch; the first step is skipped, because it is traced meanwhile."""
@@ -511,7 +575,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _measure(self, batch: int) -> None:
         """Measure the scale of a batch, if it is one of the first or of the last ones of its epoch."""
-        steps = self.params.get("steps") or self._epoch_steps
+        steps = (self.params or {}).get("steps") or self._epoch_steps
         if isinstance(self._taps["train"], Handed) or not is_measured(batch, steps):
             return
         read = self._taps["train"].read()
@@ -523,10 +587,21 @@ class Doctor(keras.callbacks.Callback):
             return  # a later epoch has the same images
         if split == "train" and not self._epochs and self._taps["train"].weighted:
             self._keep_weights()
+        if split not in self._sizes and (labels := self._taps[split].labels()) is not None:
+            self._sizes[split] = len(labels)
+            if split == "train" and self._watch is not None:
+                self._watch.history.batch = len(labels)
+        if not self._epochs and self._given[split == "val"] is None and self._is_of_numbers():
+            self._seen[split].spread.take(self._taps[split].labels())
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._taps[split].read()
             if batch is not None:
                 self._seen[split].keep(*batch[:2])
+
+    def _is_of_numbers(self) -> bool:
+        """Whether the network predicts numbers, or if that is not known yet, may do so."""
+        objective = None if self._watch is None else self._watch.subject.objective
+        return objective is None or objective.kind == "error"
 
     def _keep_weights(self) -> None:
         """Keep the labels of a batch and their weights in the loss."""
@@ -587,11 +662,15 @@ class Doctor(keras.callbacks.Callback):
         self._safely(self._after_training)
 
     def _after_training(self) -> None:
+        if self._call == "fit":
+            _TRAINED.add(self.model)
         if self._rows and self._call == "fit":
             remember(self.model, self._rows, self._values)
-        planned = (self.params or {}).get("epochs")
+        planned = self._planned()
         if self._watch is not None and planned:
-            stops = [stopping_of(one, planned) for one in self.others if isinstance(one, keras.callbacks.EarlyStopping)]
+            before = self._first_number or 0, self._epochs_before, self._evaluated
+            early = [one for one in self.others if isinstance(one, keras.callbacks.EarlyStopping)]
+            stops = [stopping_of(one, planned, *before) for one in early]
             stops.sort(key=lambda one: one.has_stopped)
             self._tell(self._watch.ended(self._step, stops[-1] if stops else None))
 
@@ -643,6 +722,7 @@ class Doctor(keras.callbacks.Callback):
         findings = examine(Context(subject, limits), *BEFORE_TRAINING)
         self._tell(findings if is_first else [_after_a_step(finding) for finding in findings])
         self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
+        self._watch.history.follows = self.model in _TRAINED
         if self._given[0] is not None:
             self._watch.history.chance = self._level("train", whole=True)
 
@@ -665,24 +745,27 @@ class Doctor(keras.callbacks.Callback):
         given = self._given[split == "val"]
         batches = slice(self._first_epoch if whole and split == "train" else None)
         parts = seen.labels[batches] if given is None else [np.asarray(given[1])[:: max(1, len(given[1]) // MAX_GIVEN)]]
-        if objective is None or not parts or len({part.shape[1:] for part in parts}) > 1:
+        if objective is None or not self._reports_the_mean():
             return None
-        if not self._reports_the_mean(objective):
+        if objective.kind == "error" and given is None and not whole:
+            parts = [seen.spread.labels] if self._epochs or seen.spread.is_steady else []
+        if not parts or len({part.shape[1:] for part in parts}) > 1:
             return None
-        labels = np.concatenate(parts)
-        return level_of(
-            objective, labels, self._outputs, functools.partial(losses_of, objective), whole or given is not None
+        known = whole or given is not None
+        level = level_of(
+            objective, np.concatenate(parts), self._outputs, functools.partial(losses_of, objective), known
         )
+        return None if level is not None and np.isnan(level.accuracy) and not self._reports_it_alone() else level
 
-    def _reports_the_mean(self, objective: Objective) -> bool:
+    def _reports_the_mean(self) -> bool:
         """Whether the reported loss is the mean of the losses of the rows, so that their level can be compared."""
         compiled = getattr(self.model, "_compile_loss", None)
         if getattr(self.model.loss, "reduction", MEAN) != MEAN or getattr(compiled, "_user_loss_weights", None):
             return False
-        if self._masks_positions():
-            return False
-        if objective.kind != "error":
-            return True
+        return not self._masks_positions()
+
+    def _reports_it_alone(self) -> bool:
+        """Whether nothing but the losses of the rows is in the reported loss, if no accuracy belongs to the loss."""
         own_step = type(self.model).train_step is not keras.Model.train_step  # it may report any loss
         return not own_step and not self.model.losses and not self._taps["train"].weighted
 
@@ -704,9 +787,9 @@ class Doctor(keras.callbacks.Callback):
         if self._watch is None:
             return
         self._watch.history.passed.append(scales)
-        epochs = (self.params or {}).get("epochs")
+        epochs = self._planned()
         if self._watch.history.total_steps is None and epochs and not self._epochs_before:
-            self._watch.history.total_steps = int(epochs) * self._epoch_steps  # a generator does not know its length
+            self._watch.history.total_steps = epochs * self._epoch_steps  # a generator does not know its length
         if self._epochs <= 2 and self._given[0] is None:
             self._watch.history.chance = self._level("train", whole=self._epochs == 2 and self._repeats)
         name = _accuracy_in(logs)
@@ -760,9 +843,7 @@ class Doctor(keras.callbacks.Callback):
         val = self._images("val", True) if self._seen["val"].count else None
         labels = np.concatenate(self._seen["train"].labels[: None if whole else self._gathered])
         in_order = whole and self._given[0] is None  # the batches show the order of the data
-        batch = (
-            len(self._seen["train"].inputs[0]) if self._given[0] is None else int(self.params.get("batch_size") or 32)
-        )
+        batch = len(self._seen["train"].inputs[0]) if self._given[0] is None else self._sizes.get("train", KERAS_BATCH)
         return Subject(
             self.model,
             of_keras(self.model, self._units(train.inputs)),
@@ -777,7 +858,7 @@ class Doctor(keras.callbacks.Callback):
             weights=[weights for _, weights in self._weighed] if whole else (),
             weighted_classes=self._weighted_classes() if whole else None,
             first_loss=None if whole else self._first_loss,
-            batches=[read_labels(some).classes for some in self._seen["train"].labels] if in_order else (),
+            batches=[self._read(some, train.inputs).classes for some in self._seen["train"].labels] if in_order else (),
         )
 
     @property
@@ -822,11 +903,21 @@ class Doctor(keras.callbacks.Callback):
             return None
         return read_labels(np.concatenate([labels for labels, _ in self._weighed])).classes
 
+    def _read(self, labels: np.ndarray, inputs: np.ndarray) -> Labels:
+        """The kind of labels; with one unit, several labels of an example are those of its positions.
+
+        Args:
+            labels: labels, as the loss gets them.
+            inputs: inputs, for a network whose number of units only a pass shows.
+        """
+        of_positions = labels.ndim == 2 and labels.shape[1] > 1 and self._units(inputs) == 1
+        return read_labels(labels[..., None] if of_positions else labels)
+
     def _images(self, split: str, whole: bool) -> Images:
         seen = self._seen[split]
         batches = slice(None if whole else self._gathered)
         inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
-        labels = read_labels(np.concatenate(seen.labels[batches]))
+        labels = self._read(np.concatenate(seen.labels[batches]), seen.inputs[0])
         known, counts = digests(inputs, np.arange(len(inputs))), counted(labels)
         if counts is None:
             values = labels.values.reshape(len(labels.values), -1)
@@ -838,8 +929,13 @@ class Doctor(keras.callbacks.Callback):
         return Images(inputs, counts, inputs, labels.classes, known, is_representative=is_representative)
 
     def _steps(self) -> int | None:
-        epochs, steps = (self.params or {}).get("epochs"), (self.params or {}).get("steps")
-        return int(epochs) * int(steps) if epochs and steps else None
+        epochs, steps = self._planned(), (self.params or {}).get("steps")
+        return epochs * int(steps) if epochs and steps else None
+
+    def _planned(self) -> int | None:
+        """The number of epochs of the fit; None if unknown."""
+        epochs = (self.params or {}).get("epochs")
+        return int(epochs) - (self._first_number or 0) if epochs else None
 
     def _pace(self, batch: int) -> Pace | None:
         optimizer = self.model.optimizer

@@ -37,6 +37,10 @@ class Handed:
     def fetch(self) -> None:
         """Nothing: the batch is known before the step begins."""
 
+    def labels(self) -> np.ndarray | None:
+        """A copy of the labels; None if there are several outputs, or no labels."""
+        return np.array(self._labels) if self._has_labels and np.ndim(self._labels) else None
+
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """Copies of inputs, labels and weights; None if there are several inputs or outputs, or no labels."""
         if isinstance(self._inputs, dict | list | tuple) or not self._has_labels:

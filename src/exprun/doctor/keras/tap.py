@@ -109,6 +109,10 @@ class Tap:
         """When the last batch arrived, in seconds since the epoch; None if a graph may not use the clock."""
         return None if self._tee is None or self._tee.arrived is None else float(self._tee.arrived.numpy())
 
+    def labels(self) -> np.ndarray | None:
+        """The labels of the last batch; None if no batch was seen."""
+        return None if self._tee is None or not self._tee.is_filled else self._tee.labels.numpy()
+
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """The last batch: inputs, labels and weights; None if there are several inputs, or no batch was seen."""
         tee = self._tee
