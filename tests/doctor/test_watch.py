@@ -151,3 +151,11 @@ def test_a_training_that_goes_on_has_no_known_end():
     assert (one.history.total_steps, one.schedule.every, len(one.history.recent)) == (None, 50, 30)
     assert causes_in_steps(one, [2.303] * 69) == []
     assert set(causes_in_steps(one, [2.303] * 40)) == {"loss-at-chance"}
+
+
+def test_a_training_of_unknown_length_is_judged_at_its_end():
+    one = watch(None)
+    for number, loss in enumerate((2.30, 2.25, 2.20, 2.15), 1):
+        one.steps(number * 10, np.full(10, loss), np.full(10, 0.2))
+        assert one.epoch(Epoch(number * 10, loss, 0.2, 0.01)) == []
+    assert [finding.cause for finding in one.finished(40)] == ["too-few-steps"]

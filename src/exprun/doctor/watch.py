@@ -126,6 +126,11 @@ class Watch:
         self.history.stopping = stopping
         return examine(self._at(Phase.END, step))
 
+    def finished(self, step: int) -> list[Finding]:
+        """The findings at the end of a training whose length was not known before."""
+        self.history.total_steps = step
+        return [finding for phase in (Phase.EPOCH, Phase.END) for finding in examine(self._at(phase, step))]
+
     def _withdrawn(self, step: int) -> list[Finding]:
         """The withdrawals of the findings that the last evaluation refutes."""
         chance = self.history.chance

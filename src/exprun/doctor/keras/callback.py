@@ -302,8 +302,7 @@ class Doctor(keras.callbacks.Callback):
     def finish(self) -> None:
         """Examine the end of a training outside of `fit`."""
         if self._watch is not None:
-            self._watch.history.total_steps = self._step
-            self._tell(self._watch.ended(self._step, None))
+            self._tell(self._watch.finished(self._step))
 
     def set_model(self, model: Any) -> None:
         """Called by Keras before it makes the function of a training step, or reuses an existing one."""
