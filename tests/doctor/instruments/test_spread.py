@@ -42,3 +42,7 @@ def test_labels_of_other_shapes_or_none_are_left_out():
 )
 def test_halves_of_shuffled_labels_agree(labels, is_steady):
     assert taken(labels).is_steady == is_steady
+
+
+def test_few_labels_are_kept_if_they_are_large():
+    assert taken(np.zeros((1000, 30_000), np.uint8), 100, most=4000).labels.shape == (125, 30_000)

@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -70,14 +71,23 @@ def _is_installed(kind: type) -> bool:
 
 
 def _is_called(thing: Any, name: str) -> bool:
-    """Whether a method of the same object, or any code in the file of its class, calls a method of this name."""
+    """Whether a method of the same object, or any code in the folder of its class, calls a method of this name."""
     for kind in type(thing).__mro__:
         functions = [getattr(one, "__code__", None) for one in vars(kind).values()]
         if not _is_installed(kind) and any(code is not None and name in _used(code) for code in functions):
             return True
-    with contextlib.suppress(OSError, TypeError, KeyError):
-        return f".{name}(" in inspect.getsource(sys.modules[type(thing).__module__])
-    return False
+    return any(f".{name}(" in text for text in _sources_near(sys.modules.get(type(thing).__module__)))
+
+
+def _sources_near(module: Any) -> Iterator[str]:
+    """The text of a module, and of the other imported modules in its folder and below."""
+    folder = Path(str(getattr(module, "__file__", None) or ".")).absolute().parent
+    for other in list(sys.modules.values()):
+        file = object.__getattribute__(other, "__dict__").get("__file__")  # a lazy module is not to be loaded
+        near = isinstance(file, str) and folder in Path(file).absolute().parents and "site-packages" not in file
+        if other is module or near:
+            with contextlib.suppress(OSError, TypeError):
+                yield inspect.getsource(other)
 
 
 def _used(code: CodeType) -> set[str]:

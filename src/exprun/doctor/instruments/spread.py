@@ -3,6 +3,8 @@
 import numpy as np
 
 MOST = 4000  # labels that are kept, at most
+MAX_VALUES = 4_000_000  # values of these labels, unless a few labels have more
+LEAST = 100  # labels that are kept, however large they are
 AGREE = 3.0  # standard errors by which the means of two halves differ by chance
 MIN_HALF = 20  # labels of a half that shows its mean
 
@@ -24,7 +26,8 @@ class Spread:
             return
         self._kept += [np.array(one) for one in labels[-self._passed % self._every :: self._every]]
         self._passed += len(labels)
-        while len(self._kept) > self._most:
+        most = max(LEAST, MAX_VALUES // max(1, labels[0].size)) if len(labels) else self._most
+        while len(self._kept) > min(self._most, most):
             self._kept, self._every = self._kept[::2], 2 * self._every
 
     @property

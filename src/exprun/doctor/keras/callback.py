@@ -328,6 +328,7 @@ class Doctor(keras.callbacks.Callback):
             self._begin_again()
         self._epochs_before, self._first_number = self._epochs, None
         self._examine_hooks()
+        self.data = ()  # the script may release it
 
     def _examine_hooks(self) -> None:
         """Report methods of the other callbacks and of the data set that Keras never calls."""
