@@ -1,5 +1,6 @@
 """uncalled-hook: methods that look like hooks, but that Keras never calls; classes that look like those of Keras."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -109,3 +110,11 @@ def test_several_names_are_one_finding():
 @pytest.mark.parametrize("thing", [Callback(), Careful(), Lambda(on_epoch_end=print)])
 def test_hooks_and_methods_that_are_called(thing):
     assert check(thing) == check() == []
+
+
+def test_anything_may_be_registered_as_a_module(monkeypatch):
+    class Slotted:
+        __slots__ = ()
+
+    monkeypatch.setitem(sys.modules, "registered", Slotted())
+    assert [hook.name for hook in uncalled_hooks(Late(), Callback)] == ["on_epoch_finished"]

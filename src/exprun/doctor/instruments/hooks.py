@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 PREFIX = "on_"  # with which the names of all hooks of Keras begin
@@ -83,6 +83,8 @@ def _sources_near(module: Any) -> Iterator[str]:
     """The text of a module, and of the other imported modules in its folder and below."""
     folder = Path(str(getattr(module, "__file__", None) or ".")).absolute().parent
     for other in list(sys.modules.values()):
+        if not isinstance(other, ModuleType):  # a library may register anything
+            continue
         file = object.__getattribute__(other, "__dict__").get("__file__")  # a lazy module is not to be loaded
         near = isinstance(file, str) and folder in Path(file).absolute().parents and "site-packages" not in file
         if other is module or near:
