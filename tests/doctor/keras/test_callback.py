@@ -345,3 +345,14 @@ def test_methods_of_callbacks_and_data_sets_that_keras_never_calls():
     [finding] = [finding for finding in doctor.findings if finding.cause == "uncalled-hook"]
     assert (finding.severity, finding.numbers["hooks"]) == ("warning", 2)
     assert "Prints.on_train_start, Batches.on_epoch_finished" in finding.evidence
+
+
+def test_the_ends_of_the_first_epochs_are_watched_however_short_the_steps_are():
+    doctor = Doctor(report=lambda text: None, share=1e-9)
+    x, y = np.zeros((400, 4), np.float32), np.arange(400) % 2
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    model.fit(x, y, 4, 3, verbose=0, callbacks=[doctor])
+    passed = doctor._watch.history.passed
+    assert [(len(one.first.means), len(one.last.means)) for one in passed] == [(4, 4)] * 3
+    assert len(doctor._watch.history.recent) == 100

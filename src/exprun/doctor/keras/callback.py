@@ -52,6 +52,7 @@ ENOUGH_ROWS = 32  # rows on which the network is then examined
 MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
 MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
 KERAS_BATCH = 32  # rows of a batch, if the script does not say how many
+MEASURED_EPOCHS = 8  # first epochs of which the first and the last batches are always watched
 MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
 OPTIMIZERS = {  # by class name: the option of the group `optim`
     "SGD": "sgd",
@@ -401,6 +402,8 @@ class Doctor(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
         due = self._watch is not None and self._watch.due(self._step + 1)
+        steps = (self.params or {}).get("steps") or self._epoch_steps
+        due = due or (self._epochs < MEASURED_EPOCHS and is_measured(batch, steps))
         self._watches = self._sampling.takes() or batch == 0 or due or self._pending != []
         if not self._watches:
             return
