@@ -12,8 +12,9 @@ import numpy as np
 
 from exprun.diagnose.cells import name_of
 from exprun.doctor.instruments.sameness import mark_of
+from exprun.doctor.keras.callback import KERAS_BATCH
 from exprun.experiments.evidence import Training
-from exprun.experiments.trials import KERAS_BATCH, Network, changed_rates
+from exprun.experiments.trials import Network, changed_rates
 from exprun.text import plural
 
 

@@ -4,9 +4,9 @@ import contextlib
 from typing import Any
 
 import keras
-import numpy as np
 
 from exprun.diagnose.fit import Fit
+from exprun.experiments.trials import rate_of
 
 
 class Limit(keras.callbacks.Callback):
@@ -35,8 +35,8 @@ class Limit(keras.callbacks.Callback):
         """Count the epoch, and record the learning rate, which other callbacks may have changed."""
         self.fit.epochs += 1
         with contextlib.suppress(Exception):
-            if isinstance(self.model.optimizer._learning_rate, keras.Variable | float):
-                self.fit.rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
+            if (rate := rate_of(self.model.optimizer)) is not None:
+                self.fit.rates.append(rate)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""

@@ -4,13 +4,12 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import keras
 import numpy as np
 
 from exprun.doctor.cause import Finding
 from exprun.doctor.keras import callback
 from exprun.experiments.evidence import Evidence, Training, as_text, evidence, weighed
-from exprun.experiments.trials import KERAS_BATCH, Network, changed_rates
+from exprun.experiments.trials import Network, changed_rates, rate_of
 
 MINUTES = 3.0  # for references and experiments
 
@@ -80,9 +79,8 @@ class Doctor(callback.Doctor):
             self._safely(self._record_rate)
 
     def _record_rate(self) -> None:
-        rate = getattr(self.model.optimizer, "_learning_rate", None)
-        if isinstance(rate, keras.Variable):
-            self._rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
+        if (rate := rate_of(self.model.optimizer)) is not None:
+            self._rates.append(rate)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restore the model's own functions, and prove what was found if that was asked for."""
@@ -100,7 +98,7 @@ class Doctor(callback.Doctor):
         network = Network(
             self.model,
             self._first,
-            self.batch if self._given[0] is None else self._sizes.get("train", KERAS_BATCH),
+            self.batch if self._given[0] is None else self._sizes.get("train", callback.KERAS_BATCH),
             weights=None if weights is None else dict(enumerate(weights.tolist())),
             settings=self._settings,
             rates=changed_rates(self._rates),

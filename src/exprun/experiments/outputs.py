@@ -6,14 +6,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from exprun.doctor.instruments.labels import ROUNDING
 from exprun.doctor.instruments.layers import leaves
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.task import RANGES
 from exprun.experiments.sample import Sample
 from exprun.experiments.trials import Setup, decoded, outputs_of, with_sample
 
 SQUASHING = ("sigmoid", "softmax")
-TOLERANCE = 1e-6  # by which rounding takes numbers out of their range
-BOUNDED = (*SQUASHING, "tanh", "relu", "relu6", "softplus")
+BOUNDED = (*RANGES, "relu6")
 
 
 def match_labels(setup: Setup) -> bool:
@@ -95,7 +96,7 @@ def _are_probabilities(sample: Sample, kind: str) -> bool:
     """Whether targets are numbers from 0 to 1 that a cross-entropy takes, of rows that sum to 1 for a softmax."""
     targets = sample.y.reshape(-1, sample.y.shape[-1])
     sums_fit = kind == "sigmoid" or bool(np.allclose(targets.sum(-1), 1, atol=1e-3))
-    return bool(targets.min() > -TOLERANCE and targets.max() < 1 + TOLERANCE) and sums_fit
+    return bool(targets.min() > -ROUNDING and targets.max() < 1 + ROUNDING) and sums_fit
 
 
 def last_activations(model: Any) -> list[str]:

@@ -16,7 +16,6 @@ from exprun.doctor.instruments.recording import fixed_rows
 from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.sample import Sample
 
-KERAS_BATCH = 32  # rows in a step if `fit` gets arrays and no batch size
 RISEN = 2.0  # ratio of the last loss of a trial and the first from which it diverges
 CHANGED = 1.05  # ratio of two learning rates from which they differ
 MAX_BYTES = 20 * 2**20  # bytes of the rows that are predicted at once
@@ -43,6 +42,13 @@ class Network:
     weights: dict[int, float] | None = None
     settings: dict[str, Any] | None = None
     rates: tuple[float, ...] = ()
+
+
+def rate_of(optimizer: Any) -> float | None:
+    """The present learning rate of an optimiser; None if it follows a schedule or a function, or is unknown."""
+    if not isinstance(getattr(optimizer, "_learning_rate", None), keras.Variable | float):
+        return None
+    return float(np.asarray(optimizer.learning_rate))
 
 
 def changed_rates(rates: Sequence[float]) -> tuple[float, ...]:

@@ -84,7 +84,7 @@ def _step(context: Context) -> Iterator[Finding]:
     """Find large inputs where steps overshoot although the learning rate is usual: gradients grow with the inputs."""
     subject, found = context.subject, context.divergence
     rate = None if subject.pace is None else subject.pace.highest_rate
-    if context.several is not None or not is_of_a_usual_rate(found, rate, context.usual_rates):
+    if context.several is not None or not is_of_a_usual_rate(found, subject.pace, context.usual_rates):
         return
     before = itertools.takewhile(lambda layer: not layer.isa(*WEIGHTED, *RECURRENT), context.layers)
     size = rms(context.inputs) if len(context.inputs) else 0.0

@@ -56,7 +56,7 @@ def _step(context: Context) -> Iterator[Finding]:
     if objective is None or objective.kind != "error" or pace is None or pace.optimizer in SCALING:
         return
     size = rms(context.all_labels.values) if context.all_labels.kind in ("amounts", "numbers") else 0.0
-    if size > LARGE and is_of_a_usual_rate(found, pace.highest_rate, context.usual_rates):
+    if size > LARGE and is_of_a_usual_rate(found, pace, context.usual_rates):
         assert found is not None
         yield context.finding(
             "error",

@@ -8,8 +8,8 @@ import numpy as np
 
 from exprun.doctor.history import History
 from exprun.doctor.instruments.graph import unclipped_recurrence
-
-ROUNDING = 1e-3  # share by which a learning rate in float32 differs from what was written
+from exprun.doctor.instruments.rates import unusual_rate
+from exprun.doctor.subject import Pace
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def _not_finite(history: History, unclipped: str, step: int) -> Divergence:
     )
 
 
-def is_of_a_usual_rate(found: Divergence | None, rate: float | None, usual: Sequence[float] | None) -> bool:
+def is_of_a_usual_rate(found: Divergence | None, pace: Pace | None, usual: Sequence[float] | None) -> bool:
     """Whether steps overshoot although the learning rate is usual, so that the size of the numbers is to blame.
 
     Args:
         found: how the loss has diverged; None if it has not.
-        rate: the highest learning rate of the run; None if unknown.
+        pace: the learning rates of the run; None if unknown.
         usual: the lowest and the highest usual learning rate of the optimiser; None if unknown.
     """
-    if found is None or found.cause != "learning-rate-high" or rate is None or usual is None:
+    if found is None or found.cause != "learning-rate-high" or usual is None:
         return False
-    return rate <= usual[1] * (1 + ROUNDING)
+    return pace is not None and pace.highest_rate is not None and unusual_rate(pace, usual, 1) is None
