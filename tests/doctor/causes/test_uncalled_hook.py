@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
@@ -115,6 +116,7 @@ def test_hooks_and_methods_that_are_called(thing):
 def test_anything_may_be_registered_as_a_module(monkeypatch):
     class Slotted:
         __slots__ = ()
+        __class__ = ModuleType  # as cffi's libraries say of themselves
 
     monkeypatch.setitem(sys.modules, "registered", Slotted())
     assert [hook.name for hook in uncalled_hooks(Late(), Callback)] == ["on_epoch_finished"]

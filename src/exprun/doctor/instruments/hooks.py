@@ -83,7 +83,7 @@ def _sources_near(module: Any) -> Iterator[str]:
     """The text of a module, and of the other imported modules in its folder and below."""
     folder = Path(str(getattr(module, "__file__", None) or ".")).absolute().parent
     for other in list(sys.modules.values()):
-        if not isinstance(other, ModuleType):  # a library may register anything
+        if not issubclass(type(other), ModuleType):  # a library may register anything, and what claims to be a module
             continue
         file = object.__getattribute__(other, "__dict__").get("__file__")  # a lazy module is not to be loaded
         near = isinstance(file, str) and folder in Path(file).absolute().parents and "site-packages" not in file
