@@ -126,7 +126,8 @@ def test_other_causes_change_a_layer_or_the_fit(tmp_path):
     assert only("unscaled-target").startswith(
         "train.py:8: write model.fit(x_train, (y_train - y_train.mean()) / y_train.std(), epochs=3"
     )
-    assert "class_weight={0: " in only("class-imbalance")
+    assert "class_weight={0: " in (written := only("class-imbalance"))
+    assert "np." not in written
     assert "clipnorm=1.0" in only("exploding-gradient")
 
 

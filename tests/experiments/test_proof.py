@@ -12,7 +12,7 @@ from exprun.experiments.changes import standard
 from exprun.experiments.reference import references
 from exprun.experiments.rows import ends_with_values
 from exprun.experiments.sample import sample_of
-from exprun.experiments.trials import Network, Trials
+from exprun.experiments.trials import Network, Trial, Trials
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 3, 300)
@@ -82,6 +82,22 @@ def test_the_change_that_makes_it_learn_is_found_and_confirmed(monkeypatch):
     assert found.confirmed.seed != found.decisive.seed
     assert len(found.plain) == 2
     assert any(line.startswith("as it is") for line in told)
+
+
+def test_a_change_that_removes_a_cause_is_likelier_than_one_that_compensates_for_it():
+    adam, relu, clipped, centered = (
+        Trial((BY_NAME[name],), BY_NAME[name].causes, 0, score, (1.0,), 100, 1.0)
+        for name, score in [
+            ("Adam with a learning rate of 0.001", 0.94),
+            ("ReLU and He initialisation instead of sigmoid and tanh", 0.87),
+            ("gradients of at most norm 1", 1.0),
+            ("inputs with mean 0 and spread 1", 1.0),
+        ]
+    )
+    assert proof._decisive([adam, relu], 0.5, ()) is relu
+    assert proof._decisive([clipped, centered], 0.5, ()) is centered
+    assert proof._decisive([adam, relu], 0.5, ["learning-rate-low"]) is adam
+    assert proof._decisive([adam], 0.5, ()) is adam
 
 
 def test_no_change_is_tried_if_the_references_say_so(monkeypatch):

@@ -244,7 +244,7 @@ def _weighted(script: Script) -> list[Edit]:
     labels = script.labels
     if labels is None or labels.classes is None or labels.classes.min(initial=0) < 0:
         return []
-    counts = np.bincount(labels.classes)
+    counts = np.bincount(labels.classes).tolist()  # a NumPy number would be written as np.float64(0.605)
     weights = {number: round(len(labels.classes) / (len(counts) * max(1, n)), 3) for number, n in enumerate(counts)}
     return _edited(script.fit.place, "fit", 0, {"class_weight": weights})
 

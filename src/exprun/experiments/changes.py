@@ -108,6 +108,7 @@ def standard() -> list[Change]:
             "compile with optimizer=keras.optimizers.Adam(1e-3).",
             ("learning-rate-low", "learning-rate-high", "slow-learning"),
             _adam,
+            compensates=True,
         ),
         Change(
             "padding at the start",
@@ -158,6 +159,7 @@ def standard() -> list[Change]:
             ("exploding-gradient",),
             _clipped,
             ("not-finite",),
+            compensates=True,
         ),
         Change("batches of 32 rows", "batch_size=32.", ("small-batch-norm",), _batch, keeps_step=True),
         Change(

@@ -136,7 +136,8 @@ def prove(
 def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> Trial | None:
     """The trial whose change makes the network learn; None if there is none.
 
-    The change of a finding is likelier than one that only compensates for its cause, however well that does.
+    The change of a finding is likelier than one that only compensates for its cause, however well that does; and, where
+    nothing was found, so is a change that removes its cause.
 
     Args:
         tried: the trials with changes, the best first.
@@ -152,7 +153,12 @@ def _decisive(tried: Sequence[Trial], least: float, proposed: Sequence[str]) -> 
     ]
     return min(
         learned,
-        key=lambda done: (len(done.changes), _rank(done.changes[0], proposed), order[done.changes[0].name]),
+        key=lambda done: (
+            len(done.changes),
+            _rank(done.changes[0], proposed),
+            done.changes[0].compensates,
+            order[done.changes[0].name],
+        ),
         default=None,
     )
 

@@ -122,6 +122,7 @@ class Change:
         make: makes the change; returns whether there was anything to change.
         consequences: other findings that often follow from these causes, so that the change is tried early.
         keeps_step: whether the training step stays the same, because only rows, weights or learning rate change.
+        compensates: whether the change often helps against causes that it does not remove.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Change:
     make: Callable[[Setup], bool]
     consequences: tuple[str, ...] = ()
     keeps_step: bool = False
+    compensates: bool = False
 
 
 @dataclass(frozen=True)
