@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pytest
 
 from exprun.doctor.cause import Finding
 from exprun.experiments.evidence import Evidence, Training, as_record, weighed
@@ -46,6 +47,15 @@ def test_a_network_as_good_as_the_references_refutes_that_it_cannot_learn():
 def test_learning_well_does_not_refute_what_is_wrong_with_the_data():
     assert said([finding("leaked-test", "error")], evidence(0.9)) == [("leaked-test", "error")]
     assert said([finding("missing-nonlinearity", "error")], evidence(0.9)) == [("missing-nonlinearity", "note")]
+
+
+@pytest.mark.parametrize("is_held_out", [True, False])
+def test_a_network_that_predicts_rare_classes_does_not_suffer_from_imbalance(is_held_out):
+    found = replace(evidence(0.9), is_held_out=is_held_out)
+    assert said([finding("class-imbalance")], found) == [("class-imbalance", "note")]
+    assert said([finding("class-imbalance")], replace(evidence(0.1), is_held_out=is_held_out)) == [
+        ("class-imbalance", "warning")
+    ]
 
 
 def test_a_change_that_was_not_confirmed_is_no_proof():

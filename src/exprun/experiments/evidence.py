@@ -25,9 +25,10 @@ UNRELATED = "shuffled-labels"
 OF_THE_ROWS = frozenset(
     (
         *("leaked-validation", "leaked-test", "misleading-metric", "non-finite-input", "single-class"),
-        *("unshuffled-data", "repeated-batches", "example-weights", "class-imbalance"),
+        *("unshuffled-data", "repeated-batches", "example-weights"),
     )
 )
+IMBALANCE = "class-imbalance"  # a score above that of the most frequent class shows that rare ones are predicted
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
 
@@ -168,8 +169,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
 def _is_refuted(finding: Finding, is_held_out: bool) -> bool:
     """Whether a network that predicts well refutes a finding.
 
-    On rows that it was trained on, that is any finding that says that it cannot learn; on others, all findings but
-    those about rows, or about how it is measured.
+    On rows that it was trained on, that is any finding that says that it cannot learn, or that it ignores rare classes;
+    on others, all findings but those about rows, or about how it is measured.
 
     Args:
         finding: the finding.
@@ -177,7 +178,7 @@ def _is_refuted(finding: Finding, is_held_out: bool) -> bool:
     """
     if is_held_out:
         return finding.cause not in OF_THE_ROWS
-    return cause_of(finding.cause).is_disprovable
+    return cause_of(finding.cause).is_disprovable or finding.cause == IMBALANCE
 
 
 def _unrelated(found: Evidence) -> Finding:
