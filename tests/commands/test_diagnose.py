@@ -234,3 +234,33 @@ def test_a_signal_ends_the_script_after_a_report(tmp_path, run_server, number):
         assert process.wait() == -number
     assert "[missing-softmax] error" in Path("err").read_text()
     assert report()["fits"][0]["evidence"] is None
+
+
+LATER = """
+import tensorflow as tf
+ordered = tf.data.Dataset.from_tensor_slices((x, y)).batch(60)
+mixed = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(240, seed=1).batch(60)
+print(model.evaluate(ordered, verbose=0), model.predict(mixed, verbose=0).sum())
+print(model.predict(x * 100, verbose=0).sum())
+model.save("copy.keras")
+copy = keras.models.load_model("copy.keras")
+print(copy.evaluate(ordered.map(lambda a, b: (a * 100, b)), verbose=0), copy(x[:9], training=False).numpy().sum())
+"""
+
+
+def test_calls_after_the_training_are_watched_and_change_nothing(tmp_path, diagnosed, run_server):
+    path = script(tmp_path, GOOD + LATER)
+    done = diagnosed("train.py")
+    plain = run_server.run(module="train")
+    assert done.stdout == plain.stdout
+    found = {(one["cause"], path.read_text().splitlines()[one["line"]["line"] - 1][:20]) for one in findings()}
+    assert ("shuffled-predictions", "print(model.evaluate") in found
+    assert ("unscaled-evaluation", "print(model.predict(") in found
+    script(tmp_path, GOOD + LATER.replace("x * 100", "x").replace("predict(mixed", "predict(ordered"))
+    assert diagnosed("train.py").returncode == 0
+    (found,) = findings()
+    assert found["line"]["line"] == len(path.read_text().splitlines())
+
+
+def findings():
+    return [finding for fit in report()["fits"] for finding in fit["findings"]]

@@ -13,6 +13,7 @@ import numpy as np
 from exprun.diagnose.cells import name_of
 from exprun.doctor.instruments.sameness import mark_of
 from exprun.doctor.keras.callback import KERAS_BATCH
+from exprun.doctor.use import Use
 from exprun.experiments.evidence import Training
 from exprun.experiments.trials import Network, changed_rates
 from exprun.text import plural
@@ -64,6 +65,7 @@ class Fit:
         epochs: the number of epochs begun by the last call of `fit`.
         trained_by: the optimiser of the model in the last call of `fit`.
         started: when it began, as `time.monotonic` counts.
+        uses: what calls of the network after the training get.
         mark: the mark of its data, by which a fit on the same data is recognised; None if unknown.
     """
 
@@ -82,6 +84,7 @@ class Fit:
     epochs: int = 0
     trained_by: Any = None
     started: float = field(default_factory=time.monotonic)
+    uses: list[Use] = field(default_factory=list)
     mark: tuple[Any, ...] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +118,7 @@ class Fit:
 
     def forget(self) -> None:
         """Release the arrays and the first weights."""
-        self.arguments, self.initial = {}, []
+        self.arguments, self.initial, self.uses = {}, [], []
 
     def keep_weights(self) -> bool:
         """Keep the values of the model's variables; returns whether there were any that could be read."""

@@ -49,6 +49,7 @@ class Loops:
         at: returns a line of a file, by the path that Python knows and the number.
         added: called with each loop that is found, as a `Fit`.
         limits: returns the most steps of a loop and its latest end, as `Fit.count` takes them.
+        called: called with a network and its inputs when it is called without a tape.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Loops:
         at: Callable[[str, int], Place],
         added: Callable[[Fit], None],
         limits: Callable[[], tuple[int | None, float | None]],
+        called: Callable[[Any, Any], None],
     ) -> None:
-        self._frame, self._at, self._added, self._limits = frame, at, added, limits
+        self._frame, self._at, self._added, self._limits, self._called = frame, at, added, limits, called
         self._state = State()
         self.is_on = True  # whether the script runs
         self._loops: dict[int, Loop] = {}  # by the id of the optimiser, which the loop keeps alive
@@ -93,8 +95,13 @@ class Loops:
         self._waiting.append(fit)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether the script runs, and Keras does not train."""
+        return self.is_on and not self._state.is_busy
+
+    @property
     def _sees(self) -> bool:
-        return self._replayed is not None or (self.is_on and not self._state.is_busy)
+        return self._replayed is not None or self.is_idle
 
     def _watch_models(self) -> None:
         """Remember the calls of models under a tape."""
@@ -112,6 +119,8 @@ class Loops:
                 state.depth -= 1
             if args and not pywrap_tfe.TFE_Py_TapeSetIsEmpty():
                 state.calls.append(Called(model, args[0], outputs, not tf.executing_eagerly()))
+            elif args and self._replayed is None:
+                self._safely(lambda: self._called(model, args[0]))
             return outputs
 
         kind.__call__ = call

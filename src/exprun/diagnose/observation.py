@@ -75,6 +75,8 @@ class Places:
         layers = fit.model._flatten_layers(include_self=False)
         if (named := self.named(finding, fit)) is not None:
             return self.layers[named]
+        if finding.is_later:
+            return next((self.at(use.file, use.line) for use in fit.uses if use.name == finding.where), fit.place)
         if finding.where == "last layer":
             weighted = [layer for layer in layers if layer.weights and layer in self.layers]
             if weighted:
@@ -121,9 +123,11 @@ class Observation:
         self._watch_fits()
         if keras.config.backend() == "tensorflow":
             from exprun.diagnose.loops import Loops
+            from exprun.diagnose.uses import Uses
 
             self._watch_steps()
-            self._loops = Loops(self.places.frame, self.places.at, self.fits.append, self._limits)
+            uses = Uses(lambda: self.fits, self.places.frame, lambda: self._loops.is_idle)
+            self._loops = Loops(self.places.frame, self.places.at, self.fits.append, self._limits, uses.called)
 
     def begin(self, options: dict[str, Any]) -> None:
         """Watch from now on, such as the next cell of a notebook.
@@ -339,6 +343,7 @@ class Observation:
 
     def _examined(self, fit: Fit, proves: bool) -> "_Report":
         """The findings about a fit, for the last one in the light of references and experiments."""
+        fit.doctor.examine_uses(fit.uses)
         findings: list[Finding] = fit.doctor.findings
         if any(later.model is fit.model for later in self.fits[self.fits.index(fit) + 1 :]):
             findings = [finding for finding in findings if finding.cause not in UNFINISHED]  # the training goes on

@@ -25,6 +25,7 @@ class Phase(Enum):
     EPOCH = "the metrics of training epochs"
     EVALUATION = "the metrics of a validation pass"
     END = "the end of a training, and what the callbacks of the script have to do with it"
+    LATER = "what a call gets after the training: `evaluate`, `predict` or a call of the network itself"
     BAD_BATCH = "a batch whose loss is not finite, or whose step has failed"
 
 
@@ -122,6 +123,7 @@ class Finding:
         overrides: overrides of exprun to try, each on its own; filled in if there is a config.
         remedies: the overrides of the cause that fit this evidence; None for all of them.
         withdrawn: whether the finding withdraws an earlier one of the same cause, for the reason in `evidence`.
+        is_later: whether the finding is about a call after the training, of which the training knows nothing.
     """
 
     cause: str
@@ -134,6 +136,7 @@ class Finding:
     overrides: tuple[str, ...] = ()
     remedies: tuple[str, ...] | None = None
     withdrawn: bool = False
+    is_later: bool = False
 
     @property
     def is_suspicion(self) -> bool:

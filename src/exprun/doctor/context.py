@@ -30,6 +30,7 @@ from exprun.doctor.instruments.task import batch_findings, task_findings
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.instruments.weights import Weight, left_out, typical_move
 from exprun.doctor.subject import Batch, Subject
+from exprun.doctor.use import Use
 
 IMAGE = re.compile(r"\b(an )?image(?=s?\b)", re.IGNORECASE)
 FEW = 4  # images that show which layers and variables a network uses
@@ -51,6 +52,7 @@ class Context:
             they agree.
         idle: the layers that a step has trained, or made use of, in inference mode; empty if there are none.
         hooks: the methods of callbacks and data sets that look like hooks, but that Keras never calls.
+        use: the calls after the training that are checked; None in all other phases.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -65,6 +67,7 @@ class Context:
     trained: Trained | None = None
     idle: Sequence[Layer] = ()
     hooks: Sequence[Hook] = ()
+    use: Use | None = None
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 

@@ -106,7 +106,7 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
     Errors and warnings come before notes; within both, the order is that of `CHAIN`.
     """
     findings = list(findings)
-    explaining = {f.cause for f in findings if f.severity != "note"}
+    explaining = {f.cause for f in findings if f.severity != "note" and not f.is_later}
     consequences = frozenset().union(*(explained_by(cause) for cause in explaining))
     errors = {f.cause for f in findings if f.severity == "error"} - consequences
     kept = [f for f in findings if f.cause not in consequences and not (f.is_suspicion and errors)]

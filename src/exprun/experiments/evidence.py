@@ -176,6 +176,8 @@ def _is_refuted(finding: Finding, is_held_out: bool) -> bool:
         finding: the finding.
         is_held_out: whether the network was not trained on the rows that it predicts.
     """
+    if finding.is_later:
+        return False
     if is_held_out:
         return finding.cause not in OF_THE_ROWS
     return cause_of(finding.cause).is_disprovable or finding.cause == IMBALANCE

@@ -23,6 +23,21 @@ def drawn_once(dataset: Any) -> list[str]:
     return [] if fresh else sorted(cached)
 
 
+def is_shuffled(data: Any) -> bool:
+    """Whether a pipeline draws the order of its rows anew each time.
+
+    Args:
+        data: a `tf.data.Dataset`, an iterator of `ImageDataGenerator`, or anything else that a method of Keras takes.
+    """
+    if hasattr(data, "_inputs") and hasattr(data, "element_spec"):
+        stages = (stage for stage, _ in _stages(data))
+        return any(
+            "Shuffle" in type(stage).__name__ and getattr(stage, "_reshuffle_each_iteration", None) is not False
+            for stage in stages
+        )
+    return hasattr(data, "index_array") and getattr(data, "shuffle", False) is True
+
+
 def _stages(dataset: Any) -> Iterator[tuple[Any, bool]]:
     """The stages of a pipeline, from its end, each with whether a later stage caches its results."""
     waiting, seen = [(dataset, False)], 0

@@ -41,6 +41,7 @@ from exprun.doctor.keras.trainable import Trainable
 from exprun.doctor.limits import limits_of
 from exprun.doctor.schedule import Sampling
 from exprun.doctor.subject import Batch, Images, Pace, Subject
+from exprun.doctor.use import Use
 from exprun.doctor.watch import Watch
 from exprun.text import plural
 
@@ -273,6 +274,14 @@ class Doctor(keras.callbacks.Callback):
             self._tell(examine(Context(self._subject(whole=False), self.limits), *phases))
             self._tell(examine(Context(self._subject(whole=True), self.limits, Phase.DATA)))
         return self.findings
+
+    def examine_uses(self, uses: Sequence[Use]) -> None:
+        """Examine what calls of the network after its training get."""
+        rows = self.rows("train")
+        inputs = np.zeros((0, 1), np.float32) if rows is None else rows[0].astype(np.float32)
+        subject = Subject(self.model, None, np.zeros(0), Images(inputs))
+        for use in uses:
+            self._tell(examine(Context(subject, self.limits, Phase.LATER, use=use)))
 
     def before_step(self, inputs: Any, labels: Any, weights: Any = None, weighted: bool = False) -> None:
         """Take the batch of the next step.
