@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 import keras
 import tensorflow as tf
@@ -13,10 +13,23 @@ import tensorflow as tf
 from exprun.diagnose.loop import Lost, State
 
 OF_TENSORFLOW = {  # functions of `tf.nn`, and the loss of Keras that is the same
-    "sparse_softmax_cross_entropy_with_logits": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    "softmax_cross_entropy_with_logits": lambda: keras.losses.CategoricalCrossentropy(from_logits=True),
-    "sigmoid_cross_entropy_with_logits": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+    "sparse_softmax_cross_entropy_with_logits": keras.losses.SparseCategoricalCrossentropy,
+    "softmax_cross_entropy_with_logits": keras.losses.CategoricalCrossentropy,
+    "sigmoid_cross_entropy_with_logits": keras.losses.BinaryCrossentropy,
 }
+
+
+def _of_values(kind: type[keras.losses.Loss]) -> keras.losses.Loss:
+    """A loss that takes outputs for logits, even if Keras knows that they are probabilities.
+
+    Args:
+        kind: the loss of Keras, whose name stays the same.
+    """
+
+    def call(self: Any, y_true: Any, y_pred: Any) -> Any:
+        return kind.call(self, y_true, tf.identity(y_pred))  # a copy, of which Keras does not know the logits
+
+    return cast(keras.losses.Loss, type(kind.__name__, (kind,), {"call": call})(from_logits=True))
 
 
 def watch_losses(state: State, sees: Callable[[], bool]) -> None:
@@ -32,8 +45,8 @@ def watch_losses(state: State, sees: Callable[[], bool]) -> None:
         for key, value in list(vars(module).items()) if module is not None else ():
             if isinstance(value, FunctionType) and key not in ("get", "serialize", "deserialize"):
                 setattr(module, key, _noted(value, value, state, sees))
-    for key, make in OF_TENSORFLOW.items():
-        setattr(tf.nn, key, _of_logits(getattr(tf.nn, key), make, state, sees))
+    for key, kind in OF_TENSORFLOW.items():
+        setattr(tf.nn, key, _of_logits(getattr(tf.nn, key), functools.partial(_of_values, kind), state, sees))
 
 
 def _of_logits(original: Any, make: Callable[[], Any], state: State, sees: Callable[[], bool]) -> Any:

@@ -22,7 +22,7 @@ from exprun.doctor.instruments.hooks import Hook
 from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
-from exprun.doctor.instruments.leaks import Leak, equal_by_luck, find_leaks
+from exprun.doctor.instruments.leaks import Leak, equal_by_luck, find_leaks, repeated
 from exprun.doctor.instruments.loss_trials import is_sum
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.signal import Signal, signal_of
@@ -33,6 +33,7 @@ from exprun.doctor.subject import Batch, Subject
 from exprun.doctor.use import Use
 
 IMAGE = re.compile(r"\b(an )?image(?=s?\b)", re.IGNORECASE)
+REPEATED = 0.3  # share of sequences that equal others in training, above which copies elsewhere are to be expected
 FEW = 4  # images that show which layers and variables a network uses
 
 
@@ -163,7 +164,10 @@ class Context:
 
         A part of the threshold is enough, because columns that depend on one another make equal rows more frequent.
         """
-        return equal_by_luck(self.subject.train.inputs) > self.threshold("leak") / 4
+        train = self.subject.train
+        if train.inputs.ndim == 3 and repeated(train.digests) > REPEATED:  # windows of a series that repeats itself
+            return True
+        return equal_by_luck(train.inputs) > self.threshold("leak") / 4
 
     @cached_property
     def layers(self) -> list[Layer]:

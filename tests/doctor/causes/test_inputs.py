@@ -64,6 +64,7 @@ def test_images_that_are_all_the_same():
     assert (finding.severity, finding.where, finding.numbers) == ("error", "training images", {"spread": 0.0})
     assert found(constant_input, context_of(Images(noise()), Images(noise()))) == []
     assert found(constant_input, context_of(Images(np.ones((1, 4, 4, 1))))) == []  # one image is equal to itself
+    assert found(constant_input, context_of(Images(np.ones((9, 3)))))[0].severity == "note"  # a person tries them out
 
 
 def test_images_that_are_not_finite_are_not_called_constant():

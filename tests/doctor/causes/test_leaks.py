@@ -35,6 +35,15 @@ def test_the_later_split_names_the_cause(splits, causes):
     assert [finding.cause for finding in told(*splits)] == causes
 
 
+@pytest.mark.parametrize(("period", "count"), [(10, 0), (10_000, 1)])
+def test_windows_of_a_series_that_repeats_itself(period, count):
+    series = np.arange(300, dtype=np.float32) % period
+    windows = np.stack([series[at : at + 6] for at in range(290)])[..., None]
+    train, val = windows[:200], np.concatenate([windows[:10], windows[200:]])
+    splits = [Images(x, digests=digests(x, np.arange(len(x)))) for x in (train, val)]
+    assert len(found(leaked_validation, context_of(*splits))) == count
+
+
 def test_the_evidence_is_about_the_split():
     for finding, name in zip(told("abcd", "aefg", "aijk"), ("validation", "test"), strict=True):
         assert (finding.severity, finding.where) == ("warning", f"{name} rows")

@@ -8,7 +8,7 @@ from keras import layers
 
 from doctor.contexts import context_of, found
 from exprun.doctor.cause import Phase
-from exprun.doctor.causes import missing_nonlinearity, mixed_examples, untrained_variables
+from exprun.doctor.causes import missing_nonlinearity, mixed_examples, single_time_step, untrained_variables
 from exprun.doctor.subject import Images
 
 RNG = np.random.default_rng(0)
@@ -54,6 +54,7 @@ def causes(model, inputs=ROWS):
     ],
 )
 def test_what_code_between_layers_does(hidden, activation, said):
+    keras.utils.set_random_seed(0)
     assert causes(Net(hidden(), activation)) == said
 
 
@@ -74,3 +75,35 @@ def test_rounding_does_not_hide_that_a_model_is_affine(mixed):
     model = keras.Model(first, layers.Dense(4, dtype="float32")(layers.Flatten()(x)))
     assert causes(model, images) == ["missing-nonlinearity"]
     assert {layer.dtype_policy.name for layer in model.layers if layer.weights} == {mixed, "float32"}
+
+
+class Scaled(layers.Layer):
+    """A layer with a variable that Keras does not track."""
+
+    def build(self, input_shape):
+        self.weight = tf.Variable(2.0, name="weight")
+
+    def call(self, x):
+        return x * tf.convert_to_tensor(self.weight)
+
+
+def test_a_variable_of_a_layer_that_keras_does_not_know():
+    model = keras.Sequential([keras.Input((5,)), Scaled(name="own"), layers.Dense(3)])
+    context = context_of(train=Images(ROWS), model=model, phase=Phase.STRUCTURE)
+    (finding,) = found(untrained_variables, context)
+    assert finding.where == "sequential/own/weight of shape ()"
+
+
+@pytest.mark.parametrize(
+    ("shape", "stateful", "count"), [((1, 1), False, 1), ((1, 1), True, 0), ((3, 1), False, 0), ((1, 4), False, 0)]
+)
+def test_a_recurrent_layer_over_one_step(shape, stateful, count):
+    model = keras.Sequential([keras.Input(batch_shape=(8, *shape)), layers.LSTM(4, stateful=stateful), layers.Dense(1)])
+    context = context_of(train=Images(np.zeros((8, *shape), np.float32)), model=model, phase=Phase.SETUP)
+    assert [finding.severity for finding in found(single_time_step, context)] == ["warning"] * count
+
+
+def test_a_network_without_recurrence_may_get_one_step():
+    model = keras.Sequential([keras.Input((1, 1)), layers.Flatten(), layers.Dense(1)])
+    context = context_of(train=Images(np.zeros((8, 1, 1), np.float32)), model=model, phase=Phase.SETUP)
+    assert found(single_time_step, context) == []

@@ -157,7 +157,12 @@ def test_a_cross_entropy_with_swapped_arguments(units):
         objective = Objective("unknown", False, False, "own", losses)
         return list(check_order(objective, read_labels(labels), np.full_like(labels, 0.5)))
 
+    def smoothed(first, second, even):
+        return 0.9 * entropy(first, second) + 0.1 * even
+
     [finding] = found(lambda outputs, y: entropy(outputs, y))
     assert (finding.cause, finding.severity) == ("wrong-loss", "error")
+    assert len(found(lambda outputs, y: smoothed(outputs, y, 1.4))) == 1
+    assert found(lambda outputs, y: smoothed(y, outputs, entropy(np.full_like(y, 1 / max(2, units)), outputs))) == []
     assert found(lambda outputs, y: entropy(y, outputs)) == []
     assert found(lambda outputs, y: ((y - outputs) ** 2).sum(-1)) == []

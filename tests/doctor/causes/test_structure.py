@@ -18,7 +18,7 @@ WEIGHTS = [RNG.normal(size=(5, 6)).astype(np.float32), RNG.normal(size=(6, 3)).a
 def computing(outputs, inputs=ROWS, own_code=True):
     """A context of a network that gives these outputs, as a function of images, or this pass."""
     context = context_of(train=Images(inputs), phase=Phase.STRUCTURE)
-    context.__dict__["has_own_code"] = own_code
+    context.__dict__.update(has_own_code=own_code, all_layers=[])
 
     def evaluated_on(images, exactly=False):
         given = outputs(images)

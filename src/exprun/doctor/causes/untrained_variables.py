@@ -37,7 +37,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _structure(context: Context) -> Iterator[Finding]:
     """Find variables that affect the output but that the model does not track, so that no optimiser updates them."""
-    if not context.has_own_code or not context.untracked:
+    own = context.has_own_code or any(layer.is_own or layer.isa("Lambda") for layer in context.all_layers)
+    if not own or not context.untracked:
         return
     count = len(context.untracked)
     yield context.finding(

@@ -1,6 +1,7 @@
 """Find images of one split that are also in another split, exactly or nearly; uses only NumPy."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -128,6 +129,16 @@ def equal_by_luck(inputs: np.ndarray) -> float:
         times = np.unique(column, return_counts=True)[1].astype(np.float64)
         expected *= float((times * (times - 1)).sum()) / (count * (count - 1))
     return expected
+
+
+def repeated(digests: Sequence[bytes]) -> float:
+    """The share of images that equal another one of the same split.
+
+    Args:
+        digests: the digests of the images; empty if unknown.
+    """
+    times = Counter(digests)
+    return sum(count for count in times.values() if count > 1) / max(1, len(digests))
 
 
 def find_leaks(splits: Sequence[Prints], limit: float) -> dict[str, Leak]:

@@ -17,6 +17,7 @@ MIN_HALF = 2  # examples of half a batch, from which its loss is compared with t
 SUMMED = 1e-3  # relative difference of a sum that rounding explains
 EPSILON_LOSS = 16.118  # -log(1e-7), the cross-entropy of Keras for a probability of 0
 ORDER = 0.02  # relative difference from the loss of swapped arguments
+MOSTLY = 0.5  # weight of a cross-entropy with swapped arguments in a loss, from which it decides
 INSIDE = (0.02, 0.98)  # probabilities instead of 0 and 1, of which a loss may take the logarithm
 
 
@@ -109,8 +110,8 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
 def check_order(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
     """Find a cross-entropy that takes the logarithm of the labels: its arguments are swapped.
 
-    It then falls in proportion to the probability of the right class, from -log(epsilon) to 0, and hardly punishes a
-    wrong prediction more than an uncertain one.
+    It then falls in proportion to the probability of the right class, by -log(epsilon) from 0 to 1, and hardly punishes
+    a wrong prediction more than an uncertain one. It may be a part of a loss, as with smoothed labels.
 
     Args:
         objective: the loss.
@@ -123,19 +124,19 @@ def check_order(objective: Objective, labels: Labels, outputs: np.ndarray) -> It
     rows = np.arange(len(values))
     even = 1 / values.shape[-1] if values.shape[-1] > 1 else 0.5
     try:
-        losses = [_mean(objective, (1 - share) * values + share * even, labels, rows) for share in (0.25, 0.5)]
+        losses = [_mean(objective, (1 - share) * values + share * even, labels, rows) for share in (0, 0.25, 0.5)]
     except Exception:  # a custom loss may expect other shapes
         return
-    expected = [share * (1 - even) * EPSILON_LOSS for share in (0.25, 0.5)]
-    if np.allclose(losses, expected, rtol=ORDER):
+    first, second = np.diff(losses) / (0.25 * (1 - even) * EPSILON_LOSS)
+    if abs(first - second) <= ORDER * abs(second) and MOSTLY <= second <= 1 + ORDER:
         yield Finding(
             "wrong-loss",
             "error",
             "loss",
-            f"{objective.name} is {losses[0]:.2f} if the right class has a probability of "
-            f"{1 - 0.25 * (1 - even):.0%}, and {losses[1]:.2f} if it has {1 - 0.5 * (1 - even):.0%}: it takes the "
+            f"{objective.name} is {losses[1]:.2f} if the right class has a probability of "
+            f"{1 - 0.25 * (1 - even):.0%}, and {losses[2]:.2f} if it has {1 - 0.5 * (1 - even):.0%}: it takes the "
             "logarithm of the labels instead of the outputs, so its arguments are swapped.",
-            numbers={"quarter": losses[0], "half": losses[1]},
+            numbers={"quarter": losses[1], "half": losses[2]},
             keras="the labels come first, as in keras.losses.categorical_crossentropy(y_true, y_pred).",
         )
 
