@@ -71,6 +71,28 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
         assert trial(one, name) is None
 
 
+@pytest.mark.parametrize("hidden", [[], [("one", 1)], [("one", 1), ("two", 3)]])
+def test_a_network_that_is_too_small_gets_wider_layers(hidden):
+    keras.utils.set_random_seed(0)
+    ring = (np.hypot(*X[:, :2].T) < 1.5).astype("float32")
+    layers = [keras.layers.Dense(units, "relu", name=name) for name, units in hidden]
+    model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1), keras.layers.Activation("sigmoid")])
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+    trials = Trials(one, sample_of(X, ring, None), 200)
+    done = trials.run((BY_NAME["wider hidden layers"],), 0, 200, 60.0)
+    assert done.causes == ("low-capacity",)
+    assert done.score > trials.run((), 0, 200, 60.0).score + 0.2
+    assert [layer.units for layer in model.layers if hasattr(layer, "units")] == [*(units for _, units in hidden), 1]
+
+
+def test_a_wide_network_is_not_made_wider():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(100, "relu"), keras.layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert trial(Network(model, [np.array(v.numpy()) for v in model.variables], 32), "wider hidden layers") is None
+
+
 def test_the_change_that_makes_it_learn_is_found_and_confirmed(monkeypatch):
     names = ["shuffled rows", "10 times the learning rate", "Adam with a learning rate of 0.001"]
     monkeypatch.setattr(proof, "standard", lambda: [BY_NAME[name] for name in names])

@@ -223,6 +223,11 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    narrow: int | None = setting(
+        "A hidden layer of at most this many units counts as narrow.",
+        only=WATCH,
+        ge=0,
+    )
     untrained: float | None = setting(
         "A run counts as too short if it ends with a training loss above this fraction of the chance-level loss, and "
         "the loss still falls or the run has few steps.",

@@ -30,6 +30,9 @@ PASSIVE = (
     *(keras.layers.Dropout, keras.layers.Flatten, keras.layers.MaxPooling1D, keras.layers.MaxPooling2D),
     *(keras.layers.BatchNormalization, keras.layers.GlobalAveragePooling2D, keras.layers.Reshape),
 )
+WIDER, LEAST = 4, 32  # factor of the units of hidden layers that may be too few, and units that they get at least
+WIDE = 64  # units of a hidden layer that are hardly too few
+HIDDEN = 64  # units of a hidden layer where there is none
 MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
 
@@ -164,6 +167,13 @@ def standard() -> list[Change]:
         Change("batches of 32 rows", "batch_size=32.", ("small-batch-norm",), _batch, keeps_step=True),
         Change(
             "10 times as many steps", "train for 10 times as many epochs.", ("too-few-steps",), _longer, keeps_step=True
+        ),
+        Change(
+            "wider hidden layers",
+            "4 times as many units or filters in the hidden layers, at least 32; or one layer of 64 units.",
+            ("low-capacity",),
+            _wider,
+            compensates=True,
         ),
         Change("inputs with mean 0 and spread 1", scaled, ("unscaled-input",), center_inputs, keeps_step=True),
     ]
@@ -333,6 +343,34 @@ def _clipped(setup: Setup) -> bool:
         return False
     setup.optimizer = type(setup.optimizer).from_config(config | {"global_clipnorm": 1.0})
     return True
+
+
+def _wider(setup: Setup) -> bool:
+    """Wider hidden layers with fresh weights, or a hidden layer where there is none."""
+    model = setup.model
+    weighted = [
+        one for one in setup.layers(*WEIGHTED, keras.layers.RNN) if getattr(one, "units", getattr(one, "filters", 0))
+    ]
+    widths = {layer.name: getattr(layer, "units", None) or layer.filters for layer in weighted[:-1]}
+    if not weighted or not getattr(model, "inputs", None) or max(widths.values(), default=0) > WIDE:
+        return False
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        for name in ("units", "filters"):
+            if layer.name in widths and name in config:
+                config[name] = max(WIDER * config[name], LEAST)
+        return type(layer).from_config(config)
+
+    if widths:
+        setup.network = keras.models.clone_model(model, clone_function=clone)
+    elif isinstance(model, keras.Sequential) and weighted[0] in model.layers:
+        at = model.layers.index(weighted[0])
+        copies = [clone(layer) for layer in model.layers]
+        setup.network = keras.Sequential(
+            [keras.Input(model.input_shape[1:]), *copies[:at], keras.layers.Dense(HIDDEN, "relu"), *copies[at:]]
+        )
+    return setup.network is not model
 
 
 def _longer(setup: Setup) -> bool:

@@ -1,12 +1,14 @@
 """Causes that the losses of whole epochs show: they swing, they fall no further, or they fall too slowly."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from doctor.contexts import found
 from doctor.histories import Network, after_epochs, training
 from exprun.doctor.cause import Phase
-from exprun.doctor.causes import learning_rate_decay, oscillating_loss, plateau, slow_learning
+from exprun.doctor.causes import learning_rate_decay, low_capacity, oscillating_loss, plateau, slow_learning
 
 
 def found_by(cause, *given, model=None, **more):
@@ -125,3 +127,23 @@ def test_a_learning_rate_that_ends_learning_at_once(rates, losses, is_found):
 def test_a_learning_rate_that_collapses_while_the_loss_falls(rates, losses, total, is_found):
     findings = found_by(learning_rate_decay, losses, rates, accuracy=0.5, steps=10, total=total)
     assert [(f.severity, f.where) for f in findings] == [("warning", "training")] * is_found
+
+
+@pytest.mark.parametrize(
+    ("widths", "losses", "count"),
+    [
+        ((1, 10), [2.2, 2.0, *[1.9] * 8], 1),
+        ((16, 2, 10), [2.2, 2.0, *[1.9] * 8], 1),
+        ((16, 10), [2.2, 2.0, *[1.9] * 8], 0),
+        ((16, 1), [2.2, 2.0, *[1.9] * 8], 0),  # the last layer
+        ((1, 10), [2.2, 1.0, *[0.9] * 8], 0),  # enough for what there is to learn
+        ((1, 10), list(np.linspace(2.3, 1.4, 10)), 0),  # it still falls
+        ((1, 10), [2.2, 2.0, 1.9, 1.9], 0),
+    ],
+)
+def test_a_hidden_layer_of_hardly_any_units(widths, losses, count):
+    history = after_epochs(losses, total=100 * len(losses))
+    context = training(Phase.EPOCH, history, history.epochs[-1].step)
+    layers = [SimpleNamespace(width=n, name=f"dense_{n}", is_weighted=True) for n in widths]
+    context.__dict__["all_layers"] = layers
+    assert [f.severity for f in found(low_capacity, context)] == ["warning"] * count

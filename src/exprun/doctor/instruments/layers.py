@@ -105,6 +105,11 @@ class Layer:
         return int(self.layer.kernel.shape[-1])
 
     @property
+    def width(self) -> int:
+        """The number of units or filters of a layer, as its configuration says; 0 if it has none."""
+        return int(getattr(self.layer, "units", 0) or getattr(self.layer, "filters", 0) or 0)
+
+    @property
     def size(self) -> int:
         """The number of weights, without the states of random generators."""
         weights = (v for v in self.layer.weights if "seed" not in v.path and v.dtype != "uint32")
