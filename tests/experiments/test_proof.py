@@ -93,6 +93,18 @@ def test_a_wide_network_is_not_made_wider():
     assert trial(Network(model, [np.array(v.numpy()) for v in model.variables], 32), "wider hidden layers") is None
 
 
+def test_half_precision_is_replaced_for_a_trial():
+    name = "float32 instead of half precision"
+    assert trial(network(), name) is None
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        one = network()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert trial(one, name).score > 0.8
+    assert one.model.layers[0].compute_dtype == "float16"
+
+
 def test_the_change_that_makes_it_learn_is_found_and_confirmed(monkeypatch):
     names = ["shuffled rows", "10 times the learning rate", "Adam with a learning rate of 0.001"]
     monkeypatch.setattr(proof, "standard", lambda: [BY_NAME[name] for name in names])

@@ -19,6 +19,7 @@ from exprun.doctor.use import Call, Use
 MAX_ROWS = 2000  # rows that are kept of the calls by a line
 MAX_BYTES = 2**25  # the same in bytes
 MAX_LINES = 20  # lines whose calls are followed, for each network
+RECENT = 50  # trainings whose networks are followed; a script may make thousands
 BATCHES = 8  # first batches of a pipeline that are kept
 PAIR = 2  # values from which on an array can be the rows of a batch
 
@@ -97,7 +98,7 @@ class Uses:
 
     def _fit_of(self, model: Any) -> Fit | None:
         """The last training of a network, or of the one that it is a copy of, such as from a file."""
-        fits = [fit for fit in self._fits() if fit.steps and not fit.unwatched]
+        fits = [fit for fit in self._fits()[-RECENT:] if fit.steps and not fit.unwatched]
         for fit in reversed(fits):
             if fit.model is model:
                 return fit

@@ -33,6 +33,7 @@ PASSIVE = (
 WIDER, LEAST = 4, 32  # factor of the units of hidden layers that may be too few, and units that they get at least
 WIDE = 64  # units of a hidden layer that are hardly too few
 HIDDEN = 64  # units of a hidden layer where there is none
+HALF = ("float16", "bfloat16")
 MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
 
@@ -163,6 +164,13 @@ def standard() -> list[Change]:
             _clipped,
             ("not-finite",),
             compensates=True,
+        ),
+        Change(
+            "float32 instead of half precision",
+            "keras.mixed_precision.set_global_policy('float32').",
+            ("small-epsilon",),
+            _float32,
+            ("not-finite", "vanishing-gradient"),
         ),
         Change("batches of 32 rows", "batch_size=32.", ("small-batch-norm",), _batch, keeps_step=True),
         Change(
@@ -320,6 +328,14 @@ def _relu_where_linear(setup: Setup) -> bool:
             setup.set(layer, "activation", keras.activations.relu)
             changed = True
     return changed
+
+
+def _float32(setup: Setup) -> bool:
+    layers = setup.model._flatten_layers(include_self=True)
+    mixed = [layer for layer in layers if layer.compute_dtype in HALF]
+    for layer in mixed:
+        setup.set(layer, "dtype_policy", keras.DTypePolicy("float32"))
+    return bool(mixed)
 
 
 def _replace_activation(setup: Setup, names: tuple[str, ...], function: Any) -> bool:
