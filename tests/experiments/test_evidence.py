@@ -58,6 +58,41 @@ def test_a_network_that_predicts_rare_classes_does_not_suffer_from_imbalance(is_
     ]
 
 
+def test_a_finding_whose_change_fails_does_not_explain_what_another_change_has_shown():
+    slower = Change("a tenth of the learning rate", "", ("learning-rate-high",), lambda setup: True)
+    found = evidence(0.0, trial(0.8, slower))
+    tried = (*found.proof.tried, trial(0.0, SCALED))
+    findings = [finding("unscaled-input", "error")]
+    assert said(findings, found)[0][0] == "unscaled-input"  # which makes a usual rate too high
+    failed = replace(found, proof=replace(found.proof, tried=tried, least=0.5))
+    assert said(findings, failed)[0][0] == "learning-rate-high"
+
+
+def test_a_step_of_ones_own_that_fails_where_that_of_keras_learns():
+    learned = Proof(SMALL, (trial(0.9), trial(0.85)))
+    found = replace(evidence(0.05), proof=learned, may_cross=True)
+    (first,) = weighed([], found)
+    assert (first.cause, first.severity) == ("broadcast-loss", "warning")
+    assert said([], replace(found, may_cross=False)) == []
+    assert said([], replace(found, own=0.85)) == []
+
+
+@pytest.mark.parametrize(("labels", "own", "crosses"), [(1, True, True), (2, True, False), (1, False, False)])
+def test_labels_without_the_axis_of_the_outputs_in_a_step_of_ones_own(labels, own, crosses):
+    class Own(keras.Model):
+        def train_step(self, data):
+            return {}
+
+    inputs = keras.Input((2,))
+    model = (Own if own else keras.Model)(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
+    y = x[:, 0] if labels == 1 else x[:, :1]
+    network = Network(model, [np.array(v.numpy()) for v in model.variables], 20)
+    found = proven(Training(network, (x, y), None, 40), [], 0.01, lambda text: None)
+    assert found.may_cross == crosses
+
+
 def test_a_change_that_was_not_confirmed_is_no_proof():
     found = evidence(0.0, trial(0.8, SCALED))
     assert said([finding("unscaled-input")], replace(found, proof=replace(found.proof, confirmed=None))) == [

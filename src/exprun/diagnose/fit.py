@@ -114,7 +114,7 @@ class Fit:
             self.settings,
             changed_rates(self.rates),
         )
-        return Training(network, train, validation, self.steps)
+        return Training(network, train, validation, self.steps, self.optimizer is not None)
 
     def forget(self) -> None:
         """Release the arrays and the first weights."""

@@ -64,6 +64,7 @@ class Loop:
         repeats: recognises the end of the first epoch.
         rows: the number of rows of the batches or arguments that were kept.
         is_full: whether no more batches are kept.
+        is_replayed: whether the kept calls are being made again.
     """
 
     fit: Fit
@@ -76,10 +77,12 @@ class Loop:
     repeats: Repeats = field(default_factory=Repeats)
     rows: int = 0
     is_full: bool = False
+    is_replayed: bool = False
 
     def takes(self, inputs: Any) -> bool:
         """Whether to keep a batch with these inputs: not after an epoch, nor after enough rows."""
-        self.is_full = self.is_full or self.rows >= MAX_KEPT or len(self.batches) + len(self.calls) >= MAX_BATCHES
+        kept = len(self.batches) + (0 if self.is_replayed else len(self.calls))
+        self.is_full = self.is_full or self.rows >= MAX_KEPT or kept >= MAX_BATCHES
         if not self.is_full and np.ndim(inputs):
             self.is_full = self.repeats.begins(inputs)
             self.rows += np.shape(inputs)[0]

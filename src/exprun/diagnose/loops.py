@@ -388,6 +388,7 @@ class Loops:
     def _replay(self, loop: Loop) -> None:
         """Call a `tf.function` again, eagerly, to see the batches that it passes to the network and the loss."""
         calls, loop.is_full, loop.rows, loop.repeats = list(loop.calls), False, 0, Repeats()
+        loop.is_replayed = True
         eagerly = tf.config.functions_run_eagerly()
         self._replayed, self._ends = loop, time.monotonic() + REPLAY_SECONDS
         try:

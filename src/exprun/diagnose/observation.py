@@ -232,7 +232,8 @@ class Observation:
         if not model.built:
             self._loops.wait(fit)
         limit = Limit(fit, *self._limits())
-        introduce([*listed, *([] if present else [fit.doctor])], fit.data)
+        shuffles = bool(fit.arguments.get("shuffle", True))
+        introduce([*listed, *([] if present else [fit.doctor])], fit.data, shuffles)
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
 

@@ -25,7 +25,7 @@ def swapped(loss: Any) -> Callable[[Any, Any], Any]:
 
 
 def labels_near(frame: FrameType | None, inputs: Any, outputs: Any) -> np.ndarray | None:
-    """The labels of a step, among the local variables of the code that makes it; None if they cannot be told.
+    """The labels of a step, among the variables of the code that makes it; None if they cannot be told.
 
     Args:
         frame: the frame of the code.
@@ -35,7 +35,8 @@ def labels_near(frame: FrameType | None, inputs: Any, outputs: Any) -> np.ndarra
     if frame is None or (not tf.is_tensor(inputs) and not isinstance(inputs, np.ndarray)):
         return None
     known = [np.asarray(inputs), np.asarray(outputs)]
-    found = dict(_candidates(frame.f_locals, known))
+    used = {name: frame.f_globals[name] for name in frame.f_code.co_names if name in frame.f_globals}
+    found = dict(_candidates({**used, **frame.f_locals}, known))
     named = {name: value for name, value in found.items() if LABELS.fullmatch(name)}
     chosen = list((named or found).values())
     return chosen[0] if len(chosen) == 1 else None

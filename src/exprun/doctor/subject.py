@@ -115,6 +115,7 @@ class Subject:
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
             they do not show the order of the data. The images of these batches are those of `train`, in this order.
         first_loss: the loss that the first step has reported, of the batch in `train.inputs`; None if unknown.
+        shuffles: whether `fit` shuffles the rows.
     """
 
     model: Any
@@ -135,6 +136,7 @@ class Subject:
     weighted_classes: np.ndarray | None = None
     batches: Sequence[np.ndarray | None] = ()
     first_loss: float | None = None
+    shuffles: bool = False
 
     @property
     def splits(self) -> list[tuple[str, Images]]:

@@ -12,10 +12,11 @@ from exprun.doctor.instruments.layers import RECURRENT, Layer
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.recording import fixed_rows
+from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
 from exprun.experiments.reference import Reference
 from exprun.experiments.sample import Sample, Task, sample_of
-from exprun.experiments.trials import Network, Trial
+from exprun.experiments.trials import Network, Trial, outputs_of
 
 AS_GOOD = 0.9  # share of the best reference from which a network counts as as good
 LEARNABLE = 0.3  # score of a reference above which the labels can be learned
@@ -28,6 +29,7 @@ OF_THE_ROWS = frozenset(
         *("unshuffled-data", "repeated-batches", "example-weights"),
     )
 )
+CROSSED = "broadcast-loss"
 IMBALANCE = "class-imbalance"  # a score above that of the most frequent class shows that rare ones are predicted
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
@@ -44,12 +46,14 @@ class Training:
         train: the inputs and targets that it was trained on.
         validation: the inputs and targets of its validation; None without.
         steps: the number of steps.
+        is_loop: whether the script makes the steps itself.
     """
 
     network: Network
     train: Rows
     validation: Rows | None
     steps: int
+    is_loop: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,14 @@ class Evidence:
         proof: what references and trials have shown.
         is_held_out: whether the network was not trained on the tested rows, as the references were not.
         is_certain: whether the references suit the rows, and so many rows were tested that their score is no luck.
+        may_cross: whether the script computes a loss of outputs of the shape (n, 1) and labels of the shape (n,).
     """
 
     own: float
     proof: Proof
     is_held_out: bool = True
     is_certain: bool = True
+    may_cross: bool = False
 
     @property
     def nothing_learns(self) -> bool:
@@ -128,7 +134,8 @@ def evidence(
         0.0 if training.validation is None else own,
         tell,
     )
-    return Evidence(own, proof, training.validation is not None, _suits(model, sample) and sample.noise < HARDLY)
+    is_certain = _suits(model, sample) and sample.noise < HARDLY
+    return Evidence(own, proof, training.validation is not None, is_certain, _may_cross(training, sample))
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
@@ -149,10 +156,13 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     if found.nothing_learns and not any(one.severity == "error" for one in result):
         others = [one for one in result if one.cause != UNRELATED]
         return [_unrelated(found), *others]
+    if found.may_cross and proof.plain and not proof.tried and found.own < AS_GOOD * proof.plain[0].score:
+        return [_crossed(found), *(one for one in result if one.cause != CROSSED)]
     if proof.decisive is None:
         return result
     causes = proof.decisive.causes
     related = {cause for change in proof.decisive.changes for cause in (*change.causes, *change.consequences)}
+    failed = {cause for trial in proof.tried if trial.score < proof.least for cause in trial.causes}
     serious = [one for one in result if one.severity != "note"]
     first = next((one for one in serious if one.cause in causes), None)
     if first is None:  # an error about what the change has changed says more precisely what was wrong
@@ -160,8 +170,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     if first is None:
         first = _proven(causes[0], proof.decisive, proof)
     if first.cause not in {one.cause for one in serious}:  # a finding that explains what the change compensates
-        first = next((one for one in serious if first.cause in explained_by(one.cause)), first)
-    failed = {cause for trial in proof.tried if trial.score < proof.least for cause in trial.causes}
+        likely = (one for one in serious if one.cause not in failed)
+        first = next((one for one in likely if first.cause in explained_by(one.cause)), first)
     others = [_demoted(one, failed - set(causes)) for one in result if one.cause != first.cause]
     return [first if proof.confirmed is None else replace(first, severity="error"), *others]
 
@@ -216,6 +226,32 @@ def _proven(cause: str, decisive: Trial, proof: Proof) -> Finding:
 def _demoted(finding: Finding, failed: set[str]) -> Finding:
     """A finding, which becomes a note if it is a warning about a cause whose changes did not help."""
     return replace(finding, severity="note") if finding.severity == "warning" and finding.cause in failed else finding
+
+
+def _may_cross(training: Training, sample: Sample) -> bool:
+    """Whether a step of the script's own compares outputs of the shape (n, 1) with labels of the shape (n,)."""
+    import keras
+
+    model = training.network.model
+    own = training.is_loop or type(model).train_step is not keras.Model.train_step
+    if not own or training.train[1].ndim > 1:
+        return False
+    with undrawn():
+        return outputs_of(model, sample.test_x[:1], training=False).shape == (1, 1)
+
+
+def _crossed(found: Evidence) -> Finding:
+    plain = found.proof.plain[0]
+    return Finding(
+        CROSSED,
+        "warning",
+        "training step",
+        f"From the same first weights, {plain.steps} steps of Keras bring the network {_way(plain.score)}; the steps "
+        f"of the script, {_way(found.own)}. Keras gives labels of the shape (n,) the shape of the outputs, (n, 1); "
+        "code of one's own has to do so itself.",
+        numbers={"own": found.own, "plain": plain.score},
+        keras="y = y[:, None] before the training, or self.compute_loss(x, y, y_pred) in train_step.",
+    )
 
 
 def _suits(model: Any, sample: Sample) -> bool:

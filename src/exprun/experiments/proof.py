@@ -115,6 +115,7 @@ def prove(
         return Proof(found, plain)
     least = max(*base, own) + max(GAIN, SIGMAS * max(NOISE, sample.noise, float(np.std(base))))
     least = max(least, LEARNED * min(best, 1.0))
+    least = min(least, max(NEARLY * min(best, 1.0), max(*base, own) + GAIN))  # no luck if it is nearly the best score
     changes = sorted(standard(), key=lambda change: _rank(change, proposed))
     left = RESERVED * max(done.seconds for done in plain)  # time for the confirmation
     ends -= left

@@ -30,6 +30,10 @@ def test_counts_of_classes(counts, weighted, expected):
     assert [f.cause for f in counted(counts, weighted=weighted)] == expected
 
 
+def test_a_truth_table_may_have_a_frequent_class():
+    assert [f.severity for f in counted([1, 7])] == ["note"]
+
+
 def test_the_threshold_decides():
     assert counted([70, 30]) == []
     [finding] = counted([78, 22], limits={"frequent_class": 0.77})

@@ -108,6 +108,12 @@ def test_narrow_places():
     assert causes(network(*pooled, layers.Flatten())) == []
 
 
+@pytest.mark.parametrize(("arguments", "said"), [((3, 3), ["collapsed-features"]), ((3, 2), []), (((3, 3),), [])])
+def test_strides_in_the_place_of_a_second_side_of_the_kernel(arguments, said):
+    convolutions = [layers.Conv2D(8, *arguments, activation="relu") for _ in range(2)]
+    assert causes(network(*convolutions, layers.GlobalAveragePooling2D(), inputs=(27, 27, 1))) == said
+
+
 @pytest.mark.parametrize(
     ("layer", "said"),
     [

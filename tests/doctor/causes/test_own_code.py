@@ -8,7 +8,13 @@ from keras import layers
 
 from doctor.contexts import context_of, found
 from exprun.doctor.cause import Phase
-from exprun.doctor.causes import missing_nonlinearity, mixed_examples, single_time_step, untrained_variables
+from exprun.doctor.causes import (
+    missing_nonlinearity,
+    mixed_examples,
+    shuffled_states,
+    single_time_step,
+    untrained_variables,
+)
 from exprun.doctor.subject import Images
 
 RNG = np.random.default_rng(0)
@@ -88,10 +94,10 @@ class Scaled(layers.Layer):
 
 
 def test_a_variable_of_a_layer_that_keras_does_not_know():
-    model = keras.Sequential([keras.Input((5,)), Scaled(name="own"), layers.Dense(3)])
+    model = keras.Sequential([keras.Input((5,)), Scaled(name="own"), layers.Dense(3)], name="net")
     context = context_of(train=Images(ROWS), model=model, phase=Phase.STRUCTURE)
     (finding,) = found(untrained_variables, context)
-    assert finding.where == "sequential/own/weight of shape ()"
+    assert finding.where == "net/own/weight of shape ()"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +107,15 @@ def test_a_recurrent_layer_over_one_step(shape, stateful, count):
     model = keras.Sequential([keras.Input(batch_shape=(8, *shape)), layers.LSTM(4, stateful=stateful), layers.Dense(1)])
     context = context_of(train=Images(np.zeros((8, *shape), np.float32)), model=model, phase=Phase.SETUP)
     assert [finding.severity for finding in found(single_time_step, context)] == ["warning"] * count
+
+
+@pytest.mark.parametrize(
+    ("stateful", "shuffles", "count"), [(True, True, 1), (True, False, 0), (False, True, 0), (False, False, 0)]
+)
+def test_a_state_that_is_kept_in_a_training_that_shuffles(stateful, shuffles, count):
+    model = keras.Sequential([keras.Input(batch_shape=(8, 3, 1)), layers.LSTM(4, stateful=stateful), layers.Dense(1)])
+    context = context_of(train=Images(np.zeros((8, 3, 1))), model=model, phase=Phase.SETUP, shuffles=shuffles)
+    assert [finding.severity for finding in found(shuffled_states, context)] == ["error"] * count
 
 
 def test_a_network_without_recurrence_may_get_one_step():

@@ -68,6 +68,7 @@ def test_inputs_that_are_scaled_in_another_way(train, rows, said):
         (TABLE, TABLE),  # the rows that a scaler was fitted on, and trained on
         (TABLE[:, :1], [[100.0]]),  # a line, continued
         (SERIES, SERIES[:20] + 3),
+        (SERIES, SERIES[:20] * 0.1),  # predictions that are fed back
         (np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 200)], TABLE[:5]),
         (PICTURES[:0], PICTURES),
     ],

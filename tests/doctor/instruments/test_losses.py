@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from keras import layers
 
@@ -36,6 +37,21 @@ def test_a_likelihood_of_ones_own_applies_a_softmax():
     model.compile("adam", likelihood)
     found = of_keras(model, units=3)
     assert (found.kind, found.sparse, found.from_logits) == ("softmax", True, True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        (lambda y, p: tf.reduce_mean(tf.square(p - y)), "error"),
+        (lambda y, p: tf.reduce_mean(tf.abs(p - y), -1), "error"),
+        (lambda y, p: 2 * tf.reduce_mean(tf.square(p - y)), "unknown"),
+        (lambda y, p: -tf.reduce_mean(tf.square(p - y)), "unknown"),
+    ],
+)
+def test_a_loss_of_ones_own_that_is_an_error_of_numbers(loss, kind):
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", loss)
+    assert of_keras(model).kind == kind
 
 
 def test_code_of_ones_own_gets_labels_as_they_are_and_compile_gives_them_a_column():

@@ -47,6 +47,11 @@ def a_stateful_layer():
     return compiled(*parts), ROWS.reshape(-1, 3, 2), CLASSES
 
 
+def a_stateful_layer_of_single_rows():
+    parts = (layers.Input(batch_shape=(1, 3, 2)), layers.LSTM(4, stateful=True), layers.Dense(3, "softmax"))
+    return compiled(*parts), ROWS.reshape(-1, 3, 2), CLASSES
+
+
 class Pair(keras.Model):
     """Gives two tensors."""
 
@@ -133,3 +138,11 @@ def test_no_check_fails_and_the_weights_are_the_same(kind):
         model.fit(x, y, 16, 3, verbose=0, shuffle=False, callbacks=doctors)
         found.append([np.asarray(v) for v in model.variables])
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize(("shuffle", "count"), [(True, 1), (False, 0)])
+def test_a_state_that_is_kept_while_single_rows_are_shuffled(shuffle, count):
+    model, x, y = a_stateful_layer_of_single_rows()
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x, y, 1, 1, verbose=0, shuffle=shuffle, callbacks=[doctor])
+    assert [one.cause for one in doctor.findings].count("shuffled-states") == count

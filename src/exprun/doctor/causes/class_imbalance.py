@@ -36,6 +36,7 @@ CAUSE = Cause(
     overrides=("data.class_weights=balanced",),
 )
 HEAVIER = 1.2  # weight of the most frequent class, in units of the mean weight of the others, that is upside down
+MIN_LABELS = 20  # labels from which a class is frequent in more than a truth table
 MIN_EXCESS = 1.5  # share of the most frequent class, in units of its share if all classes were equally frequent
 
 
@@ -50,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     if counts.share > context.threshold("frequent_class") and counts.share * len(counts.each) > MIN_EXCESS:
         yield context.finding(
-            "warning",
+            "warning" if counts.total >= MIN_LABELS else "note",
             "training labels",
             f"{counts.share:.0%} of {counts.total:,} labels are class {subject.class_name(counts.top)}, so always "
             f"predicting it has an accuracy of {counts.share:.0%}.{heavier}",

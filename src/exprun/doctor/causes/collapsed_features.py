@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.graph import is_only_way, last_states
-from exprun.doctor.instruments.layers import RECURRENT, named
+from exprun.doctor.instruments.layers import RECURRENT, Layer, named
 from exprun.text import nouns, plural
 
 CAUSE = Cause(
@@ -16,11 +16,12 @@ CAUSE = Cause(
     explains_symptoms=True,
     keras="pool less, start with larger inputs, or widen the narrow layer.",
 )
+MIN_STRIDES = 3  # strides that a convolution after others hardly ever has
 MAX_UNITS = 2  # units that are few for many classes
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find hidden layers of one or two units, and convolutions on maps of one pixel."""
+    """Find hidden layers of one or two units, large strides, and convolutions on maps of one pixel."""
     weighted = [layer for layer in context.layers if layer.is_weighted and layer.layer.built]
     if not weighted:
         return
@@ -41,6 +42,17 @@ def check(context: Context) -> Iterator[Finding]:
             else "give it at least as many units as there are classes, unless it is the code of an autoencoder.",
         )
         return
+    leaping = [layer for layer in hidden if layer.isa("Conv2D") and _strides(layer) >= MIN_STRIDES]
+    if len(leaping) > 1:
+        yield context.finding(
+            "warning",
+            f"layers {named(leaping)}",
+            f"{len(leaping)} convolutions leap over as many pixels as their kernels are wide, with strides of "
+            f"{_strides(leaping[0])}, so each makes its maps {_strides(leaping[0])} times smaller.",
+            {"strides": _strides(leaping[0])},
+            "Conv2D(32, (3, 3)), or Conv2D(32, 3): the third argument of Conv2D is strides.",
+        )
+        return
     blind = [layer for layer in hidden if layer.isa("Conv2D") and layer.map_size == (1, 1) and layer.has_wide_kernel]
     if len(blind) > 1:
         yield context.finding(
@@ -51,3 +63,10 @@ def check(context: Context) -> Iterator[Finding]:
             {"layers": len(blind)},
             "use padding='same' and fewer pools and strides in the layers before them, or larger images.",
         )
+
+
+def _strides(layer: Layer) -> int:
+    """The strides of a convolution if they are the size of its kernel; otherwise 0."""
+    strides = tuple(getattr(layer.layer, "strides", ()))
+    same = strides == tuple(getattr(layer.layer, "kernel_size", ())) and len(set(strides)) == 1
+    return int(strides[0]) if same else 0

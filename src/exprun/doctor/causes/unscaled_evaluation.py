@@ -55,6 +55,7 @@ CAUSE = Cause(
 SLACK = 1.5  # factor of both thresholds for two samples, which differ even with the same scaling
 LATER = 2.5  # the same for what is predicted, which a person may choose, and which may be of one class
 SERIES = 4.0  # the same for tables and series, which change over time
+OUTSIDE = 20.0  # ratio of deviations of values that lie within those of training, as predictions that are fed back do
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -90,7 +91,10 @@ def _of_a_use(context: Context, use: Use) -> Iterator[Finding]:
     if not found and use.is_whole and not have_common(trained, rows):
         found = list(_refitted(context, rows, where, there))
     if not found and len(rows) >= SAMPLE:
-        found = list(_scaling(context, rows, LATER if trained.ndim == 4 else SERIES, where, there))
+        slack = LATER if trained.ndim == 4 else SERIES
+        inside = trained.min() <= rows.min() and rows.max() <= trained.max() and trained.std() < OUTSIDE * rows.std()
+        if trained.ndim == 4 or not inside:
+            found = list(_scaling(context, rows, slack, where, there))
     if not found and (is_unsigned(trained, rows) if len(rows) >= SAMPLE else is_far(trained, rows)):
         ranges = [f"{x.min():.3g} to {x.max():.3g}" for x in (rows, trained)]
         found = [

@@ -96,12 +96,31 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
                 return float(found(labels, outputs))
             return float(tf.reduce_mean(computed(outputs, labels)))
 
+    if kind == "unknown" and not in_own_code and _is_error(losses, max(1, units)):
+        kind = "error"
     classes = units if kind == "unknown" else 0
     if classes > 1 and _takes_logits(losses, tf.eye(classes)):
         kind, from_logits = "softmax", True
     elif classes > 1 and _takes_logits(losses, tf.range(classes)):
         kind, sparse, from_logits = "softmax", True, True
     return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None), total)
+
+
+def _is_error(losses: Callable[[Any, Any], Any], units: int) -> bool:
+    """Whether a loss is the mean squared or the mean absolute error.
+
+    Args:
+        losses: computes the loss of each example, (batch,).
+        units: the number of units of the last layer.
+    """
+    rng = np.random.default_rng(0)
+    outputs, labels = (rng.normal(size=(6, units)).astype(np.float32) for _ in range(2))
+    try:
+        value = float(tf.reduce_mean(losses(tf.constant(outputs), tf.constant(labels))))
+    except Exception:  # a custom loss may expect other shapes
+        return False
+    means = (np.square(outputs - labels).mean(), np.abs(outputs - labels).mean())
+    return any(abs(value - mean) < 1e-5 for mean in means)
 
 
 def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:

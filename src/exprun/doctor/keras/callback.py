@@ -1,6 +1,7 @@
 """The doctor as a callback for any Keras script: `model.fit(…, callbacks=[exprun.doctor.Doctor()])`."""
 
 import contextlib
+import copy
 import functools
 import logging
 import sys
@@ -137,7 +138,7 @@ def _notify_of_exceptions() -> None:
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(("x", "y"), args, strict=False)) | kwargs
-        introduce(kwargs.get("callbacks"), (given.get("x"), given.get("y")))
+        introduce(kwargs.get("callbacks"), (given.get("x"), given.get("y")), bool(kwargs.get("shuffle", True)))
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
@@ -148,18 +149,20 @@ def _notify_of_exceptions() -> None:
     keras.Model.fit = fit
 
 
-def introduce(callbacks: Any, data: tuple[Any, ...]) -> None:
+def introduce(callbacks: Any, data: tuple[Any, ...], shuffles: bool) -> None:
     """Let the doctors among the callbacks of a fit know what Keras does not show them.
 
     Args:
         callbacks: the callbacks, as the fit gets them.
         data: the inputs and labels, as the fit gets them.
+        shuffles: whether the fit shuffles the rows of arrays.
     """
     listed = getattr(callbacks, "callbacks", callbacks)
     listed = list(listed) if isinstance(listed, list | tuple) else []
     for doctor in listed:
         if isinstance(doctor, Doctor):
             doctor.others, doctor.data = [other for other in listed if other is not doctor], data
+            doctor.shuffles = shuffles and isinstance(data[0], np.ndarray | tf.Tensor | list)
 
 
 def notify_of_exception(model: Any, error: BaseException) -> None:
@@ -205,6 +208,7 @@ class Doctor(keras.callbacks.Callback):
         self._are_means: bool | None = None  # whether metrics are means since the epoch began; None if unknown
         self._trainable, self._modes = Trainable(), Modes()
         self.others: list[Any] = []  # the other callbacks of the fit
+        self.shuffles = False  # whether the fit shuffles rows
         self.data: tuple[Any, ...] = ()  # the inputs and labels of the fit, as it gets them
         self._last_fit: _Fit | None = None
         self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
@@ -729,8 +733,10 @@ class Doctor(keras.callbacks.Callback):
         """
         self._looked = True
         subject = self._subject(whole=False)
-        rows = fixed_rows(self.model)
-        limits = self.limits if rows is None else replace(self.limits, images=rows)
+        limits = self.limits
+        if (rows := fixed_rows(self.model)) is not None:
+            limits = copy.copy(limits)
+            object.__setattr__(limits, "images", rows)  # which a person may not set to 1
         findings = examine(Context(subject, limits), *BEFORE_TRAINING)
         self._tell(findings if is_first else [_after_a_step(finding) for finding in findings])
         self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
@@ -870,6 +876,7 @@ class Doctor(keras.callbacks.Callback):
             weights=[weights for _, weights in self._weighed] if whole else (),
             weighted_classes=self._weighted_classes() if whole else None,
             first_loss=None if whole else self._first_loss,
+            shuffles=self.shuffles,
             batches=[self._read(some, train.inputs).classes for some in self._seen["train"].labels] if in_order else (),
         )
 
