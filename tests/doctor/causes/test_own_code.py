@@ -64,6 +64,18 @@ def test_what_code_between_layers_does(hidden, activation, said):
     assert causes(Net(hidden(), activation)) == said
 
 
+class Noisy(layers.Layer):
+    """Adds noise in inference mode, too, as the code of a variational autoencoder has it."""
+
+    def call(self, x):
+        return x + tf.random.normal(tf.shape(x))
+
+
+def test_random_numbers_are_no_other_examples():
+    keras.utils.set_random_seed(0)
+    assert causes(Net(layers.Dense(8), lambda x: tf.nn.relu(Noisy()(x)))) == []
+
+
 def test_variables_without_a_layer():
     weight = tf.Variable(RNG.normal(size=(8, 8)).astype(np.float32), name="scale")
     model = Net(layers.Dense(8), lambda x: tf.nn.relu(x @ weight))

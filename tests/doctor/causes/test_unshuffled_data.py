@@ -73,3 +73,16 @@ def test_the_split_is_named_before_the_batches():
     ordered = [np.full(32, label) for label in range(4)]
     findings = found(unshuffled_data, context_of(train, val, batches=ordered))
     assert [f.where for f in findings] == ["validation labels", "training batches"]
+
+
+def in_batches(*tops):
+    batches = [np.full(16, top) for top in tops]
+    context = context_of(Images(np.zeros((1, 1))), batches=batches)
+    return found(unshuffled_data, context)
+
+
+def test_batches_of_two_classes_in_turn_are_those_of_adversarial_networks():
+    assert len(in_batches(*[0] * 10, *[1] * 10)) == 1
+    assert in_batches(*[0, 1] * 10) == []
+    assert len(in_batches(*[0, 1] * 2)) == 1  # of sorted data, with a class in each batch
+    assert len(in_batches(*[0, 1, 2] * 10)) == 1

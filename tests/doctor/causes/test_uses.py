@@ -14,6 +14,7 @@ from exprun.doctor.use import Use
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.random((50, 8, 8, 3), np.float32)
+BLACK_AND_WHITE = np.round(RNG.random((120, 8, 8, 3))).astype(np.float32)
 TABLE = RNG.normal(size=(200, 4)).astype(np.float32)
 SERIES = np.cumsum(RNG.normal(size=(200, 12, 1)), axis=1).astype(np.float32)
 
@@ -71,6 +72,7 @@ def test_inputs_that_are_scaled_in_another_way(train, rows, said):
         (SERIES, SERIES[:20] * 0.1),  # predictions that are fed back
         (np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 200)], TABLE[:5]),
         (PICTURES[:0], PICTURES),
+        (np.concatenate([BLACK_AND_WHITE, PICTURES]), BLACK_AND_WHITE[:10]),  # by their nature, most of them
     ],
 )
 def test_inputs_that_may_differ(train, rows):

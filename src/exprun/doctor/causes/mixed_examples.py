@@ -41,7 +41,10 @@ def check(context: Context) -> Iterator[Finding]:
         return
     difference = float(np.abs(together[:half] - mixed[:half]).max())
     size = max(float(np.abs(together).max()), 1e-12)
-    if difference > MAX_CHANGE * size:
+    if difference <= MAX_CHANGE * size:
+        return
+    again = context.evaluated_on(images).outputs  # a network may draw random numbers, as variational autoencoders do
+    if np.abs(together - again).max() < 0.5 * difference:
         yield context.finding(
             "error",
             "output",

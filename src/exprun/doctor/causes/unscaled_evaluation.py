@@ -142,13 +142,14 @@ def _scaling(
 
 def _by_rows(context: Context, other: np.ndarray, where: str, there: str) -> Iterator[Finding]:
     """Find a normalisation of each row on its own, in one of the two samples only."""
-    equal, trained = of_each_row(other), of_each_row(context.subject.train.inputs)
-    if equal != trained and len(context.subject.train.inputs) >= SAMPLE <= len(other):
+    trained = context.subject.train.inputs
+    equal, before = of_each_row(other, trained), of_each_row(trained, other)
+    if equal or before:
         sides = (there, "in training") if equal else ("in training", there)
         yield context.finding(
             "error",
             where,
-            f"All images have {equal or trained} {sides[0]}, but not {sides[1]}: each was normalised on its own.",
+            f"All images have {equal or before} {sides[0]}, but not {sides[1]}: each was normalised on its own.",
         )
 
 

@@ -1,5 +1,6 @@
 """unshuffled-data: a data set sorted by class when it was split or batched."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +30,7 @@ MIN_TARGETS = 100  # training targets that define this range
 MAX_GAP = 0.1  # gap between the ranges of two parts of a sorted data set, as a share of the training range
 MAX_WIDER = 10.0  # how many times wider the validation targets may be than the training targets
 MIN_BATCH, MIN_BATCHES = 4, 3  # images in a batch, and batches, that show an order
+MIN_TURNS, IN_TURN = 7, 0.9  # changes of the class from batch to batch, and their share, of two classes in turn
 PURE, MIXED = 0.8, 0.7  # shares of the most frequent class: in a batch of sorted data (mean), and in all at most
 
 
@@ -125,6 +127,10 @@ def _order(context: Context) -> Iterator[Finding]:
     least = everything.min()
     each = float(np.mean([np.bincount(batch - least).max() / len(batch) for batch in classes]))
     overall = float(np.bincount(everything - least).max() / len(everything))
+    tops = [int(np.bincount(batch - least).argmax()) for batch in classes]
+    turns = sum(one != two for one, two in itertools.pairwise(tops))
+    if len(set(tops)) == 2 and turns >= MIN_TURNS and turns > IN_TURN * (len(tops) - 1):
+        return  # real and generated images in turn, as adversarial networks get them
     if each > PURE and overall < MIXED:
         yield context.finding(
             "error",

@@ -1,5 +1,7 @@
 """Whether two samples of inputs have been scaled in the same way."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 FLOOR = 1e-3  # standard deviation that is added to that of each channel, in units of the largest one
@@ -9,6 +11,13 @@ NEAR = 0.2  # difference from mean 0 and deviation 1 of training columns that a 
 SAMPLE = 8  # images from which on their mean and deviation say how they were scaled
 SIGNED = 0.1  # share of negative values from which on a sample without any was scaled differently
 ENOUGH = 1000  # values that show whether there are negative ones
+SOME = 0.5  # share of images that may have the norm or the range of normalised ones by their nature
+NORMALISED: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # of rows, (rows, values): which of them are normalised
+    "norm 1": lambda rows: np.abs(np.linalg.norm(rows, axis=1) - 1) < 10 * EXACT,
+    "sum 1": lambda rows: np.abs(rows.sum(1) - 1) < 10 * EXACT,
+    "mean 0 and standard deviation 1": lambda rows: np.abs(rows.mean(1)) + np.abs(rows.std(1) - 1) < 10 * EXACT,
+    "minimum 0 and maximum 1": lambda rows: np.abs(rows.min(1)) + np.abs(rows.max(1) - 1) < 10 * EXACT,
+}
 FAR = 10.0  # deviations from the mean at which single rows lie outside of the training rows
 
 
@@ -74,24 +83,20 @@ def have_common(one: np.ndarray, two: np.ndarray) -> bool:
     return not rows[0].isdisjoint(rows[1])
 
 
-def of_each_row(x: np.ndarray) -> str:
-    """What a normalisation of each row on its own has made equal in all rows; empty if nothing is.
+def of_each_row(x: np.ndarray, other: np.ndarray) -> str:
+    """What a normalisation of each row on its own has made equal in one of two samples only; empty if nothing is.
 
     Args:
-        x: inputs, (images, …), of which more than one value may differ in each.
+        x: inputs, (images, …), all of which are equal in this.
+        other: other inputs, (other images, …), most of which are not.
     """
-    rows = x.reshape(len(x), -1).astype(np.float64)
-    if len(rows) < SAMPLE or rows.shape[1] < 3 or len(np.unique(rows, axis=0)) < SAMPLE:
+    rows, others = (some.reshape(len(some), -1).astype(np.float64) for some in (x, other))
+    if min(len(rows), len(others)) < SAMPLE or rows.shape[1] < 3 or len(np.unique(rows, axis=0)) < SAMPLE:
         return ""
     if np.ptp(np.sort(rows, axis=1), axis=0).max() < EXACT:  # the same values in another order, such as one-hot rows
         return ""
-    tests = (
-        ("norm 1", np.linalg.norm(rows, axis=1) - 1),
-        ("sum 1", rows.sum(1) - 1),
-        ("mean 0 and standard deviation 1", np.abs(rows.mean(1)) + np.abs(rows.std(1) - 1)),
-        ("minimum 0 and maximum 1", np.abs(rows.min(1)) + np.abs(rows.max(1) - 1)),
-    )
-    return next((name for name, differences in tests if np.abs(differences).max() < 10 * EXACT), "")
+    pairs = ((name, test(rows), test(others)) for name, test in NORMALISED.items())
+    return next((name for name, mine, theirs in pairs if mine.all() and theirs.mean() < SOME), "")
 
 
 def is_far(trained: np.ndarray, other: np.ndarray) -> bool:
