@@ -223,6 +223,11 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    long_sequence: int | None = setting(
+        "A sequence counts as long from this many steps.",
+        only=WATCH,
+        gt=1,
+    )
     narrow: int | None = setting(
         "A hidden layer of at most this many units counts as narrow.",
         only=WATCH,

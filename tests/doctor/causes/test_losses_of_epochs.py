@@ -8,7 +8,14 @@ import pytest
 from doctor.contexts import found
 from doctor.histories import Network, after_epochs, training
 from exprun.doctor.cause import Phase
-from exprun.doctor.causes import learning_rate_decay, low_capacity, oscillating_loss, plateau, slow_learning
+from exprun.doctor.causes import (
+    learning_rate_decay,
+    long_sequence,
+    low_capacity,
+    oscillating_loss,
+    plateau,
+    slow_learning,
+)
 
 
 def found_by(cause, *given, model=None, **more):
@@ -147,3 +154,21 @@ def test_a_hidden_layer_of_hardly_any_units(widths, losses, count):
     layers = [SimpleNamespace(width=n, name=f"dense_{n}", is_weighted=True) for n in widths]
     context.__dict__["all_layers"] = layers
     assert [f.severity for f in found(low_capacity, context)] == ["warning"] * count
+
+
+@pytest.mark.parametrize(
+    ("length", "recurrent", "losses", "count"),
+    [
+        (784, True, [2.3, 2.29], 1),
+        (784, False, [2.3, 2.29], 0),
+        (28, True, [2.3, 2.29], 0),
+        (None, True, [2.3, 2.29], 0),
+        (784, True, [2.3, 1.5], 0),
+        (784, True, [2.3, np.nan], 0),
+    ],
+)
+def test_a_recurrent_layer_over_many_steps_that_learns_nothing(length, recurrent, losses, count):
+    history = after_epochs(losses, total=100 * len(losses))
+    context = training(Phase.EPOCH, history, history.epochs[-1].step)
+    context.__dict__["all_layers"] = [SimpleNamespace(length=length, name="lstm", isa=lambda *names: recurrent)]
+    assert [f.severity for f in found(long_sequence, context)] == ["warning"] * count

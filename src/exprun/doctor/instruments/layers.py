@@ -110,6 +110,15 @@ class Layer:
         return int(getattr(self.layer, "units", 0) or getattr(self.layer, "filters", 0) or 0)
 
     @property
+    def length(self) -> int | None:
+        """The number of steps of the sequences that a recurrent layer gets; None if it is unknown."""
+        try:
+            shape = self.layer.input.shape
+        except (AttributeError, ValueError):  # a layer of a subclassed model, or one that was called twice
+            return None
+        return None if len(shape) < 3 or shape[1] is None else int(shape[1])
+
+    @property
     def size(self) -> int:
         """The number of weights, without the states of random generators."""
         weights = (v for v in self.layer.weights if "seed" not in v.path and v.dtype != "uint32")
