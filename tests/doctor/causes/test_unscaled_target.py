@@ -28,6 +28,7 @@ def context(mean, steps=100, optimizer="adam", rate=0.001, objective=MSE, width=
         ({"mean": 1000, "steps": None}, False),
         ({"mean": 1000, "objective": TEN}, False),
         ({"mean": 0.1}, False),
+        ({"mean": 3.0, "rate": 1e-7}, False),  # the rate is too low, and the targets are scaled
         ({"mean": 0, "width": 1e6}, True),  # too far from one another
         ({"mean": 0, "width": 1e6, "rate": 1000.0}, False),
         ({"mean": 0, "width": 10.0}, False),  # hidden units grow, too

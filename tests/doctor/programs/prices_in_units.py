@@ -8,8 +8,8 @@ from keras import layers
 
 from doctor.toy_data.tables import prices
 
-# A far smaller rate would avoid the NaN too, though not make a good regressor; there is no identifier for raw targets.
-CAUSES = ("exploding-gradient", "learning-rate-high")
+# A far smaller rate would avoid the NaN too, though not make a good regressor.
+CAUSES = ("unscaled-target", "exploding-gradient", "learning-rate-high")
 
 
 def run(callbacks, repaired=False):

@@ -78,6 +78,9 @@ def _first_batch(context: Context) -> Iterator[Finding]:
     if context.all_labels.kind not in ("amounts", "numbers"):
         return
     targets = context.all_labels.values.reshape(len(context.all_labels.values), -1)
+    usual = context.usual_rates
+    if usual is not None and float(pace.known_rates.max()) < usual[0] and rms(targets) < LARGE:
+        return  # the targets are scaled, and the learning rate is too low
     inputs = found.weighted[-1].inputs.reshape(len(found.outputs), -1)
     if found.outputs.ndim != 2 or targets.shape[1] != found.outputs.shape[1]:
         return
