@@ -192,6 +192,14 @@ for at in range(0, 96, 16):
         value = tf.reduce_mean((target - predicted) ** 2)
     gradients = tape.gradient(value, right.trainable_variables)
     right_optimizer.apply_gradients(zip(gradients, right.trainable_variables))
+total, total_optimizer = regression(), keras.optimizers.Adam(0.01)
+for at in range(0, 96, 16):
+    batch, target = x[at:at + 16], values[at:at + 16]
+    with tf.GradientTape() as tape:
+        predicted = total(batch, training=True)
+        value = tf.reduce_sum((target - predicted) ** 2)
+    gradients = tape.gradient(value, total.trainable_variables)
+    total_optimizer.apply_gradients(zip(gradients, total.trainable_variables))
 twice, twice_optimizer = network(keras.Input((4,))), keras.optimizers.SGD(0.01)
 twice.add(keras.layers.Softmax())
 for at in range(0, 96, 16):
@@ -206,6 +214,12 @@ def test_a_loss_of_operations_of_ones_own_is_read_from_its_batch(diagnosed):
     done = diagnosed(DATA + OWN_LOSSES)
     assert done.returncode == 0, done.stderr
     found = [[(one["cause"], one["severity"]) for one in fit["findings"]] for fit in report()["fits"]]
-    assert found == [[("broadcast-loss", "error")], [("wrong-loss", "error")], [], [("softmax-twice", "error")]]
+    assert found == [
+        [("broadcast-loss", "error")],
+        [("wrong-loss", "error")],
+        [],
+        [("broadcast-loss", "error")],
+        [("softmax-twice", "error")],
+    ]
     assert "arguments are swapped" in done.stderr
     assert "could not be seen" not in done.stderr

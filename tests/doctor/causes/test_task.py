@@ -8,8 +8,10 @@ import pytest
 from doctor.passes import MSE, RNG, TEN, YES_OR_NO, call, context_of
 from exprun.doctor.cause import Phase
 from exprun.doctor.diagnosis import examine
+from exprun.doctor.instruments.labels import read_labels
 from exprun.doctor.instruments.objective import Objective
-from exprun.doctor.instruments.task import output_activations
+from exprun.doctor.instruments.passes import Pass
+from exprun.doctor.instruments.task import check_task, output_activations
 from exprun.doctor.subject import Batch
 
 NUMBERS = Objective("softmax", True, False, "sparse_categorical_crossentropy", None)
@@ -367,3 +369,13 @@ def test_labels_that_rounding_moves_out_of_their_range(context):
     labels[labels > 0.999] = 1.0000000000000002  # which float32 cannot hold
     context.subject = replace(context.subject, labels=labels)
     assert said(context) == []
+
+
+def test_pixels_as_targets_of_a_cross_entropy():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 64)).astype(np.float32)
+    outputs = np.full((40, 64), 0.5, np.float32)
+    yes_or_no = Objective("sigmoid", False, False, "binary_crossentropy", lambda outputs, labels: outputs)
+    for values, cause in ((pixels, "unscaled-target"), (pixels[:, :2], "wrong-loss"), (pixels / 255, None)):
+        found = Pass([], outputs[:, : values.shape[1]])
+        causes = [one.cause for one in check_task(found, yes_or_no, read_labels(values), False)]
+        assert causes[:1] == ([] if cause is None else [cause])

@@ -146,3 +146,12 @@ def test_a_state_that_is_kept_while_single_rows_are_shuffled(shuffle, count):
     doctor = Doctor(report=lambda text: None)
     model.fit(x, y, 1, 1, verbose=0, shuffle=shuffle, callbacks=[doctor])
     assert [one.cause for one in doctor.findings].count("shuffled-states") == count
+
+
+@pytest.mark.parametrize(("scale", "causes"), [(np.nan, ["not-finite"]), (1.0, [])])
+def test_a_loss_that_is_not_finite_with_several_inputs(scale, causes):
+    model, x, y = two_inputs()
+    model.layers[-1].kernel.assign(model.layers[-1].kernel * scale)
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x, y, 16, 3, verbose=0, callbacks=[doctor])
+    assert [one.cause for one in doctor.findings if one.cause == "not-finite"] == causes

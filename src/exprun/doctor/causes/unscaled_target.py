@@ -45,8 +45,12 @@ LARGE = 10.0  # root mean square of targets from which the steps of SGD overshoo
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find targets that are too far to be reached, or so large that steps overshoot."""
-    yield from (_step if context.phase is Phase.STEP else _first_batch)(context)
+    """Find targets that are too far to be reached, or so large that steps overshoot, or pixels in a cross-entropy."""
+    if context.phase is Phase.STEP:
+        yield from _step(context)
+        return
+    pixels = context.task.get(CAUSE.id, ())
+    yield from pixels or _first_batch(context)
 
 
 def _step(context: Context) -> Iterator[Finding]:

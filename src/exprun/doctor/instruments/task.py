@@ -21,6 +21,7 @@ RANGES = {
     "relu": (0.0, np.inf),
     "softplus": (0.0, np.inf),
 }
+MIN_PIXELS, PIXELS_FROM = 8, 2.0  # targets of an example, and their largest value, from which they look like pixels
 OUTSIDE = 0.02  # share of the targets that the last activation may be unable to give
 NOT_ONE = 0.02  # distance from 1 from which the sum of a row of targets is not rounded
 
@@ -452,6 +453,16 @@ def _constant_softmax() -> Finding:
 
 
 def _unfit_for_yes_or_no(objective: Objective, labels: Labels) -> Finding:
+    values = labels.values.reshape(len(labels.values), -1)
+    if values.shape[1] >= MIN_PIXELS and PIXELS_FROM < labels.most <= 255 and labels.least >= 0:
+        return Finding(
+            "unscaled-target",
+            "error",
+            "labels",
+            f"{objective.name} takes targets from 0 to 1, but the {values.shape[1]:,} targets of each example go from "
+            f"{labels.least:.3g} to {labels.most:.3g}, as pixels do.",
+            keras="x = x.astype('float32') / 255, for the inputs and the targets.",
+        )
     return Finding(
         "wrong-loss",
         "error",

@@ -18,7 +18,7 @@ import tensorflow as tf
 from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, UNFINISHED, Diagnosis, examine
-from exprun.doctor.history import Epoch
+from exprun.doctor.history import Epoch, History
 from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
@@ -53,6 +53,7 @@ SMALL_BATCH = 12  # rows; the network is examined on several batches if they hav
 ENOUGH_ROWS = 32  # rows on which the network is then examined
 MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
 MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
+NOT_FINITE = ("not-finite", "exploding-gradient", "learning-rate-high")  # causes of a loss that is not finite
 KERAS_BATCH = 32  # rows of a batch, if the script does not say how many
 MEASURED_EPOCHS = 8  # first epochs of which the first and the last batches are always watched
 MIN_WAIT = 0.03  # seconds; shorter waits are the cost of calls on a busy machine
@@ -373,6 +374,7 @@ class Doctor(keras.callbacks.Callback):
         self._seen = {"train": Seen(), "val": Seen()}
         self._weighed: list[tuple[np.ndarray, np.ndarray]] = []  # labels and weights of the first training batches
         self._watch: Watch | None = None
+        self._unwatched = History(None)  # the losses of epochs whose steps are not watched
         self._looked = False  # whether the network was examined before it had learned
         self._step, self._epochs = 0, 0
         self._epochs_before, self._evaluated, self._first_number = 0, 0, None
@@ -803,6 +805,7 @@ class Doctor(keras.callbacks.Callback):
         self._epoch_steps, self._steps_before = self._step - self._steps_before, self._step
         scales, self._passed = self._passed, Passed()
         if self._watch is None:
+            self._after_unwatched_epoch(logs)
             return
         self._watch.history.passed.append(scales)
         epochs = self._planned()
@@ -822,6 +825,14 @@ class Doctor(keras.callbacks.Callback):
             val_loss = self._of_an_example(float(logs["val_loss"]), "val")
             findings += self._watch.evaluated(self._step, val_loss, val_accuracy)
         self._tell(findings)  # together, so that findings that validation refutes are not reported
+
+    def _after_unwatched_epoch(self, logs: dict[str, Any]) -> None:
+        """Report a loss that is not finite, of a network whose steps cannot be watched."""
+        if "loss" in logs and (not self._unwatched.recent or self._unwatched.is_finite):
+            self._unwatched.record_steps(np.array([float(logs["loss"])]), np.array([np.nan]))
+            if not np.isfinite(logs["loss"]):
+                context = Context(self._network(), self.limits, Phase.STEP, self._step, history=self._unwatched)
+                self._tell(finding for finding in examine(context) if finding.cause in NOT_FINITE)
 
     @property
     def _repeats(self) -> bool:
