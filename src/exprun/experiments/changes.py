@@ -62,6 +62,7 @@ def standard() -> list[Change]:
                 *("label-encoding", "label-out-of-range", "broadcast-loss"),
             ),
             match_labels,
+            ("not-finite",),
         ),
         Change("inputs standardised", scaled, ("unscaled-input",), standardise_inputs, ruined, keeps_step=True),
         Change(
