@@ -282,7 +282,7 @@ class History:
                 return True
         elif self.chance is not None and self.is_no_better_than_chance:
             return mean > 2 * self.chance.loss and mean > 1.2 * first
-        return mean > 10 * max(first, lowest) and mean > 10 * lowest
+        return mean > 10 * max(abs(first), abs(lowest))  # a loss of one's own may be negative
 
     @property
     def is_at_chance(self) -> bool:

@@ -84,6 +84,14 @@ def test_a_loss_with_weights_or_penalties_cannot_be_compared():
     assert names(np.full(100, 2.31), TEN) == ["loss-at-chance"]
 
 
+def test_a_loss_of_ones_own_may_be_negative_and_rise_above_zero():
+    history = History(None, 400)
+    history.record_steps(np.array([-0.145, -1.43, *[0.07] * 200]), np.full(202, np.nan))
+    assert not history.has_diverged
+    history.record_steps(np.full(200, 30.0), np.full(200, np.nan))
+    assert history.has_diverged
+
+
 def test_a_loss_that_rises_far_above_the_first_one_has_diverged():
     assert names([90.0, *np.full(100, 900.0)]) == ["learning-rate-high"]
     assert names([60.0, *np.full(100, 110.0)]) == ["loss-at-chance"]  # a first batch may be lucky

@@ -52,6 +52,8 @@ def contrast(outputs, labels):
         (lambda o, y: -likelihood(o, y), ROWS, ["wrong-loss"]),  # 0 log 0 is no number
         (likelihood, ROWS, []),
         (lambda o, y: -np.mean((o - y) ** 2), NUMBERS, ["wrong-loss"]),
+        (lambda o, y: -np.mean((o - y) ** 2), ROWS.reshape(16, 3, 1), ["wrong-loss"]),
+        (lambda o, y: -np.mean((o - y) ** 2), RNG.normal(size=(16, 3, 2)), []),  # maps, of which it may take any part
         (crossed, NUMBERS, ["broadcast-loss"]),
         (crossed, NUMBERS[:, 0], ["broadcast-loss"]),
         (lambda o, y: (y.reshape(-1) - o) ** 2, NUMBERS, ["broadcast-loss"]),  # one row for each example
@@ -62,7 +64,7 @@ def contrast(outputs, labels):
     ],
 )
 def test_a_loss_is_tried_on_right_and_wrong_predictions(losses, labels, cause):
-    outputs = np.zeros((len(labels), labels.shape[1] if labels.ndim > 1 else 1))
+    outputs = np.zeros((len(labels), *(labels.shape[1:] or (1,))))
     assert tried(losses, labels, outputs) == cause
 
 

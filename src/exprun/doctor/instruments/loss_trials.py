@@ -95,6 +95,8 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
             return
         if np.isfinite([right, wrong]).all() or values.min() < -ROUNDING or values.max() > 1 + ROUNDING:
             break
+    if outputs.ndim > 2 and (values.min() < -ROUNDING or values.max() > 1 + ROUNDING):
+        return  # maps of several quantities, of which the loss may take the outputs for logits or logarithms
     if np.isfinite([right, wrong]).all() and right > wrong + REVERSED * (abs(right) + abs(wrong)):
         yield Finding(
             "wrong-loss",
