@@ -1,5 +1,6 @@
 """What a script does with its networks after their training."""
 
+import contextlib
 import functools
 import inspect
 import weakref
@@ -63,7 +64,8 @@ class Uses:
                 return original(model, *args, **kwargs)
             self._is_inside = True
             try:
-                self._prepare(model, name, bound.arguments)
+                with contextlib.suppress(Exception):  # nothing of the watching may end the script
+                    self._prepare(model, name, bound.arguments)
                 return original(*bound.args, **bound.kwargs)
             finally:
                 self._is_inside = False
@@ -130,14 +132,16 @@ class _Keeper(keras.callbacks.Callback):
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Prepare to copy a batch of `evaluate`."""
-        if batch < BATCHES:
-            self._tap.put_on(self.model)
+        with contextlib.suppress(Exception):
+            if batch < BATCHES:
+                self._tap.put_on(self.model)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep a batch of `evaluate`."""
-        self._tap.take_off()
-        if batch < BATCHES and (read := self._tap.read()) is not None:
-            _keep(self._use, read[0])
+        with contextlib.suppress(Exception):
+            self._tap.take_off()
+            if batch < BATCHES and (read := self._tap.read()) is not None:
+                _keep(self._use, read[0])
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restore the network's own function."""
@@ -163,10 +167,11 @@ class _Keeper(keras.callbacks.Callback):
         function, self._function = self._function, None
         assert function is not None
         self.model.predict_function = function
-        for part in data if isinstance(data, list) else [data]:
-            x, _, _ = keras.utils.unpack_x_y_sample_weight(part)
-            if isinstance(x, tf.Tensor | np.ndarray):
-                _keep(self._use, x)
+        with contextlib.suppress(Exception):
+            for part in data if isinstance(data, list) else [data]:
+                x, _, _ = keras.utils.unpack_x_y_sample_weight(part)
+                if isinstance(x, tf.Tensor | np.ndarray):
+                    _keep(self._use, x)
         return function(data)
 
 

@@ -97,7 +97,7 @@ class Context:
     ) -> Finding:
         """A finding of the cause that is being checked, at the current step."""
         found = Finding(self.cause, severity, where, evidence, self.step, numbers or {}, keras, remedies=remedies)
-        return self._worded(found)
+        return self._worded(replace(found, is_later=self.use is not None))
 
     def _worded(self, finding: Finding) -> Finding:
         """The finding with the word for what the network sees: images, rows of a table, or other examples."""

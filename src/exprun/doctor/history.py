@@ -267,6 +267,11 @@ class History:
         return fall > FALLING * halves[0].mean() and fall > UNCERTAIN * noise
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the last epoch of the run is over; False if its length is unknown."""
+        return self.total_steps is not None and bool(self.epochs) and self.epochs[-1].step >= self.total_steps
+
+    @property
     def has_diverged(self) -> bool:
         """Whether the averaged steps have a loss far above the first one and the lowest one."""
         if len(self.recent) < self._window or not self.is_finite:

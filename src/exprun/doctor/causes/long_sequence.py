@@ -37,10 +37,9 @@ UNLEARNED = 0.95  # training loss at the end of a run that has learned nothing, 
 def check(context: Context) -> Iterator[Finding]:
     """Find a run that ends without having learned anything, of a recurrent layer over a long sequence."""
     history, chance = context.history, context.comparable_chance
-    epochs, steps = history.epochs, history.total_steps
-    if chance is None or steps is None or not epochs or epochs[-1].step < steps:
+    if chance is None or not history.has_ended:
         return
-    last = epochs[-1].loss
+    last = history.epochs[-1].loss
     if not np.isfinite(last) or last < UNLEARNED * chance.loss:
         return
     for layer in (one for one in context.all_layers if one.isa(*RECURRENT)):

@@ -29,8 +29,8 @@ MIN_EPOCHS = 8  # epochs of such a run, at least
 def check(context: Context) -> Iterator[Finding]:
     """Find a run that ends without having learned much, of a network with a hidden layer of hardly any units."""
     history, chance = context.history, context.comparable_chance
-    epochs, steps = history.epochs, history.total_steps
-    if chance is None or steps is None or len(epochs) < MIN_EPOCHS or epochs[-1].step < steps:
+    epochs = history.epochs
+    if chance is None or not history.has_ended or len(epochs) < MIN_EPOCHS:
         return
     before, last = epochs[-1 - len(epochs) // 4].loss, epochs[-1].loss
     if not np.isfinite([before, last]).all() or last < UNLEARNED * chance.loss or last < (1 - PROGRESS) * before:

@@ -1,7 +1,6 @@
 """shuffled-predictions: predictions in another order than that of the data."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
@@ -23,12 +22,9 @@ def check(context: Context) -> Iterator[Finding]:
     """Find predictions of a pipeline that draws the order of its rows anew each time."""
     use = context.use
     if use is not None and use.call == "predict" and use.is_shuffled:
-        yield replace(
-            context.finding(
-                "warning",
-                use.name,
-                "The pipeline that is predicted draws the order of its images anew each time that it is read, so the "
-                "predictions do not come in the order of the labels or file names.",
-            ),
-            is_later=True,
+        yield context.finding(
+            "warning",
+            use.name,
+            "The pipeline that is predicted draws the order of its images anew each time that it is read, so the "
+            "predictions do not come in the order of the labels or file names.",
         )

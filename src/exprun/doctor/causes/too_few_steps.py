@@ -42,7 +42,7 @@ def check(context: Context) -> Iterator[Finding]:
     """Find a run that has ended at a loss near chance level, although the loss still falls or the steps were few."""
     history, chance = context.history, context.comparable_chance
     epochs, steps = history.epochs, history.total_steps
-    if chance is None or steps is None or not epochs or epochs[-1].step < steps or history.follows:
+    if chance is None or steps is None or not history.has_ended or history.follows:
         return  # a fit that an earlier one has prepared shows nothing about the number of steps
     last = epochs[-1]
     before, now, noise, apart = _at_the_end(history)

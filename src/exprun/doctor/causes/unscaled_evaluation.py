@@ -1,7 +1,6 @@
 """unscaled-evaluation: inputs that are scaled differently in evaluation and in training."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -105,7 +104,7 @@ def _of_a_use(context: Context, use: Use) -> Iterator[Finding]:
                 {"lowest": float(rows.min()), "highest": float(rows.max())},
             )
         ]
-    yield from (replace(one, is_later=True) for one in found)
+    yield from found
 
 
 def _scaling(
