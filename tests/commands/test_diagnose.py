@@ -262,5 +262,33 @@ def test_calls_after_the_training_are_watched_and_change_nothing(tmp_path, diagn
     assert found["line"]["line"] == len(path.read_text().splitlines())
 
 
+SEVERAL = (
+    DATA
+    + """
+first, second = keras.Input((3,)), keras.Input((1,))
+hidden = keras.layers.Dense(16, activation="relu")(keras.layers.Concatenate()([first, second]))
+kind = keras.layers.Dense(3, activation="softmax", name="kind")(hidden)
+size = keras.layers.Dense(1, name="size"{last})(hidden)
+model = keras.Model([first, second], [kind, size])
+model.compile("adam", ["sparse_categorical_crossentropy", "mse"])
+model.fit([x[:, :3], x[:, 3:]], [y, x.sum(1) * 10], epochs=3, verbose=0)
+print("weights", sum(float(abs(w).sum()) for w in model.get_weights()))
+"""
+)
+
+
+def test_each_of_several_outputs_is_examined_and_the_training_is_the_same(tmp_path, diagnosed, run_server):
+    path = script(tmp_path, SEVERAL.replace("{last}", ", activation='sigmoid'"))
+    done = diagnosed("train.py", prove_minutes=0.05)
+    assert done.stdout == run_server.run(module="train").stdout
+    (found,) = [one for one in findings() if one["cause"] == "output-activation"]
+    assert found["evidence"].startswith("Output size: The last layer ends in sigmoid")
+    assert 'name="size"' in path.read_text().splitlines()[found["line"]["line"] - 1]
+    assert report()["fits"][-1]["evidence"]["references"]  # of the output that is worst
+    script(tmp_path, SEVERAL.replace("{last}", ""))
+    diagnosed("train.py")
+    assert "output-activation" not in [one["cause"] for one in findings()]
+
+
 def findings():
     return [finding for fit in report()["fits"] for finding in fit["findings"]]

@@ -66,6 +66,7 @@ class Fit:
         trained_by: the optimiser of the model in the last call of `fit`.
         started: when it began, as `time.monotonic` counts.
         uses: what calls of the network after the training get.
+        output: the name of the output that is trained, of a network of several; empty for the whole network.
         mark: the mark of its data, by which a fit on the same data is recognised; None if unknown.
     """
 
@@ -85,6 +86,7 @@ class Fit:
     trained_by: Any = None
     started: float = field(default_factory=time.monotonic)
     uses: list[Use] = field(default_factory=list)
+    output: str = ""
     mark: tuple[Any, ...] | None = field(init=False)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from exprun.diagnose.cells import name_of
 from exprun.diagnose.ending import Enough
 from exprun.diagnose.fit import Fit, Place, arrays_of
+from exprun.diagnose.heads import heads_of, of_output
 from exprun.diagnose.page import Placed, Section, page
 from exprun.diagnose.rewriting import Edit, Script, edits
 from exprun.doctor.cause import Finding, cause_of
@@ -314,6 +315,7 @@ class Observation:
         print(summary, file=sys.stderr, flush=True)
         if self._loops is not None:
             self._loops.examine()
+        self.fits += [head for fit in list(self.fits) for head in heads_of(fit)]
         reports = [self._examined(fit, proves) for fit in self.fits if fit.doctor is not None]
         lines = []
         rows = [(one.fit, finding) for one in reports for finding in one.findings]
@@ -358,7 +360,8 @@ class Observation:
                     found = None if training is None else evidence(training, findings, 60 * minutes, self._tell)
             except Exception as error:  # the findings must not be lost
                 self._tell(f"References and experiments have failed: {error!r}")
-        return _Report(fit, findings if found is None else weighed(findings, found), findings, found)
+        final = findings if found is None else weighed(findings, found)
+        return _Report(fit, of_output(final, fit), of_output(findings, fit), found)
 
     def _tell(self, text: str) -> None:
         print(f"  {text}", file=sys.stderr, flush=True)

@@ -24,6 +24,7 @@ from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, 
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
 from exprun.doctor.instruments.leaks import Leak, equal_by_luck, find_leaks, repeated
 from exprun.doctor.instruments.loss_trials import is_sum
+from exprun.doctor.instruments.packing import as_taken
 from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.signal import Signal, signal_of
 from exprun.doctor.instruments.task import batch_findings, task_findings
@@ -72,6 +73,11 @@ class Context:
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
+    def __post_init__(self) -> None:
+        some = self.subject.train.inputs
+        if self.several is None and (taken := as_taken(self.subject.model, some)) is not some and len(some):
+            self.several = taken
+
     def streak(self, name: str, holds: bool) -> int:
         """How often in a row something has held in this phase, this time included."""
         return self.history.streak(f"{name} {self.phase.name}", holds)
@@ -102,7 +108,7 @@ class Context:
     def _worded(self, finding: Finding) -> Finding:
         """The finding with the word for what the network sees: images, rows of a table, or other examples."""
         inputs = self.subject.train.inputs if self.several is None else None
-        rank = None if inputs is None or not len(inputs) else inputs.ndim
+        rank = 3 if inputs is None else inputs.ndim if len(inputs) else None
         if rank is None or rank > 3:  # maps of pixels, or unknown
             return finding
         word, article = ("row", 1) if rank < 3 else ("example", 2)
@@ -134,6 +140,11 @@ class Context:
         """A few training images as the network takes them; the first batch of a model with several inputs."""
         some = self.subject.train.inputs if self.several is None else self.several
         return first_rows(some, self.limits.images)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The images of `inputs` as one array, in which several inputs of a model lie side by side."""
+        return self.subject.train.inputs[: self.limits.images]
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -205,7 +216,7 @@ class Context:
         """The trainable variables that affect the output but that the model does not track, each with its shape."""
         from exprun.doctor.instruments.untracked import untracked
 
-        return untracked(self.model, self.inputs[:FEW])
+        return untracked(self.model, first_rows(self.inputs, FEW))
 
     def is_fresh(self, layer: Layer) -> bool:
         """Whether the weights of a layer look as its initialiser left them."""

@@ -278,7 +278,9 @@ class History:
             return False
         mean, lowest = self.mean_loss, self.lowest_loss
         first = self.first_loss or mean
-        if self.chance is not None and self.chance.of_numbers:
+        if lowest < 0:  # a loss of one's own, which chance level says nothing about
+            pass
+        elif self.chance is not None and self.chance.of_numbers:
             if (
                 mean > 2 * (self.chance.loss + UNCERTAIN * self.chance.error)
                 and mean > RISEN * first
@@ -287,7 +289,7 @@ class History:
                 return True
         elif self.chance is not None and self.is_no_better_than_chance:
             return mean > 2 * self.chance.loss and mean > 1.2 * first
-        return mean > 10 * max(abs(first), abs(lowest))  # a loss of one's own may be negative
+        return mean > 10 * max(abs(first), abs(lowest))
 
     @property
     def is_at_chance(self) -> bool:

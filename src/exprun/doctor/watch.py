@@ -44,7 +44,7 @@ class Watch:
         self._context = replace(context, history=self.history)
         self._most = int(context.threshold("every"))
         every = min(self._most, max(1, steps // 10)) if steps else self._most
-        self.schedule = Schedule(every, context.threshold("share"), len(context.inputs), batch)
+        self.schedule = Schedule(every, context.threshold("share"), len(context.labels), batch)
 
     def due(self, step: int) -> bool:
         """Whether a probe is due after a step."""

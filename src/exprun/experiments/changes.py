@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from exprun.doctor.instruments.layers import leaves
+from exprun.doctor.instruments.packing import packing_of
 from exprun.experiments.outputs import match_labels, same
 from exprun.experiments.rows import (
     center_inputs,
@@ -369,7 +370,12 @@ def _wider(setup: Setup) -> bool:
         one for one in setup.layers(*WEIGHTED, keras.layers.RNN) if getattr(one, "units", getattr(one, "filters", 0))
     ]
     widths = {layer.name: getattr(layer, "units", None) or layer.filters for layer in weighted[:-1]}
-    if not weighted or not getattr(model, "inputs", None) or max(widths.values(), default=0) > WIDE:
+    if (
+        not weighted
+        or not getattr(model, "inputs", None)
+        or packing_of(model) is not None
+        or max(widths.values(), default=0) > WIDE
+    ):
         return False
 
     def clone(layer: Any) -> Any:

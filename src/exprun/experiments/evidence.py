@@ -11,6 +11,7 @@ from exprun.doctor.diagnosis import explained_by
 from exprun.doctor.instruments.layers import RECURRENT, Layer
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.objective import Objective
+from exprun.doctor.instruments.packing import packing_of
 from exprun.doctor.instruments.recording import fixed_rows
 from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
@@ -101,24 +102,12 @@ def evidence(
     Returns:
         What was measured; None if the rows or the network do not allow it.
     """
-    network, model = training.network, training.network.model
-    if not network.initial or len(network.initial) != len(model.variables):
-        return None
-    objective = of_keras(model)
-    if objective is None or (objective.kind == "unknown" and not any(one.severity == "error" for one in findings)):
-        return None  # outputs that mean something else, such as the places of faces, cannot be scored
-    axes = len(getattr(model, "output_shape", None) or (0, 0))
-    sample = sample_of(*training.train, training.validation, _task(model, objective), axes)
-    if sample is not None and network.weights is not None and sample.is_classes:
-        sample = replace(sample, is_balanced=True)
-    if sample is not None and (fixed := fixed_rows(model)) is not None:
-        sample, network = sample.in_batches(fixed), replace(network, batch=fixed)
-    if sample is None or not len(sample.x) or not len(sample.test_x):
-        return None
-    own = own_score(network, sample)
-    if own is None:
-        return None
     serious = [finding.cause for finding in findings if finding.severity != "note"]
+    prepared = _prepared(training, any(finding.severity == "error" for finding in findings))
+    if prepared is None:
+        return None
+    network, sample, own = prepared
+    model = network.model
 
     def needs_trials(found: Sequence[Reference]) -> bool:
         best = max([LEARNED, *(reference.score for reference in found)])
@@ -136,6 +125,37 @@ def evidence(
     )
     is_certain = _suits(model, sample) and sample.noise < HARDLY
     return Evidence(own, proof, training.validation is not None, is_certain, _may_cross(training, sample))
+
+
+def own_of(training: Training) -> float | None:
+    """How good a trained network is: 0 is as good as guessing, 1 is perfect; None if it cannot be scored."""
+    prepared = _prepared(training, False)
+    return None if prepared is None else prepared[2]
+
+
+def _prepared(training: Training, has_error: bool) -> tuple[Network, Sample, float] | None:
+    """The network, the rows and the score of the trained network; None if the rows or the network do not allow it.
+
+    Args:
+        training: the training.
+        has_error: whether something was found for certain, so that a loss of one's own is tried, too.
+    """
+    network, model = training.network, training.network.model
+    if not network.initial or len(network.initial) != len(model.variables):
+        return None
+    objective = of_keras(model)
+    if objective is None or (objective.kind == "unknown" and not has_error):
+        return None  # outputs that mean something else, such as the places of faces, cannot be scored
+    axes = len(getattr(model, "output_shape", None) or (0, 0))
+    sample = sample_of(*training.train, training.validation, _task(model, objective), axes)
+    if sample is not None and network.weights is not None and sample.is_classes:
+        sample = replace(sample, is_balanced=True)
+    if sample is not None and (fixed := fixed_rows(model)) is not None:
+        sample, network = sample.in_batches(fixed), replace(network, batch=fixed)
+    if sample is None or not len(sample.x) or not len(sample.test_x):
+        return None
+    own = own_score(network, sample)
+    return None if own is None else (network, sample, own)
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
@@ -257,6 +277,9 @@ def _crossed(found: Evidence) -> Finding:
 def _suits(model: Any, sample: Sample) -> bool:
     """Whether the references can be expected to learn: from images and tables, but not from sequences and words."""
     layers = [Layer(layer) for layer in model._flatten_layers(include_self=False)]
+    packing = packing_of(model)
+    if packing is not None and any(len(leaf.shape) > 1 for leaf in packing.leaves):
+        return False  # such as pairs of images, of which a reference sees rows of pixels
     return sample.x.ndim in (2, 4) and not any(layer.isa("Embedding", *RECURRENT) for layer in layers)
 
 

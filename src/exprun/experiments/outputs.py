@@ -9,6 +9,7 @@ import numpy as np
 from exprun.doctor.instruments.labels import ROUNDING
 from exprun.doctor.instruments.layers import leaves
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.packing import packing_of, remember
 from exprun.doctor.instruments.task import RANGES
 from exprun.experiments.sample import Sample
 from exprun.experiments.trials import Setup, decoded, outputs_of, with_sample
@@ -164,5 +165,9 @@ def _replace_last_layer(setup: Setup, units: int) -> bool:
         nodes = part._keras_history.operation._outbound_nodes
         setup.undo.append(functools.partial(nodes.__setitem__, slice(None), list(nodes)))
     inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    if (packing := packing_of(model)) is not None:
+        inputs = getattr(model, "_inputs_struct", inputs)
     setup.network = keras.Model(inputs, keras.layers.Dense(units)(last.input))
+    if packing is not None:
+        remember(setup.network, packing)
     return True

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.packing import as_taken
 from exprun.doctor.instruments.recording import fixed_rows
 from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.sample import Sample
@@ -322,6 +323,7 @@ class _Wrapped(keras.Model):
 
 
 def _called(model: Any, inputs: Any, training: bool) -> Any:
+    inputs = as_taken(model, inputs)
     return model(inputs, training=training) if model._call_has_training_arg else model(inputs)
 
 

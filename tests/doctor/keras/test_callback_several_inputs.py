@@ -41,7 +41,7 @@ def test_a_network_of_several_inputs_is_looked_at(options, said, as_dictionary):
     inputs = dict(zip(("first", "second"), parts, strict=True)) if as_dictionary else parts
     labels = RNG.integers(0, 3, 64)
     batches = tf.data.Dataset.from_tensor_slices((inputs if as_dictionary else tuple(inputs), labels)).batch(32)
-    doctor = Doctor(report=lambda text: None)
+    doctor = Doctor(silence=["too-few-steps"], report=lambda text: None)
     model.fit(batches, epochs=1, verbose=0, callbacks=[doctor])
     assert [f.cause for f in doctor.findings if f.severity != "note"] == said
 
@@ -52,7 +52,7 @@ def test_tables_that_are_multiplied_and_start_at_zero():
         tables = [layers.Flatten()(layers.Embedding(9, 4, embeddings_initializer=start)(x)) for x in (user, film)]
         model = keras.Model([user, film], layers.Dot(axes=1)(tables))
         model.compile("adam", "mse")
-        doctor = Doctor(report=lambda text: None)
+        doctor = Doctor(silence=["too-few-steps"], report=lambda text: None)
         numbers = [RNG.integers(0, 9, (64, 1)) for _ in range(2)]
         model.fit(numbers, RNG.normal(size=64), 32, 1, verbose=0, callbacks=[doctor])
         assert causes(doctor.findings) == said
@@ -71,3 +71,25 @@ def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
         model.fit(parts, np.arange(96) % 3, 32, 2, verbose=0, sample_weight=weights, callbacks=callbacks)
         found.append(model.get_weights())
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_a_network_of_several_inputs_is_watched_to_the_end():
+    model, parts = several()
+    model.compile(keras.optimizers.SGD(300.0), "sparse_categorical_crossentropy")
+    doctor = Doctor(report=lambda text: None)
+    model.fit(parts, RNG.integers(0, 3, 64), 16, 12, verbose=0, callbacks=[doctor])
+    assert "learning-rate-high" in causes(doctor.findings)
+    inputs, labels = doctor.rows("train")
+    assert inputs.shape == (64, 8)
+    assert labels.shape[0] == 64
+
+
+def test_the_batches_of_a_network_of_several_outputs_are_kept():
+    start = layers.Input((6,))
+    model = keras.Model(start, {"one": layers.Dense(1, name="one")(start), "two": layers.Dense(2, name="two")(start)})
+    model.compile("adam", {"one": "mse", "two": "mse"})
+    x, labels = RNG.normal(size=(48, 6)), {"one": np.arange(48.0), "two": RNG.normal(size=(48, 2))}
+    doctor = Doctor(report=lambda text: None)
+    model.fit(x, labels, 16, 2, verbose=0, shuffle=False, callbacks=[doctor])
+    kept = [part["one"].reshape(-1) for _, part in doctor.of_outputs]
+    assert np.array_equal(np.concatenate(kept), labels["one"])  # of the first epoch

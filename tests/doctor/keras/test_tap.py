@@ -127,7 +127,6 @@ def test_it_fetches_no_batch_before_it_is_asked():
     [
         (tf.sparse.from_dense(ROWS), CLASSES),
         (ROWS,),
-        (ROWS, {"a": CLASSES, "b": CLASSES}),
         (["text"] * 64, CLASSES),
     ],
 )

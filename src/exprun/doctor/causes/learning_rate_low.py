@@ -101,7 +101,7 @@ def _probe(context: Context) -> Iterator[Finding]:
     moves, typical = context.history.moves, context.typical_move
     if moves is None or typical is None or context.has_learned or context.finds("dead-relu"):
         return
-    if typical < context.threshold("small_update"):
+    if typical < context.threshold("small_update") and not (typical == 0 and _has_no_gradient(context)):
         yield context.finding(
             "warning",
             "weights",
@@ -109,3 +109,9 @@ def _probe(context: Context) -> Iterator[Finding]:
             f"({typical:.1e} in each step; about 1e-3 is normal).",
             {"moved": typical},
         )
+
+
+def _has_no_gradient(context: Context) -> bool:
+    """Whether the loss gives no matrix of weights a gradient, so that no learning rate would move it."""
+    gradients = [one for one in context.forward.gradients if one is not None and one.ndim > 1]
+    return bool(gradients) and not any(one.any() for one in gradients)

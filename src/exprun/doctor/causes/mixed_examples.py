@@ -27,7 +27,7 @@ MAX_CHANGE = 0.02  # change of an output, in units of the largest output, that r
 
 def check(context: Context) -> Iterator[Finding]:
     """Find outputs for an image, in inference mode, that change with the other images in its batch."""
-    images = context.inputs[:IMAGES]
+    images = context.rows[:IMAGES]
     if len(images) < MIN_IMAGES:
         return
     together = context.evaluated_on(images).outputs

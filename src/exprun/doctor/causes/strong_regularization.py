@@ -28,6 +28,7 @@ CAUSE = Cause(
 )
 MAX_DECAY = 5e-3  # share of a weight lost in a step; Loshchilov & Hutter 2019, arXiv:1711.05101, use about 1e-5
 INDEPENDENT = ("muon_nesterov",)  # optimisers that set every kernel to the same norm after the decay
+OWN_FACTOR = 10  # multiple of the threshold for terms that code of one's own adds to the loss, such as those of a VAE
 PENALTY_FACTOR = 10  # a penalty is heavy above this many times the threshold times the loss
 
 
@@ -60,6 +61,8 @@ def _setup(context: Context) -> Iterator[Finding]:
 def _first_batch(context: Context) -> Iterator[Finding]:
     """Compare the penalty of regularisers, and its gradients, with the loss on the data."""
     found, limit = context.forward, context.threshold("penalty")
+    if _are_own(context):
+        limit *= OWN_FACTOR
     if not found.has_gradients or not found.penalties or found.loss is None:
         return
     both = [
@@ -82,3 +85,10 @@ def _first_batch(context: Context) -> Iterator[Finding]:
             {"ratio": ratio, "penalty": found.penalty, "loss": found.loss},
             remedies=(),  # the cause's overrides change the optimiser's weight decay, which is not the penalty
         )
+
+
+def _are_own(context: Context) -> bool:
+    """Whether no regulariser of Keras adds the penalty, but code of one's own."""
+    if any(getattr(one.layer, "activity_regularizer", None) is not None for one in context.all_layers):
+        return False
+    return all(getattr(one, "regularizer", "unknown") is None for one in context.model.trainable_variables)

@@ -18,6 +18,7 @@ SUMMED = 1e-3  # relative difference of a sum that rounding explains
 EPSILON_LOSS = 16.118  # -log(1e-7), the cross-entropy of Keras for a probability of 0
 ORDER = 0.02  # relative difference from the loss of swapped arguments
 MOSTLY = 0.5  # weight of a cross-entropy with swapped arguments in a loss, from which it decides
+NEARBY, DIRECTIONS = 0.1, 4  # size of small changes of right predictions, in their deviations, and how many are tried
 INSIDE = (0.02, 0.98)  # probabilities instead of 0 and 1, of which a loss may take the logarithm
 
 
@@ -87,16 +88,19 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
     rows = np.flatnonzero((values != others).reshape(len(values), -1).any(1))
     if len(rows) < CROSSED:
         return
-    right, wrong = np.nan, np.nan
+    right, wrong, is_inside = np.nan, np.nan, True
     for predicted, misled in ((values, others), (np.clip(values, *INSIDE), np.clip(others, *INSIDE))):
         try:
             right, wrong = (_mean(objective, some[rows], labels, rows) for some in (predicted, misled))
         except Exception:  # a custom loss may expect other shapes
             return
         if np.isfinite([right, wrong]).all() or values.min() < -ROUNDING or values.max() > 1 + ROUNDING:
+            is_inside = predicted is not values
             break
     if outputs.ndim > 2 and (values.min() < -ROUNDING or values.max() > 1 + ROUNDING):
         return  # maps of several quantities, of which the loss may take the outputs for logits or logarithms
+    if not is_inside and not _is_highest(objective, labels, values, right, rows):
+        return
     if np.isfinite([right, wrong]).all() and right > wrong + REVERSED * (abs(right) + abs(wrong)):
         yield Finding(
             "wrong-loss",
@@ -107,6 +111,28 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
             numbers={"right": right, "wrong": wrong},
             keras="a loss has to fall as predictions improve: put a minus in front of it, or subtract it from 1.",
         )
+
+
+def _is_highest(objective: Objective, labels: Labels, values: np.ndarray, right: float, rows: np.ndarray) -> bool:
+    """Whether a loss is as high as anywhere near if the outputs equal the labels, as a loss with a wrong sign is.
+
+    If it is not, the outputs may mean something else than the labels, such as logarithms of sizes.
+
+    Args:
+        objective: the loss.
+        labels: the labels.
+        values: the labels in the shape of the outputs.
+        right: the loss of these.
+        rows: the rows that are compared.
+    """
+    rng = np.random.default_rng(0)
+    least, most = (0.0, 1.0) if values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING else (-np.inf, np.inf)
+    for _ in range(DIRECTIONS):
+        moved = NEARBY * max(float(values.std()), ROUNDING) * rng.normal(size=values.shape).astype(np.float32)
+        for some in (values + moved, values - moved):
+            if _mean(objective, np.clip(some, least, most)[rows], labels, rows) > right + SAME * abs(right):
+                return False
+    return True
 
 
 def check_order(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.objective import Objective
+from exprun.doctor.instruments.packing import as_taken
 from exprun.doctor.instruments.passes import Call, Pass
 from exprun.doctor.instruments.states import unchanged
 
@@ -108,6 +109,7 @@ def fixed_rows(model: Any) -> int | None:
 
 def called(model: Any, inputs: Any, training: bool) -> Any:
     """The outputs of a model in training or inference mode, if it has these modes."""
+    inputs = as_taken(model, inputs)
     count, rows = len(keras.tree.flatten(inputs)[0]), fixed_rows(model)
     if rows is not None and count < rows:
         inputs = keras.tree.map_structure(lambda part: np.resize(part, (rows, *part.shape[1:])), inputs)

@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from exprun.doctor.instruments.recording import called
 from exprun.doctor.instruments.states import unchanged
 
 
-def untracked(model: Any, inputs: np.ndarray) -> list[str]:
+def untracked(model: Any, inputs: Any) -> list[str]:
     """The trainable variables that affect the output but that the model does not track, each with its shape.
 
     Args:
         model: a Keras model.
-        inputs: a few images, (images, …).
+        inputs: a few images, as the model takes them.
     """
     with unchanged(model), tf.GradientTape() as tape:
         called(model, inputs, False)

@@ -26,6 +26,8 @@ from exprun.doctor.instruments.labels import Labels, read_labels
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
+from exprun.doctor.instruments.packing import packing_for, packing_of
+from exprun.doctor.instruments.packing import remember as remember_packing
 from exprun.doctor.instruments.passing import Passed, is_measured
 from exprun.doctor.instruments.pipelines import drawn_once
 from exprun.doctor.instruments.recording import called, fixed_rows, losses_of, passed
@@ -266,14 +268,16 @@ class Doctor(keras.callbacks.Callback):
         handed = self._taps["train"]
         assert isinstance(handed, Handed)
         handed.hand(*batches[0], None, False)
-        if handed.read_several() is not None:
+        read = self._batch("train")
+        if read is None and handed.read_several() is not None:
             self._tell(self._without_images())
-        elif handed.read() is None or not self._has_one_output(batches[0][0]):
+        elif read is None or not self._has_one_output(batches[0][0]):
             self._tell(examine(Context(self._network(), self.limits), Phase.STRUCTURE, Phase.SETUP))
         else:
+            packing = packing_of(model)
             for inputs, labels in batches:
                 if labels is not None:
-                    self._seen["train"].keep(inputs, labels)
+                    self._seen["train"].keep(inputs if packing is None else packing.pack(inputs), labels)
             self._first_loss: float | None = minimised
             phases = (phase for phase in BEFORE_TRAINING if phase is not Phase.DATA)
             self._tell(examine(Context(self._subject(whole=False), self.limits), *phases))
@@ -372,6 +376,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
+        self.of_outputs: list[tuple[Any, Any]] = []  # the first batches of a model with several outputs
         self._weighed: list[tuple[np.ndarray, np.ndarray]] = []  # labels and weights of the first training batches
         self._watch: Watch | None = None
         self._unwatched = History(None)  # the losses of epochs whose steps are not watched
@@ -581,7 +586,7 @@ class Doctor(keras.callbacks.Callback):
             split: the split of the batch, `train` or `val`.
             failed: whether the step on the batch has raised an exception.
         """
-        read = self._taps[split].read()
+        read = self._batch(split)
         if read is None:
             return []
         inputs, labels, _ = read
@@ -611,10 +616,30 @@ class Doctor(keras.callbacks.Callback):
                 self._watch.history.batch = len(labels)
         if not self._epochs and self._given[split == "val"] is None and self._is_of_numbers():
             self._seen[split].spread.take(self._taps[split].labels())
+        if split == "train" and not self._epochs:
+            self._keep_outputs()
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
-            batch = self._taps[split].read()
+            batch = self._batch(split)
             if batch is not None:
                 self._seen[split].keep(*batch[:2])
+
+    def _keep_outputs(self) -> None:
+        """Keep a batch of a model with several outputs, unless there are enough."""
+        kept = sum(len(keras.tree.flatten(labels)[0]) for _, labels in self.of_outputs)
+        if kept < MAX_KEPT and (read := self._taps["train"].read_outputs()) is not None:
+            self.of_outputs.append(read)
+
+    def _batch(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+        """The last batch: inputs, packed if there are several, labels and weights; None if it cannot be read."""
+        tap = self._taps[split]
+        if (read := tap.read()) is not None or (several := tap.read_several()) is None:
+            return read
+        inputs, labels = several
+        packing = packing_of(self.model) or packing_for(inputs)
+        if packing is None or packing_for(inputs) is None or packing.pack(inputs).shape[1] != packing.values:
+            return None  # such as texts, or sequences of other lengths
+        remember_packing(self.model, packing)
+        return packing.pack(inputs), labels, None
 
     def _is_of_numbers(self) -> bool:
         """Whether the network predicts numbers, or if that is not known yet, may do so."""

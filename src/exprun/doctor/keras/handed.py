@@ -54,6 +54,13 @@ class Handed:
             return None
         return keras.tree.map_structure(np.array, self._inputs), np.array(self._labels)
 
+    def read_outputs(self) -> tuple[Any, Any] | None:
+        """Copies of the inputs and labels of a model with several outputs, as it takes them; else None."""
+        if not isinstance(self._labels, dict | list | tuple) or keras.tree.flatten(self._labels) == []:
+            return None
+        inputs, labels = keras.tree.map_structure(np.array, (self._inputs, self._labels))
+        return inputs, labels
+
     @property
     def _has_labels(self) -> bool:
         return self._labels is not None and not isinstance(self._labels, dict | list | tuple)

@@ -111,21 +111,30 @@ class Tap:
 
     def labels(self) -> np.ndarray | None:
         """The labels of the last batch; None if no batch was seen."""
-        return None if self._tee is None or not self._tee.is_filled else self._tee.labels.numpy()
+        tee = self._tee
+        return None if tee is None or tee.has_outputs or not tee.is_filled else tee.labels.numpy()
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """The last batch: inputs, labels and weights; None if there are several inputs, or no batch was seen."""
         tee = self._tee
-        if tee is None or tee.several or not tee.is_filled:
+        if tee is None or tee.several or tee.has_outputs or not tee.is_filled:
             return None
         return tee.inputs.numpy(), tee.labels.numpy(), None if tee.weights is None else tee.weights.numpy()
 
     def read_several(self) -> tuple[Any, np.ndarray] | None:
         """The last batch of a model with several inputs, as the model takes it, and its labels; else None."""
         tee = self._tee
-        if tee is None or not tee.several or not tee.is_filled:
+        if tee is None or not tee.several or tee.has_outputs or not tee.is_filled:
             return None
         return keras.tree.map_structure(lambda variable: variable.numpy(), tee.inputs), tee.labels.numpy()
+
+    def read_outputs(self) -> tuple[Any, Any] | None:
+        """The last batch of a model with several outputs: inputs and labels, as the model takes them; else None."""
+        tee = self._tee
+        if tee is None or not tee.has_outputs or not tee.is_filled:
+            return None
+        inputs, labels = keras.tree.map_structure(lambda variable: variable.numpy(), (tee.inputs, tee.labels))
+        return inputs, labels
 
 
 class _Tee:
@@ -143,11 +152,13 @@ class _Tee:
         self.arrived: Any = None
         x, y, weights = keras.utils.unpack_x_y_sample_weight(_without_optionals(spec))
         self.weighted, self.several = weights is not None, not isinstance(x, tf.TensorSpec)
-        parts = [*keras.tree.flatten(x), y, *([] if weights is None else [weights])]
+        self.has_outputs = not isinstance(y, tf.TensorSpec) and y is not None
+        weights = None if self.has_outputs else weights  # which may be those of several outputs
+        parts = [*keras.tree.flatten(x), *keras.tree.flatten(y), *([] if weights is None else [weights])]
         if not all(isinstance(part, tf.TensorSpec) for part in parts) or parts[0].dtype == tf.string:
-            return  # sparse, ragged or text batches, several outputs or no labels: not copied
+            return  # sparse, ragged or text batches, or no labels: not copied
         with tf.device("CPU:0"):
-            self.inputs, self.labels = keras.tree.map_structure(_variable, x), _variable(y)
+            self.inputs, self.labels = keras.tree.map_structure(_variable, (x, y))
             self.weights = None if weights is None else _variable(weights)
             if not is_op_determinism_enabled():  # deterministic operations may not use the clock
                 self.arrived = tf.Variable(0.0, trainable=False, dtype=tf.float64)
@@ -156,11 +167,17 @@ class _Tee:
     @property
     def is_filled(self) -> bool:
         """Whether a batch has passed."""
-        return bool(self.labels.numpy().ndim)
+        return bool(self._first.numpy().ndim)
+
+    @property
+    def _first(self) -> tf.Variable:
+        """The labels, or those of the first output."""
+        first: tf.Variable = keras.tree.flatten(self.labels)[0]
+        return first
 
     def iterator(self, source: Any) -> Any:
         """An iterator that returns the batches of another one on demand, and ends with it."""
-        self.labels.assign(tf.zeros([], self.labels.dtype))
+        self._first.assign(tf.zeros([], self._first.dtype))
         dataset = tf.data.experimental.from_variant(self._dataset(source), self.spec)
         return iter(dataset)
 
@@ -180,8 +197,9 @@ class _Tee:
         with tf.device("CPU:0"):
             for variable, part in zip(keras.tree.flatten(self.inputs), parts, strict=True):
                 variable.assign(part)
-            self.labels.assign(y)
-            if weights is not None:
+            for variable, part in zip(keras.tree.flatten(self.labels), keras.tree.flatten(y), strict=True):
+                variable.assign(part)
+            if self.weights is not None:
                 self.weights.assign(weights)
             if self.arrived is not None:
                 with tf.control_dependencies(parts):
