@@ -60,6 +60,7 @@ class Loop:
         before: the number of steps that the optimiser had made before.
         batches: the inputs and labels of steps, labels None where the loss is unknown.
         calls: the arguments of calls of `function`.
+        omitted: the trainable variables of the network that the optimiser does not get.
         minimised: what the first step has minimised; None if it is unknown.
         repeats: recognises the end of the first epoch.
         rows: the number of rows of the batches or arguments that were kept.
@@ -73,6 +74,7 @@ class Loop:
     before: int = 0
     batches: list[tuple[Any, Any]] = field(default_factory=list)
     calls: list[tuple[Any, Any]] = field(default_factory=list)
+    omitted: list[Any] = field(default_factory=list)
     minimised: float | None = None
     repeats: Repeats = field(default_factory=Repeats)
     rows: int = 0

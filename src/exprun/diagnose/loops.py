@@ -221,6 +221,8 @@ class Loops:
     def _loop_of(self, optimizer: Any, variables: list[Any] | None) -> Loop:
         """The loop that an optimiser belongs to, which has kept the batch of this step."""
         loop = self._loops.get(id(optimizer))
+        if loop is None and tf.executing_eagerly():
+            loop = self._renewed(optimizer)
         if loop is None:
             loop = self._new(optimizer, optimizer._trainable_variables if variables is None else variables)
             self._loops[id(optimizer)] = loop
@@ -229,6 +231,17 @@ class Loops:
             self._keep(loop)
             self._state.forget()
         return loop
+
+    def _renewed(self, optimizer: Any) -> Loop | None:
+        """The loop of the same line and network, which makes a new optimiser in each step; None if there is none."""
+        model, place = self._state.calls[-1].model if self._state.calls else None, self._place()
+        for key, loop in self._loops.items():
+            same = loop.fit.model is model and loop.fit.place == place and loop.function is None
+            if same and place is not None and type(loop.optimizer) is type(optimizer):
+                self._loops[id(optimizer)] = self._loops.pop(key)
+                loop.optimizer = optimizer
+                return loop
+        return None
 
     def _new(self, optimizer: Any, variables: list[Any]) -> Loop:
         state = self._state
@@ -244,7 +257,10 @@ class Loops:
                 else "it calls no keras.Model that has the weights that the optimiser updates"
             )
             return loop
+        given = {id(variable) for variable in variables}
+        loop.omitted = [v for v in model.trainable_variables if id(v) not in given and id(v.value) not in given]
         for other in self._loops.values():
+            other.omitted = [v for v in other.omitted if id(v) not in given and id(v.value) not in given]
             if other.fit.model is model:
                 fit.unwatched = "another optimiser trains the same network"
         if not tf.executing_eagerly():
@@ -384,6 +400,8 @@ class Loops:
             with fit.compiled():
                 fit.doctor = Doctor(report=lambda text: None)  # the report at the end is soon enough
                 fit.doctor.examine(fit.model, loop.batches, loop.minimised)
+                if loop.omitted:
+                    fit.doctor.examine_omitted(loop.omitted)
 
     def _replay(self, loop: Loop) -> None:
         """Call a `tf.function` again, eagerly, to see the batches that it passes to the network and the loss."""

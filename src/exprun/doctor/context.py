@@ -158,6 +158,12 @@ class Context:
         return read_labels(self.subject.labels)
 
     @property
+    def has_positions(self) -> bool:
+        """Whether each image has a label at many positions, such as pixels or words."""
+        labels = self.all_labels
+        return labels.values.ndim > 2 or (labels.values.ndim == 2 and labels.kind != "rows" and not labels.are_single)
+
+    @property
     def class_counts(self) -> ClassCounts | None:
         """How often each class occurs in training; None if the labels are not classes, or fewer than two are known."""
         return class_counts(self.subject.train.counts)

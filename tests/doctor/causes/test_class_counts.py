@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from doctor.contexts import context_of, found
+from exprun.doctor.cause import Phase
 from exprun.doctor.causes import class_imbalance, single_class
+from exprun.doctor.instruments.objective import Objective
+from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.subject import Images
 
 
@@ -71,3 +74,35 @@ def test_maps_that_hold_one_value():
     mask[3, 1, 1] = 1
     assert found(single_class, context_of(Images(np.zeros((10, 1))), labels=mask)) == []
     assert found(single_class, context_of(Images(np.zeros((3, 1))), labels=np.zeros((3, 4, 4, 1)))) == []
+
+
+def test_positions_usually_have_a_frequent_class():
+    pixels = np.zeros((50, 4, 4), np.int64)
+    assert [f.severity for f in counted([950, 50], labels=pixels)] == ["note"]
+
+
+class Chance:
+    loss, shortly = 0.2, "chance level is a loss of 0.200"
+
+    @staticmethod
+    def shown(loss):
+        return f"{loss:.3f}"
+
+
+@pytest.mark.parametrize(
+    ("found_one", "loss", "said"), [(False, 0.2, True), (True, 0.2, False), (False, 0.4, False)], ids=str
+)
+@pytest.mark.parametrize("kind", ["sigmoid", "softmax"])
+def test_positions_that_all_get_the_frequent_class(kind, found_one, loss, said, monkeypatch):
+    labels = np.zeros((10, 4, 4, 1))
+    labels[:, 0, 0] = 1
+    outputs = labels * 0.9 if found_one else labels * 0.1
+    if kind == "softmax":
+        outputs = np.concatenate([1 - outputs, outputs], -1)
+    objective = Objective(kind, True, False, "loss", lambda outputs, labels: labels)
+    train = Images(np.zeros((10, 4, 4, 1), np.float32))
+    context = context_of(train, phase=Phase.END, labels=labels, objective=objective)
+    context.evaluated = Pass([], outputs)
+    context.history.chance = Chance()
+    context.history.record_steps(np.full(9, loss), np.full(9, np.nan))
+    assert [f.severity for f in found(class_imbalance, context)] == ["warning"] * said

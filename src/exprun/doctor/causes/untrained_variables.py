@@ -11,7 +11,7 @@ CAUSE = Cause(
     id="untrained-variables",
     why="A variable that is never updated keeps its random initial value.",
     source="Nikanjam et al. 2021, NeuraLint",
-    phases=(Phase.STRUCTURE, Phase.FIRST_BATCH, Phase.PROBE),
+    phases=(Phase.STRUCTURE, Phase.FIRST_BATCH, Phase.FIRST_STEP, Phase.PROBE),
     confirm={Phase.PROBE: 2},
     explains=("loss-at-chance", "no-generalization", "overfitting"),
     keras=(
@@ -31,6 +31,8 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _structure(context)
         case Phase.FIRST_BATCH:
             yield from _first_batch(context)
+        case Phase.FIRST_STEP:
+            yield from _first_step(context)
         case Phase.PROBE:
             yield from _probe(context)
 
@@ -50,6 +52,25 @@ def _structure(context: Context) -> Iterator[Finding]:
         "store each layer as an attribute of a layer or of the model (self.dense = …), not of another object; use "
         "add_weight for your own variables.",
     )
+
+
+def _first_step(context: Context) -> Iterator[Finding]:
+    """Find layers with random weights whose variables a loop does not pass to its optimiser."""
+    trained = context.trained
+    if trained is None or trained.fault != "omitted":
+        return
+    layers = [layer for layer in trained.layers if context.is_fresh(layer)]
+    if layers:
+        yield context.finding(
+            "error",
+            f"{nouns(len(layers), 'layer')} {named(layers)}",
+            f"The optimiser gets {trained.known} of {trained.trainable} trainable variables; "
+            f"{plural(len(layers), 'layer')} of the others still {'have' if len(layers) > 1 else 'has'} the random "
+            "weights of the initialiser.",
+            {"left_out": trained.count, "trainable": trained.trainable},
+            "compute the gradients of all of model.trainable_variables, and pass the same list to "
+            "optimizer.apply_gradients.",
+        )
 
 
 def _probe(context: Context) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: the kind of the loss,
     "CategoricalFocalCrossentropy": ("softmax", False),
     "BinaryCrossentropy": ("sigmoid", False),
     "BinaryFocalCrossentropy": ("sigmoid", False),
+    "KLDivergence": ("softmax", False),  # for one-hot rows the same as the cross-entropy
+    "KlDivergence": ("softmax", False),
     "MeanSquaredError": ("error", False),
     "MeanAbsoluteError": ("error", False),
     "MeanAbsolutePercentageError": ("error", False),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from exprun.doctor.instruments.layers import Layer
 
-Fault = Literal["forgotten", "frozen", "unknown"]
+Fault = Literal["forgotten", "frozen", "unknown", "omitted"]
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Trained:
 
     Args:
         fault: `forgotten` (trainable, but the step has not changed them and no optimiser knows them), `frozen` (not
-            trainable, but the step has changed them) or `unknown` (trainable, but not known to the optimiser of a step
-            that has failed).
+            trainable, but the step has changed them), `unknown` (trainable, but not known to the optimiser of a step
+            that has failed) or `omitted` (trainable, but not passed to the optimiser of a loop).
         count: the number of these variables, at least 1.
         layers: the layers that hold them; empty if no layer does.
         trainable: the number of variables that are trainable now.

@@ -23,7 +23,7 @@ from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
 from exprun.doctor.instruments.labels import Labels, read_labels
-from exprun.doctor.instruments.layers import Layer
+from exprun.doctor.instruments.layers import Layer, owners
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.packing import packing_for, packing_of
@@ -283,6 +283,12 @@ class Doctor(keras.callbacks.Callback):
             self._tell(examine(Context(self._subject(whole=False), self.limits), *phases))
             self._tell(examine(Context(self._subject(whole=True), self.limits, Phase.DATA)))
         return self.findings
+
+    def examine_omitted(self, variables: Sequence[Any]) -> None:
+        """Examine trainable variables that a loop does not pass to its optimiser, at least one."""
+        total = len(self.model.trainable_variables)
+        layers = owners(self.model, variables)
+        self._compare(Trained("omitted", len(variables), layers, total, total - len(variables)))
 
     def examine_uses(self, uses: Sequence[Use]) -> None:
         """Examine what calls of the network after its training get."""
