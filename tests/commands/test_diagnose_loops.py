@@ -223,3 +223,29 @@ def test_a_loss_of_operations_of_ones_own_is_read_from_its_batch(diagnosed):
     ]
     assert "arguments are swapped" in done.stderr
     assert "could not be seen" not in done.stderr
+
+
+PART = DATA + """
+model, loss = network(keras.Input((4,))), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+optimizer = keras.optimizers.Adam(0.01)
+for at in range(0, 96, 8):
+    if NEW:
+        optimizer = keras.optimizers.Adam(0.01)
+    with tf.GradientTape() as tape:
+        value = loss(y[at:at + 8], model(x[at:at + 8], training=True))
+    trained = model.layers[-1].trainable_variables if PART else model.trainable_variables
+    optimizer.apply_gradients(zip(tape.gradient(value, trained), trained))
+"""
+
+
+@pytest.mark.parametrize(("part", "causes"), [(True, ["untrained-variables"]), (False, [])])
+def test_layers_that_a_loop_does_not_pass_to_its_optimiser(diagnosed, part, causes):
+    diagnosed(PART.replace("if NEW", "if False").replace("if PART", f"if {part}"))
+    assert [one["cause"] for one in report()["fits"][0]["findings"] if one["severity"] == "error"] == causes
+
+
+def test_a_loop_that_makes_a_new_optimiser_in_each_step_is_one_training(diagnosed):
+    diagnosed(PART.replace("if NEW", "if True").replace("if PART", "if False"))
+    (fit,) = report()["fits"]
+    assert fit["steps"] == 12
+    assert report()["unwatched"] == []

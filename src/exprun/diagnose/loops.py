@@ -239,6 +239,7 @@ class Loops:
             same = loop.fit.model is model and loop.fit.place == place and loop.function is None
             if same and place is not None and type(loop.optimizer) is type(optimizer):
                 self._loops[id(optimizer)] = self._loops.pop(key)
+                loop.before = _iterations(optimizer) - self._made(loop)
                 loop.optimizer = optimizer
                 return loop
         return None
