@@ -225,7 +225,9 @@ def test_a_loss_of_operations_of_ones_own_is_read_from_its_batch(diagnosed):
     assert "could not be seen" not in done.stderr
 
 
-PART = DATA + """
+PART = (
+    DATA
+    + """
 model, loss = network(keras.Input((4,))), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 optimizer = keras.optimizers.Adam(0.01)
 for at in range(0, 96, 8):
@@ -236,6 +238,7 @@ for at in range(0, 96, 8):
     trained = model.layers[-1].trainable_variables if PART else model.trainable_variables
     optimizer.apply_gradients(zip(tape.gradient(value, trained), trained))
 """
+)
 
 
 @pytest.mark.parametrize(("part", "causes"), [(True, ["untrained-variables"]), (False, [])])

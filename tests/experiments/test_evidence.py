@@ -180,3 +180,18 @@ def test_outputs_of_an_unknown_loss_are_not_scored():
     x, y = np.zeros((40, 4), "float32"), np.arange(40) % 2
     training = Training(Network(model, [np.array(v.numpy()) for v in model.variables], 8), (x, y), None, 10)
     assert proven(training, [], 0.01, lambda text: None) is None
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(1, ["unscaled-evaluation"]), (0, [])])
+def test_validation_labels_of_another_encoder(shift, expected):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 900)
+    x = (np.eye(4)[y] + rng.normal(0, 0.2, (900, 4))).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    network = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+    model.fit(x[:600], y[:600], epochs=5, verbose=0)
+    validation = x[600:], (y[600:] + shift) % 4
+    found = proven(Training(network, (x[:600], y[:600]), validation, 95), [], 3.0, lambda text: None)
+    assert [one.cause for one in weighed([], found)] == expected

@@ -15,7 +15,7 @@ from exprun.doctor.instruments.packing import packing_of
 from exprun.doctor.instruments.recording import fixed_rows
 from exprun.doctor.instruments.states import undrawn
 from exprun.experiments.proof import LEARNED, Proof, own_score, prove
-from exprun.experiments.reference import Reference
+from exprun.experiments.reference import Reference, references
 from exprun.experiments.sample import Sample, Task, sample_of
 from exprun.experiments.trials import Network, Trial, outputs_of
 
@@ -30,7 +30,9 @@ OF_THE_ROWS = frozenset(
         *("unshuffled-data", "repeated-batches", "example-weights"),
     )
 )
-CROSSED = "broadcast-loss"
+CROSSED, DIFFERING = "broadcast-loss", "unscaled-evaluation"
+OF_SPLITS = (DIFFERING, "unshuffled-data", "single-class")  # findings that say how validation differs
+INSIDE_SHARE = 0.1  # share of the whole time for references on training rows alone
 IMBALANCE = "class-imbalance"  # a score above that of the most frequent class shows that rare ones are predicted
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
@@ -67,6 +69,7 @@ class Evidence:
         is_held_out: whether the network was not trained on the tested rows, as the references were not.
         is_certain: whether the references suit the rows, and so many rows were tested that their score is no luck.
         may_cross: whether the script computes a loss of outputs of the shape (n, 1) and labels of the shape (n,).
+        inside: the best reference on training rows that it does not know, where none predicts the validation rows.
     """
 
     own: float
@@ -74,6 +77,7 @@ class Evidence:
     is_held_out: bool = True
     is_certain: bool = True
     may_cross: bool = False
+    inside: Reference | None = None
 
     @property
     def nothing_learns(self) -> bool:
@@ -82,6 +86,11 @@ class Evidence:
         scores = [one.score for one in proof.references] + [one.score for one in (*proof.plain, *proof.tried)]
         own = [self.own] if self.is_held_out or not proof.plain else []
         return self.is_certain and bool(proof.references) and max([*own, *scores]) < HARDLY
+
+    @property
+    def splits_differ(self) -> bool:
+        """Whether what training rows show about their labels is of no use for those of validation."""
+        return self.is_certain and self.inside is not None and self.inside.score > POOR
 
     def without_trials(self) -> "Evidence":
         """The evidence of the references alone."""
@@ -124,7 +133,16 @@ def evidence(
         tell,
     )
     is_certain = _suits(model, sample) and sample.noise < HARDLY
-    return Evidence(own, proof, training.validation is not None, is_certain, _may_cross(training, sample))
+    known = training.validation is not None and max([own, *(one.score for one in proof.references)]) < HARDLY
+    inside = _inside(training, sample, INSIDE_SHARE * seconds) if known and is_certain and proof.references else None
+    return Evidence(own, proof, training.validation is not None, is_certain, _may_cross(training, sample), inside)
+
+
+def _inside(training: Training, sample: Sample, seconds: float) -> Reference | None:
+    """The best reference on training rows that it was not trained on; None if there is none."""
+    held = sample_of(*training.train, None, sample.task, sample.axes)
+    found = [] if held is None else references(held, seconds)
+    return max(found, key=lambda one: one.score, default=None)
 
 
 def own_of(training: Training) -> float | None:
@@ -173,6 +191,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     is_good = best is not None and found.own >= AS_GOOD * max(best.score, LEARNED) and not proof.tried
     if best is not None and is_good and (found.is_held_out or best.score > LEARNABLE):  # not only memorised
         return [replace(one, severity="note") if _is_refuted(one, found.is_held_out) else one for one in result]
+    if found.splits_differ and not any(one.cause in OF_SPLITS and one.severity != "note" for one in result):
+        return [_differing(found), *(one for one in result if one.cause not in (UNRELATED, DIFFERING))]
     if found.nothing_learns and not any(one.severity == "error" for one in result):
         others = [one for one in result if one.cause != UNRELATED]
         return [_unrelated(found), *others]
@@ -225,6 +245,23 @@ def _unrelated(found: Evidence) -> Finding:
         f"{max(0.0, best.score):.0%} of the way from guessing to perfect, and the network {max(0.0, found.own):.0%}"
         f"{tried}. The labels belong to other rows, or the inputs do not show what they depend on.",
         numbers={"reference": best.score, "own": found.own},
+    )
+
+
+def _differing(found: Evidence) -> Finding:
+    inside, best = found.inside, found.proof.best_reference
+    assert inside is not None
+    assert best is not None
+    return Finding(
+        DIFFERING,
+        "warning",
+        "validation",
+        f"Trained on some of the training rows, a simple method ({inside.name}) gets {_way(inside.score)} on the "
+        f"others, but the best one ({best.name}) only {max(0.0, best.score):.0%} on the validation rows: their inputs "
+        "or their labels are prepared in another way.",
+        numbers={"inside": inside.score, "validation": best.score},
+        keras="fit scalers, encoders of labels and vocabularies on the training data, once, and apply these to the "
+        "validation data; check that class numbers mean the same in both.",
     )
 
 
