@@ -34,6 +34,12 @@ class Doctor:
         only=WATCH,
         gt=1,
     )
+    rougher: float | None = setting(
+        "Images count as scrambled if neighbouring pixels differ by more than this factor, along rows and columns, "
+        "compared with the same values in another order of the axes.",
+        only=WATCH,
+        gt=1,
+    )
     frequent_class: float | None = setting(
         "The classes count as imbalanced if more than this fraction of the images belongs to the most frequent class.",
         only=WATCH,
