@@ -252,3 +252,22 @@ def test_a_loop_that_makes_a_new_optimiser_in_each_step_is_one_training(diagnose
     (fit,) = report()["fits"]
     assert fit["steps"] == 12
     assert report()["unwatched"] == []
+
+
+def test_a_loop_that_ends_with_weights_that_are_not_finite(diagnosed):
+    text = (
+        DATA
+        + """
+line = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+optimizer, a = keras.optimizers.SGD(0.9), np.arange(1.0, 6.0, dtype="float32")[:, None]
+target = 3 * a
+for _ in range(300):
+    with tf.GradientTape() as tape:
+        value = tf.reduce_mean(tf.square(line(a) - target))
+    optimizer.apply_gradients(zip(tape.gradient(value, line.trainable_variables), line.trainable_variables))
+"""
+    )
+    diagnosed(text, prove_minutes=0.2)
+    (fit,) = report()["fits"]
+    assert [one["cause"] for one in fit["rules"]][-1] == "not-finite"
+    assert fit["findings"][0]["cause"] == "learning-rate-high"

@@ -159,3 +159,16 @@ def test_a_training_of_unknown_length_is_judged_at_its_end():
         one.steps(number * 10, np.full(10, loss), np.full(10, 0.2))
         assert one.epoch(Epoch(number * 10, loss, 0.2, 0.01)) == []
     assert [finding.cause for finding in one.finished(40)] == ["too-few-steps"]
+
+
+def test_a_symptom_that_a_later_probe_does_not_show_is_withdrawn():
+    model, images = network(), Images(np.linspace(-1, 1, 16, dtype=np.float32).reshape(8, 2))
+    one = Watch(Subject(model, None, np.arange(8) % 2, images), TEN, 40, limits_of({}))
+    kernel = np.array(model.layers[-1].kernel)
+    model.layers[-1].kernel.assign(0 * kernel)
+    model.layers[-1].bias.assign([1.0, 2.0])
+    one.probe(4)
+    assert "input-independent" in [finding.cause for finding in one.probe(8)]  # which has to be found twice
+    model.layers[-1].kernel.assign(kernel)
+    assert ("input-independent", True) in [(finding.cause, finding.withdrawn) for finding in one.probe(12)]
+    assert [finding for finding in one.probe(16) if finding.withdrawn] == []

@@ -195,3 +195,23 @@ def test_validation_labels_of_another_encoder(shift, expected):
     validation = x[600:], (y[600:] + shift) % 4
     found = proven(Training(network, (x[:600], y[:600]), validation, 95), [], 3.0, lambda text: None)
     assert [one.cause for one in weighed([], found)] == expected
+
+
+def test_a_change_that_removes_the_cause_of_a_symptom_comes_before_the_symptom():
+    slower = Change("a tenth of the learning rate", "", ("learning-rate-high", "not-finite"), lambda setup: True)
+    found = evidence(-np.inf, trial(0.8, slower))
+    assert [cause for cause, _ in said([finding("not-finite", "error")], found)] == ["learning-rate-high", "not-finite"]
+
+
+def test_masks_are_scored_whatever_the_loss_is():
+    def dice(y, p):
+        return 1 - 2 * keras.ops.sum(y * p) / (keras.ops.sum(y) + keras.ops.sum(p) + 1)
+
+    x = np.random.default_rng(0).normal(size=(48, 8, 8, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+    model.compile("adam", dice)
+    network = Network(model, [np.array(v.numpy()) for v in model.variables], 16)
+    masks = (x > 0).astype("float32")
+    assert proven(Training(network, (x, masks), None, 40), [], 0.01, lambda text: None) is not None
+    places = Training(network, (x, x), None, 40)
+    assert proven(places, [], 0.01, lambda text: None) is None

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from exprun.experiments.reference import references
 from exprun.experiments.sample import class_numbers, sample_of
 
 RNG = np.random.default_rng(0)
@@ -26,7 +27,7 @@ def test_the_task_is_read_from_the_targets(targets, task):
     assert sample_of(np.zeros((200, 4)), targets, None).task == task
 
 
-@pytest.mark.parametrize("targets", [np.full(200, np.nan), np.zeros(5)])
+@pytest.mark.parametrize("targets", [np.full(200, np.nan), np.zeros(3)])
 def test_without_usable_targets_there_is_no_sample(targets):
     assert sample_of(np.zeros((len(targets), 4)), targets, None) is None
 
@@ -124,3 +125,14 @@ def test_with_class_weights_each_class_counts_as_much():
     assert sample.score(np.zeros(200)) == 0
     assert sample.score(sample.test_y) == 1
     assert sample.score(1 - sample.test_y) == -1
+
+
+def test_a_truth_table_is_trained_on_and_tested_whole():
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
+    sample = sample_of(x, y, None)
+    assert sample.is_whole
+    assert np.array_equal(sample.x, sample.test_x)
+    assert (sample.score(y), sample.noise) == (1.0, 0.0)
+    assert list(references(sample, 5.0)) == []
+    assert sample_of(x[:3], y[:3], None) is None
+    assert not sample_of(np.repeat(x, 5, 0), np.repeat(y, 5), None).is_whole

@@ -403,6 +403,7 @@ class Loops:
                 fit.doctor.examine(fit.model, loop.batches, loop.minimised)
                 if loop.omitted:
                     fit.doctor.examine_omitted(loop.omitted)
+        fit.doctor.examine_end()
 
     def _replay(self, loop: Loop) -> None:
         """Call a `tf.function` again, eagerly, to see the batches that it passes to the network and the loss."""

@@ -78,7 +78,7 @@ class Script:
     @property
     def optimizer(self) -> Any:
         """The optimiser of the model, without the one around it that scales the loss."""
-        optimizer = self.fit.model.optimizer
+        optimizer = self.fit.optimizer or getattr(self.fit.model, "optimizer", None)
         return getattr(optimizer, "inner_optimizer", optimizer)
 
     def of_layer(self, layer: Any, changes: dict[str, Any], number: int = 0) -> list[Edit]:

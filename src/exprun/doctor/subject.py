@@ -114,6 +114,7 @@ class Subject:
         weighted_classes: the class number of each of these examples, (examples,); None if they are not classes.
         batches: the class numbers of each of the first training batches, None for a batch without classes; empty if
             they do not show the order of the data. The images of these batches are those of `train`, in this order.
+        in_order: the class numbers of some batches of the first epoch, in the order of the steps; empty if unknown.
         first_loss: the loss that the first step has reported, of the batch in `train.inputs`; None if unknown.
         shuffles: whether `fit` shuffles the rows.
     """
@@ -135,6 +136,7 @@ class Subject:
     weights: Sequence[np.ndarray] = ()
     weighted_classes: np.ndarray | None = None
     batches: Sequence[np.ndarray | None] = ()
+    in_order: Sequence[np.ndarray] = ()
     first_loss: float | None = None
     shuffles: bool = False
 

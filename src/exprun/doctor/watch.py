@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from exprun.config.doctor import Doctor
-from exprun.doctor.cause import Finding, Phase
+from exprun.doctor.cause import Finding, Phase, cause_of
 from exprun.doctor.causes import CHAIN
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import examine
@@ -42,6 +42,7 @@ class Watch:
         averaged, margin = int(context.threshold("chance_steps")), context.threshold("chance_margin")
         self.history = History(chance, steps, batch, subject.weighted, penalised, averaged, margin)
         self._context = replace(context, history=self.history)
+        self._symptoms: set[str] = set()  # causes of findings of earlier probes that a later one may withdraw
         self._most = int(context.threshold("every"))
         every = min(self._most, max(1, steps // 10)) if steps else self._most
         self.schedule = Schedule(every, context.threshold("share"), len(context.labels), batch)
@@ -92,7 +93,16 @@ class Watch:
         if context.has_finite_weights:
             matrices = [weight.values for weight in context.weights if weight.is_matrix]
             self.history.record_probe(step, matrices, context.forward.loss)
-        return examine(context)
+        findings = examine(context)
+        return [*self._recovered(context, findings), *findings]
+
+    def _recovered(self, context: Context, findings: list[Finding]) -> list[Finding]:
+        """The withdrawals of symptoms that earlier probes have shown, and this one does not."""
+        now = {one.cause for one in findings if cause_of(one.cause).is_symptom and cause_of(one.cause).is_disprovable}
+        gone = self._symptoms - now if np.isfinite(context.forward.outputs).all() else set()
+        self._symptoms = (self._symptoms | now) - gone
+        evidence = "The network has learned to do better since."
+        return [Finding(one, "note", "probe", evidence, context.step, withdrawn=True) for one in sorted(gone)]
 
     def waited(self, step: int, share: float) -> list[Finding]:
         """Record the share of the last call, or batch, that was spent waiting for images; returns new findings."""

@@ -34,6 +34,7 @@ CROSSED, DIFFERING = "broadcast-loss", "unscaled-evaluation"
 OF_SPLITS = (DIFFERING, "unshuffled-data", "single-class")  # findings that say how validation differs
 INSIDE_SHARE = 0.1  # share of the whole time for references on training rows alone
 IMBALANCE = "class-imbalance"  # a score above that of the most frequent class shows that rare ones are predicted
+MASKS, MASK_AXES = 8, 3  # masks that are looked at, and their axes at least
 POOR = 0.6  # share of the best reference below which a network is tried with changes although nothing was found
 
 
@@ -162,7 +163,7 @@ def _prepared(training: Training, has_error: bool) -> tuple[Network, Sample, flo
     if not network.initial or len(network.initial) != len(model.variables):
         return None
     objective = of_keras(model)
-    if objective is None or (objective.kind == "unknown" and not has_error):
+    if objective is None or (objective.kind == "unknown" and not has_error and not _are_masks(training)):
         return None  # outputs that mean something else, such as the places of faces, cannot be scored
     axes = len(getattr(model, "output_shape", None) or (0, 0))
     sample = sample_of(*training.train, training.validation, _task(model, objective), axes)
@@ -174,6 +175,19 @@ def _prepared(training: Training, has_error: bool) -> tuple[Network, Sample, flo
         return None
     own = own_score(network, sample)
     return None if own is None else (network, sample, own)
+
+
+def _are_masks(training: Training) -> bool:
+    """Whether labels are masks of 0 and 1, and outputs probabilities of the same shape."""
+    x, y = training.train
+    if y.ndim < MASK_AXES or not np.isin(y[:MASKS], (0, 1)).all():
+        return False
+    try:
+        with undrawn():
+            outputs = outputs_of(training.network.model, x[:MASKS], training=False)
+    except Exception:  # such as several outputs
+        return False
+    return outputs.shape == y[:MASKS].shape and bool(outputs.min() >= 0 and outputs.max() <= 1)
 
 
 def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
@@ -205,6 +219,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     failed = {cause for trial in proof.tried if trial.score < proof.least for cause in trial.causes}
     serious = [one for one in result if one.severity != "note"]
     first = next((one for one in serious if one.cause in causes), None)
+    if first is not None and cause_of(first.cause).is_symptom and first.cause != causes[0]:
+        first = _proven(causes[0], proof.decisive, proof)
     if first is None:  # an error about what the change has changed says more precisely what was wrong
         first = next((one for one in serious if one.severity == "error" and one.cause in related), None)
     if first is None:

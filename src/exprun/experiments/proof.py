@@ -25,6 +25,7 @@ GAIN = 0.15  # least gain of a change that makes a network learn, in units of a 
 LEARNED = 0.5  # share of the best reference, or of a perfect score, from which a network has learned
 NEARLY = 0.9  # share of the best score from which changes do nearly as well
 RESERVED = 1.5  # time for the confirmation, in units of the longest trial of the network as it is
+FAR = -10.0  # score below which its size says nothing
 PAIRED = 3  # the best single changes that are tried in pairs
 
 
@@ -182,4 +183,6 @@ def _rank(change: Change, proposed: Sequence[str]) -> int:
 
 
 def _percent(score: float) -> str:
-    return "not finite" if not np.isfinite(score) else f"{score:.0%} of the way from guessing to perfect"
+    if not np.isfinite(score):
+        return "not finite"
+    return "far worse than guessing" if score < FAR else f"{score:.0%} of the way from guessing to perfect"

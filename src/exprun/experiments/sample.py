@@ -10,6 +10,7 @@ MAX_TESTED = 1000  # rows that are tested
 MAX_BYTES = 100 * 2**20  # bytes of the inputs of an experiment, and of the tested rows
 MAX_VALUES = 20_000  # numbers to predict for a row
 HELD_OUT = 0.25  # share of the training rows that are held out if there is no validation set
+FEW, LEAST = 16, 4  # rows below which all are trained on and tested, as in a truth table, and least rows of these
 MAX_CLASSES = 100  # different whole numbers that still count as classes
 
 MAX_TARGETS = 16  # numbers to predict that may have units of their own; more are of one kind, such as pixels
@@ -30,6 +31,7 @@ class Sample:
         axes: the axes of the network's outputs; with more than 2, each row has targets at many positions, such as
             words or pixels.
         is_balanced: whether each class counts as much in a score, as it does in a loss with class weights.
+        is_whole: whether the tested rows are those that are trained on, because there are so few.
     """
 
     x: np.ndarray
@@ -39,6 +41,7 @@ class Sample:
     task: Task
     axes: int = 2
     is_balanced: bool = False
+    is_whole: bool = False
 
     @property
     def classes(self) -> int:
@@ -99,6 +102,8 @@ class Sample:
     def noise(self) -> float:
         """The standard error of a score, because only so many rows are tested."""
         rows = len(self.test_x)
+        if self.is_whole:
+            return 0.0
         if not self.is_classes:
             return float(1 / np.sqrt(rows))
         right = self.numbers(self.test_y)
@@ -134,7 +139,10 @@ def sample_of(
     """
     rng = np.random.default_rng(0)
     order = rng.permutation(len(x))
-    if validation is None:
+    is_whole = validation is None and len(x) < FEW
+    if is_whole:
+        kept, test_x, test_y = np.arange(len(x)), x, y
+    elif validation is None:
         held = order[: max(1, int(HELD_OUT * len(order)))][: most_rows(x, y, MAX_TESTED)]
         kept = np.sort(
             order[max(1, int(HELD_OUT * len(order))) :][: most_rows(x, y, MAX_ROWS)]
@@ -148,7 +156,7 @@ def sample_of(
     tested = are_finite(test_x, test_y)
     test_x, test_y, known = test_x[tested], test_y[tested], y[kept]
     known = known[are_finite(known)]
-    if len(known) < 8 or len(test_x) < 4:
+    if len(known) < (LEAST if is_whole else 8) or len(test_x) < LEAST:
         return None
     targets = np.concatenate([known, test_y])
     rows = targets.reshape(len(targets), -1)
@@ -156,7 +164,7 @@ def sample_of(
         rows = targets.reshape(-1, targets.shape[-1] if targets.ndim == axes else 1)
     if task is None or (task == "classes" and not _may_be_classes(rows)):
         task = _task(rows)
-    return Sample(x[kept], y[kept], test_x, test_y, task, axes)
+    return Sample(x[kept], y[kept], test_x, test_y, task, axes, is_whole=is_whole)
 
 
 def _may_be_classes(targets: np.ndarray) -> bool:

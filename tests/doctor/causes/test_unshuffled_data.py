@@ -86,3 +86,14 @@ def test_batches_of_two_classes_in_turn_are_those_of_adversarial_networks():
     assert in_batches(*[0, 1] * 10) == []
     assert len(in_batches(*[0, 1] * 2)) == 1  # of sorted data, with a class in each batch
     assert len(in_batches(*[0, 1, 2] * 10)) == 1
+
+
+def test_a_data_set_that_is_sorted_in_parts():
+    rng = np.random.default_rng(0)
+    mixed = [rng.integers(0, 6, 32) for _ in range(30)]
+    drifting = [rng.choice(6, 32, p=np.roll([0.5, 0.1, 0.1, 0.1, 0.1, 0.1], number // 10)) for number in range(30)]
+    [finding] = found(unshuffled_data, context_of(in_order=drifting))
+    assert (finding.severity, finding.where) == ("warning", "training batches")
+    assert 0.3 < finding.numbers["moved"] < 0.5
+    for batches in (mixed, drifting[:6], [batch[:4] for batch in drifting], drifting[:10] * 3):
+        assert found(unshuffled_data, context_of(in_order=batches)) == []

@@ -116,3 +116,12 @@ def test_a_model_that_was_built_on_the_input_of_another_is_no_stranger():
 
 def test_the_layers_inside_of_a_model_are_in_its_order():
     assert [leaf.name for leaf in leaves(autoencoder()) if leaf.is_weighted] == ["first", "code", "middle", "last"]
+
+
+def test_layers_of_another_network_are_not_dropped():
+    first = keras.Input((4,))
+    shared = layers.Dense(4, activation="relu")(first)
+    one, other = keras.Model(first, layers.Dense(2)(shared)), keras.Model(first, layers.Dense(3, name="own")(shared))
+    assert (dropped(one), dropped(other)) == ([], [])
+    layers.Dense(5, name="lost")(shared)
+    assert [layer.name for layer in dropped(one)] == ["lost"]

@@ -14,7 +14,7 @@ CAUSES = ("scrambled-images",)
 
 
 def colour_planes(x):
-    """Images of one channel, (rows, 8, 8, 1), as rows of three planes of 16 x 16 pixels, like the file of a data set."""
+    """Images of one channel, (rows, 8, 8, 1), as rows of three planes of 16 x 16 pixels."""
     large = np.kron(x[..., 0], np.ones((2, 2), np.float32))
     return np.stack([large, 1 - large, 0.5 * large + 0.2], 1).reshape(len(x), -1)
 

@@ -31,6 +31,9 @@ MAX_GAP = 0.1  # gap between the ranges of two parts of a sorted data set, as a 
 MAX_WIDER = 10.0  # how many times wider the validation targets may be than the training targets
 MIN_BATCH, MIN_BATCHES = 4, 3  # images in a batch, and batches, that show an order
 MIN_TURNS, IN_TURN = 7, 0.9  # changes of the class from batch to batch, and their share, of two classes in turn
+MIN_DRIFTED = 200  # labels of a third of an epoch, at least
+DRIFTED = 0.2  # share of labels that change from the first third of an epoch to the last one
+DEVIATIONS = 8.0  # standard deviations of chi squared beyond which its value is no luck
 PURE, MIXED = 0.8, 0.7  # shares of the most frequent class: in a batch of sorted data (mean), and in all at most
 
 
@@ -38,7 +41,8 @@ def check(context: Context) -> Iterator[Finding]:
     """Find a split or batches of sorted data."""
     yield from _split(context)
     yield from _targets(context)
-    yield from _order(context)
+    order = list(_order(context))
+    yield from order or _drift(context)
 
 
 def _split(context: Context) -> Iterator[Finding]:
@@ -138,4 +142,34 @@ def _order(context: Context) -> Iterator[Finding]:
             f"In each of {len(classes)} batches, one class has {each:.0%} of the images (mean), but no class "
             f"has more than {overall:.0%} of all images.",
             {"share": each, "overall": overall},
+        )
+
+
+def _drift(context: Context) -> Iterator[Finding]:
+    """Find classes that are much more frequent at the beginning of an epoch than at its end, or the reverse."""
+    batches = context.subject.in_order
+    third = len(batches) // 3
+    if third < MIN_BATCHES:
+        return
+    parts = [np.concatenate(some) for some in (batches[:third], batches[-third:])]
+    if min(map(len, parts)) < MIN_DRIFTED:
+        return
+    classes = int(max(part.max() for part in parts)) + 1
+    first, last = (np.bincount(part, minlength=classes) for part in parts)
+    both = first + last
+    known = both > 0
+    expected = [both[known] * part.sum() / both.sum() for part in (first, last)]
+    statistic = float(sum(((part[known] - e) ** 2 / e).sum() for part, e in zip((first, last), expected, strict=True)))
+    freedom = max(1, int(known.sum()) - 1)
+    moved = float(np.abs(first / first.sum() - last / last.sum()).sum() / 2)
+    if moved > DRIFTED and statistic > freedom + DEVIATIONS * np.sqrt(2 * freedom):
+        yield context.finding(
+            "warning",
+            "training batches",
+            f"{moved:.0%} of the labels in the last third of an epoch would have to change to be distributed like "
+            "those in its first third: the data set is sorted in parts, and is not shuffled, or with a buffer that is "
+            "too small.",
+            {"moved": moved},
+            "shuffle the rows before training; with tf.data, call dataset.shuffle(number of examples): a smaller "
+            "buffer mixes only neighbours.",
         )

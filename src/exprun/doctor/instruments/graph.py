@@ -1,5 +1,6 @@
 """What the layers of a model and the connections between them show, without a pass through it."""
 
+import gc
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,7 +43,18 @@ def _dangling(model: Any) -> list[Any]:
         waiting += operation._outbound_nodes
     # In mixed precision, Keras casts the output of a float32 layer, but records the next layer as called on the output
     # before the cast, so the cast looks unused.
-    return [operation for operation in found.values() if type(operation).__name__ != "Cast"]
+    unused = [operation for operation in found.values() if type(operation).__name__ != "Cast"]
+    elsewhere = _used_elsewhere(model) if unused else set()
+    return [operation for operation in unused if id(operation) not in elsewhere]
+
+
+def _used_elsewhere(model: Any) -> set[int]:
+    """The ids of the operations of other functional models, which may share layers with this one."""
+    kind = next((one for one in type(model).__mro__ if one.__name__ == "Functional"), None)
+    if kind is None:
+        return set()
+    others = [one for one in gc.get_objects() if issubclass(type(one), kind) and one is not model]
+    return {id(operation) for other in others for operation in getattr(other, "_operations", ())}
 
 
 def is_from_file(model: Any) -> bool:

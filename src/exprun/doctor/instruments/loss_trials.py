@@ -12,6 +12,7 @@ MAX_ROWS = 256  # labels on which a loss is tested
 UNEQUAL = 0.05  # standard deviation of the sizes of targets above which they differ, in units of their mean
 REVERSED = 0.02  # relative difference by which a loss may be lower for wrong predictions by chance
 SAME = 1e-4  # relative difference of two values that rounding explains
+HOLES = 0.02  # share of labels that are exactly 0, from which they may mark missing ones
 CROSSED = 4  # examples of which each output is compared with each label
 MIN_HALF = 2  # examples of half a batch, from which its loss is compared with that of the batch
 SUMMED = 1e-3  # relative difference of a sum that rounding explains
@@ -37,6 +38,9 @@ def tried_findings(
     yield from crossed
     exchanged = [] if crossed else list(check_order(objective, labels, outputs))
     yield from exchanged
+    if not crossed and not exchanged:
+        exchanged = list(check_mask(objective, labels, outputs))
+        yield from exchanged
     if not crossed and not exchanged and not may_be_distances:
         yield from check_direction(objective, labels, outputs)
     yield from check_units(objective, labels, outputs)
@@ -166,6 +170,44 @@ def check_order(objective: Objective, labels: Labels, outputs: np.ndarray) -> It
             "logarithm of the labels instead of the outputs, so its arguments are swapped.",
             numbers={"quarter": losses[1], "half": losses[2]},
             keras="the labels come first, as in keras.losses.categorical_crossentropy(y_true, y_pred).",
+        )
+
+
+def check_mask(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
+    """Find a loss of numbers that leaves out positions where the outputs are 0, and not those where the labels are 0.
+
+    A loss that leaves out missing targets, marked by 0, does so if its arguments are swapped: outputs are never exactly
+    0, so that nothing is left out, and the marks are learned as targets.
+
+    Args:
+        objective: the loss.
+        labels: the labels of some images.
+        outputs: the outputs of the network.
+    """
+    values = _answers(labels, outputs)
+    if objective.kind not in ("unknown", "error") or values is None or labels.kind != "amounts":
+        return
+    zeros = values == 0
+    share = float(zeros.mean())
+    if not HOLES < share < 1 or np.abs(values[~zeros]).min() < ROUNDING:
+        return
+    rows = np.arange(len(values))
+    empty = np.where(zeros, 0, values + 1).astype(np.float32)  # outputs that are 0 where the labels are
+    moved = Labels(np.where(zeros, 1.0, values), labels.kind, None, labels.least, labels.most)
+    try:
+        same, other = _mean(objective, empty, labels, rows), _mean(objective, empty, moved, rows)
+        plain = _mean(objective, np.where(zeros, 3, empty).astype(np.float32), labels, rows)
+    except Exception:  # a custom loss may expect other shapes
+        return
+    if _is_same(same, other) and not _is_same(same, plain):
+        yield Finding(
+            "wrong-loss",
+            "error",
+            "loss",
+            f"{objective.name} leaves out positions where the outputs are 0, but not those where the labels are 0, "
+            f"which are {share:.0%} of them: its arguments are swapped, so that missing targets are learned as 0.",
+            numbers={"share": share},
+            keras="Keras calls a loss with the labels first: def loss(y_true, y_pred).",
         )
 
 

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,6 +54,8 @@ MIN_LABELS = 100  # labels from which the chance level is computed
 MAX_KEPT = 2000  # images of the first batches that are kept
 SMALL_BATCH = 12  # rows; the network is examined on several batches if they have fewer
 ENOUGH_ROWS = 32  # rows on which the network is then examined
+LATER, OTHER_CLASSES = 10, 0.1  # first and latest batches, and the share of labels from which their classes differ
+MAX_ORDERED = 64  # labels of a batch that are kept to compare the beginning of an epoch with its end
 MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
 MEAN = "sum_over_batch_size"  # how Keras names a loss that is the mean over the rows
 NOT_FINITE = ("not-finite", "exploding-gradient", "learning-rate-high")  # causes of a loss that is not finite
@@ -284,6 +287,15 @@ class Doctor(keras.callbacks.Callback):
             self._tell(examine(Context(self._subject(whole=True), self.limits, Phase.DATA)))
         return self.findings
 
+    def examine_end(self) -> None:
+        """Examine the weights after a loop, whose losses are not known."""
+        if all(np.isfinite(np.asarray(variable)).all() for variable in self.model.trainable_variables):
+            return
+        history = History(None)
+        history.record_steps(np.array([self._first_loss or 1.0, np.nan]), np.full(2, np.nan))
+        context = Context(self._network(), self.limits, Phase.STEP, history=history)
+        self._tell(finding for finding in examine(context) if finding.cause in NOT_FINITE)
+
     def examine_omitted(self, variables: Sequence[Any]) -> None:
         """Examine trainable variables that a loop does not pass to its optimiser, at least one."""
         total = len(self.model.trainable_variables)
@@ -383,6 +395,8 @@ class Doctor(keras.callbacks.Callback):
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self.of_outputs: list[tuple[Any, Any]] = []  # the first batches of a model with several outputs
+        self._ordered: list[np.ndarray] = []  # the class numbers of the watched batches of the first epoch
+        self._later: deque[np.ndarray] = deque(maxlen=LATER)  # the same of the latest ones
         self._weighed: list[tuple[np.ndarray, np.ndarray]] = []  # labels and weights of the first training batches
         self._watch: Watch | None = None
         self._unwatched = History(None)  # the losses of epochs whose steps are not watched
@@ -613,6 +627,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _keep(self, split: str) -> None:
         if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
+            self._keep_order()
             return  # a later epoch has the same images
         if split == "train" and not self._epochs and self._taps["train"].weighted:
             self._keep_weights()
@@ -624,10 +639,34 @@ class Doctor(keras.callbacks.Callback):
             self._seen[split].spread.take(self._taps[split].labels())
         if split == "train" and not self._epochs:
             self._keep_outputs()
+            self._keep_order()
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._batch(split)
             if batch is not None:
                 self._seen[split].keep(*batch[:2])
+
+    def _keep_order(self) -> None:
+        """Keep the classes of a batch, which show whether the data set is sorted."""
+        labels = self._taps["train"].labels()
+        if labels is None or labels.size > MAX_GIVEN:
+            return
+        classes = labels.reshape(-1) if labels.dtype.kind in "iu" else read_labels(labels).classes
+        if classes is None or classes.min(initial=0) < 0 or classes.max(initial=0) > MAX_GIVEN:
+            return
+        if len(self._ordered) < MAX_KEPT:
+            self._ordered.append(classes[:MAX_ORDERED])
+        self._later.append(classes[:MAX_ORDERED])
+        if self._call != "fit" and self._watch is not None and self._has_other_classes():
+            self._watch.history.chance = None  # as where a network is trained on what another one proposes
+
+    def _has_other_classes(self) -> bool:
+        """Whether the latest steps of a script's own had other classes than the first ones."""
+        if len(self._ordered) < 2 * LATER:
+            return False
+        first, now = np.concatenate(self._ordered[:LATER]), np.concatenate(self._later)
+        both = int(max(first.max(), now.max())) + 1
+        shares = [np.bincount(some, minlength=both) / len(some) for some in (first, now)]
+        return bool(np.abs(shares[0] - shares[1]).sum() / 2 > OTHER_CLASSES)
 
     def _keep_outputs(self) -> None:
         """Keep a batch of a model with several outputs, unless there are enough."""
@@ -919,6 +958,7 @@ class Doctor(keras.callbacks.Callback):
             weighted_classes=self._weighted_classes() if whole else None,
             first_loss=None if whole else self._first_loss,
             shuffles=self.shuffles,
+            in_order=self._ordered if whole and self._call == "fit" else (),
             batches=[self._read(some, train.inputs).classes for some in self._seen["train"].labels] if in_order else (),
         )
 

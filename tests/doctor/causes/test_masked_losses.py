@@ -1,0 +1,48 @@
+"""Losses that leave out missing targets, with the arguments in the right order and swapped."""
+
+import keras
+import numpy as np
+import pytest
+
+from exprun.doctor.instruments.labels import read_labels
+from exprun.doctor.instruments.loss_trials import check_mask
+from exprun.doctor.instruments.losses import of_keras
+
+RNG = np.random.default_rng(0)
+FULL = RNG.normal(6, 1, (32, 4)).astype("float32")
+HOLES = np.where(RNG.random((32, 4)) < 0.5, 0, FULL).astype("float32")
+
+
+def masked(y_true, y_pred):
+    known = keras.ops.cast(keras.ops.not_equal(y_true, 0.0), "float32")
+    return keras.ops.sum(keras.ops.square(y_true - y_pred) * known) / keras.ops.maximum(keras.ops.sum(known), 1.0)
+
+
+def swapped(y_true, y_pred):
+    return masked(y_pred, y_true)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "causes"),
+    [
+        (masked, HOLES, []),
+        (swapped, HOLES, ["wrong-loss"]),
+        (swapped, FULL, []),
+        ("mse", HOLES, []),
+        ("mae", HOLES, []),
+        (lambda y, p: keras.ops.mean(keras.ops.abs(y - p)), HOLES, []),
+    ],
+)
+def test_the_mask_of_a_loss(loss, targets, causes):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    model.compile("adam", loss)
+    objective = of_keras(model, 4)
+    found = check_mask(objective, read_labels(targets), RNG.normal(size=(32, 4)).astype("float32"))
+    assert [one.cause for one in found] == causes
+
+
+def test_a_masked_loss_is_not_taken_for_the_mean_squared_error():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    for loss, kind in ((masked, "unknown"), (swapped, "error"), (lambda y, p: keras.ops.mean((y - p) ** 2), "error")):
+        model.compile("adam", loss)
+        assert of_keras(model, 4).kind == kind
