@@ -30,29 +30,36 @@ def heads_of(fit: Fit) -> list[Fit]:
         return []
     found = []
     for name, output, loss, labels_of in _heads(model, outputs):
-        head = keras.Model(getattr(model, "_inputs_struct", model.inputs), output)
-        initial = {id(variable): value for variable, value in zip(model.variables, fit.initial, strict=True)}
-        one = Fit(
-            head,
-            fit.place,
-            {},
-            initial=[initial[id(variable)] for variable in head.variables],
-            steps=fit.steps,
-            optimizer=model.optimizer,
-            loss=loss,
-            settings=fit.settings,
-            rates=fit.rates,
-            output=name,
-        )
-        known = [finding.cause for finding in fit.doctor.findings]  # of the whole network
-        one.doctor = Doctor(silence=(*NOT_OF_A_HEAD, *known), report=lambda text: None)
         try:
-            _examine(one, [(inputs, _in_rows(labels_of(labels))) for inputs, labels in batches])
+            labelled = [(inputs, _in_rows(labels_of(labels))) for inputs, labels in batches]
+            one = _head(fit, name, output, loss)
+            with one.first_weights(), one.compiled():
+                one.doctor.examine(one.model, labelled)
+            found.append((_order(one), one))
         except Exception:  # labels may not be those that the names say
             log.info("An output could not be examined", exc_info=True)
-            continue
-        found.append(one)
-    return sorted(found, key=_order)
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+
+def _head(fit: Fit, name: str, output: Any, loss: Any) -> Fit:
+    """The training of one output, as that of a network of its own."""
+    model = fit.model
+    head = keras.Model(getattr(model, "_inputs_struct", model.inputs), output)
+    initial = {id(variable): value for variable, value in zip(model.variables, fit.initial, strict=True)}
+    known = [finding.cause for finding in fit.doctor.findings]  # of the whole network
+    return Fit(
+        head,
+        fit.place,
+        {},
+        doctor=Doctor(silence=(*NOT_OF_A_HEAD, *known), report=lambda text: None),
+        initial=[initial[id(variable)] for variable in head.variables],
+        steps=fit.steps,
+        optimizer=model.optimizer,
+        loss=loss,
+        settings=fit.settings,
+        rates=fit.rates,
+        output=name,
+    )
 
 
 def _order(fit: Fit) -> tuple[bool, float]:
@@ -85,11 +92,6 @@ def _in_rows(labels: Any) -> np.ndarray:
     """Labels, (rows,) or (rows, …), with at least two axes, as `fit` makes them."""
     array = np.asarray(labels)
     return array[:, None] if array.ndim == 1 else array
-
-
-def _examine(fit: Fit, batches: list[tuple[Any, np.ndarray]]) -> None:
-    with fit.first_weights(), fit.compiled():
-        fit.doctor.examine(fit.model, batches)
 
 
 def of_output(findings: Sequence[Finding], fit: Fit) -> list[Finding]:

@@ -395,6 +395,7 @@ class Doctor(keras.callbacks.Callback):
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self.of_outputs: list[tuple[Any, Any]] = []  # the first batches of a model with several outputs
+        self._has_amounts = False  # whether labels are known to be no classes
         self._ordered: list[np.ndarray] = []  # the class numbers of the watched batches of the first epoch
         self._later: deque[np.ndarray] = deque(maxlen=LATER)  # the same of the latest ones
         self._weighed: list[tuple[np.ndarray, np.ndarray]] = []  # labels and weights of the first training batches
@@ -647,10 +648,11 @@ class Doctor(keras.callbacks.Callback):
 
     def _keep_order(self) -> None:
         """Keep the classes of a batch, which show whether the data set is sorted."""
-        labels = self._taps["train"].labels()
+        labels = None if self._has_amounts else self._taps["train"].labels()
         if labels is None or labels.size > MAX_GIVEN:
             return
         classes = labels.reshape(-1) if labels.dtype.kind in "iu" else read_labels(labels).classes
+        self._has_amounts = classes is None
         if classes is None or classes.min(initial=0) < 0 or classes.max(initial=0) > MAX_GIVEN:
             return
         if len(self._ordered) < MAX_KEPT:
