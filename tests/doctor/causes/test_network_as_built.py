@@ -145,3 +145,12 @@ def test_filters_that_become_fewer_on_smaller_maps(pools):
 def test_colours_that_become_any_others(factor, said):
     model = network(layers.RandomHue(factor, value_range=(0, 1)), layers.Flatten(), inputs=(8, 8, 3))
     assert causes(model) == said
+
+
+@pytest.mark.parametrize(("activation", "said"), [("softmax", ["erasing-layer"]), ("linear", [])])
+def test_a_softmax_over_one_unit_that_weighs_the_steps_of_a_sequence(activation, said):
+    steps = keras.Input((5, 6))
+    scores = layers.TimeDistributed(layers.Dense(1, activation=activation))(layers.GRU(4, return_sequences=True)(steps))
+    weights = layers.Flatten()(scores if activation == "softmax" else layers.Softmax(axis=1)(scores))
+    model = keras.Model(steps, layers.Dense(3)(layers.Dot(axes=1)([weights, steps])))
+    assert causes(model) == said

@@ -13,7 +13,7 @@ CAUSE = Cause(
     id="erasing-layer",
     why="No layer after it can tell examples apart.",
     source="Ba et al. 2016, arXiv:1607.06450, section 3",
-    phases=(Phase.FIRST_BATCH,),
+    phases=(Phase.SETUP, Phase.FIRST_BATCH),
     explains_symptoms=True,
     explains=(
         *("dead-relu", "vanishing-gradient", "vanishing-signal", "zero-gradient", "symmetric-init"),
@@ -30,6 +30,30 @@ SAME = 1e-4  # standard deviation up to which the outputs of the network count a
 
 
 def check(context: Context) -> Iterator[Finding]:
+    """Find a layer after which examples do not differ, or not by what this layer computes."""
+    match context.phase:
+        case Phase.SETUP:
+            yield from _setup(context)
+        case Phase.FIRST_BATCH:
+            yield from _first_batch(context)
+
+
+def _setup(context: Context) -> Iterator[Finding]:
+    """Find a softmax over one unit before the last layer, such as that of the weights of an attention."""
+    weighted = [layer for layer in context.layers if layer.has_weights]
+    for layer in weighted[:-1]:
+        if layer.activation == "softmax" and getattr(layer.layer, "units", None) == 1:
+            yield context.finding(
+                "error",
+                f"layer {layer.name}",
+                "It has one unit, and a softmax over one value is always 1, whatever its inputs are.",
+                {"units": 1},
+                "no activation in this layer; then a softmax over the axis whose values compete, such as the steps of "
+                "a sequence: keras.layers.Softmax(axis=1).",
+            )
+
+
+def _first_batch(context: Context) -> Iterator[Finding]:
     """Find the layer where the differences between examples end, in a network whose outputs are all the same."""
     found = context.forward
     outputs = found.outputs

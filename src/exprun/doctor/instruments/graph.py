@@ -85,19 +85,26 @@ def _is_own_block(layer: Layer) -> bool:
 def is_only_way(model: Any, layer: Layer) -> bool:
     """Whether every path to the outputs of a functional model passes a layer; True for other models."""
     nodes = [node for level in (getattr(model, "_nodes_by_depth", None) or {}).values() for node in level]
-    if not any(node.operation is layer.layer for node in nodes):
+    around = {id(node.operation) for node in nodes if _holds(node.operation, layer)}
+    if not around:
         return True
     makers = {id(tensor): node for node in nodes for tensor in node.output_tensors}
     waiting, seen = [id(tensor) for tensor in model.outputs], set()
     while waiting:
         node = makers.get(waiting.pop())
-        if node is None or id(node) in seen or node.operation is layer.layer:
+        if node is None or id(node) in seen or id(node.operation) in around:
             continue
         seen.add(id(node))
         if not node.input_tensors:
             return False
         waiting += [id(tensor) for tensor in node.input_tensors]
     return True
+
+
+def _holds(operation: Any, layer: Layer) -> bool:
+    """Whether an operation of a functional model is a layer, or contains it, as TimeDistributed does."""
+    inner = getattr(operation, "_flatten_layers", None)
+    return operation is layer.layer or (inner is not None and any(one is layer.layer for one in inner()))
 
 
 def last_states(layers: Iterable[Layer]) -> list[tuple[Layer, int]]:
