@@ -215,3 +215,11 @@ def test_masks_are_scored_whatever_the_loss_is():
     assert proven(Training(network, (x, masks), None, 40), [], 0.01, lambda text: None) is not None
     places = Training(network, (x, x), None, 40)
     assert proven(places, [], 0.01, lambda text: None) is None
+
+
+@pytest.mark.parametrize(("slower", "first"), [(-np.inf, "not-finite"), (0.2, "unscaled-input")])
+def test_a_change_that_only_avoids_a_loss_that_is_not_finite(slower, first):
+    slow = Change("a tenth of the learning rate", "", ("learning-rate-high", "not-finite"), lambda setup: True)
+    decisive = trial(0.8, SCALED)
+    proof = Proof(SMALL, (trial(-np.inf),), (decisive, trial(slower, slow)), decisive, decisive)
+    assert said([finding("not-finite", "error")], Evidence(-np.inf, proof))[0][0] == first

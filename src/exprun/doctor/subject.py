@@ -9,6 +9,8 @@ import numpy as np
 from exprun.doctor.instruments.leaks import Prints
 from exprun.doctor.instruments.objective import Objective
 
+IMAGE_AXES = 4  # axes of images, (images, height, width, channels)
+
 
 @dataclass(frozen=True)
 class Images:
@@ -31,6 +33,15 @@ class Images:
     digests: tuple[bytes, ...] = ()
     amounts: np.ndarray | None = None
     is_representative: bool = True
+
+    @property
+    def of_something(self) -> tuple[bytes, ...]:
+        """The digests; empty for an image of one colour, which is common and no copy of another one."""
+        count = min(len(self.inputs), len(self.digests))
+        if self.inputs.ndim != IMAGE_AXES or not count:
+            return self.digests
+        plain = np.ptp(self.inputs[:count].reshape(count, -1), axis=1) == 0
+        return tuple(b"" if row < count and plain[row] else digest for row, digest in enumerate(self.digests))
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ class Subject:
         """The fingerprints of the images of each split, training first."""
         if self.looked_up is not None:
             return self.looked_up()
-        return [Prints(name, images.digests) for name, images in self.splits]
+        return [Prints(name, images.of_something) for name, images in self.splits]
 
     def class_name(self, number: int) -> str:
         """The name of a class, or its number if it has no name."""

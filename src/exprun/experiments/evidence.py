@@ -30,6 +30,7 @@ OF_THE_ROWS = frozenset(
         *("unshuffled-data", "repeated-batches", "example-weights"),
     )
 )
+NOT_FINITE, TOO_FAST = "not-finite", "learning-rate-high"
 CROSSED, DIFFERING = "broadcast-loss", "unscaled-evaluation"
 OF_SPLITS = (DIFFERING, "unshuffled-data", "single-class")  # findings that say how validation differs
 INSIDE_SHARE = 0.1  # share of the whole time for references on training rows alone
@@ -223,6 +224,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
         first = _proven(causes[0], proof.decisive, proof)
     if first is None:  # an error about what the change has changed says more precisely what was wrong
         first = next((one for one in serious if one.severity == "error" and one.cause in related), None)
+    if first is None and _is_ruined(proof):  # whatever happens to avoid it
+        first = next((one for one in serious if one.cause == NOT_FINITE and one.severity == "error"), None)
     if first is None:
         first = _proven(causes[0], proof.decisive, proof)
     if first.cause not in {one.cause for one in serious}:  # a finding that explains what the change compensates
@@ -230,6 +233,12 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
         first = next((one for one in likely if first.cause in explained_by(one.cause)), first)
     others = [_demoted(one, failed - set(causes)) for one in result if one.cause != first.cause]
     return [first if proof.confirmed is None else replace(first, severity="error"), *others]
+
+
+def _is_ruined(proof: Proof) -> bool:
+    """Whether the loss is not finite at lower learning rates either, so that no step is too large."""
+    slower = [trial for trial in proof.tried if len(trial.changes) == 1 and TOO_FAST in trial.changes[0].causes[:1]]
+    return bool(slower) and not np.isfinite([trial.score for trial in (*proof.plain, *slower)]).any()
 
 
 def _is_refuted(finding: Finding, is_held_out: bool) -> bool:

@@ -122,3 +122,16 @@ def test_tables_of_few_values_have_equal_rows_by_luck(table):
 def test_copies_of_rows_that_are_not_equal_by_luck(table):
     for context in split(COPIED[table](np.random.default_rng(0))):
         assert len(found(leaked_validation, context)) == 1
+
+
+def test_images_of_one_colour_are_no_copies_of_each_other():
+    rng = np.random.default_rng(0)
+    train, val = (rng.random((40, 6, 6, 1)).astype(np.float32) for _ in range(2))
+    splits = [Images(x, digests=digests(x, np.arange(len(x)))) for x in (train, val)]
+    train[:4], val[:4] = 0, 0
+    empty = [Images(x, digests=digests(x, np.arange(len(x)))) for x in (train, val)]
+    val[:4] = train[4:8]
+    copied = [empty[0], Images(val, digests=digests(val, np.arange(len(val))))]
+    assert [found(leaked_validation, context_of(*both)) != [] for both in (splits, empty, copied)] == [
+        False, False, True,
+    ]  # fmt: skip
