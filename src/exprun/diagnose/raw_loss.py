@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+MAX_PAIRED = 4096  # rows of which each output is compared with each label
+EPSILON = 1e-7  # least probability of which a logarithm is taken
 SAME = 1e-4  # relative difference of two values that rounding explains
 LABELS = re.compile(r"y|yb|ys|y_?(true|batch|train)|.*(label|target|truth).*", re.IGNORECASE)
 
@@ -63,22 +65,37 @@ def loss_that_gives(number: float, labels: np.ndarray, outputs: np.ndarray) -> A
         labels: the labels of its batch.
         outputs: the outputs of the network.
     """
-    if labels.size != outputs.size:
-        return None
-    difference = labels.reshape(-1).astype(np.float64) - outputs.reshape(-1)
-    together = np.square(outputs.reshape(-1, 1) - labels.reshape(1, -1).astype(np.float64))
-    columns = outputs.size // len(outputs)  # of which Keras takes the mean, also for the sum of a batch
-    for value, loss in (
-        (np.square(difference).mean(), keras.losses.MeanSquaredError()),
-        (np.abs(difference).mean(), keras.losses.MeanAbsoluteError()),
-        (np.square(difference).sum() / columns, keras.losses.MeanSquaredError(reduction="sum")),
-        (np.abs(difference).sum() / columns, keras.losses.MeanAbsoluteError(reduction="sum")),
-        (together.mean(), mean_of_all_pairs),
-        (together.sum(), mean_of_all_pairs),  # the same but for its size
-    ):
+    for value, loss in _values(labels, outputs):
         if np.isfinite(number) and abs(number - value) <= SAME * max(abs(number), abs(value)):
             return loss
     return None
+
+
+def _values(labels: np.ndarray, outputs: np.ndarray) -> Iterator[tuple[float, Any]]:
+    """What losses are for the labels and outputs of a batch, each with the loss of Keras."""
+    wanted, given = labels.astype(np.float64), outputs.astype(np.float64)
+    if labels.size == outputs.size:
+        difference = wanted.reshape(-1) - given.reshape(-1)
+        columns = outputs.size // len(outputs)  # of which Keras takes the mean, also for the sum of a batch
+        yield float(np.square(difference).mean()), keras.losses.MeanSquaredError()
+        yield float(np.abs(difference).mean()), keras.losses.MeanAbsoluteError()
+        yield float(np.square(difference).sum() / columns), keras.losses.MeanSquaredError(reduction="sum")
+        yield float(np.abs(difference).sum() / columns), keras.losses.MeanAbsoluteError(reduction="sum")
+        if outputs.size == len(outputs) <= MAX_PAIRED:
+            together = np.square(given.reshape(-1, 1) - wanted.reshape(1, -1))
+            yield float(together.mean()), mean_of_all_pairs
+            yield float(together.sum()), mean_of_all_pairs  # the same but for its size
+    if given.min(initial=0) < 0 or given.max(initial=1) > 1:
+        return
+    shares, units = np.clip(given, EPSILON, 1 - EPSILON), outputs.shape[-1]
+    if labels.size == outputs.size and np.isin(wanted, (0, 1)).all():
+        yes, logs = wanted.reshape(shares.shape), np.log(shares)
+        yield -float((yes * logs + (1 - yes) * np.log(1 - shares)).mean()), keras.losses.BinaryCrossentropy()
+        if units > 1:
+            yield -float((yes * logs).sum(-1).mean()), keras.losses.CategoricalCrossentropy()
+    if units > 1 and labels.size * units == outputs.size and wanted.min() >= 0 and wanted.max() < units:
+        chosen = np.take_along_axis(shares.reshape(-1, units), wanted.reshape(-1, 1).astype(np.int64), 1)
+        yield -float(np.log(chosen).mean()), keras.losses.SparseCategoricalCrossentropy()
 
 
 def mean_of_all_pairs(labels: Any, outputs: Any) -> Any:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from exprun.doctor.instruments.objective import Kind, Objective
 from exprun.doctor.instruments.states import unchanged
 
+ROWS, WRITTEN = 12, 1e-3  # rows on which a loss is tested, and the relative difference that an epsilon makes
 _KERAS: dict[str, tuple[Kind, bool]] = {  # by class name: the kind of the loss, and whether it takes class numbers
     "SparseCategoricalCrossentropy": ("softmax", True),
     "CategoricalCrossentropy": ("softmax", False),
@@ -105,6 +106,8 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
         kind, from_logits = "softmax", True
     elif classes > 1 and _takes_logits(losses, tf.range(classes)):
         kind, sparse, from_logits = "softmax", True, True
+    if kind == "unknown" and not in_own_code and units:
+        kind, sparse = _written(losses, units)
     return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None), total)
 
 
@@ -124,6 +127,35 @@ def _is_error(losses: Callable[[Any, Any], Any], units: int) -> bool:
         return False
     means = (np.square(outputs - labels).mean(), np.abs(outputs - labels).mean())
     return any(abs(value - mean) < 1e-5 for mean in means)
+
+
+def _written(losses: Callable[[Any, Any], Any], units: int) -> tuple[Kind, bool]:
+    """The kind of a loss that is a cross-entropy of probabilities, written by hand, and whether it takes class numbers.
+
+    Args:
+        losses: computes the loss of each example, (batch,).
+        units: the number of units of the last layer.
+    """
+    rng = np.random.default_rng(0)
+    shares = rng.uniform(0.1, 0.9, (ROWS, units)).astype(np.float32)
+    yes = rng.integers(0, 2, (ROWS, units)).astype(np.float32)
+    each = -(yes * np.log(shares) + (1 - yes) * np.log(1 - shares))
+    tried: list[tuple[Kind, bool, np.ndarray, np.ndarray, float]] = [
+        ("sigmoid", False, shares, yes, float(each.mean()))
+    ]
+    if units > 1:
+        rows, numbers = shares / shares.sum(1, keepdims=True), rng.integers(0, units, ROWS)
+        wanted = -float(np.log(rows[np.arange(ROWS), numbers]).mean())
+        one_hot = np.eye(units, dtype=np.float32)[numbers]
+        tried += [("softmax", False, rows, one_hot, wanted), ("softmax", True, rows, numbers, wanted)]
+    for kind, sparse, outputs, labels, wanted in tried:
+        try:
+            value = float(tf.reduce_mean(losses(tf.constant(outputs), tf.constant(labels))))
+        except Exception:  # a custom loss may expect other labels
+            continue
+        if any(abs(value - scale * wanted) <= WRITTEN * wanted for scale in (1, units, 1 / units)):
+            return kind, sparse
+    return "unknown", False
 
 
 def _takes_logits(losses: Callable[[Any, Any], Any], labels: Any) -> bool:

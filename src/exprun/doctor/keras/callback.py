@@ -29,6 +29,7 @@ from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.packing import packing_for, packing_of
 from exprun.doctor.instruments.packing import remember as remember_packing
+from exprun.doctor.instruments.passes import spread
 from exprun.doctor.instruments.passing import Passed, is_measured
 from exprun.doctor.instruments.pipelines import drawn_once
 from exprun.doctor.instruments.recording import called, fixed_rows, losses_of, passed
@@ -54,6 +55,8 @@ MIN_LABELS = 100  # labels from which the chance level is computed
 MAX_KEPT = 2000  # images of the first batches that are kept
 SMALL_BATCH = 12  # rows; the network is examined on several batches if they have fewer
 ENOUGH_ROWS = 32  # rows on which the network is then examined
+FADING = ("vanishing-signal", "vanishing-gradient", "input-independent")  # refuted by a loop that has learned
+LEARNED_APART = 10.0  # factor of the differences between outputs from which a loop has learned to tell images apart
 LATER, OTHER_CLASSES = 10, 0.1  # first and latest batches, and the share of labels from which their classes differ
 MAX_ORDERED = 64  # labels of a batch that are kept to compare the beginning of an epoch with its end
 MAX_GIVEN = 20_000  # labels of given arrays from which the chance level is computed
@@ -285,16 +288,28 @@ class Doctor(keras.callbacks.Callback):
             phases = (phase for phase in BEFORE_TRAINING if phase is not Phase.DATA)
             self._tell(examine(Context(self._subject(whole=False), self.limits), *phases))
             self._tell(examine(Context(self._subject(whole=True), self.limits, Phase.DATA)))
+            self._apart: float | None = self._told_apart()
         return self.findings
 
     def examine_end(self) -> None:
         """Examine the weights after a loop, whose losses are not known."""
+        now = self._told_apart()
+        if self._apart is not None and now is not None and now > LEARNED_APART * self._apart:
+            evidence = f"The outputs of the trained network differ {now / max(self._apart, 1e-12):.3g} times as much."
+            self._tell(Finding(one, "note", "output", evidence, withdrawn=True) for one in FADING)
         if all(np.isfinite(np.asarray(variable)).all() for variable in self.model.trainable_variables):
             return
         history = History(None)
         history.record_steps(np.array([self._first_loss or 1.0, np.nan]), np.full(2, np.nan))
         context = Context(self._network(), self.limits, Phase.STEP, history=history)
         self._tell(finding for finding in examine(context) if finding.cause in NOT_FINITE)
+
+    def _told_apart(self) -> float | None:
+        """How much the outputs for the first images differ; None if there are none, or several outputs."""
+        some = self._seen["train"].inputs[:1]
+        if not some or len(some[0]) < 2:
+            return None
+        return spread(passed(self.model, first_rows(some[0], self.limits.images), training=False).outputs)
 
     def examine_omitted(self, variables: Sequence[Any]) -> None:
         """Examine trainable variables that a loop does not pass to its optimiser, at least one."""
@@ -395,6 +410,7 @@ class Doctor(keras.callbacks.Callback):
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
         self.of_outputs: list[tuple[Any, Any]] = []  # the first batches of a model with several outputs
+        self._apart = None  # how much the outputs of an untrained network differ between images
         self._has_amounts = False  # whether labels are known to be no classes
         self._ordered: list[np.ndarray] = []  # the class numbers of the watched batches of the first epoch
         self._later: deque[np.ndarray] = deque(maxlen=LATER)  # the same of the latest ones

@@ -1,4 +1,4 @@
-"""Losses that leave out missing targets, with the arguments in the right order and swapped."""
+"""Losses that are written by hand: of missing targets, with swapped arguments, and cross-entropies."""
 
 import keras
 import numpy as np
@@ -46,3 +46,40 @@ def test_a_masked_loss_is_not_taken_for_the_mean_squared_error():
     for loss, kind in ((masked, "unknown"), (swapped, "error"), (lambda y, p: keras.ops.mean((y - p) ** 2), "error")):
         model.compile("adam", loss)
         assert of_keras(model, 4).kind == kind
+
+
+def entropy(y, p):
+    return -keras.ops.sum(y * keras.ops.log(p + 1e-7), -1)
+
+
+def scaled_entropy(y, p):
+    return -keras.ops.mean(y * keras.ops.log(keras.ops.clip(p, 1e-9, 1)))
+
+
+def numbered(y, p):
+    return -keras.ops.log(keras.ops.sum(keras.ops.one_hot(keras.ops.cast(y, "int32"), 4) * p, -1))
+
+
+def binary(y, p):
+    return -keras.ops.mean(y * keras.ops.log(p + 1e-7) + (1 - y) * keras.ops.log(1 - p + 1e-7))
+
+
+def focal(y, p):
+    return -keras.ops.sum(y * (1 - p) ** 2 * keras.ops.log(p + 1e-7), -1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "sparse"),
+    [
+        (entropy, "softmax", False),
+        (scaled_entropy, "softmax", False),
+        (numbered, "softmax", True),
+        (binary, "sigmoid", False),
+        (focal, "unknown", False),
+    ],
+)
+def test_a_cross_entropy_that_is_written_by_hand_is_known(loss, kind, sparse):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    model.compile("adam", loss)
+    objective = of_keras(model, 4)
+    assert (objective.kind, objective.sparse, objective.from_logits) == (kind, sparse, False)
