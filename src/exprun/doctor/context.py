@@ -163,6 +163,19 @@ class Context:
         labels = self.all_labels
         return labels.values.ndim > 2 or (labels.values.ndim == 2 and labels.kind != "rows" and not labels.are_single)
 
+    @cached_property
+    def ignores_labels(self) -> bool:
+        """Whether a loss of one's own does not use the labels, such as that of triplets, which gets any numbers."""
+        objective, outputs = self.subject.objective, self.forward.outputs
+        if objective is None or objective.kind != "unknown":
+            return False
+        labels = self.labels[: len(outputs)]
+        try:
+            one, other = (self.losses(outputs, some.astype(labels.dtype)) for some in (labels, labels + 1))
+        except Exception:  # a custom loss may expect other labels
+            return False
+        return np.array_equal(one, other)
+
     @property
     def class_counts(self) -> ClassCounts | None:
         """How often each class occurs in training; None if the labels are not classes, or fewer than two are known."""

@@ -56,7 +56,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _data(context: Context) -> Iterator[Finding]:
     """Find a very frequent class among the labels; among those of positions, such as pixels, one is usual."""
     counts, subject = context.class_counts, context.subject
-    if counts is None or counts.share == 1:
+    if counts is None or counts.share == 1 or context.ignores_labels:
         return
     weights = subject.class_weights if subject.weighted else None
     heavier = "" if weights is None else _heavier(counts, weights)

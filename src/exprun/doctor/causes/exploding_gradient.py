@@ -20,7 +20,10 @@ CAUSE = Cause(
         "slow-learning",
     ),
     is_symptom=True,
-    keras="set clipnorm=1.0 in your optimiser, or replace SimpleRNN with LSTM or GRU.",
+    keras=(
+        "set clipnorm=1.0 in your optimiser, or replace SimpleRNN with LSTM or GRU, with their default activation, "
+        "tanh."
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.labels import are_all_ones
 
 CAUSE = Cause(
     id="single-class",
@@ -30,6 +31,8 @@ MIN_LABELS = 8  # maps that may be the same by chance
 def check(context: Context) -> Iterator[Finding]:
     """Find training labels that are all the same, whether they are classes or maps of them."""
     counts, values = context.class_counts, context.all_labels.values
+    if context.ignores_labels or are_all_ones(context.all_labels):  # which is an encoding of classes gone wrong
+        return
     if counts is None and len(values) >= MIN_LABELS and values.size > len(values) and np.ptp(values) == 0:
         yield context.finding(
             "error",

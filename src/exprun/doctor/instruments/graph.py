@@ -6,6 +6,8 @@ from typing import Any
 
 from exprun.doctor.instruments.layers import Layer, all_layers
 
+UNBOUNDED = ("relu", "leaky_relu", "elu", "linear", "selu", "softplus", "gelu")  # activations without upper limit
+
 
 def dropped(model: Any) -> list[Layer]:
     """The layers that were called but whose output does not reach the output of the model.
@@ -126,10 +128,16 @@ def is_masked(layer: Layer) -> bool:
 
 
 def unclipped_recurrence(model: Any) -> str:
-    """A sentence if a plain recurrent layer trains without gradient clipping; empty otherwise."""
+    """A sentence if the state of a recurrent layer may grow, or its gradients are not clipped; empty otherwise."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     clips = [getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")]
+    unbounded = [layer for layer in all_layers(model) if layer.isa("LSTM", "GRU") and layer.activation in UNBOUNDED]
+    if unbounded:
+        return (
+            f" Layer {unbounded[0].name} has the activation {unbounded[0].activation}, which has no upper limit, so "
+            "its state can grow from step to step; the default, tanh, has one."
+        )
     recurrent = [layer for layer in all_layers(model) if layer.isa("SimpleRNN")]
     if not recurrent or optimizer is None or any(clips):
         return ""

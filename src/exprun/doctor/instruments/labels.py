@@ -97,3 +97,8 @@ def read_labels(values: Any) -> Labels:
         return Labels(y, "amounts", None, least, most)
     kind = "binary" if least >= 0 and most <= 1 else "numbers"
     return Labels(y, kind, flat.astype(np.int64), least, most)
+
+
+def are_all_ones(labels: Labels) -> bool:
+    """Whether labels are rows of several columns that are all 1, as where a 1 was written to too many places."""
+    return labels.values.ndim == 2 and labels.values.shape[1] > 1 and labels.least == labels.most == 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from exprun.doctor.cause import Finding
-from exprun.doctor.instruments.labels import ROUNDING, Labels
+from exprun.doctor.instruments.labels import ROUNDING, Labels, are_all_ones
 from exprun.doctor.instruments.loss_trials import tried_findings
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Call, Pass
@@ -185,6 +185,17 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             numbers={"empty": empty},
             keras="make the rows from class numbers that start at 0, with a column and an output unit for each class; "
             "leave out examples without a label.",
+        )
+        return
+    if are_all_ones(labels):
+        yield Finding(
+            "label-encoding",
+            "error",
+            "labels",
+            f"All {units} columns of all {len(labels.values):,} labels are 1; a one-hot row has a single 1.",
+            numbers={"columns": labels.values.shape[1]},
+            keras=f"y = keras.utils.to_categorical(y, {units}), made of class numbers of the shape (n,): those of the "
+            "shape (n, 1) select all rows in rows[np.arange(n), y].",
         )
         return
     if labels.kind == "amounts":
