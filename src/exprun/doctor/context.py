@@ -166,9 +166,10 @@ class Context:
     @cached_property
     def ignores_labels(self) -> bool:
         """Whether a loss of one's own does not use the labels, such as that of triplets, which gets any numbers."""
-        objective, outputs = self.subject.objective, self.forward.outputs
+        objective = self.subject.objective
         if objective is None or objective.kind != "unknown":
             return False
+        outputs = self.forward.outputs
         labels = self.labels[: len(outputs)]
         try:
             one, other = (self.losses(outputs, some.astype(labels.dtype)) for some in (labels, labels + 1))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from exprun.doctor import Doctor
 from exprun.doctor.instruments.labels import read_labels
 from exprun.doctor.instruments.loss_trials import check_mask
 from exprun.doctor.instruments.losses import of_keras
@@ -83,3 +84,26 @@ def test_a_cross_entropy_that_is_written_by_hand_is_known(loss, kind, sparse):
     model.compile("adam", loss)
     objective = of_keras(model, 4)
     assert (objective.kind, objective.sparse, objective.from_logits) == (kind, sparse, False)
+
+
+def triplets(y, p):
+    return keras.ops.maximum(keras.ops.sum(p[:, :2] ** 2 - p[:, 2:] ** 2, -1) + 0.5, 0)
+
+
+@pytest.mark.parametrize(("loss", "causes"), [(triplets, []), (binary, ["single-class"])])
+def test_labels_that_a_loss_does_not_use_are_not_examined(loss, causes):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
+    model.compile("adam", loss)
+    x, y = RNG.normal(size=(64, 3)), np.zeros((64, 1 if loss is triplets else 4))
+    doctor = Doctor(silence=["too-few-steps"], report=lambda text: None)
+    model.fit(x, y, 16, 2, verbose=0, callbacks=[doctor])
+    assert [one.cause for one in doctor.findings if one.severity == "error"] == causes
+
+
+def test_rows_of_labels_that_are_all_1_are_no_one_hot_rows():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    doctor = Doctor(report=lambda text: None)
+    model.fit(RNG.normal(size=(64, 3)), np.ones((64, 4)), 16, 2, verbose=0, callbacks=[doctor])
+    assert doctor.findings[0].cause == "label-encoding"
+    assert "All 4 columns of all" in doctor.findings[0].evidence

@@ -125,3 +125,10 @@ def test_layers_of_another_network_are_not_dropped():
     assert (dropped(one), dropped(other)) == ([], [])
     layers.Dense(5, name="lost")(shared)
     assert [layer.name for layer in dropped(one)] == ["lost"]
+
+
+@pytest.mark.parametrize(("activation", "said"), [("relu", True), ("tanh", False)])
+def test_a_recurrent_layer_whose_state_has_no_upper_limit(activation, said):
+    model = keras.Sequential([keras.Input((5, 2)), layers.LSTM(4, activation=activation), layers.Dense(1)])
+    model.compile("adam", "mse")
+    assert ("has no upper limit" in unclipped_recurrence(model)) == said

@@ -155,3 +155,36 @@ def test_a_loss_that_is_not_finite_with_several_inputs(scale, causes):
     doctor = Doctor(report=lambda text: None)
     model.fit(x, y, 16, 3, verbose=0, callbacks=[doctor])
     assert [one.cause for one in doctor.findings if one.cause == "not-finite"] == causes
+
+
+class Generator(keras.Model):
+    """Trains on images alone, in a step of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def train_step(self, images):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(self.dense(images) - 1))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize(("narrow", "expected"), [(True, ["unscaled-input"]), (False, [])])
+def test_images_without_labels_are_examined_and_the_training_is_the_same(narrow, expected):
+    images = np.random.default_rng(0).random((64, 6, 6, 3)).astype("float32")
+    images = images / 127.5 - 1 if narrow else images
+    weights = []
+    for watched in (False, True):
+        keras.utils.set_random_seed(0)
+        model, doctor = Generator(), Doctor(report=lambda text: None)
+        model.compile("sgd")
+        batches = tf.data.Dataset.from_tensor_slices(images).shuffle(64, seed=1).batch(16)
+        model.fit(batches, epochs=2, verbose=0, callbacks=[doctor] if watched else [])
+        weights.append(model.get_weights())
+    assert [finding.cause for finding in doctor.findings if finding.severity != "note"] == expected
+    assert all(np.array_equal(one, other) for one, other in zip(*weights, strict=True))

@@ -126,7 +126,6 @@ def test_it_fetches_no_batch_before_it_is_asked():
     "parts",
     [
         (tf.sparse.from_dense(ROWS), CLASSES),
-        (ROWS,),
         (["text"] * 64, CLASSES),
     ],
 )

@@ -18,7 +18,7 @@ CAUSE = Cause(
         "saturate, and smaller ones count for little compared with the biases."
     ),
     source="LeCun et al. 1998, Efficient BackProp, section 4.3",
-    phases=(Phase.SETUP, Phase.FIRST_BATCH, Phase.STEP),
+    phases=(Phase.DATA, Phase.SETUP, Phase.FIRST_BATCH, Phase.STEP),
     thresholds={
         "large_input": Threshold(
             10.0,
@@ -47,6 +47,8 @@ CAUSE = Cause(
     keras="layers.Rescaling(1 / 255) as the first layer, or Normalization adapted to the training examples.",
     overrides=("input=standardize",),
 )
+IMAGE_AXES, MIN_IMAGES = 4, 16  # axes of images, and images from which their pixels are known
+NARROW = 0.02  # standard deviation of pixels, in units of their mean, below which all of them look alike
 SCALING = ("Rescaling", "Lambda")  # layers that may scale the inputs
 NORMALIZATION = "a layers.Normalization adapted to the training inputs as the first layer."
 
@@ -54,6 +56,8 @@ NORMALIZATION = "a layers.Normalization adapted to the training inputs as the fi
 def check(context: Context) -> Iterator[Finding]:
     """Find inputs that are so large or so small that they harm the network."""
     match context.phase:
+        case Phase.DATA:
+            yield from _data(context)
         case Phase.SETUP:
             yield from _setup(context)
         case Phase.STEP:
@@ -62,6 +66,27 @@ def check(context: Context) -> Iterator[Finding]:
             yield from _large_part(context)
             yield from _tiny(context)
             yield from _large(context)
+
+
+def _data(context: Context) -> Iterator[Finding]:
+    """Find images whose pixels hardly differ from one number, as where they are scaled twice."""
+    x = context.subject.train.inputs
+    if x.ndim != IMAGE_AXES or len(x) < MIN_IMAGES or not np.isfinite(x).all():
+        return
+    first = itertools.takewhile(lambda layer: not layer.isa(*WEIGHTED), context.layers)
+    if any(layer.isa(*NORMS, *SCALING) for layer in first):
+        return
+    mean, deviation = float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64))
+    if 0 < deviation < NARROW * abs(mean):
+        yield context.finding(
+            "warning",
+            "training images",
+            f"The pixels of {len(x):,} images have mean {mean:.4g} and standard deviation {deviation:.2g}: nearly all "
+            "of them have the same value.",
+            {"mean": mean, "deviation": deviation},
+            "scale pixels once: x / 127.5 - 1 of pixels from 0 to 255 goes from -1 to 1, but of pixels from 0 to 1 it "
+            "stays near -1.",
+        )
 
 
 def _setup(context: Context) -> Iterator[Finding]:

@@ -409,6 +409,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _reset(self) -> None:
         self._seen = {"train": Seen(), "val": Seen()}
+        self._unlabelled: list[np.ndarray] = []  # the first batches of a training without labels
         self.of_outputs: list[tuple[Any, Any]] = []  # the first batches of a model with several outputs
         self._apart = None  # how much the outputs of an untrained network differ between images
         self._has_amounts = False  # whether labels are known to be no classes
@@ -657,6 +658,7 @@ class Doctor(keras.callbacks.Callback):
         if split == "train" and not self._epochs:
             self._keep_outputs()
             self._keep_order()
+            self._keep_unlabelled()
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._batch(split)
             if batch is not None:
@@ -685,6 +687,19 @@ class Doctor(keras.callbacks.Callback):
         both = int(max(first.max(), now.max())) + 1
         shares = [np.bincount(some, minlength=both) / len(some) for some in (first, now)]
         return bool(np.abs(shares[0] - shares[1]).sum() / 2 > OTHER_CLASSES)
+
+    def _keep_unlabelled(self) -> None:
+        """Keep the inputs of a batch without labels, unless there are enough."""
+        if sum(map(len, self._unlabelled)) < MAX_KEPT and (read := self._taps["train"].read_inputs()) is not None:
+            self._unlabelled.append(read)
+
+    def _examine_unlabelled(self) -> None:
+        """Examine the inputs of a training without labels, such as that of a generator."""
+        parts = [part for part in self._unlabelled if part.shape[1:] == self._unlabelled[0].shape[1:]]
+        inputs = np.concatenate(parts).astype(np.float32)
+        images = Images(inputs, digests=digests(inputs, np.arange(len(inputs))))
+        subject = Subject(self.model, None, np.zeros(0), images, pace=self._pace(len(parts[0])))
+        self._tell(examine(Context(subject, self.limits, Phase.DATA)))
 
     def _keep_outputs(self) -> None:
         """Keep a batch of a model with several outputs, unless there are enough."""
@@ -892,6 +907,8 @@ class Doctor(keras.callbacks.Callback):
             self._first_epoch = len(self._seen["train"].inputs)
         self._epoch_steps, self._steps_before = self._step - self._steps_before, self._step
         scales, self._passed = self._passed, Passed()
+        if self._epochs == 1 and self._unlabelled:
+            self._examine_unlabelled()
         if self._watch is None:
             self._after_unwatched_epoch(logs)
             return

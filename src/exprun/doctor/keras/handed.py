@@ -54,6 +54,12 @@ class Handed:
             return None
         return keras.tree.map_structure(np.array, self._inputs), np.array(self._labels)
 
+    def read_inputs(self) -> np.ndarray | None:
+        """A copy of the inputs, if there is one input and no labels; else None."""
+        if self._labels is not None or self._inputs is None or isinstance(self._inputs, dict | list | tuple):
+            return None
+        return np.array(self._inputs)
+
     def read_outputs(self) -> tuple[Any, Any] | None:
         """Copies of the inputs and labels of a model with several outputs, as it takes them; else None."""
         if not isinstance(self._labels, dict | list | tuple) or keras.tree.flatten(self._labels) == []:

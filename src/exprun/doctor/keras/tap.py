@@ -112,21 +112,29 @@ class Tap:
     def labels(self) -> np.ndarray | None:
         """The labels of the last batch; None if no batch was seen."""
         tee = self._tee
-        return None if tee is None or tee.has_outputs or not tee.is_filled else tee.labels.numpy()
+        return None if tee is None or not tee.has_labels or not tee.is_filled else tee.labels.numpy()
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """The last batch: inputs, labels and weights; None if there are several inputs, or no batch was seen."""
         tee = self._tee
-        if tee is None or tee.several or tee.has_outputs or not tee.is_filled:
+        if tee is None or tee.several or not tee.has_labels or not tee.is_filled:
             return None
         return tee.inputs.numpy(), tee.labels.numpy(), None if tee.weights is None else tee.weights.numpy()
 
     def read_several(self) -> tuple[Any, np.ndarray] | None:
         """The last batch of a model with several inputs, as the model takes it, and its labels; else None."""
         tee = self._tee
-        if tee is None or not tee.several or tee.has_outputs or not tee.is_filled:
+        if tee is None or not tee.several or not tee.has_labels or not tee.is_filled:
             return None
         return keras.tree.map_structure(lambda variable: variable.numpy(), tee.inputs), tee.labels.numpy()
+
+    def read_inputs(self) -> np.ndarray | None:
+        """The inputs of the last batch, if it has one input and no labels; else None."""
+        tee = self._tee
+        if tee is None or tee.several or tee.has_labels or tee.has_outputs or not tee.is_filled:
+            return None
+        inputs: np.ndarray = tee.inputs.numpy()
+        return inputs
 
     def read_outputs(self) -> tuple[Any, Any] | None:
         """The last batch of a model with several outputs: inputs and labels, as the model takes them; else None."""
@@ -152,13 +160,15 @@ class _Tee:
         self.arrived: Any = None
         x, y, weights = keras.utils.unpack_x_y_sample_weight(_without_optionals(spec))
         self.weighted, self.several = weights is not None, not isinstance(x, tf.TensorSpec)
-        self.has_outputs = not isinstance(y, tf.TensorSpec) and y is not None
+        self.has_labels = isinstance(y, tf.TensorSpec)  # of one output
+        self.has_outputs = not self.has_labels and y is not None
         weights = None if self.has_outputs else weights  # which may be those of several outputs
-        parts = [*keras.tree.flatten(x), *keras.tree.flatten(y), *([] if weights is None else [weights])]
+        labels = () if y is None else y
+        parts = [*keras.tree.flatten((x, labels)), *([] if weights is None else [weights])]
         if not all(isinstance(part, tf.TensorSpec) for part in parts) or parts[0].dtype == tf.string:
-            return  # sparse, ragged or text batches, or no labels: not copied
+            return  # sparse, ragged or text batches: not copied
         with tf.device("CPU:0"):
-            self.inputs, self.labels = keras.tree.map_structure(_variable, (x, y))
+            self.inputs, self.labels = keras.tree.map_structure(_variable, (x, labels))
             self.weights = None if weights is None else _variable(weights)
             if not is_op_determinism_enabled():  # deterministic operations may not use the clock
                 self.arrived = tf.Variable(0.0, trainable=False, dtype=tf.float64)
@@ -171,8 +181,8 @@ class _Tee:
 
     @property
     def _first(self) -> tf.Variable:
-        """The labels, or those of the first output."""
-        first: tf.Variable = keras.tree.flatten(self.labels)[0]
+        """The labels, those of the first output, or the first input if there are none."""
+        first: tf.Variable = [*keras.tree.flatten(self.labels), *keras.tree.flatten(self.inputs)][0]
         return first
 
     def iterator(self, source: Any) -> Any:
@@ -193,11 +203,11 @@ class _Tee:
 
     def _copied(self, batch: Any) -> Any:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(_without_optionals(batch))
-        parts = keras.tree.flatten(x)
+        parts, labels = keras.tree.flatten(x), keras.tree.flatten(() if y is None else y)
         with tf.device("CPU:0"):
             for variable, part in zip(keras.tree.flatten(self.inputs), parts, strict=True):
                 variable.assign(part)
-            for variable, part in zip(keras.tree.flatten(self.labels), keras.tree.flatten(y), strict=True):
+            for variable, part in zip(keras.tree.flatten(self.labels), labels, strict=True):
                 variable.assign(part)
             if self.weights is not None:
                 self.weights.assign(weights)
