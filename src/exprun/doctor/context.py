@@ -169,9 +169,9 @@ class Context:
         objective = self.subject.objective
         if objective is None or objective.kind != "unknown":
             return False
-        outputs = self.forward.outputs
-        labels = self.labels[: len(outputs)]
         try:
+            outputs = self.forward.outputs
+            labels = self.labels[: len(outputs)]
             one, other = (self.losses(outputs, some.astype(labels.dtype)) for some in (labels, labels + 1))
         except Exception:  # a custom loss may expect other labels
             return False

@@ -234,7 +234,8 @@ def test_weights_that_the_step_leaves_out(whole, said):
 
 def test_a_class_number_without_a_unit_in_a_late_batch():
     (x, y), _ = digits(8)
-    order = np.argsort(y == 9, kind="stable")
+    first = np.flatnonzero(y != 9)[:200]  # batches without the last class
+    order = np.concatenate([first, np.setdiff1d(np.arange(len(y)), first)])
     x, y = x[order] / 255, y[order]
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(9)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=True)
