@@ -307,8 +307,9 @@ class Observation:
             proves: whether references and experiments may take time.
         """
         self._is_over = True
-        for steps in self._steps.values():
-            steps.ended()
+        with self._training():  # whose passes are no loop
+            for steps in self._steps.values():
+                steps.ended()
         if self._loops is not None:
             self._loops.finish()
         summary = self._summary()

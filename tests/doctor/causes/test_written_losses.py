@@ -107,3 +107,13 @@ def test_rows_of_labels_that_are_all_1_are_no_one_hot_rows():
     model.fit(RNG.normal(size=(64, 3)), np.ones((64, 4)), 16, 2, verbose=0, callbacks=[doctor])
     assert doctor.findings[0].cause == "label-encoding"
     assert "All 4 columns of all" in doctor.findings[0].evidence
+
+
+@pytest.mark.parametrize(("loss", "causes"), [(entropy, []), ("categorical_crossentropy", ["wrong-loss"])])
+def test_one_hot_rows_times_a_reward_are_for_losses_of_ones_own(loss, causes):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile("adam", loss)
+    rewards = np.eye(4)[RNG.integers(0, 4, 64)] * RNG.normal(size=(64, 1))
+    doctor = Doctor(report=lambda text: None)
+    model.fit(RNG.normal(size=(64, 3)), rewards, 16, 2, verbose=0, callbacks=[doctor])
+    assert [one.cause for one in doctor.findings if one.severity == "error"] == causes

@@ -106,9 +106,10 @@ def of_keras(model: Any, units: int = 0) -> Objective | None:
         kind, from_logits = "softmax", True
     elif classes > 1 and _takes_logits(losses, tf.range(classes)):
         kind, sparse, from_logits = "softmax", True, True
-    if kind == "unknown" and not in_own_code and units:
+    is_own = kind == "unknown" and not in_own_code and units > 0
+    if is_own:
         kind, sparse = _written(losses, units)
-    return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None), total)
+    return Objective(kind, sparse, from_logits, name, losses, getattr(found, "ignore_class", None), total, is_own)
 
 
 def _is_error(losses: Callable[[Any, Any], Any], units: int) -> bool:

@@ -20,6 +20,7 @@ class Objective:
         losses: computes the loss of each example, (batch,), from outputs and labels.
         ignored: the class number that the loss skips; None if it skips none.
         total: computes the one number that the step minimises for a batch, from outputs and labels; None if unknown.
+        is_own: whether it is written by hand, and known by its values.
     """
 
     kind: Kind
@@ -29,3 +30,4 @@ class Objective:
     losses: Callable[[Any, Any], Any]
     ignored: int | None = None
     total: Callable[[Any, Any], float] | None = None
+    is_own: bool = False

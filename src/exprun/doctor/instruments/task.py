@@ -198,6 +198,8 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "shape (n, 1) select all rows in rows[np.arange(n), y].",
         )
         return
+    if objective.is_own and _are_weighted(labels):
+        return
     if labels.kind == "amounts":
         most = labels.values.reshape(len(labels.values), -1).sum(1).max(initial=0.0)
         several = bool(np.isin(labels.values, (0, 1)).all())
@@ -234,6 +236,12 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
         )
         return
     yield from check_label_range(objective, labels.values, units)
+
+
+def _are_weighted(labels: Labels) -> bool:
+    """Whether labels are one-hot rows that are multiplied by a number, such as the reward of an action."""
+    values = labels.values
+    return values.ndim == 2 and values.shape[1] > 1 and bool((np.count_nonzero(values, axis=1) <= 1).all())
 
 
 def check_label_range(objective: Objective, values: np.ndarray, units: int) -> Iterator[Finding]:
