@@ -462,13 +462,14 @@ class Doctor(keras.callbacks.Callback):
         due = self._watch is not None and self._watch.due(self._step + 1)
         steps = (self.params or {}).get("steps") or self._epoch_steps
         due = due or (self._epochs < MEASURED_EPOCHS and is_measured(batch, steps))
-        self._watches = self._sampling.takes() or batch == 0 or due or self._pending != []
-        if not self._watches:
-            return
+        self._watches = self._sampling.takes() or due or self._pending != []
         begun = time.perf_counter()
         if batch == 0:
+            self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
             self._safely(lambda: self._trainable.before(self.model))
             self._safely(lambda: self._modes.before(self.model))
+        if not self._watches:
+            return
         self._safely(lambda: self._taps["train"].put_on(self.model))
         self._preparing = time.perf_counter() - begun
 
@@ -477,6 +478,8 @@ class Doctor(keras.callbacks.Callback):
         # With steps_per_execution, one call makes several steps, and Keras counts beyond the end of the epoch.
         self._step = self._steps_before + min(batch + 1, (self.params or {}).get("steps") or batch + 1)
         if not self._watches and np.isfinite((logs or {}).get("loss", 0.0)):
+            if batch < max(1, self.model.steps_per_execution):
+                self._safely(self._compare_step)
             return
         begun = time.perf_counter()
         self._safely(self._taps["train"].take_off)
@@ -486,7 +489,7 @@ class Doctor(keras.callbacks.Callback):
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
         if batch < max(1, self.model.steps_per_execution):
-            self._compare(self._trainable.after(self.model), self._modes.after(self.model))
+            self._compare_step()
         if self._watches:
             self._keep("train")
             self._measure(batch)
@@ -546,6 +549,10 @@ class Doctor(keras.callbacks.Callback):
             with self._first_weights():
                 self._start(is_first)
 
+    def _compare_step(self) -> None:
+        """Report what the first step of an epoch has done with the variables of the model."""
+        self._compare(self._trainable.after(self.model), self._modes.after(self.model))
+
     def _compare(self, trained: Trained | None, idle: Sequence[Layer] = ()) -> None:
         """Report what a step has done with the variables of the model.
 
@@ -553,6 +560,8 @@ class Doctor(keras.callbacks.Callback):
             trained: the variables of which the step and `layer.trainable` say different things.
             idle: the layers that have run in inference mode.
         """
+        if trained is None and not idle:
+            return
         context = Context(self._network(), self.limits, Phase.FIRST_STEP, self._step, trained=trained, idle=idle)
         self._tell(examine(context))
 
