@@ -185,6 +185,7 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(tmp_path, name, content, sa
     [
         (["--max-steps", "0", "train.py"], "a whole number of at least 1"),
         (["--prove-minutes", "soon", "train.py"], "soon is not a number"),
+        (["--max-steps", "inf", "train.py"], "inf is not a number"),
         (["--max-steps", "1.5", "train.py"], "a whole number of at least 1"),
         (["--max-minutes", "0", "train.py"], "not above 0"),
         (["--prove-minutes", "-1", "train.py"], "below 0"),

@@ -1,6 +1,7 @@
 """The options that `diagnose` has on the command line and in notebooks."""
 
 import argparse
+import math
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +21,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not a number")
+    return value
 
 
 def _time(text: str) -> float:

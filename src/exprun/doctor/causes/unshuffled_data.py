@@ -7,6 +7,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.labels import counts_of, moved
 
 CAUSE = Cause(
     id="unshuffled-data",
@@ -154,22 +155,21 @@ def _drift(context: Context) -> Iterator[Finding]:
     parts = [np.concatenate(some) for some in (batches[:third], batches[-third:])]
     if min(map(len, parts)) < MIN_DRIFTED:
         return
-    classes = int(max(part.max() for part in parts)) + 1
-    first, last = (np.bincount(part, minlength=classes) for part in parts)
+    first, last = counts_of(*parts)
     both = first + last
     known = both > 0
     expected = [both[known] * part.sum() / both.sum() for part in (first, last)]
     statistic = float(sum(((part[known] - e) ** 2 / e).sum() for part, e in zip((first, last), expected, strict=True)))
     freedom = max(1, int(known.sum()) - 1)
-    moved = float(np.abs(first / first.sum() - last / last.sum()).sum() / 2)
-    if moved > DRIFTED and statistic > freedom + DEVIATIONS * np.sqrt(2 * freedom):
+    share = moved(first, last)
+    if share > DRIFTED and statistic > freedom + DEVIATIONS * np.sqrt(2 * freedom):
         yield context.finding(
             "warning",
             "training batches",
-            f"{moved:.0%} of the labels in the last third of an epoch would have to change to be distributed like "
+            f"{share:.0%} of the labels in the last third of an epoch would have to change to be distributed like "
             "those in its first third: the data set is sorted in parts, and is not shuffled, or with a buffer that is "
             "too small.",
-            {"moved": moved},
+            {"moved": share},
             "shuffle the rows before training; with tf.data, call dataset.shuffle(number of examples): a smaller "
             "buffer mixes only neighbours.",
         )

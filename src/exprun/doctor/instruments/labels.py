@@ -102,3 +102,14 @@ def read_labels(values: Any) -> Labels:
 def are_all_ones(labels: Labels) -> bool:
     """Whether labels are rows of several columns that are all 1, as where a 1 was written to too many places."""
     return labels.values.ndim == 2 and labels.values.shape[1] > 1 and labels.least == labels.most == 1
+
+
+def counts_of(*parts: np.ndarray) -> list[np.ndarray]:
+    """How often each class occurs in some arrays of class numbers, (classes,) each, with the same classes."""
+    classes = int(max(part.max() for part in parts)) + 1
+    return [np.bincount(part, minlength=classes) for part in parts]
+
+
+def moved(first: np.ndarray, other: np.ndarray) -> float:
+    """The share of labels that would have to change so that two counts, (classes,), have the same distribution."""
+    return float(np.abs(first / first.sum() - other / other.sum()).sum() / 2)

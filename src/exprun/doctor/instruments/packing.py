@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from exprun.doctor.instruments.inputs import parts
+from exprun.doctor.instruments.inputs import mapped, parts
 
 _packings: "weakref.WeakKeyDictionary[Any, Packing]" = weakref.WeakKeyDictionary()
 
@@ -44,7 +44,7 @@ class Packing:
             id(leaf): leaf.cut(packed[:, start : start + leaf.size])
             for start, leaf in zip(starts[:-1], self.leaves, strict=True)
         }
-        return _filled(self.like, cut)
+        return mapped(self.like, lambda leaf: cut[id(leaf)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +73,6 @@ class _Leaf:
         return ops.cast(ops.reshape(packed, (-1, *self.shape)), self.dtype.name)
 
 
-def _filled(like: Any, cut: dict[int, Any]) -> Any:
-    """A structure with the parts of its leaves in their places."""
-    if isinstance(like, dict):
-        return {key: _filled(part, cut) for key, part in like.items()}
-    if isinstance(like, list | tuple):
-        inner = [_filled(part, cut) for part in like]
-        return tuple(inner) if isinstance(like, tuple) else inner
-    return cut[id(like)]
-
-
 def packing_for(inputs: Any) -> Packing | None:
     """How to pack inputs, each (rows, …); None if they are not arrays of numbers with as many rows."""
     found = [part for _, part in parts(inputs)]
@@ -90,16 +80,7 @@ def packing_for(inputs: Any) -> Packing | None:
         return None
     if any(part.ndim == 0 or len(part) != len(found[0]) for part in found):
         return None
-
-    def like(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {key: like(inner) for key, inner in part.items()}
-        if isinstance(part, list | tuple):
-            inner = [like(one) for one in part]
-            return tuple(inner) if isinstance(part, tuple) else inner
-        return _Leaf(part.shape[1:], part.dtype)
-
-    return Packing(like(inputs))
+    return Packing(mapped(inputs, lambda part: _Leaf(part.shape[1:], part.dtype)))
 
 
 def remember(model: Any, packing: Packing) -> None:

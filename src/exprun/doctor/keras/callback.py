@@ -23,7 +23,7 @@ from exprun.doctor.history import Epoch, History
 from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
-from exprun.doctor.instruments.labels import Labels, read_labels
+from exprun.doctor.instruments.labels import Labels, counts_of, moved, read_labels
 from exprun.doctor.instruments.layers import Layer, owners
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.instruments.losses import of_keras
@@ -692,10 +692,8 @@ class Doctor(keras.callbacks.Callback):
         """Whether the latest steps of a script's own had other classes than the first ones."""
         if len(self._ordered) < 2 * LATER:
             return False
-        first, now = np.concatenate(self._ordered[:LATER]), np.concatenate(self._later)
-        both = int(max(first.max(), now.max())) + 1
-        shares = [np.bincount(some, minlength=both) / len(some) for some in (first, now)]
-        return bool(np.abs(shares[0] - shares[1]).sum() / 2 > OTHER_CLASSES)
+        first, now = counts_of(np.concatenate(self._ordered[:LATER]), np.concatenate(self._later))
+        return moved(first, now) > OTHER_CLASSES
 
     def _keep_unlabelled(self) -> None:
         """Keep the inputs of a batch without labels, unless there are enough."""
@@ -722,8 +720,9 @@ class Doctor(keras.callbacks.Callback):
         if (read := tap.read()) is not None or (several := tap.read_several()) is None:
             return read
         inputs, labels = several
-        packing = packing_of(self.model) or packing_for(inputs)
-        if packing is None or packing_for(inputs) is None or packing.pack(inputs).shape[1] != packing.values:
+        new = packing_for(inputs)
+        packing = packing_of(self.model) or new
+        if new is None or packing is None or new.values != packing.values:
             return None  # such as texts, or sequences of other lengths
         remember_packing(self.model, packing)
         return packing.pack(inputs), labels, None
