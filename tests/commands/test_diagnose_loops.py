@@ -267,7 +267,7 @@ for _ in range(300):
     optimizer.apply_gradients(zip(tape.gradient(value, line.trainable_variables), line.trainable_variables))
 """
     )
-    diagnosed(text, prove_minutes=0.05)
+    diagnosed(text, prove_minutes=0.2)
     (fit,) = report()["fits"]
     assert [one["cause"] for one in fit["rules"]][-1] == "not-finite"
     assert fit["findings"][0]["cause"] == "learning-rate-high"

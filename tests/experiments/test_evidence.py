@@ -193,7 +193,7 @@ def test_validation_labels_of_another_encoder(shift, expected):
     network = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
     model.fit(x[:600], y[:600], epochs=5, verbose=0)
     validation = x[600:], (y[600:] + shift) % 4
-    found = proven(Training(network, (x[:600], y[:600]), validation, 95), [], 1.5, lambda text: None)
+    found = proven(Training(network, (x[:600], y[:600]), validation, 95), [], 3.0, lambda text: None)
     assert [one.cause for one in weighed([], found)] == expected
 
 
