@@ -5,7 +5,7 @@ import time
 PROBE_SLOWNESS = 2.0  # expected time of an image in a probe, in units of its time in training
 FIRST = 64  # first steps of a training, which are all watched
 COPY_SECONDS = 6e-4  # time that it takes to copy a batch on its way to the training step, about
-FREE_SECONDS = 1.0  # probes may always take this long, in seconds, whatever their share of the time
+FREE_SECONDS = 0.3  # probes may always take this long, in seconds, whatever their share of the time
 
 
 class Schedule:
@@ -41,10 +41,10 @@ class Schedule:
 
 
 class Sampling:
-    """The steps that are watched: the first ones, then as many as keep watching below its share of the time.
+    """The steps whose batches are copied: the first ones, then as many as keep this below its share of the time.
 
     Args:
-        share: the largest share of the time that watching may take.
+        share: the largest share of the time that this may take.
     """
 
     def __init__(self, share: float) -> None:
@@ -52,7 +52,7 @@ class Sampling:
         self._steps, self._spent, self._started = 0, 0.0, 0.0
 
     def takes(self) -> bool:
-        """Whether the next step is watched."""
+        """Whether the batch of the next step is copied."""
         self._steps += 1
         if self._steps <= FIRST:
             self._started = time.perf_counter()
@@ -60,6 +60,6 @@ class Sampling:
         return self._spent + COPY_SECONDS <= self.share * (time.perf_counter() - self._started)
 
     def watched(self, seconds: float) -> None:
-        """Record the seconds that it took to watch a step, besides the copy of its batch."""
+        """Record the seconds that it took to copy a batch and to examine it, besides the copy itself."""
         if self._steps > FIRST:
             self._spent += seconds + COPY_SECONDS

@@ -195,8 +195,11 @@ def _ridge(features: np.ndarray, targets: np.ndarray, fit: np.ndarray, ask: np.n
     """Fit ridge regression on the rows `fit`, and predict the rows `ask`; scores, (asked, classes)."""
     x = (features - features[fit].mean(0)) / (features[fit].std(0) + 1e-3)
     x = np.tanh(x / 3)  # limits the effect of outliers
-    centre = targets[fit].mean(0)
-    kernel = x[fit] @ x[fit].T
-    ridge = 0.05 * np.trace(kernel) / max(1, len(fit)) + 1e-3  # the constant is for images that are all the same
-    weights = np.linalg.solve(kernel + ridge * np.eye(len(fit), dtype=np.float32), targets[fit] - centre)
-    return np.asarray(x[ask] @ (x[fit].T @ weights) + centre)
+    centre, fitted = targets[fit].mean(0), x[fit]
+    # The constant is for images that are all the same.
+    ridge = 0.05 * float((fitted**2).sum()) / max(1, len(fit)) + 1e-3
+    is_wide = len(fit) < fitted.shape[1]
+    kernel = fitted @ fitted.T if is_wide else fitted.T @ fitted  # the smaller of the two gives the same weights
+    wanted = targets[fit] - centre if is_wide else fitted.T @ (targets[fit] - centre)
+    solved = np.linalg.solve(kernel + ridge * np.eye(len(kernel), dtype=kernel.dtype), wanted)
+    return np.asarray(x[ask] @ (fitted.T @ solved if is_wide else solved) + centre)

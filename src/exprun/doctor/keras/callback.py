@@ -431,7 +431,8 @@ class Doctor(keras.callbacks.Callback):
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
         self._sampling = Sampling(float(self.limits.share or 0.0))
-        self._watches, self._preparing = True, 0.0  # whether the present step is watched, and seconds before it
+        # Whether the present step is watched, whether its batch is copied, and the seconds spent before it.
+        self._watches, self._copies, self._preparing = True, True, 0.0
         self._initial: list[np.ndarray] = []
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
@@ -461,14 +462,15 @@ class Doctor(keras.callbacks.Callback):
         """Prepare to copy the next training batch, which Keras fetches after it has called this method."""
         due = self._watch is not None and self._watch.due(self._step + 1)
         steps = (self.params or {}).get("steps") or self._epoch_steps
-        due = due or (self._epochs < MEASURED_EPOCHS and is_measured(batch, steps))
-        self._watches = self._sampling.takes() or due or self._pending != []
+        is_of_scale = self._epochs < MEASURED_EPOCHS and is_measured(batch, steps)
+        self._copies = self._sampling.takes() or is_of_scale or self._pending != []
+        self._watches = self._copies or due
         begun = time.perf_counter()
         if batch == 0:
             self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
             self._safely(lambda: self._trainable.before(self.model))
             self._safely(lambda: self._modes.before(self.model))
-        if not self._watches:
+        if not self._copies:
             return
         self._safely(lambda: self._taps["train"].put_on(self.model))
         self._preparing = time.perf_counter() - begun
@@ -484,13 +486,15 @@ class Doctor(keras.callbacks.Callback):
         begun = time.perf_counter()
         self._safely(self._taps["train"].take_off)
         self._safely(lambda: self._after_batch(batch, logs or {}))
-        self._sampling.watched(self._preparing + time.perf_counter() - begun)
+        if self._copies:
+            spent = self._preparing + self._taps["train"].spent()
+            self._sampling.watched(spent + time.perf_counter() - begun)
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
         if batch < max(1, self.model.steps_per_execution):
             self._compare_step()
-        if self._watches:
+        if self._copies:
             self._keep("train")
             self._measure(batch)
         if not self._looked:
@@ -506,7 +510,7 @@ class Doctor(keras.callbacks.Callback):
             return
         if self._epochs == 0:
             self._update_chance(self._watch)
-        if self._watches:
+        if self._copies:
             self._waited(ended)
         if "loss" in logs:
             self._after_loss(batch, logs)
@@ -602,7 +606,7 @@ class Doctor(keras.callbacks.Callback):
         loss = self._since("loss", batch, self._of_an_example(float(logs["loss"])))
         name = _accuracy_in(logs)
         accuracy = self._since("accuracy", batch, float(logs[name])) if name else np.nan
-        if not np.isfinite(loss) and self._watches:
+        if not np.isfinite(loss) and self._copies:
             self._tell(self._bad_batch())
         self._tell(self._watch.steps(self._step, np.full(steps, loss), np.full(steps, accuracy)))
 

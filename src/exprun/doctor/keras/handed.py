@@ -34,6 +34,10 @@ class Handed:
     def release(self) -> None:
         """Nothing: there is no iterator to release."""
 
+    def spent(self) -> float:
+        """No seconds: there is no iterator to make."""
+        return 0.0
+
     def fetch(self) -> None:
         """Nothing: the batch is known before the step begins."""
 

@@ -33,6 +33,7 @@ class Tap:
         self._iterator: Any = None
         self._tees: list[_Tee] = []
         self._tee: _Tee | None = None
+        self._seconds = 0.0  # spent on iterators since `spent` was last called
 
     @property
     def is_on(self) -> bool:
@@ -59,7 +60,14 @@ class Tap:
 
     def release(self) -> None:
         """Release the iterators: one that has ended may keep buffers and threads."""
+        begun = time.perf_counter()
         self._source = self._iterator = None
+        self._seconds += time.perf_counter() - begun
+
+    def spent(self) -> float:
+        """The seconds spent on making and releasing iterators since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
 
     def __call__(self, iterator: Any) -> Any:
         """Run the step on the next batch, or on the next batches."""
@@ -72,12 +80,14 @@ class Tap:
         if not isinstance(source, tf.data.Iterator):
             return source
         if source is not self._source:
+            begun = time.perf_counter()
             try:
                 self._iterator = self._teed(source)
             except Exception:  # batches that cannot be copied pass unseen
                 log.info("The doctor cannot read these batches", exc_info=True)
                 self._tee, self._iterator = None, source
             self._source = source
+            self._seconds += time.perf_counter() - begun
         return self._iterator
 
     def _teed(self, source: Any) -> Any:
