@@ -3,8 +3,11 @@
 import contextlib
 import fcntl
 import io
+import json
 import os
 import pty
+import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -12,6 +15,7 @@ import subprocess
 import sys
 import termios
 import time
+import webbrowser
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +23,7 @@ import pytest
 
 from exprun import backend, cli, guard
 from reliability.common import plain_signals
-from servers import free_port
+from servers import free_port, mlflow_server
 
 MARK = "EXPRUN_TEST_MARK"  # variable by which all that a test started is found
 # Stands for MLflow: a process that serves, below one that waits for it.
@@ -33,6 +37,7 @@ with socket.create_server(("127.0.0.1", int(port))) as listener:
     while True:
         listener.accept()[0].close()
 """
+CHROMIUM = shutil.which("chromium")
 CODES = {"SIGTERM": 143, "SIGINT": 130, "SIGHUP": 129, "SIGQUIT": -3, "SIGKILL": -9}
 
 
@@ -119,6 +124,61 @@ def test_it_is_for_this_machine_unless_told_otherwise_and_says_what_that_means(
     [command] = started
     assert command[command.index("--host") + 1] == host
     assert ("everyone who can reach this machine" in capsys.readouterr().out) is warned
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A sweep that was logged to the store of this folder."""
+    folder = tmp_path / "outputs" / "sweeps" / "one"
+    (folder / "0").mkdir(parents=True)
+    (folder / "0" / "config.yaml").touch()
+    (folder / "sweep.json").write_text("{}")
+    store = f"sqlite:///{tmp_path}/outputs/mlflow.db"
+    record = {"uri": store, "inside": True, "experiment": "1", "run_id": "a" * 32, "has_charts": True}
+    (folder / "tracking.json").write_text(json.dumps(record))
+
+
+def browsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in which a browser notes what it opens, on a machine with a display."""
+    noted, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\necho $1 > {noted}.part && mv {noted}.part {noted}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setenv("DISPLAY", ":9")
+    return noted
+
+
+def test_a_browser_opens_the_charts_of_the_last_sweep(fake, sweep, mark, tmp_path, monkeypatch):
+    noted, port = browsed(tmp_path, monkeypatch), free_port()
+    process = serving(port, stdout=subprocess.PIPE)
+    until(noted.exists, process)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    address = noted.read_text().strip()
+    assert address.startswith(f"http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning")
+    assert f"charts of the last sweep: {address}\n" in said
+
+
+@pytest.mark.parametrize(("words", "display"), [(["--no-open"], ":9"), ([], "")])
+def test_no_browser_opens_without_a_display_or_where_it_is_not_wanted(
+    fake, sweep, mark, tmp_path, monkeypatch, words, display
+):
+    noted, port = browsed(tmp_path, monkeypatch), free_port()
+    monkeypatch.setenv("DISPLAY", display)
+    process = serving(port, *words, stdout=subprocess.PIPE)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert "viewStateShareKey" in process.communicate()[0]
+    assert not noted.exists()
+
+
+def test_a_store_on_a_server_is_opened_and_not_served(capsys, monkeypatch):
+    opened = []
+    monkeypatch.setenv("DISPLAY", ":9")
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert cli.main(["ui", "--uri", "https://ann:secret@mlflow.example.org"]) == 0
+    assert opened == ["https://mlflow.example.org"]
+    assert "secret" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", CODES)
@@ -218,3 +278,33 @@ def test_a_signal_ends_all_of_a_real_server(store, mark, name):
     process.send_signal(signal.Signals[name])
     assert process.wait() == CODES[name]
     nothing_is_left(mark, port)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.parametrize("remote", [False, True])
+def test_the_printed_link_shows_the_charts_of_a_sweep_grouped_by_factor(mark, tmp_path, capsys, remote, monkeypatch):
+    """No click is needed: the page of the link, in a browser that has never seen it, draws a line for each option."""
+    sweep = ["-m", "experiment=smoke", "norm=none,batch", "optim=sgd_momentum,adam", "seed=0,1", "progress=plain"]
+    with contextlib.ExitStack() as stack:
+        if remote:
+            (tmp_path / "server").mkdir()
+            uri, _ = stack.enter_context(mlflow_server(tmp_path / "server"))
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert cli.main(sweep) == 0
+        told = re.search(r"charts   (.+)", capsys.readouterr().out)[1]
+        if not remote:
+            assert told == "python -m exprun ui"
+            port = free_port()
+            process = serving(port, stdout=subprocess.PIPE)
+            stack.callback(process.communicate)
+            stack.callback(process.send_signal, signal.SIGINT)
+            told = next(line for line in process.stdout if "charts of the last sweep" in line).split(": ", 1)[1].strip()
+        command = [
+            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1600,1100",
+            f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=120000", "--dump-dom", told,
+        ]  # fmt: skip
+        page = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+    groups = set(re.findall(r"Group: (\w+, \w+)", page))
+    assert groups == {"none, sgd_momentum", "none, adam", "batch, sgd_momentum", "batch, adam"}, groups
+    assert page.count("js-plotly-plot") >= 3  # the charts that are in sight

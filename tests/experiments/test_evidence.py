@@ -223,3 +223,11 @@ def test_a_change_that_only_avoids_a_loss_that_is_not_finite(slower, first):
     decisive = trial(0.8, SCALED)
     proof = Proof(SMALL, (trial(-np.inf),), (decisive, trial(slower, slow)), decisive, decisive)
     assert said([finding("not-finite", "error")], Evidence(-np.inf, proof))[0][0] == first
+
+
+def test_a_symptom_that_a_change_removes_is_not_its_cause():
+    slower = Change(
+        "a tenth of the learning rate", "", ("learning-rate-high",), lambda setup: True, ("loss-at-chance", "dead-relu")
+    )
+    found = evidence(0.0, trial(0.8, slower))
+    assert said([finding("loss-at-chance", "error")], found)[0] == ("learning-rate-high", "error")

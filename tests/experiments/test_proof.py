@@ -269,3 +269,43 @@ def test_validation_rows_of_another_scale_are_scaled_like_training_rows():
     assert (scaled.causes, scaled.score > 0.7) == (("unscaled-evaluation",), True)
     assert trials.run((), 0, 60, 60.0).score < scaled.score
     assert trial(network(), name) is None
+
+
+@pytest.mark.parametrize(("size", "cause"), [(1.0, "vanishing-signal"), (100.0, "exploding-signal")])
+def test_layers_of_the_scripts_own_get_fresh_weights(size, cause):
+    class Own(keras.layers.Layer):
+        def build(self, shape):
+            self.matrix = self.add_weight(shape=(shape[-1], 3), initializer="ones", name="matrix")
+            self.matrix.assign(size * self.matrix)
+
+        def call(self, inputs):
+            return inputs @ self.matrix
+
+    model = keras.Sequential([keras.Input((4,)), Own()])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+    done = trial(one, "fresh weights of He initialisation", steps=1)
+    assert done.causes[0] == cause
+    assert done.losses[0] < 100
+
+
+def test_maps_get_one_scale_and_outputs_that_are_not_negative_no_shift():
+    y = np.zeros((40, 4, 4, 1), "float32")
+    y[:, 1, 1] = RNG.uniform(0.01, 0.02, (40, 1))
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, activation="relu")])
+    model.compile("sgd", "mse")
+    one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+    change, seen = BY_NAME["targets standardised"], []
+    spy = replace(change, make=lambda setup: change.make(setup) and not seen.append(setup.sample.y))
+    assert Trials(one, sample_of(y, y, None, axes=4), 40).run((spy,), 0, 2, 60.0) is not None
+    assert seen[0].min() == 0
+    assert seen[0].std() == pytest.approx(1, rel=1e-3)
+
+
+def test_few_rows_take_many_steps_in_the_time_of_a_trial(monkeypatch):
+    """Several passes over few rows are one epoch, and a fast trial may take more steps."""
+    monkeypatch.setattr(proof, "standard", lambda: [])
+    monkeypatch.setattr(proof, "SEEDS", (0,))
+    (plain,) = proof.prove(network(), sample_of(X[:64], Y[:64], None), 1000, 1e9, own=-1.0).plain
+    assert plain.steps == 1000
+    assert len(plain.losses) < 50

@@ -1,4 +1,7 @@
-"""`ui`: serve MLflow's pages of the runs; only this machine can open them unless another address is given."""
+"""`ui`: serve MLflow's pages of the runs, and open the charts of the last sweep in a browser.
+
+Only this machine can open the pages unless another address is given.
+"""
 
 import argparse
 import errno
@@ -8,11 +11,15 @@ import re
 import socket
 import subprocess
 import sys
+import threading
+import time
+import webbrowser
 from pathlib import Path
 
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError, RunError, without_password
 
+START_SECONDS = 120.0  # the longest that the browser waits for the server
 DATABASE = re.compile(r"(sqlite:///|postgresql|mysql|mssql)")  # beginnings of the URIs that MLflow can serve
 
 
@@ -23,6 +30,7 @@ def parser() -> Parser:
     found.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
+    found.add_argument("--no-open", action="store_true", help="do not open a browser; the address is printed anyway")
     found.add_argument("--uri", help="MLflow store (default: MLFLOW_TRACKING_URI, or outputs/mlflow.db)")
     return found
 
@@ -40,7 +48,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def run(words: list[str]) -> int:
-    """Serve until a signal ends this process.
+    """Serve until a signal ends this process; a store on a server is only opened in a browser.
 
     Raises:
         ConfigError: the store cannot be served.
@@ -48,33 +56,42 @@ def run(words: list[str]) -> int:
     """
     args = parse(words)
     from exprun.outputs import OUTPUTS
-    from exprun.tracking.store import repair
+    from exprun.tracking.store import repair, tracking_uri
+    from exprun.tracking.view import is_server, server
 
-    uri = _store(args.uri)
+    uri = tracking_uri(args.uri)
+    if is_server(uri):
+        page = _announce(uri, server(uri), "")
+        if not args.no_open and _has_display():
+            webbrowser.open(page)
+        return 0
+    _check_store(uri)
     repair(uri)
     _check_port(args.host, args.port)
     OUTPUTS.mkdir(exist_ok=True)
     log = OUTPUTS / "ui.log"
-    _announce(uri, args.host, args.port, log)
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    page = _announce(uri, f"http://{host}:{args.port}", f" (Ctrl-C ends it; its log: {log})")
+    if not ipaddress.ip_address(args.host).is_loopback:
+        print(
+            "warning: everyone who can reach this machine on that port can read, change and delete all runs, because "
+            "MLflow does not ask for a password.",
+            flush=True,
+        )
+    if not args.no_open and _has_display():
+        threading.Thread(target=_open, args=(page, args.host, args.port), daemon=True).start()
     code = _serve(_server(uri, args.host, args.port), log)
     raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
 
 
-def _store(option: str | None) -> str:
-    """The URI of the database to serve.
-
-    Args:
-        option: the URI given with `--uri`; None without this option.
+def _check_store(uri: str) -> None:
+    """Refuse a store that is not a database, or whose file does not exist.
 
     Raises:
-        ConfigError: the URI does not name a database, or the file of the database does not exist.
+        ConfigError: the store cannot be served.
     """
     from exprun.config.paths import sqlite_path
-    from exprun.tracking.store import tracking_uri
 
-    uri = tracking_uri(option)
-    if uri.startswith(("http:", "https:")):
-        raise ConfigError(f"{without_password(uri)} is a server already: open it in a browser.")
     if not DATABASE.match(uri):
         raise ConfigError(
             f"--uri is {without_password(uri)}, but must be a database, for example sqlite:///outputs/mlflow.db."
@@ -82,7 +99,6 @@ def _store(option: str | None) -> str:
     path = sqlite_path(uri)
     if path is not None and not path.exists():
         raise ConfigError(f"There is no store at {path} yet: train first, in this folder.")
-    return uri
 
 
 def _check_port(host: str, port: int) -> None:
@@ -97,18 +113,43 @@ def _check_port(host: str, port: int) -> None:
             raise RunError(f"Port {port} is in use; choose another: python -m exprun ui --port {port + 1}.") from None
 
 
-def _announce(uri: str, host: str, port: int, log: Path) -> None:
-    """Print the address of the pages, and a warning if other machines can open them."""
-    address = f"[{host}]" if ":" in host else host
-    print(
-        f"MLflow's UI of {without_password(uri)}: http://{address}:{port} (Ctrl-C ends it; its log: {log})", flush=True
-    )
-    if not ipaddress.ip_address(host).is_loopback:
-        print(
-            "warning: everyone who can reach this machine on that port can read, change and delete all runs, because "
-            "MLflow does not ask for a password.",
-            flush=True,
-        )
+def _announce(uri: str, served: str, remark: str) -> str:
+    """Print the address of the pages, and that of the last sweep's charts; returns the latter.
+
+    Args:
+        uri: the URI of the store.
+        served: the address of the server that serves the store.
+        remark: text that is printed after the address.
+    """
+    from exprun.tracking.view import last_page
+
+    path, shown = last_page(uri)
+    print(f"MLflow's UI of {without_password(uri)}: {served}{remark}", flush=True)
+    if path:
+        print(f"{shown}: {served}{path}", flush=True)
+    return f"{served}{path}"
+
+
+def _has_display() -> bool:
+    """Whether this machine can show a browser."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open(page: str, host: str, port: int) -> None:
+    """Open a page in a browser as soon as its server answers.
+
+    Args:
+        page: the address of the page.
+        host: the address on which the server listens.
+        port: the port on which the server listens.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            if probe.connect_ex((host, port)) == 0:
+                webbrowser.open(page)
+                return
+        time.sleep(0.3)
 
 
 def _server(uri: str, host: str, port: int) -> list[str]:

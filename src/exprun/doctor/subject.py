@@ -22,6 +22,7 @@ class Images:
         pixels: images before any scaling, uint8 or float32, (other images, …); None if unknown.
         pixel_labels: the class number of each image in `pixels`, (other images,); None if unknown.
         digests: the digests of images of the split; empty if unknown.
+        unused: whether the weight of each of these images in the loss is 0, (images,); None if unknown.
         amounts: targets that are not classes, (images, numbers); None if unknown.
         is_representative: whether `counts` are those of all images of the split, or of a random sample.
     """
@@ -31,17 +32,18 @@ class Images:
     pixels: np.ndarray | None = None
     pixel_labels: np.ndarray | None = None
     digests: tuple[bytes, ...] = ()
+    unused: np.ndarray | None = None
     amounts: np.ndarray | None = None
     is_representative: bool = True
 
     @property
     def of_something(self) -> tuple[bytes, ...]:
-        """The digests; empty for an image of one colour, which is common and no copy of another one."""
+        """The digests; empty for an image that the split does not use, and for one of one colour, which is common."""
         count = min(len(self.inputs), len(self.digests))
-        if self.inputs.ndim != IMAGE_AXES or not count:
-            return self.digests
-        plain = np.ptp(self.inputs[:count].reshape(count, -1), axis=1) == 0
-        return tuple(b"" if row < count and plain[row] else digest for row, digest in enumerate(self.digests))
+        empty = np.zeros(len(self.digests), bool) if self.unused is None else self.unused[: len(self.digests)].copy()
+        if self.inputs.ndim == IMAGE_AXES and count:
+            empty[:count] |= np.ptp(self.inputs[:count].reshape(count, -1), axis=1) == 0
+        return tuple(b"" if left_out else digest for left_out, digest in zip(empty, self.digests, strict=True))
 
 
 @dataclass(frozen=True)

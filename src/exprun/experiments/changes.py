@@ -19,7 +19,7 @@ from exprun.experiments.rows import (
     standardise_inputs,
     standardise_targets,
 )
-from exprun.experiments.trials import Change, Setup
+from exprun.experiments.trials import Change, Setup, outputs_of
 
 LOWERED = 0.5  # share of the highest learning rate below which a schedule has lowered it
 RATE = 1e-3  # learning rate of Adam: Kingma & Ba 2015, arXiv:1412.6980, section 2
@@ -35,6 +35,8 @@ WIDER, LEAST = 4, 32  # factor of the units of hidden layers that may be too few
 WIDE = 64  # units of a hidden layer that are hardly too few
 HIDDEN = 64  # units of a hidden layer where there is none
 HALF = ("float16", "bfloat16")
+SIGNAL = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
+LARGE_OUTPUT = 30.0  # output of a network before training from which its signal has exploded
 MOMENTUM = 0.9  # of batch norm, whose averages then settle within some 30 steps
 
 
@@ -42,7 +44,6 @@ def standard() -> list[Change]:
     """The changes that are tried on every network that does not learn."""
     softer = ("learning-rate-high", "exploding-gradient", "not-finite", "oscillating-loss", "summed-loss")
     ruined = ("dead-relu", "zero-gradient", "input-independent", "collapsed-predictions", "loss-at-chance")
-    signal = ("vanishing-signal", "exploding-signal", "symmetric-init", "dead-relu", "large-first-loss")
     frozen = ("frozen-layers", "not-recompiled", "untrained-variables")
     norm = ("lagging-batch-norm", "small-batch-norm")
     scaled = "normalization = keras.layers.Normalization(); normalization.adapt(x_train), as the first layer."
@@ -143,9 +144,9 @@ def standard() -> list[Change]:
             ("vanishing-signal",),
         ),
         Change(
-            "leaky ReLU instead of ReLU", "activation='leaky_relu'.", ("dead-relu",), _leaky, ("zero-gradient", *signal)
+            "leaky ReLU instead of ReLU", "activation='leaky_relu'.", ("dead-relu",), _leaky, ("zero-gradient", *SIGNAL)
         ),
-        Change("fresh weights of He initialisation", "kernel_initializer='he_normal'.", signal, _he, keeps_step=True),
+        Change("fresh weights of He initialisation", "kernel_initializer='he_normal'.", SIGNAL, _he, keeps_step=True),
         Change(
             "shuffled rows",
             "shuffle the rows before each epoch.",
@@ -248,14 +249,34 @@ def _adam(setup: Setup) -> bool:
 
 def _he(setup: Setup) -> bool:
     rng = np.random.default_rng()  # another draw in each trial, so that a lucky one is not confirmed
-    kernels = [leaf.layer for leaf in leaves(setup.model) if isinstance(leaf.layer, WEIGHTED)]
-    for layer in kernels:
-        shape = tuple(layer.kernel.shape)
-        gain = 1.0 if layer is kernels[-1] else 2.0
-        layer.kernel.assign(rng.normal(0, np.sqrt(gain / max(1, np.prod(shape[:-1]))), shape))
-        if getattr(layer, "bias", None) is not None:
+    layers = [leaf.layer for leaf in leaves(setup.model)]
+    kernels = [kernel for layer in layers for kernel in _kernels(layer)]
+    if kernels:
+        setup.causes = _signals(setup)
+    for kernel in kernels:
+        shape = tuple(kernel.shape)
+        gain = 1.0 if kernel is kernels[-1] else 2.0
+        kernel.assign(rng.normal(0, np.sqrt(gain / max(1, np.prod(shape[:-1]))), shape))
+    for layer in layers:
+        if isinstance(layer, WEIGHTED) and layer.bias is not None:
             layer.bias.assign(np.zeros(layer.bias.shape))
     return bool(kernels)
+
+
+def _kernels(layer: Any) -> list[Any]:
+    """The weights of a layer that multiply inputs; those of a layer of the script's own are its matrices."""
+    if isinstance(layer, WEIGHTED):
+        return [layer.kernel]
+    is_own = not type(layer).__module__.startswith("keras.")
+    return [variable for variable in layer.trainable_variables if len(variable.shape) > 1] if is_own else []
+
+
+def _signals(setup: Setup) -> tuple[str, ...]:
+    """What is likely wrong with the first weights, by the size of the outputs."""
+    size = float(np.abs(outputs_of(setup.model, setup.sample.test_x[:BATCH], training=False)).max())
+    if not size <= LARGE_OUTPUT:  # also if it is not a number
+        return ("exploding-signal", *(cause for cause in SIGNAL if cause != "exploding-signal"))
+    return SIGNAL
 
 
 def _in_training(setup: Setup) -> bool:

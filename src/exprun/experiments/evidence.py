@@ -223,7 +223,8 @@ def weighed(findings: Sequence[Finding], found: Evidence) -> list[Finding]:
     if first is not None and cause_of(first.cause).is_symptom and first.cause != causes[0]:
         first = _proven(causes[0], proof.decisive, proof)
     if first is None:  # an error about what the change has changed says more precisely what was wrong
-        first = next((one for one in serious if one.severity == "error" and one.cause in related), None)
+        exact = (one for one in serious if one.severity == "error" and not cause_of(one.cause).is_symptom)
+        first = next((one for one in exact if one.cause in related), None)
     if first is None and _is_ruined(proof):  # whatever happens to avoid it
         first = next((one for one in serious if one.cause == NOT_FINITE and one.severity == "error"), None)
     if first is None:

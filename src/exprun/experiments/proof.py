@@ -15,7 +15,7 @@ from exprun.experiments.sample import Sample
 from exprun.experiments.trials import Change, Network, Trial, Trials, decoder, outputs_of
 
 log = logging.getLogger(__name__)
-STEPS = 400  # steps of a trial, at most
+STEPS = 2000  # steps of a trial, at most
 SHARE = 1 / 12  # share of the whole time that a trial may take after its first step
 REFERENCE_SHARE = 0.3  # share of the whole time for the references
 SEEDS = (0, 1)  # seeds of the network as it is, which show the noise

@@ -6,12 +6,14 @@ import keras
 import numpy as np
 
 from exprun.doctor.instruments.losses import of_keras
+from exprun.experiments.outputs import last_activations
 from exprun.experiments.trials import Setup, with_sample
 
 LARGE = 10.0  # root mean square of inputs above which their size matters, and its inverse
 UNEQUAL = 10.0  # ratio of the spreads of two columns above which they are unequal
 RARE = 0.01  # share of training rows below which a class is hardly trained on
 UNKNOWN = 0.2  # share of tested rows of such classes
+COLUMN_AXES = 2  # axes of targets that may be columns with scales of their own
 SHIFTED = 0.5  # difference of two means, in standard deviations of the training rows
 
 
@@ -81,12 +83,18 @@ def _has_embedding(model: Any) -> bool:
 
 
 def standardise_targets(setup: Setup) -> bool:
-    """Give targets that are numbers mean 0 and spread 1, unless they are close to that."""
+    """Give targets that are numbers mean 0 and spread 1, unless they are close to that.
+
+    All positions of maps and sequences get the same scale. Outputs that cannot be below 0 get spread 1 only.
+    """
     y, objective = setup.sample.y, of_keras(setup.model)
     if setup.sample.is_classes or objective is None or objective.kind not in ("error", "unknown"):
         return False
-    mean, spread = np.nanmean(y, 0, dtype=np.float64), np.nanstd(y, 0, dtype=np.float64)
+    axes = tuple(range(y.ndim - 1)) if y.ndim > COLUMN_AXES else 0
+    mean, spread = np.nanmean(y, axes, dtype=np.float64), np.nanstd(y, axes, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1)
+    if "relu" in last_activations(setup.model) and np.nanmin(y) >= 0:
+        mean = np.zeros_like(mean)
     if np.abs(mean).max() < 2 and np.min(spread) > 0.3 and np.max(spread) < 3:
         return False
     parts = {name: ((getattr(setup.sample, name) - mean) / spread).astype(np.float32) for name in ("y", "test_y")}

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from exprun.doctor.instruments.losses import of_keras
 from exprun.doctor.instruments.packing import as_taken
@@ -19,6 +20,10 @@ from exprun.experiments.sample import Sample
 
 RISEN = 2.0  # ratio of the last loss of a trial and the first from which it diverges
 CHANGED = 1.05  # ratio of two learning rates from which they differ
+FEW = 400  # steps after which a trial goes on only while it is fast
+FURTHER = 1 / 4  # share of the time of a trial from which it is not
+GROUPED = 50  # steps for which Keras' epoch is made of several passes over few rows, as each epoch of its takes time
+CURVE = 20  # epochs of such a trial, at least
 MAX_BYTES = 20 * 2**20  # bytes of the rows that are predicted at once
 
 
@@ -164,17 +169,20 @@ class Stop(keras.callbacks.Callback):
     Args:
         steps: the most steps.
         seconds: the most seconds after the first step, which is traced.
+        few: the steps after which it ends when a share of the seconds is over; None for no such steps.
     """
 
-    def __init__(self, steps: int, seconds: float) -> None:
+    def __init__(self, steps: int, seconds: float, few: int | None = None) -> None:
         super().__init__()
-        self.most, self.seconds, self.steps, self.started = steps, seconds, 0, 0.0
+        self.most, self.seconds, self.few = steps, seconds, steps if few is None else few
+        self.steps, self.started = 0, 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""
         self.steps += 1
         self.started = self.started or time.monotonic()  # the first step is traced
-        if self.steps >= self.most or time.monotonic() - self.started > self.seconds:
+        seconds = self.seconds if self.steps < self.few else FURTHER * self.seconds
+        if self.steps >= self.most or time.monotonic() - self.started > seconds:
             self.model.stop_training = True
 
 
@@ -241,17 +249,22 @@ class Trials:
                     return None
                 causes += setup.causes or change.causes
             trained = self._compiled(setup, all(change.keeps_step for change in changes))
-            stop = Stop(setup.steps, seconds)
+            stop = Stop(setup.steps, seconds, FEW if setup.steps == steps else None)
             order = np.random.default_rng(seed).permutation(len(setup.sample.x)) if setup.shuffle else slice(None)
             x, y = setup.sample.x[order], setup.sample.y[order]
             batch = min(setup.batch, len(x))
             epochs = -(-setup.steps // max(1, len(x) // batch))
+            passes = min(GROUPED * batch // len(x), epochs // CURVE)
             rates = [rate * setup.factor for rate in setup.rates]
             followed = [_Rates(rates, setup.steps)] if rates else []
-            options = {"shuffle": setup.shuffle, "class_weight": setup.weights, "verbose": 0}
+            options = {"class_weight": setup.weights, "verbose": 0, "callbacks": [stop, *followed]}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a change may leave variables without a gradient
-                history = trained.fit(x, y, batch, epochs, callbacks=[stop, *followed], **options)
+                if passes > 1:
+                    rows = _repeated(x, y, batch, passes, seed if setup.shuffle else None)
+                    history = trained.fit(rows, epochs=-(-epochs // passes), **options)
+                else:
+                    history = trained.fit(x, y, batch, epochs, shuffle=setup.shuffle, **options)
             outputs = outputs_of(setup.network, setup.sample.test_x, setup.as_in_training)
             score = setup.sample.score(setup.decode(outputs))
         finally:
@@ -300,6 +313,23 @@ class Trials:
             variable.assign(value)
         optimizer.learning_rate = float(np.asarray(rate))
         return self._traced
+
+
+def _repeated(x: np.ndarray, y: np.ndarray, batch: int, passes: int, seed: int | None) -> tf.data.Dataset:
+    """Batches of several passes over the rows.
+
+    Args:
+        x: the inputs, (rows, …).
+        y: the targets, (rows, …).
+        batch: the rows of a batch.
+        passes: the number of passes.
+        seed: the seed of the order of rows, another one in each pass; None for the order that they have.
+    """
+    x, y = (part.astype(keras.config.floatx()) if part.dtype.kind == "f" else part for part in (x, y))
+    rows = tf.data.Dataset.from_tensor_slices((x, y))
+    if seed is not None:
+        rows = rows.shuffle(len(x), seed=seed)
+    return rows.batch(batch).repeat(passes)
 
 
 def _optimizer_of(network: Network) -> Any:

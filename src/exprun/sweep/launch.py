@@ -28,6 +28,8 @@ from exprun.sweep.folder import (
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
 from exprun.sweep.plan import Job, Plan
+from exprun.tracking.store import tracking_uri
+from exprun.tracking.view import Charts, way
 
 if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable
@@ -95,6 +97,8 @@ def sweep(
         print(f"sweep: {total} runs: {summary}.")
         if total > counts["failed"] + 1:
             print(f"  compare  python -m exprun compare {shlex.quote(os.path.relpath(folder))}")
+        if config.tracking.name == "mlflow":
+            print(f"  charts   {way(tracking_uri(config.tracking.uri), folder)}")
     if counts["stopped"]:
         say("the sweep was stopped because a run failed (sweep.on_failure=stop).")
     if counts["failed"]:
@@ -279,7 +283,8 @@ def _open_parent(
 
     tags = {"exprun.sweep": folder.name, "exprun.factors": ", ".join(factors)}
     vary = [word for word in given if word.split("=")[0].lstrip("+") in (*factors, "seed")]
-    parent = Parent(config, folder, f"sweep {without_password(' '.join(vary or given))}", command, tags)
+    name = f"sweep {without_password(' '.join(vary or given))}"
+    parent = Parent(config, folder, name, command, tags, Charts(factors, is_grouped=plan is not None))
     if not any("hydra/launcher=" in word for word in given):
         from exprun.logs import logging_to
 

@@ -175,6 +175,7 @@ class MlflowTracker:
             self.folder.update_tracking(run_id=run_id, abandoned=[])
             self._retire(client, run_id)
         run = client.get_run(run_id)
+        self.folder.update_tracking(experiment=str(run.info.experiment_id))
         self._delete_duplicates(client, run)
         self._log_inputs(client, run_id)
         if self.has_params and not run.data.params:

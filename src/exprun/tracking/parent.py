@@ -4,6 +4,7 @@ If the store fails, only the record in MLflow is missing; the runs themselves ar
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from exprun.config.schema import Config
 from exprun.locks import file_lock
 from exprun.run_folder import RunFolder
 from exprun.tracking.mlflow import MlflowTracker
+from exprun.tracking.view import Charts
 
 OPEN_SECONDS = 30.0  # the longest that child runs wait for the store, once MLflow is imported
 CLOSE_SECONDS = 60.0  # the longest that the end of a sweep waits for the store
@@ -30,13 +32,22 @@ class Parent:
         name: the name of the parent run.
         command: the command that repeats all child runs.
         tags: the tags of the parent run.
+        charts: the charts of the child runs that MLflow's UI shows; None for none.
     """
 
-    def __init__(self, config: Config, folder: Path, name: str, command: str, tags: dict[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        name: str,
+        command: str,
+        tags: dict[str, str],
+        charts: Charts | None = None,
+    ) -> None:
         self.problem: str | None = None
         self._client: Any = None
         self._run_id = ""
-        self._wanted = config.tracking.name == "mlflow"
+        self._wanted, self._charts = config.tracking.name == "mlflow", charts
         all_tags = {**(config.tracking.tags or {}), **tags}
         tracked = replace(config, tracking=replace(config.tracking, tags=all_tags)) if self._wanted else config
         self._tracker = MlflowTracker(tracked, RunFolder(folder), name[:200], command, params=False)
@@ -93,7 +104,15 @@ class Parent:
             self._imported.set()
         with file_lock(self._tracker.folder.lock, wait=True):  # processes that share a sweep share its parent run
             self._client, self._run_id = self._tracker.open_run()
+            self._add_charts()
         self._tracker.folder.update_tracking(delivered=False)
+
+    def _add_charts(self) -> None:
+        if self._charts is not None:
+            folder = self._tracker.folder
+            tag = self._charts.tag(self._run_id, self._tracker.name, int(1000 * time.time()))
+            self._client.set_experiment_tag(folder.read_tracking()["experiment"], *tag)
+            folder.update_tracking(has_charts=True)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

@@ -85,19 +85,31 @@ class Seen:
     Args:
         inputs: the inputs of each batch.
         labels: the labels of each batch.
+        unused: whether the weight of an image in the loss is 0, for each batch, (images,).
         count: the number of images that were kept.
         spread: labels at regular intervals of all batches of the first epoch.
     """
 
     inputs: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
+    unused: list[np.ndarray] = field(default_factory=list)
     count: int = 0
     spread: Spread = field(default_factory=Spread)
 
-    def keep(self, inputs: np.ndarray, labels: np.ndarray) -> None:
-        """Keep a batch."""
+    def keep(self, inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Keep a batch.
+
+        Args:
+            inputs: the inputs, (images, …).
+            labels: the labels, (images, …).
+            weights: the weight of each image in the loss, (images,), or of each of its parts; None without.
+        """
         self.inputs.append(inputs)
         self.labels.append(labels)
+        used = np.ones(len(inputs), bool)
+        if weights is not None and weights.shape[:1] == used.shape:
+            used = np.any(weights.reshape(len(inputs), -1), 1)
+        self.unused.append(~used)
         self.count += len(inputs)
 
 
@@ -586,7 +598,7 @@ class Doctor(keras.callbacks.Callback):
         batch = self._taps["train"].read_several()
         if batch is None:
             return examine(Context(self._network(), self.limits, Phase.SETUP))
-        inputs, labels = batch
+        inputs, labels, _ = batch
         subject = replace(
             self._network(),
             objective=of_keras(self.model, self._units(inputs)),
@@ -675,7 +687,7 @@ class Doctor(keras.callbacks.Callback):
         if self._given[split == "val"] is None and self._seen[split].count < MAX_KEPT:
             batch = self._batch(split)
             if batch is not None:
-                self._seen[split].keep(*batch[:2])
+                self._seen[split].keep(*batch)
 
     def _keep_order(self) -> None:
         """Keep the classes of a batch, which show whether the data set is sorted."""
@@ -723,13 +735,13 @@ class Doctor(keras.callbacks.Callback):
         tap = self._taps[split]
         if (read := tap.read()) is not None or (several := tap.read_several()) is None:
             return read
-        inputs, labels = several
+        inputs, labels, weights = several
         new = packing_for(inputs)
         packing = packing_of(self.model) or new
         if new is None or packing is None or new.values != packing.values:
             return None  # such as texts, or sequences of other lengths
         remember_packing(self.model, packing)
-        return packing.pack(inputs), labels, None
+        return packing.pack(inputs), labels, weights
 
     def _is_of_numbers(self) -> bool:
         """Whether the network predicts numbers, or if that is not known yet, may do so."""
@@ -1067,14 +1079,15 @@ class Doctor(keras.callbacks.Callback):
         inputs = np.concatenate(seen.inputs[batches]).astype(np.float32)
         labels = self._read(np.concatenate(seen.labels[batches]), seen.inputs[0])
         known, counts = digests(inputs, np.arange(len(inputs))), counted(labels)
+        unused = np.concatenate(seen.unused[batches])
         if counts is None:
             values = labels.values.reshape(len(labels.values), -1)
             amounts = values if whole and labels.kind == "amounts" and labels.values.ndim < 3 else None
-            return Images(inputs, digests=known, amounts=amounts)
+            return Images(inputs, digests=known, unused=unused, amounts=amounts)
         if not whole:  # one batch has too few labels for these checks
-            return Images(inputs, digests=known)
+            return Images(inputs, digests=known, unused=unused)
         is_representative = self._given[split == "val"] is not None or seen.count < MAX_KEPT
-        return Images(inputs, counts, inputs, labels.classes, known, is_representative=is_representative)
+        return Images(inputs, counts, inputs, labels.classes, known, unused, is_representative=is_representative)
 
     def _steps(self) -> int | None:
         epochs, steps = self._planned(), (self.params or {}).get("steps")

@@ -52,11 +52,12 @@ class Handed:
         weights = None if self._weights is None else np.array(self._weights)
         return np.array(self._inputs), np.array(self._labels), weights
 
-    def read_several(self) -> tuple[Any, np.ndarray] | None:
-        """Copies of several inputs, as the model takes them, and of their labels; else None."""
+    def read_several(self) -> tuple[Any, np.ndarray, np.ndarray | None] | None:
+        """Copies of several inputs, as the model takes them, of their labels and weights; else None."""
         if not isinstance(self._inputs, dict | list | tuple) or not self._has_labels:
             return None
-        return keras.tree.map_structure(np.array, self._inputs), np.array(self._labels)
+        weights = None if self._weights is None else np.array(self._weights)
+        return keras.tree.map_structure(np.array, self._inputs), np.array(self._labels), weights
 
     def read_inputs(self) -> np.ndarray | None:
         """A copy of the inputs, if there is one input and no labels; else None."""

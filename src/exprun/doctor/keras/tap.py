@@ -131,12 +131,13 @@ class Tap:
             return None
         return tee.inputs.numpy(), tee.labels.numpy(), None if tee.weights is None else tee.weights.numpy()
 
-    def read_several(self) -> tuple[Any, np.ndarray] | None:
-        """The last batch of a model with several inputs, as the model takes it, and its labels; else None."""
+    def read_several(self) -> tuple[Any, np.ndarray, np.ndarray | None] | None:
+        """The last batch of a model with several inputs, as the model takes it, labels and weights; else None."""
         tee = self._tee
         if tee is None or not tee.several or not tee.has_labels or not tee.is_filled:
             return None
-        return keras.tree.map_structure(lambda variable: variable.numpy(), tee.inputs), tee.labels.numpy()
+        inputs = keras.tree.map_structure(lambda variable: variable.numpy(), tee.inputs)
+        return inputs, tee.labels.numpy(), None if tee.weights is None else tee.weights.numpy()
 
     def read_inputs(self) -> np.ndarray | None:
         """The inputs of the last batch, if it has one input and no labels; else None."""

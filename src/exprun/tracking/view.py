@@ -1,0 +1,135 @@
+"""Links into MLflow's UI, and the view of a sweep that such a link opens: its runs as charts, grouped by factor.
+
+MLflow 3 keeps a view that people share as a tag of the experiment, and the parameter `viewStateShareKey` of an address
+names it. Nothing here imports MLflow.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from exprun.config.errors import without_password
+from exprun.outputs import all_runs, all_sweeps
+from exprun.run_folder import RunFolder
+
+TAG = "mlflow.sharedViewState."  # followed by the key of the view
+SECTIONS = {  # the charts of a view: the type and the metric of each, by the name of their section
+    "Validation": (("LINE", "val/accuracy"), ("LINE", "val/loss"), ("BAR", "val/accuracy")),
+    "Training": (("LINE", "train/loss"), ("LINE", "train/accuracy"), ("LINE", "optim/learning_rate")),
+}
+COLUMNS = ("val/accuracy", "test/accuracy")  # metrics in the table of the runs
+CHARTED_RUNS = 100  # runs in a chart without groups, of which MLflow shows 10 by default
+
+
+@dataclass(frozen=True)
+class Charts:
+    """The view of a sweep: charts of its runs.
+
+    Args:
+        factors: the keys of the overrides that vary, except the seed.
+        is_grouped: whether the runs are grouped by their factors, so that only seeds differ within a group.
+    """
+
+    factors: Sequence[str]
+    is_grouped: bool
+
+    def tag(self, parent: str, name: str, now: int) -> tuple[str, str]:
+        """The tag of an experiment that holds the view: its name and its value.
+
+        Args:
+            parent: the identifier of the sweep's parent run, which is also the key of the view.
+            name: the name of the sweep.
+            now: the time in milliseconds since 1970.
+        """
+        state = json.dumps(self._state(parent), ensure_ascii=False)
+        value = {"name": name, "createdAt": now, "updatedAt": now, "state": state}
+        return f"{TAG}{parent}", json.dumps(value, ensure_ascii=False)
+
+    def _state(self, parent: str) -> dict[str, Any]:
+        """The view as MLflow's UI describes it."""
+        tags = [f"exprun.factor.{factor}" for factor in self.factors]
+        groups = [{"mode": "tag", "groupByData": tag} for tag in tags if self.is_grouped]
+        return {
+            "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
+            "orderByKey": "attributes.start_time",
+            "orderByAsc": False,
+            "groupBy": {"aggregateFunction": "average", "groupByKeys": groups} if groups else None,
+            "runsHiddenMode": "SHOW_ALL",  # the default shows the first ten runs
+            "selectedColumns": [*(f"tags.`{tag}`" for tag in tags), *(f"metrics.`{metric}`" for metric in COLUMNS)],
+            "compareRunSections": [_part(one, name=one, display=True, isReordered=False) for one in SECTIONS],
+            "compareRunCharts": [_chart(one, *chart) for one, charts in SECTIONS.items() for chart in charts],
+            "isAccordionReordered": True,  # keeps the order of the sections
+        }
+
+
+def _chart(section: str, kind: str, metric: str) -> dict[str, Any]:
+    entries = {"type": kind, "metricSectionId": section, "metricKey": metric, "selectedMetricKeys": [metric]}
+    return _part(f"{kind}-{metric}", **entries, xAxisKey="step", runsCountToCompare=CHARTED_RUNS)
+
+
+def _part(identifier: str, **entries: Any) -> dict[str, Any]:
+    """A section or a chart of a view."""
+    return {"uuid": identifier, "deleted": False, "isGenerated": False, **entries}
+
+
+def page(folder: Path) -> str:
+    """The page of a run or of a sweep in MLflow's UI, as the part of an address after the server; empty without one.
+
+    Args:
+        folder: the folder of the run or of the sweep.
+    """
+    recorded = RunFolder(folder).read_tracking()
+    experiment, run = recorded.get("experiment"), recorded.get("run_id")
+    if not experiment or not run:
+        return ""
+    if not recorded.get("has_charts"):
+        return f"/#/experiments/{experiment}/runs/{run}"
+    query = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={run}"
+    return f"/#/experiments/{experiment}/runs?{query}"
+
+
+def last_page(uri: str) -> tuple[str, str]:
+    """The page of a store that a person most likely wants, and what it shows: the last sweep, or else all runs.
+
+    Args:
+        uri: the URI of the store.
+
+    Returns:
+        The part of the address after the server, empty if nothing has been logged from here, and words for it.
+    """
+    for folder in reversed(all_sweeps()):
+        if _is_of(folder, uri) and (found := page(folder)):
+            return found, "charts of the last sweep"
+    for folder in reversed(all_runs()):
+        if _is_of(folder, uri) and (experiment := RunFolder(folder).read_tracking().get("experiment")):
+            return f"/#/experiments/{experiment}/runs?workflowType=machine_learning", "runs"
+    return "", ""
+
+
+def _is_of(folder: Path, uri: str) -> bool:
+    """Whether a run or a sweep was logged to a store."""
+    return bool(RunFolder(folder).read_tracking().get("uri") == without_password(uri))
+
+
+def way(uri: str, folder: Path) -> str:
+    """How a person opens a run or a sweep in MLflow's UI: an address, or the command that serves the local store.
+
+    Args:
+        uri: the URI of the store.
+        folder: the folder of the run or of the sweep.
+    """
+    return f"{server(uri)}{page(folder)}" if is_server(uri) else "python -m exprun ui"
+
+
+def is_server(uri: str) -> bool:
+    """Whether a store is an MLflow server, which has its own UI."""
+    return uri.startswith(("http:", "https:"))
+
+
+def server(uri: str) -> str:
+    """The address of a server without user and password, as a browser can open it."""
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")
