@@ -33,6 +33,14 @@ def trial(network, *names, steps=40):
     return Trials(network, sample_of(X, Y, None), steps).run(tuple(BY_NAME[name] for name in names), 0, steps, 60.0)
 
 
+def changed_rows(name, network, sample):
+    """The rows of a trial with a change."""
+    change, seen = BY_NAME[name], []
+    spy = replace(change, make=lambda setup: change.make(setup) and not seen.append(setup.sample))
+    assert Trials(network, sample, 40).run((spy,), 0, 2, 60.0) is not None
+    return seen[0]
+
+
 def test_references_learn_what_can_be_learned():
     found = list(references(sample_of(X, Y, None), 1e9))
     assert [one.name for one in found][:2] == ["a linear model", "nearest neighbours"]
@@ -295,11 +303,20 @@ def test_maps_get_one_scale_and_outputs_that_are_not_negative_no_shift():
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, activation="relu")])
     model.compile("sgd", "mse")
     one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
-    change, seen = BY_NAME["targets standardised"], []
-    spy = replace(change, make=lambda setup: change.make(setup) and not seen.append(setup.sample.y))
-    assert Trials(one, sample_of(y, y, None, axes=4), 40).run((spy,), 0, 2, 60.0) is not None
-    assert seen[0].min() == 0
-    assert seen[0].std() == pytest.approx(1, rel=1e-3)
+    changed = changed_rows("targets standardised", one, sample_of(y, y, None, axes=4)).y
+    assert changed.min() == 0
+    assert changed.std() == pytest.approx(1, rel=1e-3)
+
+
+def test_whole_numbers_that_an_embedding_may_take_are_not_scaled():
+    x = np.stack([RNG.integers(0, 5, 60), RNG.normal(5000, 100, 60)], 1).astype("float32")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Embedding(9000, 3), keras.layers.Flatten()])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+    sample = sample_of(x, x[:, 0].astype(int), None)
+    changed = changed_rows("inputs with mean 0 and spread 1", one, sample).x
+    assert np.array_equal(changed[:, 0], sample.x[:, 0])
+    assert np.abs(changed[:, 1]).max() < 5
 
 
 def test_few_rows_take_many_steps_in_the_time_of_a_trial(monkeypatch):

@@ -33,13 +33,19 @@ def standardise_inputs(setup: Setup) -> bool:
 
 
 def center_inputs(setup: Setup) -> bool:
-    """Give inputs mean 0 and spread 1 in each channel or column, unless they are close to that."""
+    """Give inputs mean 0 and spread 1 in each channel or column, unless they are close to that.
+
+    Columns of whole numbers stay as they are if the network has an embedding, which may take them.
+    """
     x = setup.sample.x
-    if x.dtype.kind not in "biuf" or _has_embedding(setup.model):
+    if x.dtype.kind not in "biuf":
         return False
     axes = tuple(range(x.ndim - 1))
     mean, spread = np.nanmean(x, axes, dtype=np.float64), np.nanstd(x, axes, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1)
+    if _has_embedding(setup.model):
+        is_whole = np.array([np.array_equal(column, np.round(column)) for column in np.moveaxis(x, -1, 0)])
+        mean, spread = np.where(is_whole, 0, mean), np.where(is_whole, 1, spread)
     if np.abs(mean).max() < 0.5 and spread.min() > 0.5 and spread.max() < 2:
         return False
     parts = {name: ((getattr(setup.sample, name) - mean) / spread).astype(np.float32) for name in ("x", "test_x")}

@@ -309,6 +309,7 @@ WORDS = RNG.integers(0, 5, (40, 7))
         ("softmax", 4, NUMBERS, WORDS, "output-units"),
         ("sigmoid", 1, MSE, 50 * MASK, "output-activation"),
         ("relu", 1, MSE, RNG.normal(size=(40, 7)), "output-activation"),
+        ("relu", 1, MSE, RNG.normal(size=(56, 7)), "output-activation"),  # labels of more batches than the first one
     ],
 )
 def test_an_output_for_each_position_that_does_not_fit(activation, units, objective, labels, cause):

@@ -441,7 +441,7 @@ def _check_positions(
             yield _missing_sigmoid(outputs, objective)
         elif activation in ("relu", "tanh"):
             yield _range_finding(activation, objective)
-    elif objective.kind == "error" and values.shape == outputs.shape[: values.ndim]:
+    elif objective.kind == "error" and values.shape[1:] == outputs.shape[1 : values.ndim]:
         yield from _check_reach(activation, labels, units)
 
 
