@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from exprun.diagnose.fit import Fit
+from exprun.diagnose.largest import goes_to_argmax
 from exprun.doctor.instruments.pipelines import is_shuffled
 from exprun.doctor.keras.tap import Tap
 from exprun.doctor.use import Call, Use
@@ -22,7 +23,7 @@ MAX_BYTES = 2**25  # the same in bytes
 MAX_LINES = 20  # lines whose calls are followed, for each network
 RECENT = 50  # trainings whose networks are followed; a script may make thousands
 BATCHES = 8  # first batches of a pipeline that are kept
-PAIR = 2  # values from which on an array can be the rows of a batch
+PAIR = 2  # values from which on an array can be the rows of a batch; axes of rows of numbers
 
 
 class Uses:
@@ -93,7 +94,7 @@ class Uses:
         if use is None:
             if len(fit.uses) >= MAX_LINES:
                 return None
-            use = Use(name, file, line)
+            use = Use(name, file, line, takes_largest_of_one=_has_one_output(model) and goes_to_argmax(file, line))
             fit.uses.append(use)
         use.is_shuffled = use.is_shuffled or is_shuffled(x)
         return use
@@ -107,6 +108,12 @@ class Uses:
         if model not in self._copies:
             self._copies[model] = next((fit for fit in reversed(fits) if _is_copy(model, fit.model)), None)
         return self._copies[model]
+
+
+def _has_one_output(model: Any) -> bool:
+    """Whether a network returns one number for each row, as far as it knows."""
+    shape = getattr(model, "output_shape", None)
+    return isinstance(shape, tuple) and len(shape) == PAIR and shape[1] == 1
 
 
 def _is_copy(model: Any, trained: Any) -> bool:

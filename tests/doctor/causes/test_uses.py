@@ -7,7 +7,7 @@ import pytest
 
 from doctor.contexts import context_of, found
 from exprun.doctor.cause import Finding, Phase
-from exprun.doctor.causes import shuffled_predictions, unscaled_evaluation
+from exprun.doctor.causes import misleading_metric, shuffled_predictions, unscaled_evaluation
 from exprun.doctor.diagnosis import ordered
 from exprun.doctor.subject import Images
 from exprun.doctor.use import Use
@@ -29,7 +29,7 @@ class NoLayers:
 def used(train, *rows, call="predict", **more):
     use = Use(call, "train.py", 7, inputs=[np.asarray(x, np.float32) for x in rows], **more)
     context = context_of(Images(train), phase=Phase.LATER, model=NoLayers())
-    causes = (unscaled_evaluation, shuffled_predictions)
+    causes = (misleading_metric, unscaled_evaluation, shuffled_predictions)
     return [one for cause in causes for one in found(cause, replace(context, use=use))]
 
 
@@ -98,3 +98,8 @@ def test_calls_after_the_training_explain_no_symptom_of_it():
     symptom = Finding("loss-at-chance", "warning", "loss", "")
     assert len(ordered([later, symptom])) == 2
     assert len(ordered([replace(later, is_later=False), symptom])) == 1
+
+
+def test_the_largest_of_one_output_is_always_the_first():
+    [finding] = used(TABLE, TABLE[:40], takes_largest_of_one=True)
+    assert (finding.cause, finding.severity, finding.is_later) == ("misleading-metric", "error", True)

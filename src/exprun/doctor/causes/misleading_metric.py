@@ -12,7 +12,7 @@ CAUSE = Cause(
     id="misleading-metric",
     why="The network may learn well, or not at all, while this number shows something else.",
     source="Keras documentation, Accuracy metrics",
-    phases=(Phase.FIRST_BATCH, Phase.PROBE),
+    phases=(Phase.FIRST_BATCH, Phase.PROBE, Phase.LATER),
     confirm={Phase.PROBE: 2},
     keras="metrics=['accuracy'].",
     in_code=True,
@@ -21,11 +21,21 @@ SOUND = 0.9  # accuracy of right predictions from which it counts as sound
 DIFFERENCE = 0.1  # difference of the reported and the actual accuracy of the same examples that is reported
 NARROW, WIDE = 0.4, 8.0  # logits of predictions by a narrow and by a wide margin; a threshold of 0.5 lies between both
 NEAR = 0.01  # error of predictions that are nearly right, in standard deviations of the targets
+ABOVE = "(model.predict(x)[:, 0] > 0.5).astype(int), with a threshold of 0 if the outputs are logits."
 UNCLEAR = "metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)]: a logit of 0 is a probability of 0.5."
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Find an accuracy that right predictions do not raise, or that differs from the share of right predictions."""
+    """Find an accuracy that right predictions do not raise, or that is not their share, and argmax of one output."""
+    if context.use is not None:
+        if context.use.takes_largest_of_one:
+            yield context.finding(
+                "error",
+                context.use.name,
+                "The network has one output for each row, and argmax of one number is 0: every row counts as class 0.",
+                keras=ABOVE,
+            )
+        return
     if not context.accuracies:
         return
     guesses = guesses_of(context.forward, context.subject.objective, context.all_labels)
