@@ -89,9 +89,29 @@ def _noted(original: Any, function: Any, state: State, sees: Callable[[], bool])
         finally:
             state.in_loss = False
         given = signature.bind(*args, **kwargs).arguments
-        known = given.get("self") if function is None else function
         if "y_true" in given and "y_pred" in given:
-            state.losses.append(Lost(known, given["y_true"], given["y_pred"], not tf.executing_eagerly()))
+            labels, outputs = given.pop("y_true"), given.pop("y_pred")
+            known = given.get("self") if function is None else _with_options(function, tuple(given.items()))
+            state.losses.append(Lost(known, labels, outputs, not tf.executing_eagerly()))
         return result
 
     return loss
+
+
+def _with_options(function: Any, options: tuple[tuple[str, Any], ...]) -> Any:
+    """A loss function of Keras, or the loss that computes the same with options of the call, such as `from_logits`.
+
+    Args:
+        function: the function.
+        options: the names and values of the options.
+    """
+    try:
+        return _made(function, options) if options else function
+    except TypeError:  # options that the loss does not know, or that are tensors
+        return function
+
+
+@functools.cache
+def _made(function: Any, options: tuple[tuple[str, Any], ...]) -> keras.losses.Loss:
+    name = "".join(part.title() for part in function.__name__.split("_"))
+    return cast(keras.losses.Loss, getattr(keras.losses, name, function)(**dict(options)))

@@ -118,6 +118,7 @@ def test_small_frozen_layers_matter_if_they_are_many(trained, said):
         (layer_of("GRU", weights=[("bias", np.zeros((2, 15)))]), None),
         (layer_of("Token", own=True, weights=[("token", np.zeros((1, 4)))]), None),
         (layer_of("Dense", trainable=False, weights=[("kernel", np.zeros((6, 8)))]), None),
+        (layer_of("Own", own=True, weights=[("mean", np.eye(8)), ("deviation", np.full((8, 8), -4.0))]), None),
     ],
 )
 def test_units_that_start_alike(layer, said):

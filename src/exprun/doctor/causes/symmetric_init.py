@@ -1,12 +1,13 @@
 """symmetric-init: weights that start equal, or at zero where nothing can change them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.layers import NORMS, named
+from exprun.doctor.instruments.layers import NORMS, Layer, named
 from exprun.text import nouns
 
 CAUSE = Cause(
@@ -46,7 +47,7 @@ def _setup(context: Context) -> Iterator[Finding]:
     for layer, variable in matrices[:-1]:  # a last layer may well start with zeros
         units = np.asarray(variable).reshape(-1, variable.shape[-1])
         is_matrix = len(units) > 1 or variable.name == "kernel"  # a single row may be a token of zeros
-        if is_matrix and np.ptp(units, axis=1).max() == 0:
+        if is_matrix and np.ptp(units, axis=1).max() == 0 and not _has_spread_twin(layer, variable):
             same.append((layer, float(units[0, 0])))
     if same:
         first, value = same[0]
@@ -56,6 +57,12 @@ def _setup(context: Context) -> Iterator[Finding]:
             f"All units start with the same weights ({value:g} in {first.name}).",
             {"layers": len(same)},
         )
+
+
+def _has_spread_twin(layer: Layer, variable: Any) -> bool:
+    """Whether a layer has another matrix of the same shape with different units, as means beside deviations have."""
+    twins = [np.asarray(one) for one in layer.trained if one is not variable and one.shape == variable.shape]
+    return any(np.ptp(twin.reshape(-1, twin.shape[-1]), axis=1).max() > 0 for twin in twins)
 
 
 def _first_batch(context: Context) -> Iterator[Finding]:
