@@ -4,8 +4,9 @@ import time
 
 PROBE_SLOWNESS = 2.0  # expected time of an image in a probe, in units of its time in training
 FIRST = 64  # first steps of a training, which are all watched
+COPIED = 0.25  # share of the time of probes that the copies of batches after the first ones may take besides
 COPY_SECONDS = 6e-4  # time that it takes to copy a batch on its way to the training step, about
-FREE_SECONDS = 0.3  # probes may always take this long, in seconds, whatever their share of the time
+FREE_SECONDS = 0.2  # probes may always take this long, in seconds, whatever their share of the time
 
 
 class Schedule:
@@ -44,11 +45,11 @@ class Sampling:
     """The steps whose batches are copied: the first ones, then as many as keep this below its share of the time.
 
     Args:
-        share: the largest share of the time that this may take.
+        share: the largest share of the time that probes may take.
     """
 
     def __init__(self, share: float) -> None:
-        self.share = share
+        self.share = COPIED * share
         self._steps, self._spent, self._started = 0, 0.0, 0.0
 
     def takes(self) -> bool:
