@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from exprun.compare.analysis import Analysis, Arm, label
+from exprun.compare.analysis import Analysis
+from exprun.compare.arms import Arm, label
 from exprun.metrics import TRAIN_LOSS
 
 MAX_COLOURS = 10  # arms with a colour each; the others are grey
@@ -23,8 +24,9 @@ def arms(analysis: Analysis) -> str:
         values = scale * np.array(list(arm.values.values()))
         colour = _colour(place)
         axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.5, markersize=5)
-        half = scale * arm.interval.half
-        axes.errorbar(values.mean(), place, xerr=half if np.isfinite(half) else None, fmt="|", color=colour, capsize=4)
+        mean, ends = values.mean(), scale * np.array(analysis.interval(arm))
+        error = np.abs(ends - mean)[:, None] if np.isfinite(ends).all() else None
+        axes.errorbar(mean, place, xerr=error, fmt="|", color=colour, capsize=4)
     axes.set_yticks(range(len(shown)), [_short(arm, analysis) for arm in shown])
     axes.invert_yaxis()
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -78,7 +80,7 @@ def times(analysis: Analysis) -> str:
     scale, unit = analysis.unit
     for place, arm in enumerate(analysis.arms):
         points = [
-            (run.metrics["time/seconds"], scale * run.metrics[analysis.metric])
+            (run.metrics["time/seconds"], scale * arm.values[run.seed])
             for run in arm.runs
             if "time/seconds" in run.metrics
         ]
