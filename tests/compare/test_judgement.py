@@ -158,7 +158,7 @@ def test_intervals_stay_within_the_range_of_accuracies(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["failed", "nan"])
-def test_a_run_that_diverged_counts_as_the_chance_level(grid, how):
+def test_a_run_that_diverged_counts_as_the_chance_level(grid, tmp_path, how):
     place = grid / "batch-adam-3"
     status = "FAILED" if how == "failed" else "FINISHED"
     reason = "not finite: the loss at step 4 is nan" if how == "failed" else ""
@@ -174,7 +174,9 @@ def test_a_run_that_diverged_counts_as_the_chance_level(grid, how):
     )
     loss = analysed(grid, metric="val/loss")
     assert next(arm for arm in loss.arms if arm.levels == ("batch", "adam")).values[3] == pytest.approx(math.log(10))
-    assert "0.1" in report.as_csv(found)
+    assert ",3,FINISHED,0.1," in report.as_csv(found) or ",3,FAILED,0.1," in report.as_csv(found)
+    report.write_page(found, tmp_path / "report.html", "python -m exprun compare")
+    assert "10.0 (diverged)" in " ".join((tmp_path / "report.html").read_text().split())
 
 
 def test_a_run_that_diverged_is_lost_if_the_chance_level_is_unknown(grid):

@@ -109,8 +109,8 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
     ]
     if skewed:
         yield (
-            f"The accuracies of {listed(skewed)} vary much more than those of other arms, and so close to 0 or 100 % "
-            "that their noise is skewed. Such noise can look like a difference in more than 5 % of comparisons, "
+            f"The accuracies of {listed(skewed)} vary much more than those of other arms, and their noise is skewed, "
+            "as it ends at 0 or 100 %. Such noise can look like a difference in more than 5 % of comparisons, "
             "whatever the method."
         )
 

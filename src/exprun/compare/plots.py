@@ -61,11 +61,10 @@ def curves(analysis: Analysis) -> str:
 def _history(arm: Arm, key: str) -> tuple[np.ndarray, np.ndarray]:
     """The epochs that all runs of an arm have, (epochs,), and the metric of each run, (runs, epochs).
 
-    At most `MAX_POINTS` epochs are returned.
+    Runs that diverged are left out. At most `MAX_POINTS` epochs are returned.
     """
-    rows = [
-        [(row["epoch"], row[key]) for row in run.history if key in row and np.isfinite(row[key])] for run in arm.runs
-    ]
+    runs = [run for run in arm.runs if run not in arm.diverged]
+    rows = [[(row["epoch"], row[key]) for row in run.history if key in row and np.isfinite(row[key])] for run in runs]
     length = min((len(row) for row in rows), default=0)
     if not length:
         return np.array([]), np.array([])
