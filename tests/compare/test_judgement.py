@@ -272,6 +272,15 @@ def test_factors_that_change_together_are_compared_as_pairs_of_arms(tmp_path):
     assert frozenset({"norm=none optim=sgd", "norm=batch optim=rmsprop"}) in pairs
 
 
+def test_many_arms_without_a_common_level_are_not_compared_in_pairs():
+    from exprun.compare import design
+    from exprun.compare.arms import Arm
+
+    arms = [Arm((str(n), str(n)), [], {0: 0.5, 1: 0.6}) for n in range(design.MAX_ARMS + 1)]
+    assert len(design.family(arms[:-1], ["a", "b"]).contrasts) == 45
+    assert design.family(arms, ["a", "b"]).contrasts == []
+
+
 def test_three_levels_have_interactions_with_the_first(tmp_path):
     cells = {(norm, optim): 0.5 for norm in ("batch", "layer", "none") for optim in ("adam", "sgd")}
     write_grid(tmp_path / "s", {levels: noisy(mean, number) for number, (levels, mean) in enumerate(cells.items())})

@@ -12,6 +12,7 @@ from exprun.compare.arms import Arm, Levels, label
 from exprun.config.errors import ConfigError
 
 AGAINST = " against "
+MAX_ARMS = 10  # arms whose pairs are compared if the design allows no effects of factors
 EXAMPLE = "norm=batch,optim=rmsprop against norm=none,optim=rmsprop"
 
 
@@ -118,7 +119,8 @@ def family(arms: Sequence[Arm], factors: Sequence[str], chosen: Sequence[str] = 
     """The contrasts that are tested together.
 
     Without chosen contrasts, these are the main effects (each pair of levels of each factor) and the interactions of
-    each pair of factors. If the design does not allow any of them, they are the differences between all pairs of arms.
+    each pair of factors. If the design does not allow any of them, they are the differences between all pairs of arms,
+    for at most `MAX_ARMS` arms.
 
     Args:
         arms: the arms.
@@ -137,6 +139,7 @@ def family(arms: Sequence[Arm], factors: Sequence[str], chosen: Sequence[str] = 
     found = [contrast for contrasts in main for contrast in contrasts] + interactions
     if not found:
         present = [place for place, arm in enumerate(arms) if arm.values]
+        present = present if len(present) <= MAX_ARMS else []
         found = [_pair(grid, *pair) for pair in combinations(present, 2)]
         groups = [families.pairs_alike(len(present))]
     elif not grid.missing and grid.can_judge:

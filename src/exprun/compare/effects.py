@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -110,9 +110,8 @@ def _corrected(
     """The corrected p-value of each contrast, and the factor by which it was multiplied."""
     if not found or math.isnan(margin):
         return [(math.nan, 1)] * len(found)
-    values, used = families.corrected(
-        lambda factor: np.array([float(one.probability(margin, factor)[0]) for one in found]), factors
-    )
+    together = contrasts.Estimates(*(np.concatenate(arrays) for arrays in zip(*map(astuple, found), strict=True)))
+    values, used = families.corrected(lambda factor: together.probability(margin, factor), factors)
     return [(float(value), int(factor)) for value, factor in zip(values, used, strict=True)]
 
 
