@@ -258,7 +258,7 @@ def test_an_incomplete_design_is_compared_where_it_can_be(tmp_path):
     assert abs(norm.mean) == pytest.approx(arms["batch", "sgd"] - arms["none", "sgd"])
     assert abs(optim.mean) == pytest.approx(arms["none", "adam"] - arms["none", "sgd"])
     assert ", over 1 of 2 combinations of the other factors: " in found.sentences()[0]
-    assert any("there are no runs of norm=batch optim=adam: contrasts use" in warning for warning in found.warnings)
+    assert any("there are no results of norm=batch optim=adam: contrasts use" in warning for warning in found.warnings)
     assert found.importance is None
 
 
@@ -278,6 +278,9 @@ def test_many_arms_without_a_common_level_are_not_compared_in_pairs():
 
     arms = [Arm((str(n), str(n)), [], {0: 0.5, 1: 0.6}) for n in range(design.MAX_ARMS + 1)]
     assert len(design.family(arms[:-1], ["a", "b"]).contrasts) == 45
+    many = [Arm((str(n),) * 12, [], {0: 0.5, 1: 0.6}) for n in range(20)]  # of 20 to the power of 12 combinations
+    assert design.Grid(many, "abcdefghijkl").missing == 20**12 - 20
+    assert len(design.Grid(many, "abcdefghijkl").first_missing(3)) == 3
     assert design.family(arms, ["a", "b"]).contrasts == []
 
 

@@ -1,9 +1,10 @@
 """The contrasts of a design: main effects, interactions, pairs of arms, and those that a person asks for."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 import numpy as np
 
@@ -64,11 +65,20 @@ class Grid:
         return list(dict.fromkeys(arm.levels[index] for arm in self.arms if arm.values))
 
     @property
-    def missing(self) -> list[Levels]:
-        """The combinations of levels without a value."""
+    def missing(self) -> int:
+        """The number of combinations of levels without a value."""
+        total = math.prod(len(self.levels(index)) for index in range(len(self.factors)))
+        return total - sum(bool(arm.values) for arm in self.arms)
+
+    def first_missing(self, most: int) -> list[Levels]:
+        """The first combinations of levels without a value; there may be too many to list all of them.
+
+        Args:
+            most: the largest number of combinations.
+        """
         present = {arm.levels for arm in self.arms if arm.values}
         combined = product(*(self.levels(index) for index in range(len(self.factors))))
-        return [levels for levels in combined if levels not in present]
+        return list(islice((levels for levels in combined if levels not in present), most))
 
     @property
     def can_judge(self) -> bool:

@@ -34,6 +34,7 @@ COMPUTING = {
 # arm have at least this skewness, and this many times the deviation of another arm. With few seeds, the rare bad ones
 # are often missing, and an arm looks as if its noise were small and even: an accuracy above `NEAR` is enough.
 SKEWNESS, SKEW_RATIO, NEAR = 0.5, 2.0, 0.98
+MAX_MISSING = 3  # combinations of levels without a result that a warning lists
 
 
 def unfair(
@@ -98,10 +99,14 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
     values = [value for arm in arms for value in arm.values.values()]
     if len(values) > 1 and len(set(values)) == 1:
         yield f"All {len(values)} runs have the same {metric}, so there is no difference to judge."
-    missing = [levels for levels in Grid(arms, factors).missing if levels not in {arm.levels for arm in arms}]
-    if missing:
-        names = listed(label(levels, factors) for levels in missing)
-        yield f"The design is incomplete, as there are no runs of {names}: contrasts use the combinations that exist."
+    grid = Grid(arms, factors)
+    if grid.missing:
+        names = [label(levels, factors) for levels in grid.first_missing(MAX_MISSING)]
+        more = f" and {grid.missing - len(names):,} more" if grid.missing > len(names) else ""
+        yield (
+            f"The design is incomplete, as there are no results of {', '.join(names)}{more}: contrasts use the "
+            "combinations that exist."
+        )
     spreads = [arm.deviation for arm in arms if len(arm.values) > 1]
     skewed = [
         label(arm.levels, factors)
