@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from exprun import cli
-from exprun.compare.analysis import _follows
+from exprun.compare.fairness import follows
 from exprun.data.dataset import load
 from exprun.export import card
 from exprun.network_interface import Interface
@@ -273,5 +273,5 @@ def test_a_comparison_names_other_code_of_one_builder_but_not_two_builders(place
     def made(builder, code):
         return Run(tmp_path, "FINISHED", "", {"seed": 0, "model.builder": builder}, {}, [], {"builder_code": code})
 
-    assert not _follows([made("a:b", "1"), made("a:b", "2")], "builder_code", ["norm"])
-    assert _follows([made("a:b", "1"), made("c:d", "2"), made("a:b", "1")], "builder_code", ["model.builder"])
+    assert not follows([made("a:b", "1"), made("a:b", "2")], "builder_code", ["norm"])
+    assert follows([made("a:b", "1"), made("c:d", "2"), made("a:b", "1")], "builder_code", ["model.builder"])

@@ -26,6 +26,7 @@ from exprun.version import __version__
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of libyaml, if installed, is ten times as fast
 CONFIG = "config.yaml"  # a folder with this file is the folder of a run
+NOT_FINITE = "not finite"  # begins the reason of a run whose loss, gradients or weights were not finite
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
 

@@ -180,6 +180,9 @@ def _run(
                 first_step=loop.state.step,
                 data_fingerprint=assembly.dataset.fingerprint,
                 weights_fingerprint=sha256(find_weights(config.model.weights)) if config.model.weights else "",
+                classes=len(dataset.classes),
+                val_images=len(dataset.val),
+                test_images=len(dataset.test) if dataset.test is not None else 0,
                 computing=computing(),
             )
         )

@@ -15,7 +15,15 @@ CONFIG = {
     "seed": 0,
     "run_dir": "",
 }
-ENVIRONMENT = {"commit": "a" * 40, "changes": "", "precision": "float32", "data_fingerprint": "d" * 64}
+ENVIRONMENT = {
+    "commit": "a" * 40,
+    "changes": "",
+    "precision": "float32",
+    "data_fingerprint": "d" * 64,
+    "classes": "10",
+    "val_images": "400",
+    "test_images": "0",
+}
 
 
 def write_run(folder: Path, accuracy: float | None, status="FINISHED", reason="", environment=None, **changes) -> Path:

@@ -57,6 +57,9 @@ def test_what_a_run_was_computed_with_is_recorded(monkeypatch):
     assert min(int(record[f"{kind}_op_threads"]) for kind in ("intra", "inter")) > 0
     assert record["onednn"] in ("on", "off")
     assert record["variables"] == "ONEDNN_DEFAULT_FPMATH_MODE=STRICT"
+    assert record["classes"] == "10"
+    assert int(record["val_images"]) > 0
+    assert int(record["test_images"]) >= 0
 
 
 def test_threads_come_from_the_process_then_the_environment_then_the_cores(monkeypatch):

@@ -1,6 +1,7 @@
 """`compare`: report which setting is better, with intervals over seeds."""
 
 import argparse
+import math
 import shlex
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def parser() -> Parser:
         default="val/accuracy",
         help="final metric to compare (default: val/accuracy); --figure is the old name of this option",
     )
+    found.add_argument(
+        "--contrast",
+        metavar="'A against B'",
+        action="append",
+        default=[],
+        help="only this difference, for example 'norm=batch,optim=rmsprop against norm=none,optim=rmsprop'; can be "
+        "given several times",
+    )
+    found.add_argument(
+        "--margin",
+        metavar="SIZE",
+        help="also test whether differences are smaller than this: points for accuracies, else units of the metric",
+    )
     found.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="only runs with this setting")
     found.add_argument("--experiment", metavar="NAME", help="runs of this MLflow experiment instead of folders")
     found.add_argument("--filter", metavar="CONDITION", help="only runs that match this MLflow filter")
@@ -42,6 +56,7 @@ def parser() -> Parser:
 def parse(words: list[str]) -> argparse.Namespace:
     """The arguments of a command line."""
     args = parser().parse_intermixed_args(words)
+    args.margin = _margin(args.margin)
     if args.json and args.csv:
         raise ConfigError("Only one of --json and --csv can be given.")
     if args.experiment is None and (args.filter is not None or args.uri is not None):
@@ -49,6 +64,19 @@ def parse(words: list[str]) -> argparse.Namespace:
     if args.experiment is not None and args.places:
         raise ConfigError("Only one of --experiment and folders can be given.")
     return args
+
+
+def _margin(text: str | None) -> float | None:
+    """The margin of `--margin`; None without one."""
+    if text is None:
+        return None
+    try:
+        margin = float(text)
+    except ValueError:
+        margin = math.nan
+    if not (math.isfinite(margin) and margin > 0):
+        raise ConfigError(f"--margin {text}: it must be a number above 0, such as 0.5 for half a point of accuracy.")
+    return margin
 
 
 def run(words: list[str]) -> int:
@@ -66,7 +94,7 @@ def run(words: list[str]) -> int:
     else:
         runs = select(args.places or [LAST], args.where)
     by = [key for key in args.by.split(",") if key] if args.by else None
-    analysis = analyse(runs, by, args.metric)
+    analysis = analyse(runs, by, args.metric, args.contrast, args.margin)
     folder = runs[0].folder.parent if runs[0].folder.parent.is_dir() else Path()
     page = user_path(args.html, f"--html {args.html}") if args.html else folder / "report.html"
     if args.json:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from exprun.compare.analysis import Analysis, Arm, label
+from exprun.compare.analysis import Analysis
+from exprun.compare.arms import Arm, label
 from exprun.metrics import TRAIN_LOSS
 
 MAX_COLOURS = 10  # arms with a colour each; the others are grey
@@ -23,8 +24,9 @@ def arms(analysis: Analysis) -> str:
         values = scale * np.array(list(arm.values.values()))
         colour = _colour(place)
         axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.5, markersize=5)
-        half = scale * arm.interval.half
-        axes.errorbar(values.mean(), place, xerr=half if np.isfinite(half) else None, fmt="|", color=colour, capsize=4)
+        mean, ends = values.mean(), scale * np.array(analysis.interval(arm))
+        error = np.abs(ends - mean)[:, None] if np.isfinite(ends).all() else None
+        axes.errorbar(mean, place, xerr=error, fmt="|", color=colour, capsize=4)
     axes.set_yticks(range(len(shown)), [_short(arm, analysis) for arm in shown])
     axes.invert_yaxis()
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -59,11 +61,10 @@ def curves(analysis: Analysis) -> str:
 def _history(arm: Arm, key: str) -> tuple[np.ndarray, np.ndarray]:
     """The epochs that all runs of an arm have, (epochs,), and the metric of each run, (runs, epochs).
 
-    At most `MAX_POINTS` epochs are returned.
+    Runs that diverged are left out. At most `MAX_POINTS` epochs are returned.
     """
-    rows = [
-        [(row["epoch"], row[key]) for row in run.history if key in row and np.isfinite(row[key])] for run in arm.runs
-    ]
+    runs = [run for run in arm.runs if run not in arm.diverged]
+    rows = [[(row["epoch"], row[key]) for row in run.history if key in row and np.isfinite(row[key])] for run in runs]
     length = min((len(row) for row in rows), default=0)
     if not length:
         return np.array([]), np.array([])
@@ -78,7 +79,7 @@ def times(analysis: Analysis) -> str:
     scale, unit = analysis.unit
     for place, arm in enumerate(analysis.arms):
         points = [
-            (run.metrics["time/seconds"], scale * run.metrics[analysis.metric])
+            (run.metrics["time/seconds"], scale * arm.values[run.seed])
             for run in arm.runs
             if "time/seconds" in run.metrics
         ]

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exprun.compare.analysis import Analysis, Arm, label
+from exprun.compare.analysis import Analysis
+from exprun.compare.arms import Arm, label
+from exprun.compare.effects import Effect
 from exprun.config.errors import safe
 from exprun.records import Run, shown
-from exprun.seed_statistics import Interval
 from exprun.text import json_text
 
 
@@ -31,7 +32,7 @@ def show(analysis: Analysis, file: Any = None) -> None:
     for arm in analysis.arms:
         table.add_row(*(safe(cell) for cell in (*arm.levels, *cells(analysis, arm))))
     out.print(table)
-    for sentence in analysis.sentences():
+    for sentence in (*analysis.sentences(), *analysis.summary()):
         out.print(safe(sentence))
     if analysis.tuned:
         out.print(safe(analysis.tuned))
@@ -43,6 +44,8 @@ def show(analysis: Analysis, file: Any = None) -> None:
 
 def why_lost(analysis: Analysis, run: Run) -> str:
     """The reason why a run is not part of the comparison."""
+    if run.status == "FINISHED" and analysis.metric in run.metrics:
+        return f"its {analysis.metric} is {run.metrics[analysis.metric]:g}, and the chance level is unknown"
     if run.status == "FINISHED":
         return f"it has no {analysis.metric}"
     return run.reason or "no reason was recorded"
@@ -50,11 +53,11 @@ def why_lost(analysis: Analysis, run: Run) -> str:
 
 def cells(analysis: Analysis, arm: Arm) -> tuple[str, ...]:
     """The number of seeds, the mean, its interval, the standard deviation and the time of an arm, as text."""
-    mean = arm.interval
+    low, high = analysis.interval(arm)
     return (
         str(len(arm.values)),
-        number(analysis, mean.mean) if arm.values else "–",
-        "–" if math.isnan(mean.half) else f"{number(analysis, mean.low)} to {number(analysis, mean.high)}",
+        number(analysis, arm.mean) if arm.values else "–",
+        "–" if math.isnan(arm.interval.half) else f"{number(analysis, low)} to {number(analysis, high)}",
         "–" if math.isnan(arm.deviation) else number(analysis, arm.deviation),
         "–" if math.isnan(arm.seconds) else f"{arm.seconds:,.0f} s",
     )
@@ -76,26 +79,26 @@ def facts(analysis: Analysis) -> dict[str, Any]:
             {
                 "levels": dict(zip(analysis.factors, arm.levels, strict=True)),
                 "values": {str(seed): value for seed, value in arm.values.items()},
-                **_interval(arm.interval),
+                **_interval(arm.mean, *analysis.interval(arm)),
                 "deviation": arm.deviation,
+                "diverged": [run.seed for run in arm.diverged],
+                "images": arm.images,
                 "seconds": arm.seconds,
                 "runs": [str(run.folder) for run in arm.runs],
             }
             for arm in analysis.arms
         ],
         "effects": [
-            {
-                "factors": list(effect.factor),
-                "change": effect.change,
-                **_interval(effect.difference.interval),
-                "seeds": list(effect.difference.seeds),
-                "paired": effect.difference.paired,
-                "p": effect.difference.probability,
-                "p_corrected": effect.probability,
-                "sentence": sentence,
-            }
+            _effect(effect) | {"sentence": sentence}
             for effect, sentence in zip(analysis.effects, analysis.sentences(), strict=True)
         ],
+        "margin": analysis.margin,
+        "importance": [
+            {"factors": list(factors), "share": share}
+            for factors, share in (analysis.importance.shares if analysis.importance else ())
+        ],
+        "not_worse": [dict(zip(analysis.factors, arm.levels, strict=True)) for arm in analysis.best or ()],
+        "summary": analysis.summary(),
         "tuned": analysis.tuned,
         "warnings": analysis.warnings,
         "lost": [{"run": str(r.folder), "status": r.status, "reason": why_lost(analysis, r)} for r in analysis.lost],
@@ -108,20 +111,43 @@ def as_json(analysis: Analysis) -> str:
 
 
 def as_csv(analysis: Analysis) -> str:
-    """The runs as CSV, one line for each run: factors, seed, status and all final metrics."""
+    """The runs as CSV, one line for each run: factors, seed, status, the value that is compared, and all final metrics.
+
+    The value of a run that diverged is the chance level.
+    """
     runs = [run for arm in analysis.arms for run in (*arm.runs, *arm.lost)]
+    values = {run.folder: arm.values[run.seed] for arm in analysis.arms for run in arm.runs}
     metrics = sorted({name for run in runs for name in run.metrics})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*analysis.factors, "seed", "status", *metrics, "run"])
+    table.writerow([*analysis.factors, "seed", "status", "compared", *metrics, "run"])
     for run in runs:
         levels = [shown(run.setting(factor)) for factor in analysis.factors]
-        table.writerow([*levels, run.seed, run.status, *(run.metrics.get(name, "") for name in metrics), run.folder])
+        start = [*levels, run.seed, run.status, values.get(run.folder, "")]
+        table.writerow([*start, *(run.metrics.get(name, "") for name in metrics), run.folder])
     return text.getvalue()
 
 
-def _interval(mean: Interval) -> dict[str, float]:
-    return {"mean": mean.mean, "low": mean.low, "high": mean.high}
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "factors": list(effect.factor),
+        "change": effect.change,
+        **_interval(effect.mean, effect.low, effect.high),
+        "seed_noise": effect.seed_half,
+        "image_noise": effect.image_half if effect.images else None,
+        "images": effect.images,
+        "seeds": list(effect.seeds),
+        "paired": effect.blocks,
+        "p": effect.uncorrected,
+        "p_corrected": effect.probability,
+        "p_equivalent": effect.equivalence,
+        "seeds_needed": effect.needed,
+        "part": effect.part,
+    }
+
+
+def _interval(mean: float, low: float, high: float) -> dict[str, float]:
+    return {"mean": mean, "low": low, "high": high}
 
 
 def write_page(analysis: Analysis, path: Path, command: str) -> None:
@@ -154,12 +180,12 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
     page = environment.get_template("page.html").render(
         analysis=analysis,
         command=command,
-        sentences=analysis.sentences(),
+        sentences=[*analysis.sentences(), *analysis.summary()],
         plots={title: draw(analysis) for title, draw in drawn.items()},
         rows=[(arm.levels, cells(analysis, arm)) for arm in analysis.arms],
         runs=[(arm, run) for arm in analysis.arms for run in (*arm.runs, *arm.lost)],
         settings=_settings(analysis),
-        value_of=lambda run: number(analysis, run.metrics[analysis.metric]) if analysis.metric in run.metrics else "–",
+        value_of=lambda arm, run: number(analysis, arm.values[run.seed]) if run in arm.runs else "–",
         findings=_findings,
         why_lost=lambda run: why_lost(analysis, run),
         label=lambda arm: label(arm.levels, analysis.factors),

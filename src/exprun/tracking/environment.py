@@ -44,6 +44,9 @@ class Environment:
                     "weights_fingerprint": event.weights_fingerprint,
                     "parameters": str(event.parameters),
                     "steps": str(event.total_steps),
+                    "classes": str(event.classes),
+                    "val_images": str(event.val_images),
+                    "test_images": str(event.test_images),
                     **event.computing,
                 }
                 self.folder.write_environment(recorded)

@@ -15,6 +15,7 @@ from exprun.augment import mirrored_in
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
+from exprun.run_folder import NOT_FINITE
 from exprun.schedule import rate_at
 from exprun.signals import SIGNALS
 from exprun.trainer.blame import FailedBatch, batch_too_large, blame, first_bad_weight
@@ -28,10 +29,6 @@ from exprun.trainer.speed import Speed
 from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
-NOT_FINITE = (
-    "not finite"  # begins the reason of a run that ended because its loss, gradients or weights were not finite
-)
-
 Prune = Callable[[int, float], str]  # from epochs done and the selected metric to the reason to end the run, or ""
 
 

@@ -1,0 +1,205 @@
+"""The judgement of contrasts: interval, corrected p-value, equivalence within a margin, and the seeds needed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from exprun.compare import contrasts, families, outcomes
+from exprun.compare.arms import Arm
+from exprun.compare.design import Contrast, Family
+from exprun.seed_statistics import CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A contrast of arms and how it is judged.
+
+    Args:
+        factor: the key of the factor; two keys for an interaction; empty for pairs of arms and chosen contrasts.
+        change: what is compared, as text.
+        mean: the contrast of the means over seeds.
+        seed_half: half the width of its confidence interval over seeds; NaN if an arm has one seed.
+        image_half: half the width of its confidence interval over images, at most; 0 if it is unknown.
+        limit: the largest possible size of the contrast; infinite for losses.
+        seeds: the smallest and the largest number of seeds of its arms.
+        blocks: whether the seeds are blocks.
+        uncorrected: the p-value; NaN if it is unknown.
+        probability: the p-value, corrected for the number of contrasts.
+        equivalence: the corrected p-value of the two one-sided tests within the margin; NaN without one.
+        needed: the number of seeds of each arm that detect a difference of this size; None if it is unknown.
+        images: the number of images on which the metric was measured; None if it is unknown.
+        part: the share of the design that the contrast uses, as text; empty if it uses all of it.
+    """
+
+    factor: tuple[str, ...]
+    change: str
+    mean: float
+    seed_half: float
+    image_half: float
+    limit: float
+    seeds: tuple[int, int]
+    blocks: bool
+    uncorrected: float
+    probability: float
+    equivalence: float
+    needed: int | None
+    images: int | None
+    part: str = ""
+
+    @property
+    def half(self) -> float:
+        """Half the width of the confidence interval over seeds and images."""
+        return math.hypot(self.seed_half, self.image_half)
+
+    @property
+    def low(self) -> float:
+        """The lower end of the confidence interval, which does not exceed the range of the metric."""
+        return max(-self.limit, self.mean - self.half)
+
+    @property
+    def high(self) -> float:
+        """The upper end of the confidence interval, which does not exceed the range of the metric."""
+        return min(self.limit, self.mean + self.half)
+
+    @property
+    def certain(self) -> bool:
+        """Whether a contrast of this size is unlikely to be seed noise."""
+        return self.probability < 1 - CONFIDENCE
+
+    @property
+    def equivalent(self) -> bool:
+        """Whether the contrast is shown to be smaller than the margin."""
+        return self.equivalence < 1 - CONFIDENCE
+
+
+def judge(arms: Sequence[Arm], family: Family, metric: str, margin: float | None = None) -> list[Effect]:
+    """The effects of a family of contrasts.
+
+    Args:
+        arms: the arms, in the order of the weights.
+        family: the contrasts.
+        metric: the metric that is compared.
+        margin: the difference that does not matter, in units of the metric; None to test no equivalence.
+    """
+    blocks = blocked(arms)
+    found = [estimate(arms, contrast.weights, blocks) for contrast in family.contrasts]
+    known = [number for number, one in enumerate(found) if one.error[0] > 0]
+    factors = family.factors if len(known) == len(found) else list(range(len(known), 0, -1))
+    corrected = _corrected([found[number] for number in known], factors)
+    equivalent = _corrected([found[number] for number in known], list(range(len(known), 0, -1)), margin or math.nan)
+    unknown = (math.nan, 1)
+    return [
+        _effect(
+            arms,
+            contrast,
+            found[number],
+            blocks,
+            corrected[known.index(number)] if number in known else unknown,
+            equivalent[known.index(number)][0] if number in known and margin else math.nan,
+            metric,
+        )
+        for number, contrast in enumerate(family.contrasts)
+    ]
+
+
+def _corrected(
+    found: Sequence[contrasts.Estimates], factors: Sequence[int], margin: float = 0.0
+) -> list[tuple[float, int]]:
+    """The corrected p-value of each contrast, and the factor by which it was multiplied."""
+    if not found or math.isnan(margin):
+        return [(math.nan, 1)] * len(found)
+    together = contrasts.Estimates(*(np.concatenate(arrays) for arrays in zip(*map(astuple, found), strict=True)))
+    values, used = families.corrected(lambda factor: together.probability(margin, factor), factors)
+    return [(float(value), int(factor)) for value, factor in zip(values, used, strict=True)]
+
+
+def blocked(arms: Sequence[Arm]) -> bool:
+    """Whether seeds are blocks: all arms have the same seeds, and these have similar metrics in all arms."""
+    present = [arm for arm in arms if arm.values]
+    if len({tuple(arm.values) for arm in present}) != 1:
+        return False
+    return bool(contrasts.has_blocks(np.array([list(arm.values.values()) for arm in present])))
+
+
+def estimate(arms: Sequence[Arm], weights: np.ndarray, blocks: bool) -> contrasts.Estimates:
+    """The estimate of one contrast; its arrays have the shape (1,), with NaN for what needs a second seed.
+
+    Args:
+        arms: the arms.
+        weights: the weight of each arm, (arms,).
+        blocks: whether seeds are blocks.
+    """
+    used = [(arm, weight) for arm, weight in zip(arms, weights, strict=True) if weight]
+    some = np.array([[weight for _, weight in used]])
+    means = np.array([arm.mean for arm, _ in used])
+    if min(len(arm.values) for arm, _ in used) < 2:
+        unknown = np.array([math.nan])
+        return contrasts.Estimates(some @ means, unknown, unknown, unknown, unknown)
+    if blocks:
+        found = contrasts.by_seed(np.array([list(arm.values.values()) for arm, _ in used]), some)
+    else:
+        counts = np.array([len(arm.values) for arm, _ in used])
+        found = contrasts.by_arm(means, np.array([arm.variance for arm, _ in used]), counts, some)
+    if found.error[0] <= contrasts.NO_SPREAD * np.abs(means).max():
+        unknown = np.array([math.nan])
+        return contrasts.Estimates(found.estimate, np.array([0.0]), unknown, unknown, unknown)
+    return found
+
+
+def _effect(
+    arms: Sequence[Arm],
+    contrast: Contrast,
+    found: contrasts.Estimates,
+    blocks: bool,
+    corrected: tuple[float, int],
+    equivalence: float,
+    metric: str,
+) -> Effect:
+    probability, factor = corrected
+    mean, error = float(found.estimate[0]), float(found.error[0])
+    used = [(arm, weight) for arm, weight in zip(arms, contrast.weights, strict=True) if weight]
+    counts = [len(arm.values) for arm, _ in used]
+    weights = np.array([weight for _, weight in used])
+    images = [arm.images for arm, _ in used]
+    known = None if None in images else min(count for count in images if count)
+    level = 1 - CONFIDENCE
+    if not error > 0:
+        needed = None
+    elif blocks:
+        needed = contrasts.needed_seeds(mean, np.array([error**2 * counts[0]]), np.ones(1), level, factor, True)
+    else:
+        variances = np.array([arm.variance for arm, _ in used])
+        needed = contrasts.needed_seeds(mean, variances, weights, level, factor, False)
+    return Effect(
+        factor=contrast.factor,
+        change=contrast.change,
+        mean=mean,
+        seed_half=float(found.half(CONFIDENCE)[0]) if error > 0 else error,
+        image_half=_image_half(used, known) if known else 0.0,
+        limit=float(weights[weights > 0].sum()) if outcomes.is_accuracy(metric) else math.inf,
+        seeds=(min(counts), max(counts)),
+        blocks=blocks,
+        uncorrected=float(found.probability()[0]),
+        probability=probability,
+        equivalence=equivalence,
+        needed=needed,
+        images=known,
+        part=contrast.part,
+    )
+
+
+def _image_half(used: Sequence[tuple[Arm, float]], images: int) -> float:
+    """Half the width of the confidence interval of a contrast over images, at most.
+
+    The arms of each side are taken to be right on the same images, and the two sides on independent ones. Since images
+    that are hard for one side are usually hard for the other as well, the noise is smaller than that.
+    """
+    halves = []
+    for sign in (-1, 1):
+        side = [(arm.mean, abs(weight)) for arm, weight in used if weight * sign > 0]
+        total = math.fsum(weight for _, weight in side)
+        mean = math.fsum(weight * value for value, weight in side) / total
+        halves.append(outcomes.image_half(mean, images, CONFIDENCE, total))
+    return math.hypot(*halves)

@@ -1,0 +1,182 @@
+"""What makes a comparison unfair or uncertain, in sentences."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from exprun.compare import outcomes
+from exprun.compare.arms import LEARNING_RATE, Arm, all_tuned, label
+from exprun.compare.design import Grid
+from exprun.records import Run, shown
+from exprun.run_folder import CODE
+from exprun.text import listed, nouns
+
+# The entries of the environment that should be the same in all runs of a comparison, and their names in warnings.
+SHOULD_AGREE = {
+    "commit": "code",
+    "changes": "uncommitted code",
+    CODE: "code of the builder",
+    "version": "version of exprun",
+    "data_fingerprint": "images",
+    "weights_fingerprint": "first weights",
+    "precision": "precision",
+    "device": "device",
+    "tensorflow": "version of TensorFlow",
+    "keras": "version of Keras",
+}
+# Further entries of the environment, and their names in warnings: they change a metric about as much as another seed.
+COMPUTING = {
+    "intra_op_threads": "threads per operation",
+    "onednn": "oneDNN",
+    "instructions": "instructions",
+    "variables": "variables",
+}
+# The region in which methods claim too many differences, by the benchmark `compare_simulation`: the accuracies of an
+# arm have at least this skewness, and this many times the deviation of another arm. With few seeds, the rare bad ones
+# are often missing, and an arm looks as if its noise were small and even: an accuracy above `NEAR` is enough.
+SKEWNESS, SKEW_RATIO, NEAR = 0.5, 2.0, 0.98
+MAX_MISSING = 3  # combinations of levels without a result that a warning lists
+
+
+def unfair(
+    runs: Sequence[Run],
+    ended: Sequence[Run],
+    arms: Sequence[Arm],
+    factors: Sequence[str],
+    vary: Sequence[str],
+    metric: str,
+) -> Iterable[str]:
+    """Warnings about differences between the runs other than the factors, and about missing or unequal data."""
+    for key in vary:
+        if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
+            yield f"The runs also differ in {key}: {listed(shown(run.setting(key)) for run in runs)}."
+    for key, name in SHOULD_AGREE.items():
+        values = {run.environment.get(key, "") for run in ended}
+        if len(values) > 1 and not follows(ended, key, factors):
+            texts = [_short(value) if value or key != "changes" else "none" for value in values]
+            yield f"The runs differ in their {name}: {listed(sorted(texts))}."
+    if differ := [f"{name} ({text})" for key, name in COMPUTING.items() if (text := _values_of(ended, key))]:
+        yield (
+            f"The runs were computed differently, which changes metrics about as much as another seed does: "
+            f"{', '.join(differ)}."
+        )
+    steps = {int(run.history[-1]["step"]) for run in ended if run.history}
+    if len(steps) > 1:
+        yield f"The runs took different numbers of steps: {listed(f'{step:,}' for step in sorted(steps))}."
+    early = [run for run in ended if run.reason]
+    if early:
+        yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {listed(r.reason for r in early)}."
+    yield from _seeds_unlike(arms, factors)
+    yield from _uncertain(arms, factors, metric)
+    for arm in arms if all_tuned(ended) else ():
+        if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
+            yield (
+                f"{label(arm.levels, factors)} has runs at several learning rates: the sweep was interrupted and chose "
+                "another one when it was rerun."
+            )
+    if ("optim" in factors or "optim.name" in factors) and not all_tuned(ended):
+        rates: dict[str, set[str]] = {}
+        for run in ended:
+            rates.setdefault(shown(run.config.get("optim.name")), set()).add(shown(run.setting("optim.learning_rate")))
+        if all(len(values) == 1 for values in rates.values()):
+            tested = ", ".join(f"{name} {next(iter(values))}" for name, values in rates.items())
+            yield f"The optimisers were not tuned: each was run at one learning rate ({tested})."
+    if "best" in metric:
+        yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
+
+
+def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iterable[str]:
+    """Warnings about runs that diverged, equal values, missing combinations of levels, and skewed noise."""
+    for arm in arms:
+        if arm.diverged:
+            value = arm.values[arm.diverged[0].seed]
+            level = f"{100 * value:.1f} %" if outcomes.is_accuracy(metric) else f"{value:.3g}"
+            count = len(arm.diverged)
+            yield (
+                f"{label(arm.levels, factors)}: {count} of {len(arm.values)} runs diverged and "
+                f"{'counts' if count == 1 else 'count'} as the chance level, {level} "
+                f"({nouns(count, 'seed')} {listed(run.seed for run in arm.diverged)}: {arm.diverged[0].reason})."
+            )
+    values = [value for arm in arms for value in arm.values.values()]
+    if len(values) > 1 and len(set(values)) == 1:
+        yield f"All {len(values)} runs have the same {metric}, so there is no difference to judge."
+    grid = Grid(arms, factors)
+    if grid.missing:
+        names = [label(levels, factors) for levels in grid.first_missing(MAX_MISSING)]
+        more = f" and {grid.missing - len(names):,} more" if grid.missing > len(names) else ""
+        yield (
+            f"The design is incomplete, as there are no results of {', '.join(names)}{more}: contrasts use the "
+            "combinations that exist."
+        )
+    spreads = [arm.deviation for arm in arms if len(arm.values) > 1]
+    skewed = [
+        label(arm.levels, factors)
+        for arm in (arms if outcomes.is_accuracy(metric) and len(spreads) > 1 else ())
+        if arm.mean > NEAR
+        or (arm.deviation > SKEW_RATIO * min(spreads) and _skewness(arm.mean, arm.deviation) > SKEWNESS)
+    ]
+    if skewed:
+        yield (
+            f"The noise of {listed(skewed)} is probably skewed, as accuracies end at 0 and 100 %. Where arms vary "
+            "unequally, such noise looks like a difference in up to one of nine comparisons without one, whatever the "
+            "method."
+        )
+
+
+def _skewness(mean: float, deviation: float) -> float:
+    """The size of the skewness of a beta distribution, which stays between 0 and 1.
+
+    Args:
+        mean: the mean of the distribution.
+        deviation: its standard deviation, above 0.
+    """
+    both = mean * (1 - mean)
+    size = both / deviation**2  # the sum of both parameters, plus 1
+    return 2 * abs(1 - 2 * mean) * math.sqrt(size / both) / (size + 1) if size > 0 else math.inf
+
+
+def _values_of(runs: Sequence[Run], key: str) -> str:
+    """The values of an entry of the environment, as text; empty if all runs that recorded it have the same."""
+    values = {run.environment[key] for run in runs if key in run.environment}
+    if len(values) < 2:
+        return ""
+    if key != "instructions":
+        return listed(value or "none" for value in sorted(values))
+    kinds = [frozenset(value.split()) for value in values]
+    shared, all_of_them = kinds[0].intersection(*kinds), kinds[0].union(*kinds)
+    return f"not all have {listed(sorted(all_of_them - shared))}"
+
+
+def follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
+    """Whether the runs differ in an entry of the environment because a factor of the comparison changes it."""
+    if key == CODE:  # this is so if each builder has one version of its code
+        builders = {run.config.get("model.builder") for run in runs}
+        return len({(run.config.get("model.builder"), run.environment.get(key, "")) for run in runs}) == len(builders)
+    if key not in ("precision", "data_fingerprint", "weights_fingerprint"):
+        return False
+    setting = {"precision": "trainer.precision", "data_fingerprint": "data", "weights_fingerprint": "model.weights"}
+    return any(factor == setting[key] or factor.startswith(f"{setting[key]}.") for factor in factors)
+
+
+def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
+    compared = [arm for arm in arms if arm.values]
+    if {len(arm.values) for arm in compared} == {1}:
+        yield "Each arm has one seed, so the size of the seed noise is unknown. Add seed=0,1,2."
+    elif len({tuple(arm.values) for arm in compared}) > 1:
+        counts = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in compared)
+        yield f"Not all arms have the same seeds ({counts}), so the seeds are not blocks."
+        for arm in compared:
+            if len(arm.values) == 1:
+                yield f"{label(arm.levels, factors)} has one seed, so its seed noise is unknown. Add seed=0,1,2."
+    for arm in arms:
+        if not arm.values:
+            yield f"{label(arm.levels, factors)} is not compared: none of its {len(arm.lost)} runs has a result."
+        elif arm.lost:
+            yield (
+                f"{label(arm.levels, factors)} lost {len(arm.lost)} of {len(arm.lost) + len(arm.values)} runs; the "
+                "mean of the others may look better than the arm is."
+            )
+
+
+def _short(value: str) -> str:
+    """The first 12 characters of a fingerprint; other values as they are, or "unknown" if empty."""
+    return value[:12] if len(value) >= 40 and " " not in value else value or "unknown"

@@ -1,0 +1,94 @@
+"""The value that a run contributes to a comparison, and the noise of the images on which it was measured."""
+
+import math
+from collections.abc import Sequence
+
+from exprun.config.datasets import FACTS
+from exprun.records import Run
+from exprun.run_folder import NOT_FINITE
+
+MIN_CLASSES = 2
+
+
+def diverged(run: Run, metric: str) -> bool:
+    """Whether a run diverged: its loss, gradients or weights were not finite, or the metric is not."""
+    if run.status == "FAILED" and run.reason.startswith(NOT_FINITE):
+        return True
+    return run.status == "FINISHED" and metric in run.metrics and not math.isfinite(run.metrics[metric])
+
+
+def value(run: Run, metric: str) -> float | None:
+    """The value that a run contributes; None if it has none.
+
+    A finished run contributes its final metric. A run that diverged contributes the chance level: leaving it out would
+    favour settings that sometimes diverge.
+
+    Args:
+        run: the run.
+        metric: the metric that is compared, by its name in MLflow.
+    """
+    if diverged(run, metric):
+        return chance(run, metric)
+    return run.metrics.get(metric) if run.status == "FINISHED" else None
+
+
+def chance(run: Run, metric: str) -> float | None:
+    """The chance level of a metric with balanced classes: 1/K for accuracies, ln K for losses; None if unknown.
+
+    Args:
+        run: the run, whose records hold the number of classes K.
+        metric: the metric, by its name in MLflow.
+    """
+    classes = _classes(run)
+    if classes is None:
+        return None
+    if is_accuracy(metric):
+        return 1 / classes
+    return math.log(classes) if metric in ("val/loss", "test/loss", "val/best_loss") else None
+
+
+def is_accuracy(metric: str) -> bool:
+    """Whether a metric is the share of images that are classified correctly."""
+    return metric in ("val/accuracy", "test/accuracy", "val/best_accuracy")
+
+
+def _classes(run: Run) -> int | None:
+    """The number of classes: recorded by the run, or known from its config; None if unknown."""
+    recorded = _count(run.environment.get("classes", ""))
+    if recorded is None:
+        chosen = run.config.get("data.classes")
+        known = FACTS.get(str(run.config.get("data.name")))
+        recorded = len(chosen) if isinstance(chosen, list) else len(known.classes) if known else None
+    return recorded if recorded is not None and recorded >= MIN_CLASSES else None
+
+
+def images(runs: Sequence[Run], metric: str) -> int | None:
+    """The number of images on which runs measured an accuracy, the smallest one; None for losses or if unknown."""
+    if not is_accuracy(metric):
+        return None
+    counts = [_count(run.environment.get(f"{metric.split('/')[0]}_images", "")) for run in runs]
+    known = [count for count in counts if count]
+    return min(known) if known and len(known) == len(counts) else None
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
+def image_half(accuracy: float, images: int, confidence: float, total: float = 1.0) -> float:
+    """Half the width of the confidence interval of an accuracy over images that are drawn at random.
+
+    Args:
+        accuracy: the accuracy, 0 to 1, measured on the images.
+        images: the number of images.
+        confidence: the confidence level.
+        total: the factor by which the accuracy is multiplied.
+    """
+    from scipy.special import ndtri  # type: ignore[import-untyped]  # takes half a second to import
+
+    quantile = float(ndtri((1 + confidence) / 2))
+    # Agresti and Coull 1998, doi:10.2307/2685469: as if half of quantile² more images were classified correctly, and
+    # as many wrongly.
+    count = images + quantile**2
+    share = (accuracy * images + quantile**2 / 2) / count
+    return quantile * total * math.sqrt(max(0.0, share * (1 - share)) / count)
