@@ -7,7 +7,7 @@ import pytest
 
 from exprun.outputs import SWEEP
 from exprun.run_folder import RunFolder
-from exprun.tracking.view import Charts, last_page, page, server, way
+from exprun.tracking.view import Charts, charts_of, last_page, page, server, way
 
 PARENT = "a" * 32
 HERE = "sqlite:////store/here.db"
@@ -55,6 +55,13 @@ def test_a_sweep_has_charts_and_a_run_has_its_page(tmp_path):
     assert charts.endswith(f"viewStateShareKey={PARENT}")
     assert page(logged(tmp_path / "run")) == f"/#/experiments/3/runs/{PARENT}"
     assert page(logged(tmp_path / "early", experiment=None)) == page(tmp_path / "nowhere") == ""
+
+
+def test_only_a_sweep_with_charts_has_a_way_to_them(tmp_path):
+    away = logged(tmp_path / "sweep", has_charts=True, uri="http://127.0.0.1:5000")
+    assert charts_of(away) == f"http://127.0.0.1:5000{page(away)}"
+    assert charts_of(logged(tmp_path / "here", has_charts=True)) == "python -m exprun ui"
+    assert charts_of(logged(tmp_path / "run")) == charts_of(tmp_path / "nowhere") == ""
 
 
 def test_a_server_is_named_without_its_password(tmp_path):

@@ -86,6 +86,7 @@ def run(words: list[str]) -> int:
     from exprun.compare.analysis import analyse
     from exprun.compare.selection import select
     from exprun.outputs import LAST
+    from exprun.tracking.view import charts_of
 
     if args.experiment is not None:
         from exprun.compare import remote
@@ -109,4 +110,6 @@ def run(words: list[str]) -> int:
         raise RunError(f"The report cannot be written to {page}: {error.strerror}.") from None
     if not (args.json or args.csv):
         print(f"report: {page}")
+        if charts := charts_of(folder):
+            print(f"charts: {charts}")
     return 0

@@ -91,6 +91,12 @@ def page(folder: Path) -> str:
     return f"/#/experiments/{experiment}/runs?{query}"
 
 
+def charts_of(folder: Path) -> str:
+    """How a person opens the charts of a sweep, as in `way`; empty if MLflow has none."""
+    recorded = RunFolder(folder).read_tracking()
+    return way(str(recorded["uri"]), folder) if recorded.get("has_charts") else ""
+
+
 def last_page(uri: str) -> tuple[str, str]:
     """The page of a store that a person most likely wants, and what it shows: the last sweep, or else all runs.
 
