@@ -14,6 +14,7 @@ from exprun.locks import file_lock
 from exprun.outputs import runs_of_sweep
 from exprun.run_folder import RunFolder
 from exprun.sweep.folder import ENVIRONMENT, SweepContext, announced, sweep_folder
+from exprun.tracking.view import page
 from tiny import TINY
 
 QUIET = [word for word in TINY if "batch_size" not in word] + [
@@ -190,8 +191,9 @@ def test_runs_of_another_process_are_left_to_it(tmp_path, capsys):
 
 def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     words = ["tracking=mlflow", "tracking.model=none", "optim.learning_rate=0.01,0.02", "seed=0,1"]
-    code, _ = swept(capsys, *words)
+    code, text = swept(capsys, *words)
     assert code == 0
+    assert "  charts   python -m exprun ui\n" in text
     (folder,) = folders(tmp_path)
     (folder / "3" / "result.json").unlink()
     swept(capsys, *words)
@@ -207,6 +209,9 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     assert {run.data.tags["exprun.factor.optim.learning_rate"] for run in children} == {"0.01", "0.02"}
     assert {run.data.tags["exprun.sweep"] for run in runs} == {folder.name}
     assert client.get_run(parent).data.tags["exprun.runs"] == "1 trained, 3 kept"
+    charts = client.get_experiment(note["experiment"]).tags[f"mlflow.sharedViewState.{parent}"]
+    assert "exprun.factor.optim.learning_rate" in charts
+    assert page(folder).endswith(f"viewStateShareKey={parent}")
 
 
 def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys):

@@ -28,8 +28,7 @@ from exprun.sweep.folder import (
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
 from exprun.sweep.plan import Job, Plan
-from exprun.tracking.store import tracking_uri
-from exprun.tracking.view import Charts, way
+from exprun.tracking.view import Charts, charts_of
 
 if TYPE_CHECKING:
     from exprun.sweep.table import SweepTable
@@ -97,8 +96,8 @@ def sweep(
         print(f"sweep: {total} runs: {summary}.")
         if total > counts["failed"] + 1:
             print(f"  compare  python -m exprun compare {shlex.quote(os.path.relpath(folder))}")
-        if config.tracking.name == "mlflow":
-            print(f"  charts   {way(tracking_uri(config.tracking.uri), folder)}")
+        if charts := charts_of(folder):
+            print(f"  charts   {charts}")
     if counts["stopped"]:
         say("the sweep was stopped because a run failed (sweep.on_failure=stop).")
     if counts["failed"]:

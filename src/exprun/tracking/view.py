@@ -92,9 +92,19 @@ def page(folder: Path) -> str:
 
 
 def charts_of(folder: Path) -> str:
-    """How a person opens the charts of a sweep, as in `way`; empty if MLflow has none."""
+    """How a person opens the charts of a sweep: an address, or the command that serves the local store.
+
+    Args:
+        folder: the folder of the sweep.
+
+    Returns:
+        The address or the command; empty if MLflow has no charts of the sweep.
+    """
     recorded = RunFolder(folder).read_tracking()
-    return way(str(recorded["uri"]), folder) if recorded.get("has_charts") else ""
+    uri = str(recorded.get("uri"))
+    if not recorded.get("has_charts"):
+        return ""
+    return f"{server(uri)}{page(folder)}" if is_server(uri) else "python -m exprun ui"
 
 
 def last_page(uri: str) -> tuple[str, str]:
@@ -118,16 +128,6 @@ def last_page(uri: str) -> tuple[str, str]:
 def _is_of(folder: Path, uri: str) -> bool:
     """Whether a run or a sweep was logged to a store."""
     return bool(RunFolder(folder).read_tracking().get("uri") == without_password(uri))
-
-
-def way(uri: str, folder: Path) -> str:
-    """How a person opens a run or a sweep in MLflow's UI: an address, or the command that serves the local store.
-
-    Args:
-        uri: the URI of the store.
-        folder: the folder of the run or of the sweep.
-    """
-    return f"{server(uri)}{page(folder)}" if is_server(uri) else "python -m exprun ui"
 
 
 def is_server(uri: str) -> bool:
