@@ -67,10 +67,10 @@ def last_run() -> Path:
     """
     if not (folders := all_runs()):
         raise ConfigError(f"There is no run below {OUTPUTS}/ yet.")
-    return max(folders, key=_started)
+    return max(folders, key=started)
 
 
-def _started(folder: Path) -> float:
+def started(folder: Path) -> float:
     """The time at which a run was started, in seconds since 1970; 0 if its folder has been removed."""
     try:
         return (folder / CONFIG).stat().st_mtime

@@ -22,6 +22,7 @@ from types import SimpleNamespace
 import pytest
 
 from exprun import backend, cli, guard
+from exprun.commands import ui
 from reliability.common import plain_signals
 from servers import free_port, mlflow_server
 
@@ -160,25 +161,27 @@ def test_a_browser_opens_the_charts_of_the_last_sweep(fake, sweep, mark, tmp_pat
 
 
 @pytest.mark.parametrize(("words", "display"), [(["--no-open"], ":9"), ([], "")])
-def test_no_browser_opens_without_a_display_or_where_it_is_not_wanted(
-    fake, sweep, mark, tmp_path, monkeypatch, words, display
-):
-    noted, port = browsed(tmp_path, monkeypatch), free_port()
+def test_no_browser_opens_without_a_display_or_unasked(store, sweep, capsys, monkeypatch, words, display):
+    opened = []
+    monkeypatch.setattr(ui, "_open", lambda *page: opened.append(page))
+    monkeypatch.setattr(ui, "_serve", lambda *_: 0)
     monkeypatch.setenv("DISPLAY", display)
-    process = serving(port, *words, stdout=subprocess.PIPE)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    assert "viewStateShareKey" in process.communicate()[0]
-    assert not noted.exists()
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert cli.main(["ui", "--port", str(free_port()), *words]) == 1
+    assert "viewStateShareKey" in capsys.readouterr().out
+    assert opened == []
 
 
 def test_a_store_on_a_server_is_opened_and_not_served(capsys, monkeypatch):
     opened = []
     monkeypatch.setenv("DISPLAY", ":9")
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    assert cli.main(["ui", "--uri", "https://ann:secret@mlflow.example.org"]) == 0
+    words = ["ui", "--uri", "https://ann:secret@mlflow.example.org"]
+    assert cli.main(words) == 0
     assert opened == ["https://mlflow.example.org"]
     assert "secret" not in capsys.readouterr().out
+    assert cli.main([*words, "--port", "5001"]) == 2
+    assert "is a server." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", CODES)

@@ -19,6 +19,12 @@ ASSIGNED = "p = model.predict(x)\n"
         (ASSIGNED + "for row in p:\n    print(row.argmax())", True),
         (ASSIGNED + "c = argmax(p[0])", True),
         (ASSIGNED + "best = np.argmax(p)", False),  # which row has the largest output
+        ("c = np.argmax(model.predict(x), axis=0)", False),
+        ("c = np.argmax(model.predict(x)[:, 0])", False),
+        (ASSIGNED + "c = p[:, 0].argmax()", False),
+        ("p = np.hstack([1 - model.predict(x), model.predict(x)]); c = p.argmax(1)", False),  # two columns
+        ("c = np.argmax(np.array(model.predict(x)), 1)", True),
+        ("c = model(x).numpy().argmax(1)", True),
         (ASSIGNED + "c = np.argmax(y_test, axis=1)", False),
         (ASSIGNED + "c = (p > 0.5).astype(int)", False),
         (ASSIGNED + "def other(p):\n    return np.argmax(p, axis=1)", False),

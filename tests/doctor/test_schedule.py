@@ -24,7 +24,7 @@ def test_probes_keep_to_their_share_of_the_time():
     assert not one.due(1000)
     one._started -= 100.0
     assert one.due(1000)
-    one._seconds, one._last = 0.5, 0.2  # little enough in any run
+    one._seconds, one._last = 0.1, 0.05  # little enough in any run
     one._started += 105.0
     assert one.due(1000)
 
@@ -45,7 +45,7 @@ def test_the_first_steps_are_watched_and_later_ones_by_their_share_of_the_time(m
         for _ in range(steps):
             if sampling.takes():
                 taken += 1
-                sampling.watched(cost)
+                sampling.copied(cost)
             now[0] += seconds
         return taken
 

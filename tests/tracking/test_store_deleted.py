@@ -9,6 +9,7 @@ from exprun.config.errors import ConfigError
 from exprun.run_folder import RunFolder, RunResult
 from exprun.tracking.parent import Parent
 from exprun.tracking.sync import sync
+from exprun.tracking.view import Charts
 from tiny import config, tiny
 
 EXPERIMENT = "exprun: warning: the experiment exprun had been deleted in MLflow; it is restored, with its runs.\n"
@@ -121,3 +122,17 @@ def test_a_run_can_be_deleted_that_mlflow_has_deleted(client, done, capsys):
     assert cli.main(["runs", "delete", "done", "--yes"]) == 0
     assert capsys.readouterr().out == "deleted outputs/runs/done\n"
     assert not done.run_dir.exists()
+
+
+def test_a_sweep_has_a_parent_although_a_server_refuses_its_charts(client, done, tmp_path, monkeypatch):
+    import mlflow
+
+    def refused(*_, **__):
+        raise mlflow.exceptions.MlflowException("no permission")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_experiment_tag", refused)
+    (tmp_path / "sweep").mkdir()
+    parent = Parent(config(*LOGGED), tmp_path / "sweep", "sweep seed=0,1", "", {}, Charts(["norm"], is_grouped=True))
+    assert parent.tags() is not None
+    assert parent.problem is None
+    assert "has_charts" not in RunFolder(tmp_path / "sweep").read_tracking()

@@ -1,6 +1,7 @@
 """The view of a sweep in MLflow's UI, and the links that open it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ def test_runs_are_grouped_by_their_factors_and_charts_belong_to_sections():
     assert len(set(identifiers)) == len(identifiers)
 
 
+def test_of_a_tuned_sweep_only_the_compared_runs_are_shown():
+    found = state(Charts(["norm"], is_grouped=True, stage="compared"))
+    assert found["searchFilter"].endswith(" AND tags.`exprun.stage` = 'compared'")
+
+
 @pytest.mark.parametrize("charts", [Charts(["optim.learning_rate"], is_grouped=False), Charts([], is_grouped=True)])
 def test_runs_that_are_no_repeats_are_not_grouped(charts):
     assert state(charts)["groupBy"] is None
@@ -57,10 +63,24 @@ def test_a_sweep_has_charts_and_a_run_has_its_page(tmp_path):
     assert page(logged(tmp_path / "early", experiment=None)) == page(tmp_path / "nowhere") == ""
 
 
-def test_only_a_sweep_with_charts_has_a_way_to_them(tmp_path):
-    away = logged(tmp_path / "sweep", has_charts=True, uri="http://127.0.0.1:5000")
+def swept(folder: Path, **entries) -> Path:
+    """The folder of a sweep with a run and charts."""
+    logged(folder, has_charts=True, **entries)
+    (folder / SWEEP).write_text("{}")
+    (logged(folder / "0") / "config.yaml").write_text("")
+    return folder
+
+
+def test_the_way_to_the_charts_of_a_sweep(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    away = swept(tmp_path / "outputs" / "sweeps" / "1", uri="http://127.0.0.1:5000")
+    other = swept(tmp_path / "outputs" / "sweeps" / "2")
     assert charts_of(away) == f"http://127.0.0.1:5000{page(away)}"
-    assert charts_of(logged(tmp_path / "here", has_charts=True)) == "python -m exprun ui"
+    assert charts_of(other) == f"python -m exprun ui --uri {HERE}"
+    last = swept(tmp_path / "outputs" / "sweeps" / "3", uri=f"sqlite:///{tmp_path}/outputs/mlflow.db", inside=True)
+    os.utime(last / SWEEP, (9e9, 9e9))
+    assert charts_of(last) == "python -m exprun ui"
+    assert charts_of(other) == ""  # `ui` opens the charts of the last sweep
     assert charts_of(logged(tmp_path / "run")) == charts_of(tmp_path / "nowhere") == ""
 
 
@@ -74,10 +94,10 @@ def test_the_last_sweep_of_the_store_comes_before_all_runs(tmp_path):
     run = logged(tmp_path / "outputs" / "runs" / "one")
     (RunFolder(run).path / "config.yaml").write_text("")
     assert last_page(HERE) == ("/#/experiments/3/runs?workflowType=machine_learning", "runs")
-    sweep = logged(tmp_path / "outputs" / "sweeps" / "two", has_charts=True)
-    (sweep / SWEEP).write_text("{}")
-    (logged(sweep / "0") / "config.yaml").write_text("")
+    sweep = swept(tmp_path / "outputs" / "sweeps" / "two")
     path, shown = last_page(HERE)
     assert shown == "charts of the last sweep"
     assert "viewStateShareKey" in path
-    assert last_page("sqlite:///elsewhere.db") == ("", "")
+    assert last_page("sqlite:////elsewhere.db") == ("", "")
+    (sweep / "tracking.json").write_text(json.dumps({"uri": HERE, "run_id": PARENT, "experiment": "3"}))
+    assert last_page(HERE) == (f"/#/experiments/3/runs/{PARENT}", "last sweep")

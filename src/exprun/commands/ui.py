@@ -7,7 +7,6 @@ import argparse
 import errno
 import ipaddress
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -19,17 +18,15 @@ from pathlib import Path
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError, RunError, without_password
 
+PORT, HOST = 5000, "127.0.0.1"
 START_SECONDS = 120.0  # the longest that the browser waits for the server
-DATABASE = re.compile(r"(sqlite:///|postgresql|mysql|mssql)")  # beginnings of the URIs that MLflow can serve
 
 
 def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(prog="python -m exprun ui", description="Serve MLflow's pages of the runs logged here.")
-    found.add_argument("--port", type=int, default=5000, help="port to listen on (default: 5000)")
-    found.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
-    )
+    found.add_argument("--port", type=int, help=f"port to listen on (default: {PORT})")
+    found.add_argument("--host", help=f"address to listen on (default: {HOST}, this machine only)")
     found.add_argument("--no-open", action="store_true", help="do not open a browser; the address is printed anyway")
     found.add_argument("--uri", help="MLflow store (default: MLFLOW_TRACKING_URI, or outputs/mlflow.db)")
     return found
@@ -38,10 +35,10 @@ def parser() -> Parser:
 def parse(words: list[str]) -> argparse.Namespace:
     """The arguments of a command line."""
     args = parser().parse_args(words)
-    if not 0 < args.port < 65536:
+    if args.port is not None and not 0 < args.port < 65536:
         raise ConfigError(f"--port is {args.port}, but must be from 1 to 65535.")
     try:
-        ipaddress.ip_address(args.host)
+        ipaddress.ip_address(args.host or HOST)
     except ValueError:
         raise ConfigError(f"--host is {args.host}, but must be an address, for example 0.0.0.0 for all.") from None
     return args
@@ -61,10 +58,15 @@ def run(words: list[str]) -> int:
 
     uri = tracking_uri(args.uri)
     if is_server(uri):
+        if args.host or args.port:
+            raise ConfigError(
+                f"--host and --port are for a store that is served here, but {without_password(uri)} is a server."
+            )
         page = _announce(uri, server(uri), "")
         if not args.no_open and _has_display():
             webbrowser.open(page)
         return 0
+    args.host, args.port = args.host or HOST, args.port or PORT
     _check_store(uri)
     repair(uri)
     _check_port(args.host, args.port)
@@ -91,8 +93,9 @@ def _check_store(uri: str) -> None:
         ConfigError: the store cannot be served.
     """
     from exprun.config.paths import sqlite_path
+    from exprun.tracking.view import is_database
 
-    if not DATABASE.match(uri):
+    if not is_database(uri):
         raise ConfigError(
             f"--uri is {without_password(uri)}, but must be a database, for example sqlite:///outputs/mlflow.db."
         )

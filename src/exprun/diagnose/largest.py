@@ -3,7 +3,7 @@
 import ast
 import functools
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -22,7 +22,7 @@ def goes_to_argmax(file: str, line: int) -> bool:
 
 @functools.cache
 def _operands(source: str) -> tuple[tuple[Scope, ast.expr, bool], ...]:
-    """What each `argmax` of a script gets, with the function or module around it, and whether it has an axis."""
+    """What each `argmax` of a script gets, with the function or module around it, and whether it is along outputs."""
     try:
         module = ast.parse(source)
     except SyntaxError:  # such as a cell of a notebook with magic commands
@@ -42,23 +42,29 @@ def _inside(scope: Scope) -> Iterator[ast.AST]:
 
 
 def _of_argmax(node: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
-    """What a call of `argmax`, a function or a method, may get, and whether along an axis; nothing for other nodes."""
+    """What a call of `argmax`, a function or a method, may get, and whether along the outputs of a row."""
     function = node.func if isinstance(node, ast.Call) else None
     name = getattr(function, "attr", getattr(function, "id", ""))
     if not isinstance(node, ast.Call) or name != "argmax":
         return
-    has_axis = any(word.arg == "axis" for word in node.keywords)
+    named = [word.value for word in node.keywords if word.arg == "axis"]
     if isinstance(function, ast.Attribute):
-        yield function.value, has_axis or len(node.args) > 0
+        yield function.value, _are_outputs(named or node.args[:1])
     for operand in node.args[:1]:
-        yield operand, has_axis or len(node.args) > 1
+        yield operand, _are_outputs(named or node.args[1:2])
 
 
-def _is_of(scope: Scope, operand: ast.expr, has_axis: bool, line: int) -> bool:
+def _are_outputs(axis: Sequence[ast.expr]) -> bool:
+    """Whether an axis is that of the outputs of a row, 1 or -1; it may be missing."""
+    return bool(axis) and ast.unparse(axis[0]) in ("1", "-1")
+
+
+def _is_of(scope: Scope, operand: ast.expr, along_outputs: bool, line: int) -> bool:
     """Whether an `argmax` of an expression, in a scope, is one of the outputs of a call in a line for each row."""
-    if isinstance(operand, ast.Subscript):  # of one row
-        return _is_made(operand.value, line, scope)
-    if has_axis:
+    if isinstance(operand, ast.Subscript):
+        is_row = not isinstance(operand.slice, ast.Slice | ast.Tuple)
+        return is_row and _is_made(operand.value, line, scope)
+    if along_outputs:
         return _is_made(operand, line, scope)
     loops = [node for node in _inside(scope) if isinstance(node, ast.For | ast.comprehension)]
     return isinstance(operand, ast.Name) and any(
@@ -68,12 +74,18 @@ def _is_of(scope: Scope, operand: ast.expr, has_axis: bool, line: int) -> bool:
 
 
 def _is_made(value: ast.expr, line: int, scope: Scope) -> bool:
-    """Whether an expression has a call in a line, or is a name to which such an expression is assigned."""
-    if any(isinstance(node, ast.Call) and _is_at(node, line) for node in ast.walk(value)):
-        return True
+    """Whether an expression is the call of a network in a line, or a name to which one is assigned."""
+    if isinstance(value, ast.Call):
+        function = value.func
+        if isinstance(function, ast.Attribute) and function.attr == "numpy":
+            return _is_made(function.value, line, scope)
+        if value.args and ast.unparse(function) in ("np.array", "np.asarray"):
+            return _is_made(value.args[0], line, scope)
+        is_of_network = isinstance(function, ast.Name) or getattr(function, "attr", "") == "predict"
+        return is_of_network and _is_at(value, line)
     assigned = [node for node in _inside(scope) if isinstance(node, ast.Assign)]
     return isinstance(value, ast.Name) and any(
-        _is_at(node.value, line)
+        not isinstance(node.value, ast.Name) and _is_made(node.value, line, scope)
         for node in assigned
         if any(isinstance(one, ast.Name) and one.id == value.id for one in node.targets)
     )

@@ -1,9 +1,9 @@
-"""When a probe is due, and which steps are watched."""
+"""When a probe is due, and of which steps the batches are copied."""
 
 import time
 
 PROBE_SLOWNESS = 2.0  # expected time of an image in a probe, in units of its time in training
-FIRST = 64  # first steps of a training, which are all watched
+FIRST = 64  # first steps of a training, whose batches are all copied
 COPIED = 0.25  # share of the time of probes that the copies of batches after the first ones may take besides
 COPY_SECONDS = 6e-4  # time that it takes to copy a batch on its way to the training step, about
 FREE_SECONDS = 0.2  # probes may always take this long, in seconds, whatever their share of the time
@@ -60,7 +60,7 @@ class Sampling:
             return True
         return self._spent + COPY_SECONDS <= self.share * (time.perf_counter() - self._started)
 
-    def watched(self, seconds: float) -> None:
+    def copied(self, seconds: float) -> None:
         """Record the seconds that it took to copy a batch and to examine it, besides the copy itself."""
         if self._steps > FIRST:
             self._spent += seconds + COPY_SECONDS

@@ -282,8 +282,9 @@ def _open_parent(
 
     tags = {"exprun.sweep": folder.name, "exprun.factors": ", ".join(factors)}
     vary = [word for word in given if word.split("=")[0].lstrip("+") in (*factors, "seed")]
+    charts = Charts(factors, is_grouped=plan is not None, stage="compared" if plan is not None and plan.arms else "")
     name = f"sweep {without_password(' '.join(vary or given))}"
-    parent = Parent(config, folder, name, command, tags, Charts(factors, is_grouped=plan is not None))
+    parent = Parent(config, folder, name, command, tags, charts)
     if not any("hydra/launcher=" in word for word in given):
         from exprun.logs import logging_to
 

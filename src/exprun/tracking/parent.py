@@ -3,6 +3,7 @@
 If the store fails, only the record in MLflow is missing; the runs themselves are not affected.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from exprun.run_folder import RunFolder
 from exprun.tracking.mlflow import MlflowTracker
 from exprun.tracking.view import Charts
 
+log = logging.getLogger(__name__)
 OPEN_SECONDS = 30.0  # the longest that child runs wait for the store, once MLflow is imported
 CLOSE_SECONDS = 60.0  # the longest that the end of a sweep waits for the store
 
@@ -104,8 +106,11 @@ class Parent:
             self._imported.set()
         with file_lock(self._tracker.folder.lock, wait=True):  # processes that share a sweep share its parent run
             self._client, self._run_id = self._tracker.open_run()
-            self._add_charts()
         self._tracker.folder.update_tracking(delivered=False)
+        try:
+            self._add_charts()
+        except Exception:  # a server may refuse it, and the sweep is complete without charts
+            log.info("MLflow has not received the charts of the sweep", exc_info=True)
 
     def _add_charts(self) -> None:
         if self._charts is not None:

@@ -5,6 +5,8 @@ names it. Nothing here imports MLflow.
 """
 
 import json
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from exprun.config.errors import without_password
-from exprun.outputs import all_runs, all_sweeps
+from exprun.outputs import all_runs, all_sweeps, started
 from exprun.run_folder import RunFolder
+from exprun.tracking.store import tracking_uri
 
 TAG = "mlflow.sharedViewState."  # followed by the key of the view
 SECTIONS = {  # the charts of a view: the type and the metric of each, by the name of their section
@@ -31,10 +34,12 @@ class Charts:
     Args:
         factors: the keys of the overrides that vary, except the seed.
         is_grouped: whether the runs are grouped by their factors, so that only seeds differ within a group.
+        stage: the stage of the runs that are shown, as in the tag `exprun.stage`; empty for all runs.
     """
 
     factors: Sequence[str]
     is_grouped: bool
+    stage: str = ""
 
     def tag(self, parent: str, name: str, now: int) -> tuple[str, str]:
         """The tag of an experiment that holds the view: its name and its value.
@@ -52,8 +57,9 @@ class Charts:
         """The view as MLflow's UI describes it."""
         tags = [f"exprun.factor.{factor}" for factor in self.factors]
         groups = [{"mode": "tag", "groupByData": tag} for tag in tags if self.is_grouped]
+        only = f" AND tags.`exprun.stage` = '{self.stage}'" if self.stage else ""
         return {
-            "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
+            "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'{only}",
             "orderByKey": "attributes.start_time",
             "orderByAsc": False,
             "groupBy": {"aggregateFunction": "average", "groupByKeys": groups} if groups else None,
@@ -92,19 +98,25 @@ def page(folder: Path) -> str:
 
 
 def charts_of(folder: Path) -> str:
-    """How a person opens the charts of a sweep: an address, or the command that serves the local store.
+    """How a person opens the charts of a sweep: an address, or the command that serves the store of the last sweep.
 
     Args:
         folder: the folder of the sweep.
 
     Returns:
-        The address or the command; empty if MLflow has no charts of the sweep.
+        The address or the command; empty if MLflow has no charts of the sweep, or if no command opens them.
     """
     recorded = RunFolder(folder).read_tracking()
     uri = str(recorded.get("uri"))
     if not recorded.get("has_charts"):
         return ""
-    return f"{server(uri)}{page(folder)}" if is_server(uri) else "python -m exprun ui"
+    if is_server(uri):
+        return f"{server(uri)}{page(folder)}"
+    sweeps = all_sweeps()
+    if not sweeps or sweeps[-1].resolve() != folder.resolve() or not is_database(uri):
+        return ""
+    is_usual = uri == without_password(tracking_uri(None))
+    return "python -m exprun ui" if is_usual else f"python -m exprun ui --uri {shlex.quote(uri)}"
 
 
 def last_page(uri: str) -> tuple[str, str]:
@@ -117,22 +129,28 @@ def last_page(uri: str) -> tuple[str, str]:
         The part of the address after the server, empty if nothing has been logged from here, and words for it.
     """
     for folder in reversed(all_sweeps()):
-        if _is_of(folder, uri) and (found := page(folder)):
-            return found, "charts of the last sweep"
-    for folder in reversed(all_runs()):
-        if _is_of(folder, uri) and (experiment := RunFolder(folder).read_tracking().get("experiment")):
+        if (recorded := _logged(folder, uri)) and (found := page(folder)):
+            return found, "charts of the last sweep" if recorded.get("has_charts") else "last sweep"
+    for folder in sorted(all_runs(), key=started, reverse=True):
+        if experiment := _logged(folder, uri).get("experiment"):
             return f"/#/experiments/{experiment}/runs?workflowType=machine_learning", "runs"
     return "", ""
 
 
-def _is_of(folder: Path, uri: str) -> bool:
-    """Whether a run or a sweep was logged to a store."""
-    return bool(RunFolder(folder).read_tracking().get("uri") == without_password(uri))
+def _logged(folder: Path, uri: str) -> dict[str, Any]:
+    """The record of a run or a sweep in a store; empty if it was not logged there."""
+    recorded = RunFolder(folder).read_tracking()
+    return recorded if recorded.get("uri") == without_password(uri) else {}
 
 
 def is_server(uri: str) -> bool:
     """Whether a store is an MLflow server, which has its own UI."""
     return uri.startswith(("http:", "https:"))
+
+
+def is_database(uri: str) -> bool:
+    """Whether a store is a database, which MLflow can serve."""
+    return re.match(r"(sqlite:///|postgresql|mysql|mssql)", uri) is not None
 
 
 def server(uri: str) -> str:

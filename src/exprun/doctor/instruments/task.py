@@ -383,7 +383,7 @@ def _check_sigmoid(outputs: np.ndarray, activation: str, objective: Objective, l
     if labels.kind == "rows" and units > 2 and (probabilities or activation == "softmax"):
         yield Finding(
             "wrong-loss",
-            "warning",
+            "note" if objective.is_own else "warning",  # a person who writes it may want this
             "loss",
             f"{objective.name} treats each of {units} units as a separate yes or no, of which all but one are no; the "
             "labels are one class of many.",

@@ -500,7 +500,7 @@ class Doctor(keras.callbacks.Callback):
         self._safely(lambda: self._after_batch(batch, logs or {}))
         if self._copies:
             spent = self._preparing + self._taps["train"].spent()
-            self._sampling.watched(spent + time.perf_counter() - begun)
+            self._sampling.copied(spent + time.perf_counter() - begun)
 
     def _after_batch(self, batch: int, logs: dict[str, Any]) -> None:
         ended = time.time()
