@@ -64,11 +64,11 @@ class Analysis:
         return [sentence for sentence in found if sentence]
 
     def interval(self, arm: Arm) -> tuple[float, float]:
-        """The ends of the confidence interval of an arm, which stay within the range of the metric."""
+        """The ends of the confidence interval of an arm, within the range of the metric; NaN if they are unknown."""
         found = arm.interval
         if not outcomes.is_accuracy(self.metric):
             return found.low, found.high
-        return max(0.0, found.low), min(1.0, found.high)
+        return outcomes.within(found.low, 0.0, 1.0), outcomes.within(found.high, 0.0, 1.0)
 
 
 def analyse(

@@ -55,13 +55,13 @@ class Effect:
 
     @property
     def low(self) -> float:
-        """The lower end of the confidence interval, which does not exceed the range of the metric."""
-        return max(-self.limit, self.mean - self.half)
+        """The lower end of the confidence interval, within the range of the metric; NaN if it is unknown."""
+        return outcomes.within(self.mean - self.half, -self.limit, self.limit)
 
     @property
     def high(self) -> float:
-        """The upper end of the confidence interval, which does not exceed the range of the metric."""
-        return min(self.limit, self.mean + self.half)
+        """The upper end of the confidence interval, within the range of the metric; NaN if it is unknown."""
+        return outcomes.within(self.mean + self.half, -self.limit, self.limit)
 
     @property
     def certain(self) -> bool:

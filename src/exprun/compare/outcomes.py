@@ -52,6 +52,17 @@ def is_accuracy(metric: str) -> bool:
     return metric in ("val/accuracy", "test/accuracy", "val/best_accuracy")
 
 
+def within(value: float, lowest: float, highest: float) -> float:
+    """The value, or the end of the range that it exceeds; NaN stays NaN, as the end of an unknown interval.
+
+    Args:
+        value: the value.
+        lowest: the lower end of the range.
+        highest: the upper end of the range.
+    """
+    return value if math.isnan(value) else min(max(value, lowest), highest)
+
+
 def _classes(run: Run) -> int | None:
     """The number of classes: recorded by the run, or known from its config; None if unknown."""
     recorded = _count(run.environment.get("classes", ""))
