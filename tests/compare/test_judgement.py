@@ -241,6 +241,15 @@ def test_equal_metrics_are_said(tmp_path):
     assert not found.effects[0].certain
 
 
+@pytest.mark.parametrize("gain", [0.0, 0.125])
+def test_blocks_with_the_same_difference_for_every_seed_are_said(tmp_path, gain):
+    values = [0.5, 0.625, 0.75, 0.5625, 0.6875]
+    write_grid(tmp_path / "s", {("none", "sgd"): values, ("batch", "sgd"): [value + gain for value in values]})
+    found = analysed(tmp_path / "s", ["norm"])
+    assert found.effects[0].blocks
+    assert found.sentences()[0].endswith("which cannot be judged: the difference is the same for every seed.")
+
+
 def test_one_seed_in_one_arm_is_said(tmp_path):
     write_grid(tmp_path / "s", {("none", "sgd"): noisy(0.8, 1), ("batch", "sgd"): [0.9]})
     found = analysed(tmp_path / "s", ["norm"])
