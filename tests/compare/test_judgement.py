@@ -157,21 +157,20 @@ def test_intervals_stay_within_the_range_of_accuracies(tmp_path):
     assert losses.interval(losses.arms[0])[0] < 0
 
 
-@pytest.mark.parametrize("how", ["failed", "nan"])
+@pytest.mark.parametrize("how", ["failed", "nan", "stopped"])
 def test_a_run_that_diverged_counts_as_the_chance_level(grid, tmp_path, how):
     place = grid / "batch-adam-3"
     status = "FAILED" if how == "failed" else "FINISHED"
-    reason = "not finite: the loss at step 4 is nan" if how == "failed" else ""
+    reasons = {"failed": "not finite: the loss at step 4 is nan", "stopped": "trainer.max_steps=40 is reached"}
     accuracy = 0.7 if how == "failed" else math.nan
-    write_run(place, accuracy, status, reason, norm__name="batch", optim__name="adam", seed=3)
+    write_run(place, accuracy, status, reasons.get(how, ""), norm__name="batch", optim__name="adam", seed=3)
     found = analysed(grid)
     arm = next(arm for arm in found.arms if arm.levels == ("batch", "adam"))
     assert arm.values[3] == 0.1
     assert not found.lost
-    assert any(
-        warning.startswith("norm=batch optim=adam: 1 of 4 runs diverged and counts as the chance level, 10.0 % (seed 3")
-        for warning in found.warnings
-    )
+    why = reasons["failed"] if how == "failed" else "val/accuracy is nan"
+    start = "norm=batch optim=adam: 1 of 4 runs diverged and counts as the chance level, 10.0 %"
+    assert f"{start} (seed 3: {why})." in found.warnings
     loss = analysed(grid, metric="val/loss")
     assert next(arm for arm in loss.arms if arm.levels == ("batch", "adam")).values[3] == pytest.approx(math.log(10))
     assert ",3,FINISHED,0.1," in report.as_csv(found) or ",3,FAILED,0.1," in report.as_csv(found)

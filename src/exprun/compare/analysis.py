@@ -149,7 +149,7 @@ def is_better_low(metric: str) -> bool:
 def _nothing_to_compare(runs: Sequence[Run], metric: str) -> str:
     diverged = [run for run in runs if outcomes.diverged(run, metric)]
     if len(diverged) == len(runs):
-        why = diverged[0].reason or f"{metric} is {diverged[0].metrics[metric]}"
+        why = outcomes.why_diverged(diverged[0], metric)
         return (
             f"All {len(runs)} runs diverged ({why}), so there is nothing to compare: lower optim.learning_rate, or ask "
             "python -m exprun check for the cause."

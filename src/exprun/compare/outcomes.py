@@ -17,6 +17,16 @@ def diverged(run: Run, metric: str) -> bool:
     return run.status == "FINISHED" and metric in run.metrics and not math.isfinite(run.metrics[metric])
 
 
+def why_diverged(run: Run, metric: str) -> str:
+    """The reason why a run counts as diverged: how it failed, or the metric that is not finite.
+
+    Args:
+        run: a run that diverged.
+        metric: the metric that is compared, by its name in MLflow.
+    """
+    return run.reason if run.status == "FAILED" else f"{metric} is {run.metrics[metric]:g}"
+
+
 def value(run: Run, metric: str) -> float | None:
     """The value that a run contributes; None if it has none.
 
