@@ -227,6 +227,32 @@ def test_where_nothing_can_be_compared_the_exit_code_is_2(tmp_path, capsys, accu
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ([math.nan, None], "All 2 runs with a result diverged (val/accuracy is nan) and 2 have no result, so there is"),
+        ([math.nan] * 3, "All 6 runs diverged (val/accuracy is nan), so there is nothing to compare: lower"),
+    ],
+)
+def test_runs_without_a_result_are_told_apart_from_those_that_diverged(tmp_path, capsys, accuracies, said):
+    write_all(tmp_path / "s", accuracies)
+    assert cli.main(["compare", str(tmp_path / "s")]) == 2
+    assert capsys.readouterr().err.startswith(f"exprun: {said}")
+
+
+def test_the_only_result_is_that_of_a_run_that_diverged(tmp_path, capsys):
+    write_grid(tmp_path / "s", {("none", "sgd"): [math.nan], ("batch", "sgd"): [None]})
+    assert cli.main(["compare", str(tmp_path / "s")]) == 2
+    said = "exprun: The only run with a result diverged (val/accuracy is nan) and 1 has no result, so there is nothing"
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_metric_that_no_run_has_is_named_even_if_a_run_diverged(grid, capsys):
+    write_run(grid / "x", 0.5, "FAILED", "not finite: a gradient", norm__name="batch", optim__name="adam", seed=3)
+    assert cli.main(["compare", str(grid), "--metric", "test/f1"]) == 2
+    assert capsys.readouterr().err.startswith("exprun: No finished run has the metric test/f1; the metrics are ")
+
+
 def test_a_single_arm_with_results_is_no_comparison(tmp_path, capsys):
     write_grid(tmp_path / "s", {("none", "sgd"): noisy(0.8, 1), ("batch", "sgd"): [None, None]})
     assert cli.main(["compare", str(tmp_path / "s")]) == 2

@@ -148,13 +148,17 @@ def is_better_low(metric: str) -> bool:
 
 def _nothing_to_compare(runs: Sequence[Run], metric: str) -> str:
     diverged = [run for run in runs if outcomes.diverged(run, metric)]
-    if len(diverged) == len(runs):
-        why = outcomes.why_diverged(diverged[0], metric)
+    finished = [run for run in runs if run.status == "FINISHED"]
+    if diverged and (not finished or any(metric in run.metrics for run in finished)):
+        rest = len(runs) - len(diverged)
+        who = f"All {len(diverged)} runs" if len(diverged) > 1 else "The only run"
+        with_result = " with a result" if rest else ""
+        others = f" and {rest} {'has' if rest == 1 else 'have'} no result" if rest else ""
         return (
-            f"All {len(runs)} runs diverged ({why}), so there is nothing to compare: lower optim.learning_rate, or ask "
-            "python -m exprun check for the cause."
+            f"{who}{with_result} diverged ({outcomes.why_diverged(diverged[0], metric)}){others}, so there is nothing "
+            "to compare: lower optim.learning_rate, or ask python -m exprun check for the cause."
         )
     metrics = sorted({name for run in runs for name in run.metrics})
-    if not metrics or not any(run.status == "FINISHED" for run in runs):
+    if not metrics or not finished:
         return f"None of the {len(runs)} runs has finished: {runs[0].reason or runs[0].status}."
     return f"No finished run has the metric {metric}; the metrics are {', '.join(metrics)}."
