@@ -318,6 +318,36 @@ def test_many_arms_without_a_common_level_are_not_compared_in_pairs():
     assert design.family(arms, ["a", "b"]).contrasts == []
 
 
+class CountedArms(list):
+    """Arms that count how often all of them are visited."""
+
+    visits = 0
+
+    def __iter__(self):
+        self.visits += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("levels", ["continuous", "one factor at a time"])
+def test_the_arms_of_a_search_are_not_all_visited_for_each_contrast(monkeypatch, levels):
+    from exprun.compare import design, effects
+    from exprun.compare.arms import Arm
+
+    tried = []
+    contrast = design.Grid.contrast
+    monkeypatch.setattr(design.Grid, "contrast", lambda *args: tried.append(args) or contrast(*args))
+    if levels == "continuous":
+        rng = np.random.default_rng(11)
+        combined = [(f"{a:g}", f"{b:g}") for a, b in rng.random((300, 2))]
+    else:
+        combined = [(str(n), "0") for n in range(20)] + [("0", str(n)) for n in range(1, 20)]
+    arms = CountedArms(Arm(names, [], {0: 0.5 + number / 1000}) for number, names in enumerate(combined))
+    family = design.family(arms, ["learning_rate", "momentum"])
+    effects.judge(arms, family, "val/accuracy")
+    assert len(tried) == len(family.contrasts) == (0 if levels == "continuous" else 2 * 190)
+    assert arms.visits < 20
+
+
 def test_three_levels_have_interactions_with_the_first(tmp_path):
     cells = {(norm, optim): 0.5 for norm in ("batch", "layer", "none") for optim in ("adam", "sgd")}
     write_grid(tmp_path / "s", {levels: noisy(mean, number) for number, (levels, mean) in enumerate(cells.items())})
