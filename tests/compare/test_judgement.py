@@ -9,7 +9,7 @@ from scipy import stats
 
 from compare.fake_runs import write_run
 from exprun import cli
-from exprun.compare import report
+from exprun.compare import contrasts, report
 from exprun.compare.analysis import analyse
 from exprun.compare.effects import estimate
 from exprun.compare.importance import importance
@@ -50,11 +50,16 @@ def test_a_gain_of_33_points_with_three_seeds_is_more_than_noise(grid):
     assert norm.seeds == (3, 3)
     assert not norm.blocks
     assert not pair.certain
-    assert optim.needed is None or optim.needed > 3
+    arms = {arm.levels: arm.variance for arm in analysed(grid).arms}
+    variances = np.array([arms[level, name] for level in BOTH for name in ("sgd", "adam")])
+    for effect, size, factor in ((norm, 0.5, 3), (optim, 0.5, 2), (pair, 1.0, 1)):
+        needed = contrasts.needed_seeds(effect.mean, variances, np.full(4, size), 0.05, factor, False)
+        assert effect.needed == needed
+    assert (norm.needed, optim.needed, pair.needed) == (3, 6, None)
 
 
 def test_the_effect_is_that_of_the_benchmark(grid):
-    from exprun.compare import contrasts, families
+    from exprun.compare import families
 
     found = analysed(grid)
     arms = {arm.levels: list(arm.values.values()) for arm in found.arms}
@@ -368,6 +373,8 @@ def test_seeds_are_blocks_if_they_move_all_arms(tmp_path):
     paired = stats.ttest_rel(*cells.values())
     assert effect.blocks
     assert effect.probability == pytest.approx(paired.pvalue)
+    variance = np.subtract(*cells.values()).var(ddof=1, keepdims=True)
+    assert effect.needed == contrasts.needed_seeds(effect.mean, variance, np.ones(1), 0.05, 1, True) == 3
     assert "6 seeds each as blocks; p" in found.sentences()[0]
 
 
@@ -455,7 +462,7 @@ def test_the_numbers_are_in_json(grid, capsys):
     assert found["margin"] == 0.01
     assert found["effects"][0]["p_equivalent"] > 0.05
     assert found["effects"][0]["images"] == 400
-    assert found["effects"][1]["seeds_needed"] is None or found["effects"][1]["seeds_needed"] > 1
+    assert [effect["seeds_needed"] for effect in found["effects"]] == [3, 6, None]
     assert sum(one["share"] for one in found["importance"]) == pytest.approx(1)
     assert found["not_worse"] == [{"norm": "batch", "optim": "adam"}, {"norm": "batch", "optim": "sgd"}]
 
