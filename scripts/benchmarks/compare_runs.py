@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from exprun.compare import contrasts, design, effects, families, outcomes
-from exprun.compare.arms import Arm
+from exprun.compare.arms import Arm, label
 from exprun.records import Run, read_run
 from exprun.text import plural
 
@@ -44,7 +44,7 @@ def main() -> int:
     before = np.array([_before(arms, family, seeds) for seeds in triples])
     print(f"{plural(len(triples), 'comparison')} with {TRIPLE} seeds, {args.epochs} epochs; {METRIC} in %")
     for arm in arms:
-        name = " ".join(f"{factor}={level}" for factor, level in zip(FACTORS, arm.levels, strict=True))
+        name = label(arm.levels, list(FACTORS))
         print(f"{name}: mean {100 * arm.mean:.1f}, deviation {100 * arm.deviation:.1f}, {len(arm.diverged)} diverged")
     print(f"\n| effect | all {args.seeds} seeds, points | decided now | wrong | decided before | wrong |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")

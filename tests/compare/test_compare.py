@@ -12,7 +12,7 @@ import pytest
 
 from compare.fake_runs import write_run, write_sweep
 from exprun import cli
-from exprun.compare import report
+from exprun.compare import plots, report
 from exprun.compare.analysis import analyse
 from exprun.compare.selection import select
 from exprun.config.errors import ConfigError
@@ -216,6 +216,16 @@ def test_json_and_csv(sweep, capsys):
 def test_unknown_numbers_are_null_in_json(tmp_path):
     found = json.loads(report.as_json(analysed(write_sweep(tmp_path / "s", seeds=(0,)))))
     assert found["effects"][0]["p"] is None
+    assert {(one["low"], one["high"]) for one in found["arms"] + found["effects"]} == {(None, None)}
+
+
+def test_an_arm_with_one_seed_is_plotted_without_an_interval(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    drawn = []
+    monkeypatch.setattr(Axes, "errorbar", lambda *args, xerr, **more: drawn.append(xerr))
+    plots.arms(analysed(write_sweep(tmp_path / "s", seeds=(0,))))
+    assert drawn == [None] * 4
 
 
 def test_the_page_shows_hostile_names_as_text_and_asks_for_nothing(tmp_path):

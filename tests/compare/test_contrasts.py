@@ -1,6 +1,7 @@
 """Contrasts of arms: against SciPy, textbooks and simulated runs."""
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -130,6 +131,18 @@ def test_factors_of_the_literature():
     assert families.multipliers([families.pairs_alike(5)]) == [10, 6, 6, 6, 6, 4, 4, 3, 2, 1]
     assert families.multipliers([FREE, families.pairs_alike(3)]) == [4, 3, 2, 1]
     assert families.multipliers([]) == []
+
+
+def test_few_p_values_are_kept_at_a_time():
+    alive = []
+
+    def probability(factor):
+        found = np.linspace(0.1, 1, 100)
+        alive.append(weakref.ref(found))
+        assert sum(reference() is not None for reference in alive) <= 4
+        return found
+
+    families.corrected(probability, families.multipliers([FREE] * 100))
 
 
 def test_holm_is_that_of_the_literature():

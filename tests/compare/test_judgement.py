@@ -9,7 +9,7 @@ from scipy import stats
 
 from compare.fake_runs import write_run
 from exprun import cli
-from exprun.compare import report
+from exprun.compare import contrasts, report
 from exprun.compare.analysis import analyse
 from exprun.compare.effects import estimate
 from exprun.compare.importance import importance
@@ -50,11 +50,16 @@ def test_a_gain_of_33_points_with_three_seeds_is_more_than_noise(grid):
     assert norm.seeds == (3, 3)
     assert not norm.blocks
     assert not pair.certain
-    assert optim.needed is None or optim.needed > 3
+    arms = {arm.levels: arm.variance for arm in analysed(grid).arms}
+    variances = np.array([arms[level, name] for level in BOTH for name in ("sgd", "adam")])
+    for effect, size, factor in ((norm, 0.5, 3), (optim, 0.5, 2), (pair, 1.0, 1)):
+        needed = contrasts.needed_seeds(effect.mean, variances, np.full(4, size), 0.05, factor, False)
+        assert effect.needed == needed
+    assert (norm.needed, optim.needed, pair.needed) == (3, 6, None)
 
 
 def test_the_effect_is_that_of_the_benchmark(grid):
-    from exprun.compare import contrasts, families
+    from exprun.compare import families
 
     found = analysed(grid)
     arms = {arm.levels: list(arm.values.values()) for arm in found.arms}
@@ -157,21 +162,20 @@ def test_intervals_stay_within_the_range_of_accuracies(tmp_path):
     assert losses.interval(losses.arms[0])[0] < 0
 
 
-@pytest.mark.parametrize("how", ["failed", "nan"])
+@pytest.mark.parametrize("how", ["failed", "nan", "stopped"])
 def test_a_run_that_diverged_counts_as_the_chance_level(grid, tmp_path, how):
     place = grid / "batch-adam-3"
     status = "FAILED" if how == "failed" else "FINISHED"
-    reason = "not finite: the loss at step 4 is nan" if how == "failed" else ""
+    reasons = {"failed": "not finite: the loss at step 4 is nan", "stopped": "trainer.max_steps=40 is reached"}
     accuracy = 0.7 if how == "failed" else math.nan
-    write_run(place, accuracy, status, reason, norm__name="batch", optim__name="adam", seed=3)
+    write_run(place, accuracy, status, reasons.get(how, ""), norm__name="batch", optim__name="adam", seed=3)
     found = analysed(grid)
     arm = next(arm for arm in found.arms if arm.levels == ("batch", "adam"))
     assert arm.values[3] == 0.1
     assert not found.lost
-    assert any(
-        warning.startswith("norm=batch optim=adam: 1 of 4 runs diverged and counts as the chance level, 10.0 % (seed 3")
-        for warning in found.warnings
-    )
+    why = reasons["failed"] if how == "failed" else "val/accuracy is nan"
+    start = "norm=batch optim=adam: 1 of 4 runs diverged and counts as the chance level, 10.0 %"
+    assert f"{start} (seed 3: {why})." in found.warnings
     loss = analysed(grid, metric="val/loss")
     assert next(arm for arm in loss.arms if arm.levels == ("batch", "adam")).values[3] == pytest.approx(math.log(10))
     assert ",3,FINISHED,0.1," in report.as_csv(found) or ",3,FAILED,0.1," in report.as_csv(found)
@@ -228,6 +232,32 @@ def test_where_nothing_can_be_compared_the_exit_code_is_2(tmp_path, capsys, accu
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ([math.nan, None], "All 2 runs with a result diverged (val/accuracy is nan) and 2 have no result, so there is"),
+        ([math.nan] * 3, "All 6 runs diverged (val/accuracy is nan), so there is nothing to compare: lower"),
+    ],
+)
+def test_runs_without_a_result_are_told_apart_from_those_that_diverged(tmp_path, capsys, accuracies, said):
+    write_all(tmp_path / "s", accuracies)
+    assert cli.main(["compare", str(tmp_path / "s")]) == 2
+    assert capsys.readouterr().err.startswith(f"exprun: {said}")
+
+
+def test_the_only_result_is_that_of_a_run_that_diverged(tmp_path, capsys):
+    write_grid(tmp_path / "s", {("none", "sgd"): [math.nan], ("batch", "sgd"): [None]})
+    assert cli.main(["compare", str(tmp_path / "s")]) == 2
+    said = "exprun: The only run with a result diverged (val/accuracy is nan) and 1 has no result, so there is nothing"
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_metric_that_no_run_has_is_named_even_if_a_run_diverged(grid, capsys):
+    write_run(grid / "x", 0.5, "FAILED", "not finite: a gradient", norm__name="batch", optim__name="adam", seed=3)
+    assert cli.main(["compare", str(grid), "--metric", "test/f1"]) == 2
+    assert capsys.readouterr().err.startswith("exprun: No finished run has the metric test/f1; the metrics are ")
+
+
 def test_a_single_arm_with_results_is_no_comparison(tmp_path, capsys):
     write_grid(tmp_path / "s", {("none", "sgd"): noisy(0.8, 1), ("batch", "sgd"): [None, None]})
     assert cli.main(["compare", str(tmp_path / "s")]) == 2
@@ -239,6 +269,15 @@ def test_equal_metrics_are_said(tmp_path):
     assert "All 6 runs have the same val/accuracy, so there is no difference to judge." in found.warnings
     assert "which cannot be judged: the runs of each arm have the same value" in found.sentences()[0]
     assert not found.effects[0].certain
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.125])
+def test_blocks_with_the_same_difference_for_every_seed_are_said(tmp_path, gain):
+    values = [0.5, 0.625, 0.75, 0.5625, 0.6875]
+    write_grid(tmp_path / "s", {("none", "sgd"): values, ("batch", "sgd"): [value + gain for value in values]})
+    found = analysed(tmp_path / "s", ["norm"])
+    assert found.effects[0].blocks
+    assert found.sentences()[0].endswith("which cannot be judged: the difference is the same for every seed.")
 
 
 def test_one_seed_in_one_arm_is_said(tmp_path):
@@ -284,6 +323,36 @@ def test_many_arms_without_a_common_level_are_not_compared_in_pairs():
     assert design.family(arms, ["a", "b"]).contrasts == []
 
 
+class CountedArms(list):
+    """Arms that count how often all of them are visited."""
+
+    visits = 0
+
+    def __iter__(self):
+        self.visits += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("levels", ["continuous", "one factor at a time"])
+def test_the_arms_of_a_search_are_not_all_visited_for_each_contrast(monkeypatch, levels):
+    from exprun.compare import design, effects
+    from exprun.compare.arms import Arm
+
+    tried = []
+    contrast = design.Grid.contrast
+    monkeypatch.setattr(design.Grid, "contrast", lambda *args: tried.append(args) or contrast(*args))
+    if levels == "continuous":
+        rng = np.random.default_rng(11)
+        combined = [(f"{a:g}", f"{b:g}") for a, b in rng.random((300, 2))]
+    else:
+        combined = [(str(n), "0") for n in range(20)] + [("0", str(n)) for n in range(1, 20)]
+    arms = CountedArms(Arm(names, [], {0: 0.5 + number / 1000}) for number, names in enumerate(combined))
+    family = design.family(arms, ["learning_rate", "momentum"])
+    effects.judge(arms, family, "val/accuracy")
+    assert len(tried) == len(family.contrasts) == (0 if levels == "continuous" else 2 * 190)
+    assert arms.visits < 20
+
+
 def test_three_levels_have_interactions_with_the_first(tmp_path):
     cells = {(norm, optim): 0.5 for norm in ("batch", "layer", "none") for optim in ("adam", "sgd")}
     write_grid(tmp_path / "s", {levels: noisy(mean, number) for number, (levels, mean) in enumerate(cells.items())})
@@ -304,6 +373,8 @@ def test_seeds_are_blocks_if_they_move_all_arms(tmp_path):
     paired = stats.ttest_rel(*cells.values())
     assert effect.blocks
     assert effect.probability == pytest.approx(paired.pvalue)
+    variance = np.subtract(*cells.values()).var(ddof=1, keepdims=True)
+    assert effect.needed == contrasts.needed_seeds(effect.mean, variance, np.ones(1), 0.05, 1, True) == 3
     assert "6 seeds each as blocks; p" in found.sentences()[0]
 
 
@@ -391,7 +462,7 @@ def test_the_numbers_are_in_json(grid, capsys):
     assert found["margin"] == 0.01
     assert found["effects"][0]["p_equivalent"] > 0.05
     assert found["effects"][0]["images"] == 400
-    assert found["effects"][1]["seeds_needed"] is None or found["effects"][1]["seeds_needed"] > 1
+    assert [effect["seeds_needed"] for effect in found["effects"]] == [3, 6, None]
     assert sum(one["share"] for one in found["importance"]) == pytest.approx(1)
     assert found["not_worse"] == [{"norm": "batch", "optim": "adam"}, {"norm": "batch", "optim": "sgd"}]
 

@@ -1,5 +1,6 @@
 """The benchmark that chose the method of `compare`, on few draws."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,17 @@ def test_the_interval_of_clopper_and_pearson(simulation):
     assert stats.binom.cdf(50, 1000, high) == pytest.approx(0.005)
     assert simulation.Result([50], 1000).holds
     assert not simulation.Result([80], 1000).holds
+
+
+def test_the_brackets_leave_out_compare_and_the_permutation_test(simulation):
+    wrong = {"Welch": 70, "HC3": 60, simulation.WINNER: 50, simulation.PERMUTATION: 0}
+    found = {name: simulation.Result([count], 1000) for name, count in wrong.items()}
+    grid = product(simulation.DESIGNS, simulation.SEEDS, simulation.NOISES)
+    cells = [(design, seeds, noise, found) for design, seeds, noise in grid]
+    title, _, *lines = simulation.of_region(cells)
+    assert title.endswith("and in brackets the lowest of the other methods except the permutation test:")
+    assert lines[2].startswith("| 2 levels, 2 seeds | 5.0 (")
+    assert lines[2].count("[6.0]") == 3
 
 
 def test_a_bad_number_of_draws_is_refused(simulation, monkeypatch, capsys):

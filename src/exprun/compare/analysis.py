@@ -64,11 +64,11 @@ class Analysis:
         return [sentence for sentence in found if sentence]
 
     def interval(self, arm: Arm) -> tuple[float, float]:
-        """The ends of the confidence interval of an arm, which stay within the range of the metric."""
+        """The ends of the confidence interval of an arm, within the range of the metric; NaN if they are unknown."""
         found = arm.interval
         if not outcomes.is_accuracy(self.metric):
             return found.low, found.high
-        return max(0.0, found.low), min(1.0, found.high)
+        return outcomes.within(found.low, 0.0, 1.0), outcomes.within(found.high, 0.0, 1.0)
 
 
 def analyse(
@@ -148,13 +148,17 @@ def is_better_low(metric: str) -> bool:
 
 def _nothing_to_compare(runs: Sequence[Run], metric: str) -> str:
     diverged = [run for run in runs if outcomes.diverged(run, metric)]
-    if len(diverged) == len(runs):
-        why = diverged[0].reason or f"{metric} is {diverged[0].metrics[metric]}"
+    finished = [run for run in runs if run.status == "FINISHED"]
+    if diverged and (not finished or any(metric in run.metrics for run in finished)):
+        rest = len(runs) - len(diverged)
+        who = f"All {len(diverged)} runs" if len(diverged) > 1 else "The only run"
+        with_result = " with a result" if rest else ""
+        others = f" and {rest} {'has' if rest == 1 else 'have'} no result" if rest else ""
         return (
-            f"All {len(runs)} runs diverged ({why}), so there is nothing to compare: lower optim.learning_rate, or ask "
-            "python -m exprun check for the cause."
+            f"{who}{with_result} diverged ({outcomes.why_diverged(diverged[0], metric)}){others}, so there is nothing "
+            "to compare: lower optim.learning_rate, or ask python -m exprun check for the cause."
         )
     metrics = sorted({name for run in runs for name in run.metrics})
-    if not metrics or not any(run.status == "FINISHED" for run in runs):
+    if not metrics or not finished:
         return f"None of the {len(runs)} runs has finished: {runs[0].reason or runs[0].status}."
     return f"No finished run has the metric {metric}; the metrics are {', '.join(metrics)}."

@@ -28,7 +28,8 @@ class Estimates:
 
     Args:
         estimate: the values of the contrasts.
-        error: their standard errors over seeds; 0 if the runs of each arm have equal values.
+        error: their standard errors over seeds; 0 if the runs of each arm have equal values or, with seeds as blocks,
+            if every seed gives the contrast the same value.
         freedom: the degrees of freedom of Student's t, without the correction.
         correction: the degrees of freedom that are subtracted for a single contrast.
         lowest: the smallest number of degrees of freedom.

@@ -15,6 +15,7 @@ from exprun.config.errors import ConfigError
 AGAINST = " against "
 MAX_ARMS = 10  # arms whose pairs are compared if the design allows no effects of factors
 EXAMPLE = "norm=batch,optim=rmsprop against norm=none,optim=rmsprop"
+Cell = Mapping[Levels, list[int]]  # the places of arms in the list of arms, by the levels of the other factors
 
 
 @dataclass(frozen=True)
@@ -85,30 +86,34 @@ class Grid:
         """Whether each arm with values has two seeds or more."""
         return all(len(arm.values) > 1 for arm in self.arms if arm.values)
 
-    def contrast(
-        self, cells: Sequence[tuple[Mapping[int, str], float]], fixed: Iterable[int]
-    ) -> tuple[np.ndarray, str]:
+    def cells(self, chosen: Sequence[int], fixed: Iterable[int]) -> dict[Levels, Cell]:
+        """The arms with values by their levels of the chosen factors, in the order of their first arms.
+
+        Args:
+            chosen: the indices of the chosen factors.
+            fixed: the indices of the factors over which cells are not averaged together.
+        """
+        others = sorted(set(range(len(self.factors))) - set(fixed))
+        found: dict[Levels, dict[Levels, list[int]]] = {}
+        for place, arm in enumerate(self.arms):
+            if arm.values:
+                cell = found.setdefault(tuple(arm.levels[index] for index in chosen), {})
+                cell.setdefault(tuple(arm.levels[index] for index in others), []).append(place)
+        return dict(found)
+
+    def contrast(self, cells: Sequence[tuple[Cell, float]]) -> tuple[np.ndarray, str]:
         """The weights of a contrast of cells, (arms,), and the part of the design that it uses.
 
         Each cell is averaged over the combinations of the other factors that all cells have. Combinations with a single
         seed are left out if there are others.
 
         Args:
-            cells: the levels by the index of the factor, and the weight of each cell.
-            fixed: the indices of the factors over which cells are not averaged together.
+            cells: the cells with their weights, from `cells` with the same fixed factors.
 
         Returns:
             The weights, all 0 if the cells have no combination in common.
         """
-        fixed = set(fixed)
-        places: list[dict[Levels, list[int]]] = []  # the arms of each cell by the levels of the other factors
-        for cell, _ in cells:
-            found: dict[Levels, list[int]] = {}
-            for place, arm in enumerate(self.arms):
-                if arm.values and all(arm.levels[index] == level for index, level in cell.items()):
-                    others = tuple(level for index, level in enumerate(arm.levels) if index not in fixed)
-                    found.setdefault(others, []).append(place)
-            places.append(found)
+        places = [cell for cell, _ in cells]
         common = [others for others in places[0] if all(others in found for found in places)]
         several = [
             others
@@ -117,9 +122,9 @@ class Grid:
         ]
         used = several or common
         weights = np.zeros(len(self.arms))
-        for (_, weight), place_of in zip(cells, places, strict=True):
+        for cell, weight in cells:
             for others in used:
-                weights[place_of[others]] += weight / len(used) / len(place_of[others])
+                weights[cell[others]] += weight / len(used) / len(cell[others])
         every = len({others for found in places for others in found})
         part = f"over {len(used)} of {every} combinations of the other factors" if len(used) < every else ""
         return weights, part if used else ""
@@ -162,20 +167,44 @@ def family(arms: Sequence[Arm], factors: Sequence[str], chosen: Sequence[str] = 
 
 def _main_effects(grid: Grid, index: int) -> Iterable[Contrast]:
     """The effect of a factor for each pair of its levels; the level that came first is the baseline."""
-    factor = grid.factors[index]
-    for first, second in combinations(grid.levels(index), 2):
-        weights, part = grid.contrast([({index: first}, -1.0), ({index: second}, 1.0)], [index])
-        if weights.any():
-            yield Contrast((factor,), f"{factor}={second} against {factor}={first}", weights, part)
+    factor, cells = grid.factors[index], grid.cells([index], [index])
+    for (first,), (second,) in _alike(cells):
+        weights, part = grid.contrast([(cells[first,], -1.0), (cells[second,], 1.0)])
+        yield Contrast((factor,), f"{factor}={second} against {factor}={first}", weights, part)
+
+
+def _alike(cells: Mapping[Levels, Cell]) -> list[tuple[Levels, Levels]]:
+    """The pairs of cells with a combination of the other factors in common, in the order of the cells.
+
+    In a search hardly any of the pairs has one, so the pairs are not tried one by one.
+    """
+    numbers: dict[Levels, list[int]] = {}
+    for number, cell in enumerate(cells.values()):
+        for others in cell:
+            numbers.setdefault(others, []).append(number)
+    names = list(cells)
+    pairs = {pair for some in numbers.values() for pair in combinations(some, 2)}
+    return [(names[first], names[second]) for first, second in sorted(pairs)]
 
 
 def _interactions(grid: Grid, pair: tuple[int, int]) -> Iterable[Contrast]:
     """The interactions of two factors, each level compared with the level that came first."""
     (a, b), (first, second) = pair, (grid.factors[pair[0]], grid.factors[pair[1]])
     (base_a, *more_a), (base_b, *more_b) = grid.levels(a), grid.levels(b)
-    for level_a, level_b in product(more_a, more_b):
+    cells = grid.cells(pair, pair)
+    base = cells.get((base_a, base_b), {})
+
+    def can_be_compared(*levels: str) -> bool:
+        """Whether a cell has a combination of the other factors in common with the cell of the first levels."""
+        return not base.keys().isdisjoint(cells.get(levels, {}))
+
+    some_a = [level for level in more_a if can_be_compared(level, base_b)]
+    some_b = [level for level in more_b if can_be_compared(base_a, level)]
+    for level_a, level_b in product(some_a, some_b):
+        if not can_be_compared(level_a, level_b):
+            continue
         signs = {(base_a, base_b): 1.0, (base_a, level_b): -1.0, (level_a, base_b): -1.0, (level_a, level_b): 1.0}
-        weights, part = grid.contrast([({a: at, b: bt}, sign) for (at, bt), sign in signs.items()], pair)
+        weights, part = grid.contrast([(cells[levels], sign) for levels, sign in signs.items()])
         if weights.any():
             change = f"{first}={level_a} against {base_a}, at {second}={level_b} more than at {second}={base_b}"
             yield Contrast((first, second), change, weights, part)
@@ -195,7 +224,8 @@ def _chosen(grid: Grid, text: str) -> Contrast:
         raise ConfigError(f"--contrast {text}: write it as two sides, for example '{EXAMPLE}'.")
     after, before = (_side(grid, side, text) for side in sides)
     fixed = after.keys() | before.keys()
-    weights, part = grid.contrast([(after, 1.0), (before, -1.0)], fixed)
+    cells = [grid.cells(tuple(side), fixed).get(tuple(side.values()), {}) for side in (after, before)]
+    weights, part = grid.contrast([(cells[0], 1.0), (cells[1], -1.0)])
     if after == before:
         raise ConfigError(f"--contrast {text}: both sides are the same runs.")
     if not weights.any():

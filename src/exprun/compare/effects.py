@@ -55,13 +55,13 @@ class Effect:
 
     @property
     def low(self) -> float:
-        """The lower end of the confidence interval, which does not exceed the range of the metric."""
-        return max(-self.limit, self.mean - self.half)
+        """The lower end of the confidence interval, within the range of the metric; NaN if it is unknown."""
+        return outcomes.within(self.mean - self.half, -self.limit, self.limit)
 
     @property
     def high(self) -> float:
-        """The upper end of the confidence interval, which does not exceed the range of the metric."""
-        return min(self.limit, self.mean + self.half)
+        """The upper end of the confidence interval, within the range of the metric; NaN if it is unknown."""
+        return outcomes.within(self.mean + self.half, -self.limit, self.limit)
 
     @property
     def certain(self) -> bool:
@@ -87,8 +87,10 @@ def judge(arms: Sequence[Arm], family: Family, metric: str, margin: float | None
     found = [estimate(arms, contrast.weights, blocks) for contrast in family.contrasts]
     known = [number for number, one in enumerate(found) if one.error[0] > 0]
     factors = family.factors if len(known) == len(found) else list(range(len(known), 0, -1))
-    corrected = _corrected([found[number] for number in known], factors)
-    equivalent = _corrected([found[number] for number in known], list(range(len(known), 0, -1)), margin or math.nan)
+    some = [found[number] for number in known]
+    corrected = dict(zip(known, _corrected(some, factors), strict=True))
+    holm = list(range(len(known), 0, -1))
+    equivalent = dict(zip(known, _corrected(some, holm, margin or math.nan), strict=True))
     unknown = (math.nan, 1)
     return [
         _effect(
@@ -96,8 +98,8 @@ def judge(arms: Sequence[Arm], family: Family, metric: str, margin: float | None
             contrast,
             found[number],
             blocks,
-            corrected[known.index(number)] if number in known else unknown,
-            equivalent[known.index(number)][0] if number in known and margin else math.nan,
+            corrected.get(number, unknown),
+            equivalent.get(number, unknown)[0],
             metric,
         )
         for number, contrast in enumerate(family.contrasts)
@@ -131,7 +133,7 @@ def estimate(arms: Sequence[Arm], weights: np.ndarray, blocks: bool) -> contrast
         weights: the weight of each arm, (arms,).
         blocks: whether seeds are blocks.
     """
-    used = [(arm, weight) for arm, weight in zip(arms, weights, strict=True) if weight]
+    used = _used(arms, weights)
     some = np.array([[weight for _, weight in used]])
     means = np.array([arm.mean for arm, _ in used])
     if min(len(arm.values) for arm, _ in used) < 2:
@@ -148,6 +150,11 @@ def estimate(arms: Sequence[Arm], weights: np.ndarray, blocks: bool) -> contrast
     return found
 
 
+def _used(arms: Sequence[Arm], weights: np.ndarray) -> list[tuple[Arm, float]]:
+    """The arms of a contrast with their weights; most contrasts of a search have few of many arms."""
+    return [(arms[place], float(weights[place])) for place in np.flatnonzero(weights).tolist()]
+
+
 def _effect(
     arms: Sequence[Arm],
     contrast: Contrast,
@@ -159,7 +166,7 @@ def _effect(
 ) -> Effect:
     probability, factor = corrected
     mean, error = float(found.estimate[0]), float(found.error[0])
-    used = [(arm, weight) for arm, weight in zip(arms, contrast.weights, strict=True) if weight]
+    used = _used(arms, contrast.weights)
     counts = [len(arm.values) for arm, _ in used]
     weights = np.array([weight for _, weight in used])
     images = [arm.images for arm, _ in used]

@@ -94,7 +94,8 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
             yield (
                 f"{label(arm.levels, factors)}: {count} of {len(arm.values)} runs diverged and "
                 f"{'counts' if count == 1 else 'count'} as the chance level, {level} "
-                f"({nouns(count, 'seed')} {listed(run.seed for run in arm.diverged)}: {arm.diverged[0].reason})."
+                f"({nouns(count, 'seed')} {listed(run.seed for run in arm.diverged)}: "
+                f"{outcomes.why_diverged(arm.diverged[0], metric)})."
             )
     values = [value for arm in arms for value in arm.values.values()]
     if len(values) > 1 and len(set(values)) == 1:

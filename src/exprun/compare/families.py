@@ -1,7 +1,8 @@
 """The correction of p-values for the number of contrasts that a comparison tests together."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 
 import numpy as np
 
@@ -12,16 +13,20 @@ def pairs_alike(levels: int) -> frozenset[int]:
     Args:
         levels: the number of levels.
     """
-    return _pairs_alike(levels)
+    bits = _pairs_alike(levels)
+    return frozenset(number for number in range(bits.bit_length()) if bits >> number & 1)
 
 
 @cache
-def _pairs_alike(levels: int) -> frozenset[int]:
-    if levels < 2:
-        return frozenset({0})
-    return frozenset(
-        size * (size - 1) // 2 + others for size in range(1, levels + 1) for others in _pairs_alike(levels - size)
-    )
+def _pairs_alike(levels: int) -> int:
+    """The numbers of pairs as the bits of an integer, which are quick to combine."""
+    found = [1]
+    for last in range(1, levels + 1):
+        bits = 0
+        for size in range(1, last + 1):
+            bits |= found[last - size] << size * (size - 1) // 2
+        found.append(bits)
+    return found[levels]
 
 
 def multipliers(groups: Iterable[frozenset[int]]) -> list[int]:
@@ -35,11 +40,14 @@ def multipliers(groups: Iterable[frozenset[int]]) -> list[int]:
         groups: for each group of contrasts that do not restrict other groups, the numbers of them that can be 0 at the
             same time, from `pairs_alike`, or {0, 1} for a contrast alone. The largest number is the size of the group.
     """
-    possible = frozenset({0})
+    possible = 1  # bit n is set if n contrasts can be 0 at the same time
     for group in groups:
-        possible = frozenset(a + b for a in possible for b in group)
-    count = max(possible)
-    return [max([1, *(number for number in possible if number <= count - place)]) for place in range(count)]
+        possible = reduce(or_, (possible << number for number in group))
+    count = possible.bit_length() - 1
+    largest = [1] * (count + 1)  # the largest possible number up to each number of contrasts
+    for number in range(2, count + 1):
+        largest[number] = number if possible >> number & 1 else largest[number - 1]
+    return [largest[count - place] for place in range(count)]
 
 
 def corrected(probability: Callable[[int], np.ndarray], factors: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -53,16 +61,19 @@ def corrected(probability: Callable[[int], np.ndarray], factors: Sequence[int]) 
         probability: the p-values without NaN, (..., contrasts), as a function of the factor.
         factors: the factors from `multipliers`, one for each contrast.
     """
-    values = {factor: probability(factor) for factor in {1, *factors}}
-    found = np.ones(values[1].shape)
-    used = np.ones(values[1].shape, int)
-    left = np.ones(values[1].shape, bool)
-    highest = np.zeros((*values[1].shape[:-1], 1))
+    alone = probability(1)
+    found = np.ones(alone.shape)
+    used = np.ones(alone.shape, int)
+    left = np.ones(alone.shape, bool)
+    highest = np.zeros((*alone.shape[:-1], 1))
+    values, last = alone, 1
     for factor in factors:
-        some = np.where(left, values[factor], np.inf)
+        if factor != last:  # equal factors follow each other
+            values, last = probability(factor), factor
+        some = np.where(left, values, np.inf)
         first = some.argmin(-1)[..., None]
         highest = np.maximum(highest, np.minimum(1, factor * np.take_along_axis(some, first, -1)))
         np.put_along_axis(found, first, highest, -1)
         np.put_along_axis(used, first, factor, -1)
         np.put_along_axis(left, first, False, -1)
-    return np.maximum(found, values[1]), used
+    return np.maximum(found, alone), used

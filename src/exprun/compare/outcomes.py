@@ -17,6 +17,16 @@ def diverged(run: Run, metric: str) -> bool:
     return run.status == "FINISHED" and metric in run.metrics and not math.isfinite(run.metrics[metric])
 
 
+def why_diverged(run: Run, metric: str) -> str:
+    """The reason why a run counts as diverged: how it failed, or the metric that is not finite.
+
+    Args:
+        run: a run that diverged.
+        metric: the metric that is compared, by its name in MLflow.
+    """
+    return run.reason if run.status == "FAILED" else f"{metric} is {run.metrics[metric]:g}"
+
+
 def value(run: Run, metric: str) -> float | None:
     """The value that a run contributes; None if it has none.
 
@@ -50,6 +60,17 @@ def chance(run: Run, metric: str) -> float | None:
 def is_accuracy(metric: str) -> bool:
     """Whether a metric is the share of images that are classified correctly."""
     return metric in ("val/accuracy", "test/accuracy", "val/best_accuracy")
+
+
+def within(value: float, lowest: float, highest: float) -> float:
+    """The value, or the end of the range that it exceeds; NaN stays NaN, as the end of an unknown interval.
+
+    Args:
+        value: the value.
+        lowest: the lower end of the range.
+        highest: the upper end of the range.
+    """
+    return value if math.isnan(value) else min(max(value, lowest), highest)
 
 
 def _classes(run: Run) -> int | None:

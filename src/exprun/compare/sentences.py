@@ -31,7 +31,10 @@ def about(effect: Effect, metric: str, count: int, margin: float | None) -> str:
     if math.isnan(effect.seed_half):
         return f"{start} ({seeds}), which may be seed noise: run more seeds to find out."
     if math.isnan(effect.probability):
-        return f"{start} ({seeds}), which cannot be judged: the runs of each arm have the same value."
+        same = (
+            "the difference is the same for every seed" if effect.blocks else "the runs of each arm have the same value"
+        )
+        return f"{start} ({seeds}), which cannot be judged: {same}."
     ends = f"95 % interval {scale * effect.low:{form}} to {scale * effect.high:{form}}"
     seeds += " as blocks" if effect.blocks else ""
     noise = f"seed noise ±{_size(effect.seed_half, metric)}{_of_images(effect, metric)}; " if effect.image_half else ""
