@@ -270,6 +270,7 @@ def test_jobs_know_their_sweep(monkeypatch):
     assert found.tags(["norm=batch", "seed=1", "optim.learning_rate=0.1"]) == {
         "exprun.sweep": "s",
         "mlflow.parentRunId": "abc",
+        "exprun.setting": "norm=batch optim.learning_rate=0.1",
         "exprun.factor.norm": "batch",
         "exprun.factor.optim.learning_rate": "0.1",
     }

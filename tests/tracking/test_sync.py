@@ -122,7 +122,11 @@ def test_what_a_sweep_says_of_its_runs_arrives_too(tmp_path, monkeypatch):
     assert cli.main(["-m", *words, *AWAY[1:], "optim.learning_rate=0.01,0.02"]) == 0
     (folder,) = {path.parent for path in undelivered()}
     tags = json.loads((folder / "0" / "tracking.json").read_text())["tags"]
-    assert tags == {"exprun.sweep": folder.name, "exprun.factor.optim.learning_rate": "0.01"}
+    assert tags == {
+        "exprun.sweep": folder.name,
+        "exprun.setting": "optim.learning_rate=0.01",
+        "exprun.factor.optim.learning_rate": "0.01",
+    }
     cli.main(["sync", "--uri", f"sqlite:///{tmp_path}/outputs/mlflow.db"])
     _, runs = store(tmp_path)
     assert {run.data.tags["exprun.factor.optim.learning_rate"] for run in runs} == {"0.01", "0.02"}

@@ -24,8 +24,8 @@ def state(charts: Charts) -> dict:
 
 def test_runs_are_grouped_by_their_factors_and_charts_belong_to_sections():
     found = state(Charts(["norm", "optim.learning_rate"], is_grouped=True))
-    groups = [one["groupByData"] for one in found["groupBy"]["groupByKeys"]]
-    assert groups == ["exprun.factor.norm", "exprun.factor.optim.learning_rate"]
+    assert [one["groupByData"] for one in found["groupBy"]["groupByKeys"]] == ["exprun.setting"]
+    assert "tags.`exprun.factor.optim.learning_rate`" in found["selectedColumns"]
     assert PARENT in found["searchFilter"]
     sections = {one["uuid"] for one in found["compareRunSections"]}
     assert {one["metricSectionId"] for one in found["compareRunCharts"]} == sections

@@ -65,14 +65,16 @@ class SweepContext:
     options: str = ""
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
-        """The tags of a run in MLflow: its sweep, and the level of each factor.
+        """The tags of a run in MLflow: its sweep, the level of each factor, and all these levels together.
 
         Args:
             overrides: the overrides of the run.
         """
         tags = {"exprun.sweep": self.name} | ({"mlflow.parentRunId": self.parent} if self.parent else {})
         values = dict(override.split("=", 1) for override in overrides if "=" in override)
-        return tags | {f"exprun.factor.{key}": values[key] for key in self.factors if key in values}
+        levels = {key: values[key] for key in self.factors if key in values}
+        setting = {"exprun.setting": " ".join(f"{key}={level}" for key, level in levels.items())} if levels else {}
+        return tags | setting | {f"exprun.factor.{key}": level for key, level in levels.items()}
 
     def environment(self) -> dict[str, str]:
         """The environment variables that pass the sweep on to its runs, which may be in other processes."""

@@ -56,7 +56,8 @@ class Charts:
     def _state(self, parent: str) -> dict[str, Any]:
         """The view as MLflow's UI describes it."""
         tags = [f"exprun.factor.{factor}" for factor in self.factors]
-        groups = [{"mode": "tag", "groupByData": tag} for tag in tags if self.is_grouped]
+        # By one tag: MLflow writes the names of several into each legend, which leaves no room for their values.
+        groups = [{"mode": "tag", "groupByData": "exprun.setting"}] if tags and self.is_grouped else []
         only = f" AND tags.`exprun.stage` = '{self.stage}'" if self.stage else ""
         return {
             "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'{only}",
