@@ -8,7 +8,8 @@ import pytest
 
 from exprun.outputs import SWEEP
 from exprun.run_folder import RunFolder
-from exprun.tracking.view import Charts, charts_of, last_page, page, server
+from exprun.tracking.store import server
+from exprun.tracking.view import Charts, charts_of, last_page, page
 
 PARENT = "a" * 32
 HERE = "sqlite:////store/here.db"

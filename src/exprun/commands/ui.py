@@ -53,8 +53,7 @@ def run(words: list[str]) -> int:
     """
     args = parse(words)
     from exprun.outputs import OUTPUTS
-    from exprun.tracking.store import repair, tracking_uri
-    from exprun.tracking.view import is_server, server
+    from exprun.tracking.store import is_server, repair, server, tracking_uri
 
     uri = tracking_uri(args.uri)
     if is_server(uri):
@@ -93,7 +92,7 @@ def _check_store(uri: str) -> None:
         ConfigError: the store cannot be served.
     """
     from exprun.config.paths import sqlite_path
-    from exprun.tracking.view import is_database
+    from exprun.tracking.store import is_database
 
     if not is_database(uri):
         raise ConfigError(

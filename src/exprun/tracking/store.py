@@ -5,11 +5,12 @@ This module imports nothing heavy, so that commands can use it without MLflow.
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from exprun.config.errors import say, without_password
@@ -123,3 +124,19 @@ def tracking_uri(uri: str | None) -> str:
 def artifact_root(uri: str) -> str | None:
     """The folder, as a URI, for the artifacts of a new experiment in an SQLite store; None lets the server choose."""
     return (OUTPUTS / ARTIFACTS).resolve().as_uri() if uri.startswith("sqlite:") else None
+
+
+def is_server(uri: str) -> bool:
+    """Whether a store is an MLflow server, which has its own UI."""
+    return uri.startswith(("http:", "https:"))
+
+
+def is_database(uri: str) -> bool:
+    """Whether a store is a database, which MLflow can serve."""
+    return re.match(r"(sqlite:///|postgresql|mysql|mssql)", uri) is not None
+
+
+def server(uri: str) -> str:
+    """The address of a server without user and password, as a browser can open it."""
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")

@@ -5,18 +5,16 @@ names it. Nothing here imports MLflow.
 """
 
 import json
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from exprun.config.errors import without_password
 from exprun.outputs import all_runs, all_sweeps, started
 from exprun.run_folder import RunFolder
-from exprun.tracking.store import tracking_uri
+from exprun.tracking.store import is_database, is_server, server, tracking_uri
 
 TAG = "mlflow.sharedViewState."  # followed by the key of the view
 SECTIONS = {  # the charts of a view: the type and the metric of each, by the name of their section
@@ -142,19 +140,3 @@ def _logged(folder: Path, uri: str) -> dict[str, Any]:
     """The record of a run or a sweep in a store; empty if it was not logged there."""
     recorded = RunFolder(folder).read_tracking()
     return recorded if recorded.get("uri") == without_password(uri) else {}
-
-
-def is_server(uri: str) -> bool:
-    """Whether a store is an MLflow server, which has its own UI."""
-    return uri.startswith(("http:", "https:"))
-
-
-def is_database(uri: str) -> bool:
-    """Whether a store is a database, which MLflow can serve."""
-    return re.match(r"(sqlite:///|postgresql|mysql|mssql)", uri) is not None
-
-
-def server(uri: str) -> str:
-    """The address of a server without user and password, as a browser can open it."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).rstrip("/")
