@@ -8,6 +8,7 @@ from typing import Any
 from exprun.assembly import trained_network
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
+from exprun.config.overrides import quoted
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.network_interface import Interface, of_pixels
 from exprun.records import Run, shown
@@ -15,6 +16,7 @@ from exprun.run_folder import RunFolder
 from exprun.text import listed, nouns
 
 MODEL, CARD = "model.keras", "README.md"
+KEPT = ("model.layers", "model.builder", "data.name", "data.classes")  # keys that a continued run cannot change
 
 
 def check_consent(run: Run, trust: bool) -> None:
@@ -32,13 +34,14 @@ def check_consent(run: Run, trust: bool) -> None:
         raise ConfigError(f"{run.name} builds its network with Python code, {shown(builder)}: add --trust to run it.")
 
 
-def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
+def repeated(run: Run, overrides: Sequence[str], folder: Path, how: str = "repeated") -> Config:
     """The config for repeating a run, read as plain values: nothing in the run's folder is composed or executed.
 
     Args:
         run: the run to repeat.
         overrides: changes of keys; options of groups cannot be changed.
         folder: the folder of the new run.
+        how: what is done with the run, for messages.
 
     Raises:
         ConfigError: the config cannot be read, or an override chooses an option or does not name a key.
@@ -50,7 +53,7 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
         key = override.key_or_group
         if key in (*GROUPS, "experiment") or override.is_sweep_override():
             raise ConfigError(
-                f"{override.input_line} does not give a key one value, but a run is repeated from its own config: "
+                f"{override.input_line} does not give a key one value, but a run is {how} from its own config: "
                 "change single keys, such as optim.learning_rate=0.01."
             )
         inner = plain
@@ -64,6 +67,39 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
     if not any(word.startswith("progress=") for word in overrides):
         plain["progress"] = "auto"
     return typed(plain | {"run_dir": str(folder)})
+
+
+def continued(run: Run, overrides: Sequence[str], folder: Path) -> Config:
+    """The config for training a run further: its own config, with its weights as the initial ones.
+
+    Args:
+        run: the run to continue.
+        overrides: changes of keys; `model.weights` may name another checkpoint of the run.
+        folder: the folder of the new run.
+
+    Raises:
+        ConfigError: the run has no weights, the config cannot be read, or an override does not keep the network.
+    """
+    keys = {override.partition("=")[0].lstrip("+") for override in overrides}
+    if changed := next((key for key in KEPT if key in keys), None):
+        raise ConfigError(
+            f"{changed} changes the network, but runs continue trains the network of {run.name} further: leave it out, "
+            f"or start another network from these weights with model.weights={run.name}."
+        )
+    weights = [] if "model.weights" in keys else [f"model.weights={quoted(run.name)}"]
+    if weights and not RunFolder(run.folder).checkpoint("best").exists():
+        raise ConfigError(
+            f"{run.name} has no checkpoints/best.npz to continue from: it ended before its first evaluation, or had "
+            "trainer.checkpoint=false."
+        )
+    rate = run.config.get("model.fine_tune_rate", 1.0)
+    if rate != 1.0 and "model.fine_tune_rate" not in keys:
+        # It applied to the layers whose weights were loaded, and now all of them are.
+        raise ConfigError(
+            f"{run.name} had model.fine_tune_rate={rate:g} for some layers, which would now apply to all: add "
+            f"model.fine_tune_rate=1 or model.fine_tune_rate={rate:g}."
+        )
+    return repeated(run, [*weights, *overrides], folder, "continued")
 
 
 def network(run: Run) -> tuple[Any, Interface]:
