@@ -9,6 +9,7 @@ from exprun.assembly import trained_network
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.overrides import quoted
+from exprun.config.run_name import run_name
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.network_interface import Interface, of_pixels
 from exprun.records import Run, shown
@@ -16,7 +17,17 @@ from exprun.run_folder import RunFolder
 from exprun.text import listed, nouns
 
 MODEL, CARD = "model.keras", "README.md"
-KEPT = ("model.layers", "model.builder", "data.name", "data.classes")  # keys that a continued run cannot change
+CONTINUED = " continued"  # ends the name of a continued run in messages and in MLflow
+# Keys that a continued run may change in groups that it keeps: other keys of `model` change the network, and other keys
+# of `data` can bring images into validation that the run was trained on.
+FREE_IN_KEPT = (
+    "model.weights",
+    "model.freeze",
+    "model.fine_tune_rate",
+    "data.root",
+    "data.cache",
+    "data.class_weights",
+)
 
 
 def check_consent(run: Run, trust: bool) -> None:
@@ -78,13 +89,16 @@ def continued(run: Run, overrides: Sequence[str], folder: Path) -> Config:
         folder: the folder of the new run.
 
     Raises:
-        ConfigError: the run has no weights, the config cannot be read, or an override does not keep the network.
+        ConfigError: the run has no weights, its config cannot be read, or an override changes the network or its
+            images.
     """
     keys = {override.partition("=")[0].lstrip("+") for override in overrides}
-    if changed := next((key for key in KEPT if key in keys), None):
+    if changed := next(
+        (key for key in sorted(keys) if key.startswith(("model.", "data.")) and key not in FREE_IN_KEPT), ""
+    ):
         raise ConfigError(
-            f"{changed} changes the network, but runs continue trains the network of {run.name} further: leave it out, "
-            f"or start another network from these weights with model.weights={run.name}."
+            f"{changed} cannot be changed: runs continue trains the network of {run.name} further, on the same images; "
+            f"to start another network or other images from its weights, train with model.weights={run.name}."
         )
     weights = [] if "model.weights" in keys else [f"model.weights={quoted(run.name)}"]
     if weights and not RunFolder(run.folder).checkpoint("best").exists():
@@ -99,7 +113,11 @@ def continued(run: Run, overrides: Sequence[str], folder: Path) -> Config:
             f"{run.name} had model.fine_tune_rate={rate:g} for some layers, which would now apply to all: add "
             f"model.fine_tune_rate=1 or model.fine_tune_rate={rate:g}."
         )
-    return repeated(run, [*weights, *overrides], folder, "continued")
+    config = repeated(run, [*weights, *overrides], folder, "continued")
+    if "tracking.run_name" in keys:
+        return config
+    name = f"{run_name(config).removesuffix(CONTINUED)}{CONTINUED}"
+    return replace(config, tracking=replace(config.tracking, run_name=name))
 
 
 def network(run: Run) -> tuple[Any, Interface]:

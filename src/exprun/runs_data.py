@@ -10,14 +10,14 @@ from typing import Any
 
 from exprun import metrics as names
 from exprun.config.errors import ConfigError
-from exprun.config.schema import GROUPS
+from exprun.config.schema import GROUPS, known_keys
 from exprun.outputs import SWEEP, started
 from exprun.records import Run, shown
 from exprun.runs import differences, start_of
 from exprun.text import json_text
 
 FACTS = ("run", "status", "reason", "seed", "sweep", "factors", "started", "mlflow")
-OPTIONS = [group for group in GROUPS if group != "sweep"]
+OPTIONS = [group for group in GROUPS if f"{group}.name" in known_keys() and group != "sweep"]
 # Columns for metrics that are in every table, also if no run has a value.
 METRICS = (
     names.TRAIN_LOSS,
@@ -125,7 +125,7 @@ def _facts(run: Run, factors: Iterable[str]) -> dict[str, Any]:
         "sweep": run.sweep,
         "factors": _levels(run, factors),
         "started": _started(run),
-        "start": start_of(run),
+        "weights_of": start_of(run),
         "mlflow": run.mlflow,
         "metrics": run.metrics,
         "settings": run.config,

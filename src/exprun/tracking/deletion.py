@@ -46,6 +46,11 @@ def delete_logged(stores: dict[str, list[dict[str, Any]]]) -> None:
     """
     if not stores:
         return
+    if masked := next((uri for uri in stores if without_password(uri) == uri and "***@" in uri), None):
+        raise RunError(
+            f"The password of {masked} is not recorded: set MLFLOW_TRACKING_URI to the whole URI, or add --keep-mlflow "
+            "to delete only the folders."
+        )
     import mlflow
 
     for uri, records in stores.items():
@@ -57,7 +62,7 @@ def delete_logged(stores: dict[str, list[dict[str, Any]]]) -> None:
         except Exception as error:  # a server, a database or a network can fail in any way
             raise RunError(
                 f"MLflow at {without_password(uri)} has not deleted the runs, so their folders are kept "
-                f"({without_password(one_line(error))[:160]}); --keep-mlflow deletes only the folders."
+                f"({without_password(one_line(error))[:120]}); --keep-mlflow deletes only the folders."
             ) from None
 
 
