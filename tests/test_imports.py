@@ -12,7 +12,7 @@ SOURCE = Path(exprun.__file__).parent
 TIERS = (
     ("version", "files", "signals", "metrics", "text", "markdown", "asha", "seed_statistics", "guard", "garbage"),
     ("config",),
-    ("locks", "run_folder", "outputs", "records", "backend", "logs"),
+    ("locks", "journal_rows", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
     ("network_interface", "doctor"),
     ("experiments",),
