@@ -7,6 +7,7 @@ from exprun.config.schema import known_keys
 
 _GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters with a meaning in Hydra's grammar: values with them stay unchanged
 _ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # values that need no quotes in Hydra's grammar
+_PATTERN = "data.group"  # the key of a pattern, whose parentheses are not those of Hydra's grammar
 _RUN_DIR = "hydra.run.dir"  # the key of Hydra for `run_dir`
 
 
@@ -36,6 +37,8 @@ def in_hydras_grammar(overrides: Sequence[str]) -> list[str]:
             continue
         if _needs_quotes(value):
             value = f'"{value}"'
+        elif key.lstrip("+") == _PATTERN and "(" in value and not value.startswith(("'", '"')):
+            value = quoted(value)
         plus = "++" if key in inside or key.startswith("tracking.tags.") else ""
         translated.append(f"{plus}{key}{equals}{value}")
     return translated
