@@ -34,6 +34,8 @@ def fold_of(
 
     assert data.folds is not None
     assert data.fold is not None
+    if not len(rows):
+        return rows, rows
     _check_counts(rows, labels, groups, data, classes)
     # The instance continues its random sequence, so that each attempt has another order.
     random = np.random.RandomState(data.split_seed)

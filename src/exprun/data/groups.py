@@ -152,7 +152,8 @@ def held_out_groups(
 
     Groups are taken or put back in random order as long as this makes the counts more like those of a stratified draw
     of `count` rows. The measure is chi-squared: the squared differences divided by the wanted counts, over the classes,
-    plus that of the total, which weighs as much as all classes. Each class keeps at least one row that is not drawn.
+    plus that of the total, which weighs half as much as all classes. Each class keeps at least one row that is not
+    drawn.
 
     Args:
         rows: the rows to draw from.
@@ -173,7 +174,7 @@ def held_out_groups(
     starts = np.searchsorted(pairs, np.arange(of_group.max() + 2) * len(sizes))
     members = [(pairs[a:b] % len(sizes), numbers[a:b]) for a, b in pairwise(starts)]
     wanted = sizes * (count / len(rows))
-    weight, of_total = 1 / np.maximum(wanted, 1), len(sizes) / count
+    weight, of_total = 1 / np.maximum(wanted, 1), len(sizes) / count / 2
     taken, total, drawn = np.zeros(len(sizes)), 0, np.zeros(len(members), bool)
     for _ in range(PASSES):
         before = drawn.copy()
