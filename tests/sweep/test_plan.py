@@ -164,5 +164,5 @@ def test_without_folds_the_split_seed_is_a_factor(composer):
 
 def test_learning_rates_are_tuned_on_one_fold(composer):
     assert plan.make(composer, [*TUNED, "data.folds=3", "data.fold=1"]).configs[0].data.fold == 1
-    with pytest.raises(ConfigError, match="give data.fold one value"):
+    with pytest.raises(ConfigError, match=r"give data\.fold one value"):
         plan.make(composer, [*TUNED, *FOLDS])
