@@ -130,9 +130,10 @@ def test_the_only_group_of_a_class_stays_in_training():
             np.repeat([0, 1, 2], 10),
             np.repeat([*"abc"], 10),
             {"test_fraction": 0.3},
-            "choose groups that are not classe",
+            "each class has one group only: ch",
         ),
-        (np.repeat([0, 1], 50), np.repeat([*"ab"], 50), {"test_fraction": 0.4}, "each class keeps images for training"),
+        (np.repeat([0, 1], 50), np.repeat([*"ab"], 50), {}, "each class has one group only: choose groups that are no"),
+        ([0] * 40 + [1] * 45, ["a"] * 45 + ["b"] * 40, {"test_fraction": 0.3}, "each class keeps images for training"),
     ],
 )
 def test_groups_that_cannot_be_held_out(labels, groups, more, said):

@@ -25,8 +25,9 @@ def in_hydras_grammar(overrides: Sequence[str]) -> list[str]:
     """The overrides in Hydra's grammar.
 
     Keys inside a setting that is a mapping get `++`. Values with characters that the grammar does not allow without
-    quotes, such as letters beyond ASCII, get quotes. `hydra.run.dir` is replaced by `run_dir`. `experiment=null` and
-    `experiment=none` are left out: null is the default, and Hydra's grammar cannot express it for a group.
+    quotes, such as letters beyond ASCII, get quotes, and so do the patterns of `data.group`. `hydra.run.dir` is
+    replaced by `run_dir`. `experiment=null` and `experiment=none` are left out: null is the default, and Hydra's
+    grammar cannot express it for a group.
     """
     inside = {key for key in known_keys() if key.count(".") > 1}
     translated = []

@@ -100,7 +100,9 @@ def locate_csv(data: Data) -> Source:
     classes = sorted({row.label for row in rows if row.part == TRAIN}, key=_natural)
     if len(classes) < 2:
         found = "1 class" if classes else "no class"
-        raise DataError(f"{path} has training images of {found} in data.label={data.label}, but needs at least two.")
+        raise DataError(
+            f"{path} has training images of {found} in data.label={data.label}, but needs at least two{also}."
+        )
     if strange := sorted({row.label for row in rows} - set(classes)):
         raise DataError(f"{path}: class {printable(strange[0])} has no training images{also}.")
     root = table.root

@@ -230,7 +230,7 @@ def _divided(
         else:
             drawn = held_out_groups(train, labels, groups, count, rng)
             if count and not len(drawn):
-                raise nothing_held_out(key, fraction, count, train, groups, data)
+                raise nothing_held_out(key, count, train, labels, groups, data)
         notes.extend(_held_out_notes(key, fraction, whole, len(drawn), groups is not None))
         return drawn
 

@@ -193,28 +193,33 @@ def held_out_groups(
     return rows[drawn[of_group]]
 
 
-def nothing_held_out(key: str, fraction: float, count: int, rows: np.ndarray, groups: Groups, data: Data) -> DataError:
+def nothing_held_out(
+    key: str, count: int, rows: np.ndarray, labels: np.ndarray, groups: Groups, data: Data
+) -> DataError:
     """The error that no group could be held out.
 
     Args:
         key: `val_fraction` or `test_fraction`.
-        fraction: its value.
         count: the wanted number of images.
         rows: the rows from which groups should have been held out.
+        labels: the class numbers of all images of the pool.
         groups: the groups of all images of the pool.
         data: the settings of the data set.
     """
     numbers, sizes = np.unique(groups.numbers[rows], return_counts=True)
     smallest = int(sizes.argmin())
-    start = f"data.group={data.group}: no group can be held out for data.{key}={fraction} ({count:,} images)"
+    start = f"data.group={data.group}: no group can be held out for data.{key}={getattr(data, key)} ({count:,} images)"
+    pairs = np.unique(np.stack([labels[rows], groups.numbers[rows]]), axis=1)
+    if pairs.shape[1] == len(np.unique(pairs[0])):
+        return DataError(f"{start}, because each class has one group only: choose groups that are not classes.")
     if sizes[smallest] >= 2 * count:
         return DataError(
             f"{start}, because the smallest of {len(sizes):,} groups, {groups.names[numbers[smallest]]}, has "
             f"{sizes[smallest]:,} images: raise data.{key}, or choose smaller groups."
         )
     return DataError(
-        f"{start}, because each class keeps images for training, and the groups hold all images of a class or too many "
-        f"others: choose groups that are not classes, or set data.{key}=0."
+        f"{start}, because each class keeps images for training, and each group holds all images of a class or too "
+        f"many of one: choose smaller groups, or another data.{key}."
     )
 
 
