@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun.compare import outcomes
 from exprun.compare.analysis import Analysis
 from exprun.compare.arms import Arm, label
 from exprun.metrics import TRAIN_LOSS
@@ -79,9 +80,9 @@ def times(analysis: Analysis) -> str:
     scale, unit = analysis.unit
     for place, arm in enumerate(analysis.arms):
         points = [
-            (run.metrics["time/seconds"], scale * arm.values[run.seed])
+            (run.metrics["time/seconds"], scale * value)
             for run in arm.runs
-            if "time/seconds" in run.metrics
+            if "time/seconds" in run.metrics and (value := outcomes.value(run, analysis.metric)) is not None
         ]
         if points:
             axes.plot(*zip(*points, strict=True), "o", color=_colour(place), label=_short(arm, analysis))
