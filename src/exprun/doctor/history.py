@@ -111,6 +111,7 @@ class History:
         self.evaluations: list[Evaluation] = []
         self.lowest_val_loss = np.inf
         self.worse_evaluations = 0  # evaluations in a row that are worse than chance level while training learns
+        self.memory: list[float] = []  # losses of a few images before each step on these alone; empty if not tested
         self.waits: deque[float] = deque(maxlen=WAITS)  # share of each of the latest calls that waited for images
         self.first_probe_loss: float | None = None
         self.moves: Moves | None = None  # how far the weights moved between the last two probes; None if unknown

@@ -39,6 +39,8 @@ from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.earlier import remember, trained_rows, values_of
 from exprun.doctor.keras.handed import Handed
+from exprun.doctor.keras.memory import SECONDS as MEMORY_SECONDS
+from exprun.doctor.keras.memory import first_weights, having, is_open, tested
 from exprun.doctor.keras.modes import Modes
 from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
@@ -203,10 +205,12 @@ class Doctor(keras.callbacks.Callback):
         validation: the validation images and labels, `(x, y)`.
         silence: the identifiers of causes that are not reported.
         report: called with the text of each finding; the default prints to the standard error stream.
+        memory: the seconds of the test whether the network can memorise a few images, after a training that has not
+            learned for no known reason; 0 for no test.
         **limits: thresholds that differ from those in `conf/doctor/watch.yaml`.
 
     Raises:
-        ValueError: a threshold is unknown or out of range.
+        ValueError: a threshold is unknown or out of range, or `memory` is negative.
     """
 
     def __init__(
@@ -215,10 +219,14 @@ class Doctor(keras.callbacks.Callback):
         validation: tuple[Any, Any] | None = None,
         silence: Iterable[str] = (),
         report: Callable[[str], None] | None = None,
+        memory: float = MEMORY_SECONDS,
         **limits: Any,
     ) -> None:
         super().__init__()
+        if memory < 0:
+            raise ValueError(f"memory is {memory}, but must not be negative; 0 is for no test.")
         _notify_of_exceptions()
+        self._memory = memory
         self.limits = limits_of(limits)
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
@@ -446,6 +454,7 @@ class Doctor(keras.callbacks.Callback):
         # Whether the present step is watched, whether its batch is copied, and the seconds spent before it.
         self._watches, self._copies, self._preparing = True, True, 0.0
         self._initial: list[np.ndarray] = []
+        self._untrained: list[np.ndarray] = []  # the first weights, as long as a test from these may follow
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
         self._first_loss = None
@@ -458,10 +467,12 @@ class Doctor(keras.callbacks.Callback):
                 self._seen[split].keep(np.asarray(given[0])[chosen], np.asarray(given[1])[chosen])
         if self.model.built:
             self._values = values_of(self.model)
+        if self.model.built and self._memory:
+            self._untrained = first_weights(self.model)
         if self.model.built and self._seen["train"].count:
             self._start()
         elif self.model.built:
-            self._initial = [np.array(variable) for variable in self.model.variables]
+            self._initial = self._untrained or [np.array(variable) for variable in self.model.variables]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the number of the first epoch, which `initial_epoch` decides."""
@@ -768,18 +779,13 @@ class Doctor(keras.callbacks.Callback):
     @contextlib.contextmanager
     def _first_weights(self) -> Iterator[None]:
         """Give the model its initial weights inside a `with` block."""
-        variables = self.model.variables
-        if len(self._initial) != len(variables):
+        if len(self._initial) != len(self.model.variables):
             yield
             return
-        now = [tf.identity(v.value) for v in variables]
         try:
-            for variable, value in zip(variables, self._initial, strict=True):
-                variable.assign(value)
-            yield
+            with having(self.model, self._initial):
+                yield
         finally:
-            for variable, value in zip(variables, now, strict=True):
-                variable.assign(value)
             self._initial = []
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -818,6 +824,17 @@ class Doctor(keras.callbacks.Callback):
             stops = [stopping_of(one, planned, *before) for one in early]
             stops.sort(key=lambda one: one.has_stopped)
             self._tell(self._watch.ended(self._step, stops[-1] if stops else None))
+            self._test_memory(self._watch)
+
+    def _test_memory(self, watch: Watch) -> None:
+        """Test whether the network can memorise a few images, once, if it has not learned for no known reason."""
+        first, self._untrained = self._untrained, []
+        if len(first) != len(self.model.variables) or not is_open(self.findings, watch.history):
+            return
+        subject = self._subject(whole=False)
+        context = Context(subject, self.limits, step=self._step, history=watch.history, seconds=self._memory)
+        for text in tested(context, first, self._diagnosis):
+            self._report(f"doctor: {text}")
 
     def _leave(self) -> None:
         _WATCHING[:] = [doctor for doctor in _WATCHING if doctor is not self]
