@@ -45,6 +45,17 @@ class Images:
             empty[:count] |= np.ptp(self.inputs[:count].reshape(count, -1), axis=1) == 0
         return tuple(b"" if left_out else digest for left_out, digest in zip(empty, self.digests, strict=True))
 
+    def prints(self, split: str) -> Prints:
+        """The fingerprints of these images.
+
+        Args:
+            split: the name of the split.
+        """
+        count = min(len(self.inputs), len(self.digests))
+        if self.inputs.ndim != IMAGE_AXES:
+            return Prints(split, self.of_something)
+        return Prints(split, self.of_something[:count], images=self.inputs, rows=np.arange(count))
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -163,7 +174,7 @@ class Subject:
         """The fingerprints of the images of each split, training first."""
         if self.looked_up is not None:
             return self.looked_up()
-        return [Prints(name, images.of_something) for name, images in self.splits]
+        return [images.prints(name) for name, images in self.splits]
 
     def class_name(self, number: int) -> str:
         """The name of a class, or its number if it has no name."""

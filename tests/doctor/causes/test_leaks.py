@@ -48,7 +48,7 @@ def test_the_evidence_is_about_the_split():
     for finding, name in zip(told("abcd", "aefg", "aijk"), ("validation", "test"), strict=True):
         assert (finding.severity, finding.where) == ("warning", f"{name} rows")
         assert finding.evidence.startswith(f"1 of 4 {name} rows (25%) are exact copies of training rows.")
-        assert finding.numbers == {"share": 0.25, "exact": 1, "near": 0}
+        assert finding.numbers == {"share": 0.25, "exact": 1, "mirrored": 0, "shifted": 0, "near": 0}
 
 
 def test_one_threshold_is_for_both():

@@ -54,9 +54,9 @@ OTHERS = (
 def check(context: Context) -> Iterator[Finding]:
     """Train on a few images alone, with steps of the same length for all weights, and find a loss that hardly falls.
 
-    The losses are kept in the history. After a training that has not learned, the steps go on until the loss has clearly fallen,
-    which shows that the network is not to blame. Karpathy 2019, A Recipe for Training Neural Networks, "overfit one
-    batch".
+    The losses are kept in the history. After a training that has not learned, the steps go on until the loss has
+    clearly fallen, which shows that the network is not to blame. Karpathy 2019, A Recipe for Training Neural Networks,
+    "overfit one batch".
     """
     objective, labels = context.subject.objective, context.subject.labels[:IMAGES]
     if objective is None or objective.kind not in ("softmax", "sigmoid") or not context.model.trainable_variables:
