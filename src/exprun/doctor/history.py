@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exprun.doctor.cause import Finding
+from exprun.doctor.instruments.at_hand import Drawn
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.passing import Jump, Passed, jump_of
 from exprun.doctor.instruments.stopping import Stopping
@@ -105,6 +106,7 @@ class History:
         self.lowest_loss = np.inf
         self.epochs: list[Epoch] = []
         self.passed: list[Passed] = []  # the scales of the inputs of each epoch
+        self.drawn = Drawn()  # the batches that were drawn, if the data set can be seen
         self.drawn_once: list[str] = []  # random operations whose results the input pipeline caches
         self.follows = False  # whether an earlier fit has trained the same network
         self.stopping: Stopping | None = None  # the early stopping of the run; None before its end, or without one

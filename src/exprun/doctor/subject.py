@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun.doctor.instruments.at_hand import AtHand
 from exprun.doctor.instruments.leaks import Prints
 from exprun.doctor.instruments.objective import Objective
 
@@ -141,6 +142,7 @@ class Subject:
         in_order: the class numbers of some batches of the first epoch, in the order of the steps; empty if unknown.
         first_loss: the loss that the first step has reported, of the batch in `train.inputs`; None if unknown.
         shuffles: whether `fit` shuffles the rows.
+        at_hand: what the data set of the training holds; None if it cannot be seen.
     """
 
     model: Any
@@ -163,6 +165,7 @@ class Subject:
     in_order: Sequence[np.ndarray] = ()
     first_loss: float | None = None
     shuffles: bool = False
+    at_hand: AtHand | None = None
 
     @property
     def splits(self) -> list[tuple[str, Images]]:

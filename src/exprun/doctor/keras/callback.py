@@ -20,6 +20,7 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, UNFINISHED, Diagnosis, examine
 from exprun.doctor.history import Epoch, History
+from exprun.doctor.instruments.at_hand import AtHand, Drawn, at_hand
 from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
@@ -161,7 +162,8 @@ def _notify_of_exceptions() -> None:
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(("x", "y"), args, strict=False)) | kwargs
-        introduce(kwargs.get("callbacks"), (given.get("x"), given.get("y")), bool(kwargs.get("shuffle", True)))
+        data, validation = (given.get("x"), given.get("y")), kwargs.get("validation_data")
+        introduce(kwargs.get("callbacks"), data, bool(kwargs.get("shuffle", True)), validation)
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
@@ -172,19 +174,21 @@ def _notify_of_exceptions() -> None:
     keras.Model.fit = fit
 
 
-def introduce(callbacks: Any, data: tuple[Any, ...], shuffles: bool) -> None:
+def introduce(callbacks: Any, data: tuple[Any, ...], shuffles: bool, validation: Any = None) -> None:
     """Let the doctors among the callbacks of a fit know what Keras does not show them.
 
     Args:
         callbacks: the callbacks, as the fit gets them.
         data: the inputs and labels, as the fit gets them.
         shuffles: whether the fit shuffles the rows of arrays.
+        validation: the validation data, as the fit gets them; None without.
     """
     listed = getattr(callbacks, "callbacks", callbacks)
     listed = list(listed) if isinstance(listed, list | tuple) else []
     for doctor in listed:
         if isinstance(doctor, Doctor):
             doctor.others, doctor.data = [other for other in listed if other is not doctor], data
+            doctor.mark, doctor.validation = mark_of(*data), validation
             doctor.shuffles = shuffles and isinstance(data[0], np.ndarray | tf.Tensor | list)
 
 
@@ -239,6 +243,9 @@ class Doctor(keras.callbacks.Callback):
         self.others: list[Any] = []  # the other callbacks of the fit
         self.shuffles = False  # whether the fit shuffles rows
         self.data: tuple[Any, ...] = ()  # the inputs and labels of the fit, as it gets them
+        self.validation: Any = None  # the validation data of the fit, as it gets them
+        self.mark: tuple[Any, ...] | None = None  # the mark of its inputs and labels before the fit
+        self._at_hand: AtHand | None = None  # what its data set holds
         self._last_fit: _Fit | None = None
         self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
         self._first_number: int | None = None  # the number of the first epoch of the fit, as Keras counts from 0
@@ -390,7 +397,9 @@ class Doctor(keras.callbacks.Callback):
         self._safely(self._begin_fit)
 
     def _begin_fit(self) -> None:
-        last, self._last_fit = self._last_fit, _Fit(weakref.ref(self.model), self._optimizer(), mark_of(*self.data))
+        last, self._last_fit = self._last_fit, _Fit(weakref.ref(self.model), self._optimizer(), self.mark)
+        self._at_hand = None
+        self._safely(self._look_at_data)
         if last is not None and last.model() is self.model:
             self._take_back()
         if self._watch is not None and self._epochs - self._epochs_before == 1 and self._last_fit.repeats(last):
@@ -400,7 +409,12 @@ class Doctor(keras.callbacks.Callback):
             self._begin_again()
         self._epochs_before, self._first_number = self._epochs, None
         self._examine_hooks()
-        self.data = ()  # the script may release it
+        self.data, self.validation, self.mark = (), None, None  # the script may release them
+
+    def _look_at_data(self) -> None:
+        """Count the examples that the data set of the fit holds."""
+        if self.data:
+            self._at_hand = at_hand(self.data[0], self.validation)
 
     def _examine_hooks(self) -> None:
         """Report methods of the other callbacks and of the data set that Keras never calls."""
@@ -447,6 +461,7 @@ class Doctor(keras.callbacks.Callback):
         self._steps_before = 0  # steps done before the current epoch
         self._epoch_steps: int | None = None  # steps of the last epoch
         self._passed = Passed()  # the scales of the inputs of the current epoch
+        self._drawn = Drawn()  # the batches that were drawn
         self._are_means = None
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
@@ -671,13 +686,17 @@ class Doctor(keras.callbacks.Callback):
         return examine(Context(subject, self.limits, Phase.BAD_BATCH, self._step, batch=batch))
 
     def _measure(self, batch: int) -> None:
-        """Measure the scale of a batch, if it is one of the first or of the last ones of its epoch."""
+        """Measure the scale of a batch, if it is one of the first or last ones of its epoch, and recognise it."""
         steps = (self.params or {}).get("steps") or self._epoch_steps
-        if isinstance(self._taps["train"], Handed) or not is_measured(batch, steps):
+        measures = is_measured(batch, steps)
+        counts = self._at_hand is not None and (measures or not self._drawn.is_full)
+        if isinstance(self._taps["train"], Handed) or not (measures or counts):
             return
         read = self._taps["train"].read()
-        if read is not None:
+        if read is not None and measures:
             self._passed.take(read[0], batch, steps)
+        if read is not None and counts:
+            self._drawn.take(read[0], batch)
 
     def _keep(self, split: str) -> None:
         if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
@@ -886,7 +905,7 @@ class Doctor(keras.callbacks.Callback):
         findings = examine(Context(subject, limits), *BEFORE_TRAINING)
         self._tell(findings if is_first else [_after_a_step(finding) for finding in findings])
         self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
-        self._watch.history.follows = self.model in _TRAINED
+        self._watch.history.follows, self._watch.history.drawn = self.model in _TRAINED, self._drawn
         if self._given[0] is not None:
             self._watch.history.chance = self._level("train", whole=True)
 
@@ -1034,6 +1053,7 @@ class Doctor(keras.callbacks.Callback):
             weighted_classes=self._weighted_classes() if whole else None,
             first_loss=None if whole else self._first_loss,
             shuffles=self.shuffles,
+            at_hand=self._at_hand,
             in_order=self._ordered if whole and self._call == "fit" else (),
             batches=[self._read(some, train.inputs).classes for some in self._seen["train"].labels] if in_order else (),
         )
