@@ -135,3 +135,22 @@ def test_images_of_one_colour_are_no_copies_of_each_other():
     assert [found(leaked_validation, context_of(*both)) != [] for both in (splits, empty, copied)] == [
         False, False, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        (
+            lambda x: x[:, :, ::-1],
+            "10 of 40 validation images (25%) are mirrored or rotated copies of training images.",
+        ),
+        (lambda x: np.roll(x, 1, 2), "10 of 40 validation images (25%) are shifted copies of training images."),
+        (lambda x: x * 2 + 0.5, None),
+    ],
+)
+def test_images_that_were_augmented_before_the_split(altered, said):
+    rng = np.random.default_rng(0)
+    train, val = (rng.random((count, 12, 12, 1), np.float32) for count in (60, 30))
+    val = np.concatenate([val, altered(train[:10])]).astype(np.float32)
+    splits = [Images(x, digests=digests(x, np.arange(len(x)))) for x in (train, val)]
+    assert [one.evidence for one in found(leaked_validation, context_of(*splits))] == ([] if said is None else [said])
