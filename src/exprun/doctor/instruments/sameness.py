@@ -34,7 +34,7 @@ class _Generator(_Thing):
         generator: the generator; one that has begun is recognised as an object only.
     """
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __init__(self, generator: Any) -> None:
         super().__init__(generator)
