@@ -28,6 +28,13 @@ class Doctor:
         "Usual learning rates of each optimiser: [lowest, highest].", only=WATCH
     )
     # Thresholds of the causes, written by `python -m exprun.doctor.table`
+    unused: float | None = setting(
+        "Training data counts as unused if the same part returns in each epoch, and this fraction of the examples at "
+        "hand, or more, is not in it.",
+        only=WATCH,
+        gt=0,
+        lt=1,
+    )
     changed_scale: float | None = setting(
         "Inputs count as changing if, from one epoch to the next one, their standard deviation changes by more than "
         "this factor, or their mean by more than this number of standard deviations.",

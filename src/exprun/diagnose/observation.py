@@ -234,7 +234,8 @@ class Observation:
             self._loops.wait(fit)
         limit = Limit(fit, *self._limits())
         shuffles = bool(fit.arguments.get("shuffle", True))
-        introduce([*listed, *([] if present else [fit.doctor])], fit.data, shuffles)
+        doctors = [*listed, *([] if present else [fit.doctor])]
+        introduce(doctors, fit.data, shuffles, fit.arguments.get("validation_data"))
         bound.arguments["callbacks"] = [*listed, *([] if present else [fit.doctor]), limit]
         return fit
 

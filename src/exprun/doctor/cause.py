@@ -17,7 +17,7 @@ class Phase(Enum):
     STRUCTURE = "how the network computes, whatever its weights and learning rate are"
     SETUP = "the network as it was built, and the settings of the run"
     FIRST_BATCH = "a batch on its way through the network with its initial weights, and back"
-    MEMORY = "whether the network can memorise a few images; only in the command `check`"
+    MEMORY = "whether the network can memorise a few images: in the command `check`, and after a fit without success"
     FIRST_STEP = "the first step of an epoch: which variables it has changed, and which methods Keras never calls"
     STEP = "the losses of training steps"
     PROBE = "at regular steps, a few images on their way through the network and back"

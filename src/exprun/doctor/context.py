@@ -55,6 +55,7 @@ class Context:
         idle: the layers that a step has trained, or made use of, in inference mode; empty if there are none.
         hooks: the methods of callbacks and data sets that look like hooks, but that Keras never calls.
         use: the calls after the training that are checked; None in all other phases.
+        seconds: the time for a test of what the network can memorise; None for the usual one.
         cause: the identifier of the cause that is being checked.
         finds: whether the check of another cause finds it in this phase, by its identifier.
     """
@@ -70,6 +71,7 @@ class Context:
     idle: Sequence[Layer] = ()
     hooks: Sequence[Hook] = ()
     use: Use | None = None
+    seconds: float | None = None
     cause: str = field(default="", init=False)
     finds: Callable[[str], bool] = field(default_factory=lambda: lambda identifier: False, init=False)
 
@@ -106,19 +108,18 @@ class Context:
         return self._worded(replace(found, is_later=self.use is not None))
 
     def _worded(self, finding: Finding) -> Finding:
-        """The finding with the word for what the network sees: images, rows of a table, or other examples."""
+        """The finding with the word for what the network sees."""
+        where, evidence, keras = (self.worded(text) for text in (finding.where, finding.evidence, finding.keras))
+        return replace(finding, where=where, evidence=evidence, keras=keras)
+
+    def worded(self, text: str) -> str:
+        """A text with the word for what the network sees: images, rows of a table, or other examples."""
         inputs = self.subject.train.inputs if self.several is None else None
         rank = 3 if inputs is None else inputs.ndim if len(inputs) else None
         if rank is None or rank > 3:  # maps of pixels, or unknown
-            return finding
+            return text
         word, article = ("row", 1) if rank < 3 else ("example", 2)
-
-        def named(text: str) -> str:
-            return IMAGE.sub(lambda found: f"{found[1][:article]} {word}" if found[1] else word, text)
-
-        return replace(
-            finding, where=named(finding.where), evidence=named(finding.evidence), keras=named(finding.keras)
-        )
+        return IMAGE.sub(lambda found: f"{found[1][:article]} {word}" if found[1] else word, text)
 
     @property
     def model(self) -> Any:

@@ -149,6 +149,10 @@ class Diagnosis:
                 news.append(finding)
         return withdrawn + [finding for finding in self.findings if finding in news]
 
+    def amend(self, finding: Finding) -> None:
+        """Replace the finding of a cause with one that has more evidence."""
+        self._found[finding.cause] = finding
+
 
 def verdict(findings: Iterable[Finding]) -> str:
     """All findings as text for the terminal, one paragraph each."""

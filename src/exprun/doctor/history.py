@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exprun.doctor.cause import Finding
+from exprun.doctor.instruments.at_hand import Drawn
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.passing import Jump, Passed, jump_of
 from exprun.doctor.instruments.stopping import Stopping
@@ -105,12 +106,14 @@ class History:
         self.lowest_loss = np.inf
         self.epochs: list[Epoch] = []
         self.passed: list[Passed] = []  # the scales of the inputs of each epoch
+        self.drawn = Drawn()  # the batches that were drawn, if the data set can be seen
         self.drawn_once: list[str] = []  # random operations whose results the input pipeline caches
         self.follows = False  # whether an earlier fit has trained the same network
         self.stopping: Stopping | None = None  # the early stopping of the run; None before its end, or without one
         self.evaluations: list[Evaluation] = []
         self.lowest_val_loss = np.inf
         self.worse_evaluations = 0  # evaluations in a row that are worse than chance level while training learns
+        self.memory: list[float] = []  # losses of a few images before each step on these alone; empty if not tested
         self.waits: deque[float] = deque(maxlen=WAITS)  # share of each of the latest calls that waited for images
         self.first_probe_loss: float | None = None
         self.moves: Moves | None = None  # how far the weights moved between the last two probes; None if unknown

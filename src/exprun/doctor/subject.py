@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun.doctor.instruments.at_hand import AtHand
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints
 from exprun.doctor.instruments.objective import Objective
@@ -45,6 +46,17 @@ class Images:
         if self.inputs.ndim == IMAGE_AXES and count:
             empty[:count] |= np.ptp(self.inputs[:count].reshape(count, -1), axis=1) == 0
         return tuple(b"" if left_out else digest for left_out, digest in zip(empty, self.digests, strict=True))
+
+    def prints(self, split: str) -> Prints:
+        """The fingerprints of these images.
+
+        Args:
+            split: the name of the split.
+        """
+        count = min(len(self.inputs), len(self.digests))
+        if self.inputs.ndim != IMAGE_AXES:
+            return Prints(split, self.of_something)
+        return Prints(split, self.of_something[:count], images=self.inputs, rows=np.arange(count))
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,7 @@ class Subject:
         in_order: the class numbers of some batches of the first epoch, in the order of the steps; empty if unknown.
         first_loss: the loss that the first step has reported, of the batch in `train.inputs`; None if unknown.
         shuffles: whether `fit` shuffles the rows.
+        at_hand: what the data set of the training holds; None if it cannot be seen.
     """
 
     model: Any
@@ -156,6 +169,7 @@ class Subject:
     in_order: Sequence[np.ndarray] = ()
     first_loss: float | None = None
     shuffles: bool = False
+    at_hand: AtHand | None = None
 
     @property
     def splits(self) -> list[tuple[str, Images]]:
@@ -167,7 +181,7 @@ class Subject:
         """The fingerprints of the images of each split, training first."""
         if self.looked_up is not None:
             return self.looked_up()
-        return [Prints(name, images.of_something) for name, images in self.splits]
+        return [images.prints(name) for name, images in self.splits]
 
     def class_name(self, number: int) -> str:
         """The name of a class, or its number if it has no name."""

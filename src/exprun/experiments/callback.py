@@ -8,6 +8,7 @@ import numpy as np
 
 from exprun.doctor.cause import Finding
 from exprun.doctor.keras import callback
+from exprun.doctor.keras.memory import SECONDS as MEMORY_SECONDS
 from exprun.experiments.evidence import Evidence, Training, as_text, evidence, weighed
 from exprun.experiments.trials import Network, changed_rates, rate_of
 
@@ -27,10 +28,12 @@ class Doctor(callback.Doctor):
             for 3 minutes; a number is the minutes.
         silence: the identifiers of causes that are not reported.
         report: called with the text of each finding; the default prints to the standard error stream.
+        memory: the seconds of the test whether the network can memorise a few images, after a training that has not
+            learned for no known reason; 0 for no test.
         **limits: thresholds that differ from those in `conf/doctor/watch.yaml`.
 
     Raises:
-        ValueError: a threshold is unknown or out of range, or `prove` is negative.
+        ValueError: a threshold is unknown or out of range, or `prove` or `memory` is negative.
     """
 
     def __init__(
@@ -40,9 +43,10 @@ class Doctor(callback.Doctor):
         prove: bool | float = False,
         silence: Iterable[str] = (),
         report: Callable[[str], None] | None = None,
+        memory: float = MEMORY_SECONDS,
         **limits: Any,
     ) -> None:
-        super().__init__(train, validation, silence, report, **limits)
+        super().__init__(train, validation, silence, report, memory, **limits)
         if prove < 0:
             raise ValueError(f"prove is {prove}, but must not be negative.")
         self._minutes = MINUTES if prove is True else float(prove)

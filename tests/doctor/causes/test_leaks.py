@@ -48,7 +48,7 @@ def test_the_evidence_is_about_the_split():
     for finding, name in zip(told("abcd", "aefg", "aijk"), ("validation", "test"), strict=True):
         assert (finding.severity, finding.where) == ("warning", f"{name} rows")
         assert finding.evidence.startswith(f"1 of 4 {name} rows (25%) are exact copies of training rows.")
-        assert finding.numbers == {"share": 0.25, "exact": 1, "near": 0}
+        assert finding.numbers == {"share": 0.25, "exact": 1, "mirrored": 0, "shifted": 0, "near": 0}
 
 
 def test_one_threshold_is_for_both():
@@ -135,3 +135,22 @@ def test_images_of_one_colour_are_no_copies_of_each_other():
     assert [found(leaked_validation, context_of(*both)) != [] for both in (splits, empty, copied)] == [
         False, False, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("altered", "said"),
+    [
+        (
+            lambda x: x[:, :, ::-1],
+            "10 of 40 validation images (25%) are mirrored or rotated copies of training images.",
+        ),
+        (lambda x: np.roll(x, 1, 2), "10 of 40 validation images (25%) are shifted copies of training images."),
+        (lambda x: x * 2 + 0.5, None),
+    ],
+)
+def test_images_that_were_augmented_before_the_split(altered, said):
+    rng = np.random.default_rng(0)
+    train, val = (rng.random((count, 12, 12, 1), np.float32) for count in (60, 30))
+    val = np.concatenate([val, altered(train[:10])]).astype(np.float32)
+    splits = [Images(x, digests=digests(x, np.arange(len(x)))) for x in (train, val)]
+    assert [one.evidence for one in found(leaked_validation, context_of(*splits))] == ([] if said is None else [said])

@@ -42,3 +42,21 @@ def test_data_sets_are_the_same_only_as_objects():
 @pytest.mark.parametrize("data", [(), (None, None), (object(), None), (np.array(["a", None], object), Y)])
 def test_data_that_cannot_be_recognised(data):
     assert mark_of(*data) is None
+
+
+def batches(x, size=4):
+    yield from (x[at : at + size] for at in range(0, len(x), size))
+
+
+def test_generators_are_the_same_if_they_are_made_in_the_same_way():
+    one = batches(X)
+    mark = mark_of(one, None)
+    assert mark == mark_of(batches(X.copy()), None)
+    assert mark != mark_of(batches(X + 1), None)
+    assert mark != mark_of(batches(X, 8), None)
+    assert mark != mark_of((row for row in X), None)
+    next(one)
+    assert mark == mark_of(one, None)
+    begun = batches(X)
+    next(begun)
+    assert mark != mark_of(begun, None)

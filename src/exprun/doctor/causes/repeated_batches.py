@@ -11,7 +11,7 @@ CAUSE = Cause(
     why="If every batch holds the same examples, the network memorises them and never sees the others.",
     source="Keras API, Model training APIs, fit",
     phases=(Phase.DATA,),
-    explains=("no-generalization", "overfitting", "single-class", "class-imbalance", "unshuffled-data"),
+    explains=("unused-data", "no-generalization", "overfitting", "single-class", "class-imbalance", "unshuffled-data"),
     keras=(
         "start the generator once, before the loop that yields its batches, because next(generator()) starts it again "
         "each time; with tf.data, leave out take(1) before repeat(); then check that two batches differ."

@@ -1,11 +1,12 @@
 """Find images of one split that are also in another split, exactly or nearly; uses only NumPy."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from exprun.doctor.instruments.altered import digest, largest_shift, mirrored, shifted
 
 MAX_BYTES = 200 * 2**20  # bytes of images of a split that are compared
 PIECE = 64  # images that are processed at once
@@ -32,7 +33,7 @@ class Prints:
         digests: the digests of its images, in random order; empty for an image of one colour, which is common.
         thumbnails: the thumbnails of the same images, with mean 0 and norm 1, or all 0 for a flat image,
             (images, values); None if unknown.
-        images: the pixels of all splits, uint8, (all images, height, width, channels); None if unknown.
+        images: the images, or the pixels of all splits, (all images, height, width, channels); None if unknown.
         rows: the row in `images` of each image in `digests`, (images,); None if unknown.
         names: the names of the same images; empty if unknown.
         total: the number of images of the split, of which the fingerprints may cover a part.
@@ -53,7 +54,8 @@ class Leak:
 
     Args:
         evidence: how many images are copies of which split, in one or more sentences.
-        numbers: the share of the images, and the numbers of exact and of near copies, for the split with most of them.
+        numbers: the share of the images, and the numbers of exact copies, of mirrored or rotated, of shifted and of
+            near ones, for the split with most of them.
     """
 
     evidence: str
@@ -63,7 +65,7 @@ class Leak:
 def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
     """The digests by which images are compared bit for bit, for as many of `rows` as fit into `MAX_BYTES`."""
     most = max(1, MAX_BYTES // max(1, images[0].nbytes))
-    return tuple(hashlib.blake2b(images[row].tobytes(), digest_size=12).digest() for row in rows[:most])
+    return tuple(digest(images[row]) for row in rows[:most])
 
 
 def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[str] = ()) -> Prints:
@@ -81,10 +83,7 @@ def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[
     for start in range(0, len(order), PIECE):
         piece = images[order[start : start + PIECE]]
         plain = (piece == piece[:, :1, :1]).all(axis=(1, 2, 3))
-        found += [
-            b"" if one else hashlib.blake2b(image, digest_size=12).digest()
-            for one, image in zip(plain, piece, strict=True)
-        ]
+        found += [b"" if one else digest(image) for one, image in zip(plain, piece, strict=True)]
         if min(piece.shape[1:3]) >= SIDE:
             thumbnails.append(_thumbnails(piece, SIDE))
     return Prints(
@@ -160,30 +159,57 @@ def find_leaks(splits: Sequence[Prints], limit: float) -> dict[str, Leak]:
 
 def _leak(known: Prints, asked: Prints, earlier: Sequence[Prints], limit: float) -> Leak | None:
     """The images of one split that are in another; None if they are too few."""
-    rows = {digest: row for row, digest in enumerate(known.digests) if digest}
-    same = {row: rows[digest] for row, digest in enumerate(asked.digests) if digest in rows}
+    rows = {one: row for row, one in enumerate(known.digests) if one}
+    same = {row: rows[one] for row, one in enumerate(asked.digests) if one in rows}
+    turned, moved, compared_altered = _altered(known, asked, rows, same)
     near, compared_near = {}, 0
     if known.thumbnails is not None and asked.thumbnails is not None:
         compared_near = min(MAX_ASKED, len(asked.thumbnails))
         all_earlier = [one.thumbnails for one in earlier if one.thumbnails is not None]
         pairs = _nearest(known.thumbnails, asked.thumbnails[:compared_near], all_earlier)
-        near = _alike(known, asked, {row: other for row, other in pairs.items() if row not in same})
-    share = len(same) / max(1, len(asked.digests)) + len(near) / max(1, compared_near)
+        others = {*same, *turned, *moved}
+        near = _alike(known, asked, {row: other for row, other in pairs.items() if row not in others})
+    kinds = (
+        ("exact copies of", same, len(asked.digests)),
+        ("mirrored or rotated copies of", turned, compared_altered),
+        ("shifted copies of", moved, compared_altered),
+        ("nearly the same (except for compression, size or brightness) as", near, compared_near),
+    )
+    share = sum(len(copies) / max(1, count) for _, copies, count in kinds)
+    found = sum(len(copies) for _, copies, _ in kinds)
     compared = len(known.digests) / max(1, known.total, len(known.digests))
-    if share / compared <= limit or (compared < 1 and len(same) + len(near) < MIN_COPIES):
+    if share / compared <= limit or (compared < 1 and found < MIN_COPIES):
         return None
     text = " and ".join(
         f"{len(copies):,} of {count:,} {asked.split} images ({len(copies) / count:.0%}) are {kind} "
         f"{known.split} images{_example(known, asked, copies)}"
-        for kind, copies, count in (
-            ("exact copies of", same, len(asked.digests)),
-            ("nearly the same (except for compression, size or brightness) as", near, compared_near),
-        )
+        for kind, copies, count in kinds
         if copies
     )
     compared_part = f" Only {len(known.digests):,} of {known.total:,} {known.split} images were compared."
-    numbers = {"share": share, "exact": len(same), "near": len(near)}
+    numbers = {"share": share, "exact": len(same), "mirrored": len(turned), "shifted": len(moved), "near": len(near)}
     return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers)
+
+
+def _altered(
+    known: Prints, asked: Prints, digests: Mapping[bytes, int], same: Collection[int]
+) -> tuple[dict[int, int], dict[int, int], int]:
+    """The images that are mirrored or rotated copies, those that are shifted ones, and how many were compared.
+
+    Args:
+        known: the earlier split.
+        asked: the later split.
+        digests: the place of each image of the earlier split, by its digest.
+        same: the places of exact copies in the later split.
+    """
+    if known.images is None or asked.images is None or known.rows is None or asked.rows is None:
+        return {}, {}, 0
+    most = max(1, MAX_BYTES // max(1, asked.images[0].nbytes * (2 * largest_shift(asked.images) + 1)))
+    rows = asked.rows[: min(MAX_ASKED, most, len(asked.digests))]
+    images = asked.images[rows]
+    turned = mirrored(digests, images, [row for row in range(len(rows)) if asked.digests[row] and row not in same])
+    left = [row for row in range(len(rows)) if asked.digests[row] and row not in same and row not in turned]
+    return turned, shifted(known.images, known.rows[: len(known.digests)], images, left), len(rows)
 
 
 def _nearest(known: np.ndarray, asked: np.ndarray, earlier: Sequence[np.ndarray]) -> dict[int, int]:

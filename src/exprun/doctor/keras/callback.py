@@ -20,6 +20,7 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, UNFINISHED, Diagnosis, examine
 from exprun.doctor.history import Epoch, History
+from exprun.doctor.instruments.at_hand import AtHand, Drawn, at_hand
 from exprun.doctor.instruments.chance import ChanceLevel, counted, level_of
 from exprun.doctor.instruments.hooks import uncalled_hooks
 from exprun.doctor.instruments.inputs import first_rows
@@ -39,6 +40,8 @@ from exprun.doctor.instruments.states import unchanged
 from exprun.doctor.instruments.trained import Trained
 from exprun.doctor.keras.earlier import remember, trained_rows, values_of
 from exprun.doctor.keras.handed import Handed
+from exprun.doctor.keras.memory import SECONDS as MEMORY_SECONDS
+from exprun.doctor.keras.memory import first_weights, having, is_open, tested
 from exprun.doctor.keras.modes import Modes
 from exprun.doctor.keras.stops import stopping_of
 from exprun.doctor.keras.tap import Tap
@@ -159,7 +162,8 @@ def _notify_of_exceptions() -> None:
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
         given = dict(zip(("x", "y"), args, strict=False)) | kwargs
-        introduce(kwargs.get("callbacks"), (given.get("x"), given.get("y")), bool(kwargs.get("shuffle", True)))
+        data, validation = (given.get("x"), given.get("y")), kwargs.get("validation_data")
+        introduce(kwargs.get("callbacks"), data, bool(kwargs.get("shuffle", True)), validation)
         try:
             return original(self, *args, **kwargs)
         except BaseException as error:
@@ -170,19 +174,21 @@ def _notify_of_exceptions() -> None:
     keras.Model.fit = fit
 
 
-def introduce(callbacks: Any, data: tuple[Any, ...], shuffles: bool) -> None:
+def introduce(callbacks: Any, data: tuple[Any, ...], shuffles: bool, validation: Any = None) -> None:
     """Let the doctors among the callbacks of a fit know what Keras does not show them.
 
     Args:
         callbacks: the callbacks, as the fit gets them.
         data: the inputs and labels, as the fit gets them.
         shuffles: whether the fit shuffles the rows of arrays.
+        validation: the validation data, as the fit gets them; None without.
     """
     listed = getattr(callbacks, "callbacks", callbacks)
     listed = list(listed) if isinstance(listed, list | tuple) else []
     for doctor in listed:
         if isinstance(doctor, Doctor):
             doctor.others, doctor.data = [other for other in listed if other is not doctor], data
+            doctor.mark, doctor.validation = mark_of(*data), validation
             doctor.shuffles = shuffles and isinstance(data[0], np.ndarray | tf.Tensor | list)
 
 
@@ -203,10 +209,12 @@ class Doctor(keras.callbacks.Callback):
         validation: the validation images and labels, `(x, y)`.
         silence: the identifiers of causes that are not reported.
         report: called with the text of each finding; the default prints to the standard error stream.
+        memory: the seconds of the test whether the network can memorise a few images, after a training that has not
+            learned for no known reason; 0 for no test.
         **limits: thresholds that differ from those in `conf/doctor/watch.yaml`.
 
     Raises:
-        ValueError: a threshold is unknown or out of range.
+        ValueError: a threshold is unknown or out of range, or `memory` is negative.
     """
 
     def __init__(
@@ -215,10 +223,14 @@ class Doctor(keras.callbacks.Callback):
         validation: tuple[Any, Any] | None = None,
         silence: Iterable[str] = (),
         report: Callable[[str], None] | None = None,
+        memory: float = MEMORY_SECONDS,
         **limits: Any,
     ) -> None:
         super().__init__()
+        if memory < 0:
+            raise ValueError(f"memory is {memory}, but must not be negative; 0 is for no test.")
         _notify_of_exceptions()
+        self._memory = memory
         self.limits = limits_of(limits)
         self._given = (train, validation)
         self._diagnosis = Diagnosis(silence)
@@ -231,6 +243,9 @@ class Doctor(keras.callbacks.Callback):
         self.others: list[Any] = []  # the other callbacks of the fit
         self.shuffles = False  # whether the fit shuffles rows
         self.data: tuple[Any, ...] = ()  # the inputs and labels of the fit, as it gets them
+        self.validation: Any = None  # the validation data of the fit, as it gets them
+        self.mark: tuple[Any, ...] | None = None  # the mark of its inputs and labels before the fit
+        self._at_hand: AtHand | None = None  # what its data set holds
         self._last_fit: _Fit | None = None
         self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
         self._first_number: int | None = None  # the number of the first epoch of the fit, as Keras counts from 0
@@ -382,7 +397,9 @@ class Doctor(keras.callbacks.Callback):
         self._safely(self._begin_fit)
 
     def _begin_fit(self) -> None:
-        last, self._last_fit = self._last_fit, _Fit(weakref.ref(self.model), self._optimizer(), mark_of(*self.data))
+        last, self._last_fit = self._last_fit, _Fit(weakref.ref(self.model), self._optimizer(), self.mark)
+        self._at_hand = None
+        self._safely(self._look_at_data)
         if last is not None and last.model() is self.model:
             self._take_back()
         if self._watch is not None and self._epochs - self._epochs_before == 1 and self._last_fit.repeats(last):
@@ -392,7 +409,12 @@ class Doctor(keras.callbacks.Callback):
             self._begin_again()
         self._epochs_before, self._first_number = self._epochs, None
         self._examine_hooks()
-        self.data = ()  # the script may release it
+        self.data, self.validation, self.mark = (), None, None  # the script may release them
+
+    def _look_at_data(self) -> None:
+        """Count the examples that the data set of the fit holds."""
+        if self.data:
+            self._at_hand = at_hand(self.data[0], self.validation)
 
     def _examine_hooks(self) -> None:
         """Report methods of the other callbacks and of the data set that Keras never calls."""
@@ -439,6 +461,7 @@ class Doctor(keras.callbacks.Callback):
         self._steps_before = 0  # steps done before the current epoch
         self._epoch_steps: int | None = None  # steps of the last epoch
         self._passed = Passed()  # the scales of the inputs of the current epoch
+        self._drawn = Drawn()  # the batches that were drawn
         self._are_means = None
         self._first_epoch: int | None = None  # training batches that were kept in the first epoch
         self._sums = {"loss": (0, 0.0), "accuracy": (0, 0.0)}
@@ -446,6 +469,7 @@ class Doctor(keras.callbacks.Callback):
         # Whether the present step is watched, whether its batch is copied, and the seconds spent before it.
         self._watches, self._copies, self._preparing = True, True, 0.0
         self._initial: list[np.ndarray] = []
+        self._untrained: list[np.ndarray] = []  # the first weights, as long as a test from these may follow
         self._values = np.zeros(0, np.float32)  # some of the weights before the fit
         self._rows: tuple[bytes, ...] = ()  # the digests of rows that the fit has trained on
         self._first_loss = None
@@ -458,10 +482,12 @@ class Doctor(keras.callbacks.Callback):
                 self._seen[split].keep(np.asarray(given[0])[chosen], np.asarray(given[1])[chosen])
         if self.model.built:
             self._values = values_of(self.model)
+        if self.model.built and self._memory:
+            self._untrained = first_weights(self.model)
         if self.model.built and self._seen["train"].count:
             self._start()
         elif self.model.built:
-            self._initial = [np.array(variable) for variable in self.model.variables]
+            self._initial = self._untrained or [np.array(variable) for variable in self.model.variables]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the number of the first epoch, which `initial_epoch` decides."""
@@ -660,13 +686,17 @@ class Doctor(keras.callbacks.Callback):
         return examine(Context(subject, self.limits, Phase.BAD_BATCH, self._step, batch=batch))
 
     def _measure(self, batch: int) -> None:
-        """Measure the scale of a batch, if it is one of the first or of the last ones of its epoch."""
+        """Measure the scale of a batch, if it is one of the first or last ones of its epoch, and recognise it."""
         steps = (self.params or {}).get("steps") or self._epoch_steps
-        if isinstance(self._taps["train"], Handed) or not is_measured(batch, steps):
+        measures = is_measured(batch, steps)
+        counts = self._at_hand is not None and (measures or not self._drawn.is_full)
+        if isinstance(self._taps["train"], Handed) or not (measures or counts):
             return
         read = self._taps["train"].read()
-        if read is not None:
+        if read is not None and measures:
             self._passed.take(read[0], batch, steps)
+        if read is not None and counts:
+            self._drawn.take(read[0], batch)
 
     def _keep(self, split: str) -> None:
         if split == "train" and self._epochs and isinstance(self._taps["train"], Handed):
@@ -768,18 +798,13 @@ class Doctor(keras.callbacks.Callback):
     @contextlib.contextmanager
     def _first_weights(self) -> Iterator[None]:
         """Give the model its initial weights inside a `with` block."""
-        variables = self.model.variables
-        if len(self._initial) != len(variables):
+        if len(self._initial) != len(self.model.variables):
             yield
             return
-        now = [tf.identity(v.value) for v in variables]
         try:
-            for variable, value in zip(variables, self._initial, strict=True):
-                variable.assign(value)
-            yield
+            with having(self.model, self._initial):
+                yield
         finally:
-            for variable, value in zip(variables, now, strict=True):
-                variable.assign(value)
             self._initial = []
 
     def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -818,6 +843,19 @@ class Doctor(keras.callbacks.Callback):
             stops = [stopping_of(one, planned, *before) for one in early]
             stops.sort(key=lambda one: one.has_stopped)
             self._tell(self._watch.ended(self._step, stops[-1] if stops else None))
+            self._test_memory(self._watch)
+
+    def _test_memory(self, watch: Watch) -> None:
+        """Test whether the network can memorise a few images, once, if it has not learned for no known reason."""
+        first, self._untrained = self._untrained, []
+        if len(first) != len(self.model.variables) or not is_open(self.findings, watch.history):
+            return
+        if fixed_rows(self.model) is not None:  # rows out of their order tell nothing about a state that is kept
+            return
+        subject = self._subject(whole=False)
+        context = Context(subject, self.limits, step=self._step, history=watch.history, seconds=self._memory)
+        for text in tested(context, first, self._diagnosis):
+            self._report(f"doctor: {text}")
 
     def _leave(self) -> None:
         _WATCHING[:] = [doctor for doctor in _WATCHING if doctor is not self]
@@ -869,7 +907,7 @@ class Doctor(keras.callbacks.Callback):
         findings = examine(Context(subject, limits), *BEFORE_TRAINING)
         self._tell(findings if is_first else [_after_a_step(finding) for finding in findings])
         self._watch, self._outputs = Watch(subject, None, self._steps(), limits), self._units(subject.train.inputs)
-        self._watch.history.follows = self.model in _TRAINED
+        self._watch.history.follows, self._watch.history.drawn = self.model in _TRAINED, self._drawn
         if self._given[0] is not None:
             self._watch.history.chance = self._level("train", whole=True)
 
@@ -1017,6 +1055,7 @@ class Doctor(keras.callbacks.Callback):
             weighted_classes=self._weighted_classes() if whole else None,
             first_loss=None if whole else self._first_loss,
             shuffles=self.shuffles,
+            at_hand=self._at_hand,
             in_order=self._ordered if whole and self._call == "fit" else (),
             batches=[self._read(some, train.inputs).classes for some in self._seen["train"].labels] if in_order else (),
         )
