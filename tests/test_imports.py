@@ -32,7 +32,7 @@ TIERS = (
     ("session", "assembly"),
     ("tracking", "console", "remedies", "run_doctor"),
     ("preflight", "run_end", "runner", "attempt"),
-    ("check", "export", "predict", "runs", "compare", "diagnose", "explain", "sweep"),
+    ("check", "export", "predict", "evaluate", "runs", "compare", "diagnose", "explain", "sweep"),
     ("commands",),
     ("cli", "__main__", ""),
 )

@@ -190,19 +190,27 @@ def temperature(labels: np.ndarray, logits: np.ndarray) -> float | None:
 
     if not np.isfinite(logits).all() or (logits.argmax(axis=1) == labels).all():
         return None
-
-    def loss(logarithm: float) -> float:
-        total, factor = 0.0, math.exp(-logarithm)
-        for rows in _pieces(logits):
-            scaled = logits[rows].astype(np.float64) * factor
-            of_label = scaled[np.arange(len(scaled)), labels[rows]] - scaled.max(axis=1)
-            total += float((np.log(_exponentials(scaled).sum(axis=1)) - of_label).sum())
-        return total / len(labels)
-
+    loss = lambda logarithm: cross_entropy(labels, logits, math.exp(logarithm))  # noqa: E731
     ends = math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE)
     found = float(minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-6}).x)
     inside = min(found - ends[0], ends[1] - found) > 1e-3
     return math.exp(found) if inside else None
+
+
+def cross_entropy(labels: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:
+    """The mean cross-entropy of the images.
+
+    Args:
+        labels: the true classes of the images, (images,).
+        logits: the logits of the images, (images, classes).
+        temperature: the number by which the logits are divided.
+    """
+    total = 0.0
+    for rows in _pieces(logits):
+        scaled = logits[rows].astype(np.float64) / temperature
+        of_label = scaled[np.arange(len(scaled)), labels[rows]] - scaled.max(axis=1)
+        total += float((np.log(_exponentials(scaled).sum(axis=1)) - of_label).sum())
+    return total / len(labels)
 
 
 def by_class(found: PerClass, classes: Sequence[str]) -> dict[str, float]:

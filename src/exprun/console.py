@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; a narrower one shows only the bar, the epoch and the loss
 PROFILE_ROWS = 12  # rows of a profile's table; the other parts are summed in one more row
-HEADINGS = {
-    names.BALANCED_ACCURACY: "balanced accuracy",
-    names.MACRO_F1: "macro F1",
-    names.TOP5_ACCURACY: "top-5 accuracy",
-    names.AUROC: "AUROC",
-}
 PLAIN_SECONDS = 10.0  # shortest time between two plain lines within an epoch
 
 
@@ -228,10 +222,10 @@ class Console:
         """
         columns = {"loss": "loss", "accuracy": "accuracy"}
         if self.uneven:
-            columns |= {name: HEADINGS[name] for name in (names.BALANCED_ACCURACY, names.MACRO_F1)}
+            columns |= {name: names.HEADINGS[name] for name in (names.BALANCED_ACCURACY, names.MACRO_F1)}
         selected = names.measured(self.config.trainer.select)
         if selected not in columns and f"val/{selected}" in metrics:
-            columns[selected] = HEADINGS[selected]
+            columns[selected] = names.HEADINGS[selected]
         return columns
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
