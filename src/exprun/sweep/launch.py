@@ -134,8 +134,8 @@ def search_direction(config: Config, given: Sequence[str]) -> list[str]:
     chosen = [word.lstrip("+").partition("=")[2] for word in given if word.lstrip("+").startswith(f"{key}=")]
     if chosen and chosen[-1] != direction:
         raise ConfigError(
-            f"{key}={chosen[-1]} does not fit trainer.select={select}, the metric of the search: leave it out, or write "
-            f"{key}={direction}."
+            f"{key}={chosen[-1]} does not fit trainer.select={select}, the metric of the search: leave it out, or "
+            f"write {key}={direction}."
         )
     return [] if chosen else [f"{key}={direction}"]
 
