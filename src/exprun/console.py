@@ -156,7 +156,7 @@ class Console:
         best = "  best so far" if event.best else ""
         hidden = {names.BALANCED_ACCURACY, names.MACRO_F1} - {names.measured(self.config.trainer.select)}
         hidden -= {names.BALANCED_ACCURACY} if self.uneven else set()
-        shown = {name.replace("_", " "): value for name, value in event.more.items() if name not in hidden}
+        shown = {names.heading(name): value for name, value in event.more.items() if name not in hidden}
         more = "".join(f"  {name} {value:.4g}" for name, value in shown.items())
         self.last_line = time.monotonic()
         self.say(
@@ -214,18 +214,17 @@ class Console:
             f"ready in {seconds:.1f} s"
         )
 
-    def _columns(self, metrics: dict[str, float]) -> dict[str, str]:
-        """The columns of the table at the end: the metrics of a row, without prefix, and their headings.
+    def _columns(self, metrics: dict[str, float]) -> list[str]:
+        """The columns of the table at the end: the names of the metrics, without the prefix of a row.
 
         Args:
             metrics: the final metrics.
         """
-        columns = {"loss": "loss", "accuracy": "accuracy"}
+        columns, selected = ["loss", "accuracy"], names.measured(self.config.trainer.select)
         if self.uneven:
-            columns |= {name: names.HEADINGS[name] for name in (names.BALANCED_ACCURACY, names.MACRO_F1)}
-        selected = names.measured(self.config.trainer.select)
+            columns += [names.BALANCED_ACCURACY, names.MACRO_F1]
         if selected not in columns and f"val/{selected}" in metrics:
-            columns[selected] = names.HEADINGS[selected]
+            columns.append(selected)
         return columns
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
@@ -244,8 +243,9 @@ class Console:
             title_justify="left",
         )
         columns = self._columns(metrics)
-        for heading in ("", *columns.values()):
-            table.add_column(heading, justify="right" if heading else "left")
+        table.add_column("")
+        for name in columns:
+            table.add_column(names.heading(name).replace(" ", "\n"), justify="right")
 
         def row(label: str, prefix: str) -> None:
             if f"{prefix}loss" in metrics:

@@ -20,14 +20,7 @@ OF_LOGITS = (TOP5_ACCURACY, AUROC, CALIBRATION_ERROR)
 TEMPERATURE = "temperature"  # divides the logits so that the loss of the validation images is lowest
 SCALED_CALIBRATION_ERROR = "scaled_calibration_error"  # calibration error with this temperature
 RECALL, PRECISION = "recall", "precision"  # of one class: `test/recall/cat`
-HEADINGS = {  # names for people, where they differ from the name
-    BALANCED_ACCURACY: "balanced accuracy",
-    MACRO_F1: "macro F1",
-    TOP5_ACCURACY: "top-5 accuracy",
-    AUROC: "AUROC",
-    CALIBRATION_ERROR: "calibration error",
-    SCALED_CALIBRATION_ERROR: "calibration error, scaled by the run's temperature",
-}
+HEADINGS = {MACRO_F1: "macro F1", TOP5_ACCURACY: "top-5 accuracy", AUROC: "AUROC"}  # in tables for people
 BEST = "best_"  # `val/best_macro_f1` belongs to the selected weights, `val/macro_f1` to those of the last epoch
 
 # Old names of what `train/loss` and `train/accuracy` are now.
@@ -61,6 +54,11 @@ def measured(metric: str) -> str:
     """
     parts = metric.split("/")
     return parts[1].removeprefix(BEST) if len(parts) > 1 else metric
+
+
+def heading(name: str) -> str:
+    """The name of a metric in a table for people: `balanced accuracy` for `balanced_accuracy`."""
+    return HEADINGS.get(name, name.replace("_", " "))
 
 
 def best_name(metric: str) -> str:

@@ -141,7 +141,7 @@ def show(run: "Run", found: "Evaluation") -> None:
     for name, value in found.metrics.items():
         own = run.metrics.get(f"test/{name}", math.nan)
         cells = (_text(name, value), _range(found.intervals.get(name)), _text(name, own))
-        table.add_row(names.HEADINGS.get(name, name), *cells)
+        table.add_row(names.heading(name), *cells)
     out.print(table)
     _show_classes(found, out)
     for warning in found.warnings:

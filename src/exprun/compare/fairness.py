@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from exprun.compare import outcomes
 from exprun.compare.arms import LEARNING_RATE, Arm, all_tuned, label
 from exprun.compare.design import Grid
-from exprun.metrics import is_fraction, is_percentage
+from exprun.metrics import BEST, is_fraction, is_percentage
 from exprun.records import Run, shown
 from exprun.run_folder import CODE
 from exprun.text import listed, nouns
@@ -81,7 +81,7 @@ def unfair(
         if all(len(values) == 1 for values in rates.values()):
             tested = ", ".join(f"{name} {next(iter(values))}" for name, values in rates.items())
             yield f"The optimisers were not tuned: each was run at one learning rate ({tested})."
-    if "best" in metric:
+    if metric.startswith(f"val/{BEST}"):
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
 
 
