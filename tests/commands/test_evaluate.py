@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exprun import cli
+from exprun import cli, evaluate
 from exprun.classification import per_class
 from exprun.commands import evaluate as command
+from exprun.config.errors import DataError
 from exprun.data import load
 from exprun.evaluate import Evaluation, wilson
 from exprun.records import Run, find_run
@@ -99,6 +100,17 @@ def test_images_that_the_run_has_seen_are_said_and_absent_classes(place, capsys)
     assert "warning: There are no images of " in text
     assert "95 %" in text
     assert "12 images" in text
+
+
+def test_images_that_cannot_be_compared_with_those_of_the_training_are_said(place, capsys, monkeypatch):
+    def gone(_):
+        raise DataError("data.root=gone is not a folder.")
+
+    monkeypatch.setattr(evaluate, "MAX_HASHED", 0)
+    assert "would take long because there are many" in answered(capsys, "digits", "seen")[1]
+    monkeypatch.setattr(evaluate, "load", gone)
+    out = answered(capsys, "digits", "seen")[1]
+    assert "with those of the training, which cannot be read: data.root=gone is not a folder." in " ".join(out.split())
 
 
 def test_one_class_has_no_area(place, capsys):
