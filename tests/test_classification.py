@@ -133,6 +133,12 @@ def test_one_class_only():
     assert "there are 5" in classification.undefined("top5_accuracy", labels, 5)
 
 
+def test_a_class_that_is_neither_there_nor_predicted_is_left_out_of_macro_f1():
+    labels, predictions = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2])
+    wanted = sklearn.f1_score(labels, predictions, average="macro", zero_division=0.0)
+    assert classification.of_predictions(labels, predictions, 5)["macro_f1"] == pytest.approx(wanted, abs=1e-6)
+
+
 def test_all_images_right_have_no_temperature():
     labels = np.arange(20) % 3
     logits = np.eye(3)[labels]

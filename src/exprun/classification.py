@@ -126,16 +126,14 @@ def top5_accuracy(labels: np.ndarray, logits: np.ndarray) -> float:
 def auroc(labels: np.ndarray, logits: np.ndarray) -> float:
     """The area under the ROC curve of the softmax; NaN if all images are of one class.
 
-    With two classes, the second is the positive one. With more, it is the mean over the classes, each against all
-    others; classes without images are left out.
+    It is the mean over the classes that have images, each against all others. Of two classes, both have the same area.
     """
-    classes = logits.shape[1]
-    if undefined(names.AUROC, labels, classes):
+    if undefined(names.AUROC, labels, logits.shape[1]):
         return math.nan
     highest = logits.max(axis=1).astype(np.float64)
     sums = np.concatenate([_exponentials(logits[rows].astype(np.float64)).sum(axis=1) for rows in _pieces(logits)])
-    positive = [1] if classes == 2 else np.unique(labels).tolist()
-    return float(np.mean([_area(labels == one, np.exp(logits[:, one] - highest) / sums) for one in positive]))
+    areas = [_area(labels == one, np.exp(logits[:, one] - highest) / sums) for one in np.unique(labels).tolist()]
+    return float(np.mean(areas))
 
 
 def _area(positive: np.ndarray, scores: np.ndarray) -> float:
