@@ -139,7 +139,7 @@ def show_continued(first: Run, second: Run) -> None:
         first: the run that was continued.
         second: the run that started from its weights.
     """
-    name = best_name(second.config["trainer.select"])
+    name = best_name(second.config.get("trainer.select", "val/accuracy"))
     if name in first.metrics and name in second.metrics:
         before, now = (f"{metrics[name]:.5g}" for metrics in (first.metrics, second.metrics))
         epochs = plural(int(second.history[-1]["epoch"]), "epoch") if second.history else "no epoch"
