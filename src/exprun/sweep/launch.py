@@ -91,7 +91,10 @@ def sweep(
     finally:
         # If several processes share the sweep, the last one closes the parent run.
         if parent is not None and not another_process_trains(folder):
-            parent.close(status, {"exprun.runs": summary} if summary else {}, [])
+            from exprun.sweep.outcome import outcome
+
+            tags = {"exprun.runs": summary} if summary else {}
+            parent.close(status, tags, outcome(folder, status, summary))
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
     total = sum(counts.values())
