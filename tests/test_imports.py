@@ -10,7 +10,19 @@ SOURCE = Path(exprun.__file__).parent
 # From the ground up; a module imports its own tier and those below, the lowest tier only itself. A package stands for
 # all its modules.
 TIERS = (
-    ("version", "files", "signals", "metrics", "text", "markdown", "asha", "seed_statistics", "guard", "garbage"),
+    (
+        "version",
+        "files",
+        "signals",
+        "metrics",
+        "classification",
+        "text",
+        "markdown",
+        "asha",
+        "seed_statistics",
+        "guard",
+        "garbage",
+    ),
     ("config",),
     ("locks", "journal_rows", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
@@ -20,7 +32,19 @@ TIERS = (
     ("session", "assembly"),
     ("tracking", "console", "remedies", "run_doctor"),
     ("preflight", "run_end", "runner", "attempt"),
-    ("check", "export", "predict", "runs", "runs_data", "deletion", "compare", "diagnose", "explain", "sweep"),
+    (
+        "check",
+        "export",
+        "predict",
+        "evaluate",
+        "runs",
+        "runs_data",
+        "deletion",
+        "compare",
+        "diagnose",
+        "explain",
+        "sweep",
+    ),
     ("commands",),
     ("cli", "__main__", ""),
 )

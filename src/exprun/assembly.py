@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exprun import backend, fault
+from exprun import backend, classification, fault
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.input import Preprocessing, Scaling, fit
+from exprun.metrics import measured
 from exprun.network_interface import Interface
 from exprun.session import Session
 
@@ -64,6 +65,9 @@ def assemble(config: Config, session: Session) -> Assembly:
         check_shape(config, (height, width), channels)
     except ConfigError as error:  # the error depends on the image shape, which is not known before the data is read
         raise DataError(str(error)) from None
+    select = config.trainer.select
+    if reason := classification.undefined(measured(select), dataset.val.row_labels, len(dataset.classes)):
+        raise DataError(f"trainer.select={select}, but {reason}; choose another, such as val/accuracy.")
     dataset = fault.injected_dataset(config, dataset)
     intended = fit(config.input, dataset.train)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from exprun.config.errors import UserError, one_line, say
+from exprun.metrics import best_name
 
 if TYPE_CHECKING:
     from exprun.config.schema import Config
@@ -65,8 +66,8 @@ def attempt(config: "Config", command: str, session: "Session | None" = None, la
         )
     if result.status != "FINISHED":
         return failed(f"{start}{result.reason}")
-    best = "val/best_accuracy" if config.trainer.select == "val/accuracy" else "val/best_loss"
-    return Attempt("kept" if result.reason == COMPLETE else "trained", result.metrics.get(best, float("nan")))
+    best = result.metrics.get(best_name(config.trainer.select), float("nan"))
+    return Attempt("kept" if result.reason == COMPLETE else "trained", best)
 
 
 def failed(sentence: str) -> Attempt:

@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from exprun import metrics as names
+from exprun.classification import uneven
 from exprun.config.schema import Config
 from exprun.trainer.events import Diagnosed, EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
 
@@ -55,6 +57,7 @@ class Console:
         self.last_speed = 0.0
         self.epoch: EpochDone | None = None
         self.total = 0
+        self.uneven = False
 
     def say(self, text: str) -> None:
         """Print one line unless quiet, and log it.
@@ -151,7 +154,10 @@ class Console:
         whole = epoch is not None and epoch.step == event.step
         train = f"training loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.3f}   " if epoch and whole else ""
         best = "  best so far" if event.best else ""
-        more = "".join(f"  {name.replace('_', ' ')} {value:.4g}" for name, value in event.more.items())
+        hidden = {names.BALANCED_ACCURACY, names.MACRO_F1} - {names.measured(self.config.trainer.select)}
+        hidden -= {names.BALANCED_ACCURACY} if self.uneven else set()
+        shown = {names.heading(name): value for name, value in event.more.items() if name not in hidden}
+        more = "".join(f"  {name} {value:.4g}" for name, value in shown.items())
         self.last_line = time.monotonic()
         self.say(
             f"epoch {event.epoch:.4g}/{self.config.trainer.epochs}   {train}"
@@ -199,6 +205,7 @@ class Console:
             log.warning("left out %s: %s", path, reason)
         for line in dataset.skipped:
             log.warning("skipped %s", line)
+        self.uneven = uneven(dataset.train.row_labels, len(dataset.classes))
         height, width, channels = dataset.image_shape
         splits = [(dataset.train, "training"), (dataset.val, "validation"), (dataset.test, "test")]
         counts = ", ".join(f"{len(split):,} {name}" for split, name in splits if split is not None)
@@ -206,6 +213,19 @@ class Console:
             f"{self.name}: {counts} images of {height}×{width}×{channels}, {len(dataset.classes)} classes, "
             f"ready in {seconds:.1f} s"
         )
+
+    def _columns(self, metrics: dict[str, float]) -> list[str]:
+        """The columns of the table at the end: the names of the metrics, without the prefix of a row.
+
+        Args:
+            metrics: the final metrics.
+        """
+        columns, selected = ["loss", "accuracy"], names.measured(self.config.trainer.select)
+        if self.uneven:
+            columns += [names.BALANCED_ACCURACY, names.MACRO_F1]
+        if selected not in columns and f"val/{selected}" in metrics:
+            columns.append(selected)
+        return columns
 
     def summary(self, status: str, reason: str, metrics: dict[str, float], hints: list[tuple[str, str]]) -> None:
         """Print the table at the end of a run.
@@ -222,13 +242,14 @@ class Console:
             title=escape(f"{self.name}: {status.lower()}{': ' + reason if reason else ''}"),
             title_justify="left",
         )
+        columns = self._columns(metrics)
         table.add_column("")
-        table.add_column("loss", justify="right")
-        table.add_column("accuracy", justify="right")
+        for name in columns:
+            table.add_column(names.heading(name).replace(" ", "\n"), justify="right")
 
         def row(label: str, prefix: str) -> None:
             if f"{prefix}loss" in metrics:
-                table.add_row(label, f"{metrics[prefix + 'loss']:.4f}", f"{metrics[prefix + 'accuracy']:.2%}")
+                table.add_row(label, *(_cell(f"{prefix}{name}", metrics) for name in columns))
 
         row("training, last epoch", "train/")
         row("training images in inference mode", "train/inference_")
@@ -259,6 +280,13 @@ class Console:
             ]
         for label, text in [*lines, *hints]:
             self.out.print(f"{label:>8}  {escape(text)}")
+
+
+def _cell(metric: str, metrics: dict[str, float]) -> str:
+    """The value of a metric as text; empty if it was not measured."""
+    if metric not in metrics:
+        return ""
+    return f"{metrics[metric]:.2%}" if names.is_percentage(metric) else f"{metrics[metric]:.4f}"
 
 
 def _gap(metrics: dict[str, float], metric: str, factor: float, form: str, unit: str) -> str:

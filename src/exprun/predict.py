@@ -13,6 +13,7 @@ from exprun.data.decode import UnreadableImage, decode_image
 from exprun.data.folder import find_images, summary
 from exprun.data.pool import LeftOut
 from exprun.export import network
+from exprun.network_interface import Interface
 from exprun.records import Run
 
 BATCH = 64  # images per pass
@@ -59,6 +60,31 @@ def find(names: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
     return images, left_out
 
 
+def decoded(files: Sequence[str], run: Run, interface: Interface) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Decode images as in `data=image_folder`, with the size, channels and background of a run.
+
+    Args:
+        files: the paths of the images.
+        run: the run.
+        interface: the interface of the run's network.
+
+    Returns:
+        The image of each file that can be read, uint8, (height, width, channels), and the reason for each other one.
+    """
+    height, width, channels = interface.image
+    mode = "L" if channels == 1 else "RGB"
+    background = run.config.get("data.background", "white")  # only data=image_folder has this key
+    images: dict[str, np.ndarray] = {}
+    problems: dict[str, str] = {}
+    with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read
+        for file in files:
+            try:
+                images[file] = decode_image(file, (width, height), mode, background)
+            except UnreadableImage as reason:
+                problems[file] = str(reason)
+    return images, problems
+
+
 def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
     """Predict the classes of images, which are decoded as in `data=image_folder`, with the background of the run.
 
@@ -71,19 +97,9 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
         RunError: the run has no network.
     """
     model, interface = network(run)
-    height, width, channels = interface.image
-    mode = "L" if channels == 1 else "RGB"
-    background = run.config.get("data.background", "white")  # only data=image_folder has this key
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
-        images: dict[str, np.ndarray] = {}
-        problems: dict[str, str] = {}
-        with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read
-            for file in batch:
-                try:
-                    images[file] = decode_image(file, (width, height), mode, background)
-                except UnreadableImage as reason:
-                    problems[file] = str(reason)
+        images, problems = decoded(batch, run, interface)
         chosen: dict[str, list[tuple[str, float]]] = {}
         if images:
             logits = np.asarray(model(np.stack(list(images.values()))), np.float64)

@@ -5,37 +5,18 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from exprun.config.errors import without_password
 from exprun.config.schema import Config
 from exprun.console import Console
 from exprun.run_folder import RunFolder, RunResult
 from exprun.signals import Signals
 from exprun.tracking.store import tracking_uri
-from exprun.trainer.events import Evaluated, Event, Listener, RunEnded
+from exprun.trainer.events import Listener, RunEnded
 
 if TYPE_CHECKING:
     from exprun.tracking.mlflow import MlflowTracker
 
 UPLOAD_SECONDS = 60.0  # the longest that the end of a run waits for an MLflow server
-
-
-class Predictions:
-    """A listener that keeps the predicted classes of the test images.
-
-    Attributes:
-        classes: the predicted class of each test image, (images,); None before the test set is evaluated.
-    """
-
-    def __init__(self) -> None:
-        self.classes: np.ndarray | None = None
-
-    def __call__(self, event: Event) -> None:
-        """Keep the predictions if the event is the evaluation of the test set."""
-        match event:
-            case Evaluated(split="test"):
-                self.classes = event.predictions
 
 
 class RunEnd:
@@ -55,6 +36,7 @@ class RunEnd:
         self.config, self.folder, self.command, self.console, self.tracker = config, folder, command, console, tracker
         self.metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
+        self.recall = ""  # the classes with the lowest recall, for the summary
 
     def write_result(self, status: str, reason: str) -> None:
         """Write `result.json`.
@@ -92,8 +74,9 @@ class RunEnd:
         return RunResult(status, reason, self.metrics, self.history, self.folder.path)
 
     def _hints(self, status: str) -> list[tuple[str, str]]:
-        """The run folder, the command that resumes a killed run, and where to find the run in MLflow."""
-        hints = [("folder", str(self.folder.path))]
+        """The worst classes, the run folder, the command that resumes a killed run, and the run in MLflow."""
+        hints = [("recall", self.recall)] if self.recall else []
+        hints.append(("folder", str(self.folder.path)))
         if status == "KILLED" and self.folder.can_resume:
             words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
             resume = shlex.join([*words, f"run_dir={self.folder.path}", "trainer.resume=true"])

@@ -114,6 +114,11 @@ class RunFolder:
         return self.path / "network.json"
 
     @property
+    def predictions(self) -> Path:
+        """The path of the logits of the validation and test images."""
+        return self.path / "predictions.npz"
+
+    @property
     def log(self) -> Path:
         """The path of the log, with records of Python and messages of native libraries."""
         return self.path / "run.log"
@@ -158,8 +163,9 @@ class RunFolder:
 
     def artifacts(self) -> list[Path]:
         """The paths of the existing files that MLflow keeps with the run as artifacts."""
-        plots = [self.path / name for name in ("curves.png", "confusion.png", "confusion.json", "misclassified.png")]
-        return [path for path in (self.config, self.summary, self.log, self.findings, *plots) if path.exists()]
+        more = ("curves.png", "confusion.png", "confusion.json", "misclassified.png", "classes.csv")
+        files = (self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
+        return [path for path in files if path.exists()]
 
     @property
     def lock(self) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from exprun import backend
+from exprun import backend, metrics
 from exprun.asha import AshaPruner
 from exprun.assembly import assemble
 from exprun.config.errors import RunError, UserError, one_line
@@ -91,11 +91,12 @@ def _run(
 ) -> RunResult:
     """Do a run from top to bottom; its result is recorded whether the run finishes, fails or is killed."""
     from exprun.console import Console
-    from exprun.run_end import Predictions, RunEnd
+    from exprun.run_end import RunEnd
     from exprun.tracking.inputs import write_dataset
+    from exprun.tracking.predictions import Predictions
 
     name, first_worker, recorded = run_name(config), worker_index(config) == 0, not config.trainer.dry_run
-    console, predictions = Console(config, name, folder.path), Predictions()
+    console, predictions = Console(config, name, folder.path), Predictions(folder)
     tracker = None
     if recorded and first_worker and config.tracking.name == "mlflow":
         from exprun.tracking.mlflow import MlflowTracker
@@ -144,7 +145,8 @@ def _run(
 
         # ---- Loop, resumed from a checkpoint or not --------------------------------------------------------------
         checkpoints = Checkpoints(folder.checkpoints if config.trainer.checkpoint and recorded else None)
-        pruner = AshaPruner(folder.path, config.trainer.select == "val/loss") if config.sweep.prune == "asha" else None
+        lower = metrics.is_better_low(config.trainer.select)
+        pruner = AshaPruner(folder.path, lower) if config.sweep.prune == "asha" else None
         loop = Loop(assembly.config, assembly.dataset, step, checkpoints, folder.profile, emit, signals.seen, pruner)
         if config.trainer.resume and folder.can_resume:
             loop.resume()
@@ -198,7 +200,7 @@ def _run(
         outcome = loop.train()
 
         # ---- Record ----------------------------------------------------------------------------------------------
-        end.metrics = outcome.metrics
+        end.metrics, end.recall = outcome.metrics, predictions.worst(dataset)
         if outcome.status == "FINISHED" and recorded:
             try:
                 save_model(config, folder, model, interface, dataset.val)
@@ -208,9 +210,13 @@ def _run(
         del loop, checkpoints, assembly, step, model  # frees the images on the device before MLflow is waited for
         if outcome.status != "KILLED" and recorded:
             try:
+                predictions.write(dataset)
+            except OSError as error:
+                console.warn(f"{folder.predictions} could not be written: {error.strerror}.")
+            try:
                 from exprun.tracking.artifacts import write_plots  # imports matplotlib only after training
 
-                write_plots(folder, dataset, predictions.classes)
+                write_plots(folder, dataset, predictions.classes("test"))
             except Exception as error:  # a run without plots is still complete
                 log.exception("A plot could not be written")
                 console.warn(f"A plot of the run could not be written: {one_line(error)[:160]}")

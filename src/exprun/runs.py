@@ -8,6 +8,7 @@ from rich.table import Table
 
 from exprun.config.errors import safe
 from exprun.config.paths import user_path
+from exprun.metrics import best_name
 from exprun.outputs import OUTPUTS
 from exprun.records import Run, shown
 from exprun.run_folder import RunFolder
@@ -138,7 +139,7 @@ def show_continued(first: Run, second: Run) -> None:
         first: the run that was continued.
         second: the run that started from its weights.
     """
-    name = "val/best_loss" if second.config.get("trainer.select") == "val/loss" else "val/best_accuracy"
+    name = best_name(second.config.get("trainer.select", "val/accuracy"))
     if name in first.metrics and name in second.metrics:
         before, now = (f"{metrics[name]:.5g}" for metrics in (first.metrics, second.metrics))
         epochs = plural(int(second.history[-1]["epoch"]), "epoch") if second.history else "no epoch"

@@ -41,7 +41,8 @@ def parser() -> Parser:
     found.add_argument(
         "--margin",
         metavar="SIZE",
-        help="also test whether differences are smaller than this: points for accuracies, else units of the metric",
+        help="also test whether differences are smaller than this: points for percentages such as accuracies, else "
+        "units of the metric",
     )
     found.add_argument(
         "--where",

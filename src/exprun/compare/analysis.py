@@ -1,6 +1,7 @@
 """The analysis of a comparison: arms, contrasts, importance, and warnings about what is unfair or uncertain."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from exprun.compare.effects import Effect
 from exprun.compare.fairness import unfair
 from exprun.compare.importance import Importance, importance, not_worse
 from exprun.config.errors import ConfigError
+from exprun.metrics import is_better_low, is_fraction
 from exprun.records import Run, shown
 
 METRIC = "val/accuracy"
@@ -66,7 +68,7 @@ class Analysis:
     def interval(self, arm: Arm) -> tuple[float, float]:
         """The ends of the confidence interval of an arm, within the range of the metric; NaN if they are unknown."""
         found = arm.interval
-        if not outcomes.is_accuracy(self.metric):
+        if not is_fraction(self.metric):
             return found.low, found.high
         return outcomes.within(found.low, 0.0, 1.0), outcomes.within(found.high, 0.0, 1.0)
 
@@ -86,8 +88,8 @@ def analyse(
             vary.
         metric: the final metric that is compared, by its name in MLflow.
         chosen: contrasts that replace the usual ones, as in `design.EXAMPLE`.
-        margin: a difference that does not matter, in points for accuracies, else in units of the metric; None to test
-            no equivalence.
+        margin: a difference that does not matter, in points for percentages such as accuracies, else in units of the
+            metric; None to test no equivalence.
 
     Raises:
         ConfigError: no run has a value of the metric, all runs diverged, only one arm has a value, a factor is not a
@@ -141,11 +143,6 @@ def _tuned(arms: Sequence[Arm], factors: Sequence[str]) -> str:
     )
 
 
-def is_better_low(metric: str) -> bool:
-    """Whether lower is better for a metric: it is for losses and times."""
-    return "loss" in metric or metric == "time/seconds"
-
-
 def _nothing_to_compare(runs: Sequence[Run], metric: str) -> str:
     diverged = [run for run in runs if outcomes.diverged(run, metric)]
     finished = [run for run in runs if run.status == "FINISHED"]
@@ -161,4 +158,5 @@ def _nothing_to_compare(runs: Sequence[Run], metric: str) -> str:
     metrics = sorted({name for run in runs for name in run.metrics})
     if not metrics or not finished:
         return f"None of the {len(runs)} runs has finished: {runs[0].reason or runs[0].status}."
-    return f"No finished run has the metric {metric}; the metrics are {', '.join(metrics)}."
+    kinds = dict.fromkeys(re.sub("^([^/]*/[^/]*)/.*", r"\1/<class>", name) for name in metrics)
+    return f"No finished run has the metric {metric}; the metrics are {', '.join(kinds)}."

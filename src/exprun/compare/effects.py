@@ -9,6 +9,7 @@ import numpy as np
 from exprun.compare import contrasts, families, outcomes
 from exprun.compare.arms import Arm
 from exprun.compare.design import Contrast, Family
+from exprun.metrics import is_fraction
 from exprun.seed_statistics import CONFIDENCE
 
 
@@ -22,7 +23,7 @@ class Effect:
         mean: the contrast of the means over seeds.
         seed_half: half the width of its confidence interval over seeds; NaN if an arm has one seed.
         image_half: half the width of its confidence interval over images, at most; 0 if it is unknown.
-        limit: the largest possible size of the contrast; infinite for losses.
+        limit: the largest possible size of the contrast; infinite for metrics without a highest value.
         seeds: the smallest and the largest number of seeds of its arms.
         blocks: whether the seeds are blocks.
         uncorrected: the p-value; NaN if it is unknown.
@@ -194,7 +195,7 @@ def _effect(
         mean=mean,
         seed_half=float(found.half(CONFIDENCE)[0]) if error > 0 else error,
         image_half=_image_half(used, known) if known else 0.0,
-        limit=float(weights[weights > 0].sum()) if outcomes.is_accuracy(metric) else math.inf,
+        limit=float(weights[weights > 0].sum()) if is_fraction(metric) else math.inf,
         seeds=(min(counts), max(counts)),
         blocks=blocks,
         uncorrected=float(found.probability()[0]),

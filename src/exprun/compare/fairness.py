@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from exprun.compare import outcomes
 from exprun.compare.arms import LEARNING_RATE, Arm, Fold, all_tuned, fold_of, has_folds, label
 from exprun.compare.design import Grid
+from exprun.metrics import BEST, is_fraction, is_percentage
 from exprun.records import Run, shown
 from exprun.run_folder import CODE
 from exprun.text import listed, nouns
@@ -84,7 +85,7 @@ def unfair(
         if all(len(values) == 1 for values in rates.values()):
             tested = ", ".join(f"{name} {next(iter(values))}" for name, values in rates.items())
             yield f"The optimisers were not tuned: each was run at one learning rate ({tested})."
-    if "best" in metric:
+    if metric.startswith(f"val/{BEST}"):
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
 
 
@@ -93,7 +94,7 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
     for arm in arms:
         if arm.diverged:
             value = outcomes.value(arm.diverged[0], metric) or math.nan
-            level = f"{100 * value:.1f} %" if outcomes.is_accuracy(metric) else f"{value:.3g}"
+            level = f"{100 * value:.1f} %" if is_percentage(metric) else f"{value:.3g}"
             count = len(arm.diverged)
             yield (
                 f"{label(arm.levels, factors)}: {count} of {len(arm.runs)} runs diverged and "
@@ -115,13 +116,13 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
     spreads = [arm.deviation for arm in arms if len(arm.values) > 1]
     skewed = [
         label(arm.levels, factors)
-        for arm in (arms if outcomes.is_accuracy(metric) and len(spreads) > 1 else ())
+        for arm in (arms if is_fraction(metric) and len(spreads) > 1 else ())
         if arm.mean > NEAR
         or (arm.deviation > SKEW_RATIO * min(spreads) and _skewness(arm.mean, arm.deviation) > SKEWNESS)
     ]
     if skewed:
         yield (
-            f"The noise of {listed(skewed)} is probably skewed, as accuracies end at 0 and 100 %. Where arms vary "
+            f"The noise of {listed(skewed)} is probably skewed, as {metric} ends at 0 and 100 %. Where arms vary "
             "unequally, such noise looks like a difference in up to one of nine comparisons without one, whatever the "
             "method."
         )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from exprun import metrics as names
 from exprun.config.datasets import FACTS
 from exprun.records import Run
 from exprun.run_folder import NOT_FINITE
@@ -43,23 +44,26 @@ def value(run: Run, metric: str) -> float | None:
 
 
 def chance(run: Run, metric: str) -> float | None:
-    """The chance level of a metric with balanced classes: 1/K for accuracies, ln K for losses; None if unknown.
+    """The chance level of a metric with balanced classes, such as 1/K for accuracies; None if it is unknown.
+
+    It is the value of always predicting the frequencies of the classes, with one of them as the prediction.
 
     Args:
         run: the run, whose records hold the number of classes K.
         metric: the metric, by its name in MLflow.
     """
     classes = _classes(run)
-    if classes is None:
+    if classes is None or not metric.startswith(("val/", "test/")):
         return None
-    if is_accuracy(metric):
-        return 1 / classes
-    return math.log(classes) if metric in ("val/loss", "test/loss", "val/best_loss") else None
-
-
-def is_accuracy(metric: str) -> bool:
-    """Whether a metric is the share of images that are classified correctly."""
-    return metric in ("val/accuracy", "test/accuracy", "val/best_accuracy")
+    levels = {
+        "loss": math.log(classes),
+        "accuracy": 1 / classes,
+        names.BALANCED_ACCURACY: 1 / classes,
+        names.MACRO_F1: 2 / (classes * (classes + 1)),  # the F1 of one class is 2 / (K + 1), the others' is 0
+        names.TOP5_ACCURACY: min(names.TOP / classes, 1.0),
+        names.AUROC: 0.5,
+    }
+    return levels.get(names.measured(metric))
 
 
 def within(value: float, lowest: float, highest: float) -> float:
@@ -84,8 +88,11 @@ def _classes(run: Run) -> int | None:
 
 
 def images(runs: Sequence[Run], metric: str) -> int | None:
-    """The number of images on which runs measured an accuracy, the smallest one; None for losses or if unknown."""
-    if not is_accuracy(metric):
+    """The number of images on which runs measured an accuracy, the smallest one; None if unknown.
+
+    It is None for other metrics too, which are not means over images.
+    """
+    if not names.of_images(metric):
         return None
     counts = [_count(run.environment.get(f"{metric.split('/')[0]}_images", "")) for run in runs]
     known = [count for count in counts if count]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from exprun.compare import outcomes
+from exprun.compare import outcomes, sentences
 from exprun.compare.analysis import Analysis
 from exprun.compare.arms import Arm, label
 from exprun.metrics import TRAIN_LOSS
@@ -38,12 +38,15 @@ def arms(analysis: Analysis) -> str:
 def curves(analysis: Analysis) -> str:
     """Plot the metric and the training loss over the epochs; returns the SVG.
 
-    For a metric that is measured only once, the validation metric of each epoch is plotted.
+    For a metric that is measured only once, the validation metric of each epoch is plotted, or the validation accuracy
+    if there is none.
     """
     per_epoch = analysis.metric.replace("best_", "").replace("test/", "val/")
+    if not any(per_epoch in row for arm in analysis.arms for run in arm.runs for row in run.history):
+        per_epoch = "val/accuracy"
     figure, panels = _figure(2, height=3.6)
     for axes, key in zip(panels, (per_epoch, TRAIN_LOSS), strict=True):
-        scale = 100 if "accuracy" in key else 1
+        scale, _ = sentences.unit(key)
         for place, arm in enumerate(analysis.arms):
             epochs, values = _history(arm, key)
             if not len(epochs):

@@ -16,10 +16,11 @@ from exprun.tracking.store import repair, tracking_uri
 
 PAGE = 1000  # runs per request: the most that a store returns
 MAX_CURVES = 200  # runs up to which the metrics of each epoch are fetched, with one request per metric
+VALIDATION = ("val/accuracy", "val/loss", f"val/{names.BALANCED_ACCURACY}", f"val/{names.MACRO_F1}")
 # The metrics to fetch, and their current names. The names of older versions come last: there, `train/loss` is the mean
 # over some steps, and the mean over the epoch replaces it.
 CURVES = {
-    **{key: key for key in (names.EPOCH, "val/accuracy", "val/loss", names.TRAIN_LOSS, names.TRAIN_ACCURACY)},
+    **{key: key for key in (names.EPOCH, *VALIDATION, names.TRAIN_LOSS, names.TRAIN_ACCURACY)},
     names.OLD_TRAIN_LOSS: names.TRAIN_LOSS,
     names.OLD_TRAIN_ACCURACY: names.TRAIN_ACCURACY,
 }

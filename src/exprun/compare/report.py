@@ -65,7 +65,7 @@ def cells(analysis: Analysis, arm: Arm) -> tuple[str, ...]:
 
 
 def number(analysis: Analysis, value: float) -> str:
-    """The value of the metric as text; accuracies are percentages."""
+    """The value of the metric as text; accuracies and similar metrics are percentages."""
     scale, _ = analysis.unit
     return f"{scale * value:.1f}" if scale == 100 else f"{value:.4g}"
 

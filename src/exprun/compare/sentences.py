@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from exprun.compare.effects import Effect
 from exprun.compare.importance import Importance
-from exprun.compare.outcomes import is_accuracy
+from exprun.metrics import is_percentage
 from exprun.text import joined
 
 
 def unit(metric: str) -> tuple[float, str]:
     """The factor by which a difference is multiplied before it is printed, and the unit printed after it."""
-    return (100, " points") if "accuracy" in metric else (1, "")
+    return (100, " points") if is_percentage(metric) else (1, "")
 
 
 def about(effect: Effect, metric: str, count: int, margin: float | None) -> str:
@@ -94,7 +94,7 @@ def of_best(best: str, value: float, others: Sequence[str], count: int, metric: 
         count: the number of all other arms.
         metric: the metric that is compared.
     """
-    mean = f"{100 * value:.1f} %" if is_accuracy(metric) else f"{value:.4g}"
+    mean = f"{100 * value:.1f} %" if is_percentage(metric) else f"{value:.4g}"
     start = f"Best: {best} with {metric} {mean}"
     if not others:
         return f"{start}; {'the other arm is' if count == 1 else f'all {count} other arms are'} shown to be worse."

@@ -9,6 +9,7 @@ from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_i
 from exprun.config.network import INIT_PARTS
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
+from exprun.metrics import TOP, TOP5_ACCURACY
 
 MAX_LISTED = 10  # folds that an error lists one by one
 
@@ -34,6 +35,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_batches(config)
     _check_optimisation(config)
     _check_run(config)
+    _check_select(config)
     _check_fault(config)
 
 
@@ -250,6 +252,16 @@ def _check_run(config: Config) -> None:
         raise ConfigError("tracking.model=checkpoint needs checkpoints: set trainer.checkpoint=true.")
     if "\0" in config.run_dir:
         raise ConfigError("run_dir contains a character that is not allowed in a path.")
+
+
+def _check_select(config: Config) -> None:
+    facts, chosen = facts_of(config.data), config.data.classes
+    classes = None if facts is None else len(facts.classes if chosen is None else chosen)
+    if config.trainer.select == f"val/{TOP5_ACCURACY}" and classes is not None and classes <= TOP:
+        raise ConfigError(
+            f"trainer.select=val/{TOP5_ACCURACY} needs more than {TOP} classes, and there are {classes}; choose "
+            "another, such as val/accuracy."
+        )
 
 
 def _check_fault(config: Config) -> None:

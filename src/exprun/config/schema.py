@@ -45,9 +45,9 @@ class Trainer:
     patience: int | None = setting(
         "Number of evaluations without improvement after which training ends (early stopping).", None, ge=1
     )
-    select: Literal["val/accuracy", "val/loss"] = setting(
-        "Validation metric that chooses the best weights.", "val/accuracy"
-    )
+    select: Literal[
+        "val/accuracy", "val/loss", "val/balanced_accuracy", "val/macro_f1", "val/top5_accuracy", "val/auroc"
+    ] = setting("Validation metric that chooses the best weights.", "val/accuracy")
     metrics: list[Literal["binary_accuracy"]] = setting("Additional metrics that each evaluation measures.", [])
     gap: bool = setting("Whether the generalisation gap is split into its causes at the end of the run.", False)
     tta: Literal["none", "mirror", "mirror_translate"] = setting(

@@ -15,6 +15,7 @@ from exprun.config.errors import ConfigError, RunError, UserError, one_line, say
 from exprun.config.overrides import quoted, with_forced_keys
 from exprun.config.paths import user_path
 from exprun.config.schema import Config
+from exprun.metrics import is_better_low
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
 from exprun.run_folder import RunFolder
 from exprun.sweep.folder import (
@@ -57,6 +58,8 @@ def sweep(
         own: the overrides that exprun adds for Hydra's own settings.
         options: the options before the overrides, such as `--config-dir`, as typed.
     """
+    is_search = "hydra/sweeper=optuna" in given
+    direction = search_direction(config, given) if is_search else []
     folder = _folder(composer, hydra, plan, config, given, options)
     has_run_dir = "run_dir" in composer.keys_of(given)
     for number, run_config in enumerate(plan.configs if plan is not None and not has_run_dir else ()):
@@ -70,8 +73,8 @@ def sweep(
     parent_id = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
     facts = SweepContext(folder.name, factors, parent_id, live, plan is None, str(Path.cwd()), str(folder), options)
     added = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in facts.environment().items()]
-    if "hydra/sweeper=optuna" in given:
-        added += _search_settings(composer, hydra, config, given)
+    if is_search:
+        added += [*direction, *_search_settings(composer, hydra, config, given)]
     if any("hydra.launcher.ray.init.address=" in word for word in given):
         # A cluster that is running already has its own object store, and Ray refuses a size for it.
         added.append("+hydra.launcher.ray.init.object_store_memory=null")
@@ -117,6 +120,27 @@ def _search_settings(composer: Composer, hydra: Any, config: Config, given: list
     if "seed" in sweeper.sampler and sweeper.sampler.seed is None:
         words.append(f"hydra.sweeper.sampler.seed={config.seed}")
     return words
+
+
+def search_direction(config: Config, given: Sequence[str]) -> list[str]:
+    """The override for the direction of an Optuna search, which follows from `trainer.select`; empty if it is given.
+
+    Args:
+        config: the config of one of the runs.
+        given: the overrides, as typed.
+
+    Raises:
+        ConfigError: another direction is given.
+    """
+    select, key = config.trainer.select, "hydra.sweeper.direction"
+    direction = "minimize" if is_better_low(select) else "maximize"
+    chosen = [word.lstrip("+").partition("=")[2] for word in given if word.lstrip("+").startswith(f"{key}=")]
+    if chosen and chosen[-1] != direction:
+        raise ConfigError(
+            f"{key}={chosen[-1]} does not fit trainer.select={select}, the metric of the search: leave it out, or "
+            f"write {key}={direction}."
+        )
+    return [] if chosen else [f"{key}={direction}"]
 
 
 def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, given: list[str], options: str) -> Path:

@@ -10,6 +10,7 @@ from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError
 from exprun.config.overrides import quoted
 from exprun.config.schema import Config
+from exprun.metrics import is_better_low
 
 MAX_RUNS = 10_000  # runs in one sweep
 LEARNING_RATE, SEED = "optim.learning_rate", "seed"
@@ -45,7 +46,7 @@ class Plan:
             Lists of jobs whose folders have consecutive numbers, each with its first number; and the sentences. An arm
             has the same numbers whether or not other arms are left out.
         """
-        lowest = self.configs[0].trainer.select == "val/loss"
+        lowest = is_better_low(self.configs[0].trainer.select)
         rows: list[tuple[int, list[Job]]] = []
         sentences, start, number = [], 0, len(self.jobs)
         for arm, learning_rates in self.arms:

@@ -5,6 +5,7 @@ import copy
 import json
 import math
 import os
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun import metrics as names
 from exprun.config.errors import RunError, one_line
 from exprun.files import flush_to_disk
 from exprun.schedule import Plateau
@@ -33,7 +35,7 @@ class State:
         epoch_steps: the number of steps done in the current epoch.
         epoch_loss_sum: the sum of the losses of the steps of the current epoch.
         epoch_accuracy_sum: the sum of the accuracies of the steps of the current epoch.
-        best: the loss, accuracy, step and epoch of the weights that validation selected.
+        best: the loss, accuracy, selected metric, step and epoch of the weights that validation selected.
         waited: the number of evaluations since the selected metric last improved.
         plateau: the state of the schedule `plateau`.
         seconds: the time spent on training and evaluation.
@@ -51,27 +53,27 @@ class State:
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def select(self, loss: float, accuracy: float, epoch: float, select: str) -> bool:
+    def select(self, metrics: Mapping[str, float], epoch: float, select: str) -> bool:
         """Whether an evaluation is the best so far, so that its weights are selected.
 
         The state remembers the best evaluation and counts the evaluations since the metric last improved. If the
-        accuracy equals the best so far, the lower loss is selected, but patience does not count it as an improvement.
+        metric equals the best so far, the lower loss is selected, but patience does not count it as an improvement.
 
         Args:
-            loss: the mean loss of the validation images.
-            accuracy: the accuracy on the validation images.
+            metrics: the metrics of the validation images by their names in MLflow. A selected metric that is missing is
+                worse than any value.
             epoch: the number of epochs done, with a fraction.
-            select: the metric that selects, `val/accuracy` or `val/loss`, from `trainer.select`.
+            select: the metric that selects, from `trainer.select`.
         """
+        loss, name = metrics["val/loss"], names.measured(select)
+        value = metrics.get(select, -math.inf)
         lower = self.best is None or (loss if math.isfinite(loss) else math.inf) < self.best["loss"]
-        better = self.best is None or accuracy > self.best["accuracy"]
-        if select == "val/loss":
-            best = better = lower
-        else:
-            best = better or (self.best is not None and accuracy == self.best["accuracy"] and lower)
+        better = self.best is None or (lower if name == "loss" else value > self.best[name])
+        best = better or (self.best is not None and value == self.best[name] and lower)
         self.waited = 0 if better else self.waited + 1
         if best:
-            self.best = {"loss": loss, "accuracy": accuracy, "step": float(self.step), "epoch": epoch}
+            kept = {"loss": loss, "accuracy": metrics["val/accuracy"], name: value}
+            self.best = kept | {"step": float(self.step), "epoch": epoch}
         return best
 
     @classmethod

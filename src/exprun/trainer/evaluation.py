@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exprun import classification
+from exprun import metrics as names
 from exprun.config.schema import Config
 from exprun.data import Split
 from exprun.trainer.feed import Feed, fits, whole_order
@@ -20,18 +22,38 @@ class Means(NamedTuple):
         loss: the mean cross-entropy.
         accuracy: the share of images that are classified correctly.
         more: the means of further metrics, by name, such as `binary_accuracy`.
+        labels: the class of each image, (images,).
         predictions: the most likely class of each image, (images,).
+        logits: the logits of each image, float32, (images, classes).
     """
 
     loss: float
     accuracy: float
     more: dict[str, float]
+    labels: np.ndarray
     predictions: np.ndarray
+    logits: np.ndarray
 
     def named(self, split: str) -> dict[str, float]:
         """The metrics by their names in MLflow, such as `val/loss`."""
         metrics = {"loss": self.loss, "accuracy": self.accuracy, **self.more}
         return {f"{split}/{name}": value for name, value in metrics.items()}
+
+    def of_predictions(self) -> dict[str, float]:
+        """The metrics that are computed from the predictions, by name, such as `macro_f1`."""
+        return classification.of_predictions(self.labels, self.predictions, self.logits.shape[1])
+
+    def of_logits(self, temperature: float | None = None) -> dict[str, float]:
+        """The metrics that are computed from the logits, by name, such as `auroc`.
+
+        Args:
+            temperature: the temperature of the scaled calibration error; None to leave it out.
+        """
+        return classification.of_logits(self.labels, self.logits, temperature=temperature)
+
+    def by_class(self, classes: list[str]) -> dict[str, float]:
+        """Recall and precision of each class by name, such as `recall/cat`; empty if there are many classes."""
+        return classification.by_class(classification.per_class(self.labels, self.predictions, len(classes)), classes)
 
 
 class Evaluator:
@@ -64,8 +86,24 @@ class Evaluator:
         parts = [self.step.evaluate(*chunk, as_in) for chunk in feed.chunks(order, lambda: BATCHES_PER_CALL)]
         predictions = np.concatenate([p.predictions for p in parts])
         more = {name: _mean([p.more[name] for p in parts]) for name in parts[0].more}
-        accuracy = float((predictions == feed.labels[: len(predictions)]).mean())
-        return Means(_mean([p.losses for p in parts]), accuracy, more, predictions)
+        labels = feed.labels[: len(predictions)]
+        logits = np.concatenate([p.logits for p in parts])
+        accuracy = float((predictions == labels).mean())
+        return Means(_mean([p.losses for p in parts]), accuracy, more, labels, predictions, logits)
+
+    def validate(self, feed: Feed) -> Means:
+        """The means over the validation images, with the metrics that each epoch records next to loss and accuracy.
+
+        These are the metrics of predictions, and the metric of logits that `trainer.select` names, if it does.
+
+        Args:
+            feed: the validation images.
+        """
+        means = self.measure(feed)
+        means.more.update(means.of_predictions())
+        if (selected := names.measured(self.trainer.select)) in names.OF_LOGITS:
+            means.more.update(classification.of_logits(means.labels, means.logits, [selected]))
+        return means
 
     def gap(self, train: Split, images: int) -> dict[str, float]:
         """Measure training images in inference mode, with the preprocessing of training and with that of evaluation.

@@ -73,7 +73,6 @@ class Evaluated:
         loss: the mean cross-entropy over the split.
         accuracy: the share of the images that are classified correctly.
         best: whether these weights are the best so far by `trainer.select`.
-        predictions: the predicted class of each image, (images,), for the test split only.
         more: the means of further metrics, by name.
     """
 
@@ -83,8 +82,20 @@ class Evaluated:
     loss: float
     accuracy: float
     best: bool = False
-    predictions: np.ndarray | None = None
     more: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The images of validation and test were measured with the selected weights.
+
+    Args:
+        step: the number of optimiser steps after which these weights were measured.
+        logits: the logits of the images of each split, float32, (images, classes); the splits are `val` and `test`.
+    """
+
+    step: int
+    logits: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -185,6 +196,6 @@ class RunEnded:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = RunStarted | StepsDone | Profiled | Evaluated | Measured | EpochDone | Diagnosed | RunEnded
+Event = RunStarted | StepsDone | Profiled | Evaluated | Predicted | Measured | EpochDone | Diagnosed | RunEnded
 Listener = Callable[[Event], None]
 Emit = Callable[[Event], None]  # passes an event to all listeners

@@ -1,6 +1,7 @@
 """The training loop, from the first step to the measurement of the test set; read it from top to bottom."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,18 +11,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from exprun import classification
 from exprun import metrics as names
 from exprun.augment import mirrored_in
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
-from exprun.data import Dataset
+from exprun.data import Dataset, Split
 from exprun.run_folder import NOT_FINITE
 from exprun.schedule import rate_at
 from exprun.signals import SIGNALS
 from exprun.trainer.blame import FailedBatch, batch_too_large, blame, first_bad_weight
 from exprun.trainer.checkpoint import Checkpoints, State
-from exprun.trainer.evaluation import Evaluator
-from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, StepsDone
+from exprun.trainer.evaluation import Evaluator, Means
+from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, Predicted, StepsDone
 from exprun.trainer.feed import epoch_order
 from exprun.trainer.profile import Profiler
 from exprun.trainer.results import StepResult
@@ -94,6 +96,7 @@ class Loop:
             self.total_steps = min(self.total_steps, trainer.max_steps)
         self.speed = Speed(trainer.batch_size)
         self._failed: FailedBatch | None = None
+        self._last: Means | None = None  # the latest evaluation of the validation images
         self.profiler = Profiler(profile_folder, step.model, emit) if trainer.profile else None
 
     def resume(self) -> None:
@@ -224,8 +227,9 @@ class Loop:
         started = time.perf_counter()
         self.step.share_statistics()
         self.step.swap_averages()
-        means = self.evaluator.measure(self.val_feed)
-        best = state.select(means.loss, means.accuracy, epoch, trainer.select)
+        self._last = None  # frees the logits of the evaluation before
+        self._last = means = self.evaluator.validate(self.val_feed)
+        best = state.select(means.named("val"), epoch, trainer.select)
         if best and not trainer.dry_run:
             self.checkpoints.save("best", self.step.model_variables, state)
         self.step.swap_averages()
@@ -242,7 +246,8 @@ class Loop:
         if patience is not None and self.state.waited >= patience:
             return f"no better {self.config.trainer.select} for {patience} evaluations (trainer.patience)"
         if self.prune is not None and self.state.epoch < self.epochs:
-            return self.prune(self.state.epoch, self.state.history[-1][self.config.trainer.select])
+            # A metric of logits is missing if a logit is not finite; for all of them, higher is better.
+            return self.prune(self.state.epoch, self.state.history[-1].get(self.config.trainer.select, -math.inf))
         return ""
 
     def _save(self) -> None:
@@ -261,24 +266,60 @@ class Loop:
             self._save()
         if trainer.dry_run:
             return self._metrics()
-        metrics: dict[str, float] = {}
+        self.step.swap_averages()
+        last = self._last or self.evaluator.validate(self.val_feed)  # none if a resumed run has nothing left to train
+        metrics = {f"val/{name}": value for name, value in last.of_logits().items()}
         if trainer.gap:
-            self.step.swap_averages()
-            metrics = self.evaluator.gap(self.dataset.train, len(self.val_feed))
-            self.step.swap_averages()
+            metrics |= self.evaluator.gap(self.dataset.train, len(self.val_feed))
+        self.step.swap_averages()
+        if metrics:
             self.emit(Measured(state.step, metrics))
         self.checkpoints.restore("best", self.step.model_variables)
-        test = self.dataset.test
-        if test is not None and state.best is not None:
-            feed = self.val_feed if self.config.data.validation == "test" else self.evaluator.feed(test)
-            means = self.evaluator.measure(feed)
-            if trainer.tta != "none":
-                averaged = self.evaluator.measure(feed, "tta")
-                means.more.update(tta_loss=averaged.loss, tta_accuracy=averaged.accuracy)
-            step, epoch = int(state.best["step"]), state.best["epoch"]
-            self.emit(Evaluated("test", step, epoch, means.loss, means.accuracy, True, means.predictions, means.more))
-            metrics |= means.named("test")
+        if state.best is not None:
+            same = int(state.best["step"]) == state.step
+            metrics |= self._measure_selected(last if same else self.evaluator.validate(self.val_feed), state.best)
         return self._metrics(metrics)
+
+    def _measure_selected(self, val: Means, best: dict[str, float]) -> dict[str, float]:
+        """Measure the test images with the selected weights; returns the metrics of validation and test images.
+
+        Args:
+            val: the evaluation of the validation images with the selected weights.
+            best: the step and epoch of the selected weights.
+        """
+        classes, test = self.dataset.classes, self.dataset.test
+        found = val.of_predictions() | val.of_logits() | val.by_class(classes)
+        temperature = classification.temperature(val.labels, val.logits)
+        if temperature is not None:
+            found[names.TEMPERATURE] = temperature
+        metrics = {f"val/{names.BEST}{name}": value for name, value in found.items()}
+        logits = {"val": val.logits}
+        if test is not None:
+            means = self._measure_test(test, val, best, temperature)
+            metrics |= means.named("test") | {f"test/{name}": value for name, value in means.by_class(classes).items()}
+            logits["test"] = means.logits
+        self.emit(Predicted(int(best["step"]), logits))
+        return metrics
+
+    def _measure_test(self, test: Split, val: Means, best: dict[str, float], temperature: float | None) -> Means:
+        """Measure the test images with the selected weights.
+
+        Args:
+            test: the test split.
+            val: the evaluation of the validation images with the selected weights.
+            best: the step and epoch of the selected weights.
+            temperature: the temperature of the validation images; None without one.
+        """
+        validation_is_test = self.config.data.validation == "test"
+        feed = self.val_feed if validation_is_test else self.evaluator.feed(test)
+        means = val._replace(more=dict(val.more)) if validation_is_test else self.evaluator.measure(feed)
+        # A temperature says nothing about the images to which it was fitted.
+        means.more.update(means.of_predictions() | means.of_logits(None if validation_is_test else temperature))
+        if self.config.trainer.tta != "none":
+            averaged = self.evaluator.measure(feed, "tta")
+            means.more.update(tta_loss=averaged.loss, tta_accuracy=averaged.accuracy)
+        self.emit(Evaluated("test", int(best["step"]), best["epoch"], means.loss, means.accuracy, True, means.more))
+        return means
 
     def _metrics(self, at_the_end: dict[str, float] | None = None) -> dict[str, float]:
         """The final metrics of the run by their names in MLflow, with those that were measured `at_the_end`."""
@@ -286,8 +327,8 @@ class Loop:
         last = state.history[-1] if state.history else {}
         metrics = {key: value for key, value in last.items() if "/" in key}
         if state.best is not None:
-            metrics |= {"val/best_loss": state.best["loss"], "val/best_accuracy": state.best["accuracy"]}
-            metrics["val/best_epoch"] = state.best["epoch"]
+            best = {name: value for name, value in state.best.items() if name != "step" and value != -math.inf}
+            metrics |= {f"val/{names.BEST}{name}": value for name, value in best.items()}
         metrics |= at_the_end or {}
         speed = {names.IMAGES_PER_SECOND: self.speed.images_per_second} if self.speed.images_per_second else {}
         return metrics | {names.SECONDS: state.seconds} | speed

@@ -27,10 +27,12 @@ class EvalResult:
     Args:
         losses: the loss of each image, float32, (images,).
         predictions: the number of the most likely class for each image, int32, (images,).
+        logits: the logits of each image, float32, (images, classes).
         more: further metrics of each image by name, (images,) each: those of `trainer.metrics`, and with an attack
             `adversarial_loss` and `adversarial_accuracy`.
     """
 
     losses: np.ndarray
     predictions: np.ndarray
+    logits: np.ndarray
     more: dict[str, np.ndarray] = field(default_factory=dict)

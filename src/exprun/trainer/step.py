@@ -197,8 +197,8 @@ class Step:
         """
         outputs = self._evaluate[as_in](images, labels, tf.constant(indices))
         real = indices.reshape(-1) >= 0
-        metrics = {name: value.numpy().reshape(-1)[real] for name, value in outputs.items()}
-        return EvalResult(metrics.pop("losses"), metrics.pop("predictions"), metrics)
+        flat = {name: value.numpy().reshape(len(real), *value.shape[2:])[real] for name, value in outputs.items()}
+        return EvalResult(flat.pop("losses"), flat.pop("predictions"), flat.pop("logits"), flat)
 
     def share_statistics(self) -> None:
         """Set the norms' moving statistics on all devices to their mean over the devices.
@@ -418,7 +418,7 @@ class Step:
             pixels = self._shaped(scaling.cropped(tf.cast(tf.gather(images, inside), tf.float32)))
             targets = tf.gather(labels, inside)
             logits, losses, predictions = outputs(pixels, targets)
-            results = {"losses": losses, "predictions": predictions}
+            results = {"losses": losses, "predictions": predictions, "logits": logits}
             if "binary_accuracy" in self.metrics:
                 # As in Keras, this is the share of the probabilities on the correct side of 0.5.
                 wanted = tf.one_hot(targets, tf.shape(logits)[1], True, False)
@@ -432,6 +432,8 @@ class Step:
                 results["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
             return results
 
-        names = ["losses", *self.metrics] + (["adversarial_loss", "adversarial_accuracy"] if self.attack else [])
+        names = ["losses", "logits", *self.metrics] + (
+            ["adversarial_loss", "adversarial_accuracy"] if self.attack else []
+        )
         kinds = {"predictions": tf.int32} | dict.fromkeys(names, tf.float32)
         return tf.map_fn(one, indices, fn_output_signature=kinds, parallel_iterations=1)

@@ -1,0 +1,115 @@
+"""The record of what the selected weights predict: logits in `predictions.npz`, metrics of classes in `classes.csv`."""
+
+import csv
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from exprun import classification
+from exprun.classification import PerClass
+from exprun.data import Dataset, Split
+from exprun.files import PART
+from exprun.run_folder import RunFolder
+from exprun.trainer.events import Event, Predicted
+
+HALF_ABOVE = 25_000_000  # logits of a split above which they are written in float16: 100 MB in float32
+WORST = 3  # classes with the lowest recall that the summary of a run names
+
+
+class Predictions:
+    """A listener that keeps the logits of the validation and test images.
+
+    Args:
+        folder: the run's folder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._predicted: Predicted | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Keep the logits if the event has them."""
+        if isinstance(event, Predicted):
+            self._predicted = event
+
+    def classes(self, split: str) -> np.ndarray | None:
+        """The predicted class of each image of a split, (images,); None if it was not measured.
+
+        Args:
+            split: the split, `val` or `test`.
+        """
+        logits = self._predicted.logits.get(split) if self._predicted is not None else None
+        return None if logits is None else logits.argmax(axis=1)
+
+    def write(self, dataset: Dataset) -> None:
+        """Write `predictions.npz` and `classes.csv`, if the run has measured its selected weights.
+
+        Args:
+            dataset: the data set of the run.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        if self._predicted is None:
+            return
+        arrays: dict[str, Any] = {"classes": np.array(dataset.classes), "step": np.array(self._predicted.step)}
+        for name, split in _splits(dataset).items():
+            logits = self._predicted.logits[name]
+            arrays |= {
+                f"{name}_logits": logits.astype(np.float16 if logits.size > HALF_ABOVE else np.float32),
+                f"{name}_labels": split.row_labels.astype(np.int32),
+                f"{name}_rows": split.rows.astype(np.int64),
+            }
+            if dataset.files:
+                arrays[f"{name}_files"] = np.array([dataset.files[row] for row in split.rows])
+        temporary = self.folder.predictions.with_name(f".{self.folder.predictions.name}{PART}")
+        try:
+            with open(temporary, "wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+            os.replace(temporary, self.folder.predictions)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._write_classes(dataset)
+
+    def worst(self, dataset: Dataset) -> str:
+        """The classes with the lowest recall, as text; empty if the classes are even or nothing was measured.
+
+        Args:
+            dataset: the data set of the run.
+        """
+        if self._predicted is None or not classification.uneven(dataset.train.row_labels, len(dataset.classes)):
+            return ""
+        name, split = list(_splits(dataset).items())[-1]
+        found = self._per_class(name, split, dataset)
+        measured = np.flatnonzero(found.images > 0)
+        lowest = measured[np.argsort(found.recall[measured], kind="stable")[:WORST]]
+        parts = [f"{dataset.classes[i]} {found.recall[i]:.1%} of {found.images[i]:,}" for i in lowest]
+        return f"lowest on {'test' if name == 'test' else 'validation'} images: {', '.join(parts)}"
+
+    def _write_classes(self, dataset: Dataset) -> None:
+        with open(self.folder.path / "classes.csv", "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["split", "class", *PerClass._fields])
+            for name, split in _splits(dataset).items():
+                found = self._per_class(name, split, dataset)
+                for number, row in enumerate(zip(*found, strict=True)):
+                    cells = ["" if isinstance(v, float) and math.isnan(v) else v for v in map(_plain, row)]
+                    table.writerow([name, dataset.classes[number], *cells])
+
+    def _per_class(self, name: str, split: Split, dataset: Dataset) -> PerClass:
+        predictions = self.classes(name)
+        assert predictions is not None
+        return classification.per_class(split.row_labels, predictions, len(dataset.classes))
+
+
+def _splits(dataset: Dataset) -> dict[str, Split]:
+    """The splits that the selected weights are measured on, by name."""
+    return {"val": dataset.val} | ({"test": dataset.test} if dataset.test is not None else {})
+
+
+def _plain(value: Any) -> int | float:
+    """A number of NumPy as a number of Python, which is written without its type."""
+    found: int | float = value.item()
+    return found
