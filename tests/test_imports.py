@@ -10,7 +10,19 @@ SOURCE = Path(exprun.__file__).parent
 # From the ground up; a module imports its own tier and those below, the lowest tier only itself. A package stands for
 # all its modules.
 TIERS = (
-    ("version", "files", "signals", "metrics", "text", "markdown", "asha", "seed_statistics", "guard", "garbage"),
+    (
+        "version",
+        "files",
+        "signals",
+        "metrics",
+        "text",
+        "markdown",
+        "pages",
+        "asha",
+        "seed_statistics",
+        "guard",
+        "garbage",
+    ),
     ("config",),
     ("locks", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
