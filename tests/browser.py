@@ -89,6 +89,12 @@ class Page:
             assert time.monotonic() < end, condition
             time.sleep(0.02)
 
+    def processor_seconds(self) -> float:
+        """The time for which the page has occupied a processor, which does not depend on what else is running."""
+        self.call("Performance.enable", timeDomain="threadTicks")
+        found = {one["name"]: one["value"] for one in self.call("Performance.getMetrics")["metrics"]}
+        return float(found["ThreadTime"])
+
     def size(self, width: int, height: int = 900, is_phone: bool = False) -> None:
         """Set the size of the window in CSS pixels."""
         self.call(

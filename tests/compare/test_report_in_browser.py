@@ -19,7 +19,6 @@ HOSTILE = "<b>x</b></script>"
 EPOCHS = 10
 COUNT = "document.getElementById('count').textContent"
 TIP = "document.getElementById('tip').innerText"
-ROWS = "[...document.querySelectorAll('#runs tbody tr')].map((row) => row.cells[{}].textContent)"
 MANY_RUNS, MANY_EPOCHS = 1000, 100
 
 
@@ -86,11 +85,18 @@ def ink(page, selector: str) -> int:
 
 
 def settle(page) -> None:
-    """Wait until the charts in the window are drawn."""
+    """Wait until the charts in the window and all tables are drawn."""
     page.until(
+        "!document.querySelector('.wide[aria-busy=true]') && "
         "[...document.querySelectorAll('.chart[aria-busy=true]')].every((one) => { const {top, bottom} = "
         "one.getBoundingClientRect(); return bottom < 0 || top > innerHeight; })"
     )
+
+
+def rows(page, column: int) -> list[str]:
+    """The texts of a column of the table of runs."""
+    settle(page)
+    return page.run(f"[...document.querySelectorAll('#runs tbody tr')].map((row) => row.cells[{column}].textContent)")
 
 
 def drawn(page, selector: str) -> dict[str, float]:
@@ -138,15 +144,15 @@ def test_words_arms_and_states_filter_table_and_charts(page):
     all_ink = ink(page, "#times canvas")
     page.write("#text", "norm=none seed=1")
     assert page.run(COUNT) == "1 of 8 runs"
-    assert page.run(ROWS.format(1)) == ["1"]
+    assert rows(page, 1) == ["1"]
     settle(page)
     assert ink(page, "#times canvas") < all_ink
     page.click("#reset")
     assert page.run(COUNT) == "8 of 8 runs"
     page.choose("#status", "FAILED")
-    assert page.run(ROWS.format(3)) == ["FAILED", "FAILED"]
+    assert rows(page, 3) == ["FAILED", "FAILED"]
     page.choose("#arm", "1")
-    assert page.run(ROWS.format(2)) == ["10.0 (diverged)"]
+    assert rows(page, 2) == ["10.0 (diverged)"]
 
 
 def test_the_legend_switches_settings_by_mouse_and_keyboard(page):
@@ -199,16 +205,16 @@ def test_an_axis_of_the_parallel_coordinates_keeps_a_level_or_a_range(page):
     metric = box["x"] + second
     page.drag((metric, box["y"] + 30), (metric, box["y"] + 42))  # the best values
     assert page.run(COUNT) == "3 of 8 runs"
-    assert set(page.run(ROWS.format(0))) == {f"norm={HOSTILE}"}
+    assert set(rows(page, 0)) == {f"norm={HOSTILE}"}
     page.click("#reset")
     assert page.run(COUNT) == "8 of 8 runs"
 
 
 def test_headings_sort_numbers_as_numbers_and_rows_light_up(page):
     page.click("#runs th:nth-child(3) button")
-    assert page.run(ROWS.format(2)) == ["10.0 (diverged)", "70.0", "71.0", "72.0", "80.0", "81.0", "82.0", "–"]
+    assert rows(page, 2) == ["10.0 (diverged)", "70.0", "71.0", "72.0", "80.0", "81.0", "82.0", "–"]
     page.click("#runs th:nth-child(3) button")
-    assert page.run(ROWS.format(2)) == ["82.0", "81.0", "80.0", "72.0", "71.0", "70.0", "10.0 (diverged)", "–"]
+    assert rows(page, 2) == ["82.0", "81.0", "80.0", "72.0", "71.0", "70.0", "10.0 (diverged)", "–"]
     assert page.run("document.querySelector('#runs th:nth-child(3)').ariaSort") == "descending"
     box = page.box("#runs tbody tr:nth-child(3)")
     page.move(box["x"] + 20, box["y"] + 8)
@@ -288,7 +294,10 @@ def many(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["mean", "runs"])
 def test_a_thousand_runs_answer_soon(chromium, many, mode):
-    """Hover and filter, each with the frame in which it shows; the limit is generous, as other work may be going on."""
+    """The time of hover and filter until a frame shows them, and the part of it in which the page was computing.
+
+    On a machine that does nothing else, both are below 50 ms; the limit leaves room for other machines.
+    """
     page = chromium
     page.size(1400)
     page.dark(False)
@@ -312,7 +321,16 @@ def test_a_thousand_runs_answer_soon(chromium, many, mode):
             "filter": [search.format(words) for words in ("seed=1", "", "momentum=0.5", "", "0.6 seed=2", "") * 2],
         }
         for kind, scripts in kinds.items():
-            found = [page.run(timed.format(script)) for script in scripts]
-            print(f"{mode}, {kind} at {selector}: median {statistics.median(found):.1f} ms, most {max(found):.1f} ms")
-            assert statistics.median(found) < 1000
+            waited, computed = [], []
+            for script in scripts:
+                start = page.processor_seconds()
+                waited.append(page.run(timed.format(script)))
+                computed.append(1000 * (page.processor_seconds() - start))
+                settle(page)
+            middle, most = statistics.median(computed), max(computed)
+            print(
+                f"{mode}, {kind} at {selector}: median {statistics.median(waited):.0f} ms, of which {middle:.0f} ms "
+                f"were computed; at most {max(waited):.0f} ms and {most:.0f} ms"
+            )
+            assert middle < 250
     assert page.complaints == []

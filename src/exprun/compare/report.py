@@ -177,7 +177,7 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
     page = render(
         folder / "report.html",
         chart_data(analysis),
-        [folder / "report.js"],
+        [folder / "curves.js", folder / "report.js"],
         analysis=analysis,
         command=command,
         verdict=verdict(analysis),

@@ -83,8 +83,10 @@ class Lazy {
   static all = [];
   static frame = 0;
 
-  constructor(container) {
+  /** `everywhere`: what is drawn again wherever it is, such as a table, which people search and programs read. */
+  constructor(container, everywhere = false) {
     this.container = container;
+    this.everywhere = everywhere;
     this.near = false;
     this.isDrawn = false;
     this.stale = true;
@@ -118,7 +120,7 @@ class Lazy {
   static drawNext() {
     Lazy.frame ||= requestAnimationFrame(() => {
       Lazy.frame = 0;
-      const next = Lazy.all.filter((one) => one.stale && (one.near || !one.isDrawn)).sort((a, b) => a.fromMiddle - b.fromMiddle);
+      const next = Lazy.all.filter((one) => one.stale && (one.near || one.everywhere || !one.isDrawn)).sort((a, b) => a.fromMiddle - b.fromMiddle);
       next[0]?.draw();
       if (next.length > 1) Lazy.drawNext();
     });

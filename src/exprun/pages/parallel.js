@@ -68,12 +68,13 @@ class Parallel extends Lazy {
     const context = this.prepare(this.canvas);
     const count = this.axes[0].values.length;
     context.globalAlpha = Math.max(0.2, Math.min(0.9, 4 / Math.sqrt(count)));
-    context.lineWidth = count > 100 ? 1 : 1.5;
+    const many = count > 100; // for which thick and dashed lines take long
+    context.lineWidth = many ? 1 : 1.5;
     for (let run = 0; run < count; run++) {
       if (!this.isShown(run)) continue;
       const style = this.styleOf(run);
       context.strokeStyle = paint(style);
-      context.setLineDash(style.dash);
+      context.setLineDash(many ? [] : style.dash);
       context.beginPath();
       this.addLine(context, run);
       context.stroke();
