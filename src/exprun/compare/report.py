@@ -170,14 +170,14 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    from exprun.pages.rendering import render
+    from exprun.pages.rendering import CHARTS, render
 
     folder = Path(__file__).parent
     sentences = _by_weight(analysis)
     page = render(
         folder / "report.html",
         chart_data(analysis),
-        [folder / "curves.js", folder / "report.js"],
+        [*CHARTS, folder / "curves.js", folder / "report.js"],
         analysis=analysis,
         command=command,
         verdict=verdict(analysis),

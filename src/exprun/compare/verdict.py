@@ -38,7 +38,7 @@ def _difference(analysis: Analysis) -> str:
     """The largest difference that is decided; else the largest one, with the seeds that it needs."""
     effects, margin = analysis.effects, analysis.margin
     if not effects:
-        return "No arms could be compared with each other, so no difference was tested."
+        return "No difference was tested, as there are no two arms that can be compared with each other."
     simple = [effect for effect in effects if len(effect.factor) < 2] or effects
     decided = [effect for effect in simple if effect.certain] or [effect for effect in effects if effect.certain]
     if decided:

@@ -148,7 +148,7 @@ class Parallel extends Lazy {
     const nameRoom = Math.min(isNarrow ? 1.7 * room : room - 8, 2 * Math.min(x, this.size[0] - x));
     write(axis.name, isNarrow && index % 2 ? 8 : 20, "center", ink, nameRoom);
     const labels = axis.levels
-      ? axis.levels.map((level) => [level, this.share(axis, level)])
+      ? axis.levels.map((level) => [String(level), this.share(axis, level)])
       : this.ticks(axis).map((value) => [number(Number(value.toPrecision(3))), this.share(axis, value)]);
     const step = Math.ceil((labels.length * 14) / (this.size[1] - TOP - BOTTOM));
     labels.forEach(([text, share], i) => {

@@ -9,10 +9,10 @@ from typing import Any
 from exprun.text import json_text
 
 FOLDER = Path(__file__).parent
-# The files that make up the script and the style of every page. The scripts of a page are one module, in this order.
-SCRIPTS = (FOLDER / "page.js", FOLDER / "table.js")
-CHARTS = (FOLDER / "charts.js", FOLDER / "lines.js", FOLDER / "parallel.js")
 LIBRARY = FOLDER / "uplot" / "uPlot.iife.min.js"
+SCRIPTS = (FOLDER / "page.js", FOLDER / "table.js")  # of every page
+# Of a page with charts, whose data has the entry `palette`.
+CHARTS = (LIBRARY, FOLDER / "charts.js", FOLDER / "lines.js", FOLDER / "parallel.js")
 STYLES = (FOLDER / "uplot" / "uPlot.min.css", FOLDER / "style.css")
 # Okabe and Ito 2008, "Color Universal Design", https://jfly.uni-koeln.de/color/: people with any kind of colour
 # blindness tell these colours apart. Their black is the colour of the text, and their yellow, which hardly shows on
@@ -29,7 +29,7 @@ def render(template: Path, data: Any, scripts: Sequence[Path] = (), **context: A
     Args:
         template: the path of the template, which extends `base.html`; all values are escaped in it.
         data: plain values that the scripts read as `data`; numbers that are not finite become null.
-        scripts: the scripts of this page, which run after those of all pages.
+        scripts: further scripts of this page, in the order in which they run; all scripts of a page are one module.
         context: the values that the template uses.
     """
     import jinja2
@@ -41,7 +41,7 @@ def render(template: Path, data: Any, scripts: Sequence[Path] = (), **context: A
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    script = "\n".join(path.read_text(encoding="utf-8") for path in (LIBRARY, *SCRIPTS, *CHARTS, *scripts))
+    script = "\n".join(path.read_text(encoding="utf-8") for path in (*SCRIPTS, *scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode()
     return environment.get_template(template.name).render(
         style="\n".join(path.read_text(encoding="utf-8") for path in STYLES),
