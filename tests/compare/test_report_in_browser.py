@@ -237,15 +237,25 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(page, is_dark):
 
 
 def test_dark_and_light_follow_the_system_or_the_choice(page):
-    paper = "getComputedStyle(document.body).backgroundColor"
-    light = page.run(paper)
+    def look() -> tuple[str, str]:
+        """The colours of the page, and a chart."""
+        drawn(page, "#times")
+        return tuple(
+            page.run(script)
+            for script in (
+                "getComputedStyle(document.body).backgroundColor",
+                "document.querySelector('#times canvas').toDataURL()",
+            )
+        )
+
+    light = look()
     page.dark(True)
-    dark = page.run(paper)
-    assert light != dark
+    dark = look()
+    assert all(one != other for one, other in zip(light, dark, strict=True))
     page.choose("#theme", "light")
-    assert page.run(paper) == light
+    assert look() == light
     page.choose("#theme", "")
-    assert page.run(paper) == dark
+    assert look() == dark
 
 
 def test_a_print_is_light_and_open_on_few_pages(page, tmp_path):
