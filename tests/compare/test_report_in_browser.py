@@ -52,7 +52,7 @@ def path(tmp_path_factory):
             run = write_run(folder / f"{'ab'[gain > 0]}{seed}", 0.7 + gain + 0.01 * seed, seed=seed, norm__name=norm)
             write_history(run, 0.7 + gain + 0.01 * seed, EPOCHS)
     write_run(folder / "a3", 0.1, "FAILED", "not finite: the loss at step 4 is nan", seed=3, norm__name="none")
-    write_run(folder / "b4", 0.1, "FAILED", "out of memory", seed=4, norm__name=HOSTILE)
+    write_run(folder / "b12", 0.1, "FAILED", "out of memory", seed=12, norm__name=HOSTILE)
     return write_report(folder)
 
 
@@ -149,6 +149,11 @@ def test_words_arms_and_states_filter_table_and_charts(page):
     assert ink(page, "#times canvas") < all_ink
     page.click("#reset")
     assert page.run(COUNT) == "8 of 8 runs"
+    page.write("#text", "seed=1")
+    assert rows(page, 1) == ["1", "1"]  # and not 12
+    page.write("#text", "2")
+    assert rows(page, 1) == ["12"]
+    page.click("#reset")
     page.choose("#status", "FAILED")
     assert rows(page, 3) == ["FAILED", "FAILED"]
     page.choose("#arm", "1")

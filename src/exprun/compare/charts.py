@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from exprun import metrics as names
-from exprun.compare import sentences
+from exprun.compare import outcomes, sentences
 from exprun.compare.analysis import Analysis, is_better_low
 from exprun.compare.arms import label
 from exprun.pages.rendering import PALETTE
@@ -42,12 +42,13 @@ def chart_data(analysis: Analysis) -> dict[str, Any]:
         "runs": {
             "arm": [place[id(arm)] for arm, _ in found],
             "name": [run.name for _, run in found],
-            "seed": [run.seed for _, run in found],
+            "repeat": [f"seed {run.seed}" for _, run in found],
             "status": [run.status for _, run in found],
             "reason": [run.reason for _, run in found],
             "diverged": [int(run in arm.diverged) for arm, run in found],
             "value": [
-                _rounded(arm.values[run.seed], analysis.metric) if run in arm.runs else None for arm, run in found
+                _rounded(value, analysis.metric) if (value := value_of(analysis, run)) is not None else None
+                for _, run in found
             ],
             "metrics": {
                 name: [_rounded(run.metrics.get(name, math.nan), name) for _, run in found] for name in columns
@@ -60,6 +61,11 @@ def chart_data(analysis: Analysis) -> dict[str, Any]:
 def runs_of(analysis: Analysis) -> list[tuple[Any, Run]]:
     """All runs with their arms, those without a value after the others of their arm."""
     return [(arm, run) for arm in analysis.arms for run in (*arm.runs, *arm.lost)]
+
+
+def value_of(analysis: Analysis, run: Run) -> float | None:
+    """The value that a run contributes to the comparison; None if it has none."""
+    return outcomes.value(run, analysis.metric)
 
 
 def _curves(analysis: Analysis, runs: Sequence[Run]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-// The curves of a report over epochs or steps: of single runs, or the mean of each arm with the range of its seeds.
+// The curves of a report over epochs or steps: of single runs, or the mean of each arm with the range of its runs.
 // From page.js: number. From charts.js: domain, paint. From lines.js: addCurve, extent, meanCurve, nearestCurve, smoothed.
 // From report.js: arms, control, curves, hovered, linesOf, lit, runs, runsOfArm, shown, styles.
 
 const MOST_BOLD = 60; // curves that are drawn as thick or dashed lines, which take several times longer
-const MOST_BANDS = 14; // arms whose range over seeds is drawn
+const MOST_BANDS = 14; // arms whose range is drawn
 const curveCache = new Map();
 
 /** The points of a run's metric that have a value, by epoch or step; null if there are none. */
@@ -37,7 +37,7 @@ function curvesToDraw(metric) {
     const { x, y, low, high } = meanCurve(whole);
     const bands = whole.length > 1 ? { low: smoothed(low, weight), high: smoothed(high, weight) } : {};
     const alone = whole.length === 1 ? whole[0].run : -1;
-    found.push({ run: alone, arm, x, raw: y, y: smoothed(y, weight), seeds: whole.length, ...bands });
+    found.push({ run: alone, arm, x, raw: y, y: smoothed(y, weight), runs: whole.length, ...bands });
   }
   return found;
 }
@@ -68,7 +68,7 @@ function describeCurves(metric, width) {
       const { curve, index } = best;
       const values = [`${name} ${number(curve.x[index])}: ${curves.metrics[metric]} ${number(curve.y[index])}${percent}`];
       if (curve.raw !== curve.y) values.push(`without smoothing ${number(curve.raw[index])}${percent}`);
-      if (curve.low) values.push(`${number(curve.low[index])} to ${number(curve.high[index])} over ${curve.seeds} seeds`);
+      if (curve.low) values.push(`${number(curve.low[index])} to ${number(curve.high[index])} over ${curve.runs} runs`);
       const lines = curve.run >= 0 ? linesOf(curve.run, ...values) : [arms.name[curve.arm], ...values];
       return { run: curve.run, arm: curve.arm, lines };
     },

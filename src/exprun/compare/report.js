@@ -20,7 +20,7 @@ const switchedOff = new Set(); // groups of the legend
 let hovered = { run: -1, arm: -1 };
 const drawn = []; // all charts
 const haystacks = runs.name.map((name, run) =>
-  `${name} ${arms.name[runs.arm[run]]} seed=${runs.seed[run]} ${runs.status[run]} ${runs.reason[run]}`.toLowerCase(),
+  ` ${name} ${arms.name[runs.arm[run]]} ${runs.repeat[run].replaceAll(" ", "=")} ${runs.status[run]} ${runs.reason[run]} `.toLowerCase(),
 );
 
 /** The ways to colour arms: each is one list of groups, with the group of each arm. Numbers are coloured by a scale. */
@@ -61,7 +61,9 @@ for (const table of document.querySelectorAll("table[data-sorts]")) sortable(tab
 
 /** Find the runs that all filters keep, and show them everywhere. */
 function update() {
-  const words = control("text").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const typed = control("text").value.toLowerCase().split(/\s+/).filter(Boolean);
+  // A whole setting if there is one: seed=1 is not seed=10.
+  const words = typed.map((word) => (haystacks.some((text) => text.includes(` ${word} `)) ? ` ${word} ` : word));
   const arm = control("arm").value;
   const status = control("status").value;
   for (let run = 0; run < count; run++) {
@@ -103,7 +105,7 @@ function lit() {
 function linesOf(run, ...more) {
   const state = runs.diverged[run] ? ", diverged" : runs.status[run] === "FINISHED" ? "" : `, ${runs.status[run]}`;
   const value = runs.value[run] === null ? "no value" : `final ${data.metric} ${number(runs.value[run])}${unit}`;
-  return [arms.name[runs.arm[run]], ...more, `${value}${state}`, `seed ${runs.seed[run]} · ${runs.name[run]}`];
+  return [arms.name[runs.arm[run]], ...more, `${value}${state}`, `${runs.repeat[run]} · ${runs.name[run]}`];
 }
 
 // ---- Dots: the chart of arms, and the metric against time. ----
@@ -211,7 +213,7 @@ function linesOfArm(arm) {
   const present = runsOfArm[arm].filter((run) => runs.value[run] !== null).length;
   const [low, high] = arms.ends[arm];
   const interval = low === null ? "" : `, 95 % interval ${number(low)} to ${number(high)}`;
-  return [arms.name[arm], `mean ${number(arms.mean[arm])}${unit}${interval}`, `${present} seed${present === 1 ? "" : "s"}`];
+  return [arms.name[arm], `mean ${number(arms.mean[arm])}${unit}${interval}`, `${present} run${present === 1 ? "" : "s"}`];
 }
 
 const seconds = runs.metrics["time/seconds"] ?? [];

@@ -8,7 +8,7 @@ from typing import Any
 
 from exprun.compare.analysis import Analysis
 from exprun.compare.arms import Arm, label
-from exprun.compare.charts import chart_data, runs_of
+from exprun.compare.charts import chart_data, runs_of, value_of
 from exprun.compare.effects import Effect
 from exprun.compare.verdict import verdict
 from exprun.config.errors import safe
@@ -189,7 +189,8 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
         diverged=any(arm.diverged for arm in analysis.arms),
         settings=_settings(analysis),
         label=lambda arm: label(arm.levels, analysis.factors),
-        value_of=lambda arm, run: number(analysis, arm.values[run.seed]) if run in arm.runs else "–",
+        value_of=lambda run: value_of(analysis, run),
+        number=lambda value: number(analysis, value),
         findings=_findings,
         why_lost=lambda run: why_lost(analysis, run),
         link=_link,

@@ -67,7 +67,7 @@ def _decided(effect: Effect, analysis: Analysis) -> str:
         return f"The settings depend on each other: {effect.change}, {more} by {size}{noise}."
     better, worse = sides if (sign < 0) == is_better_low(analysis.metric) else reversed(sides)
     images = "; this is more than seed noise, but other images may show no difference"
-    images = images if effect.low < 0 < effect.high else ""
+    images = images if abs(effect.mean) > effect.seed_half and effect.low < 0 < effect.high else ""
     small = ""
     if analysis.margin is not None and effect.equivalent:
         small = f", which is less than {_size(analysis.margin, analysis)}"
