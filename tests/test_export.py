@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from PIL import Image
 
 from exprun import cli
 from exprun.compare.fairness import follows
+from exprun.config.errors import ConfigError
 from exprun.data.dataset import load
-from exprun.export import card
+from exprun.export import card, continued
 from exprun.network_interface import Interface
 from exprun.records import Run
 from exprun.records import find_run as find
 from exprun.run_folder import RunFolder
+from exprun.runs import start_of
 from tiny import TINY, config, tiny
 
 WORDS = ["model.layers=[{conv: 8},{pool: max},{conv: 16},{pool: max},flatten]", "data.size=16", "trainer.epochs=4"]
@@ -113,7 +116,12 @@ def test_a_damaged_picture_is_said_and_the_others_are_told(place, capsys):
 
 
 def test_code_of_a_run_is_not_executed_without_consent(place, capsys, monkeypatch):
-    for words in (["export", "code"], ["predict", "code", "mine.py"], ["runs", "repeat", "code"]):
+    for words in (
+        ["export", "code"],
+        ["predict", "code", "mine.py"],
+        ["runs", "repeat", "code"],
+        ["runs", "continue", "code"],
+    ):
         assert cli.main(words) == 2
         assert "builds its network with Python code, mine:net: add --trust" in capsys.readouterr().err
     monkeypatch.syspath_prepend(str(place))
@@ -129,6 +137,57 @@ def test_a_run_is_repeated_from_its_own_config(place, capsys):
     assert again.config["model.layers"] == find("digits").config["model.layers"]
     assert again.config["trainer.epochs"] == 4
     assert {path.name for path in (place / "outputs").iterdir()} <= {"runs", "cache"}
+
+
+def arrays(run, name):
+    with np.load(run.folder / "checkpoints" / f"{name}.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+def test_a_continued_run_starts_from_the_weights_with_a_new_optimizer_and_schedule(place, capsys):
+    words = ["optim.learning_rate=1e-9", "optim.weight_decay=0", "trainer.epochs=2"]
+    assert cli.main(["runs", "continue", "digits", *words]) == 0
+    text = capsys.readouterr().out
+    before, now = find("digits"), find("last")
+    assert f"continued: val/best_accuracy was {before.metrics['val/best_accuracy']:.5g} in {before.name}" in text
+    assert "after 2 epochs more." in text
+    assert now.config["model.weights"] == "outputs/runs/digits"
+    assert now.config["tracking.run_name"] == "cnn-digits-batch-sgd_momentum-0 continued"
+    assert {key for key in now.config if now.config[key] != before.config.get(key)} <= {
+        "model.weights",
+        "optim.learning_rate",
+        "optim.weight_decay",
+        "trainer.epochs",
+        "tracking.run_name",
+        "run_dir",
+        "progress",
+    }
+    start, end = arrays(before, "best"), arrays(now, "last")
+    kernels = [key for key in start if key.startswith("model/") and "kernel" in key]
+    assert len(kernels) >= 3
+    for key in kernels:  # so small a learning rate moves nothing
+        np.testing.assert_allclose(end[key], start[key], atol=1e-6)
+    steps = int(now.history[-1]["step"])
+    assert [int(end[key]) for key in end if key.endswith("/iteration")] == [steps]
+    assert steps < before.history[-1]["step"]
+    assert cli.main(["runs", "show", "last"]) == 0
+    assert "It started from the weights of outputs/runs/digits.\n" in capsys.readouterr().out
+
+
+def test_a_continued_run_can_start_from_the_last_weights(place):
+    last = "outputs/runs/digits/checkpoints/last.npz"
+    config = continued(find("digits"), [f"model.weights={last}", "tracking.run_name=mine"], place / "x")
+    assert config.model.weights == last
+    assert config.tracking.run_name == "mine"
+    assert start_of(replace(find("digits"), config={"model.weights": last})) == last
+
+
+def test_the_learning_rate_of_some_layers_is_not_silently_that_of_all(place):
+    run = find("digits")
+    run.config["model.fine_tune_rate"] = 0.1
+    with pytest.raises(ConfigError, match=r"add model.fine_tune_rate=1 or model.fine_tune_rate=0.1\."):
+        continued(run, [], place / "x")
+    assert continued(run, ["model.fine_tune_rate=1"], place / "x").model.fine_tune_rate == 1
 
 
 @pytest.mark.parametrize(
@@ -172,6 +231,17 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
             2,
             "norm=none does not give a key one value, but a run is repeated from its own config",
         ),
+        ("runs continue digits norm=none", 2, "but a run is continued from its own config"),
+        ("runs continue digits optim.lr=0.1", 2, "Unknown key optim.lr; did you mean optim.learning_rate?"),
+        (
+            "runs continue digits model.layers=[flatten]",
+            2,
+            "model.layers cannot be changed: runs continue trains the network of outputs/runs/digits further",
+        ),
+        ("runs continue digits data.split_seed=3", 2, "data.split_seed cannot be changed: runs continue trains"),
+        ("runs continue digits data.size=32", 2, "data.size cannot be changed: runs continue trains"),
+        ("runs continue digits model.weights=nothing.npz", 2, "model.weights=nothing.npz does not exist"),
+        ("runs continue bare", 2, "outputs/runs/bare has no checkpoints/best.npz to continue from"),
     ],
 )
 def test_mistakes_are_said_in_a_sentence(place, capsys, words, code, sentence):
@@ -227,8 +297,9 @@ def start(*words):
         (lambda: cli.main(["predict", "code", ".", "--trust"]), "was trained with other code of mine:net"),
         (lambda: start("run_dir=outputs/runs/code", "trainer.resume=true", "trainer.epochs=2"), "to resume"),
         (lambda: start("model.weights=outputs/runs/code"), "model.weights=outputs/runs/code was trained with other"),
+        (lambda: cli.main(["runs", "continue", "code", "--trust"]), "was trained with other code of mine:net"),
     ],
-    ids=["export", "predict", "resume", "model.weights"],
+    ids=["export", "predict", "resume", "model.weights", "continue"],
 )
 def test_weights_are_not_put_into_a_network_of_other_code(place, other_code, capsys, act, said):
     pictures(place, 1)

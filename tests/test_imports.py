@@ -24,7 +24,7 @@ TIERS = (
         "garbage",
     ),
     ("config",),
-    ("locks", "run_folder", "outputs", "records", "backend", "logs"),
+    ("locks", "journal_rows", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
     ("network_interface", "doctor"),
     ("experiments",),
@@ -32,7 +32,7 @@ TIERS = (
     ("session", "assembly"),
     ("tracking", "console", "remedies", "run_doctor"),
     ("preflight", "run_end", "runner", "attempt"),
-    ("check", "export", "predict", "runs", "compare", "diagnose", "explain", "sweep"),
+    ("check", "export", "predict", "runs", "runs_data", "deletion", "compare", "diagnose", "explain", "sweep"),
     ("commands",),
     ("cli", "__main__", ""),
 )

@@ -196,3 +196,19 @@ def test_a_network_that_stays_at_chance_is_found_while_it_trains():
     result = watched("fault=shuffled_labels", "trainer.epochs=5", silence, "optim.learning_rate=1e-5", "optim=sgd")
     assert [row["cause"] for row in findings(result) if row["severity"] != "note"] == ["loss-at-chance"]
     assert findings(result)[0]["step"] >= 20
+
+
+@pytest.mark.parametrize(("given", "found"), [((), ["split-groups"]), ((r"data.group=(person\d)_",), [])])
+def test_check_prints_the_group_to_set_if_people_are_split(tmp_path, given, found):
+    from exprun.data import palm_vein
+
+    drawn = palm_vein.draw(8, 20, 32, 0, lambda shape: np.empty(shape, np.uint8))
+    for number, (pixels, person) in enumerate(zip(drawn.images, drawn.labels, strict=True)):
+        path = tmp_path / "palms" / ("left", "right")[person % 2] / f"person{person}_{number % 20}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[..., 0]).save(path)
+    words = ["doctor=watch", "data=image_folder", f"data.root={tmp_path / 'palms'}", "data.val_fraction=0.25", *given]
+    told = check.examine(config(*words, "data.test_fraction=0.25"), SESSION)
+    groups = [finding for finding in told if finding.cause == "split-groups"]
+    assert [finding.cause for finding in groups] == found
+    assert all(r"set 'data.group=(person\d+)_', which keeps" in str(finding) for finding in groups)

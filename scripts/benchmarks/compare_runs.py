@@ -31,7 +31,7 @@ def main() -> int:
     """Train what is missing, and print the table; returns 0, as there is no limit."""
     parser = argparse.ArgumentParser(prog="scripts/bench compare_runs", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("outputs/compare_runs"), help="where the runs are kept")
-    parser.add_argument("--epochs", type=int, default=8, help="epochs of each run (default: 8)")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs of each run (default: 4)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"seeds of each arm (default: {SEEDS})")
     args = parser.parse_args()
     if args.seeds < TRIPLE:

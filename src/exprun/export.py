@@ -8,6 +8,8 @@ from typing import Any
 from exprun.assembly import trained_network
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
+from exprun.config.overrides import quoted
+from exprun.config.run_name import run_name
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.network_interface import Interface, of_pixels
 from exprun.records import Run, shown
@@ -15,6 +17,17 @@ from exprun.run_folder import RunFolder
 from exprun.text import listed, nouns
 
 MODEL, CARD = "model.keras", "README.md"
+CONTINUED = " continued"  # ends the name of a continued run in messages and in MLflow
+# Keys that a continued run may change in groups that it keeps: other keys of `model` change the network, and other keys
+# of `data` can bring images into validation that the run was trained on.
+FREE_IN_KEPT = (
+    "model.weights",
+    "model.freeze",
+    "model.fine_tune_rate",
+    "data.root",
+    "data.cache",
+    "data.class_weights",
+)
 
 
 def check_consent(run: Run, trust: bool) -> None:
@@ -32,13 +45,14 @@ def check_consent(run: Run, trust: bool) -> None:
         raise ConfigError(f"{run.name} builds its network with Python code, {shown(builder)}: add --trust to run it.")
 
 
-def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
+def repeated(run: Run, overrides: Sequence[str], folder: Path, how: str = "repeated") -> Config:
     """The config for repeating a run, read as plain values: nothing in the run's folder is composed or executed.
 
     Args:
         run: the run to repeat.
         overrides: changes of keys; options of groups cannot be changed.
         folder: the folder of the new run.
+        how: what is done with the run, for messages.
 
     Raises:
         ConfigError: the config cannot be read, or an override chooses an option or does not name a key.
@@ -50,7 +64,7 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
         key = override.key_or_group
         if key in (*GROUPS, "experiment") or override.is_sweep_override():
             raise ConfigError(
-                f"{override.input_line} does not give a key one value, but a run is repeated from its own config: "
+                f"{override.input_line} does not give a key one value, but a run is {how} from its own config: "
                 "change single keys, such as optim.learning_rate=0.01."
             )
         inner = plain
@@ -64,6 +78,46 @@ def repeated(run: Run, overrides: Sequence[str], folder: Path) -> Config:
     if not any(word.startswith("progress=") for word in overrides):
         plain["progress"] = "auto"
     return typed(plain | {"run_dir": str(folder)})
+
+
+def continued(run: Run, overrides: Sequence[str], folder: Path) -> Config:
+    """The config for training a run further: its own config, with its weights as the initial ones.
+
+    Args:
+        run: the run to continue.
+        overrides: changes of keys; `model.weights` may name another checkpoint of the run.
+        folder: the folder of the new run.
+
+    Raises:
+        ConfigError: the run has no weights, its config cannot be read, or an override changes the network or its
+            images.
+    """
+    keys = {override.partition("=")[0].lstrip("+") for override in overrides}
+    if changed := next(
+        (key for key in sorted(keys) if key.startswith(("model.", "data.")) and key not in FREE_IN_KEPT), ""
+    ):
+        raise ConfigError(
+            f"{changed} cannot be changed: runs continue trains the network of {run.name} further, on the same images; "
+            f"to start another network or other images from its weights, train with model.weights={run.name}."
+        )
+    weights = [] if "model.weights" in keys else [f"model.weights={quoted(run.name)}"]
+    if weights and not RunFolder(run.folder).checkpoint("best").exists():
+        raise ConfigError(
+            f"{run.name} has no checkpoints/best.npz to continue from: it ended before its first evaluation, or had "
+            "trainer.checkpoint=false."
+        )
+    rate = run.config.get("model.fine_tune_rate", 1.0)
+    if rate != 1.0 and "model.fine_tune_rate" not in keys:
+        # It applied to the layers whose weights were loaded, and now all of them are.
+        raise ConfigError(
+            f"{run.name} had model.fine_tune_rate={rate:g} for some layers, which would now apply to all: add "
+            f"model.fine_tune_rate=1 or model.fine_tune_rate={rate:g}."
+        )
+    config = repeated(run, [*weights, *overrides], folder, "continued")
+    if "tracking.run_name" in keys:
+        return config
+    name = f"{run_name(config).removesuffix(CONTINUED)}{CONTINUED}"
+    return replace(config, tracking=replace(config.tracking, run_name=name))
 
 
 def network(run: Run) -> tuple[Any, Interface]:

@@ -111,6 +111,17 @@ def remember(folder: Path) -> None:
         point(OUTPUTS / f"{digest}{POINTER}", folder)
 
 
+def forget(folders: Sequence[Path]) -> None:
+    """Remove the pointers in `outputs/` to folders that have been deleted.
+
+    Args:
+        folders: the absolute paths of the folders.
+    """
+    for pointer in OUTPUTS.glob(f"*{POINTER}"):
+        if _pointed(pointer) in folders:
+            pointer.unlink(missing_ok=True)
+
+
 def point(pointer: Path, folder: Path) -> None:
     """Write a pointer to a folder.
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from exprun.config.errors import ConfigError, one_line
+from exprun.config.errors import ConfigError, DataError, one_line
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
 from exprun.config.weights import find_weights
@@ -48,6 +48,8 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     root = config.data.root
     if root is not None and not user_path(root, f"data.root={root}").exists():
         raise ConfigError(f"data.root={root} does not exist.")
+    if config.data.name == "csv":
+        _check_columns(config)
     user_path(config.data.cache, f"data.cache={config.data.cache}")
     check_tracking(config)
     folder = RunFolder.of(config)
@@ -69,6 +71,16 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     if complete is None and config.model.builder is not None:
         _check_code(config, config.model.builder, folder)
     return complete
+
+
+def _check_columns(config: Config) -> None:
+    """Refuse a CSV file that lacks the columns that the config names."""
+    from exprun.data.csv_file import check_columns  # imports Pillow
+
+    try:
+        check_columns(config.data)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _check_code(config: Config, builder: str, folder: RunFolder) -> None:

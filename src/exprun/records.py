@@ -1,19 +1,27 @@
 """The record of a run, read from its folder without TensorFlow or MLflow, for `compare`, `runs` and `export`."""
 
+import operator
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from exprun.config.errors import ConfigError
+from exprun.config.errors import ConfigError, did_you_mean
 from exprun.config.paths import user_path
+from exprun.config.schema import GROUPS, known_keys
 from exprun.config.versions import known_settings
-from exprun.outputs import LAST, all_runs, last_run
+from exprun.outputs import LAST, all_runs, all_sweeps, last_run, runs_of_sweep
 from exprun.run_folder import RunFolder, UnreadableResultError
+from exprun.text import listed
 
 NOT_ENDED = "NOT ENDED"  # the run is still running, or its process died without recording a status
+STATUSES = ("FINISHED", "FAILED", "KILLED", NOT_ENDED)
+FACTS = ("status", "sweep")  # keys of conditions that are neither settings nor metrics
+CONDITION = re.compile(r"([^=<>!]+)(<=|>=|!=|=|<|>)(.*)", re.DOTALL)
+ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Run:
         environment: the code, versions, device, precision and fingerprints of the run.
         findings: the doctor's findings, as in `findings.json`.
         mlflow: the identifier of the run in MLflow; empty without one.
+        sweep: the folder of the run's sweep, from `with_sweeps`, or its name in MLflow; empty without one.
     """
 
     folder: Path
@@ -41,6 +50,7 @@ class Run:
     environment: dict[str, str] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     mlflow: str = ""
+    sweep: str = ""
 
     @property
     def seed(self) -> int:
@@ -50,10 +60,7 @@ class Run:
     @property
     def name(self) -> str:
         """The path of the run's folder, relative to the current folder if it is below it."""
-        try:
-            return str(self.folder.relative_to(Path.cwd()))
-        except ValueError:
-            return str(self.folder)
+        return short(self.folder)
 
     def setting(self, key: str) -> Any:
         """The value of a setting, or the option of a group; None if the run does not have it.
@@ -63,17 +70,121 @@ class Run:
         """
         return self.config.get(key, self.config.get(f"{key}.name"))
 
-    def holds(self, condition: str) -> bool:
-        """Whether the run has a setting.
+    def holds(self, condition: "Condition") -> bool:
+        """Whether the run meets a condition; a run without the metric of a condition does not meet it.
 
         Args:
-            condition: the setting, as `key=value`.
+            condition: the condition.
+        """
+        key, wanted = condition.key, condition.value
+        if key == "sweep":
+            is_part = bool(self.sweep) and f"/{self.sweep}".endswith(f"/{wanted}")
+            is_equal = is_part or shown(self.setting(key)) == wanted  # `sweep` is also a group
+            return is_equal == (condition.operator == "=")
+        value = self.status if key == "status" else self.metrics.get(key) if "/" in key else self.setting(key)
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if condition.operator in ORDERS:
+            return number is not None and bool(ORDERS[condition.operator](number, float(wanted)))
+        if value is None and "/" in key:
+            return False
+        is_equal = shown(value) == wanted or (number is not None and number == _number(wanted))
+        return is_equal == (condition.operator == "=")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition that runs are chosen by, such as `norm=batch`, `status=FAILED` or `val/accuracy<0.5`.
+
+    Args:
+        key: a group, the key of a setting, a final metric, `status` or `sweep`.
+        operator: `=`, `!=`, `<`, `<=`, `>` or `>=`.
+        value: the value as text; a number if the operator is one of order.
+    """
+
+    key: str
+    operator: str
+    value: str
+
+    @classmethod
+    def of(cls, text: str) -> "Condition":
+        """The condition that a person typed.
+
+        Args:
+            text: the condition; `sweep=last` is the last sweep, and the case of a status does not matter.
 
         Raises:
-            ConfigError: the condition is not `key=value`.
+            ConfigError: it is not a condition, or has a value that its key cannot have.
         """
-        key, wanted = check_condition(condition)
-        return shown(self.setting(key)) == wanted
+        match = CONDITION.fullmatch(text)
+        if match is None:
+            raise ConfigError(
+                f"--where takes KEY=VALUE, such as norm=batch, status=FAILED or 'val/accuracy<0.5', not {text}."
+            )
+        key, sign, value = match[1].strip(), match[2], match[3].strip()
+        if sign in ORDERS and (key in FACTS or _number(value) is None):
+            raise ConfigError(f"--where {text}: {sign} compares numbers, such as 'val/accuracy{sign}0.5'.")
+        if key == "status":
+            value = value.upper().replace("_", " ").replace("-", " ")
+            if value not in STATUSES:
+                raise ConfigError(f"--where {text}: the status must be {', '.join(STATUSES[:-1])} or NOT_ENDED.")
+        if key == "sweep" and value == LAST:
+            if not (sweeps := all_sweeps()):
+                raise ConfigError(f"--where {text}: there is no sweep yet.")
+            value = sweeps[-1].name
+        return cls(key, sign, value.rstrip("/") if key == "sweep" else value)
+
+
+def matching(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
+    """The runs that meet all conditions.
+
+    Args:
+        runs: the runs.
+        where: the conditions, as typed.
+
+    Raises:
+        ConfigError: a condition is wrong, or no run has its key.
+    """
+    conditions = [Condition.of(text) for text in where]
+    if any(condition.key == "sweep" for condition in conditions):
+        runs = with_sweeps(runs)
+    known = {*FACTS, *GROUPS, *known_keys()}
+    for condition, text in zip(conditions, where, strict=True):
+        key = condition.key
+        if not runs or key in known or any(key in run.metrics or key in run.config for run in runs):
+            continue
+        metrics = sorted({name for run in runs for name in run.metrics})
+        if "/" in key:
+            raise ConfigError(
+                f"--where {text}: no run has the metric {key}; they have {listed(metrics, 20) or 'none'}."
+            )
+        near = did_you_mean(key, [*known, *metrics])
+        raise ConfigError(
+            f"--where {text}: {key} is not known; "
+            + (near if near.startswith("did") else "use status, sweep, a group, a key or a final metric.")
+        )
+    return [run for run in runs if all(run.holds(condition) for condition in conditions)]
+
+
+def with_sweeps(runs: Sequence[Run]) -> list[Run]:
+    """The runs with the folders of their sweeps.
+
+    Args:
+        runs: the runs.
+    """
+    sweeps = {run.resolve(): short(sweep.resolve()) for sweep in all_sweeps() for run in runs_of_sweep(sweep)}
+    return [replace(run, sweep=run.sweep or sweeps.get(run.folder, "")) for run in runs]
+
+
+def short(folder: Path) -> str:
+    """The path of a folder, relative to the current folder if it is below it.
+
+    Args:
+        folder: the absolute path.
+    """
+    try:
+        return str(folder.relative_to(Path.cwd()))
+    except ValueError:
+        return str(folder)
 
 
 def read_run(folder: Path) -> Run | None:
@@ -108,12 +219,14 @@ def all_records(where: Sequence[str] = ()) -> list[Run]:
     """The records of all runs of this project, the latest first.
 
     Args:
-        where: conditions `key=value`, all of which must hold.
+        where: conditions such as `key=value`, all of which must hold.
+
+    Raises:
+        ConfigError: a condition is wrong.
     """
     folders = [folder.resolve() for folder in all_runs()]
     folders.sort(key=lambda folder: RunFolder(folder).config.stat().st_mtime, reverse=True)
-    runs = [run for run in map(read_run, folders) if run is not None]
-    return [run for run in runs if all(run.holds(condition) for condition in where)]
+    return matching([run for run in map(read_run, folders) if run is not None], where)
 
 
 def find_run(name: str) -> Run:
@@ -133,7 +246,7 @@ def find_run(name: str) -> Run:
         if run is None:
             raise ConfigError(f"The run in {name} cannot be read: its config.yaml is damaged.")
         return run
-    matches = [run for run in all_records() if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
+    matches = runs_named(name)
     if len(matches) != 1:
         problem = (
             f"The names of {len(matches)} runs end in {name}: give more of the folder's name"
@@ -142,6 +255,15 @@ def find_run(name: str) -> Run:
         )
         raise ConfigError(f"{problem}; python -m exprun runs lists all runs.")
     return matches[0]
+
+
+def runs_named(name: str) -> list[Run]:
+    """The records of the runs of this project with a name.
+
+    Args:
+        name: the end of the path of a run's folder, or the run's identifier in MLflow.
+    """
+    return [run for run in all_records() if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
 
 
 def complete(raw: dict[str, Any]) -> dict[str, Any]:
@@ -169,13 +291,8 @@ def shown(value: Any) -> str:
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def check_condition(condition: str) -> tuple[str, str]:
-    """The key and the value of a condition `key=value`.
-
-    Raises:
-        ConfigError: the condition is not `key=value`.
-    """
-    key, mark, wanted = condition.partition("=")
-    if not mark:
-        raise ConfigError(f"--where takes key=value, not {condition}.")
-    return key, wanted
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -12,11 +13,13 @@ import numpy as np
 from exprun.config.errors import RunError
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
+from exprun.data.group_names import are_splits_given, suggested
 from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine, write_findings
 from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
 from exprun.doctor.subject import Images, Pace, Subject
@@ -87,7 +90,21 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
         frozenset(assembly.loaded),
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
+        groupings=(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
     )
+
+
+def _groupings(dataset: Dataset, config: Config) -> list[NameGroups]:
+    """Groups that the names of files suggest, each with what keeps them on one side of each split."""
+    found, data = [], config.data
+    for group, groups in suggested(dataset, data):
+        remedy = f"set {shlex.quote(f'data.group={group}')}, which keeps each group on one side of every split."
+        if are_splits_given(dataset, data):
+            remedy = "move the images of each group to one side of every split."
+        elif data.name == "csv":
+            remedy = f"add a column with the group of each image to {data.root}, and set data.group to its name."
+        found.append(NameGroups(groups.numbers, groups.names, dataset.train.labels, remedy))
+    return found
 
 
 def _prints(dataset: Dataset) -> list[Prints]:

@@ -14,13 +14,13 @@ from typing import Any
 
 import yaml
 
-from exprun import metrics as names
 from exprun.config.builder import code_digest
 from exprun.config.errors import ConfigError, RunError, one_line, say, without_password
 from exprun.config.paths import SQLITE, sqlite_path, user_path
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.config.versions import known_settings
 from exprun.files import PART, write_whole
+from exprun.journal_rows import read_journal_from
 from exprun.locks import file_lock
 from exprun.version import __version__
 
@@ -127,6 +127,16 @@ class RunFolder:
     def keras_model(self) -> Path:
         """The path of the trained model, which is written with `tracking.model=keras`."""
         return self.path / "model.keras"
+
+    @property
+    def mlflow_model(self) -> Path:
+        """The folder of the trained model in MLflow's format, which is written with `tracking.model=mlflow`."""
+        return self.path / "model"
+
+    @property
+    def dataset(self) -> Path:
+        """The path of the record of the data set: its fingerprint, image shape, classes, and images of each split."""
+        return self.path / "dataset.json"
 
     @property
     def profile(self) -> Path:
@@ -355,6 +365,16 @@ class RunFolder:
         """The code, versions, device and data of the run; empty if the file is missing or damaged."""
         return {str(key): str(value) for key, value in _read_json(self.environment, {}).items()}
 
+    # The data set -------------------------------------------------------------------------------------------------
+
+    def write_dataset(self, record: Mapping[str, Any]) -> None:
+        """Write the record of the data set to `dataset.json`."""
+        write_whole(self.dataset, json.dumps(record, indent=1, ensure_ascii=False))
+
+    def read_dataset(self) -> dict[str, Any]:
+        """The record of the data set; empty if the file is missing or damaged."""
+        return dict(_read_json(self.dataset, {}))
+
     # Where the run is logged --------------------------------------------------------------------------------------
 
     def read_tracking(self) -> dict[str, Any]:
@@ -380,31 +400,6 @@ class RunFolder:
             entries: the entries to add or replace, such as `uri`, `run_id` and `delivered`.
         """
         write_whole(self.tracking, json.dumps(self.read_tracking() | entries))
-
-
-def read_journal_from(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
-    """The complete lines of a journal after an offset, and the offset of the next line.
-
-    Args:
-        path: the path of the journal.
-        offset: the number of bytes to skip.
-    """
-    if not path.exists():
-        return [], offset
-    with open(path, "rb") as file:
-        file.seek(offset)
-        content = file.read()
-    complete = content[: content.rfind(b"\n") + 1]
-    rows = []
-    for line in complete.splitlines():
-        try:
-            row = json.loads(line)
-            row["metrics"] = names.current(row["metrics"])
-            row["step"], row["time"]
-        except (ValueError, KeyError, TypeError):
-            continue
-        rows.append(row)
-    return rows, offset + len(complete)
 
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.files import sha256
 from exprun.logs import logging_to
-from exprun.network_interface import Interface, save_keras
+from exprun.network_interface import Interface
 from exprun.outputs import remember, with_last_run
 from exprun.preflight import preflight
 from exprun.run_folder import RunFolder, RunResult, worker_index
@@ -92,6 +92,7 @@ def _run(
     """Do a run from top to bottom; its result is recorded whether the run finishes, fails or is killed."""
     from exprun.console import Console
     from exprun.run_end import Predictions, RunEnd
+    from exprun.tracking.inputs import write_dataset
 
     name, first_worker, recorded = run_name(config), worker_index(config) == 0, not config.trainer.dry_run
     console, predictions = Console(config, name, folder.path), Predictions()
@@ -114,6 +115,8 @@ def _run(
         console.say(f"{name}: loading data={config.data.name}")
         dataset = session.dataset(config)
         console.describe(dataset, time.perf_counter() - started)
+        if recorded:
+            write_dataset(folder, dataset)
 
         # ---- Model and step --------------------------------------------------------------------------------------
         assembly = assemble(config, session)
@@ -122,6 +125,8 @@ def _run(
         from exprun.model.build import summary as model_summary
         from exprun.tracking.environment import Environment
         from exprun.tracking.journal import Journal
+        from exprun.tracking.model import save_model
+        from exprun.tracking.system import SystemMetrics
         from exprun.trainer.checkpoint import Checkpoints
         from exprun.trainer.device import computing
         from exprun.trainer.events import RunStarted
@@ -134,7 +139,8 @@ def _run(
             console.say(f"{name}: weights of {', '.join(assembly.loaded)} from {config.model.weights}")
         folder.summary.write_text(model_summary(model), encoding="utf-8")
         if recorded:
-            Interface.of(assembly.dataset, assembly.scaling).write(folder)
+            interface = Interface.of(assembly.dataset, assembly.scaling)
+            interface.write(folder)
 
         # ---- Loop, resumed from a checkpoint or not --------------------------------------------------------------
         checkpoints = Checkpoints(folder.checkpoints if config.trainer.checkpoint and recorded else None)
@@ -155,11 +161,13 @@ def _run(
             from exprun.run_doctor import RunDoctor
 
             doctor = RunDoctor(config, assembly, folder, emit)
+        journal = Journal(folder.journal, config.trainer.log_every) if recorded else None
         listeners += [
             listener
             for listener in (
                 Environment(folder, command, config.model.builder) if recorded else None,
-                Journal(folder.journal, config.trainer.log_every) if recorded else None,
+                journal,
+                SystemMetrics(journal) if journal is not None and config.tracking.system_metrics else None,
                 console,
                 tracker,
                 predictions,
@@ -190,9 +198,13 @@ def _run(
         outcome = loop.train()
 
         # ---- Record ----------------------------------------------------------------------------------------------
-        if config.tracking.model == "keras" and outcome.status == "FINISHED" and recorded:
-            save_keras(folder.keras_model, model, assembly.scaling, assembly.dataset.image_shape)
         end.metrics = outcome.metrics
+        if outcome.status == "FINISHED" and recorded:
+            try:
+                save_model(config, folder, model, interface, dataset.val)
+            except Exception as error:  # a run without the file of its model is still complete
+                log.exception("The model could not be written")
+                console.warn(f"The model could not be written (tracking.model): {one_line(error)[:160]}")
         del loop, checkpoints, assembly, step, model  # frees the images on the device before MLflow is waited for
         if outcome.status != "KILLED" and recorded:
             try:

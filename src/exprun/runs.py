@@ -1,19 +1,17 @@
-"""The actions of the command `runs`: print a table of runs, one run or how two runs differ, and delete a run."""
+"""What the command `runs` prints: runs, one run, or how two runs differ, for people and as JSON and CSV."""
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from exprun.config.errors import RunError, one_line, safe, without_password
-from exprun.config.paths import sqlite_path
-from exprun.outputs import OUTPUTS, runs_below
+from exprun.config.errors import safe
+from exprun.config.paths import user_path
+from exprun.outputs import OUTPUTS
 from exprun.records import Run, shown
-from exprun.run_folder import RunFolder, RunLockedError
-from exprun.tracking.store import tracking_uri
+from exprun.run_folder import RunFolder
+from exprun.text import plural
 
 MISSING = "–"  # printed if a run does not have a value
 
@@ -50,6 +48,8 @@ def show(run: Run) -> None:
     """Print the status, environment, metrics, findings and settings of a run."""
     out = Console(highlight=False)
     out.print(safe(f"{run.name}: {run.status}{f', {run.reason}' if run.reason else ''}"))
+    if start := start_of(run):
+        out.print(safe(f"It started from the weights of {start}."))
     for key, value in run.environment.items():
         if value and key != "run_dir":
             out.print(safe(f"  {key:20} {value}"), soft_wrap=True)
@@ -60,6 +60,20 @@ def show(run: Run) -> None:
     for key, value in run.config.items():
         if value is not None:
             out.print(safe(f"  {key:28} {shown(value)}"), soft_wrap=True)
+
+
+def start_of(run: Run) -> str:
+    """The run whose weights a run started from, as in `model.weights`; empty if there is none.
+
+    Args:
+        run: the run.
+    """
+    weights = run.config.get("model.weights")
+    if not isinstance(weights, str):
+        return ""
+    path = user_path(weights)
+    folders = (path, path.parent.parent)  # the folder of a run, or a file in its folder `checkpoints`
+    return weights if any(RunFolder(folder).exists for folder in folders) else ""
 
 
 def differences(first: Run, second: Run) -> list[tuple[str, ...]]:
@@ -117,38 +131,15 @@ def show_repeated(first: Run, second: Run) -> None:
         )
 
 
-def delete(run: Run) -> None:
-    """Delete a run's folder, and the run in MLflow, which keeps deleted runs until `mlflow gc`.
+def show_continued(first: Run, second: Run) -> None:
+    """Print the metric that selects weights, before and after a run was continued.
 
-    Raises:
-        RunError: another process is training in the folder, the folder holds other runs, or it cannot be deleted.
+    Args:
+        first: the run that was continued.
+        second: the run that started from its weights.
     """
-    if inside := [folder for folder in runs_below(run.folder) if folder != run.folder]:
-        raise RunError(f"{run.name} also holds other runs, such as {inside[0].name}: delete these first.")
-    try:
-        with RunFolder(run.folder).locked():
-            _delete_in_mlflow(run.folder)
-            shutil.rmtree(run.folder)
-    except RunLockedError:
-        raise RunError(f"Another process is training in {run.name}.") from None
-    except OSError as error:
-        raise RunError(f"{run.name} cannot be deleted: {error.strerror}.") from None
-
-
-def _delete_in_mlflow(folder: Path) -> None:
-    """Delete the run of a folder in MLflow, if its store still exists."""
-    recorded = RunFolder(folder).read_tracking()
-    if "run_id" not in recorded:
-        return
-    uri = tracking_uri(None)
-    uri = uri if without_password(uri) == recorded["uri"] else recorded["uri"]
-    if (path := sqlite_path(uri)) is not None and not path.exists():
-        return
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    try:
-        mlflow.MlflowClient(tracking_uri=uri).delete_run(recorded["run_id"])
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise RunError(f"MLflow has not deleted the run: {one_line(error)[:200]}") from None
+    name = "val/best_loss" if second.config.get("trainer.select") == "val/loss" else "val/best_accuracy"
+    if name in first.metrics and name in second.metrics:
+        before, now = (f"{metrics[name]:.5g}" for metrics in (first.metrics, second.metrics))
+        epochs = plural(int(second.history[-1]["epoch"]), "epoch") if second.history else "no epoch"
+        print(f"continued: {name} was {before} in {first.name}, and is {now} after {epochs} more.")

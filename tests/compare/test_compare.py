@@ -178,7 +178,7 @@ def test_a_run_that_was_repeated_counts_once(sweep):
             "--by schedule: the runs do not differ in schedule; they differ in norm, optim.",
         ),
         (["SWEEP", "--metric", "test/accuracy"], "No finished run has the metric test/accuracy; the metrics are"),
-        (["SWEEP", "--where", "norm"], "--where takes key=value, not norm."),
+        (["SWEEP", "--where", "norm"], "--where takes KEY=VALUE, such as norm=batch, status=FAILED"),
         (
             ["SWEEP", "--where", "norm=layer"],
             "There is no run in SWEEP with norm=layer; a comparison needs at least two.",

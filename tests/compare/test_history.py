@@ -1,17 +1,12 @@
-"""The command `runs`: lists, shows, differences, deletion."""
-
-import json
-import shutil
+"""The command `runs`: lists, shows and differences for people."""
 
 import pytest
 
 from compare.fake_runs import write_run
 from exprun import cli
 from exprun.config.errors import ConfigError
-from exprun.locks import file_lock
 from exprun.records import find_run as find
 from exprun.runs import differences
-from tiny import tiny
 
 
 @pytest.fixture
@@ -63,34 +58,36 @@ def test_one_is_shown(outputs, capsys):
     assert "val/accuracy 0.9" in text
 
 
-def test_deleting_is_asked_for_twice_and_takes_the_run_in_the_store_too(outputs, capsys):
-    code, text = said(capsys, "delete", "one")
-    assert code == 2
-    assert text == "exprun: This deletes outputs/runs/one with all files: add --yes."
-    assert said(capsys, "delete", "one", "--yes")[0] == 0
-    assert not (outputs / "runs" / "one").exists()
-    shutil.rmtree(outputs)
-    result = tiny("tracking=mlflow", "trainer.epochs=1", "run_dir=outputs/runs/real")
-    note = json.loads((result.run_dir / "tracking.json").read_text())
-    assert said(capsys, "delete", "real", "--yes")[0] == 0
-    import mlflow
-
-    assert mlflow.MlflowClient(tracking_uri=note["uri"]).get_run(note["run_id"]).info.lifecycle_stage == "deleted"
-
-
-def test_a_run_in_training_is_not_deleted(outputs, capsys):
-    with file_lock(outputs / "runs" / "one" / ".lock", wait=False):
-        code, text = said(capsys, "delete", "one", "--yes")
-    assert code == 1
-    assert text == "exprun: Another process is training in outputs/runs/one."
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["show"], "runs show takes one run, not 0."),
         (["diff", "one"], "runs diff takes two runs, not 1."),
-        (["delete", "--yes"], "runs delete takes one or more runs, not 0."),
+        (["delete", "--yes"], "runs delete takes runs, sweeps or --where: none is given."),
+        (
+            ["delete", "nothing", "--yes"],
+            "There is no run or sweep named nothing; python -m exprun runs lists all runs.",
+        ),
+        (
+            ["delete", "--where", "norm=layer"],
+            "There is no run with norm=layer in this project, so nothing is deleted.",
+        ),
+        (["continue", "one", "norm"], "runs continue takes one run, not 2."),
+        (["--json", "--csv"], "Only one of --json and --csv can be given."),
+        (["repeat", "one", "--json"], "--json applies to runs list, runs show, runs diff, not runs repeat."),
+        (["show", "one", "--where", "norm=none"], "--where applies to runs list, runs delete, not runs show."),
+        (["show", "one", "--most", "3"], "--most applies to runs list, not runs show."),
+        (["one", "--keep-mlflow"], "Argument action: invalid choice: 'one'"),
+        (["--where", "norm"], "--where takes KEY=VALUE, such as norm=batch, status=FAILED or 'val/accuracy<0.5', not"),
+        (["--where", "status=DONE"], "--where status=DONE: the status must be FINISHED, FAILED, KILLED or NOT_ENDED."),
+        (["--where", "stauts=FAILED"], "--where stauts=FAILED: stauts is not known; did you mean status?"),
+        (["--where", "xyzzy=1"], "xyzzy is not known; use status, sweep, a group, a key or a final metric."),
+        (["--where", "val/accurcy<1"], "--where val/accurcy<1: no run has the metric val/accurcy; they have"),
+        (
+            ["--where", "val/accuracy<high"],
+            "--where val/accuracy<high: < compares numbers, such as 'val/accuracy<0.5'.",
+        ),
+        (["--where", "status<FAILED"], "--where status<FAILED: < compares numbers"),
         (["show", "nothing"], "There is no run named nothing; python -m exprun runs lists all runs."),
         (["show", "e"], "There is no run named e"),
         (["--where", "norm=layer"], "There is no run below outputs/ with norm=layer yet."),

@@ -77,3 +77,15 @@ def test_runs_that_differ_only_in_the_seed_have_a_mean(tmp_path):
     best, difference = verdict_of(tmp_path / "s")
     assert best.startswith("The runs differ in nothing but the seed; their val/accuracy is 81.0 % (mean of 3 seeds, ")
     assert difference.startswith("No difference was tested, as there are no two arms")
+
+
+def test_folds_are_named(tmp_path):
+    for fold in range(5):
+        for norm in ("none", "batch"):
+            accuracy = 0.8 + 0.01 * fold + 0.001 * (fold % 2) * (norm == "batch")
+            settings = {"norm__name": norm, "data__folds": 5, "data__fold": fold, "data__split_seed": 0}
+            write_run(tmp_path / "s" / f"{norm}{fold}", accuracy, **settings)
+    best, difference = verdict_of(tmp_path / "s")
+    assert "(mean of 5 folds, 95 % interval " in best
+    assert "seed" not in best
+    assert difference.startswith("No difference is decided: ")

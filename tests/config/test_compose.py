@@ -15,6 +15,7 @@ from exprun.sweep import plan
 
 NEEDED = {
     "data=image_folder": ["data.root=pictures"],
+    "data=csv": ["data.root=labels.csv"],
     "data=arrays": ["data.root=arrays.npz"],
     "model=python": ["model.builder=package.module:function"],
     "model=alexnet": ["data.size=67"],
@@ -530,3 +531,9 @@ def test_what_hydra_knows_can_be_used(composer):
     assert composer.config(words).tracking.run_name == "resnet20-exprun"
     jobs = composer.jobs(["seed=0,1"], [[f"seed={n}", "tracking.run_name=run${hydra:job.num}"] for n in (0, 1)])
     assert [config.tracking.run_name for config in jobs] == ["run0", "run1"]
+
+
+@pytest.mark.parametrize("pattern", [r"(patient\d+)_", r'"(patient\d+)_"', r"([^/]+?)[-_. ]+\d{1,3}\.", r"(it's)"])
+def test_patterns_of_groups_need_no_quotes_of_hydra(composer, pattern):
+    config = composer.config(["data=image_folder", "data.root=x", f"data.group={pattern}"])
+    assert config.data.group == pattern.strip('"')

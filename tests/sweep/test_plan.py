@@ -136,3 +136,33 @@ def test_a_search_has_no_plan(composer, monkeypatch):
 def test_what_is_no_plan_is_said_in_a_sentence(composer, overrides, sentence):
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         plan.make(composer, overrides.split())
+
+
+FOLDS = ["data.folds=3", "data.fold=0,1,2"]
+
+
+def test_folds_are_repeats_like_seeds(composer):
+    found = plan.make(composer, [*FOLDS, "norm=none,batch", "seed=0,1", "data.split_seed=0,1"])
+    assert found.factors == ["norm"]
+    assert [(c.norm.name, c.data.split_seed, c.data.fold, c.seed) for c in found.configs] == [
+        (norm, split_seed, fold, seed)
+        for norm in ("none", "batch")
+        for split_seed in (0, 1)
+        for fold in range(3)
+        for seed in (0, 1)
+    ]
+
+
+def test_one_factor_at_a_time_has_all_folds(composer):
+    found = plan.make(composer, ["sweep=one_factor", *FOLDS, "norm=none,batch", "optim=adam,rmsprop"])
+    assert (found.factors, len(found.jobs)) == (["norm", "optim"], 9)
+
+
+def test_without_folds_the_split_seed_is_a_factor(composer):
+    assert plan.make(composer, ["data.split_seed=0,1", "seed=0,1"]).factors == ["data.split_seed"]
+
+
+def test_learning_rates_are_tuned_on_one_fold(composer):
+    assert plan.make(composer, [*TUNED, "data.folds=3", "data.fold=1"]).configs[0].data.fold == 1
+    with pytest.raises(ConfigError, match=r"give data\.fold one value"):
+        plan.make(composer, [*TUNED, *FOLDS])

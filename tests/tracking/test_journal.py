@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from exprun.run_folder import read_journal_from
+from exprun.journal_rows import read_journal_from
 from exprun.tracking.journal import Journal
 from exprun.trainer.events import EpochDone, Evaluated, StepsDone
 

@@ -60,7 +60,7 @@ def test_a_sweep_has_charts_and_a_run_has_its_page(tmp_path):
     charts = page(logged(tmp_path / "sweep", has_charts=True))
     assert charts.startswith("/#/experiments/3/runs?workflowType=machine_learning")
     assert charts.endswith(f"viewStateShareKey={PARENT}")
-    assert page(logged(tmp_path / "run")) == f"/#/experiments/3/runs/{PARENT}"
+    assert page(logged(tmp_path / "run")) == f"/#/experiments/3/runs/{PARENT}?workflowType=machine_learning"
     assert page(logged(tmp_path / "early", experiment=None)) == page(tmp_path / "nowhere") == ""
 
 
@@ -101,4 +101,4 @@ def test_the_last_sweep_of_the_store_comes_before_all_runs(tmp_path):
     assert "viewStateShareKey" in path
     assert last_page("sqlite:////elsewhere.db") == ("", "")
     (sweep / "tracking.json").write_text(json.dumps({"uri": HERE, "run_id": PARENT, "experiment": "3"}))
-    assert last_page(HERE) == (f"/#/experiments/3/runs/{PARENT}", "last sweep")
+    assert last_page(HERE) == (f"/#/experiments/3/runs/{PARENT}?workflowType=machine_learning", "last sweep")

@@ -43,7 +43,13 @@ def parser() -> Parser:
         metavar="SIZE",
         help="also test whether differences are smaller than this: points for accuracies, else units of the metric",
     )
-    found.add_argument("--where", metavar="KEY=VALUE", action="append", default=[], help="only runs with this setting")
+    found.add_argument(
+        "--where",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="only runs that meet this condition, such as norm=batch or 'val/accuracy>0.5'",
+    )
     found.add_argument("--experiment", metavar="NAME", help="runs of this MLflow experiment instead of folders")
     found.add_argument("--filter", metavar="CONDITION", help="only runs that match this MLflow filter")
     found.add_argument("--uri", help="MLflow store (default: MLFLOW_TRACKING_URI, or outputs/mlflow.db)")

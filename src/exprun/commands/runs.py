@@ -1,93 +1,153 @@
-"""`runs`: list the runs of this project, show one run, compare two, repeat one, or delete some."""
+"""`runs`: list the runs of this project, show one run, compare two, repeat or continue one, or delete some."""
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError, printable
 
-RUNS_OF = {"list": 0, "show": 1, "diff": 2, "repeat": 1}  # number of runs that an action needs; `delete`: one or more
+if TYPE_CHECKING:
+    from exprun.records import Run
+
+# The number of runs that an action needs; `delete` needs one or more, or conditions.
+RUNS_OF = {"list": 0, "show": 1, "diff": 2, "repeat": 1, "continue": 1}
+TRAIN = ("repeat", "continue")  # actions that take overrides after the run
+MOST = 30  # runs that are listed for people
 
 
 def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun runs",
-        usage="%(prog)s [--where KEY=VALUE] [--most N] | show RUN | diff RUN RUN | repeat RUN [KEY=VALUE …] | "
-        "delete RUN … --yes",
-        description="List the runs of this project; show, diff, repeat or delete them. `diff` prints the settings in "
-        "which two runs differ, `repeat` trains a run again from its own config, `delete` deletes runs with their "
-        "files.",
+        usage="%(prog)s [--where CONDITION] [--most N] | show RUN | diff RUN RUN | repeat RUN [KEY=VALUE …] | "
+        "continue RUN [KEY=VALUE …] | delete RUN|SWEEP … --yes",
+        description="List the runs of this project; show, diff, repeat, continue or delete them. `diff` prints the "
+        "settings in which two runs differ, `repeat` trains a run again from its own config, `continue` trains the "
+        "weights of a run further, for example with another learning rate, `delete` deletes runs and whole sweeps with "
+        "their files.",
     )
-    found.add_argument("action", nargs="?", default="list", choices=["list", "show", "diff", "repeat", "delete"])
-    found.add_argument("runs", nargs="*", metavar="RUN", help="run folder, the end of its name, or last")
+    found.add_argument("action", nargs="?", default="list", choices=[*RUNS_OF, "delete"])
     found.add_argument(
-        "--where", metavar="KEY=VALUE", action="append", default=[], help="list only runs with this setting"
+        "runs", nargs="*", metavar="RUN", help="run folder, the end of its name, or last; delete also takes sweeps"
     )
-    found.add_argument("--most", type=int, default=30, metavar="N", help="list at most N runs (default: 30)")
+    found.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="list or delete only runs that meet this condition, such as norm=batch, status=FAILED, sweep=last or "
+        "'val/accuracy<0.5'",
+    )
+    found.add_argument("--most", type=int, metavar="N", help=f"list at most N runs (default: {MOST}; all with --json)")
+    found.add_argument("--json", action="store_true", help="list, show, diff: print JSON, for programs")
+    found.add_argument("--csv", action="store_true", help="list, show, diff: print CSV, for programs")
     found.add_argument("--yes", action="store_true", help="delete without asking")
-    found.add_argument("--trust", action="store_true", help="repeat a run whose config names Python code")
+    found.add_argument("--keep-mlflow", action="store_true", help="delete only the folders, not the runs in MLflow")
+    found.add_argument("--trust", action="store_true", help="repeat or continue a run whose config names Python code")
     return found
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """The arguments of a command line; after `repeat RUN`, `runs` holds the overrides too."""
+    """The arguments of a command line; after `repeat RUN` and `continue RUN`, `runs` holds the overrides too."""
     args = parser().parse_intermixed_args(words)
-    wanted = RUNS_OF.get(args.action)
-    if args.action == "repeat" and args.runs and all("=" in word for word in args.runs[1:]):
+    _check_options(args)
+    if args.action in TRAIN and args.runs and all("=" in word for word in args.runs[1:]):
         return args
-    if (wanted is not None and len(args.runs) != wanted) or not (args.runs or args.action == "list"):
-        needed = {0: "no run", 1: "one run", 2: "two runs", None: "one or more runs"}[wanted]
+    wanted = RUNS_OF.get(args.action)
+    if wanted is None and not args.runs and not args.where:
+        raise ConfigError("runs delete takes runs, sweeps or --where: none is given.")
+    if wanted is not None and len(args.runs) != wanted:
+        needed = {0: "no run", 1: "one run", 2: "two runs"}[wanted]
         raise ConfigError(f"runs {args.action} takes {needed}, not {len(args.runs)}.")
-    if args.most < 1:
-        raise ConfigError(f"--most is {args.most}, but must be above 0.")
     return args
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that the action does not use."""
+    if args.json and args.csv:
+        raise ConfigError("Only one of --json and --csv can be given.")
+    for option, is_given, actions in (
+        ("--where", bool(args.where), ("list", "delete")),
+        ("--most", args.most is not None, ("list",)),
+        ("--json", args.json, ("list", "show", "diff")),
+        ("--csv", args.csv, ("list", "show", "diff")),
+        ("--keep-mlflow", args.keep_mlflow, ("delete",)),
+    ):
+        if is_given and args.action not in actions:
+            raise ConfigError(f"{option} applies to {', '.join(f'runs {a}' for a in actions)}, not runs {args.action}.")
+    if args.most is not None and args.most < 1:
+        raise ConfigError(f"--most is {args.most}, but must be above 0.")
+
+
 def run(words: list[str]) -> int:
-    """List, show, diff, repeat or delete runs; returns 1 if a repeated run failed."""
+    """List, show, diff, repeat, continue or delete runs; returns 1 if a run that was trained failed."""
     args = parse(words)
-    from exprun import records, runs
+    from exprun import records
 
     match args.action:
         case "list":
-            _list(args.where, args.most)
+            _list(args)
         case "show":
-            runs.show(records.find_run(args.runs[0]))
+            _show(records.find_run(args.runs[0]), args)
         case "diff":
-            runs.show_differences(*[records.find_run(name) for name in args.runs])
-        case "repeat":
-            return _repeat(args.runs[0], args.runs[1:], args.trust)
+            _diff([records.find_run(name) for name in args.runs], args)
+        case "repeat" | "continue":
+            return _train(args.action, args.runs[0], args.runs[1:], args.trust)
         case "delete":
-            _delete(args.runs, args.yes)
+            _delete(args)
     return 0
 
 
-def _list(where: list[str], most: int) -> None:
-    from exprun import records, runs
+def _list(args: argparse.Namespace) -> None:
+    from exprun import records, runs, runs_data
 
-    if not (matching := records.all_records(where)):
-        raise ConfigError(f"There is no run below outputs/{' with ' + ' '.join(where) if where else ''} yet.")
-    runs.show_all(matching, most)
-
-
-def _delete(names: list[str], sure: bool) -> None:
-    from exprun import records, runs
-
-    chosen = [records.find_run(name) for name in names]
-    if not sure:
-        raise ConfigError(f"This deletes {', '.join(run.name for run in chosen)} with all files: add --yes.")
-    for run in chosen:
-        runs.delete(run)
-        print(f"deleted {printable(run.name)}")
+    matching = records.all_records(args.where)
+    if args.json or args.csv:
+        chosen = records.with_sweeps(matching[: args.most])
+        print(runs_data.list_json(chosen) if args.json else runs_data.list_csv(chosen).rstrip("\n"))
+        return
+    if not matching:
+        raise ConfigError(f"There is no run below outputs/{' with ' + ' '.join(args.where) if args.where else ''} yet.")
+    runs.show_all(matching, args.most or MOST)
 
 
-def _repeat(name: str, overrides: list[str], trust: bool) -> int:
-    """Train a run again from the config in its folder, and report whether the result is the same."""
+def _show(run: "Run", args: argparse.Namespace) -> None:
+    from exprun import records, runs, runs_data
+
+    (run,) = records.with_sweeps([run])
+    if args.json or args.csv:
+        print(runs_data.run_json(run) if args.json else runs_data.run_csv(run).rstrip("\n"))
+    else:
+        runs.show(run)
+
+
+def _diff(pair: "Sequence[Run]", args: argparse.Namespace) -> None:
+    from exprun import runs, runs_data
+
+    if args.json or args.csv:
+        print(runs_data.differences_json(*pair) if args.json else runs_data.differences_csv(*pair).rstrip("\n"))
+    else:
+        runs.show_differences(*pair)
+
+
+def _delete(args: argparse.Namespace) -> None:
+    from exprun import deletion
+
+    chosen = deletion.chosen(args.runs, args.where)
+    if not args.yes:
+        raise ConfigError(chosen.sentence(args.keep_mlflow))
+    for name in deletion.delete(chosen, args.keep_mlflow):
+        print(f"deleted {printable(name)}", flush=True)
+
+
+def _train(action: str, name: str, overrides: list[str], trust: bool) -> int:
+    """Train a run again from the config in its folder, or from its weights, and report how the result compares."""
     from exprun import records, runs
     from exprun.attempt import attempt
-    from exprun.export import check_consent, repeated
+    from exprun.export import check_consent, continued, repeated
     from exprun.outputs import OUTPUTS, with_last_run
     from exprun.preflight import preflight
     from exprun.run_folder import RunFolder
@@ -95,7 +155,7 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
     original = records.find_run(name)
     check_consent(original, trust)
     folder = OUTPUTS / "runs" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
-    config = repeated(original, with_last_run(overrides), folder)
+    config = (continued if action == "continue" else repeated)(original, with_last_run(overrides), folder)
     preflight(config)
     builder = config.model.builder
     if (
@@ -104,7 +164,10 @@ def _repeat(name: str, overrides: list[str], trust: bool) -> int:
         and RunFolder(original.folder).has_other_code(builder)
     ):
         print(f"{printable(original.name)} was trained with other code of {printable(builder)}.")
-    outcome = attempt(config, shlex.join(["python", "-m", "exprun", "runs", "repeat", original.name, *overrides]))
-    if (repeat := records.read_run(folder)) is not None and not overrides:
-        runs.show_repeated(original, repeat)
+    outcome = attempt(config, shlex.join(["python", "-m", "exprun", "runs", action, original.name, *overrides]))
+    if (trained := records.read_run(folder)) is not None:
+        if action == "continue":
+            runs.show_continued(original, trained)
+        elif not overrides:
+            runs.show_repeated(original, trained)
     return 0 if outcome.finished else 1

@@ -7,7 +7,7 @@ from typing import Any
 from exprun import metrics as names
 from exprun.compare import outcomes, sentences
 from exprun.compare.analysis import Analysis, is_better_low
-from exprun.compare.arms import label
+from exprun.compare.arms import fold_of, has_folds, label
 from exprun.pages.rendering import PALETTE
 from exprun.records import Run, shown
 
@@ -42,7 +42,7 @@ def chart_data(analysis: Analysis) -> dict[str, Any]:
         "runs": {
             "arm": [place[id(arm)] for arm, _ in found],
             "name": [run.name for _, run in found],
-            "repeat": [f"seed {run.seed}" for _, run in found],
+            "repeat": [f"seed {repeat_of(run)}" for _, run in found],
             "status": [run.status for _, run in found],
             "reason": [run.reason for _, run in found],
             "diverged": [int(run in arm.diverged) for arm, run in found],
@@ -61,6 +61,11 @@ def chart_data(analysis: Analysis) -> dict[str, Any]:
 def runs_of(analysis: Analysis) -> list[tuple[Any, Run]]:
     """All runs with their arms, those without a value after the others of their arm."""
     return [(arm, run) for arm in analysis.arms for run in (*arm.runs, *arm.lost)]
+
+
+def repeat_of(run: Run) -> str:
+    """The seed of a run and its fold, as text."""
+    return f"{run.seed}, {fold_of(run)}" if has_folds(run) else str(run.seed)
 
 
 def value_of(analysis: Analysis, run: Run) -> float | None:

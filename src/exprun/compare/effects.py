@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Effect:
         needed: the number of seeds of each arm that detect a difference of this size; None if it is unknown.
         images: the number of images on which the metric was measured; None if it is unknown.
         part: the share of the design that the contrast uses, as text; empty if it uses all of it.
+        folds: the number of folds, if runs are repeated by folds; `seeds` then counts folds. None without folds.
     """
 
     factor: tuple[str, ...]
@@ -47,6 +48,7 @@ class Effect:
     needed: int | None
     images: int | None
     part: str = ""
+    folds: int | None = None
 
     @property
     def half(self) -> float:
@@ -118,10 +120,15 @@ def _corrected(
 
 
 def blocked(arms: Sequence[Arm]) -> bool:
-    """Whether seeds are blocks: all arms have the same seeds, and these have similar metrics in all arms."""
+    """Whether seeds or folds are blocks: all arms have the same ones, and these have similar metrics in all arms.
+
+    The same folds are the same images, so folds are always blocks if all arms have them.
+    """
     present = [arm for arm in arms if arm.values]
     if len({tuple(arm.values) for arm in present}) != 1:
         return False
+    if present[0].folds is not None:
+        return len({arm.folds for arm in present}) == 1
     return bool(contrasts.has_blocks(np.array([list(arm.values.values()) for arm in present])))
 
 
@@ -141,9 +148,10 @@ def estimate(arms: Sequence[Arm], weights: np.ndarray, blocks: bool) -> contrast
         return contrasts.Estimates(some @ means, unknown, unknown, unknown, unknown)
     if blocks:
         found = contrasts.by_seed(np.array([list(arm.values.values()) for arm, _ in used]), some)
+        found = replace(found, error=found.error * math.sqrt(used[0][0].inflation))
     else:
         counts = np.array([len(arm.values) for arm, _ in used])
-        found = contrasts.by_arm(means, np.array([arm.variance for arm, _ in used]), counts, some)
+        found = contrasts.by_arm(means, np.array([arm.variance * arm.inflation for arm, _ in used]), counts, some)
     if found.error[0] <= contrasts.NO_SPREAD * np.abs(means).max():
         unknown = np.array([math.nan])
         return contrasts.Estimates(found.estimate, np.array([0.0]), unknown, unknown, unknown)
@@ -172,7 +180,8 @@ def _effect(
     images = [arm.images for arm, _ in used]
     known = None if None in images else min(count for count in images if count)
     level = 1 - CONFIDENCE
-    if not error > 0:
+    folds = max((arm.folds or 0 for arm, _ in used), default=0)
+    if not error > 0 or folds:  # more folds or repetitions overlap more, so their number does not make it certain
         needed = None
     elif blocks:
         needed = contrasts.needed_seeds(mean, np.array([error**2 * counts[0]]), np.ones(1), level, factor, True)
@@ -194,6 +203,7 @@ def _effect(
         needed=needed,
         images=known,
         part=contrast.part,
+        folds=folds or None,
     )
 
 

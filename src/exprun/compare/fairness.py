@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from exprun.compare import outcomes
-from exprun.compare.arms import LEARNING_RATE, Arm, all_tuned, label
+from exprun.compare.arms import LEARNING_RATE, Arm, Fold, all_tuned, fold_of, has_folds, label
 from exprun.compare.design import Grid
 from exprun.records import Run, shown
 from exprun.run_folder import CODE
@@ -34,7 +34,8 @@ COMPUTING = {
 # arm have at least this skewness, and this many times the deviation of another arm. With few seeds, the rare bad ones
 # are often missing, and an arm looks as if its noise were small and even: an accuracy above `NEAR` is enough.
 SKEWNESS, SKEW_RATIO, NEAR = 0.5, 2.0, 0.98
-MAX_MISSING = 3  # combinations of levels without a result that a warning lists
+MAX_MISSING = 3  # combinations of levels without a result, or folds, that a warning lists
+STEPS = "steps"  # the number of steps of a run, which like its images may depend on the fold
 
 
 def unfair(
@@ -50,7 +51,8 @@ def unfair(
         if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
             yield f"The runs also differ in {key}: {listed(shown(run.setting(key)) for run in runs)}."
     for key, name in SHOULD_AGREE.items():
-        values = {run.environment.get(key, "") for run in ended}
+        some = _of_one_fold(ended, key)
+        values = {run.environment.get(key, "") for run in some}
         if len(values) > 1 and not follows(ended, key, factors):
             texts = [_short(value) if value or key != "changes" else "none" for value in values]
             yield f"The runs differ in their {name}: {listed(sorted(texts))}."
@@ -59,13 +61,15 @@ def unfair(
             f"The runs were computed differently, which changes metrics about as much as another seed does: "
             f"{', '.join(differ)}."
         )
-    steps = {int(run.history[-1]["step"]) for run in ended if run.history}
+    steps = {int(run.history[-1]["step"]) for run in _of_one_fold(ended, STEPS) if run.history}
     if len(steps) > 1:
         yield f"The runs took different numbers of steps: {listed(f'{step:,}' for step in sorted(steps))}."
     early = [run for run in ended if run.reason]
     if early:
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {listed(r.reason for r in early)}."
+    yield from _folds_unlike(ended, arms, factors)
     yield from _seeds_unlike(arms, factors)
+    yield from _incomplete(arms, factors)
     yield from _uncertain(arms, factors, metric)
     for arm in arms if all_tuned(ended) else ():
         if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
@@ -88,11 +92,11 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
     """Warnings about runs that diverged, equal values, missing combinations of levels, and skewed noise."""
     for arm in arms:
         if arm.diverged:
-            value = arm.values[arm.diverged[0].seed]
+            value = outcomes.value(arm.diverged[0], metric) or math.nan
             level = f"{100 * value:.1f} %" if outcomes.is_accuracy(metric) else f"{value:.3g}"
             count = len(arm.diverged)
             yield (
-                f"{label(arm.levels, factors)}: {count} of {len(arm.values)} runs diverged and "
+                f"{label(arm.levels, factors)}: {count} of {len(arm.runs)} runs diverged and "
                 f"{'counts' if count == 1 else 'count'} as the chance level, {level} "
                 f"({nouns(count, 'seed')} {listed(run.seed for run in arm.diverged)}: "
                 f"{outcomes.why_diverged(arm.diverged[0], metric)})."
@@ -158,8 +162,61 @@ def follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
     return any(factor == setting[key] or factor.startswith(f"{setting[key]}.") for factor in factors)
 
 
+def _of_one_fold(runs: Sequence[Run], key: str) -> Sequence[Run]:
+    """The runs that should agree in something: all runs or, if it depends on the fold, those of one fold.
+
+    Args:
+        runs: the runs.
+        key: an entry of the environment, or `STEPS`.
+    """
+    if key not in (STEPS, "data_fingerprint"):
+        return runs
+    by_fold: dict[object, list[Run]] = {}
+    for run in runs:
+        by_fold.setdefault((run.config["data.folds"], fold_of(run)) if has_folds(run) else None, []).append(run)
+    unlike = (some for some in by_fold.values() if len({_entry(run, key) for run in some}) > 1)
+    return next(unlike, next(iter(by_fold.values()), []))
+
+
+def _entry(run: Run, key: str) -> object:
+    return run.environment.get(key, "") if key != STEPS else run.history[-1]["step"] if run.history else None
+
+
+def _folds_unlike(runs: Sequence[Run], arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
+    """Warnings about runs with and without folds, folds that are missing in some arms, and incomplete repetitions."""
+    found = [has_folds(run) for run in runs]
+    if any(found) and not all(found):
+        yield (
+            f"{sum(found)} of {len(found)} runs have folds, and the others do not: their training sets differ in size "
+            "and images."
+        )
+    compared = [arm for arm in arms if arm.values and arm.folds is not None]
+    if not compared:
+        return
+    every = sorted({fold for arm in compared for fold in arm.values if isinstance(fold, Fold)})
+    lacking = {label(arm.levels, factors): [str(fold) for fold in every if fold not in arm.values] for arm in compared}
+    if some := [f"{name} lacks {_first(folds)}" for name, folds in lacking.items() if folds]:
+        yield f"Not all arms have the same folds ({_first(some, '; ')}), so the folds are not blocks."
+    wanted = max(arm.folds or 0 for arm in compared)
+    missing = [
+        str(Fold(seed, fold))
+        for seed in sorted({fold.split_seed for fold in every})
+        for fold in range(wanted)
+        if Fold(seed, fold) not in every
+    ]
+    if missing:
+        yield f"No arm has {_first(missing)}, so some of the images are never validated on."
+
+
+def _first(texts: Sequence[str], mark: str = ", ") -> str:
+    """The first few of some texts, separated by a mark."""
+    return mark.join(texts[:MAX_MISSING]) + (f"{mark}…" if len(texts) > MAX_MISSING else "")
+
+
 def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
     compared = [arm for arm in arms if arm.values]
+    if any(arm.folds is not None for arm in compared):
+        return
     if {len(arm.values) for arm in compared} == {1}:
         yield "Each arm has one seed, so the size of the seed noise is unknown. Add seed=0,1,2."
     elif len({tuple(arm.values) for arm in compared}) > 1:
@@ -168,12 +225,16 @@ def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
         for arm in compared:
             if len(arm.values) == 1:
                 yield f"{label(arm.levels, factors)} has one seed, so its seed noise is unknown. Add seed=0,1,2."
+
+
+def _incomplete(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
+    """Warnings about arms that have no result, or have lost runs."""
     for arm in arms:
         if not arm.values:
             yield f"{label(arm.levels, factors)} is not compared: none of its {len(arm.lost)} runs has a result."
         elif arm.lost:
             yield (
-                f"{label(arm.levels, factors)} lost {len(arm.lost)} of {len(arm.lost) + len(arm.values)} runs; the "
+                f"{label(arm.levels, factors)} lost {len(arm.lost)} of {len(arm.lost) + len(arm.runs)} runs; the "
                 "mean of the others may look better than the arm is."
             )
 

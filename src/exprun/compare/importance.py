@@ -48,7 +48,7 @@ def importance(arms: Sequence[Arm], factors: Sequence[str]) -> Importance | None
     for arm in arms:
         if arm.values:
             means[tuple(names.index(level) for names, level in zip(levels, arm.levels, strict=True))] = arm.mean
-            noise.append(arm.variance / len(arm.values))
+            noise.append(arm.variance * arm.inflation / len(arm.values))
     squares = []
     parts: dict[tuple[int, ...], np.ndarray] = {(): means.mean(keepdims=True)}
     for order in range(1, len(factors) + 1):

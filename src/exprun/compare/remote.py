@@ -10,7 +10,7 @@ from exprun import metrics as names
 from exprun.compare.selection import MIN_RUNS
 from exprun.config.errors import ConfigError, RunError, one_line, without_password
 from exprun.config.paths import sqlite_path
-from exprun.records import NOT_ENDED, Run, check_condition, complete
+from exprun.records import NOT_ENDED, Condition, Run, complete, matching
 from exprun.tracking.accepted import check_uri
 from exprun.tracking.store import repair, tracking_uri
 
@@ -32,7 +32,7 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
     Args:
         experiment: the name of the experiment.
         condition: a filter in MLflow's language, such as `tags."exprun.sweep" = '…'`; empty for all runs.
-        where: conditions `key=value`, all of which must hold.
+        where: conditions such as `key=value`, all of which must hold.
         uri: the URI of the store; None for the default store.
 
     Raises:
@@ -42,7 +42,7 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
     store = tracking_uri(uri)
     check_uri(store, "MLFLOW_TRACKING_URI" if uri is None else "--uri")
     for setting in where:
-        check_condition(setting)
+        Condition.of(setting)
     path = sqlite_path(store)
     if path is not None and not path.exists():
         raise ConfigError(f"There is no store at {os.path.relpath(path)}: name one with --uri.")
@@ -69,7 +69,7 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         if isinstance(error, MlflowException) and error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             raise ConfigError(f"--filter {condition}: {text}") from None
         raise RunError(f"{without_password(store)} does not answer: {text}") from None
-    runs = [run for run in runs if all(run.holds(setting) for setting in where)]
+    runs = matching(runs, where)
     if len(runs) < MIN_RUNS:
         raise ConfigError(
             f"There {'is one such run' if runs else 'are no such runs'} in {experiment}; a comparison needs at least "
@@ -112,6 +112,7 @@ def _run(client: Any, run: Any, curves: bool) -> Run:
             for cause, text in findings.items()
         ],
         run.info.run_id,
+        environment.get("sweep", ""),
     )
 
 

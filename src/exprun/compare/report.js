@@ -20,7 +20,7 @@ const switchedOff = new Set(); // groups of the legend
 let hovered = { run: -1, arm: -1 };
 const drawn = []; // all charts
 const haystacks = runs.name.map((name, run) =>
-  ` ${name} ${arms.name[runs.arm[run]]} ${runs.repeat[run].replaceAll(" ", "=")} ${runs.status[run]} ${runs.reason[run]} `.toLowerCase(),
+  ` ${name} ${arms.name[runs.arm[run]]} ${runs.repeat[run].replaceAll(/(seed|fold) /g, "$1=").replace(",", "")} ${runs.status[run]} ${runs.reason[run]} `.toLowerCase(),
 );
 
 /** The ways to colour arms: each is one list of groups, with the group of each arm. Numbers are coloured by a scale. */

@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from exprun.compare import outcomes
 from exprun.compare.analysis import Analysis
-from exprun.compare.arms import Arm, label
-from exprun.compare.charts import chart_data, runs_of, value_of
+from exprun.compare.arms import FOLD, SPLIT_SEED, Arm, has_folds, label
+from exprun.compare.charts import chart_data, repeat_of, runs_of, value_of
 from exprun.compare.effects import Effect
 from exprun.compare.verdict import verdict
 from exprun.config.errors import safe
@@ -35,7 +36,7 @@ def show(analysis: Analysis, file: Any = None) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for factor in analysis.factors:
         table.add_column(safe(factor), overflow="fold")
-    for heading in ("seeds", "mean", "95 %", "deviation", "time"):
+    for heading in (f"{kind(analysis)}s", "mean", "95 %", "deviation", "time"):
         table.add_column(heading, justify="right")
     for arm in analysis.arms:
         table.add_row(*(safe(cell) for cell in (*arm.levels, *cells(analysis, arm))))
@@ -87,7 +88,8 @@ def facts(analysis: Analysis) -> dict[str, Any]:
         "arms": [
             {
                 "levels": dict(zip(analysis.factors, arm.levels, strict=True)),
-                "values": {str(seed): value for seed, value in arm.values.items()},
+                "values": {str(repeat): value for repeat, value in arm.values.items()},
+                "folds": arm.folds,
                 **_interval(arm.mean, *analysis.interval(arm)),
                 "deviation": arm.deviation,
                 "diverged": [run.seed for run in arm.diverged],
@@ -125,14 +127,16 @@ def as_csv(analysis: Analysis) -> str:
     The value of a run that diverged is the chance level.
     """
     runs = [run for arm in analysis.arms for run in (*arm.runs, *arm.lost)]
-    values = {run.folder: arm.values[run.seed] for arm in analysis.arms for run in arm.runs}
+    values = {run.folder: outcomes.value(run, analysis.metric) for arm in analysis.arms for run in arm.runs}
+    folds = [FOLD, SPLIT_SEED] if any(map(has_folds, runs)) else []  # in which runs of an arm differ, besides the seed
     metrics = sorted({name for run in runs for name in run.metrics})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*analysis.factors, "seed", "status", "compared", *metrics, "run"])
+    table.writerow([*analysis.factors, "seed", *folds, "status", "compared", *metrics, "run"])
     for run in runs:
         levels = [shown(run.setting(factor)) for factor in analysis.factors]
-        start = [*levels, run.seed, run.status, values.get(run.folder, "")]
+        repeat = [run.seed, *(shown(run.setting(key)) for key in folds)]
+        start = [*levels, *repeat, run.status, values.get(run.folder, "")]
         table.writerow([*start, *(run.metrics.get(name, "") for name in metrics), run.folder])
     return text.getvalue()
 
@@ -151,6 +155,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
         "p_corrected": effect.probability,
         "p_equivalent": effect.equivalence,
         "seeds_needed": effect.needed,
+        "folds": effect.folds,
         "part": effect.part,
     }
 
@@ -191,6 +196,8 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
         label=lambda arm: label(arm.levels, analysis.factors),
         value_of=lambda run: value_of(analysis, run),
         number=lambda value: number(analysis, value),
+        kind=kind(analysis),
+        repeat_of=repeat_of,
         findings=_findings,
         why_lost=lambda run: why_lost(analysis, run),
         link=_link,
@@ -220,11 +227,16 @@ def _link(run: Run) -> str:
     return f"{server(uri) if is_server(uri) else UI}{view.page(run.folder) or f'/#/runs/{run.mlflow}'}"
 
 
+def kind(analysis: Analysis) -> str:
+    """What runs of an arm differ in: the seed, or the fold."""
+    return "seed" if all(arm.folds is None for arm in analysis.arms) else "fold"
+
+
 def _settings(analysis: Analysis) -> dict[str, list[str]]:
     """The settings in which the arms differ, by key, with the value in each arm."""
     firsts = [(arm.runs or arm.lost)[0] for arm in analysis.arms]
     keys = dict.fromkeys(key for run in firsts for key in run.config)
-    left_out = ("seed", "run_dir", "progress")
+    left_out = ("seed", FOLD, "run_dir", "progress")
     settings = {
         key: [shown(run.config[key]) if key in run.config else "–" for run in firsts]
         for key in keys

@@ -6,7 +6,7 @@ from pathlib import Path
 from exprun.config.errors import ConfigError, say
 from exprun.config.paths import user_path
 from exprun.outputs import LAST, OUTPUTS, all_sweeps, runs_below
-from exprun.records import Run, read_run
+from exprun.records import Run, matching, read_run
 from exprun.run_folder import RunFolder
 
 MIN_RUNS = 2  # runs in a comparison
@@ -17,10 +17,11 @@ def select(names: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
 
     Args:
         names: the paths of folders of runs or sweeps; `last` is the last sweep.
-        where: conditions `key=value` or `group=option`, all of which must hold.
+        where: conditions such as `key=value` or `group=option`, all of which must hold.
 
     Raises:
-        ConfigError: a folder does not exist or does not hold a run, or fewer than two runs are left.
+        ConfigError: a folder does not exist or does not hold a run, a condition is wrong, or fewer than two runs are
+            left.
     """
     folders = list(dict.fromkeys(folder for name in names for folder in _folders(name)))
     runs = []
@@ -29,8 +30,7 @@ def select(names: Sequence[str], where: Sequence[str] = ()) -> list[Run]:
             runs.append(run)
         elif RunFolder(folder).log.exists():
             say(f"{folder} is left out: its config.yaml cannot be read.")
-    for condition in where:
-        runs = [run for run in runs if run.holds(condition)]
+    runs = matching(runs, where)
     if len(runs) < MIN_RUNS:
         count = "no run" if not runs else "one run"
         conditions = f" with {' '.join(where)}" if where else ""

@@ -27,17 +27,22 @@ def about(effect: Effect, metric: str, count: int, margin: float | None) -> str:
     form = "+.1f" if scale == 100 else "+.3g"
     part = f", {effect.part}" if effect.part else ""
     start = f"{effect.change}{part}: {scale * effect.mean:{form}}{name} of {metric}"
-    seeds = _seeds(effect.seeds)
+    seeds, kind = _seeds(effect.seeds, effect.folds), _kind(effect)
     if math.isnan(effect.seed_half):
-        return f"{start} ({seeds}), which may be seed noise: run more seeds to find out."
+        return f"{start} ({seeds}), which may be {kind} noise: run more {kind}s to find out."
     if math.isnan(effect.probability):
         same = (
-            "the difference is the same for every seed" if effect.blocks else "the runs of each arm have the same value"
+            f"the difference is the same for every {kind}"
+            if effect.blocks
+            else "the runs of each arm have the same value"
         )
         return f"{start} ({seeds}), which cannot be judged: {same}."
     ends = f"95 % interval {scale * effect.low:{form}} to {scale * effect.high:{form}}"
     seeds += " as blocks" if effect.blocks else ""
-    noise = f"seed noise ±{_size(effect.seed_half, metric)}{_of_images(effect, metric)}; " if effect.image_half else ""
+    seeds += ", corrected for overlapping training sets" if effect.folds else ""
+    noise = (
+        f"{kind} noise ±{_size(effect.seed_half, metric)}{_of_images(effect, metric)}; " if effect.image_half else ""
+    )
     corrected = f" after correction for {count} comparisons" if count > 1 else ""
     facts = f"{noise}{seeds}; {_probability(effect.probability)}{corrected}"
     return f"{start}, {ends} ({facts}): {_verdict(effect, metric, margin)}."
@@ -46,7 +51,7 @@ def about(effect: Effect, metric: str, count: int, margin: float | None) -> str:
 def _verdict(effect: Effect, metric: str, margin: float | None) -> str:
     limit = "" if margin is None else f"{_size(margin, metric)}{unit(metric)[1]}"
     if effect.certain:
-        verdict = "more than seed noise"
+        verdict = f"more than {_kind(effect)} noise"
         if effect.low < 0 < effect.high:
             verdict += f", but other images than these {effect.images:,} may show no difference"
         if effect.equivalent:
@@ -57,7 +62,7 @@ def _verdict(effect: Effect, metric: str, margin: float | None) -> str:
     needed = effect.needed
     more = f"; about {needed:,} seeds of each are needed to detect a difference of this size" if needed else ""
     ruled = "" if margin is None else f", and a difference above {limit} is not ruled out"
-    return f"it may be seed noise{ruled}{more}"
+    return f"it may be {_kind(effect)} noise{ruled}{more}"
 
 
 def _of_images(effect: Effect, metric: str) -> str:
@@ -96,11 +101,16 @@ def of_best(best: str, value: float, others: Sequence[str], count: int, metric: 
     return f"{start}; not shown to be worse: {joined(list(others))}."
 
 
-def _seeds(counts: tuple[int, int]) -> str:
-    first, second = counts
+def _kind(effect: Effect) -> str:
+    """What runs of an arm differ in: the seed, or the fold."""
+    return "seed" if effect.folds is None else "fold"
+
+
+def _seeds(counts: tuple[int, int], folds: int | None) -> str:
+    (first, second), kind = counts, "seed" if folds is None else "fold"
     if first != second:
-        return f"{first} to {second} seeds"
-    return "1 seed each" if first == 1 else f"{first} seeds each"
+        return f"{first} to {second} {kind}s"
+    return f"1 {kind} each" if first == 1 else f"{first} {kind}s each"
 
 
 def _probability(value: float) -> str:

@@ -19,11 +19,12 @@ def _best(analysis: Analysis) -> str:
     arms = [arm for arm in analysis.arms if arm.values]
     first = arms[0]
     low, high = analysis.interval(first)
-    seeds = plural(len(first.values), "seed")
+    seeds = plural(len(first.values), "seed" if first.folds is None else "fold")
     noise = f" (mean of {seeds}, 95 % interval {_value(low, analysis)} to {_value(high, analysis)})"
     mean = f"{_value(first.mean, analysis)}{_percent(analysis)}{noise if math.isfinite(low) else f' ({seeds})'}"
     if len(arms) == 1:
-        return f"The runs differ in nothing but the seed; their {analysis.metric} is {mean}."
+        repeat = "seed" if first.folds is None else "seed and the fold"
+        return f"The runs differ in nothing but the {repeat}; their {analysis.metric} is {mean}."
     start = f"Of {len(arms)} arms, {label(first.levels, analysis.factors)} has the best {analysis.metric}: {mean}"
     if analysis.best is None:
         return f"{start}."
@@ -45,8 +46,9 @@ def _difference(analysis: Analysis) -> str:
         return _decided(max(decided, key=lambda effect: abs(effect.mean)), analysis)
     if margin is not None and all(effect.equivalent for effect in effects):
         return f"No difference is above {_size(margin, analysis)}."
-    if any(math.isnan(effect.seed_half) for effect in simple):
-        return "No difference is decided, because an arm with one seed does not show the size of its seed noise."
+    if single := next((effect for effect in simple if math.isnan(effect.seed_half)), None):
+        kind = _kind(single)
+        return f"No difference is decided, because an arm with one {kind} does not show the size of its {kind} noise."
     effect = max(simple, key=lambda effect: abs(effect.mean))
     scale, name = analysis.unit
     size = f"{scale * effect.mean:{'+.1f' if scale == 100 else '+.3g'}}{name}"
@@ -66,13 +68,18 @@ def _decided(effect: Effect, analysis: Analysis) -> str:
         more = "more" if sign > 0 else "less"
         return f"The settings depend on each other: {effect.change}, {more} by {size}{noise}."
     better, worse = sides if (sign < 0) == is_better_low(analysis.metric) else reversed(sides)
-    images = "; this is more than seed noise, but other images may show no difference"
+    images = f"; this is more than {_kind(effect)} noise, but other images may show no difference"
     images = images if abs(effect.mean) > effect.seed_half and effect.low < 0 < effect.high else ""
     small = ""
     if analysis.margin is not None and effect.equivalent:
         small = f", which is less than {_size(analysis.margin, analysis)}"
     part = f", {effect.part}," if effect.part else ""
     return f"{better} is better than {worse}{part} by {size}{noise}{small}{images}."
+
+
+def _kind(effect: Effect) -> str:
+    """What the runs of an arm differ in: the seed, or the fold."""
+    return "seed" if effect.folds is None else "fold"
 
 
 def _noise(effect: Effect, sign: float, analysis: Analysis) -> str:

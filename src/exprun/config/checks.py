@@ -1,11 +1,16 @@
 """Checks of settings that do not fit each other, made before any data is read."""
 
+import re
+
 from exprun.config.datasets import class_numbers, facts_of
-from exprun.config.errors import ConfigError
+from exprun.config.errors import ConfigError, one_line
+from exprun.config.images import FOLDER_GROUPS, Data
 from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import INIT_PARTS
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
+
+MAX_LISTED = 10  # folds that an error lists one by one
 
 
 def check(config: Config, overridden: set[str]) -> None:
@@ -24,6 +29,8 @@ def check(config: Config, overridden: set[str]) -> None:
         raise ConfigError("sweep.rates must be above 0.")
     _check_model(config, overridden)
     _check_data(config)
+    _check_folds(config.data, overridden)
+    _check_group(config.data)
     _check_batches(config)
     _check_optimisation(config)
     _check_run(config)
@@ -109,8 +116,11 @@ def _check_input(config: Config) -> None:
 
 def _check_data(config: Config) -> None:
     data = config.data
-    if data.name in ("image_folder", "arrays") and data.root is None:
-        raise ConfigError(f"data={data.name} needs data.root=…, the path of your images.")
+    if data.name in ("image_folder", "csv", "arrays") and data.root is None:
+        what = "the CSV file that lists your images" if data.name == "csv" else "the path of your images"
+        raise ConfigError(f"data={data.name} needs data.root=…, {what}.")
+    if data.split is not None and data.name != "csv":
+        raise ConfigError(f"data={data.name} does not use data.split; it belongs to data=csv.")
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
@@ -128,16 +138,58 @@ def _check_data(config: Config) -> None:
             raise ConfigError("data.class_weights must not be negative, and at least one must be above 0.")
     if data.limit is not None and count is not None and data.limit < 2 * count:
         raise ConfigError(f"data.limit={data.limit} leaves fewer than two images for each of the {count} classes.")
-    if data.val_fraction + data.test_fraction >= 1:
+    if data.folds is None and data.val_fraction + data.test_fraction >= 1:
         raise ConfigError(
             f"data.val_fraction={data.val_fraction} and data.test_fraction={data.test_fraction} "
             "leave nothing to train on."
         )
-    if data.validation == "train" and data.val_fraction == 0:
+    if data.validation == "train" and data.val_fraction == 0 and data.folds is None:
         raise ConfigError("data.val_fraction=0 leaves nothing to validate on; set it above 0, or data.validation=test.")
     no_test = facts is not None and facts.test == 0 and data.test_fraction == 0
     if data.validation == "test" and no_test:
         raise ConfigError("data.validation=test needs test images; set data.test_fraction above 0.")
+
+
+def _check_folds(data: Data, overridden: set[str]) -> None:
+    folds, fold = data.folds, data.fold
+    if folds is None:
+        if fold is not None:
+            raise ConfigError(f"data.fold={fold} needs data.folds, the number of folds: add data.folds=5.")
+        return
+    if fold is None:
+        every = ",".join(map(str, range(folds))) if folds <= MAX_LISTED else f"range(0,{folds})"
+        raise ConfigError(
+            f"data.folds={folds} needs data.fold, the fold to validate on: add data.fold=0, or for all folds -m "
+            f"'data.fold={every}'."
+        )
+    if fold >= folds:
+        raise ConfigError(f"data.fold={fold}, but data.folds={folds} numbers the folds from 0 to {folds - 1}.")
+    if data.validation == "test":
+        raise ConfigError("data.validation=test excludes data.folds, because each fold is a validation set of its own.")
+    if "data.val_fraction" in overridden:
+        raise ConfigError(
+            f"data.folds={folds} excludes data.val_fraction, because the fold is the validation set: leave one out."
+        )
+
+
+def _check_group(data: Data) -> None:
+    group = data.group
+    if group is None:
+        return
+    if data.name not in ("image_folder", "csv", "arrays"):
+        raise ConfigError(
+            f"data={data.name} has no groups: data.group belongs to data=image_folder, data=csv and data=arrays."
+        )
+    if data.name != "image_folder" or group in FOLDER_GROUPS:
+        return
+    start = f"data.group={group} must be {' or '.join(FOLDER_GROUPS)}, or a pattern with one group in parentheses"
+    example = "such as '(patient\\d+)_'"
+    try:
+        count = re.compile(group).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigError(f"{start}, {example}: {one_line(error)}.") from None
+    if count != 1:
+        raise ConfigError(f"{start}, {example}, but it has {count or 'none'}.")
 
 
 def _check_batches(config: Config) -> None:
@@ -147,7 +199,9 @@ def _check_batches(config: Config) -> None:
         if data.classes is not None:
             images *= len(data.classes) / len(facts.classes)
         images = min(images, data.limit or images)
-        if facts.test == 0:
+        if data.folds is not None:
+            images *= (1 - 1 / data.folds) * (1 - data.test_fraction if facts.test == 0 else 1)
+        elif facts.test == 0:
             images *= 1 - data.test_fraction - (data.val_fraction if data.validation == "train" else 0)
         elif data.validation == "train":
             images *= 1 - data.val_fraction

@@ -163,9 +163,9 @@ class Composer:
         return configs
 
     def factors(self, overrides: Sequence[str]) -> list[str]:
-        """The keys and groups that have several values in the overrides, without the seed."""
+        """The keys and groups that have several values in the overrides, without the seed and the fold."""
         swept = [o for o in self.parse(overrides) if o.is_sweep_override() and not o.is_hydra_override()]
-        return [override.key_or_group for override in swept if override.key_or_group != "seed"]
+        return [override.key_or_group for override in swept if override.key_or_group not in ("seed", "data.fold")]
 
     def single_valued(self, overrides: Sequence[str]) -> list[str]:
         """The overrides that have only one value."""

@@ -7,15 +7,18 @@ from pydantic.dataclasses import dataclass
 
 from exprun.config.fields import STRICT, setting
 
+# Values of `data.group` that name the groups of `data=image_folder` by folders.
+FOLDER, OUTER_FOLDER = FOLDER_GROUPS = ("folder", "outer_folder")
+
 
 @dataclass(config=STRICT)
 class Data:
     """The data set, its splits, and which of its images are used."""
 
-    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "arrays"] = (
-        setting("Data set to train on.")
-    )
-    root: str | None = setting("Folder (or .npz file) with the files of the data set.", None)
+    name: Literal[
+        "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "csv", "arrays"
+    ] = setting("Data set to train on.")
+    root: str | None = setting("Folder (or .npz or CSV file) with the files of the data set.", None)
     cache: str = setting("Folder in which decoded images are cached.", "outputs/cache")
     size: int | None = setting(
         "Height and width of the images in pixels; null keeps the size that the images have in their files.",
@@ -57,6 +60,23 @@ class Data:
     validation: Literal["train", "test"] = setting(
         "Images to validate on: held-out training images, or the test images.", "train"
     )
+    folds: int | None = setting(
+        "Number of folds of a cross-validation; each fold is the validation set once. null holds out "
+        "`data.val_fraction` instead.",
+        None,
+        ge=2,
+        le=1000,
+    )
+    fold: int | None = setting(
+        "Index of the fold that is the validation set, from 0; the run trains on the other folds.", None, ge=0
+    )
+    group: str | None = setting(
+        "Groups of images, such as those of a person, that are never divided between splits. For `image_folder`: "
+        "`folder`, `outer_folder`, or a pattern with one group in parentheses; for `csv`: a column; for `arrays`: the "
+        "name of arrays.",
+        None,
+        min_length=1,
+    )
     class_weights: Literal["none", "balanced"] | list[float] = setting(
         "Weight of each class in the loss: none, balanced by the frequency of the class, or a list of numbers.", "none"
     )
@@ -70,12 +90,19 @@ class Data:
     )
     corrupt: Literal["skip", "refuse"] | None = setting(
         "What happens to files that cannot be decoded: skip leaves them out, refuse ends the run.",
-        only=("image_folder",),
+        only=("image_folder", "csv"),
     )
     background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] = setting(
         "Colour behind the transparent parts of images: white, black, or a grey value from 0 to 255.",
         "white",
-        only=("image_folder",),
+        only=("image_folder", "csv"),
+    )
+    image: str = setting(
+        "Column with the paths of the images, relative to the folder of the CSV file.", "image", only=("csv",)
+    )
+    label: str = setting("Column with the classes of the images.", "label", only=("csv",))
+    split: str | None = setting(
+        "Column with the splits of the images (train, val or test), for `csv`; null draws the splits.", None
     )
 
 

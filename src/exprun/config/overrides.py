@@ -7,6 +7,7 @@ from exprun.config.schema import known_keys
 
 _GRAMMAR = frozenset('[]{}()"\\$,=:')  # characters with a meaning in Hydra's grammar: values with them stay unchanged
 _ASCII = re.compile(r"[-\w./%+@*?| ]*", re.ASCII)  # values that need no quotes in Hydra's grammar
+_PATTERN = "data.group"  # the key of a pattern, whose parentheses are not those of Hydra's grammar
 _RUN_DIR = "hydra.run.dir"  # the key of Hydra for `run_dir`
 
 
@@ -24,8 +25,9 @@ def in_hydras_grammar(overrides: Sequence[str]) -> list[str]:
     """The overrides in Hydra's grammar.
 
     Keys inside a setting that is a mapping get `++`. Values with characters that the grammar does not allow without
-    quotes, such as letters beyond ASCII, get quotes. `hydra.run.dir` is replaced by `run_dir`. `experiment=null` and
-    `experiment=none` are left out: null is the default, and Hydra's grammar cannot express it for a group.
+    quotes, such as letters beyond ASCII, get quotes, and so do the patterns of `data.group`. `hydra.run.dir` is
+    replaced by `run_dir`. `experiment=null` and `experiment=none` are left out: null is the default, and Hydra's
+    grammar cannot express it for a group.
     """
     inside = {key for key in known_keys() if key.count(".") > 1}
     translated = []
@@ -36,6 +38,8 @@ def in_hydras_grammar(overrides: Sequence[str]) -> list[str]:
             continue
         if _needs_quotes(value):
             value = f'"{value}"'
+        elif key.lstrip("+") == _PATTERN and "(" in value and not value.startswith(("'", '"')):
+            value = quoted(value)
         plus = "++" if key in inside or key.startswith("tracking.tags.") else ""
         translated.append(f"{plus}{key}{equals}{value}")
     return translated

@@ -108,8 +108,13 @@ class Tracking:
     )
     experiment: str | None = setting("MLflow experiment that the run belongs to.", only=("mlflow",), min_length=1)
     run_name: str | None = setting("Name of the run; null builds the name from model, data and seed.", None)
-    model: Literal["none", "keras", "checkpoint"] | None = setting(
-        "Form in which the model is uploaded to MLflow.", only=("mlflow",)
+    model: Literal["none", "keras", "mlflow", "checkpoint"] | None = setting(
+        "Form in which the model is uploaded to MLflow. keras: a Keras file; mlflow: a model that mlflow models serve "
+        "loads; checkpoint: the files in checkpoints/.",
+        only=("mlflow",),
+    )
+    system_metrics: bool = setting(
+        "Whether the use of processors, memory, disk, network and GPUs is recorded every 10 seconds.", False
     )
     tags: dict[str, str | int | float | bool] | None = setting(
         "Additional tags of the run in MLflow.", only=("mlflow",)

@@ -13,12 +13,16 @@ from exprun.config.images import Data
 from exprun.config.paths import user_path
 from exprun.data.cache import cached, file_key
 from exprun.data.folder import summary
+from exprun.data.folds import fold_of
+from exprun.data.groups import Groups, check_given_splits, held_out_groups, nothing_held_out
+from exprun.data.groups import summary as groups_summary
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool
 from exprun.data.sources import locate
 
 PIECE = 256  # images converted at a time
 PLENTY = 3  # images per class from which on rounding a class's share up or down changes little
 NAMED = 3  # classes named in one note
+GROUP_TOLERANCE = 0.1  # relative difference from the wanted size of a split above which a note is made
 SKIPPED = 5  # unreadable files that are listed, one per line
 
 
@@ -107,7 +111,7 @@ def load(data: Data) -> Dataset:
         "background": data.background,
     }
     pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
-    dataset = split(pool, data)
+    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
     notes = (source.note, *dataset.notes) if source.note else dataset.notes
     return replace(dataset, left_out=source.left_out, notes=notes)
 
@@ -144,42 +148,45 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
-def split(pool: Pool, data: Data) -> Dataset:
+def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> Dataset:
     """Split a pool: stratified by class, and drawn with `data.split_seed` only.
 
+    Args:
+        pool: all images of the data set.
+        data: the settings of the data set.
+        group_names: the group of each image of the pool; None without groups.
+
     Raises:
-        DataError: no images are left for a split, or a wanted class does not exist.
+        DataError: no images are left for a split, a wanted class does not exist, or groups or folds cannot be made.
     """
     rows, labels, classes = _keep_classes(pool, data.classes)
     parts = {part: rows[pool.parts[rows] == part] for part in (TRAIN, VALIDATION, TEST)}
+    groups = None if group_names is None else Groups.of(group_names)
+    joined = {TRAIN: np.union1d(parts[TRAIN], parts[VALIDATION]), VALIDATION: rows[:0], TEST: parts[TEST]}
+    if data.folds is not None:
+        parts = joined  # the folds divide the validation images of the data set, too
+    if groups is not None:
+        check_given_splits(groups, joined if data.validation == "test" else parts, data)
     rng = np.random.default_rng(data.split_seed)
     notes: list[str] = []
     if data.limit is not None:
         notes += _limit_notes(labels[parts[TRAIN]], data.limit, classes)
         parts = {part: _limited(chosen, labels, data.limit, rng) for part, chosen in parts.items()}
-    train, val, test = parts[TRAIN], parts[VALIDATION], parts[TEST]
-    whole = len(train)
-    if not len(test):
-        test = _held_out(train, labels, round(whole * data.test_fraction), rng)
-        train = np.setdiff1d(train, test)
-        notes += _held_out_notes("test_fraction", data.test_fraction, whole, len(test))
-    if data.validation == "test":
-        train, val = np.union1d(train, val), test
-    elif not len(val):
-        val = _held_out(train, labels, round(whole * data.val_fraction), rng)
-        train = np.setdiff1d(train, val)
-        notes += _held_out_notes("val_fraction", data.val_fraction, whole, len(val))
+    splits = _divided(parts, labels, groups, data, classes, rng, notes)
+    train, val, test = splits.values()
     for name, chosen in (("training", train), ("validation", val)):
         if not len(chosen):
             raise DataError(
-                f"No images are left for {name}, of {whole} in all; see data.limit, data.val_fraction and "
-                "data.test_fraction. Each class keeps an image for training."
+                f"No images are left for {name}, of {len(train) + len(val) + len(test)} in all; see data.limit, "
+                "data.val_fraction and data.test_fraction. Each class keeps an image for training."
             )
     digest = hashlib.sha256(pool.fingerprint.encode())
     for chosen in (train, val, test):
         digest.update(np.ascontiguousarray(chosen).tobytes() + b"|")
     digest.update("\0".join(classes).encode())
     make = lambda chosen: Split(pool.images, labels, chosen)  # noqa: E731
+    if groups is not None:
+        notes.append(groups_summary(groups, splits, str(data.group)))
     return Dataset(
         train=make(train),
         val=make(val),
@@ -188,9 +195,56 @@ def split(pool: Pool, data: Data) -> Dataset:
         class_weights=_class_weights(data, labels[train], len(classes)),
         fingerprint=digest.hexdigest(),
         skipped=pool.skipped,
-        notes=(*notes, *_split_notes({"training": train, "validation": val, "test": test}, labels, classes)),
+        notes=(*notes, *_split_notes(splits, labels, classes)),
         files=pool.files,
     )
+
+
+def _divided(
+    parts: dict[int, np.ndarray],
+    labels: np.ndarray,
+    groups: Groups | None,
+    data: Data,
+    classes: list[str],
+    rng: np.random.Generator,
+    notes: list[str],
+) -> dict[str, np.ndarray]:
+    """The rows of training, validation and test, in this order, by the names of the splits.
+
+    Args:
+        parts: the rows of each split of the data set itself.
+        labels: the class numbers of all images of the pool.
+        groups: the groups of all images of the pool; None without groups.
+        data: the settings of the data set.
+        classes: the names of the classes.
+        rng: the random number generator.
+        notes: list to which notes on the splits are appended.
+    """
+    train, val, test = parts[TRAIN], parts[VALIDATION], parts[TEST]
+    whole = len(train)
+
+    def held_out(key: str, fraction: float) -> np.ndarray:
+        count = round(whole * fraction)
+        if groups is None:
+            drawn = _held_out(train, labels, count, rng)
+        else:
+            drawn = held_out_groups(train, labels, groups, count, rng)
+            if count and not len(drawn):
+                raise nothing_held_out(key, count, train, labels, groups, data)
+        notes.extend(_held_out_notes(key, fraction, whole, len(drawn), groups is not None))
+        return drawn
+
+    if not len(test):
+        test = held_out("test_fraction", data.test_fraction)
+        train = np.setdiff1d(train, test)
+    if data.validation == "test":
+        train, val = np.union1d(train, val), test
+    elif data.folds is not None:
+        train, val = fold_of(train, labels, groups, data, classes)
+    elif not len(val):
+        val = held_out("val_fraction", data.val_fraction)
+        train = np.setdiff1d(train, val)
+    return {"training": train, "validation": val, "test": test}
 
 
 def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -310,10 +364,15 @@ def _limit_notes(labels: np.ndarray, limit: int, classes: list[str]) -> Iterator
         )
 
 
-def _held_out_notes(key: str, fraction: float, whole: int, count: int) -> Iterator[str]:
-    """A note if fewer images were held out than the config asks for."""
+def _held_out_notes(key: str, fraction: float, whole: int, count: int, in_groups: bool) -> Iterator[str]:
+    """A note if fewer images were held out than the config asks for or, in groups, clearly fewer or more."""
     wanted = round(whole * fraction)
-    if fraction and count < max(1, wanted):
+    if in_groups:
+        if abs(count - wanted) > GROUP_TOLERANCE * wanted:
+            yield (
+                f"data.{key}={fraction} of {whole:,} images holds out {count}, not {wanted}, because groups stay whole."
+            )
+    elif fraction and count < max(1, wanted):
         reason = "each class keeps an image for training" if wanted else "there are too few images"
         yield f"data.{key}={fraction} of {whole:,} images holds out {count}, not {max(1, wanted)}, because {reason}."
 

@@ -1,6 +1,7 @@
 """From an image file to its pixels: the formats that can be read, their decoding, and the reasons if it fails."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -141,7 +142,7 @@ def _on_background(image: Image.Image, background: str | int) -> Image.Image:
 def _reason(file: str, error: Exception) -> str:
     """The reason why a file cannot be read, in words that its owner understands."""
     if isinstance(error, FileNotFoundError):
-        return "a broken link"
+        return "a broken link" if os.path.islink(file) else "there is no such file"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, OSError) and error.errno:

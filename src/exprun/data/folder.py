@@ -5,14 +5,16 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from exprun.config.errors import DataError, printable
-from exprun.config.images import Data
+from exprun.config.images import OUTER_FOLDER, Data
 from exprun.config.paths import user_path
 from exprun.data.decode import SUFFIXES, UnreadableImage, decode_image, upright_size
+from exprun.data.groups import check_complete, group_finder
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
 
 SPLITS = {
@@ -54,12 +56,19 @@ def locate_folder(data: Data) -> Source:
     # Paths are strings here: for hundreds of thousands of files, Path objects would take seconds.
     found: list[tuple[str, str, int]] = []
     unread: list[LeftOut] = []
-    for part, folder in [(part, root / name) for name, part in splits.items()] or [(TRAIN, root)]:
-        for name in _class_folders(str(folder), left_out) if splits else inside:
+    group_of, groups = group_finder(data.group) if data.group is not None else None, dict[str, str]()
+    places = [(part, root / name) for name, part in splits.items()] or [(TRAIN, root)]
+    if data.group == OUTER_FOLDER:
+        places = [(part, folder / name) for part, folder in places for name in _class_folders(str(folder), left_out)]
+    for part, folder in places:
+        for name in inside if folder == root else _class_folders(str(folder), left_out):
             files = find_images(str(folder / name), unread, above=(str(root), str(folder)))
             if not files:
                 left_out.append(LeftOut(str(folder / name), "without images"))
             found += [(file, name, part) for file in files]
+            if group_of is not None:
+                class_folder = os.path.relpath(folder / name, root)
+                groups |= {path: group_of(path, class_folder) for path in (below(file, root) for file in files)}
     left_out = [LeftOut(os.path.relpath(path, root), reason) for path, reason in left_out + unread]
     classes = sorted({name for _, name, part in found if part == TRAIN})
     also = f"; {summary(left_out)}" if left_out else ""
@@ -70,11 +79,23 @@ def locate_folder(data: Data) -> Source:
         )
     if strange := sorted({name for _, name, _ in found} - set(classes)):
         raise DataError(f"{root}: class {strange[0]} has no training images{also}.")
+    if data.group is not None:
+        check_complete(data.group, list(groups), list(groups.values()))
     labelling = "\n".join(f"{file.removeprefix(str(root))}\0{name}\0{part}" for file, name, part in found)
     key = hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest()
     return Source(
-        [file for file, _, _ in found], lambda allocate: _read(found, classes, data, allocate), key, left_out, note
+        [file for file, _, _ in found],
+        lambda allocate: read_images(found, classes, data, root, allocate),
+        key,
+        left_out,
+        note,
+        (lambda pool: [groups[file] for file in pool.files]) if group_of is not None else None,
     )
+
+
+def below(file: str, root: Path) -> str:
+    """The path of a file below the folder of the data set, as people read it and as `Pool.files` has it."""
+    return printable(file.removeprefix(f"{root}{os.sep}"))
 
 
 def is_hidden(name: str) -> bool:
@@ -176,12 +197,27 @@ def summary(left_out: Sequence[LeftOut]) -> str:
     return f"left out: {', '.join(counts)}" + (f", {rest:,} for other reasons" if rest else "")
 
 
-def _read(found: list[tuple[str, str, int]], classes: list[str], data: Data, allocate: Allocate) -> Pool:
+def read_images(
+    found: list[tuple[str, str, int]], classes: list[str], data: Data, root: Path, allocate: Allocate
+) -> Pool:
+    """Decode images into a pool.
+
+    Args:
+        found: the path, the class and the split of each image.
+        classes: the names of the classes, in the order of their numbers.
+        data: the settings of the data set.
+        root: the folder of the data set, which the names of files leave out.
+        allocate: function that allocates the array of images.
+
+    Raises:
+        DataError: an image cannot be read and `data.corrupt=refuse`, no training image of a class can be read, or the
+            images differ in size and `data.size` is not set.
+    """
     with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read nevertheless
-        return _decoded(found, classes, data, allocate)
+        return _decoded(found, classes, data, root, allocate)
 
 
-def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, allocate: Allocate) -> Pool:
+def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, root: Path, allocate: Allocate) -> Pool:
     Image.init()  # not thread-safe, so it is called before the threads start
     size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found])
     mode = "L" if data.channels == 1 else "RGB"
@@ -209,14 +245,14 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
         every, images = images, allocate((int(keep.sum()), *images.shape[1:]))
         for position, index in enumerate(np.flatnonzero(keep)):
             images[position] = every[index]
-    labels = np.array([classes.index(name) for _, name, _ in found], np.int32)[keep]
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers[name] for _, name, _ in found], np.int32)[keep]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
     if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
         name = classes[min(empty)]
         first = next(text for index, text in sorted(skipped.items()) if found[index][1:] == (name, TRAIN))
         raise DataError(f"None of the training images of class {name} can be read, the first is {first}.")
-    below = f"{user_path(data.root or '')}{os.sep}"
-    files = [printable(file.removeprefix(below)) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
+    files = [below(file, root) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
     names, unreadable = [plain(name) for name in classes], [skipped[i] for i in sorted(skipped)]
     return Pool(images, labels, names, parts, unreadable, files=files)
 

@@ -58,6 +58,7 @@ class Source(NamedTuple):
         labelling: the classes and splits as far as they follow from the paths of the files, as text for the cache key.
         left_out: files and folders that are not read.
         note: how an ambiguous folder was read; empty if there is nothing to note.
+        groups: function that returns the name of the group of each image of a pool; None without `data.group`.
     """
 
     files: Sequence[str | Path]
@@ -65,6 +66,7 @@ class Source(NamedTuple):
     labelling: str = ""
     left_out: Sequence[LeftOut] = ()
     note: str = ""
+    groups: Callable[[Pool], list[str]] | None = None
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> np.ndarray:

@@ -14,6 +14,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,9 @@ from exprun.config.errors import DataError, one_line
 from exprun.config.images import Data
 from exprun.config.paths import NO_HOME, user_path
 from exprun.data import palm_vein
+from exprun.data.csv_file import locate_csv
 from exprun.data.folder import is_hidden, locate_folder
+from exprun.data.groups import groups_of_arrays
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
 
 MAX_CLASSES = 100_000
@@ -100,6 +103,8 @@ def locate(data: Data) -> Source:
             return _palm_vein(data)
         case "image_folder":
             return locate_folder(data)
+        case "csv":
+            return locate_csv(data)
     return _arrays(data)
 
 
@@ -337,7 +342,7 @@ def _arrays(data: Data) -> Source:
 
     if not files or (root.is_file() and root.suffix != ".npz"):
         raise DataError(f"data.root={data.root} is not an .npz file and contains no .npy files.")
-    return Source(files, read)
+    return Source(files, read, groups=None if data.group is None else partial(groups_of_arrays, files, data.group))
 
 
 def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocate) -> Pool:

@@ -22,7 +22,7 @@ from exprun.doctor.instruments.hooks import Hook
 from exprun.doctor.instruments.inputs import first_rows, parts
 from exprun.doctor.instruments.labels import ClassCounts, Labels, class_counts, read_labels
 from exprun.doctor.instruments.layers import Layer, all_layers, leaves
-from exprun.doctor.instruments.leaks import Leak, equal_by_luck, find_leaks, repeated
+from exprun.doctor.instruments.leaks import Leak, Prints, equal_by_luck, find_leaks, repeated
 from exprun.doctor.instruments.loss_trials import is_sum
 from exprun.doctor.instruments.packing import as_taken
 from exprun.doctor.instruments.passes import Pass
@@ -187,7 +187,12 @@ class Context:
         """Images of a split that are also in a split that is used earlier, by the name of the later split."""
         if self.subject.val is None or self.has_equal_rows:
             return {}
-        return find_leaks(self.subject.prints(), self.threshold("leak"))
+        return find_leaks(self.prints, self.threshold("leak"))
+
+    @cached_property
+    def prints(self) -> list[Prints]:
+        """The fingerprints of the images of each split, training first."""
+        return self.subject.prints()
 
     @cached_property
     def has_equal_rows(self) -> bool:

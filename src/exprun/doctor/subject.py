@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints
 from exprun.doctor.instruments.objective import Objective
 
@@ -122,6 +123,8 @@ class Subject:
         class_weights: the mean weight of an image of each class, (classes,); None if unknown.
         classes: the names of the classes, in the order of the labels; empty if unknown.
         looked_up: returns the fingerprints of all splits; None to use the images in `train` and `val`.
+        groupings: returns groups of images that the names of their files suggest; None if the images have no files, or
+            if the splits keep groups on one side.
         earlier: the digests of rows that an earlier fit of the same network has trained on.
         weights: the weights in the loss of the examples of each of the first training batches; empty without weights.
         weighted_classes: the class number of each of these examples, (examples,); None if they are not classes.
@@ -145,6 +148,7 @@ class Subject:
     class_weights: np.ndarray | None = None
     classes: Sequence[str] = ()
     looked_up: Callable[[], list[Prints]] | None = None
+    groupings: Callable[[], Sequence[NameGroups]] | None = None
     earlier: frozenset[bytes] = frozenset()
     weights: Sequence[np.ndarray] = ()
     weighted_classes: np.ndarray | None = None

@@ -41,7 +41,8 @@ from exprun.logs import logging_to
 from exprun.outputs import OUTPUTS
 from exprun.preflight import preflight
 from exprun.signals import Killed, Signals
-from exprun.tracking.parent import Parent
+from exprun.tracking.descriptions import plain
+from exprun.tracking.parent import Outcome, Parent
 
 log = logging.getLogger(__name__)
 TIMED_STEPS = 6  # steps of the run that measures how long a step takes
@@ -98,7 +99,7 @@ def explain(
             code = killed.exit_code
         except UserError as error:
             if parent is not None:
-                parent.close("FAILED", {"exprun.reason": str(error)}, [])
+                parent.close("FAILED", {"exprun.reason": str(error)}, Outcome(plain(str(error))))
             raise
         signals.training = True  # so that a further signal does not interrupt the report
         return _concluded(study, trials, report, parent, code, config_dir)
@@ -127,7 +128,8 @@ def _concluded(
     verdict = judged(study, trials.done)
     files = report.end(trials.done, verdict, continuation(study, verdict, config_dir))
     if parent is not None:
-        parent.close("KILLED" if code else "FINISHED", {"exprun.verdict": verdict.sentence}, files)
+        outcome = Outcome(plain(verdict.sentence), files=files)
+        parent.close("KILLED" if code else "FINISHED", {"exprun.verdict": verdict.sentence}, outcome)
         report.tracked(parent.problem)
     return code or (1 if verdict.label is None else 0)
 

@@ -17,6 +17,7 @@ from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
 from exprun.run_folder import RunFolder, UnreadableResultError
 from exprun.sweep.folder import STOPPED, SweepContext, announced, kept_failed, replaced, resumed
+from exprun.sweep.plan import FOLDS, SEED
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -89,7 +90,8 @@ def _labelled(config: "Config", sweep: SweepContext, number: int, overrides: lis
     tracking = config.tracking
     if tracking.run_name is None:
         # MLflow's column of names is narrow, so the name omits the settings that all runs share.
-        vary = [o for o in overrides if o.split("=")[0] in (*sweep.factors, "seed")]
+        repeats = (SEED, *(FOLDS if config.data.folds is not None else ()))
+        vary = [o for o in overrides if o.split("=")[0] in (*sweep.factors, *repeats)]
         tracking = replace(tracking, run_name=without_password(" ".join([str(number), *vary]))[:200])
     if tracking.name == "mlflow":
         tags = {**(tracking.tags or {}), **sweep.tags(overrides)}

@@ -27,7 +27,7 @@ from exprun.sweep.folder import (
     sweep_folder,
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
-from exprun.sweep.plan import Job, Plan
+from exprun.sweep.plan import FOLDS, SEED, Job, Plan
 from exprun.tracking.view import Charts, charts_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,10 @@ def sweep(
     finally:
         # If several processes share the sweep, the last one closes the parent run.
         if parent is not None and not another_process_trains(folder):
-            parent.close(status, {"exprun.runs": summary} if summary else {}, [])
+            from exprun.sweep.outcome import outcome
+
+            tags = {"exprun.runs": summary} if summary else {}
+            parent.close(status, tags, outcome(folder, status, summary))
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
     total = sum(counts.values())
@@ -281,7 +284,7 @@ def _open_parent(
     from exprun.tracking.parent import Parent
 
     tags = {"exprun.sweep": folder.name, "exprun.factors": ", ".join(factors)}
-    vary = [word for word in given if word.split("=")[0].lstrip("+") in (*factors, "seed")]
+    vary = [word for word in given if word.split("=")[0].lstrip("+") in (*factors, SEED, *FOLDS)]
     charts = Charts(factors, is_grouped=plan is not None, stage="compared" if plan is not None and plan.arms else "")
     name = f"sweep {without_password(' '.join(vary or given))}"
     parent = Parent(config, folder, name, command, tags, charts)

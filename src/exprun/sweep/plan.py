@@ -13,6 +13,7 @@ from exprun.config.schema import Config
 
 MAX_RUNS = 10_000  # runs in one sweep
 LEARNING_RATE, SEED = "optim.learning_rate", "seed"
+FOLDS = ("data.split_seed", "data.fold")  # keys in which runs of a cross-validation are repeated, as in the seed
 Job = list[str]
 
 
@@ -22,7 +23,7 @@ class Plan:
 
     Args:
         jobs: the overrides of each run; with `sweep=tuned`, of the runs that choose the learning rates.
-        factors: the keys that vary, except the seed.
+        factors: the keys that vary, except the seed and, with `data.folds`, the fold and the split seed.
         configs: the checked configs of the jobs.
         arms: with `sweep=tuned`, the overrides of each arm and the learning rates that its jobs test.
         seeds: with `sweep=tuned`, the overrides with the seeds that are compared.
@@ -88,6 +89,11 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
     first = composer.jobs(overrides, [[values[0] for values in given.values()]])[0]
     dimensions = dict(given)
     seeds = dimensions.pop(SEED, [])
+    has_folds = first.data.folds is not None
+    several = next((key for key in FOLDS if has_folds and len(dimensions.get(key, [])) > 1), "")
+    if several and first.sweep.name == "tuned":
+        raise ConfigError(f"sweep=tuned chooses learning rates on one split: give {several} one value.")
+    repeats = [dimensions.pop(key) for key in FOLDS if has_folds and key in dimensions] + ([seeds] if seeds else [])
     combined, factors = _combinations(composer, first, dimensions)
     factors += [key for key, values in dimensions.items() if len(values) > 1]
     if first.sweep.name == "one_factor":
@@ -98,9 +104,10 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
     if first.sweep.name == "tuned":
         if first.sweep.prune != "none":
             raise ConfigError("sweep=tuned compares runs of the same length: leave out sweep.prune.")
+        arms = [[*arm, *fold] for arm in arms for fold in product(*repeats[: len(repeats) - bool(seeds)])]
         return _tuned(composer, overrides, arms, seeds or [f"{SEED}={first.seed}"], factors, first)
-    _count(len(arms) * max(1, len(seeds)))
-    jobs = [[*arm, seed] for arm in arms for seed in seeds] if seeds else arms
+    _count(len(arms) * math.prod(map(len, repeats)))
+    jobs = [[*arm, *repeat] for arm in arms for repeat in product(*repeats)]
     return Plan(jobs, factors, composer.jobs(overrides, jobs))
 
 

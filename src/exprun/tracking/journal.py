@@ -5,6 +5,7 @@ So no metric is lost if the server fails.
 """
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from exprun import metrics as names
 from exprun.config.errors import RunError
-from exprun.run_folder import read_journal_from
+from exprun.journal_rows import read_journal_from
 from exprun.trainer.events import EpochDone, Evaluated, Event, Measured, StepsDone
 
 
@@ -31,6 +32,7 @@ class Journal:
     def __init__(self, path: Path, log_every: int) -> None:
         self.path, self.log_every = path, log_every
         self._waiting: list[np.ndarray] = []
+        self._writing = threading.Lock()  # system metrics are written from a thread of their own
         _cut_fragment(path)
         # A resumed run repeats the steps after its checkpoint; their lines are in the journal already.
         self._seen = {_key(row) for row in read_journal_from(path, 0)[0]}
@@ -42,7 +44,7 @@ class Journal:
                 self._steps(event)
             case EpochDone():
                 self._waiting = []
-                self._write(
+                self.write(
                     event.step,
                     {
                         names.EPOCH: event.epoch,
@@ -54,9 +56,9 @@ class Journal:
                 )
             case Evaluated():
                 metrics = {"loss": event.loss, "accuracy": event.accuracy, **event.more}
-                self._write(event.step, {f"{event.split}/{name}": value for name, value in metrics.items()})
+                self.write(event.step, {f"{event.split}/{name}": value for name, value in metrics.items()})
             case Measured():
-                self._write(event.step, event.metrics)
+                self.write(event.step, event.metrics)
 
     def _steps(self, event: StepsDone) -> None:
         """Write the means over `log_every` steps, however many steps the loop reports at once.
@@ -71,20 +73,32 @@ class Journal:
                 loss, accuracy, _ = np.mean(self._waiting, axis=0)
                 self._waiting = []
                 rate = float(values[2])
-                self._write(step, {names.BATCH_LOSS: loss, names.BATCH_ACCURACY: accuracy, names.LEARNING_RATE: rate})
+                self.write(step, {names.BATCH_LOSS: loss, names.BATCH_ACCURACY: accuracy, names.LEARNING_RATE: rate})
 
-    def _write(self, step: int, metrics: dict[str, float]) -> None:
+    def write(self, step: int, metrics: dict[str, float], is_repeat: bool = True) -> None:
+        """Write a line with the current time.
+
+        Args:
+            step: the number of optimiser steps done.
+            metrics: the metrics by their names in MLflow.
+            is_repeat: whether a resumed run, which repeats steps, measures the same metrics again, so that the journal
+                may hold the line already.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         row = {
             "step": step,
             "time": int(time.time() * 1000),
             "metrics": {k: float(v) for k, v in metrics.items()},
         }
-        if _key(row) not in self._seen:
-            try:
-                with open(self.path, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-            except OSError as error:
-                raise RunError(f"{self.path} could not be written: {error.strerror}.") from None
+        if is_repeat and _key(row) in self._seen:
+            return
+        try:
+            with self._writing, open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise RunError(f"{self.path} could not be written: {error.strerror}.") from None
 
 
 def _cut_fragment(path: Path) -> None:

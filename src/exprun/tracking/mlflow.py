@@ -1,7 +1,6 @@
 """Log a run to MLflow from a separate thread, so that training never waits for a server."""
 
 import contextlib
-import json
 import logging
 import os
 import sys
@@ -19,7 +18,9 @@ from exprun.files import PART
 from exprun.locks import file_lock
 from exprun.outputs import REPLACED
 from exprun.run_folder import RunFolder
+from exprun.tracking import descriptions, model
 from exprun.tracking.environment import environment
+from exprun.tracking.inputs import inputs
 from exprun.tracking.store import address, artifact_root, repair, tracking_uri
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
@@ -129,8 +130,8 @@ class MlflowTracker:
     def _upload_all(self) -> None:
         client, run_id = self.open_run()
         offset = step = 0
-        # The last step and value of each metric; MLflow shows the value at the highest step as the last one.
-        last: dict[str, tuple[int, float]] = {}
+        # The step, time and value of each metric at its highest step, whose value MLflow shows as the last one.
+        last: dict[str, tuple[int, int, float]] = {}
         while True:
             self._wake.wait(2.0)
             ended = self._ended
@@ -140,9 +141,9 @@ class MlflowTracker:
             for row in rows:
                 for key, value in row["metrics"].items():
                     if key not in last or row["step"] >= last[key][0]:
-                        last[key] = row["step"], value
+                        last[key] = row["step"], row["time"], value
             if ended is not None:
-                self._close(client, run_id, ended, step, {key: value for key, (_, value) in last.items()})
+                self._close(client, run_id, ended, step, last)
                 self.folder.update_tracking(delivered=True)
                 return
 
@@ -177,7 +178,8 @@ class MlflowTracker:
         run = client.get_run(run_id)
         self.folder.update_tracking(experiment=str(run.info.experiment_id))
         self._delete_duplicates(client, run)
-        self._log_inputs(client, run_id)
+        if datasets := inputs(self.folder, self.config.data):
+            client.log_inputs(run_id, datasets=datasets)
         if self.has_params and not run.data.params:
             client.log_batch(run_id, params=[mlflow.entities.Param(k, v) for k, v in self._params().items()])
         return client, run_id
@@ -265,12 +267,16 @@ class MlflowTracker:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             try:
-                return str(client.create_experiment(name, artifact_location=artifact_root(self.uri)))
+                made = client.create_experiment(name, artifact_location=artifact_root(self.uri))
+                experiment = client.get_experiment(made)
             except MlflowException:  # another process has created it in the meantime
                 experiment = client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
-        return _restored(client, experiment)
+        identifier = _restored(client, experiment)
+        if descriptions.NOTE not in experiment.tags:
+            client.set_experiment_tag(identifier, descriptions.NOTE, descriptions.EXPERIMENT)
+        return identifier
 
     def _tags(self) -> dict[str, str]:
         values = self.folder.read_environment()
@@ -290,19 +296,6 @@ class MlflowTracker:
         """The tags in the config, including the tags that a sweep adds."""
         return {str(key): str(value) for key, value in (self.config.tracking.tags or {}).items()}
 
-    def _log_inputs(self, client: Any, run_id: str) -> None:
-        """Log the data set as an MLflow dataset."""
-        fingerprint = self.folder.read_environment().get("data_fingerprint", "")
-        if not fingerprint:
-            return
-        from mlflow.entities import Dataset, DatasetInput
-
-        data = self.config.data
-        source = json.dumps({"root": data.root, "split_seed": data.split_seed})
-        digest = fingerprint[:12]
-        entry = Dataset(name=data.name, digest=digest, source_type="local", source=source)
-        client.log_inputs(run_id, datasets=[DatasetInput(dataset=entry, tags=[])])
-
     @staticmethod
     def _send(client: Any, run_id: str, rows: list[dict[str, Any]]) -> None:
         from mlflow.entities import Metric
@@ -320,9 +313,12 @@ class MlflowTracker:
         except KeyError:  # another version of exprun wrote the file
             return {}
 
-    def _close(self, client: Any, run_id: str, ended: RunEnded, step: int, last: dict[str, float]) -> None:
+    def _close(
+        self, client: Any, run_id: str, ended: RunEnded, step: int, last: dict[str, tuple[int, int, float]]
+    ) -> None:
         # MLflow shows the last value of each metric, so the run's final values are sent last.
-        final = {key: value for key, value in ended.metrics.items() if str(last.get(key)) != str(value)}
+        known = {key: value for key, (*_, value) in last.items()}
+        final = {key: value for key, value in ended.metrics.items() if str(known.get(key)) != str(value)}
         self._send(client, run_id, [{"time": self._end_time, "step": step, "metrics": final}])
         if ended.reason:
             client.set_tag(run_id, "exprun.reason", ended.reason[:5000])
@@ -337,8 +333,15 @@ class MlflowTracker:
         for path in extra.get(self.config.tracking.model, list)():
             if path.exists():
                 client.log_artifact(run_id, str(path), "model")
+        run = client.get_run(run_id)
+        wanted = self.config.tracking.model == "mlflow" and ended.status == "FINISHED"
+        if wanted and self.folder.mlflow_model.exists():  # only a warning is printed if it could not be written
+            model.upload(client, run, self.folder, last | {key: (step, self._end_time, final[key]) for key in final})
+        findings, command = self.folder.read_findings(), without_password(self.command)
+        text = descriptions.of_run(ended.status, ended.reason, ended.metrics, findings, command)
+        descriptions.describe(client, run, self.folder, text)
         # A repeated call may be answered before the first one, whose run then appears late.
-        self._delete_duplicates(client, client.get_run(run_id))
+        self._delete_duplicates(client, run)
         client.set_terminated(run_id, status=ended.status, end_time=self._end_time)
 
 

@@ -3,11 +3,12 @@
 If the store fails, only the record in MLflow is missing; the runs themselves are not affected.
 """
 
+import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,32 @@ from exprun.config.errors import one_line, without_password
 from exprun.config.schema import Config
 from exprun.locks import file_lock
 from exprun.run_folder import RunFolder
-from exprun.tracking.mlflow import MlflowTracker
+from exprun.tracking.descriptions import describe
+from exprun.tracking.mlflow import BATCH, MlflowTracker
 from exprun.tracking.view import Charts
 
 log = logging.getLogger(__name__)
 OPEN_SECONDS = 30.0  # the longest that child runs wait for the store, once MLflow is imported
+TABLE = "settings.json"  # artifact with the arms of a sweep, which MLflow's UI draws as a table
+TABLES = "mlflow.loggedArtifacts"  # MLflow's tag of a run that lists such artifacts
 CLOSE_SECONDS = 60.0  # the longest that the end of a sweep waits for the store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a sweep, as the parent run shows it.
+
+    Args:
+        description: the comparison of the arms in Markdown.
+        metrics: the final metrics of each arm, by names that MLflow accepts.
+        table: the arms as a table: the values of each column, one for each arm; empty without a comparison.
+        files: the paths of further files to log, such as the report.
+    """
+
+    description: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    table: dict[str, list[Any]] = field(default_factory=dict)
+    files: Sequence[Path] = ()
 
 
 class Parent:
@@ -69,13 +90,13 @@ class Parent:
             return None
         return {"mlflow.parentRunId": self._run_id}
 
-    def close(self, status: str, tags: dict[str, str], files: Sequence[Path]) -> None:
-        """Record the end of the parent run in MLflow, with files of a report as artifacts.
+    def close(self, status: str, tags: dict[str, str], outcome: Outcome) -> None:
+        """Record the end of the parent run in MLflow.
 
         Args:
             status: the status of the parent run: `FINISHED`, `FAILED` or `KILLED`.
             tags: further tags of the parent run.
-            files: the paths of the files to log.
+            outcome: the outcome of the sweep.
         """
         if not self._wanted:
             return
@@ -88,8 +109,7 @@ class Parent:
             self._client, self._run_id = self._tracker.open_run()  # the run may have been deleted since its start
             for key, value in tags.items():
                 self._client.set_tag(self._run_id, key, value[:5000])
-            for file in files:
-                self._client.log_artifact(self._run_id, str(file))
+            self._log(outcome)
             self._client.set_terminated(self._run_id, status=status)
             self._tracker.folder.update_tracking(delivered=True)
 
@@ -98,6 +118,23 @@ class Parent:
         closing.join(CLOSE_SECONDS)
         if closing.is_alive():
             self.problem = "it did not answer in time"
+
+    def _log(self, outcome: Outcome) -> None:
+        """Log the outcome of the sweep; what a sweep that is continued has logged before is replaced."""
+        from mlflow.entities import Metric
+
+        client, run_id, now = self._client, self._run_id, int(1000 * time.time())
+        metrics = [Metric(key, value, now, 0) for key, value in outcome.metrics.items()]
+        for start in range(0, len(metrics), BATCH):
+            client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+        if outcome.table:
+            # MLflow appends to a table that exists, so it is written as a file in the format of `log_table`.
+            rows = list(zip(*outcome.table.values(), strict=True))
+            client.log_dict(run_id, {"columns": list(outcome.table), "data": rows}, TABLE)
+            client.set_tag(run_id, TABLES, json.dumps([{"path": TABLE, "type": "table"}]))
+        for file in outcome.files:
+            client.log_artifact(run_id, str(file))
+        describe(client, client.get_run(run_id), self._tracker.folder, outcome.description)
 
     def _open(self) -> None:
         try:

@@ -17,6 +17,7 @@ from exprun.run_folder import RunFolder
 from exprun.tracking.store import is_database, is_server, server, tracking_uri
 
 TAG = "mlflow.sharedViewState."  # followed by the key of the view
+TRAINING = "workflowType=machine_learning"  # opens MLflow's pages for training, not those for language models
 SECTIONS = {  # the charts of a view: the type and the metric of each, by the name of their section
     "Validation": (("LINE", "val/accuracy"), ("LINE", "val/loss"), ("BAR", "val/accuracy")),
     "Training": (("LINE", "train/loss"), ("LINE", "train/accuracy"), ("LINE", "optim/learning_rate")),
@@ -91,8 +92,8 @@ def page(folder: Path) -> str:
     if not experiment or not run:
         return ""
     if not recorded.get("has_charts"):
-        return f"/#/experiments/{experiment}/runs/{run}"
-    query = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={run}"
+        return f"/#/experiments/{experiment}/runs/{run}?{TRAINING}"
+    query = f"{TRAINING}&compareRunsMode=CHART&viewStateShareKey={run}"
     return f"/#/experiments/{experiment}/runs?{query}"
 
 
@@ -132,7 +133,7 @@ def last_page(uri: str) -> tuple[str, str]:
             return found, "charts of the last sweep" if recorded.get("has_charts") else "last sweep"
     for folder in sorted(all_runs(), key=started, reverse=True):
         if experiment := _logged(folder, uri).get("experiment"):
-            return f"/#/experiments/{experiment}/runs?workflowType=machine_learning", "runs"
+            return f"/#/experiments/{experiment}/runs?{TRAINING}", "runs"
     return "", ""
 
 

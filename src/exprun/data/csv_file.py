@@ -1,0 +1,258 @@
+"""A CSV file that lists images with their labels, and optionally with their splits and groups."""
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from exprun.config.errors import DataError, did_you_mean, one_line, printable
+from exprun.config.images import Data
+from exprun.config.paths import user_path
+from exprun.data.folder import SPLITS, below, read_images, summary
+from exprun.data.pool import TRAIN, LeftOut, Source
+
+DELIMITERS = ",;\t|"  # tried in this order before csv.Sniffer guesses
+SAMPLE = 2**16  # characters from which csv.Sniffer guesses the delimiter
+SHOWN = 20  # columns or values that an error lists
+
+
+class Row(NamedTuple):
+    """A row of the file.
+
+    Args:
+        line: the number of its last line in the file, from 1.
+        file: the path of the image.
+        label: the name of its class.
+        part: its split.
+        group: its group; empty without `data.group`.
+    """
+
+    line: int
+    file: str
+    label: str
+    part: int
+    group: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The content of a CSV file.
+
+    Args:
+        path: the path of the file.
+        columns: the names of the columns.
+        rows: the rows with their line numbers, each as many fields as there are columns.
+    """
+
+    path: Path
+    columns: list[str]
+    rows: list[tuple[int, list[str]]]
+
+    @property
+    def root(self) -> Path:
+        """The folder of the file, to which the paths of images are relative."""
+        return Path(os.path.normpath(self.path.parent))
+
+    def place(self, column: str, key: str) -> int:
+        """The index of a column.
+
+        Args:
+            column: the name of the column.
+            key: the key of the config that names it.
+
+        Raises:
+            DataError: there is no such column, or there are several.
+        """
+        if self.columns.count(column) == 1:
+            return self.columns.index(column)
+        if column in self.columns:
+            raise DataError(f"{self.path} has several columns {column}: rename all but one.")
+        near = did_you_mean(column, self.columns)
+        shown = ", ".join(self.columns[:SHOWN]) + (", …" if len(self.columns) > SHOWN else "")
+        hint = f": {near}" if near.startswith("did") else "."
+        raise DataError(f"{key}={column}, but the columns of {self.path} are {printable(shown)}{hint}")
+
+
+def locate_csv(data: Data) -> Source:
+    """The images that the CSV file `data.root` lists, with their classes, splits and groups.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column or lists no images, or its rows contradict each other.
+    """
+    assert data.root is not None
+    path = user_path(data.root, f"data.root={data.root}")
+    table = read_table(path, (data.image, data.label))
+    left_out: list[LeftOut] = []
+    rows = list(_consistent(table, _rows(table, data, left_out), left_out))
+    also = f"; {summary(left_out)}" if left_out else ""
+    if not rows:
+        raise DataError(f"{path} lists no images with labels{also}.")
+    missing = [row for row in rows if not os.path.exists(row.file)]
+    if len(missing) == len(rows):
+        raise DataError(
+            f"None of the {len(rows):,} images in {path} exists, such as {printable(rows[0].file)}: paths in "
+            f"data.image={data.image} are relative to the folder of the CSV file."
+        )
+    classes = sorted({row.label for row in rows if row.part == TRAIN}, key=_natural)
+    if len(classes) < 2:
+        found = "1 class" if classes else "no class"
+        raise DataError(
+            f"{path} has training images of {found} in data.label={data.label}, but needs at least two{also}."
+        )
+    if strange := sorted({row.label for row in rows} - set(classes)):
+        raise DataError(f"{path}: class {printable(strange[0])} has no training images{also}.")
+    root = table.root
+    found_images = [(row.file, row.label, row.part) for row in rows]
+    groups = {below(row.file, root): row.group for row in rows}
+    labelling = "\n".join(f"{below(row.file, root)}\0{row.label}\0{row.part}" for row in rows)
+    return Source(
+        [row.file for row in rows],
+        lambda allocate: read_images(found_images, classes, data, root, allocate),
+        hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest(),
+        left_out,
+        _unused_splits(table, data),
+        (lambda pool: [groups[file] for file in pool.files]) if data.group is not None else None,
+    )
+
+
+def check_columns(data: Data) -> None:
+    """Refuse a CSV file that cannot be read, or that lacks the columns that the config names.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column.
+    """
+    assert data.root is not None
+    _places(read_table(user_path(data.root), (data.image, data.label)), data)
+
+
+def read_table(path: Path, wanted: tuple[str, ...]) -> Table:
+    """Read a CSV file: in UTF-8, or UTF-16 with a byte order mark, with any delimiter and any line ends.
+
+    Args:
+        path: the path of the file.
+        wanted: columns that it should have, by which the delimiter is found.
+
+    Raises:
+        DataError: the file cannot be read, or is not a table.
+    """
+    try:
+        content = path.read_bytes()
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        text = content.decode(encoding)
+    except OSError as error:
+        what = "is a folder, not a CSV file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise DataError(f"{path} {what}.") from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(f"{path} is not UTF-8 text (line {line:,}): save it as CSV in UTF-8.") from None
+    if not text.strip():
+        raise DataError(f"{path} is empty.")
+    delimiter = _delimiter(text, wanted)
+    rows = []
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+        for fields in reader:
+            if any(value.strip() for value in fields):
+                rows.append((reader.line_num, [value.strip() for value in fields]))
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num:,}, is not CSV: {one_line(error)}.") from None
+    _, columns = rows.pop(0)
+    for line, values in rows:
+        while len(values) > len(columns) and not values[-1]:
+            values.pop()
+        if len(values) > len(columns):
+            raise DataError(
+                f"{path}, line {line:,}, has {len(values)} fields, but there are {len(columns)} columns: put values "
+                f"with '{delimiter}' into quotes."
+            )
+        values += [""] * (len(columns) - len(values))
+    return Table(path, columns, rows)
+
+
+def _delimiter(text: str, wanted: tuple[str, ...]) -> str:
+    """The delimiter with which the first row has the wanted columns, or else the one that csv.Sniffer guesses."""
+    first = text.lstrip().splitlines()[0]
+    for delimiter in DELIMITERS:
+        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))]
+        if all(name in names for name in wanted):
+            return delimiter
+    try:
+        return csv.Sniffer().sniff(text[:SAMPLE]).delimiter
+    except csv.Error:  # a single column, for example
+        return max(DELIMITERS, key=first.count)
+
+
+def _places(table: Table, data: Data) -> tuple[int, int, int | None, int | None]:
+    """The indices of the columns with images, labels, splits and groups; None for a column that is not used."""
+    split = None if data.split is None else table.place(data.split, "data.split")
+    group = None if data.group is None else table.place(data.group, "data.group")
+    return table.place(data.image, "data.image"), table.place(data.label, "data.label"), split, group
+
+
+def _rows(table: Table, data: Data, left_out: list[LeftOut]) -> Iterator[Row]:
+    """The rows with an image and a label; the others are added to `left_out`."""
+    image, label, split, group = _places(table, data)
+    root = table.root
+    for line, values in table.rows:
+        where = f"{table.path}, line {line:,}"
+        name = values[image]
+        if not name or "\0" in name:
+            left_out.append(LeftOut(f"line {line:,}", "without the path of an image"))
+            continue
+        if not values[label]:
+            left_out.append(LeftOut(printable(name), "without a label"))
+            continue
+        part: int | None = TRAIN
+        if split is not None and (part := SPLITS.get(values[split].lower())) is None:
+            raise DataError(
+                f"{where}: data.split={data.split} is '{printable(values[split])[:60]}', but must be train, val or "
+                "test."
+            )
+        if group is not None and not values[group]:
+            raise DataError(f"{where}: data.group={data.group} is empty, but each image needs a group.")
+        file = os.path.join(root, name)
+        if "\\" in name and not os.path.exists(file):  # a path that was written on Windows
+            file = os.path.join(root, name.replace("\\", "/"))
+        assert part is not None
+        yield Row(line, os.path.normpath(file), values[label], part, values[group] if group is not None else "")
+
+
+def _consistent(table: Table, rows: Iterator[Row], left_out: list[LeftOut]) -> Iterator[Row]:
+    """The rows, each image once; rows that are repeated are added to `left_out`.
+
+    Raises:
+        DataError: an image is listed twice, with different labels, splits or groups.
+    """
+    seen: dict[str, Row] = {}
+    for row in rows:
+        first = seen.setdefault(row.file, row)
+        if first is row:
+            yield row
+            continue
+        for what, old, new in zip(("label", "split", "group"), first[2:], row[2:], strict=True):
+            if old != new:
+                values = "" if what == "split" else f" ({printable(str(old))} and {printable(str(new))})"
+                raise DataError(
+                    f"{table.path} lists {below(row.file, table.root)} in lines {first.line:,} and {row.line:,} "
+                    f"with two {what}s{values}: keep one of them."
+                )
+        left_out.append(LeftOut(below(row.file, table.root), "listed twice"))
+
+
+def _unused_splits(table: Table, data: Data) -> str:
+    """A note if a column looks like one of splits, but `data.split` does not name it; empty otherwise."""
+    for place, name in enumerate(table.columns if data.split is None else ()):
+        values = {row[place].lower() for _, row in table.rows} if name not in (data.image, data.label) else set()
+        if len(values) > 1 and values <= SPLITS.keys():
+            shown = printable(name)
+            return f"column {shown} of {table.path} names splits, but is not used: data.split={shown} uses it."
+    return ""
+
+
+def _natural(name: str) -> tuple[int, int, str]:
+    """A sort key that orders whole numbers by their size, before all other names."""
+    return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
