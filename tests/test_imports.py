@@ -18,6 +18,7 @@ TIERS = (
         "classification",
         "text",
         "markdown",
+        "pages",
         "asha",
         "seed_statistics",
         "guard",

@@ -45,7 +45,8 @@ def test_a_wheel_works_in_an_empty_environment(tmp_path):
     call(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path / "dist"), str(ROOT))
     [wheel] = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
-        assert "exprun/conf/model/vgg16.yaml" in content.namelist()
+        files = ("conf/model/vgg16.yaml", "pages/base.html", "pages/uplot/uPlot.iife.min.js", "compare/report.js")
+        assert {f"exprun/{file}" for file in files} <= set(content.namelist())
     call(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / "bin" / "python")
     locked = str(ROOT / "requirements" / "base.txt")

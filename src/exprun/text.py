@@ -34,13 +34,15 @@ def listed(values: Iterable[object], most: int = 5) -> str:
     return ", ".join(texts[:most]) + more
 
 
-def json_text(value: Any) -> str:
-    """A value as indented JSON; numbers that are not finite become null, as JSON does not have them.
+def json_text(value: Any, indent: int | None = 1) -> str:
+    """A value as JSON; numbers that are not finite become null, as JSON does not have them.
 
     Args:
         value: a plain value, or nested mappings, lists and tuples of plain values.
+        indent: the spaces by which each level is indented; None to write all of it in one line, without spaces.
     """
-    return json.dumps(_without_nan(value), indent=1, ensure_ascii=False)
+    separators = (",", ":") if indent is None else None
+    return json.dumps(_without_nan(value), indent=indent, separators=separators, ensure_ascii=False)
 
 
 def _without_nan(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Comparisons of runs: what is selected, what is said, what is refused, what is shown."""
 
 import csv
+import html
 import io
 import json
 import os
@@ -12,9 +13,11 @@ import pytest
 
 from compare.fake_runs import write_run, write_sweep
 from exprun import cli
-from exprun.compare import plots, report
+from exprun.compare import charts, report
 from exprun.compare.analysis import analyse
+from exprun.compare.charts import chart_data
 from exprun.compare.selection import select
+from exprun.compare.verdict import verdict
 from exprun.config.errors import ConfigError
 
 
@@ -219,13 +222,56 @@ def test_unknown_numbers_are_null_in_json(tmp_path):
     assert {(one["low"], one["high"]) for one in found["arms"] + found["effects"]} == {(None, None)}
 
 
-def test_an_arm_with_one_seed_is_plotted_without_an_interval(tmp_path, monkeypatch):
-    from matplotlib.axes import Axes
+def test_an_arm_with_one_seed_is_drawn_without_an_interval(tmp_path):
+    found = chart_data(analysed(write_sweep(tmp_path / "s", seeds=(0,))))
+    assert found["arms"]["ends"] == [[None, None]] * 4
+    assert found["arms"]["mean"][0] == 90.4
 
-    drawn = []
-    monkeypatch.setattr(Axes, "errorbar", lambda *args, xerr, **more: drawn.append(xerr))
-    plots.arms(analysed(write_sweep(tmp_path / "s", seeds=(0,))))
-    assert drawn == [None] * 4
+
+def test_the_charts_have_all_runs_in_the_order_of_the_table(sweep):
+    write_run(sweep / "12", 0.1, "FAILED", "out of memory", norm__name="batch", seed=9)
+    analysis = analysed(sweep)
+    found = chart_data(analysis)
+    assert found["factors"] == ("norm", "optim")
+    assert found["arms"]["levels"][0] == [arm.levels[0] for arm in analysis.arms]
+    assert [len(column) for column in found["runs"].values() if isinstance(column, list)] == [13] * 7
+    assert found["runs"]["value"].count(None) == 1
+    assert found["runs"]["metrics"]["val/loss"][0] == pytest.approx(1 - found["runs"]["value"][0] / 100)
+    curves = found["curves"]
+    assert (curves["metrics"], curves["percent"]) == (["val/accuracy", "val/loss", "train/loss"], [True, False, False])
+    assert curves["points"] == [((1.0, 2.0), (20.0, 40.0))]  # all runs share them
+    assert curves["of"][0] == [
+        0,
+        [[found["runs"]["value"][0]] * 2, *[[found["runs"]["metrics"]["val/loss"][0]] * 2] * 2],
+    ]
+
+
+def test_long_curves_are_thinned_evenly_and_keep_their_end(sweep, monkeypatch):
+    run = select([str(sweep)])[0]
+    monkeypatch.setattr(charts, "MAX_POINTS", 100)
+    run.history[:] = [{"epoch": float(epoch), "step": float(epoch), "val/accuracy": 0.5} for epoch in range(1, 251)]
+    found = chart_data(analyse([run, *select([str(sweep)])[1:]]))["curves"]
+    assert found["kept"] == 9
+    epochs = max((points[0] for points in found["points"]), key=len)
+    assert epochs[:2] == (1, 10)
+    assert epochs[-1] == 250
+    assert len(epochs) == 29
+
+
+def test_numbers_are_numbers_on_an_axis(tmp_path):
+    for number, rate in enumerate([0.1, 0.01, 0.1, 0.01]):
+        write_run(tmp_path / "s" / str(number), 0.9, optim__learning_rate=rate, seed=number // 2)
+    assert sorted(chart_data(analysed(tmp_path / "s"))["arms"]["levels"][0]) == [0.01, 0.1]
+
+
+def test_of_many_differences_the_report_shows_the_decided_and_largest_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "MANY", 1)
+    monkeypatch.setattr(report, "MAX_SENTENCES", 2)
+    folder = write_sweep(tmp_path / "s", effect=0.1)
+    report.write_page(analysed(folder), tmp_path / "report.html", "python -m exprun compare")
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("<li>norm=batch against norm=none: +10.0") < page.index("1 more difference<")
+    assert "1 further difference is left out here" in page
 
 
 def test_the_page_shows_hostile_names_as_text_and_asks_for_nothing(tmp_path):
@@ -237,11 +283,26 @@ def test_the_page_shows_hostile_names_as_text_and_asks_for_nothing(tmp_path):
     path = tmp_path / "report.html"
     report.write_page(analysed(tmp_path / "s"), path, f"python -m exprun compare '{hostile}'")
     page = path.read_text()
-    assert "<script" not in page
+    assert hostile not in page
+    assert page.count("<script") == 2  # data and program
     assert "&lt;script&gt;alert(1)" in page
     for word in ("src=", "@import", "url(", '<link rel="stylesheet'):
-        assert word not in page.replace('clip-path="url(#', "").replace("clip-path: url(#", "")
-    assert page.count("<svg") == 3
+        assert word not in page
+    assert len(page) < 200_000
+
+
+def test_the_report_says_what_the_terminal_says(sweep, capsys):
+    write_run(sweep / "12", 0.1, "FAILED", "out of memory", norm__name="batch", seed=9)
+    assert cli.main(["compare"]) == 0
+    found = analysed(sweep)
+    page = html.unescape((sweep / "report.html").read_text())
+    for text in (*verdict(found), *found.sentences(), *found.summary(), *found.warnings):
+        assert f">{text}<" in page, text
+    assert "out of memory</li>" in page
+    assert "<code>optim.learning_rate</code>" in page
+    capsys.readouterr()
+    assert cli.main(["compare", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == verdict(found)
 
 
 def test_no_character_reaches_the_terminal_that_it_would_obey(sweep, capsys):

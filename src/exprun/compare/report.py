@@ -3,17 +3,25 @@
 import csv
 import io
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from exprun.compare import outcomes
 from exprun.compare.analysis import Analysis
-from exprun.compare.arms import FOLD, SPLIT_SEED, Arm, fold_of, has_folds, label
+from exprun.compare.arms import FOLD, SPLIT_SEED, Arm, has_folds, label
+from exprun.compare.charts import chart_data, repeat_of, runs_of, value_of
 from exprun.compare.effects import Effect
+from exprun.compare.verdict import verdict
 from exprun.config.errors import safe
 from exprun.records import Run, shown
+from exprun.run_folder import RunFolder
 from exprun.text import json_text
+from exprun.tracking import view
+from exprun.tracking.store import is_server, server
+
+MANY = 12  # sentences about effects that are shown at once; the others are folded
+MAX_SENTENCES = 200  # of a search, there may be thousands
+UI = "http://127.0.0.1:5000"  # the address of the command `ui`
 
 
 def show(analysis: Analysis, file: Any = None) -> None:
@@ -75,6 +83,7 @@ def facts(analysis: Analysis) -> dict[str, Any]:
     return {
         "metric": analysis.metric,
         "figure": analysis.metric,
+        "verdict": verdict(analysis),
         "factors": list(analysis.factors),
         "arms": [
             {
@@ -166,55 +175,61 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    import jinja2
+    from exprun.pages.rendering import CHARTS, render
 
-    from exprun.compare import plots
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    drawn: dict[str, Callable[[Analysis], str]] = {
-        "All runs, and the mean of each arm with its 95 % interval": plots.arms,
-        "Metrics over the epochs: the mean over seeds, and the range from the lowest to the highest seed": plots.curves,
-        f"{analysis.metric} against the time of a run": plots.times,
-    }
-    page = environment.get_template("page.html").render(
+    folder = Path(__file__).parent
+    sentences = _by_weight(analysis)
+    page = render(
+        folder / "report.html",
+        chart_data(analysis),
+        [*CHARTS, folder / "curves.js", folder / "report.js"],
         analysis=analysis,
         command=command,
-        sentences=[*analysis.sentences(), *analysis.summary()],
-        plots={title: draw(analysis) for title, draw in drawn.items()},
+        verdict=verdict(analysis),
+        sentences=[*sentences[:MANY], *analysis.summary()],
+        more=sentences[MANY:MAX_SENTENCES],
+        left_out=len(sentences[MAX_SENTENCES:]),
         rows=[(arm.levels, cells(analysis, arm)) for arm in analysis.arms],
-        runs=[(arm, run) for arm in analysis.arms for run in (*arm.runs, *arm.lost)],
+        runs=runs_of(analysis),
+        diverged=any(arm.diverged for arm in analysis.arms),
         settings=_settings(analysis),
-        value_of=lambda arm, run: _value(analysis, run) if run in arm.runs else "–",
+        label=lambda arm: label(arm.levels, analysis.factors),
+        value_of=lambda run: value_of(analysis, run),
+        number=lambda value: number(analysis, value),
         kind=kind(analysis),
-        repeat_of=_repeat,
+        repeat_of=repeat_of,
         findings=_findings,
         why_lost=lambda run: why_lost(analysis, run),
-        label=lambda arm: label(arm.levels, analysis.factors),
+        link=_link,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8", errors="replace")  # names of files may not be Unicode
+
+
+def _by_weight(analysis: Analysis) -> list[str]:
+    """The sentences about effects; of many, those that are decided come first, then the largest."""
+    sentences = analysis.sentences()
+    if len(sentences) <= MANY:
+        return sentences
+    order = sorted(range(len(sentences)), key=lambda place: _weight(analysis.effects[place]))
+    return [sentences[place] for place in order]
+
+
+def _weight(effect: Effect) -> tuple[bool, float]:
+    return not effect.certain, -abs(effect.mean)
+
+
+def _link(run: Run) -> str:
+    """The address of a run in MLflow's pages, on its server or on that of the command `ui`; empty without one."""
+    if not run.mlflow:
+        return ""
+    uri = str(RunFolder(run.folder).read_tracking().get("uri", ""))
+    return f"{server(uri) if is_server(uri) else UI}{view.page(run.folder) or f'/#/runs/{run.mlflow}'}"
 
 
 def kind(analysis: Analysis) -> str:
     """What runs of an arm differ in: the seed, or the fold."""
     return "seed" if all(arm.folds is None for arm in analysis.arms) else "fold"
-
-
-def _value(analysis: Analysis, run: Run) -> str:
-    """The value of a run as text."""
-    value = outcomes.value(run, analysis.metric)
-    return "–" if value is None else number(analysis, value)
-
-
-def _repeat(run: Run) -> str:
-    """The seed of a run and its fold, as text."""
-    return f"{run.seed}, {fold_of(run)}" if has_folds(run) else str(run.seed)
 
 
 def _settings(analysis: Analysis) -> dict[str, list[str]]:

@@ -1,0 +1,108 @@
+"""The verdict of a comparison: two sentences that a person would quote."""
+
+import math
+
+from exprun.compare.analysis import Analysis, is_better_low
+from exprun.compare.arms import label
+from exprun.compare.design import AGAINST
+from exprun.compare.effects import Effect
+from exprun.text import plural
+
+
+def verdict(analysis: Analysis) -> list[str]:
+    """Two sentences: the best arm, and the difference that is decided, or what it takes to decide one."""
+    return [_best(analysis), _difference(analysis)]
+
+
+def _best(analysis: Analysis) -> str:
+    """The arm with the best mean, and whether the others are shown to be worse."""
+    arms = [arm for arm in analysis.arms if arm.values]
+    first = arms[0]
+    low, high = analysis.interval(first)
+    seeds = plural(len(first.values), "seed" if first.folds is None else "fold")
+    noise = f" (mean of {seeds}, 95 % interval {_value(low, analysis)} to {_value(high, analysis)})"
+    mean = f"{_value(first.mean, analysis)}{_percent(analysis)}{noise if math.isfinite(low) else f' ({seeds})'}"
+    if len(arms) == 1:
+        repeat = "seed" if first.folds is None else "seed and the fold"
+        return f"The runs differ in nothing but the {repeat}; their {analysis.metric} is {mean}."
+    start = f"Of {len(arms)} arms, {label(first.levels, analysis.factors)} has the best {analysis.metric}: {mean}"
+    if analysis.best is None:
+        return f"{start}."
+    others = [label(arm.levels, analysis.factors) for arm in analysis.best if arm is not first]
+    if not others:
+        return f"{start}, and {'the other one is' if len(arms) == 2 else 'all others are'} shown to be worse."
+    those = f"{others[0]} is" if len(others) == 1 else f"{len(others)} others are"
+    return f"{start}, but {those} not shown to be worse."
+
+
+def _difference(analysis: Analysis) -> str:
+    """The largest difference that is decided; else the largest one, with the seeds that it needs."""
+    effects, margin = analysis.effects, analysis.margin
+    if not effects:
+        return "No difference was tested, as there are no two arms that can be compared with each other."
+    simple = [effect for effect in effects if len(effect.factor) < 2] or effects
+    decided = [effect for effect in simple if effect.certain] or [effect for effect in effects if effect.certain]
+    if decided:
+        return _decided(max(decided, key=lambda effect: abs(effect.mean)), analysis)
+    if margin is not None and all(effect.equivalent for effect in effects):
+        return f"No difference is above {_size(margin, analysis)}."
+    if single := next((effect for effect in simple if math.isnan(effect.seed_half)), None):
+        kind = _kind(single)
+        return f"No difference is decided, because an arm with one {kind} does not show the size of its {kind} noise."
+    effect = max(simple, key=lambda effect: abs(effect.mean))
+    scale, name = analysis.unit
+    size = f"{scale * effect.mean:{'+.1f' if scale == 100 else '+.3g'}}{name}"
+    start = f"No difference is decided: the largest, {effect.change}, is {size}{_noise(effect, 1, analysis)}"
+    if not effect.needed:
+        return f"{start}."
+    return f"{start}; about {effect.needed:,} seeds of each arm would decide a difference of this size."
+
+
+def _decided(effect: Effect, analysis: Analysis) -> str:
+    """A difference that is more than seed noise: which side is better, and by how much."""
+    size = f"{_size(abs(effect.mean), analysis)} of {analysis.metric}"
+    sign = math.copysign(1, effect.mean)
+    noise = _noise(effect, sign, analysis)
+    sides = effect.change.split(AGAINST)
+    if len(effect.factor) > 1 or len(sides) != 2:
+        more = "more" if sign > 0 else "less"
+        return f"The settings depend on each other: {effect.change}, {more} by {size}{noise}."
+    better, worse = sides if (sign < 0) == is_better_low(analysis.metric) else reversed(sides)
+    images = f"; this is more than {_kind(effect)} noise, but other images may show no difference"
+    images = images if abs(effect.mean) > effect.seed_half and effect.low < 0 < effect.high else ""
+    small = ""
+    if analysis.margin is not None and effect.equivalent:
+        small = f", which is less than {_size(analysis.margin, analysis)}"
+    part = f", {effect.part}," if effect.part else ""
+    return f"{better} is better than {worse}{part} by {size}{noise}{small}{images}."
+
+
+def _kind(effect: Effect) -> str:
+    """What the runs of an arm differ in: the seed, or the fold."""
+    return "seed" if effect.folds is None else "fold"
+
+
+def _noise(effect: Effect, sign: float, analysis: Analysis) -> str:
+    """The interval of a difference and its p-value, in brackets; the sign turns a difference around."""
+    if not math.isfinite(effect.low):
+        return ""
+    scale, _ = analysis.unit
+    low, high = sorted(sign * scale * end for end in (effect.low, effect.high))
+    form = ".1f" if scale == 100 else ".3g"
+    p = effect.probability
+    probability = "" if math.isnan(p) else ", p < 0.0001" if p < 1e-4 else f", p = {p:.2g}"
+    return f" (95 % interval {low:{form}} to {high:{form}}{probability})"
+
+
+def _value(value: float, analysis: Analysis) -> str:
+    scale, _ = analysis.unit
+    return f"{scale * value:.1f}" if scale == 100 else f"{value:.4g}"
+
+
+def _percent(analysis: Analysis) -> str:
+    return " %" if analysis.unit[0] == 100 else ""
+
+
+def _size(margin: float, analysis: Analysis) -> str:
+    scale, name = analysis.unit
+    return f"{scale * margin:.1f}{name}" if scale == 100 else f"{margin:.3g}"

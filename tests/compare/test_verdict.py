@@ -1,0 +1,91 @@
+"""The verdict of a comparison: two sentences, whatever was found."""
+
+import pytest
+
+from compare.fake_runs import write_run, write_sweep
+from exprun.compare.analysis import analyse
+from exprun.compare.selection import select
+from exprun.compare.verdict import verdict
+
+
+def verdict_of(folder, **more):
+    return verdict(analyse(select([str(folder)]), **more))
+
+
+def test_the_best_arm_and_the_largest_decided_difference_are_named(tmp_path):
+    best, difference = verdict_of(write_sweep(tmp_path / "s"))
+    assert best.startswith("Of 4 arms, norm=batch optim=")
+    assert "has the best val/accuracy: 91." in best
+    assert " % (mean of 3 seeds, 95 % interval 8" in best
+    assert difference.startswith("norm=batch is better than norm=none by 10.0 points of val/accuracy (95 % interval 5.")
+    assert difference.endswith(", p < 0.0001).")
+
+
+def test_of_losses_the_lower_one_is_better(tmp_path):
+    best, difference = verdict_of(write_sweep(tmp_path / "s"), metric="val/loss")
+    assert "norm=batch" in best
+    assert difference.startswith(
+        "norm=batch is better than norm=none by 0.1 of val/loss (95 % interval 0.0852 to 0.115, "
+    )
+
+
+def test_the_better_side_comes_first(tmp_path):
+    _, difference = verdict_of(write_sweep(tmp_path / "s", effect=-0.1))
+    assert difference.startswith("norm=none is better than norm=batch by 10.0 points of val/accuracy (95 % interval 4.")
+
+
+def test_without_a_decision_it_says_what_decides(tmp_path):
+    best, difference = verdict_of(write_sweep(tmp_path / "s", effect=0.002))
+    assert "not shown to be worse" in best
+    assert difference.startswith("No difference is decided: the largest, ")
+    assert " of each arm would decide a difference of this size." in difference
+
+
+def test_equivalence_is_a_verdict(tmp_path):
+    folder = write_sweep(tmp_path / "s", effect=0.0, seeds=range(20))
+    assert verdict_of(folder, margin=20)[1] == "No difference is above 20.0 points."
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_other_images_and_single_seeds_are_said(tmp_path, seeds):
+    folder = write_sweep(
+        tmp_path / "s", effect=0.05, seeds=range(3 if seeds > 1 else 1), environment={"val_images": "40"}
+    )
+    best, difference = verdict_of(folder)
+    if seeds == 1:
+        assert best.endswith(" % (1 seed).")
+        assert difference.startswith("No difference is decided, because an arm with one seed")
+    else:
+        assert difference.endswith("; this is more than seed noise, but other images may show no difference.")
+
+
+def test_an_interaction_alone_is_named_as_such(tmp_path):
+    for norm, optim, accuracy in (("none", "a", 0.8), ("batch", "a", 0.9), ("none", "b", 0.9), ("batch", "b", 0.8)):
+        for seed in (0, 1, 2):
+            write_run(
+                tmp_path / "s" / f"{norm}{optim}{seed}", accuracy + 0.001 * (seed - 1), norm__name=norm,
+                optim__name=optim, seed=seed,
+            )  # fmt: skip
+    _, difference = verdict_of(tmp_path / "s")
+    assert difference.startswith("The settings depend on each other: norm=")
+    assert "by 20.0 points of val/accuracy (95 % interval " in difference
+
+
+def test_runs_that_differ_only_in_the_seed_have_a_mean(tmp_path):
+    for seed in (0, 1, 2):
+        write_run(tmp_path / "s" / str(seed), 0.8 + 0.01 * seed, seed=seed)
+    best, difference = verdict_of(tmp_path / "s")
+    assert best.startswith("The runs differ in nothing but the seed; their val/accuracy is 81.0 % (mean of 3 seeds, ")
+    assert difference.startswith("No difference was tested, as there are no two arms")
+
+
+def test_folds_are_named(tmp_path):
+    for fold in range(5):
+        for norm in ("none", "batch"):
+            accuracy = 0.8 + 0.01 * fold + 0.001 * (fold % 2) * (norm == "batch")
+            settings = {"norm__name": norm, "data__folds": 5, "data__fold": fold, "data__split_seed": 0}
+            write_run(tmp_path / "s" / f"{norm}{fold}", accuracy, **settings)
+    best, difference = verdict_of(tmp_path / "s")
+    assert "(mean of 5 folds, 95 % interval " in best
+    assert "seed" not in best
+    assert difference.startswith("No difference is decided: ")
