@@ -6,7 +6,7 @@ from typing import Any
 
 from exprun import metrics as names
 from exprun.compare import outcomes, sentences
-from exprun.compare.analysis import Analysis, is_better_low
+from exprun.compare.analysis import Analysis
 from exprun.compare.arms import fold_of, has_folds, label
 from exprun.pages.rendering import PALETTE
 from exprun.records import Run, shown
@@ -30,7 +30,7 @@ def chart_data(analysis: Analysis) -> dict[str, Any]:
     return {
         "metric": analysis.metric,
         "percent": _scale(analysis.metric) == 100,
-        "lowIsBetter": is_better_low(analysis.metric),
+        "lowIsBetter": names.is_better_low(analysis.metric),
         "palette": PALETTE,
         "factors": analysis.factors,
         "arms": {
@@ -76,7 +76,8 @@ def value_of(analysis: Analysis, run: Run) -> float | None:
 def _curves(analysis: Analysis, runs: Sequence[Run]) -> dict[str, Any]:
     """The metrics of each epoch.
 
-    The curve of a metric that is measured once, after the training, is that of the validation metric.
+    The curve of a metric that is measured once, after the training, is that of the same metric of validation, or of the
+    validation accuracy if that is not measured in each epoch either.
 
     Returns:
         `metrics`, the names; `points`, the epochs and steps at which some runs were evaluated; `of`, for each run the
@@ -84,6 +85,7 @@ def _curves(analysis: Analysis, runs: Sequence[Run]) -> dict[str, Any]:
     """
     own = analysis.metric.replace("best_", "").replace("test/", "val/")
     recorded = {name for run in runs for row in run.history for name in row}
+    own = own if own in recorded else "val/accuracy"
     keys = [name for name in dict.fromkeys((own, *CURVES)) if name in recorded]
     total = sum(len(run.history) * len(keys) for run in runs)
     stride = max(1, math.ceil(total / MAX_POINTS))
