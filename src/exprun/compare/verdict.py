@@ -2,10 +2,11 @@
 
 import math
 
-from exprun.compare.analysis import Analysis, is_better_low
+from exprun.compare.analysis import Analysis
 from exprun.compare.arms import label
 from exprun.compare.design import AGAINST
 from exprun.compare.effects import Effect
+from exprun.metrics import is_better_low
 from exprun.text import plural
 
 
