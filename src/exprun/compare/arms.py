@@ -27,6 +27,7 @@ class Arm:
         lost: the runs without a value.
         diverged: the runs that diverged, whose value is the chance level.
         images: the number of images on which the metric was measured; None if it is unknown or does not matter.
+        confidence: the confidence level of the interval over seeds.
     """
 
     levels: Levels
@@ -35,6 +36,7 @@ class Arm:
     lost: list[Run] = field(default_factory=list)
     diverged: list[Run] = field(default_factory=list)
     images: int | None = None
+    confidence: float = CONFIDENCE
 
     @property
     def mean(self) -> float:
@@ -53,7 +55,7 @@ class Arm:
         Student's t for the seeds; the noise of `images` independent images is that of Agresti and Coull 1998
         (doi:10.2307/2685469), which is not 0 at an accuracy of 100 %.
         """
-        seeds = interval(list(self.values.values()))
+        seeds = interval(list(self.values.values()), self.confidence)
         if self.images is None or not math.isfinite(seeds.half):
             return seeds
         return Interval(seeds.mean, math.hypot(seeds.half, outcomes.image_half(seeds.mean, self.images, CONFIDENCE)))

@@ -44,8 +44,19 @@ def unfair(
     factors: Sequence[str],
     vary: Sequence[str],
     metric: str,
+    sequential: bool = False,
 ) -> Iterable[str]:
-    """Warnings about differences between the runs other than the factors, and about missing or unequal data."""
+    """Warnings about differences between the runs other than the factors, and about missing or unequal data.
+
+    Args:
+        runs: the runs.
+        ended: the runs that have a value and did not diverge.
+        arms: the arms.
+        factors: the keys of the factors.
+        vary: the keys in which the runs differ.
+        metric: the metric that is compared.
+        sequential: whether a deciding sweep chose the number of seeds of each arm.
+    """
     for key in vary:
         if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
             yield f"The runs also differ in {key}: {listed(shown(run.setting(key)) for run in runs)}."
@@ -65,7 +76,7 @@ def unfair(
     early = [run for run in ended if run.reason]
     if early:
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {listed(r.reason for r in early)}."
-    yield from _seeds_unlike(arms, factors)
+    yield from _seeds_unlike(arms, factors, sequential)
     yield from _uncertain(arms, factors, metric)
     for arm in arms if all_tuned(ended) else ():
         if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
@@ -158,11 +169,11 @@ def follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
     return any(factor == setting[key] or factor.startswith(f"{setting[key]}.") for factor in factors)
 
 
-def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
+def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str], sequential: bool) -> Iterable[str]:
     compared = [arm for arm in arms if arm.values]
     if {len(arm.values) for arm in compared} == {1}:
         yield "Each arm has one seed, so the size of the seed noise is unknown. Add seed=0,1,2."
-    elif len({tuple(arm.values) for arm in compared}) > 1:
+    elif not sequential and len({tuple(arm.values) for arm in compared}) > 1:
         counts = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in compared)
         yield f"Not all arms have the same seeds ({counts}), so the seeds are not blocks."
         for arm in compared:

@@ -1,5 +1,6 @@
 """Checks of settings that do not fit each other, made before any data is read."""
 
+from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError
 from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
@@ -20,8 +21,7 @@ def check(config: Config, overridden: set[str]) -> None:
     """
     _check_input(config)
     _check_init(config)
-    if not all(rate > 0 for rate in config.sweep.rates or ()):
-        raise ConfigError("sweep.rates must be above 0.")
+    _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
     _check_batches(config)
@@ -97,6 +97,16 @@ def _check_init(config: Config) -> None:
     for key, part in {"init": init, **{f"init.{name}": getattr(init, name) for name in INIT_PARTS}}.items():
         if part is not None and part.name == "whiten" and key != "init.first":
             raise ConfigError(f"{key}.name=whiten is for the first convolution only: write init.first.name=whiten.")
+
+
+def _check_sweep(config: Config) -> None:
+    sweep = config.sweep
+    if not all(rate > 0 for rate in sweep.rates or ()):
+        raise ConfigError("sweep.rates must be above 0.")
+    budget.parse(sweep.budget)
+    for key in ("margin", "budget"):
+        if sweep.name != "decide" and getattr(sweep, key) is not None:
+            raise ConfigError(f"sweep={sweep.name} does not use sweep.{key}; it belongs to sweep=decide.")
 
 
 def _check_input(config: Config) -> None:

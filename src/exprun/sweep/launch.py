@@ -17,6 +17,7 @@ from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
 from exprun.run_folder import RunFolder
+from exprun.sweep import decide
 from exprun.sweep.folder import (
     NAMES,
     STOPPED,
@@ -88,7 +89,8 @@ def sweep(
     finally:
         # If several processes share the sweep, the last one closes the parent run.
         if parent is not None and not another_process_trains(folder):
-            parent.close(status, {"exprun.runs": summary} if summary else {}, [])
+            tags = {"exprun.runs": summary, "exprun.decided": decide.verdict_of(folder)}
+            parent.close(status, {key: text for key, text in tags.items() if text}, [])
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
     total = sum(counts.values())
@@ -161,11 +163,20 @@ def _run_all(
 
     table = SweepTable(folder) if live else None
     with table or contextlib.nullcontext(), _Launcher(composer, hydra, given, folder) as launcher:
+        shown = plan.configs[0].progress != "quiet"
+        if plan.deciding is not None:
+            scores = decide.decide(
+                plan.deciding,
+                folder,
+                lambda jobs, first: launcher.wait(jobs, launcher.run(jobs, first, table), first),
+                print if shown else lambda line: None,
+            )
+            return _counted([score.state for score in scores])
         scores = launcher.run(plan.jobs, 0, table)
         if plan.arms:
             scores = launcher.wait(plan.jobs, scores)
             chosen, sentences = plan.chosen(scores)
-            for sentence in sentences if plan.configs[0].progress != "quiet" else []:
+            for sentence in sentences if shown else []:
                 print(f"tuned: {sentence}")
             for first, jobs in chosen:
                 scores += launcher.run(jobs, first, table)
@@ -225,17 +236,22 @@ class _Launcher:
         words = [with_forced_keys(job) for job in jobs]
         return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
 
-    def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:
+    def wait(self, jobs: Sequence[Job], scores: list[Score], first: int = 0) -> list[Score]:
         """Wait for the jobs that another process trains; returns the scores of all jobs.
 
         If the other process dies, this process trains its jobs.
+
+        Args:
+            jobs: the overrides of each job.
+            scores: the scores so far.
+            first: the number of the first job's folder.
         """
         pause = WAIT_SECONDS
         while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
             time.sleep(pause)
             pause = min(2 * pause, MAX_WAIT_SECONDS)
             for number in taken:
-                scores[number : number + 1] = self.run([jobs[number]], number)
+                scores[number : number + 1] = self.run([jobs[number]], first + number)
         return scores
 
 
@@ -273,7 +289,7 @@ def _open_parent(
 ) -> Any:
     """The parent run of the sweep in MLflow; None if nothing is logged or nothing is left to do."""
     numbers = range(len(plan.jobs) if plan is not None else 0)
-    done = plan is not None and not plan.arms and config.sweep.rerun != "changed"
+    done = plan is not None and not plan.in_parts and config.sweep.rerun != "changed"
     done = done and RunFolder(folder).read_tracking().get("delivered") is True
     done = done and all(RunFolder(run_of_sweep(folder, number)).status == "FINISHED" for number in numbers)
     if config.tracking.name != "mlflow" or done:
