@@ -12,7 +12,7 @@ the same level of 5 %: the one with all seeds that the sweep may use, and the sm
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -66,6 +66,16 @@ class Swept:
         return Result([int(self.wrong.sum())], len(self.wrong))
 
 
+def _any(flags: np.ndarray) -> np.ndarray:
+    """Whether any flag of each sweep is set, (draws,)."""
+    return np.asarray(flags.any(1))
+
+
+def _all(flags: np.ndarray) -> np.ndarray:
+    """Whether all flags of each sweep are set, (draws,)."""
+    return np.asarray(flags.all(1))
+
+
 # ---- Candidates ------------------------------------------------------------------------------------------------------
 
 
@@ -85,7 +95,7 @@ def pocock(seeds: int) -> Looks:
     return Looks(seeds, spending.levels(np.arange(FIRST_LOOK, seeds + 1), np.minimum(LEVELS, 1 - 1e-6)))
 
 
-CANDIDATES = {
+CANDIDATES: dict[str, Callable[[int], Looks]] = {
     "test after each seed": unspent,
     "Bonferroni": bonferroni,
     "Pocock's type": pocock,
@@ -115,8 +125,8 @@ def e_values(values: np.ndarray, top: np.ndarray) -> Swept:
             shown = (value[:, pair] >= limit) & going[:, first] & going[:, second]
             active[shown & (gains[:, pair].mean(-1) > 0), first] = False
             active[shown & (gains[:, pair].mean(-1) < 0), second] = False
-    found = (~active[:, ~top]).all(1)
-    return Swept((~active[:, top]).any(1), found, active.sum(1) < 2, runs.sum(1))
+    found = _all(~active[:, ~top])
+    return Swept(_any(~active[:, top]), found, active.sum(1) < 2, runs.sum(1))
 
 
 # ---- Sweeps ----------------------------------------------------------------------------------------------------------
@@ -143,8 +153,8 @@ def best(values: np.ndarray, top: np.ndarray, looks: Looks, margin: float | None
         after = sequential.look_for_best(some, values[left, :, :seeds], some.needed, looks, margin=margin)
         for name in known.__dataclass_fields__:
             getattr(known, name)[left] = getattr(after, name)
-    wrong = (~known.active[:, top]).any(1) | (known.equivalent & known.active[:, ~top].any(1))
-    return Swept(wrong, (~known.active[:, ~top]).all(1), ~known.needed.any(1), used.sum(1))
+    wrong = _any(~known.active[:, top]) | (known.equivalent & _any(known.active[:, ~top]))
+    return Swept(wrong, _all(~known.active[:, ~top]), ~_any(known.needed), used.sum(1))
 
 
 def effects(values: np.ndarray, design: Design, differs: np.ndarray, looks: Looks) -> Swept:
@@ -163,8 +173,8 @@ def effects(values: np.ndarray, design: Design, differs: np.ndarray, looks: Look
         needed = known.needed
         used = np.where(needed, seeds, used)
         known = sequential.look_at_contrasts(known, values[..., :seeds], needed, looks, design.weights, factors)
-    found = known.differs[:, differs].all(1)
-    return Swept(known.differs[:, ~differs].any(1), found, ~known.needed.any(1), used.sum(1))
+    found = _all(known.differs[:, differs])
+    return Swept(_any(known.differs[:, ~differs]), found, ~_any(known.needed), used.sum(1))
 
 
 def fixed(values: np.ndarray, top: np.ndarray, seeds: int) -> Swept:
@@ -173,7 +183,7 @@ def fixed(values: np.ndarray, top: np.ndarray, seeds: int) -> Swept:
     looks = Looks(seeds, np.repeat(LEVELS[:, None], max(1, seeds - FIRST_LOOK + 1), axis=1))
     known = sequential.any_best(draws, arms)
     after = sequential.look_for_best(known, values[..., :seeds], known.active, looks)
-    wrong, found = (~after.active[:, top]).any(1), (~after.active[:, ~top]).all(1)
+    wrong, found = _any(~after.active[:, top]), _all(~after.active[:, ~top])
     return Swept(wrong, found, np.ones(draws, bool), np.full(draws, arms * seeds))
 
 
