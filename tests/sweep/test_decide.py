@@ -1,7 +1,12 @@
 """Deciding sweeps: rounds of seeds, what they decide, and how they go on after they were stopped."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +19,7 @@ from exprun.compare.deciding import Rule
 from exprun.config.budget import Budget
 from exprun.config.errors import RunError
 from exprun.outputs import runs_of_sweep
+from exprun.records import read_run
 from exprun.run_folder import NOT_FINITE, RunFolder
 from exprun.sweep import decide
 from exprun.sweep.job import Score
@@ -220,3 +226,56 @@ def test_a_real_sweep_that_ends_early_and_resumes(tmp_path, capsys, monkeypatch)
     assert found["sequential"]["looks"] == [3, 4, 5]
     assert found["effects"][0]["p_corrected"] < 0.05
     assert not any("same seeds" in warning for warning in found["warnings"])
+
+
+WHOLE = [sys.executable, "-m", "exprun", "-m", *WORDS, "trainer.deterministic=true", "doctor=none"]
+
+
+def start(folder, *words):
+    return subprocess.Popen(
+        [*WHOLE, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ended(folder):
+    """The verdict of the only sweep in a folder, and the numbers and seeds of its runs."""
+    (place,) = (path for path in (folder / "outputs" / "sweeps").iterdir() if path.is_dir())
+    runs = {run.name: read_run(run) for run in runs_of_sweep(place)}
+    assert {run.status for run in runs.values()} == {"FINISHED"}
+    return decide.verdict_of(place), {
+        name: (run.setting("optim.learning_rate"), run.seed) for name, run in runs.items()
+    }
+
+
+@pytest.mark.slow
+def test_two_processes_and_one_that_was_killed_make_the_same_runs(tmp_path):
+    alone, shared, killed = (new(tmp_path / name) for name in ("alone", "shared", "killed"))
+    text, _ = start(alone).communicate()
+    whole = ended(alone)
+    assert whole[0] in text
+    both = [start(shared) for _ in range(2)]
+    texts = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    assert ended(shared) == whole
+    assert all(whole[0] in text for text in texts)
+    process = start(killed)
+    while not list(killed.glob("outputs/sweeps/*/2/config.yaml")):
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert whole[0] in start(killed).communicate()[0]
+    assert ended(killed) == whole
+
+
+@pytest.mark.slow
+def test_rounds_run_in_the_processes_of_a_launcher(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    text, _ = start(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2").communicate()
+    verdict, runs = ended(tmp_path)
+    assert verdict in text
+    assert len(runs) == 6
