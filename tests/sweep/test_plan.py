@@ -155,6 +155,7 @@ def test_a_search_has_no_plan(composer, monkeypatch):
         ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),
         ("sweep.rates=[1,2]", "sweep=grid does not use sweep.rates; it belongs to sweep=tuned."),
         ("sweep=decide seed=0,1,2", "sweep=decide needs at least two settings to decide between"),
+        ("sweep=decide norm=none,batch seed=0,1,x", "seed is"),
         ("sweep=decide norm=none,batch seed=0,1", "sweep=decide takes 3 to 50 seeds, but seed= lists 2"),
         ("sweep=decide norm=none,batch seed=range(0,51)", "sweep=decide takes 3 to 50 seeds, but seed= lists 51"),
         (

@@ -17,7 +17,6 @@ from exprun.config.paths import user_path
 from exprun.config.schema import Config
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
 from exprun.run_folder import RunFolder
-from exprun.sweep import decide
 from exprun.sweep.folder import (
     NAMES,
     STOPPED,
@@ -89,8 +88,7 @@ def sweep(
     finally:
         # If several processes share the sweep, the last one closes the parent run.
         if parent is not None and not another_process_trains(folder):
-            tags = {"exprun.runs": summary, "exprun.decided": decide.verdict_of(folder)}
-            parent.close(status, {key: text for key, text in tags.items() if text}, [])
+            parent.close(status, ({"exprun.runs": summary} if summary else {}) | _verdict(plan, folder), [])
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
     total = sum(counts.values())
@@ -105,6 +103,15 @@ def sweep(
     if counts["failed"]:
         say(f"{counts['failed']} of {total} runs failed.")
     return 1 if counts["failed"] else 0
+
+
+def _verdict(plan: Plan | None, folder: Path) -> dict[str, str]:
+    """The verdict of a deciding sweep as a tag of its parent run; empty without one."""
+    if plan is None or plan.deciding is None:
+        return {}
+    from exprun.sweep.decide import verdict_of
+
+    return {"exprun.decided": text} if (text := verdict_of(folder)) else {}
 
 
 def _search_settings(composer: Composer, hydra: Any, config: Config, given: list[str]) -> list[str]:
@@ -165,6 +172,8 @@ def _run_all(
     with table or contextlib.nullcontext(), _Launcher(composer, hydra, given, folder) as launcher:
         shown = plan.configs[0].progress != "quiet"
         if plan.deciding is not None:
+            from exprun.sweep import decide
+
             scores = decide.decide(
                 plan.deciding,
                 folder,

@@ -4,21 +4,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exprun.compare.deciding import rule_of
-from exprun.compare.spending import FIRST_LOOK
-from exprun.compare.spending import MAX_SEEDS as MOST_SEEDS
 from exprun.config import budget
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError
 from exprun.config.overrides import quoted
 from exprun.config.schema import Config
-from exprun.sweep.decide import Deciding
+
+if TYPE_CHECKING:
+    from exprun.sweep.decide import Deciding
 
 MAX_RUNS = 10_000  # runs in one sweep
 MIN_ARMS = 2  # arms between which a sweep decides
-LEARNING_RATE, SEED, MAX_SEEDS = "optim.learning_rate", "seed", "sweep.max_seeds"
+LEARNING_RATE, SEED, PLANNED = "optim.learning_rate", "seed", "sweep.max_seeds"
 Job = list[str]
 
 
@@ -40,7 +39,7 @@ class Plan:
     configs: list[Config]
     arms: list[tuple[Job, list[float]]] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
-    deciding: Deciding | None = None
+    deciding: "Deciding | None" = None
 
     @property
     def in_parts(self) -> bool:
@@ -220,12 +219,17 @@ def _deciding(
     composer: Composer, overrides: Sequence[str], arms: list[Job], given: list[str], factors: list[str], first: Config
 ) -> Plan:
     """The plan of `sweep=decide`, whose first runs are those of the first look."""
+    from exprun.compare.deciding import rule_of
+    from exprun.compare.spending import FIRST_LOOK
+    from exprun.sweep.decide import Deciding
+
     if len(arms) < MIN_ARMS:
         raise ConfigError(
             "sweep=decide needs at least two settings to decide between: give a key several values, as in "
             "norm=none,batch."
         )
-    seeds = _planned_seeds(composer, overrides, given, first)
+    listed = [config.seed for config in composer.jobs(overrides, [[*arms[0], seed] for seed in given])]
+    seeds = _planned_seeds(listed, first, PLANNED in composer.keys_of(overrides))
     _count(len(arms) * len(seeds))
     allowed, needed = budget.parse(first.sweep.budget), FIRST_LOOK * len(arms)
     if allowed.runs is not None and allowed.runs < needed:
@@ -234,7 +238,7 @@ def _deciding(
             f"{len(arms)} arms: set it to {needed} or more."
         )
     if len(seeds) != first.sweep.max_seeds:  # the runs record the number for which the looks are planned
-        arms = [[*arm, f"{MAX_SEEDS}={len(seeds)}"] for arm in arms]
+        arms = [[*arm, f"{PLANNED}={len(seeds)}"] for arm in arms]
     # The configs of the runs that may follow are checked before any run starts.
     composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds[FIRST_LOOK:]])
     rule = rule_of(composer.jobs(overrides, [[*arms[0], seeds[0]]])[0])
@@ -243,19 +247,27 @@ def _deciding(
     return Plan(jobs, factors, composer.jobs(overrides, jobs), deciding=sweep)
 
 
-def _planned_seeds(composer: Composer, overrides: Sequence[str], given: list[str], first: Config) -> list[str]:
-    """The overrides with the seeds that arms get one after the other: those listed, or those from the given one."""
+def _planned_seeds(given: list[int], first: Config, is_number_given: bool) -> list[str]:
+    """The overrides with the seeds that arms get one after the other: those listed, or those from the given one.
+
+    Args:
+        given: the seeds in the overrides.
+        first: the config of one of the runs.
+        is_number_given: whether a person has set the number of seeds as well.
+    """
+    from exprun.compare.spending import FIRST_LOOK, MAX_SEEDS
+
     assert first.sweep.max_seeds is not None
     if len(given) == 1:
         return [f"{SEED}={first.seed + number}" for number in range(first.sweep.max_seeds)]
-    seeds = sorted({int(word.split("=")[1]) for word in given})
-    if MAX_SEEDS in composer.keys_of(overrides) and len(seeds) != first.sweep.max_seeds:
+    seeds = sorted(set(given))
+    if is_number_given and len(seeds) != first.sweep.max_seeds:
         raise ConfigError(
-            f"{MAX_SEEDS}={first.sweep.max_seeds}, but seed= lists {len(seeds)} seeds: leave out one of the two."
+            f"{PLANNED}={first.sweep.max_seeds}, but seed= lists {len(seeds)} seeds: leave out one of the two."
         )
-    if not FIRST_LOOK <= len(seeds) <= MOST_SEEDS:
+    if not FIRST_LOOK <= len(seeds) <= MAX_SEEDS:
         raise ConfigError(
-            f"sweep=decide takes {FIRST_LOOK} to {MOST_SEEDS} seeds, but seed= lists {len(seeds)}: list as many as an "
+            f"sweep=decide takes {FIRST_LOOK} to {MAX_SEEDS} seeds, but seed= lists {len(seeds)}: list as many as an "
             f"arm may need, or leave out seed= for {first.sweep.max_seeds} seeds."
         )
     return [f"{SEED}={seed}" for seed in seeds]
