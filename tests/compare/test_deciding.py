@@ -58,8 +58,13 @@ def test_the_smallest_p_value_of_all_looks_counts(tmp_path):
     early = compared(tmp_path / "runs").effects[0].probability
     for seed in (5, 6):
         for arm in range(2):  # later seeds that do not fit
-            write_run(tmp_path / "runs" / f"{arm}{seed}", 0.5, norm__name="ab"[arm], seed=seed, sweep=DECIDE)
-    assert compared(tmp_path / "runs").effects[0].probability == early
+            accuracy = (0.9, 0.4)[(arm + seed) % 2]
+            write_run(tmp_path / "runs" / f"{arm}{seed}", accuracy, norm__name="ab"[arm], seed=seed, sweep=DECIDE)
+    later = compared(tmp_path / "runs")
+    assert later.effects[0].probability == early
+    assert later.effects[0].seed_half > later.effects[0].mean
+    assert later.sentences()[0].endswith(": more than seed noise.")
+    assert compared(tmp_path / "runs", metric="val/loss").sentences()[0].endswith(": more than seed noise.")
 
 
 def test_the_best_arm_is_that_of_the_rule(tmp_path):

@@ -142,7 +142,7 @@ def test_a_sweep_that_was_stopped_makes_the_same_runs(runs, tmp_path):
     for number in range(12):  # the first round and a part of the second
         shutil.copytree(runs.folder / str(number), copy.folder / str(number))
     record = json.loads((runs.folder / decide.RECORD).read_text())
-    (copy.folder / decide.RECORD).write_text(json.dumps({"rounds": record["rounds"][:2]}))
+    (copy.folder / decide.RECORD).write_text(json.dumps(record | {"rounds": record["rounds"][:2], "verdict": ""}))
     again, scores = decided(copy)
     assert again == whole
     assert [score.state for score in scores[:12]] == ["kept"] * 12
@@ -150,10 +150,15 @@ def test_a_sweep_that_was_stopped_makes_the_same_runs(runs, tmp_path):
 
 
 def test_a_round_that_another_process_has_started_keeps_its_arms(runs):
-    (runs.folder / decide.RECORD).write_text(json.dumps({"rounds": [[0, 1, 2], [0, 2]]}))
+    arms, rounds = [f"norm={arm}" for arm in ARMS], [[0, 1, 2], [0, 2]]
+    (runs.folder / decide.RECORD).write_text(json.dumps({"arms": arms, "rounds": rounds}))
     decided(runs)
     assert runs.launched[1] == ([["norm=a", "seed=3"], ["norm=c", "seed=3"]], 9)
     assert len(runs.launched) == 2
+    other = Runs(new(runs.folder / "other"))
+    (other.folder / decide.RECORD).write_text(json.dumps({"arms": arms[:2], "rounds": [[0, 1], [0, 1]]}))
+    decided(other)
+    assert [len(jobs) for jobs, _ in other.launched] == [9]
 
 
 def test_it_ends_at_its_budget_and_goes_on_with_a_larger_one(runs):

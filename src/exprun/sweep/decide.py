@@ -23,15 +23,15 @@ from exprun.compare.outcomes import diverged, images, value
 from exprun.compare.sentences import unit
 from exprun.compare.spending import FIRST_LOOK
 from exprun.config.budget import Budget
-from exprun.config.errors import RunError
+from exprun.config.errors import RunError, without_password
 from exprun.files import write_whole
 from exprun.locks import file_lock
 from exprun.outputs import run_of_sweep
 from exprun.records import Run, read_run
 from exprun.sweep.job import Score
-from exprun.text import joined, plural
+from exprun.text import joined, json_text, plural
 
-RECORD = "decide.json"  # in the sweep's folder: the arms of each round, and the verdict
+RECORD = "decide.json"  # in the sweep's folder: the arms, their places in each round, and the verdict
 Launch = Callable[[list[list[str]], int], list[Score]]  # runs jobs in folders numbered from a number, and waits for all
 
 
@@ -118,7 +118,7 @@ def decide(sweep: Deciding, folder: Path, launch: Launch, show: Callable[[str], 
     rounds: list[list[int]] = []
     arms, ending = list(range(len(sweep.arms))), ""
     while arms:
-        rounds.append(_started(folder, len(rounds), arms))
+        rounds.append(_started(sweep, folder, len(rounds), arms))
         done = launch(sweep.jobs(len(rounds) - 1, rounds[-1]), len(scores))
         scores += done
         if any(score.state == "stopped" for score in done):
@@ -127,14 +127,14 @@ def decide(sweep: Deciding, folder: Path, launch: Launch, show: Callable[[str], 
         arms = state.needed(sweep.rule)
         for line in _news(sweep.rule, state, FIRST_LOOK + len(rounds) - 1, len(arms)):
             show(line)
-        planned = _recorded(folder)
+        planned = _recorded(sweep, folder)
         if len(planned) > len(rounds):  # the round has started before: its runs are kept
             arms = planned[len(rounds)]
         else:
             arms, ending = _affordable(sweep, state, arms, len(rounds))
     verdict = _verdict(sweep, state, ending)
     with _locked(folder):
-        _record(folder, {"rounds": rounds, "verdict": verdict})
+        _record(sweep, folder, rounds, verdict)
     show(verdict)
     return scores
 
@@ -311,33 +311,40 @@ def verdict_of(folder: Path) -> str:
     return str(_read(folder).get("verdict", ""))
 
 
-def _recorded(folder: Path) -> list[list[int]]:
-    """The arms of each round that has started."""
-    return [list(map(int, arms)) for arms in _read(folder).get("rounds", ())]
+def _recorded(sweep: Deciding, folder: Path) -> list[list[int]]:
+    """The arms of each round that has started; none if the folder held a sweep with other arms before."""
+    record = _read(folder)
+    return record.get("rounds", []) if record.get("arms") == _names(sweep) else []
 
 
-def _started(folder: Path, number: int, arms: list[int]) -> list[int]:
+def _started(sweep: Deciding, folder: Path, number: int, arms: list[int]) -> list[int]:
     """The arms of a round: those recorded by the process that started the round, or these ones, which it records.
 
     Args:
+        sweep: the sweep.
         folder: the folder of the sweep.
         number: the number of the round, from 0.
         arms: the arms that need further seeds.
     """
     with _locked(folder):
-        rounds = _recorded(folder)
+        rounds = _recorded(sweep, folder)
         if len(rounds) > number:
             return rounds[number]
-        _record(folder, {"rounds": [*rounds, arms]})
+        _record(sweep, folder, [*rounds, arms])
         return arms
+
+
+def _names(sweep: Deciding) -> list[str]:
+    return [without_password(" ".join(arm)) for arm in sweep.arms]
 
 
 def _locked(folder: Path) -> contextlib.AbstractContextManager[None]:
     return file_lock(folder / f"{RECORD}.lock", wait=True)
 
 
-def _record(folder: Path, content: dict[str, Any]) -> None:
-    write_whole(folder / RECORD, json.dumps(content, indent=1, ensure_ascii=False))
+def _record(sweep: Deciding, folder: Path, rounds: list[list[int]], verdict: str = "") -> None:
+    content = {"arms": _names(sweep), "rounds": rounds, "verdict": verdict}
+    write_whole(folder / RECORD, json_text(content))
 
 
 def _read(folder: Path) -> dict[str, Any]:
