@@ -134,7 +134,8 @@ def decide(sweep: Deciding, folder: Path, launch: Launch, show: Callable[[str], 
             arms, ending = _affordable(sweep, state, arms, len(rounds))
     verdict = _verdict(sweep, state, ending)
     with _locked(folder):
-        _record(sweep, folder, rounds, verdict)
+        if _recorded(sweep, folder) == rounds:  # a process with a larger budget may have started another round
+            _record(sweep, folder, rounds, verdict)
     show(verdict)
     return scores
 
@@ -288,8 +289,10 @@ def _best(sweep: Deciding, state: State, ending: str) -> str:
 
 
 def _effects(state: State, ending: str) -> str:
-    if not state.looks or not state.family.contrasts:
+    if not state.looks:
         return "nothing, as too few runs have a result"
+    if not state.family.contrasts:
+        return "nothing, as no effect can be computed from these arms"
     decided = state.looks[-1].decided
     open_ones = [
         contrast.change
