@@ -107,6 +107,13 @@ def test_a_run_that_failed_counts_as_ended_and_one_that_runs_does_not(tmp_path):
     assert table.ended[:, 4].tolist() == [arm.levels == ("a",) for arm in arms]
 
 
+def test_the_warning_about_skewed_noise_knows_the_looks(tmp_path):
+    write(tmp_path / "runs", (3, 0))
+    for seed in range(3):
+        write_run(tmp_path / "runs" / f"b{seed}", 0.99 + 0.003 * seed, norm__name="b", seed=seed, sweep=DECIDE)
+    assert any("up to one of six comparisons" in warning for warning in compared(tmp_path / "runs").warnings)
+
+
 def test_json_has_the_rule(tmp_path, capsys):
     assert cli.main(["compare", str(write(tmp_path / "runs", (4, 4))), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["sequential"]

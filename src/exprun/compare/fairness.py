@@ -77,7 +77,7 @@ def unfair(
     if early:
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {listed(r.reason for r in early)}."
     yield from _seeds_unlike(arms, factors, sequential)
-    yield from _uncertain(arms, factors, metric)
+    yield from _uncertain(arms, factors, metric, sequential)
     for arm in arms if all_tuned(ended) else ():
         if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
             yield (
@@ -95,7 +95,7 @@ def unfair(
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
 
 
-def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iterable[str]:
+def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str, sequential: bool) -> Iterable[str]:
     """Warnings about runs that diverged, equal values, missing combinations of levels, and skewed noise."""
     for arm in arms:
         if arm.diverged:
@@ -127,10 +127,11 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
         or (arm.deviation > SKEW_RATIO * min(spreads) and _skewness(arm.mean, arm.deviation) > SKEWNESS)
     ]
     if skewed:
+        share = "six" if sequential else "nine"  # by the benchmarks `decide_simulation` and `compare_simulation`
         yield (
             f"The noise of {listed(skewed)} is probably skewed, as accuracies end at 0 and 100 %. Where arms vary "
-            "unequally, such noise looks like a difference in up to one of nine comparisons without one, whatever the "
-            "method."
+            f"unequally, such noise looks like a difference in up to one of {share} comparisons without one, "
+            "whatever the method."
         )
 
 
