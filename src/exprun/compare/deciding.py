@@ -301,10 +301,11 @@ def sentence(arms: Sequence[Arm], rule: Rule) -> str:
         rule: the rule of the sweep.
     """
     runs, most = sum(len(arm.runs) + len(arm.lost) for arm in arms), len(arms) * rule.max_seeds
+    last = "" if rule.max_seeds == spending.FIRST_LOOK else f" to {rule.max_seeds}"
     goal = "which arm is the best" if rule.goal == "best" else "which effects are not 0"
     return (
-        f"Sequential: the sweep decided {goal} by {rule.metric}, at looks after {spending.FIRST_LOOK} to "
-        f"{rule.max_seeds} seeds, and took {runs:,} of at most {most:,} runs; p-values and intervals hold at all looks "
+        f"Sequential: the sweep decided {goal} by {rule.metric}, at looks after {spending.FIRST_LOOK}{last} "
+        f"seeds, and took {runs:,} of at most {most:,} runs; p-values and intervals hold at all looks "
         "together (alpha spending of Lan and DeMets 1983)."
     )
 
