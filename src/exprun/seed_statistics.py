@@ -12,7 +12,7 @@ CONFIDENCE = 0.95  # confidence level of intervals
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds, and half the width of its 95 % confidence interval; NaN with a single seed."""
+    """A mean over seeds, and half the width of its confidence interval; NaN with a single seed."""
 
     mean: float
     half: float
@@ -28,7 +28,7 @@ class Interval:
         return self.mean + self.half
 
 
-def interval(values: Sequence[float]) -> Interval:
+def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """The mean of values and its confidence interval by Student's t; NaN without values.
 
     If a value is not finite, the mean is infinite.
@@ -41,7 +41,7 @@ def interval(values: Sequence[float]) -> Interval:
         return Interval(mean, math.nan)
     from scipy.special import stdtrit  # type: ignore[import-untyped]  # takes half a second to import
 
-    return Interval(mean, float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * math.sqrt(_variance(values) / count))
+    return Interval(mean, float(stdtrit(count - 1, (1 + confidence) / 2)) * math.sqrt(_variance(values) / count))
 
 
 def deviation(values: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ CONFIG = {
     "optim": {"name": "sgd_momentum", "learning_rate": 0.01},
     "trainer": {"epochs": 2, "batch_size": 64},
     "tracking": {"name": "mlflow", "tags": None},
+    "sweep": {"name": "grid"},
     "seed": 0,
     "run_dir": "",
 }

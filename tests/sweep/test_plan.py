@@ -96,6 +96,30 @@ def test_an_arm_keeps_its_numbers_whatever_became_of_the_others(composer):
     assert [(first, len(jobs)) for first, jobs in found.chosen([0.1, 0.2, 0.1, 0.2])[0]] == [(4, 4)]
 
 
+def test_a_deciding_sweep_begins_with_three_seeds(composer):
+    found = plan.make(composer, ["sweep=decide", "norm=none,batch", "optim=sgd_momentum,rmsprop", "sweep.budget=2h"])
+    assert len(found.jobs) == len(found.configs) == 12
+    assert found.in_parts
+    assert found.factors == ["norm", "optim"]
+    assert [config.seed for config in found.configs[:3]] == [0, 1, 2]
+    assert found.deciding.seeds == [f"seed={seed}" for seed in range(10)]
+    assert found.deciding.budget.seconds == 7200
+    assert found.deciding.rule.max_seeds == 10
+    assert found.deciding.jobs(1, [3]) == [[*found.deciding.arms[3], "seed=3"]]
+
+
+def test_the_seeds_of_a_deciding_sweep_can_be_given(composer):
+    words = ["sweep=decide", "norm=none,batch"]
+    listed = plan.make(composer, [*words, "seed=7,5,9,5"])
+    assert listed.deciding.seeds == ["seed=5", "seed=7", "seed=9"]
+    assert listed.deciding.rule.max_seeds == 3
+    assert {config.sweep.max_seeds for config in listed.configs} == {3}
+    first = plan.make(composer, [*words, "seed=100", "sweep.max_seeds=4"])
+    assert first.deciding.seeds == ["seed=100", "seed=101", "seed=102", "seed=103"]
+    combined = plan.make(composer, ["sweep=decide", "sweep.combinations=[{norm: none}, {norm: batch}]"])
+    assert len(combined.jobs) == 6
+
+
 def test_a_search_has_no_plan(composer, monkeypatch):
     monkeypatch.setattr(composer, "dimensions", lambda _: None)
     assert plan.make(composer, ["seed=0,1"]) is None
@@ -130,6 +154,35 @@ def test_a_search_has_no_plan(composer, monkeypatch):
         ("sweep=tuned sweep.rates=[1]", "sweep.rates is"),
         ("sweep=tuned sweep.rates=[0,1]", "sweep.rates must be above 0."),
         ("sweep.rates=[1,2]", "sweep=grid does not use sweep.rates; it belongs to sweep=tuned."),
+        ("sweep=decide seed=0,1,2", "sweep=decide needs at least two settings to decide between"),
+        ("sweep=decide norm=none,batch seed=0,1,x", "seed is"),
+        (
+            "sweep=decide norm=none,batch data.folds=5 data.fold=0,1,2,3,4",
+            "sweep=decide adds seeds, but with data.folds",
+        ),
+        ("sweep=decide norm=none,batch seed=0,1", "sweep=decide takes 3 to 50 seeds, but seed= lists 2"),
+        ("sweep=decide norm=none,batch seed=range(0,51)", "sweep=decide takes 3 to 50 seeds, but seed= lists 51"),
+        (
+            "sweep=decide norm=none,batch seed=0,1,2 sweep.max_seeds=5",
+            "sweep.max_seeds=5, but seed= lists 3 seeds: leave out one of the two.",
+        ),
+        ("sweep=decide norm=none,batch sweep.max_seeds=2", "sweep.max_seeds is 2, but must be at least 3"),
+        (
+            "sweep=decide norm=none,batch sweep.budget=5",
+            "sweep.budget=5 is not enough for the first look, which takes 3 seeds of 2 arms: set it to 6 or more.",
+        ),
+        (
+            "sweep=decide norm=none,batch sweep.budget=2x",
+            "sweep.budget=2x, but it must be a number of runs, such as 40, or a time with its unit, such as 90s, 30m, ",
+        ),
+        ("sweep=decide norm=none,batch sweep.budget=0", "sweep.budget=0, but it must be a number of runs"),
+        ("sweep=decide norm=none,batch sweep.budget=0h", "sweep.budget=0h, but it must be a number of runs"),
+        ("sweep=decide norm=none,batch sweep.margin=0", "sweep.margin is 0"),
+        ("sweep=decide norm=none,batch sweep.goal=worst", "sweep.goal is"),
+        ("sweep=decide norm=none,batch sweep.prune=asha", "sweep=decide compares runs of the same length"),
+        ("norm=none,batch sweep.budget=40", "sweep=grid does not use sweep.budget; it belongs to sweep=decide."),
+        ("norm=none,batch sweep.margin=1", "sweep=grid does not use sweep.margin; it belongs to sweep=decide."),
+        ("norm=none,batch sweep.goal=best", "sweep=grid does not use sweep.goal; it belongs to sweep=decide."),
         ("optim.learning_rate=interval(0.1,1)", "is an interval, and only a search can choose values in it"),
     ],
 )

@@ -3,9 +3,9 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from exprun.compare import design, effects, outcomes, sentences
+from exprun.compare import deciding, design, effects, outcomes, sentences
 from exprun.compare.arms import LEARNING_RATE, Arm, all_tuned, arms_of, chose_learning_rate, label, varying
 from exprun.compare.effects import Effect
 from exprun.compare.fairness import unfair
@@ -32,6 +32,7 @@ class Analysis:
         margin: the difference that does not matter, in units of the metric; None without one.
         importance: the shares of the variance between arms; None if they cannot be computed.
         best: the arms that are not shown to be worse than another one, the best first; None if it is unknown.
+        rule: the rule of the deciding sweep to which all runs belong; None without one.
     """
 
     metric: str
@@ -44,6 +45,7 @@ class Analysis:
     margin: float | None = None
     importance: Importance | None = None
     best: list[Arm] | None = None
+    rule: deciding.Rule | None = None
 
     @property
     def unit(self) -> tuple[float, str]:
@@ -63,6 +65,7 @@ class Analysis:
             names = [label(arm.levels, self.factors) for arm in others]
             count = sum(bool(arm.values) for arm in self.arms) - 1
             found.append(sentences.of_best(label(first.levels, self.factors), first.mean, names, count, self.metric))
+        found.append(deciding.sentence(self.arms, self.rule) if self.rule else "")
         return [sentence for sentence in found if sentence]
 
     def interval(self, arm: Arm) -> tuple[float, float]:
@@ -119,15 +122,25 @@ def analyse(
     if len(present) == 1 and len(arms) > 1:
         name = label(present[0].levels, factors)
         raise ConfigError(f"Only {name} has runs with {metric}; a comparison needs a second arm: wait, or rerun it.")
+    rule, warning = deciding.shared_rule(runs)
+    if rule is not None:
+        arms = [replace(arm, confidence=deciding.mean_confidence(arm, rule)) for arm in arms]
+        warning = deciding.beyond(arms, rule)
+        if margin is None and metric == rule.metric:
+            margin = rule.margin
     units = None if margin is None else margin / sentences.unit(metric)[0]
-    judged = effects.judge(arms, design.family(arms, factors, chosen), metric, units)
-    low = is_better_low(metric)
-    warnings = [*repeated, *unfair(runs, ended, arms, factors, vary, metric)]
-    shares = importance(arms, factors)
-    arms.sort(key=lambda arm: (1 if low else -1) * arm.mean if arm.values else math.inf)
-    return Analysis(
-        metric, factors, arms, judged, warnings, lost, _tuned(arms, factors), units, shares, not_worse(arms, low)
-    )
+    family, low = design.family(arms, factors, chosen), is_better_low(metric)
+    warnings = [*repeated, *unfair(runs, ended, arms, factors, vary, metric, rule is not None)]
+    shares, tuned = importance(arms, factors), _tuned(arms, factors)
+    if rule is not None:
+        judged, best = deciding.judge(arms, family, rule, metric, units), deciding.best(arms, family, rule, low)
+    else:
+        judged, best = effects.judge(arms, family, metric, units), not_worse(arms, low)
+    order = lambda arm: (1 if low else -1) * arm.mean if arm.values else math.inf  # noqa: E731
+    arms.sort(key=order)
+    best = None if best is None else sorted(best, key=order)
+    warnings += [warning] if warning else []
+    return Analysis(metric, factors, arms, judged, warnings, lost, tuned, units, shares, best, rule)
 
 
 def _tuned(arms: Sequence[Arm], factors: Sequence[str]) -> str:

@@ -54,6 +54,7 @@ class Arm:
         diverged: the runs that diverged, whose value is the chance level.
         images: the number of images on which the metric was measured; None if it is unknown or does not matter.
         folds: the number of folds, if the values are those of folds; None if they are those of seeds.
+        confidence: the confidence level of the interval over seeds.
     """
 
     levels: Levels
@@ -63,6 +64,7 @@ class Arm:
     diverged: list[Run] = field(default_factory=list)
     images: int | None = None
     folds: int | None = None
+    confidence: float = CONFIDENCE
 
     @property
     def inflation(self) -> float:
@@ -92,7 +94,7 @@ class Arm:
         Student's t for the seeds or folds, with `inflation`; the noise of `images` independent images is that of
         Agresti and Coull 1998 (doi:10.2307/2685469), which is not 0 at an accuracy of 100 %.
         """
-        seeds = interval(list(self.values.values()))
+        seeds = interval(list(self.values.values()), self.confidence)
         seeds = Interval(seeds.mean, seeds.half * math.sqrt(self.inflation))
         if self.images is None or not math.isfinite(seeds.half):
             return seeds

@@ -41,7 +41,7 @@ class Estimates:
     correction: np.ndarray
     lowest: np.ndarray
 
-    def degrees(self, tests: int = 1) -> np.ndarray:
+    def degrees(self, tests: int | np.ndarray = 1) -> np.ndarray:
         """The corrected degrees of freedom.
 
         Args:
@@ -50,7 +50,7 @@ class Estimates:
         """
         return np.maximum(self.lowest, self.freedom - self.correction / tests)
 
-    def probability(self, margin: float = 0.0, tests: int = 1) -> np.ndarray:
+    def probability(self, margin: float = 0.0, tests: int | np.ndarray = 1) -> np.ndarray:
         """The p-values; NaN if the standard error is 0 or unknown.
 
         Args:

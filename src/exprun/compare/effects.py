@@ -96,14 +96,14 @@ def judge(arms: Sequence[Arm], family: Family, metric: str, margin: float | None
     equivalent = dict(zip(known, _corrected(some, holm, margin or math.nan), strict=True))
     unknown = (math.nan, 1)
     return [
-        _effect(
+        effect(
             arms,
             contrast,
             found[number],
             blocks,
+            metric,
             corrected.get(number, unknown),
             equivalent.get(number, unknown)[0],
-            metric,
         )
         for number, contrast in enumerate(family.contrasts)
     ]
@@ -164,15 +164,26 @@ def _used(arms: Sequence[Arm], weights: np.ndarray) -> list[tuple[Arm, float]]:
     return [(arms[place], float(weights[place])) for place in np.flatnonzero(weights).tolist()]
 
 
-def _effect(
+def effect(
     arms: Sequence[Arm],
     contrast: Contrast,
     found: contrasts.Estimates,
     blocks: bool,
-    corrected: tuple[float, int],
-    equivalence: float,
     metric: str,
+    corrected: tuple[float, int] = (math.nan, 1),
+    equivalence: float = math.nan,
 ) -> Effect:
+    """The effect of a contrast.
+
+    Args:
+        arms: the arms, in the order of the weights.
+        contrast: the contrast.
+        found: its estimate.
+        blocks: whether the seeds are blocks.
+        metric: the metric that is compared.
+        corrected: the corrected p-value, and the factor by which it was multiplied.
+        equivalence: the corrected p-value of the two one-sided tests within the margin; NaN without one.
+    """
     probability, factor = corrected
     mean, error = float(found.estimate[0]), float(found.error[0])
     used = _used(arms, contrast.weights)

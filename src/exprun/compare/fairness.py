@@ -46,8 +46,19 @@ def unfair(
     factors: Sequence[str],
     vary: Sequence[str],
     metric: str,
+    sequential: bool = False,
 ) -> Iterable[str]:
-    """Warnings about differences between the runs other than the factors, and about missing or unequal data."""
+    """Warnings about differences between the runs other than the factors, and about missing or unequal data.
+
+    Args:
+        runs: the runs.
+        ended: the runs that have a value and did not diverge.
+        arms: the arms.
+        factors: the keys of the factors.
+        vary: the keys in which the runs differ.
+        metric: the metric that is compared.
+        sequential: whether a deciding sweep chose the number of seeds of each arm.
+    """
     for key in vary:
         if key not in factors and not any(key.startswith(f"{factor}.") for factor in factors):
             yield f"The runs also differ in {key}: {listed(shown(run.setting(key)) for run in runs)}."
@@ -69,9 +80,9 @@ def unfair(
     if early:
         yield f"{len(early)} of {len(ended)} runs ended before all epochs were done: {listed(r.reason for r in early)}."
     yield from _folds_unlike(ended, arms, factors)
-    yield from _seeds_unlike(arms, factors)
+    yield from _seeds_unlike(arms, factors, sequential)
     yield from _incomplete(arms, factors)
-    yield from _uncertain(arms, factors, metric)
+    yield from _uncertain(arms, factors, metric, sequential)
     for arm in arms if all_tuned(ended) else ():
         if len({shown(run.setting(LEARNING_RATE)) for run in arm.runs}) > 1:
             yield (
@@ -89,7 +100,7 @@ def unfair(
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
 
 
-def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iterable[str]:
+def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str, sequential: bool) -> Iterable[str]:
     """Warnings about runs that diverged, equal values, missing combinations of levels, and skewed noise."""
     for arm in arms:
         if arm.diverged:
@@ -121,10 +132,11 @@ def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str) -> Iter
         or (arm.deviation > SKEW_RATIO * min(spreads) and _skewness(arm.mean, arm.deviation) > SKEWNESS)
     ]
     if skewed:
+        share = "six" if sequential else "nine"  # by the benchmarks `decide_simulation` and `compare_simulation`
         yield (
             f"The noise of {listed(skewed)} is probably skewed, as {metric} ends at 0 and 100 %. Where arms vary "
-            "unequally, such noise looks like a difference in up to one of nine comparisons without one, whatever the "
-            "method."
+            f"unequally, such noise looks like a difference in up to one of {share} comparisons without one, "
+            "whatever the method."
         )
 
 
@@ -214,13 +226,13 @@ def _first(texts: Sequence[str], mark: str = ", ") -> str:
     return mark.join(texts[:MAX_MISSING]) + (f"{mark}…" if len(texts) > MAX_MISSING else "")
 
 
-def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str]) -> Iterable[str]:
+def _seeds_unlike(arms: Sequence[Arm], factors: Sequence[str], sequential: bool) -> Iterable[str]:
     compared = [arm for arm in arms if arm.values]
     if any(arm.folds is not None for arm in compared):
         return
     if {len(arm.values) for arm in compared} == {1}:
         yield "Each arm has one seed, so the size of the seed noise is unknown. Add seed=0,1,2."
-    elif len({tuple(arm.values) for arm in compared}) > 1:
+    elif not sequential and len({tuple(arm.values) for arm in compared}) > 1:
         counts = ", ".join(f"{label(arm.levels, factors)}: {len(arm.values)}" for arm in compared)
         yield f"Not all arms have the same seeds ({counts}), so the seeds are not blocks."
         for arm in compared:

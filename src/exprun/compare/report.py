@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ def facts(analysis: Analysis) -> dict[str, Any]:
         "not_worse": [dict(zip(analysis.factors, arm.levels, strict=True)) for arm in analysis.best or ()],
         "summary": analysis.summary(),
         "tuned": analysis.tuned,
+        "sequential": _sequential(analysis),
         "warnings": analysis.warnings,
         "lost": [{"run": str(r.folder), "status": r.status, "reason": why_lost(analysis, r)} for r in analysis.lost],
     }
@@ -139,6 +141,12 @@ def as_csv(analysis: Analysis) -> str:
         start = [*levels, *repeat, run.status, values.get(run.folder, "")]
         table.writerow([*start, *(run.metrics.get(name, "") for name in metrics), run.folder])
     return text.getvalue()
+
+
+def _sequential(analysis: Analysis) -> dict[str, Any] | None:
+    """The rule of a deciding sweep, with the seeds of its looks; None if the runs belong to none."""
+    rule = analysis.rule
+    return None if rule is None else {**asdict(rule), "looks": list(rule.looks.seeds)}
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _verdict(effect: Effect, metric: str, margin: float | None) -> str:
     limit = "" if margin is None else f"{_size(margin, metric)}{unit(metric)[1]}"
     if effect.certain:
         verdict = f"more than {_kind(effect)} noise"
-        if effect.low < 0 < effect.high:
+        if effect.images and abs(effect.mean) > effect.seed_half and effect.low < 0 < effect.high:
             verdict += f", but other images than these {effect.images:,} may show no difference"
         if effect.equivalent:
             return f"{verdict}, but below {limit}"

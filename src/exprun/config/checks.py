@@ -2,6 +2,7 @@
 
 import re
 
+from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, one_line
 from exprun.config.images import FOLDER_GROUPS, Data
@@ -26,8 +27,7 @@ def check(config: Config, overridden: set[str]) -> None:
     """
     _check_input(config)
     _check_init(config)
-    if not all(rate > 0 for rate in config.sweep.rates or ()):
-        raise ConfigError("sweep.rates must be above 0.")
+    _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
     _check_folds(config.data, overridden)
@@ -106,6 +106,21 @@ def _check_init(config: Config) -> None:
     for key, part in {"init": init, **{f"init.{name}": getattr(init, name) for name in INIT_PARTS}}.items():
         if part is not None and part.name == "whiten" and key != "init.first":
             raise ConfigError(f"{key}.name=whiten is for the first convolution only: write init.first.name=whiten.")
+
+
+def _check_sweep(config: Config) -> None:
+    sweep = config.sweep
+    if not all(rate > 0 for rate in sweep.rates or ()):
+        raise ConfigError("sweep.rates must be above 0.")
+    budget.parse(sweep.budget)
+    for key in ("margin", "budget"):
+        if sweep.name != "decide" and getattr(sweep, key) is not None:
+            raise ConfigError(f"sweep={sweep.name} does not use sweep.{key}; it belongs to sweep=decide.")
+    if sweep.name == "decide" and config.data.folds is not None:
+        raise ConfigError(
+            "sweep=decide adds seeds, but with data.folds the runs are repeated by fold: leave out data.folds and "
+            "data.fold, or choose sweep=grid."
+        )
 
 
 def _check_input(config: Config) -> None:

@@ -125,7 +125,7 @@ class Tracking:
 class Sweep:
     """The runs of a sweep, and what happens when the sweep is repeated or a run fails."""
 
-    name: Literal["grid", "one_factor", "tuned"] = setting("Which runs a sweep starts from the given values.")
+    name: Literal["grid", "one_factor", "tuned", "decide"] = setting("Which runs a sweep starts from the given values.")
     combinations: list[dict[str, str | int | float | bool | None]] | None = setting(
         "Settings that belong together, one mapping for each arm: [{norm: none, optim: rmsprop}, {norm: batch}].", None
     )
@@ -137,6 +137,27 @@ class Sweep:
     )
     tuning_seed: int | None = setting(
         "Seed of the tuning runs, which choose the learning rate and are not compared.", only=("tuned",), ge=0, lt=2**32
+    )
+    goal: Literal["best", "effects"] | None = setting(
+        "What is decided. best: which setting is the best; effects: which differences of the design are not 0.",
+        only=("decide",),
+    )
+    metric: str | None = setting("Final metric by which the sweep decides.", only=("decide",), min_length=1)
+    max_seeds: int | None = setting(
+        "Number of seeds that a setting gets at most; the levels of all looks are planned for it.",
+        only=("decide",),
+        ge=3,
+        le=50,
+    )
+    margin: float | None = setting(
+        "Difference that does not matter, in points for accuracies, otherwise in units of the metric; a deciding sweep "
+        "also ends when all remaining differences are shown to be smaller.",
+        None,
+        gt=0.0,
+    )
+    budget: int | str | None = setting(
+        "Number of runs, such as 40, or time of training over all runs, such as 2h, at which a deciding sweep ends.",
+        None,
     )
     rerun: Literal["failed", "changed", "never", "always"] = setting(
         "Which runs a repeated command trains. failed: unfinished and failed runs; changed: also runs "

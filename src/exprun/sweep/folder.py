@@ -34,8 +34,8 @@ NAMES = {  # the states of a run, and how the summary of a sweep names them
     "stopped": "not started",
 }
 # Overrides that may differ when a command is repeated, and the sweep is still the same. The number of trials of a
-# search is one of them, but not its sampler.
-FREE = ("progress=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
+# search is one of them, but not its sampler; so is the budget of a deciding sweep, which may stop at any look.
+FREE = ("progress=", "sweep.budget=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
 SEARCH, TRIALS = ("hydra/sweeper", "hydra.sweeper."), "hydra.sweeper.n_trials="
 STOPPED = "stopped"  # file by which runs on all machines learn that one failed and `sweep.on_failure=stop` ends all
 

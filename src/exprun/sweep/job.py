@@ -15,7 +15,7 @@ from exprun.attempt import Attempt, attempt, failed
 from exprun.config.errors import RunError, UserError, without_password
 from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
-from exprun.run_folder import RunFolder, UnreadableResultError
+from exprun.run_folder import NOT_FINITE, RunFolder, UnreadableResultError
 from exprun.sweep.folder import STOPPED, SweepContext, announced, kept_failed, replaced, resumed
 from exprun.sweep.plan import FOLDS, SEED
 
@@ -167,17 +167,19 @@ def _scored(outcome: Attempt) -> Score:
 
 
 def _diverged(config: "Config", folder: RunFolder) -> bool:
-    """Whether the run diverged because it tested a learning rate that is too high.
+    """Whether the run diverged in a sweep for which this is a result.
 
-    `sweep=tuned` tests such learning rates on purpose, so the sweep has not failed.
+    `sweep=tuned` tests learning rates that are too high on purpose. For `sweep=decide`, the run counts as the chance
+    level; trained again until it does not diverge, it would make its arm look better than it is.
     """
-    if config.sweep.name != "tuned" or config.seed != config.sweep.tuning_seed:
+    tests_rate = config.sweep.name == "tuned" and config.seed == config.sweep.tuning_seed
+    if not tests_rate and config.sweep.name != "decide":
         return False
     try:
         result = folder.read_result()
     except UnreadableResultError:
         return False
-    return result is not None and result.status == "FAILED" and result.reason.startswith("not finite")
+    return result is not None and result.status == "FAILED" and result.reason.startswith(NOT_FINITE)
 
 
 @cache

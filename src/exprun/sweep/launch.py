@@ -93,7 +93,7 @@ def sweep(
         if parent is not None and not another_process_trains(folder):
             from exprun.sweep.outcome import outcome
 
-            tags = {"exprun.runs": summary} if summary else {}
+            tags = ({"exprun.runs": summary} if summary else {}) | _verdict(plan, folder)
             parent.close(status, tags, outcome(folder, status, summary))
             if parent.problem:
                 say(f"MLflow has not received the run of the sweep ({parent.problem}).")
@@ -109,6 +109,15 @@ def sweep(
     if counts["failed"]:
         say(f"{counts['failed']} of {total} runs failed.")
     return 1 if counts["failed"] else 0
+
+
+def _verdict(plan: Plan | None, folder: Path) -> dict[str, str]:
+    """The verdict of a deciding sweep as a tag of its parent run; empty without one."""
+    if plan is None or plan.deciding is None:
+        return {}
+    from exprun.sweep.decide import verdict_of
+
+    return {"exprun.decided": text} if (text := verdict_of(folder)) else {}
 
 
 def _search_settings(composer: Composer, hydra: Any, config: Config, given: list[str]) -> list[str]:
@@ -188,11 +197,22 @@ def _run_all(
 
     table = SweepTable(folder) if live else None
     with table or contextlib.nullcontext(), _Launcher(composer, hydra, given, folder) as launcher:
+        shown = plan.configs[0].progress != "quiet"
+        if plan.deciding is not None:
+            from exprun.sweep import decide
+
+            scores = decide.decide(
+                plan.deciding,
+                folder,
+                lambda jobs, first: launcher.wait(jobs, launcher.run(jobs, first, table), first),
+                print if shown else lambda line: None,
+            )
+            return _counted([score.state for score in scores])
         scores = launcher.run(plan.jobs, 0, table)
         if plan.arms:
             scores = launcher.wait(plan.jobs, scores)
             chosen, sentences = plan.chosen(scores)
-            for sentence in sentences if plan.configs[0].progress != "quiet" else []:
+            for sentence in sentences if shown else []:
                 print(f"tuned: {sentence}")
             for first, jobs in chosen:
                 scores += launcher.run(jobs, first, table)
@@ -252,17 +272,22 @@ class _Launcher:
         words = [with_forced_keys(job) for job in jobs]
         return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
 
-    def wait(self, jobs: Sequence[Job], scores: list[Score]) -> list[Score]:
+    def wait(self, jobs: Sequence[Job], scores: list[Score], first: int = 0) -> list[Score]:
         """Wait for the jobs that another process trains; returns the scores of all jobs.
 
         If the other process dies, this process trains its jobs.
+
+        Args:
+            jobs: the overrides of each job.
+            scores: the scores so far.
+            first: the number of the first job's folder.
         """
         pause = WAIT_SECONDS
         while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
             time.sleep(pause)
             pause = min(2 * pause, MAX_WAIT_SECONDS)
             for number in taken:
-                scores[number : number + 1] = self.run([jobs[number]], number)
+                scores[number : number + 1] = self.run([jobs[number]], first + number)
         return scores
 
 
@@ -300,7 +325,7 @@ def _open_parent(
 ) -> Any:
     """The parent run of the sweep in MLflow; None if nothing is logged or nothing is left to do."""
     numbers = range(len(plan.jobs) if plan is not None else 0)
-    done = plan is not None and not plan.arms and config.sweep.rerun != "changed"
+    done = plan is not None and not plan.in_parts and config.sweep.rerun != "changed"
     done = done and RunFolder(folder).read_tracking().get("delivered") is True
     done = done and all(RunFolder(run_of_sweep(folder, number)).status == "FINISHED" for number in numbers)
     if config.tracking.name != "mlflow" or done:

@@ -1,19 +1,24 @@
-"""The runs of a sweep: every combination, one factor at a time, or each arm at its best learning rate."""
+"""The runs of a sweep: every combination, one factor at a time, at the best learning rate, or in rounds of seeds."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from exprun.config import budget
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError
 from exprun.config.overrides import quoted
 from exprun.config.schema import Config
 from exprun.metrics import is_better_low
 
+if TYPE_CHECKING:
+    from exprun.sweep.decide import Deciding
+
 MAX_RUNS = 10_000  # runs in one sweep
-LEARNING_RATE, SEED = "optim.learning_rate", "seed"
+MIN_ARMS = 2  # arms between which a sweep decides
+LEARNING_RATE, SEED, PLANNED = "optim.learning_rate", "seed", "sweep.max_seeds"
 FOLDS = ("data.split_seed", "data.fold")  # keys in which runs of a cross-validation are repeated, as in the seed
 Job = list[str]
 
@@ -28,6 +33,7 @@ class Plan:
         configs: the checked configs of the jobs.
         arms: with `sweep=tuned`, the overrides of each arm and the learning rates that its jobs test.
         seeds: with `sweep=tuned`, the overrides with the seeds that are compared.
+        deciding: with `sweep=decide`, how it decides; its jobs are those of the first look.
     """
 
     jobs: list[Job]
@@ -35,6 +41,12 @@ class Plan:
     configs: list[Config]
     arms: list[tuple[Job, list[float]]] = field(default_factory=list)
     seeds: list[str] = field(default_factory=list)
+    deciding: "Deciding | None" = None
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether results choose further runs, so that the jobs are not all runs."""
+        return bool(self.arms) or self.deciding is not None
 
     def chosen(self, metrics: Sequence[float]) -> tuple[list[tuple[int, list[Job]]], list[str]]:
         """The runs that are compared, each arm at its best learning rate, and sentences about the choice.
@@ -102,11 +114,13 @@ def make(composer: Composer, overrides: Sequence[str]) -> Plan | None:
     else:
         _count(math.prod(map(len, dimensions.values())) * len(combined))
         arms = [[*job, *more] for job in product(*dimensions.values()) for more in combined]
+    if first.sweep.name in ("tuned", "decide") and first.sweep.prune != "none":
+        raise ConfigError(f"sweep={first.sweep.name} compares runs of the same length: leave out sweep.prune.")
     if first.sweep.name == "tuned":
-        if first.sweep.prune != "none":
-            raise ConfigError("sweep=tuned compares runs of the same length: leave out sweep.prune.")
         arms = [[*arm, *fold] for arm in arms for fold in product(*repeats[: len(repeats) - bool(seeds)])]
         return _tuned(composer, overrides, arms, seeds or [f"{SEED}={first.seed}"], factors, first)
+    if first.sweep.name == "decide":
+        return _deciding(composer, overrides, arms, seeds or [f"{SEED}={first.seed}"], factors, first)
     _count(len(arms) * math.prod(map(len, repeats)))
     jobs = [[*arm, *repeat] for arm in arms for repeat in product(*repeats)]
     return Plan(jobs, factors, composer.jobs(overrides, jobs))
@@ -120,7 +134,7 @@ def check_grid(config: Config, why: str) -> None:
         why: the end of the error's sentence, for example "this is a single run".
 
     Raises:
-        ConfigError: the config has `sweep=one_factor`, `sweep=tuned` or `sweep.combinations`.
+        ConfigError: the config has another option of `sweep` than `grid`, or `sweep.combinations`.
     """
     if config.sweep.name != "grid":
         raise ConfigError(f"sweep={config.sweep.name} chooses the runs of a sweep, but {why}.")
@@ -207,3 +221,61 @@ def _tuned(
     # The configs of the runs that are compared later are checked before any run starts.
     composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds])
     return Plan(jobs, factors, composer.jobs(overrides, jobs), tested, seeds)
+
+
+def _deciding(
+    composer: Composer, overrides: Sequence[str], arms: list[Job], given: list[str], factors: list[str], first: Config
+) -> Plan:
+    """The plan of `sweep=decide`, whose first runs are those of the first look."""
+    from exprun.compare.deciding import rule_of
+    from exprun.compare.spending import FIRST_LOOK
+    from exprun.sweep.decide import Deciding
+
+    if len(arms) < MIN_ARMS:
+        raise ConfigError(
+            "sweep=decide needs at least two settings to decide between: give a key several values, as in "
+            "norm=none,batch."
+        )
+    listed = [config.seed for config in composer.jobs(overrides, [[*arms[0], seed] for seed in given])]
+    seeds = _planned_seeds(listed, first, PLANNED in composer.keys_of(overrides))
+    _count(len(arms) * len(seeds))
+    allowed, needed = budget.parse(first.sweep.budget), FIRST_LOOK * len(arms)
+    if allowed.runs is not None and allowed.runs < needed:
+        raise ConfigError(
+            f"sweep.budget={allowed.runs} is not enough for the first look, which takes {FIRST_LOOK} seeds of "
+            f"{len(arms)} arms: set it to {needed} or more."
+        )
+    if len(seeds) != first.sweep.max_seeds:  # the runs record the number for which the looks are planned
+        arms = [[*arm, f"{PLANNED}={len(seeds)}"] for arm in arms]
+    # The configs of the runs that may follow are checked before any run starts.
+    composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds[FIRST_LOOK:]])
+    rule = rule_of(composer.jobs(overrides, [[*arms[0], seeds[0]]])[0])
+    sweep = Deciding(arms, seeds, rule, allowed)
+    jobs = sweep.jobs(0, range(len(arms)))
+    return Plan(jobs, factors, composer.jobs(overrides, jobs), deciding=sweep)
+
+
+def _planned_seeds(given: list[int], first: Config, is_number_given: bool) -> list[str]:
+    """The overrides with the seeds that arms get one after the other: those listed, or those from the given one.
+
+    Args:
+        given: the seeds in the overrides.
+        first: the config of one of the runs.
+        is_number_given: whether a person has set the number of seeds as well.
+    """
+    from exprun.compare.spending import FIRST_LOOK, MAX_SEEDS
+
+    assert first.sweep.max_seeds is not None
+    if len(given) == 1:
+        return [f"{SEED}={first.seed + number}" for number in range(first.sweep.max_seeds)]
+    seeds = sorted(set(given))
+    if is_number_given and len(seeds) != first.sweep.max_seeds:
+        raise ConfigError(
+            f"{PLANNED}={first.sweep.max_seeds}, but seed= lists {len(seeds)} seeds: leave out one of the two."
+        )
+    if not FIRST_LOOK <= len(seeds) <= MAX_SEEDS:
+        raise ConfigError(
+            f"sweep=decide takes {FIRST_LOOK} to {MAX_SEEDS} seeds, but seed= lists {len(seeds)}: list as many as an "
+            f"arm may need, or leave out seed= for {first.sweep.max_seeds} seeds."
+        )
+    return [f"{SEED}={seed}" for seed in seeds]
