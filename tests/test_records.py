@@ -75,6 +75,10 @@ def test_the_sweep_of_each_run_is_found_also_if_the_run_is_elsewhere(outputs):
     assert sweeps == {"good": "", "bad": "", "open": "", "0": "outputs/sweeps/s", "x": "outputs/sweeps/s"}
 
 
+def test_a_double_equals_sign_is_one():
+    assert Condition.of("norm==batch") == Condition.of("norm=batch")
+
+
 def test_without_a_sweep_there_is_no_last_one(tmp_path):
     with pytest.raises(ConfigError, match="there is no sweep yet"):
         Condition.of("sweep=last")
