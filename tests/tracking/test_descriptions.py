@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from exprun.run_folder import RunFolder
 from exprun.tracking.descriptions import LIMIT, NOTE, cut, describe, of_run, plain
 
@@ -60,3 +62,8 @@ def test_a_description_that_a_person_has_written_stays(tmp_path):
     assert described("third") == "second, and my own words"
     notes[NOTE] = "  "
     assert described("fourth") == "fourth"
+    client.set_tag = lambda *_: {}["missing"]
+    with pytest.raises(KeyError):  # a store that fails once
+        described("fifth")
+    client.set_tag = lambda run_id, key, value: notes.update({key: value})
+    assert described("fifth") == "fifth"
