@@ -82,11 +82,12 @@ def test_a_sweep_that_cannot_be_compared_gives_the_reason(sweep):
     assert not found.files
 
 
-def test_a_bug_of_the_comparison_does_not_end_the_sweep(sweep, monkeypatch, caplog):
+def test_a_bug_of_the_comparison_does_not_end_the_sweep(sweep, monkeypatch, capfd):
     for name in ("_table", "analyse"):
         monkeypatch.setattr(module, name, lambda _: {}["missing"])
         assert outcome(sweep, "FINISHED", "").description == "The arms of this sweep could not be compared."
-    assert "could not be compared" in caplog.text
+    assert "KeyError: 'missing'" in (sweep / "sweep.log").read_text()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_sweep_whose_launcher_failed_has_no_counts(sweep):

@@ -37,6 +37,7 @@ def test_a_run_that_failed_is_described_by_its_reason():
 
 def test_names_are_not_formatted():
     assert plain("sgd_momentum *x*\n<b> a|b") == r"sgd\_momentum \*x\* \<b\> a\|b"
+    assert plain("&lt; ~~x~~") == r"\&lt; \~\~x\~\~"
 
 
 def test_a_long_description_is_cut_between_lines():

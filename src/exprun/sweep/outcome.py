@@ -1,5 +1,6 @@
 """The outcome of a sweep for its parent run in MLflow: the comparison of its arms, and their final metrics."""
 
+import contextlib
 import logging
 import math
 import os
@@ -14,6 +15,7 @@ from exprun.compare.analysis import Analysis, analyse
 from exprun.compare.arms import Arm, label
 from exprun.compare.selection import select
 from exprun.config.errors import UserError
+from exprun.logs import logging_to
 from exprun.tracking.descriptions import cut, plain
 from exprun.tracking.parent import TABLE, Outcome
 
@@ -45,7 +47,8 @@ def outcome(folder: Path, status: str, summary: str) -> Outcome:
     except UserError as error:
         return Outcome(f"{counts}The arms of this sweep are not compared: {plain(str(error))}")
     except Exception:  # a bug in the comparison must not make a complete sweep fail
-        log.exception("The arms of the sweep could not be compared")
+        with contextlib.suppress(OSError), logging_to(folder / "sweep.log"):
+            log.exception("The arms of the sweep could not be compared")
         return Outcome(f"{counts}The arms of this sweep could not be compared.")
 
 

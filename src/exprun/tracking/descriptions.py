@@ -56,7 +56,7 @@ def of_run(
 
 def plain(text: str) -> str:
     """Text on one line, escaped so that Markdown shows it as it is."""
-    for character in ("\\", "*", "_", "`", "[", "]", "<", ">", "|", "#"):
+    for character in ("\\", "*", "_", "`", "[", "]", "<", ">", "|", "#", "&", "~"):
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
 
