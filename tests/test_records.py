@@ -56,6 +56,10 @@ def test_the_end_of_a_name_does_not_match_within_a_part_of_it(outputs):
     assert all_records(["sweep=weeps/s"]) == []
 
 
+def test_a_sweep_may_be_named_by_its_whole_path(outputs):
+    assert len(all_records([f"sweep={outputs.absolute() / 'sweeps' / 's'}"])) == 2
+
+
 def test_a_number_is_not_a_truth_value(outputs):
     run = read_run(outputs / "runs" / "good")
     run.config["augment.flip"] = True

@@ -13,7 +13,7 @@ from exprun.config.errors import ConfigError, did_you_mean
 from exprun.config.paths import user_path
 from exprun.config.schema import GROUPS, known_keys
 from exprun.config.versions import known_settings
-from exprun.outputs import LAST, all_runs, all_sweeps, last_run, runs_of_sweep
+from exprun.outputs import LAST, SWEEP, all_runs, all_sweeps, last_run, runs_of_sweep
 from exprun.run_folder import RunFolder, UnreadableResultError
 from exprun.text import listed
 
@@ -127,10 +127,12 @@ class Condition:
             value = value.upper().replace("_", " ").replace("-", " ")
             if value not in STATUSES:
                 raise ConfigError(f"--where {text}: the status must be {', '.join(STATUSES[:-1])} or NOT_ENDED.")
-        if key == "sweep" and value == LAST:
-            if not (sweeps := all_sweeps()):
+        if key == "sweep":
+            if value == LAST and not (sweeps := all_sweeps()):
                 raise ConfigError(f"--where {text}: there is no sweep yet.")
-            value = short(sweeps[-1].resolve())  # its name may also be the end of the path of another sweep
+            folder = sweeps[-1] if value == LAST else user_path(value)
+            if value == LAST or (folder / SWEEP).exists():
+                value = short(folder.resolve())  # its name may also be the end of the path of another sweep
         return cls(key, sign, value.rstrip("/") if key == "sweep" else value)
 
 
