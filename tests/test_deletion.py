@@ -1,13 +1,14 @@
 """The deletion of runs and sweeps, from disk and in MLflow."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from compare.fake_runs import write_run
-from exprun import cli
+from exprun import cli, deletion
 from exprun.asha import RUNGS
 from exprun.locks import file_lock
 from exprun.outputs import REPLACED, SWEEP, all_runs, all_sweeps, point, remember
@@ -105,6 +106,47 @@ def test_a_sweep_of_which_a_run_is_kept_stays(outputs, capsys):
     assert (outputs / "sweeps" / "s" / "report.html").exists()
 
 
+def test_a_replaced_run_that_does_not_meet_the_conditions_stays_with_its_sweep(outputs, tmp_path, capsys):
+    sweep = outputs / "sweeps" / "s"
+    for folder in (sweep / "0", tmp_path / "elsewhere" / "2"):
+        shutil.rmtree(folder)
+    code, text = said(capsys, "s", "--where", "status=FAILED", "--yes")
+    assert (code, text) == (0, "deleted outputs/sweeps/s/1")
+    assert (sweep / REPLACED / f"0_{OLD}" / "config.yaml").exists()
+
+
+def test_the_last_sweep_is_not_another_one_of_the_same_name(outputs, tmp_path, capsys):
+    other = outputs / "older" / "s"
+    write_run(other / "0", 0.5)
+    (other / SWEEP).write_text("{}")
+    os.utime(other / SWEEP, (1, 1))
+    assert said(capsys, "--where", "sweep=last", "--yes") == (0, "deleted outputs/sweeps/s with 5 runs")
+    assert (other / "0").exists()
+
+
+def test_an_empty_name_is_not_a_run_without_mlflow(outputs, capsys):
+    for name in ("sweeps", "runs/two"):
+        shutil.rmtree(outputs / name)
+    code, text = said(capsys, "", "--yes")
+    assert (code, text) == (2, "exprun: The name of a run is empty: give its folder or the end of its path.")
+    assert (outputs / "runs" / "one").exists()
+
+
+def test_a_run_that_starts_during_the_deletion_is_kept(outputs, monkeypatch, capsys):
+    sweep, delete = outputs / "sweeps" / "s", deletion._delete_run
+
+    def slowly(folder):
+        delete(folder)
+        if folder.name == "1":
+            write_run(sweep / "4", 0.5)
+
+    monkeypatch.setattr(deletion, "_delete_run", slowly)
+    code, text = said(capsys, "s", "--yes")
+    assert code == 1
+    assert text.startswith("exprun: Another process has started outputs/sweeps/s/4, so outputs/sweeps/s stays")
+    assert (sweep / "4" / "config.yaml").exists()
+
+
 def test_last_is_the_last_run_and_its_sweep_is_named(outputs, capsys):
     (outputs / "sweeps" / "s" / "1" / "config.yaml").touch()
     code, text = said(capsys, "last")
@@ -134,6 +176,11 @@ def test_other_folders_and_runs_are_not_deleted(outputs, tmp_path, capsys, monke
     before = state(tmp_path)
     code, text = said(capsys, "s", "--yes")
     assert (code, text) == (1, "exprun: outputs/sweeps/s also holds the folder data: move or delete it first.")
+    (outputs / "sweeps" / "s" / "data").rename(outputs / "sweeps" / "s" / "2024")
+    (outputs / "sweeps" / "s" / "2024" / "notes.txt").write_text("mine")
+    assert "also holds the folder 2024" in said(capsys, "s", "--yes")[1]
+    (outputs / "sweeps" / "s" / "2024" / "notes.txt").unlink()
+    (outputs / "sweeps" / "s" / "2024").rename(outputs / "sweeps" / "s" / "data")
     write_run(outputs / "sweeps" / "s" / "data" / "x", 0.8)
     code, text = said(capsys, "s", "--yes")
     assert (code, text) == (

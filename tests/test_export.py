@@ -150,7 +150,7 @@ def test_a_continued_run_starts_from_the_weights_with_a_new_optimizer_and_schedu
     text = capsys.readouterr().out
     before, now = find("digits"), find("last")
     assert f"continued: val/best_accuracy was {before.metrics['val/best_accuracy']:.5g} in {before.name}" in text
-    assert "after 2 epochs more." in text
+    assert "after 2 more epochs." in text
     assert now.config["model.weights"] == "outputs/runs/digits"
     assert now.config["tracking.run_name"] == "cnn-digits-batch-sgd_momentum-0 continued"
     assert {key for key in now.config if now.config[key] != before.config.get(key)} <= {

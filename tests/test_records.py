@@ -56,6 +56,10 @@ def test_the_end_of_a_name_does_not_match_within_a_part_of_it(outputs):
     assert all_records(["sweep=weeps/s"]) == []
 
 
+def test_a_sweep_may_be_named_by_its_whole_path(outputs):
+    assert len(all_records([f"sweep={outputs.absolute() / 'sweeps' / 's'}"])) == 2
+
+
 def test_a_number_is_not_a_truth_value(outputs):
     run = read_run(outputs / "runs" / "good")
     run.config["augment.flip"] = True
@@ -73,6 +77,10 @@ def test_a_key_of_another_version_is_known_if_a_run_has_it(outputs):
 def test_the_sweep_of_each_run_is_found_also_if_the_run_is_elsewhere(outputs):
     sweeps = {run.folder.name: run.sweep for run in with_sweeps(all_records())}
     assert sweeps == {"good": "", "bad": "", "open": "", "0": "outputs/sweeps/s", "x": "outputs/sweeps/s"}
+
+
+def test_a_double_equals_sign_is_one():
+    assert Condition.of("norm==batch") == Condition.of("norm=batch")
 
 
 def test_without_a_sweep_there_is_no_last_one(tmp_path):

@@ -3,7 +3,7 @@
 import glob
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -64,7 +64,8 @@ class Deletion:
 def chosen(names: Sequence[str], where: Sequence[str]) -> Deletion:
     """The runs and sweeps that a person names.
 
-    A sweep is deleted as a whole if it is named, also by the condition `sweep=…`, and all of its runs are chosen.
+    A sweep is deleted as a whole if it is named, also by the condition `sweep=…`, and if all of its runs, including
+    those that were replaced, meet the conditions.
 
     Args:
         names: names of runs and sweeps: folders, ends of their paths, identifiers in MLflow, or `last`, the last run;
@@ -87,10 +88,13 @@ def chosen(names: Sequence[str], where: Sequence[str]) -> Deletion:
     if not runs:
         place = " ".join(names) if names else "this project"
         raise ConfigError(f"There is no run with {' '.join(where)} in {place}, so nothing is deleted.")
-    if any((condition.key, condition.operator) == ("sweep", "=") for condition in map(Condition.of, where)):
+    conditions = [Condition.of(text) for text in where]
+    if any((condition.key, condition.operator) == ("sweep", "=") for condition in conditions):
         sweeps += [Path(run.sweep).absolute() for run in with_sweeps(runs) if run.sweep]
     left = {run.folder for run in runs}
-    whole = {sweep: _runs_of(sweep) for sweep in sweeps if {run.resolve() for run in runs_of_sweep(sweep)} <= left}
+    of_runs = [condition for condition in conditions if condition.key != "sweep"]
+    members = {sweep: _runs_of(sweep) for sweep in sweeps}
+    whole = {sweep: folders for sweep, folders in members.items() if _all_meet(folders, left, of_runs)}
     left -= set(chain.from_iterable(whole.values()))
     return Deletion([run.folder for run in runs if run.folder in left], whole)
 
@@ -115,6 +119,10 @@ def delete(deletion: Deletion, keep_mlflow: bool) -> Iterator[str]:
     for sweep, runs in deletion.sweeps.items():
         for run in runs:
             _delete_run(run)
+        if started := runs_of_sweep(sweep):
+            raise RunError(
+                f"Another process has started {short(started[0])}, so {short(sweep)} stays: end this process first."
+            )
         try:
             _remove(sweep, SWEEP)
         except OSError as error:
@@ -165,6 +173,15 @@ def _runs_of(sweep: Path) -> list[Path]:
     return [*runs, *(path.parent for path in old)]
 
 
+def _all_meet(folders: Sequence[Path], chosen: Collection[Path], conditions: Sequence[Condition]) -> bool:
+    """Whether each run is chosen or, if it was replaced, meets the conditions: it may be the only one that finished."""
+    others = [folder for folder in folders if folder not in chosen]
+    if any(folder.parent.name != REPLACED for folder in others):
+        return False
+    records = map(read_run, others)
+    return not conditions or all(run is not None and all(map(run.holds, conditions)) for run in records)
+
+
 def _unique(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(folders))
 
@@ -197,7 +214,7 @@ def _check(deletion: Deletion) -> None:
     for sweep in deletion.sweeps:
         for entry in sweep.iterdir():
             is_other = entry.is_dir() and entry.resolve() not in own and entry.name not in OF_SWEEPS
-            if is_other and not entry.name.isdigit():  # the folder of a run that ended before its config was written
+            if is_other and not _is_begun(entry):
                 raise RunError(f"{short(sweep)} also holds the folder {entry.name}: move or delete it first.")
     for run in runs:
         try:
@@ -209,12 +226,18 @@ def _check(deletion: Deletion) -> None:
             raise _undeletable(run, error) from None
 
 
+def _is_begun(folder: Path) -> bool:
+    """Whether a folder is that of a run of a sweep which ended before its config was written, and not of a person."""
+    files = RunFolder(folder)
+    return folder.name.isdigit() and {*folder.iterdir()} <= {files.lock, files.log}
+
+
 def _delete_run(folder: Path) -> None:
     """Delete the folder of a run, and what its sweep and `outputs/` keep about it."""
     try:
         with RunFolder(folder).locked():
             _remove(folder, CONFIG)
-        for rung in folder.parent.glob(f"{RUNGS}/*/{folder.name}.json"):
+        for rung in folder.parent.glob(f"{RUNGS}/*/{glob.escape(folder.name)}.json"):
             rung.unlink()
     except RunLockedError:
         raise _in_training(folder) from None

@@ -13,14 +13,14 @@ from exprun.config.errors import ConfigError, did_you_mean
 from exprun.config.paths import user_path
 from exprun.config.schema import GROUPS, known_keys
 from exprun.config.versions import known_settings
-from exprun.outputs import LAST, all_runs, all_sweeps, last_run, runs_of_sweep
+from exprun.outputs import LAST, SWEEP, all_runs, all_sweeps, last_run, runs_of_sweep
 from exprun.run_folder import RunFolder, UnreadableResultError
 from exprun.text import listed
 
 NOT_ENDED = "NOT ENDED"  # the run is still running, or its process died without recording a status
 STATUSES = ("FINISHED", "FAILED", "KILLED", NOT_ENDED)
 FACTS = ("status", "sweep")  # keys of conditions that are neither settings nor metrics
-CONDITION = re.compile(r"([^=<>!]+)(<=|>=|!=|=|<|>)(.*)", re.DOTALL)
+CONDITION = re.compile(r"([^=<>!]+)(<=|>=|!=|==|=|<|>)(.*)", re.DOTALL)
 ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -120,17 +120,19 @@ class Condition:
             raise ConfigError(
                 f"--where takes KEY=VALUE, such as norm=batch, status=FAILED or 'val/accuracy<0.5', not {text}."
             )
-        key, sign, value = match[1].strip(), match[2], match[3].strip()
+        key, sign, value = match[1].strip(), match[2].replace("==", "="), match[3].strip()
         if sign in ORDERS and (key in FACTS or _number(value) is None):
             raise ConfigError(f"--where {text}: {sign} compares numbers, such as 'val/accuracy{sign}0.5'.")
         if key == "status":
             value = value.upper().replace("_", " ").replace("-", " ")
             if value not in STATUSES:
                 raise ConfigError(f"--where {text}: the status must be {', '.join(STATUSES[:-1])} or NOT_ENDED.")
-        if key == "sweep" and value == LAST:
-            if not (sweeps := all_sweeps()):
+        if key == "sweep":
+            if value == LAST and not (sweeps := all_sweeps()):
                 raise ConfigError(f"--where {text}: there is no sweep yet.")
-            value = sweeps[-1].name
+            folder = sweeps[-1] if value == LAST else user_path(value)
+            if value == LAST or (folder / SWEEP).exists():
+                value = short(folder.resolve())  # its name may also be the end of the path of another sweep
         return cls(key, sign, value.rstrip("/") if key == "sweep" else value)
 
 
@@ -262,7 +264,12 @@ def runs_named(name: str) -> list[Run]:
 
     Args:
         name: the end of the path of a run's folder, or the run's identifier in MLflow.
+
+    Raises:
+        ConfigError: the name is empty, as a variable of a shell may be; runs without MLflow have an empty identifier.
     """
+    if not name:
+        raise ConfigError("The name of a run is empty: give its folder or the end of its path.")
     return [run for run in all_records() if f"/{run.name}".endswith(f"/{name}") or run.mlflow == name]
 
 

@@ -142,5 +142,5 @@ def show_continued(first: Run, second: Run) -> None:
     name = best_name(second.config.get("trainer.select", "val/accuracy"))
     if name in first.metrics and name in second.metrics:
         before, now = (f"{metrics[name]:.5g}" for metrics in (first.metrics, second.metrics))
-        epochs = plural(int(second.history[-1]["epoch"]), "epoch") if second.history else "no epoch"
-        print(f"continued: {name} was {before} in {first.name}, and is {now} after {epochs} more.")
+        epochs = plural(int(second.history[-1]["epoch"]), "more epoch") if second.history else "no more epochs"
+        print(f"continued: {name} was {before} in {first.name}, and is {now} after {epochs}.")

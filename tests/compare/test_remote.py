@@ -96,6 +96,7 @@ def test_the_comparison_is_the_same(place, capsys, figure):
 def test_a_condition_chooses(place):
     assert len(remote.select("exprun", "params.\"norm.name\" = 'batch'", [], None)) == 2
     assert len(remote.select("exprun", "tags.team = 'a'", ["norm=none"], None)) == 2
+    assert len(remote.select("exprun", "", ["sweep=last"], None)) == 4
 
 
 @pytest.mark.parametrize(

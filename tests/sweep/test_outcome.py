@@ -46,6 +46,7 @@ def test_the_best_arm_is_first_and_all_arms_are_in_the_tables(sweep):
             "arms test accuracy/norm:none": 0.6,
         }
     )
+    assert "\n6 trained. The report is the artifact" in found.description
     assert found.table["norm"] == ["batch", "none"]
     assert found.table["val/accuracy"] == pytest.approx([0.81, 0.51])
     assert found.table["seeds"] == [3, 3]
@@ -75,16 +76,22 @@ def test_a_sweep_that_cannot_be_compared_gives_the_reason(sweep):
     for number in range(1, 6):
         shutil.rmtree(sweep / str(number))
     found = outcome(sweep, "FINISHED", "1 trained")
-    assert found.description.startswith("1 trained.\n\nThe arms of this sweep are not compared: There is one run in ")
+    assert found.description.startswith("1 trained. The arms of this sweep are not compared: There is one run in ")
     assert not found.metrics
     assert not found.table
     assert not found.files
 
 
-def test_a_bug_of_the_comparison_does_not_end_the_sweep(sweep, monkeypatch, caplog):
-    monkeypatch.setattr(module, "analyse", lambda _: {}["missing"])
-    assert outcome(sweep, "FINISHED", "").description == "The arms of this sweep could not be compared."
-    assert "could not be compared" in caplog.text
+def test_a_bug_of_the_comparison_does_not_end_the_sweep(sweep, monkeypatch, capfd):
+    for name in ("_table", "analyse"):
+        monkeypatch.setattr(module, name, lambda _: {}["missing"])
+        assert outcome(sweep, "FINISHED", "").description == "The arms of this sweep could not be compared."
+    assert "KeyError: 'missing'" in (sweep / "sweep.log").read_text()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_sweep_whose_launcher_failed_has_no_counts(sweep):
+    assert "\nThe report is the artifact" in outcome(sweep, "FAILED", "").description
 
 
 def test_a_stopped_sweep_is_not_compared(sweep):

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from exprun.run_folder import RunFolder
 from exprun.tracking.descriptions import LIMIT, NOTE, cut, describe, of_run, plain
 
@@ -35,6 +37,7 @@ def test_a_run_that_failed_is_described_by_its_reason():
 
 def test_names_are_not_formatted():
     assert plain("sgd_momentum *x*\n<b> a|b") == r"sgd\_momentum \*x\* \<b\> a\|b"
+    assert plain("&lt; ~~x~~") == r"\&lt; \~\~x\~\~"
 
 
 def test_a_long_description_is_cut_between_lines():
@@ -60,3 +63,8 @@ def test_a_description_that_a_person_has_written_stays(tmp_path):
     assert described("third") == "second, and my own words"
     notes[NOTE] = "  "
     assert described("fourth") == "fourth"
+    client.set_tag = lambda *_: {}["missing"]
+    with pytest.raises(KeyError):  # a store that fails once
+        described("fifth")
+    client.set_tag = lambda run_id, key, value: notes.update({key: value})
+    assert described("fifth") == "fifth"

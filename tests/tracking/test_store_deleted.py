@@ -7,7 +7,7 @@ import pytest
 from exprun import cli
 from exprun.config.errors import ConfigError
 from exprun.run_folder import RunFolder, RunResult
-from exprun.tracking.parent import Parent
+from exprun.tracking.parent import Outcome, Parent
 from exprun.tracking.sync import sync
 from exprun.tracking.view import Charts
 from tiny import config, tiny
@@ -85,7 +85,7 @@ def test_the_run_of_a_sweep_is_restored_at_its_start_and_at_its_end(client, done
     parent = Parent(config(*LOGGED), tmp_path / "sweep", "sweep seed=0,1", "", {})
     run_id = parent.tags()["mlflow.parentRunId"]
     client.delete_run(run_id)
-    parent.close("FINISHED", {"exprun.runs": "2 trained"}, [])
+    parent.close("FINISHED", {"exprun.runs": "2 trained"}, Outcome("2 trained."))
     assert parent.problem is None
     assert client.get_run(run_id).info.lifecycle_stage == "active"
     assert client.get_run(run_id).data.tags["exprun.runs"] == "2 trained"
@@ -94,6 +94,19 @@ def test_the_run_of_a_sweep_is_restored_at_its_start_and_at_its_end(client, done
         "mlflow.parentRunId": run_id
     }
     assert capsys.readouterr().err.count("the run sweep seed=0,1 had been deleted in MLflow; it is restored.") == 2
+
+
+def test_the_run_of_a_sweep_ends_although_its_files_are_refused(client, done, tmp_path, monkeypatch):
+    import mlflow
+
+    (tmp_path / "sweep").mkdir()
+    parent = Parent(config(*LOGGED), tmp_path / "sweep", "sweep seed=0,1", "", {})
+    run_id = parent.tags()["mlflow.parentRunId"]
+    monkeypatch.setattr(mlflow.MlflowClient, "log_artifact", lambda *_: {}["missing"])
+    parent.close("FINISHED", {}, Outcome("2 trained.", files=[tmp_path / "report.html"]))
+    assert parent.problem is not None
+    run = client.get_run(run_id)
+    assert (run.info.status, run.data.tags["mlflow.note.content"]) == ("FINISHED", "2 trained.")
 
 
 @pytest.mark.parametrize("gone", [False, True])

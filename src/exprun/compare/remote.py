@@ -70,7 +70,7 @@ def select(experiment: str, condition: str, where: Sequence[str], uri: str | Non
         if isinstance(error, MlflowException) and error.error_code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST"):
             raise ConfigError(f"--filter {condition}: {text}") from None
         raise RunError(f"{without_password(store)} does not answer: {text}") from None
-    runs = matching(runs, where)
+    runs = matching(runs, list(map(_by_name, where)))
     if len(runs) < MIN_RUNS:
         raise ConfigError(
             f"There {'is one such run' if runs else 'are no such runs'} in {experiment}; a comparison needs at least "
@@ -87,6 +87,12 @@ def _all(client: Any, experiment: str, condition: str) -> list[Any]:
         token = page.token
         if not token:
             return runs
+
+
+def _by_name(where: str) -> str:
+    """A condition in which a sweep has the name by which MLflow knows it, instead of a path."""
+    condition = Condition.of(where)
+    return f"sweep{condition.operator}{Path(condition.value).name}" if condition.key == "sweep" else where
 
 
 def _is_comparable(run: Any) -> bool:

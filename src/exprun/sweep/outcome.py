@@ -1,5 +1,6 @@
 """The outcome of a sweep for its parent run in MLflow: the comparison of its arms, and their final metrics."""
 
+import contextlib
 import logging
 import math
 import os
@@ -14,6 +15,7 @@ from exprun.compare.analysis import Analysis, analyse
 from exprun.compare.arms import Arm, label
 from exprun.compare.selection import select
 from exprun.config.errors import UserError
+from exprun.logs import logging_to
 from exprun.tracking.descriptions import cut, plain
 from exprun.tracking.parent import TABLE, Outcome
 
@@ -34,22 +36,23 @@ def outcome(folder: Path, status: str, summary: str) -> Outcome:
     """
     if status == "KILLED":
         return Outcome("The sweep was stopped before its end. The same command continues it.")
-    counts = f"{summary}.\n\n" if summary else ""
+    counts = f"{summary}. " if summary else ""
     name = os.path.relpath(folder)
     command = f"python -m exprun compare {shlex.quote(name)}"
     page = folder / "report.html"
     try:
         analysis = analyse(select([name]))
         report.write_page(analysis, page, command)
+        return Outcome(_description(analysis, counts, command), _metrics(analysis), _table(analysis), [page])
     except UserError as error:
         return Outcome(f"{counts}The arms of this sweep are not compared: {plain(str(error))}")
     except Exception:  # a bug in the comparison must not make a complete sweep fail
-        log.exception("The arms of the sweep could not be compared")
+        with contextlib.suppress(OSError), logging_to(folder / "sweep.log"):
+            log.exception("The arms of the sweep could not be compared")
         return Outcome(f"{counts}The arms of this sweep could not be compared.")
-    return Outcome(_description(analysis, summary, command), _metrics(analysis), _table(analysis), [page])
 
 
-def _description(analysis: Analysis, summary: str, command: str) -> str:
+def _description(analysis: Analysis, counts: str, command: str) -> str:
     """The comparison in Markdown: the sentences of `compare`, its warnings, the arms, and its command."""
     # MLflow's UI shows only the first lines until a person asks for more, so the best arm is first.
     sentences = [*reversed(analysis.summary()), *analysis.sentences(), analysis.tuned]
@@ -65,7 +68,7 @@ def _description(analysis: Analysis, summary: str, command: str) -> str:
         *(_row(map(plain, (*arm.levels, *report.cells(analysis, arm)))) for arm in shown),
         "",
         *([f"{left} more arms are in `{TABLE}`.", ""] if left else []),
-        f"{summary}. The report is the artifact `report.html`, which `{command}` writes again.",
+        f"{counts}The report is the artifact `report.html`, which `{command}` writes again.",
     ]
     return cut("\n".join(lines))
 

@@ -56,7 +56,7 @@ def of_run(
 
 def plain(text: str) -> str:
     """Text on one line, escaped so that Markdown shows it as it is."""
-    for character in ("\\", "*", "_", "`", "[", "]", "<", ">", "|", "#"):
+    for character in ("\\", "*", "_", "`", "[", "]", "<", ">", "|", "#", "&", "~"):
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
 
@@ -75,13 +75,14 @@ def describe(client: Any, run: Any, folder: RunFolder, text: str) -> None:
     Args:
         client: MLflow's client.
         run: the run, as MLflow returns it.
-        folder: the run's folder, whose `tracking.json` records a digest of the description that was set last.
+        folder: the run's folder, whose `tracking.json` records digests of the descriptions that were set last.
         text: the description.
     """
     present = run.data.tags.get(NOTE, "")
-    if present.strip() and _digest(present) != folder.read_tracking().get("description"):
+    if present.strip() and _digest(present) not in folder.read_tracking().get("descriptions", []):
         return
-    folder.update_tracking(description=_digest(text))
+    # With the present one: the store may fail before it receives the new one.
+    folder.update_tracking(descriptions=[_digest(present), _digest(text)])
     client.set_tag(run.info.run_id, NOTE, text)
 
 

@@ -109,8 +109,10 @@ class Parent:
             self._client, self._run_id = self._tracker.open_run()  # the run may have been deleted since its start
             for key, value in tags.items():
                 self._client.set_tag(self._run_id, key, value[:5000])
-            self._log(outcome)
-            self._client.set_terminated(self._run_id, status=status)
+            try:
+                self._log(outcome)
+            finally:  # a store that refuses the report, for example, must not show a sweep that runs forever
+                self._client.set_terminated(self._run_id, status=status)
             self._tracker.folder.update_tracking(delivered=True)
 
         closing = threading.Thread(target=self._guarded, args=(end,), daemon=True)
@@ -124,6 +126,7 @@ class Parent:
         from mlflow.entities import Metric
 
         client, run_id, now = self._client, self._run_id, int(1000 * time.time())
+        describe(client, client.get_run(run_id), self._tracker.folder, outcome.description)
         metrics = [Metric(key, value, now, 0) for key, value in outcome.metrics.items()]
         for start in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[start : start + BATCH])
@@ -134,7 +137,6 @@ class Parent:
             client.set_tag(run_id, TABLES, json.dumps([{"path": TABLE, "type": "table"}]))
         for file in outcome.files:
             client.log_artifact(run_id, str(file))
-        describe(client, client.get_run(run_id), self._tracker.folder, outcome.description)
 
     def _open(self) -> None:
         try:
