@@ -16,8 +16,7 @@ from exprun.config.errors import RunError, UserError, without_password
 from exprun.config.paths import user_path
 from exprun.outputs import POINTER, point
 from exprun.run_folder import NOT_FINITE, RunFolder, UnreadableResultError
-from exprun.sweep.folder import STOPPED, SweepContext, announced, kept_failed, replaced, resumed
-from exprun.sweep.plan import FOLDS, SEED
+from exprun.sweep.folder import FOLDS, SEED, STOPPED, SweepContext, announced, kept_failed, replaced, resumed
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -19,7 +19,9 @@ from exprun.metrics import is_better_low
 from exprun.outputs import remember, run_of_sweep, runs_of_sweep
 from exprun.run_folder import RunFolder
 from exprun.sweep.folder import (
+    FOLDS,
     NAMES,
+    SEED,
     STOPPED,
     SweepContext,
     another_process_trains,
@@ -28,7 +30,7 @@ from exprun.sweep.folder import (
     sweep_folder,
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
-from exprun.sweep.plan import FOLDS, SEED, Job, Plan
+from exprun.sweep.plan import Job, Plan
 from exprun.tracking.view import Charts, charts_of
 
 if TYPE_CHECKING:

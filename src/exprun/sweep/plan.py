@@ -12,14 +12,14 @@ from exprun.config.errors import ConfigError
 from exprun.config.overrides import quoted
 from exprun.config.schema import Config
 from exprun.metrics import is_better_low
+from exprun.sweep.folder import FOLDS, SEED
 
 if TYPE_CHECKING:
     from exprun.sweep.decide import Deciding
 
 MAX_RUNS = 10_000  # runs in one sweep
 MIN_ARMS = 2  # arms between which a sweep decides
-LEARNING_RATE, SEED, PLANNED = "optim.learning_rate", "seed", "sweep.max_seeds"
-FOLDS = ("data.split_seed", "data.fold")  # keys in which runs of a cross-validation are repeated, as in the seed
+LEARNING_RATE, PLANNED = "optim.learning_rate", "sweep.max_seeds"
 Job = list[str]
 
 
