@@ -72,6 +72,20 @@ def test_csv_has_one_line_for_each_run_and_columns_that_stay(outputs, capsys):
     assert out(capsys, "--csv", "--where", "norm=layer").startswith("run,status,reason,seed,")
 
 
+def test_the_fold_of_a_run_is_listed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")  # a narrow table breaks the text
+    for fold, split_seed in ((0, 0), (1, 3)):
+        folds = {"data__folds": 5, "data__fold": fold, "data__split_seed": split_seed}
+        write_run(tmp_path / "outputs" / "runs" / str(fold), 0.5, **folds)
+    write_run(tmp_path / "outputs" / "runs" / "plain", 0.5)
+    every = {"", "fold 0", "fold 1 of split seed 3"}
+    assert {row["fold"] for row in table(capsys, "--csv")} == every
+    assert {entry["fold"] or "" for entry in json.loads(out(capsys, "--json"))} == every
+    lines = out(capsys)
+    assert all(text in lines for text in every)
+    assert lines.count("fold") == 2
+
+
 def test_one_run_and_two_runs(outputs, capsys):
     run = json.loads(out(capsys, "show", "s/6", "--json"))
     assert len(run["history"]) == 2

@@ -14,7 +14,8 @@ import sys
 import numpy as np
 
 from exprun.compare import design, effects
-from exprun.compare.arms import Arm, Fold
+from exprun.compare.arms import Arm
+from exprun.records import Fold
 
 SIZE = 10  # numbers that each learner sees
 SHIFT = 0.35  # difference of the classes in each number, in standard deviations

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -22,6 +22,21 @@ STATUSES = ("FINISHED", "FAILED", "KILLED", NOT_ENDED)
 FACTS = ("status", "sweep")  # keys of conditions that are neither settings nor metrics
 CONDITION = re.compile(r"([^=<>!]+)(<=|>=|!=|==|=|<|>)(.*)", re.DOTALL)
 ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+class Fold(NamedTuple):
+    """A fold of a cross-validation, which is the validation set of a run.
+
+    Args:
+        split_seed: the seed of the division into folds.
+        fold: the index of the fold.
+    """
+
+    split_seed: int
+    fold: int
+
+    def __str__(self) -> str:
+        return f"fold {self.fold}" + (f" of split seed {self.split_seed}" if self.split_seed else "")
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,13 @@ class Run:
     def seed(self) -> int:
         """The seed of the run."""
         return int(self.config["seed"])
+
+    @property
+    def fold(self) -> Fold | None:
+        """The fold that is the validation set of the run; None without `data.folds`."""
+        if self.config.get("data.folds") is None:
+            return None
+        return Fold(int(self.config["data.split_seed"]), int(self.config["data.fold"]))
 
     @property
     def name(self) -> str:

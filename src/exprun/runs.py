@@ -34,7 +34,7 @@ def show_all(runs: Sequence[Run], most: int) -> None:
         accuracy, seconds = run.metrics.get("val/accuracy"), run.metrics.get("time/seconds")
         table.add_row(
             safe(run.name.removeprefix(f"{OUTPUTS}/")),
-            safe(" ".join(shown(run.config.get(key)) for key in ("model.name", "data.name", "seed"))),
+            safe(" ".join([*(shown(run.config.get(key)) for key in ("model.name", "data.name", "seed")), *_fold(run)])),
             safe(run.status.lower()),
             "–" if accuracy is None else f"{100 * accuracy:.1f}",
             "–" if seconds is None else f"{seconds:,.0f} s",
@@ -43,6 +43,11 @@ def show_all(runs: Sequence[Run], most: int) -> None:
     out.print(table)
     if len(runs) > most:
         out.print(f"{len(runs) - most:,} older runs are not shown; --most {len(runs)} shows all.")
+
+
+def _fold(run: Run) -> list[str]:
+    """The fold of a run as text, in a list that is empty without folds."""
+    return [] if run.fold is None else [str(run.fold)]
 
 
 def show(run: Run) -> None:

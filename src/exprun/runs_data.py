@@ -16,7 +16,7 @@ from exprun.records import Run, shown
 from exprun.runs import differences, start_of
 from exprun.text import json_text
 
-FACTS = ("run", "status", "reason", "seed", "sweep", "factors", "started", "mlflow")
+FACTS = ("run", "status", "reason", "seed", "fold", "sweep", "factors", "started", "mlflow")
 OPTIONS = [group for group in GROUPS if f"{group}.name" in known_keys() and group != "sweep"]
 # Columns for metrics that are in every table, also if no run has a value.
 METRICS = (
@@ -31,7 +31,7 @@ METRICS = (
 
 
 def list_json(runs: Sequence[Run]) -> str:
-    """Runs as a JSON list: status, seed, sweep, factors with their levels, final metrics and settings of each.
+    """Runs as a JSON list: status, seed, fold, sweep, factors with their levels, final metrics and settings of each.
 
     Args:
         runs: the runs, with their sweeps.
@@ -41,7 +41,7 @@ def list_json(runs: Sequence[Run]) -> str:
 
 
 def list_csv(runs: Sequence[Run]) -> str:
-    """Runs as CSV, one line for each run: status, seed, sweep, factors, options and final metrics.
+    """Runs as CSV, one line for each run: status, seed, fold, sweep, factors, options and final metrics.
 
     The columns are the same for all runs of all projects; metrics that are not in `METRICS` have columns at the end.
 
@@ -53,7 +53,17 @@ def list_csv(runs: Sequence[Run]) -> str:
     rows: list[list[Any]] = []
     for run in runs:
         levels = " ".join(f"{key}={level}" for key, level in _levels(run, factors.get(run.sweep, [])).items())
-        facts = [run.name, run.status, run.reason, run.seed, run.sweep, levels, _started(run), run.mlflow]
+        facts = [
+            run.name,
+            run.status,
+            run.reason,
+            run.seed,
+            run.fold or "",
+            run.sweep,
+            levels,
+            _started(run),
+            run.mlflow,
+        ]
         options = [run.config.get(f"{group}.name", "") for group in OPTIONS]
         rows.append([*facts, *options, *(run.metrics.get(name, "") for name in (*METRICS, *more))])
     return _csv([*FACTS, *OPTIONS, *METRICS, *more], rows)
@@ -122,6 +132,7 @@ def _facts(run: Run, factors: Iterable[str]) -> dict[str, Any]:
         "status": run.status,
         "reason": run.reason,
         "seed": run.seed,
+        "fold": run.fold and str(run.fold),
         "sweep": run.sweep,
         "factors": _levels(run, factors),
         "started": _started(run),
@@ -138,7 +149,7 @@ def _levels(run: Run, factors: Iterable[str]) -> dict[str, str]:
 
 
 def _factors(runs: Iterable[Run]) -> dict[str, list[str]]:
-    """The factors of the sweeps of runs, by sweep: the keys and groups that have several values, without the seed."""
+    """The factors of the sweeps of runs, by sweep: the keys and groups with several values, without seed and fold."""
     sweeps = {run.sweep for run in runs if run.sweep}
     if not sweeps:
         return {}

@@ -10,14 +10,17 @@ from scipy import stats
 from compare.fake_runs import write_run
 from exprun.compare import report
 from exprun.compare.analysis import analyse
-from exprun.compare.arms import Arm, Fold
+from exprun.compare.arms import Arm
 from exprun.compare.selection import select
 from exprun.config.errors import ConfigError
+from exprun.records import Fold
 
 GAIN = {0: 0.10, 1: 0.13, 2: 0.09, 3: 0.12, 4: 0.11}
 
 
-def write(folder, folds=5, which=None, seeds=(0,), split_seeds=(0,), norms=("none", "batch"), images=40, **more):
+def write(
+    folder, folds=5, which=None, seeds=(0,), split_seeds=(0,), norms=("none", "batch"), images=40, own=None, **more
+):
     """Runs of two norms, on folds; fold 3 of each repetition is hard."""
     for norm in norms:
         for split_seed in split_seeds:
@@ -32,7 +35,8 @@ def write(folder, folds=5, which=None, seeds=(0,), split_seeds=(0,), norms=("non
                         data__fold=fold,
                         data__split_seed=split_seed,
                         seed=seed,
-                        environment={"data_fingerprint": f"{split_seed}{fold}" * 20, "val_images": str(images)},
+                        environment={"data_fingerprint": f"{split_seed}{fold}" * 20, "val_images": str(images)}
+                        | (own or {}),
                         **more,
                     )
     return folder
@@ -52,11 +56,24 @@ def test_folds_are_no_factor_and_their_test_is_that_of_nadeau_and_bengio(tmp_pat
     assert effect.seed_half == pytest.approx(stats.t.ppf(0.975, 4) * error)
     assert (effect.blocks, effect.folds, effect.seeds, effect.needed) == (True, 5, (5, 5), None)
     [sentence] = found.sentences()
-    assert "(fold noise ±" in sentence
-    assert "finite set of 200 validation images" in sentence
-    assert "5 folds each as blocks, corrected for overlapping training sets; p = " in sentence
+    assert " (5 folds each as blocks, corrected for overlapping training sets; p = " in sentence
     assert sentence.endswith("more than fold noise.")
     assert found.warnings == []
+
+
+def test_the_noise_of_images_counts_once(tmp_path):
+    folder = write(tmp_path / "runs", own={"test_images": "200"})
+    found = read(folder)
+    assert found.effects[0].half == found.effects[0].seed_half  # each fold has validation images of its own
+    for path in folder.glob("*/result.json"):
+        record = json.loads(path.read_text())
+        record["metrics"]["test/accuracy"] = record["metrics"]["val/accuracy"]
+        path.write_text(json.dumps(record))
+    assert read(folder, metric="test/accuracy").effects[0].images == 200  # all folds have the same test images
+    arm = found.arms[0]
+    assert arm.interval.half == pytest.approx(stats.t.ppf(0.975, 4) * arm.deviation * math.sqrt(1 / 5 + 1 / 4))
+    perfect = Arm((), [], {Fold(0, fold): 1.0 for fold in range(5)}, images=40, folds=5, images_differ=True)
+    assert 0.02 < perfect.interval.half < 0.1
 
 
 def test_the_interval_of_an_arm_is_corrected_too(tmp_path):
@@ -102,8 +119,16 @@ def test_missing_folds_are_warned_of(tmp_path):
     write(folder, which=[0, 1, 2], norms=("batch",))
     first, second = read(folder).warnings
     assert first == "Not all arms have the same folds (norm=batch lacks fold 4), so the folds are not blocks."
-    assert second == "No arm has fold 3, so some of the images are never validated on."
+    assert second == "No arm has fold 3, so not all images count equally."
     assert read(folder).effects[0].blocks is False
+
+
+def test_folds_or_repetitions_that_are_a_factor_do_not_hide_the_others(tmp_path):
+    folder = write(tmp_path / "runs", split_seeds=(0, 1), norms=("none",))
+    with pytest.raises(ConfigError, match=r"differ in data.split_seed: add this to --by"):
+        read(folder, by=["data.fold"])
+    with pytest.raises(ConfigError, match=r"differ in data.fold: add this to --by"):
+        read(folder, by=["data.split_seed"])
 
 
 def test_runs_without_folds_among_others_are_warned_of(tmp_path):

@@ -91,11 +91,14 @@ def test_splits_and_groups_are_columns():
     assert not any("is not used" in note for note in data.notes)
 
 
-def test_whole_numbers_are_ordered_by_size():
-    numbers = ["10", "9", "100", "9", "10", "100", "9", "10"]
+@pytest.mark.parametrize(
+    "ordered", [("9", "10", "100"), ("-1.0", "2.0", "10.0"), ("7", "a10", "a9"), ("1", "2", "3" * 5000)]
+)
+def test_numbers_are_ordered_by_size(ordered):
+    numbers = [ordered[place] for place in (1, 0, 2, 0, 1, 2, 0, 1)]
     names = [line.split(",")[0] for line in rows().splitlines()[1:]]
     write("image,label\n" + "\n".join(map(",".join, zip(names, numbers, strict=True))))
-    assert read().classes == ["9", "10", "100"]
+    assert read().classes == list(ordered)
 
 
 def test_images_that_are_missing_or_damaged_are_skipped_or_refused():
@@ -129,7 +132,13 @@ WRONG = [
         {"label": "lable"},
         r"data.label=lable, but the columns of set/labels.csv are image, label: did you mean l",
     ),
-    (rows(), {"group": "person"}, r"data.group=person, but the columns of set/labels.csv are image, label\."),
+    (
+        rows(),
+        {"group": "person"},
+        r"data.group=person, but the columns of set/labels.csv are image, label: set data.group to one of them",
+    ),
+    ("image\n" + rows().partition("\n")[2].replace(",a", "").replace(",b", ""), {}, "the columns of .* are image: set"),
+    (rows(header="file,class"), {}, "data.image=image, but the columns of .* are file, class: set data.image to one"),
     (rows(), {"split": "label"}, r"line 2: data.split=label is 'a', but must be train, val or test"),
     (rows(header="image,label,p"), {"group": "p"}, "line 2: data.group=p is empty, but each image needs a group"),
     (rows().replace(",b", ",a"), {}, "training images of 1 class in data.label=label, but needs at least two"),
@@ -140,6 +149,7 @@ WRONG = [
         r"lists no images with labels; left out: 1 without a label \(images/a0.png\)",
     ),
     ("\n \n", {}, "is empty"),
+    (",,\n,\n", {}, "is empty"),
 ]
 
 

@@ -61,8 +61,17 @@ def test_data_without_files_suggests_nothing():
 
 
 def test_splits_that_are_given_cannot_be_drawn_by_group():
-    made = dataset("train/{label}/p{person}_{number}.png")
+    made = dataset("Valid/{label}/p{person}_{number}.png")
     assert are_splits_given(made, FOLDER)
-    made = dataset("{label}/p{person}_{number}.png")
+    assert not are_splits_given(made, replace(FOLDER, folds=5, fold=0))
+    table = replace(FOLDER, name="csv")
+    assert not are_splits_given(made, table)  # without a column, the folders in a CSV file are no splits
+    assert are_splits_given(made, replace(table, split="subset"))
+    assert not are_splits_given(dataset("{label}/p{person}_{number}.png"), FOLDER)
+
+
+def test_validation_images_are_drawn_if_only_test_images_are_given():
+    made = dataset("train/{label}/p{person}_{number}.png")
+    made = replace(made, files=[*made.files, "test/a/p1_1.png"])
     assert not are_splits_given(made, FOLDER)
-    assert are_splits_given(made, replace(FOLDER, split="subset"))
+    assert are_splits_given(made, replace(FOLDER, validation="test"))

@@ -241,9 +241,11 @@ def arrays(**more):
 ARRAYS = Data(name="arrays", root="set.npz", group="person", val_fraction=0.2, test_fraction=0.2)
 
 
-@pytest.mark.parametrize("kind", [int, str])
-def test_the_groups_of_arrays_are_an_array(kind):
-    people = np.repeat(np.arange(10), 4).astype(kind)
+@pytest.mark.parametrize(
+    "names", [np.arange(10), [f"é{number}" for number in range(10)], [f"é{n}".encode("latin-1") for n in range(10)]]
+)
+def test_the_groups_of_arrays_are_an_array(names):
+    people = np.repeat(names, 4)
     arrays(person_train=people)
     data = load(ARRAYS)
     assert divided(data, people) == set()

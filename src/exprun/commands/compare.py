@@ -1,4 +1,4 @@
-"""`compare`: report which setting is better, with intervals over seeds."""
+"""`compare`: report which setting is better, with intervals over seeds or folds."""
 
 import argparse
 import math
@@ -14,14 +14,16 @@ def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun compare",
-        description="Report which setting is better, with intervals over seeds, and what makes the comparison unfair. "
-        "Writes one HTML file.",
+        description="Report which setting is better, with intervals over seeds or folds, and what makes the comparison "
+        "unfair. Writes one HTML file.",
     )
     found.add_argument(
         "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: the last sweep)"
     )
     found.add_argument(
-        "--by", metavar="KEY,KEY", help="factors to compare (default: all settings that vary, except the seed)"
+        "--by",
+        metavar="KEY,KEY",
+        help="factors to compare (default: all settings that vary, except the seed and the fold)",
     )
     found.add_argument(
         "--metric",

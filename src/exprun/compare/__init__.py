@@ -1,1 +1,2 @@
-"""The command `compare`: report which setting is better, with intervals over seeds, and what makes it unfair."""
+"""The command `compare`: report which setting is better, with intervals over seeds or folds, and what makes it
+unfair."""

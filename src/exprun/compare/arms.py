@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from exprun.compare import outcomes
 from exprun.config.errors import ConfigError
 from exprun.config.schema import GROUPS, GROUPS_APART
-from exprun.records import Run, shown
+from exprun.records import Fold, Run, shown
 from exprun.seed_statistics import CONFIDENCE, Interval, deviation, interval
 
 LEARNING_RATE = "optim.learning_rate"
@@ -27,21 +27,6 @@ NEVER_FACTORS = (
 Levels = tuple[str, ...]
 
 
-class Fold(NamedTuple):
-    """A fold of a cross-validation, by which the runs of arms are repeated.
-
-    Args:
-        split_seed: the seed of the division into folds.
-        fold: the index of the fold.
-    """
-
-    split_seed: int
-    fold: int
-
-    def __str__(self) -> str:
-        return f"fold {self.fold}" + (f" of split seed {self.split_seed}" if self.split_seed else "")
-
-
 @dataclass(frozen=True)
 class Arm:
     """The runs that differ only in the seed and the fold.
@@ -55,6 +40,7 @@ class Arm:
         images: the number of images on which the metric was measured; None if it is unknown or does not matter.
         folds: the number of folds, if the values are those of folds; None if they are those of seeds.
         confidence: the confidence level of the interval over seeds.
+        images_differ: whether each fold was measured on images of its own, whose noise is thus part of the fold noise.
     """
 
     levels: Levels
@@ -65,6 +51,7 @@ class Arm:
     images: int | None = None
     folds: int | None = None
     confidence: float = CONFIDENCE
+    images_differ: bool = False
 
     @property
     def inflation(self) -> float:
@@ -92,13 +79,15 @@ class Arm:
         """The mean over seeds or folds and its confidence interval, with the noise of the finite set of images.
 
         Student's t for the seeds or folds, with `inflation`; the noise of `images` independent images is that of
-        Agresti and Coull 1998 (doi:10.2307/2685469), which is not 0 at an accuracy of 100 %.
+        Agresti and Coull 1998 (doi:10.2307/2685469), which is not 0 at an accuracy of 100 %. If `images_differ`, the
+        larger of the two counts, because the fold noise includes that of the images.
         """
         seeds = interval(list(self.values.values()), self.confidence)
         seeds = Interval(seeds.mean, seeds.half * math.sqrt(self.inflation))
         if self.images is None or not math.isfinite(seeds.half):
             return seeds
-        return Interval(seeds.mean, math.hypot(seeds.half, outcomes.image_half(seeds.mean, self.images, CONFIDENCE)))
+        half = outcomes.image_half(seeds.mean, self.images, CONFIDENCE)
+        return Interval(seeds.mean, max(seeds.half, half) if self.images_differ else math.hypot(seeds.half, half))
 
     @property
     def deviation(self) -> float:
@@ -154,12 +143,13 @@ def _by_option(runs: Sequence[Run], group: str) -> list[list[Run]]:
 
 def has_folds(run: Run) -> bool:
     """Whether the run belongs to a cross-validation."""
-    return run.config.get("data.folds") is not None
+    return run.fold is not None
 
 
 def fold_of(run: Run) -> Fold:
     """The fold of a run of a cross-validation."""
-    return Fold(int(run.config[SPLIT_SEED]), int(run.config[FOLD]))
+    assert run.fold is not None
+    return run.fold
 
 
 def by_folds(runs: Iterable[Run], factors: Sequence[str]) -> bool:
@@ -196,7 +186,10 @@ def arms_of(
         key = (run.seed, *fold_of(run)) if repeats and has_folds(run) else (run.seed,)
         if key in same:
             earlier, _ = same[key]
-            if differ := [key for key in others if shown(run.setting(key)) != shown(earlier.setting(key))]:
+            keys = dict.fromkeys(
+                [*others, FOLD, SPLIT_SEED]
+            )  # if one of the two is a factor, the other one is no repeat
+            if differ := [key for key in keys if shown(run.setting(key)) != shown(earlier.setting(key))]:
                 raise ConfigError(
                     f"{earlier.name} and {run.name} have the same factors and seed, but differ in {', '.join(differ)}: "
                     f"add this to --by, or choose runs with --where."
@@ -218,6 +211,7 @@ def arms_of(
                 [run for run in runs if outcomes.diverged(run, metric)],
                 outcomes.images(runs, metric) if folds is None else _images(runs, metric),
                 folds,
+                folds is not None and not metric.startswith("test/"),
             )
         )
     once = "One run has been repeated; the later one counts."
@@ -254,12 +248,15 @@ def _images(runs: Sequence[Run], metric: str) -> int | None:
     for run in runs:
         by_fold.setdefault(fold_of(run), []).append(run)
     counts = {fold: outcomes.images(some, metric) for fold, some in by_fold.items()}
-    if None in counts.values() or metric.startswith("test/"):
-        return min((count for count in counts.values() if count), default=None) if None not in counts.values() else None
+    known = {fold: count for fold, count in counts.items() if count is not None}
+    if len(known) < len(counts) or not known:
+        return None
+    if metric.startswith("test/"):
+        return min(known.values())
     of_seed: dict[int, int] = {}
-    for fold, count in counts.items():
-        of_seed[fold.split_seed] = of_seed.get(fold.split_seed, 0) + (count or 0)
-    return max(of_seed.values(), default=None)
+    for fold, count in known.items():
+        of_seed[fold.split_seed] = of_seed.get(fold.split_seed, 0) + count
+    return max(of_seed.values())
 
 
 def label(levels: Levels, factors: Sequence[str]) -> str:

@@ -22,7 +22,8 @@ class Effect:
         change: what is compared, as text.
         mean: the contrast of the means over seeds.
         seed_half: half the width of its confidence interval over seeds; NaN if an arm has one seed.
-        image_half: half the width of its confidence interval over images, at most; 0 if it is unknown.
+        image_half: half the width of its confidence interval over images, at most; 0 if it is unknown, or part of
+            `seed_half`.
         limit: the largest possible size of the contrast; infinite for metrics without a highest value.
         seeds: the smallest and the largest number of seeds of its arms.
         blocks: whether the seeds are blocks.
@@ -30,7 +31,8 @@ class Effect:
         probability: the p-value, corrected for the number of contrasts.
         equivalence: the corrected p-value of the two one-sided tests within the margin; NaN without one.
         needed: the number of seeds of each arm that detect a difference of this size; None if it is unknown.
-        images: the number of images on which the metric was measured; None if it is unknown.
+        images: the number of images on which the metric was measured; None if it is unknown, or if each fold has
+            images of its own.
         part: the share of the design that the contrast uses, as text; empty if it uses all of it.
         folds: the number of folds, if runs are repeated by folds; `seeds` then counts folds. None without folds.
     """
@@ -189,7 +191,8 @@ def effect(
     used = _used(arms, contrast.weights)
     counts = [len(arm.values) for arm, _ in used]
     weights = np.array([weight for _, weight in used])
-    images = [arm.images for arm, _ in used]
+    # The values of folds differ also because their images do: the fold noise includes that of the images.
+    images = [None if arm.images_differ else arm.images for arm, _ in used]
     known = None if None in images else min(count for count in images if count)
     level = 1 - CONFIDENCE
     folds = max((arm.folds or 0 for arm, _ in used), default=0)

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 from exprun.compare import outcomes
-from exprun.compare.arms import LEARNING_RATE, Arm, Fold, all_tuned, fold_of, has_folds, label
+from exprun.compare.arms import LEARNING_RATE, Arm, all_tuned, fold_of, has_folds, label
 from exprun.compare.design import Grid
 from exprun.metrics import BEST, is_fraction, is_percentage
-from exprun.records import Run, shown
+from exprun.records import Fold, Run, shown
 from exprun.run_folder import CODE
 from exprun.text import listed, nouns
 
@@ -218,7 +218,7 @@ def _folds_unlike(runs: Sequence[Run], arms: Sequence[Arm], factors: Sequence[st
         if Fold(seed, fold) not in every
     ]
     if missing:
-        yield f"No arm has {_first(missing)}, so some of the images are never validated on."
+        yield f"No arm has {_first(missing)}, so not all images count equally."
 
 
 def _first(texts: Sequence[str], mark: str = ", ") -> str:

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from exprun.config.paths import user_path
 from exprun.data.folder import SPLITS, below, read_images, summary
 from exprun.data.pool import TRAIN, LeftOut, Source
 
-DELIMITERS = ",;\t|"  # tried in this order before csv.Sniffer guesses
-SAMPLE = 2**16  # characters from which csv.Sniffer guesses the delimiter
+DELIMITERS = ",;\t|: "  # tried in this order
+NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d{1,300})?", re.ASCII)
 SHOWN = 20  # columns or values that an error lists
 
 
@@ -73,7 +74,7 @@ class Table:
             raise DataError(f"{self.path} has several columns {column}: rename all but one.")
         near = did_you_mean(column, self.columns)
         shown = ", ".join(self.columns[:SHOWN]) + (", …" if len(self.columns) > SHOWN else "")
-        hint = f": {near}" if near.startswith("did") else "."
+        hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
         raise DataError(f"{key}={column}, but the columns of {self.path} are {printable(shown)}{hint}")
 
 
@@ -126,15 +127,16 @@ def check_columns(data: Data) -> None:
         DataError: the file cannot be read, or lacks a column.
     """
     assert data.root is not None
-    _places(read_table(user_path(data.root), (data.image, data.label)), data)
+    _places(read_table(user_path(data.root), (data.image, data.label), only_columns=True), data)
 
 
-def read_table(path: Path, wanted: tuple[str, ...]) -> Table:
-    """Read a CSV file: in UTF-8, or UTF-16 with a byte order mark, with any delimiter and any line ends.
+def read_table(path: Path, wanted: tuple[str, ...], only_columns: bool = False) -> Table:
+    """Read a CSV file: in UTF-8, or UTF-16 with a byte order mark, with any of `DELIMITERS` and any line ends.
 
     Args:
         path: the path of the file.
         wanted: columns that it should have, by which the delimiter is found.
+        only_columns: whether only the names of the columns are read; a million rows take seconds.
 
     Raises:
         DataError: the file cannot be read, or is not a table.
@@ -158,8 +160,12 @@ def read_table(path: Path, wanted: tuple[str, ...]) -> Table:
         for fields in reader:
             if any(value.strip() for value in fields):
                 rows.append((reader.line_num, [value.strip() for value in fields]))
+                if only_columns:
+                    break
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num:,}, is not CSV: {one_line(error)}.") from None
+    if not rows:
+        raise DataError(f"{path} is empty.")
     _, columns = rows.pop(0)
     for line, values in rows:
         while len(values) > len(columns) and not values[-1]:
@@ -174,16 +180,13 @@ def read_table(path: Path, wanted: tuple[str, ...]) -> Table:
 
 
 def _delimiter(text: str, wanted: tuple[str, ...]) -> str:
-    """The delimiter with which the first row has the wanted columns, or else the one that csv.Sniffer guesses."""
+    """The delimiter with which the first row has the wanted columns, or else the first one that it contains."""
     first = text.lstrip().splitlines()[0]
     for delimiter in DELIMITERS:
         names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, skipinitialspace=True))]
         if all(name in names for name in wanted):
             return delimiter
-    try:
-        return csv.Sniffer().sniff(text[:SAMPLE]).delimiter
-    except csv.Error:  # a single column, for example
-        return max(DELIMITERS, key=first.count)
+    return next((delimiter for delimiter in DELIMITERS if delimiter in first), DELIMITERS[0])
 
 
 def _places(table: Table, data: Data) -> tuple[int, int, int | None, int | None]:
@@ -253,6 +256,6 @@ def _unused_splits(table: Table, data: Data) -> str:
     return ""
 
 
-def _natural(name: str) -> tuple[int, int, str]:
-    """A sort key that orders whole numbers by their size, before all other names."""
-    return (0, int(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
+def _natural(name: str) -> tuple[int, float, str]:
+    """A sort key that orders numbers by their size, before all other names."""
+    return (0, float(name), name) if NUMBER.fullmatch(name) else (1, 0.0, name)

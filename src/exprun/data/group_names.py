@@ -7,6 +7,7 @@ from exprun.config.images import FOLDER, Data
 from exprun.data.dataset import Dataset
 from exprun.data.folder import SPLITS
 from exprun.data.groups import Groups, group_finder
+from exprun.data.pool import TEST, VALIDATION
 
 # The first word of a file's name (`patient12_left_3.png`), and all before its last number (`cat_12-frame3.png`).
 PATTERNS = (r"([^/_. -]+)[-_. ][^/]*$", r"([^/]+?)[-_. ]+[a-zA-Z]*\d+\.\w+$")
@@ -34,8 +35,11 @@ def suggested(dataset: Dataset, data: Data) -> Iterator[tuple[str, Groups]]:
 
 
 def are_splits_given(dataset: Dataset, data: Data) -> bool:
-    """Whether folders or a column name the splits, so that `data.group` cannot change them."""
-    return data.split is not None or any(file.partition("/")[0].lower() in SPLITS for file in dataset.files[:1])
+    """Whether folders or a column name the validation images, so that `data.group` cannot draw others."""
+    if data.folds is not None or data.name != "image_folder":
+        return data.folds is None and data.split is not None
+    validation = TEST if data.validation == "test" else VALIDATION
+    return any(SPLITS.get(file.partition("/")[0].lower()) == validation for file in dataset.files)
 
 
 def _class_folder(file: str, name: str) -> str:

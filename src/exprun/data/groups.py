@@ -101,7 +101,9 @@ def groups_of_arrays(files: list[Path], group: str, pool: Pool) -> list[str]:
                 f"data.group={group} needs an array {name} with a whole number or a text for each of the {count:,} "
                 f"images in x_{split}, but {what}."
             )
-        found += [str(value) for value in values.reshape(-1).astype(str)]
+        if values.dtype.kind == "S":
+            values = np.char.decode(values, "utf-8", "backslashreplace")
+        found += values.reshape(-1).astype(str).tolist()
     return found
 
 

@@ -19,7 +19,7 @@ In the folder in which the runs were started:
 
 - `python -m exprun ui` opens the charts of the last sweep,
 - `python -m exprun runs` lists all runs,
-- `python -m exprun compare` compares the arms of the last sweep, with intervals over seeds.
+- `python -m exprun compare` compares the arms of the last sweep, with intervals over seeds or folds.
 """
 SPLITS = {"val/best_": "validation", "test/": "test"}  # metrics of the chosen weights, by the begin of their names
 

@@ -31,8 +31,8 @@ class Charts:
     """The view of a sweep: charts of its runs.
 
     Args:
-        factors: the keys of the overrides that vary, except the seed.
-        is_grouped: whether the runs are grouped by their factors, so that only seeds differ within a group.
+        factors: the keys of the overrides that vary, except the seed and the fold.
+        is_grouped: whether the runs are grouped by their factors, so that only seeds and folds differ within a group.
         stage: the stage of the runs that are shown, as in the tag `exprun.stage`; empty for all runs.
     """
 
