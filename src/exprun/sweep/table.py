@@ -1,4 +1,4 @@
-"""The table of a sweep while it runs: the state, the best validation and the remaining time of each run.
+"""The table of a sweep while it runs: the state, the best value of a metric and the remaining time of each run.
 
 The table is read from the run folders, so it also shows runs of other processes and machines.
 """
