@@ -89,6 +89,15 @@ def test_the_area_is_that_of_one_against_rest_in_scikit_learn():
     assert classification.auroc(labels, logits) == pytest.approx(area, abs=1e-6)
 
 
+def test_the_area_of_two_classes_is_that_of_scikit_learn_if_probabilities_are_rounded_to_one():
+    random = np.random.default_rng(0)
+    labels, logits = random.integers(0, 2, 100), 100 * random.normal(size=(100, 2)).astype(np.float32)
+    probabilities = softmax(logits)[:, 1]
+    assert (probabilities == 1).sum() > 1
+    area = sklearn.roc_auc_score(labels, probabilities)
+    assert classification.auroc(labels, logits) == pytest.approx(area, abs=1e-6)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_the_calibration_error_is_the_sum_over_bins(case, temperature):
     """As its definition says, bin by bin."""

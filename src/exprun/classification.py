@@ -126,13 +126,16 @@ def top5_accuracy(labels: np.ndarray, logits: np.ndarray) -> float:
 def auroc(labels: np.ndarray, logits: np.ndarray) -> float:
     """The area under the ROC curve of the softmax; NaN if all images are of one class.
 
-    It is the mean over the classes that have images, each against all others. Of two classes, both have the same area.
+    It is the mean over the classes that have images, each against all others. With two classes, it is the area of the
+    second, as in scikit-learn; the first has the same area unless probabilities are rounded to 1.
     """
     if undefined(names.AUROC, labels, logits.shape[1]):
         return math.nan
+    present = np.unique(labels).tolist()
+    positive = present[1:] if logits.shape[1] == 2 else present
     highest = logits.max(axis=1).astype(np.float64)
     sums = np.concatenate([_exponentials(logits[rows].astype(np.float64)).sum(axis=1) for rows in _pieces(logits)])
-    areas = [_area(labels == one, np.exp(logits[:, one] - highest) / sums) for one in np.unique(labels).tolist()]
+    areas = [_area(labels == one, np.exp(logits[:, one] - highest) / sums) for one in positive]
     return float(np.mean(areas))
 
 

@@ -222,7 +222,7 @@ def evaluate(run: Run, data: Labelled) -> Evaluation:
             logits.append(np.asarray(model(np.stack(list(images.values()))), np.float32))
     failed = [f"{data.files[row]}: {reason}" for row, reason in unreadable.items()]
     if not rows:
-        raise DataError(f"None of the {plural(len(failed), 'image')} can be read, the first is {failed[0]}.")
+        raise DataError(f"No image of {data.name} can be read; the first is {failed[0]}.")
     labels, together = data.labels[rows], np.concatenate(logits)
     each = classification.per_class(labels, together.argmax(axis=1), len(interface.classes))
     found = _metrics(labels, together, run.metrics.get(f"val/{names.BEST}{names.TEMPERATURE}"))

@@ -1,6 +1,7 @@
 """Sweeps: one folder for one command, in which they go on; what becomes of runs that fail."""
 
 import json
+import math
 import os
 import shlex
 import shutil
@@ -461,6 +462,25 @@ def test_the_table_tells_what_each_run_is_at(tmp_path):
     assert any(line.startswith("2 norm=[x] running 50/100 50.0 ") and line.endswith("s dead-relu") for line in lines)
     assert "3 norm=layer waiting – – –" in lines
     assert any(line.startswith("2 of 4 runs done") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("metric", "title", "best"),
+    [("val/loss", "best val loss", "0.2500"), ("val/macro_f1", "best val macro F1 %", "75.0")],
+)
+def test_the_table_shows_the_metric_that_selects(tmp_path, metric, title, best):
+    from rich.console import Console
+
+    from exprun.sweep.table import SweepTable
+
+    (tmp_path / "0").mkdir()
+    rows = [{"step": step, "time": 0, "metrics": {metric: value}} for step, value in enumerate((0.25, 0.75))]
+    rows += [{"step": 2, "time": 0, "metrics": {metric: math.nan}}, {"step": 3, "time": 0, "metrics": {}}]
+    (tmp_path / "0" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = SweepTable(tmp_path, Console(width=100, height=16), metric)
+    table.add([["seed=0"]], 0)
+    cells = {column.header: list(column.cells) for column in table.render().renderables[0].columns}
+    assert cells[title] == [best]
 
 
 def test_a_long_table_shows_what_runs_and_what_failed(tmp_path):

@@ -53,6 +53,22 @@ def test_the_best_arm_is_first_and_all_arms_are_in_the_tables(sweep):
     assert [file.name for file in found.files] == ["report.html"]
 
 
+def test_the_metric_that_selects_is_in_the_table_and_logged(tmp_path):
+    for number, norm in enumerate(("none", "batch")):
+        metrics = {
+            "val_accuracy": 0.5,
+            "val_macro_f1": 0.3 + 0.1 * number,
+            "val_best_macro_f1": 0.4,
+            "test_macro_f1": 0.2,
+        }
+        run(tmp_path / str(number), f"norm={norm}", "seed=0", "trainer.select=val/macro_f1", **metrics)
+    found = outcome(tmp_path, "FINISHED", "2 trained")
+    assert found.metrics["arms val best_macro_f1/norm:batch"] == 0.4
+    rows = dict(zip(found.table["norm"], found.table["val/macro_f1"], strict=True))
+    assert rows == pytest.approx({"none": 0.3, "batch": 0.4})
+    assert {"val/best_macro_f1", "test/macro_f1"} <= set(found.table)
+
+
 def test_names_of_arms_are_names_that_mlflow_accepts(tmp_path):
     for number, layers in enumerate(("[{conv: 4},flatten]", "[{conv: 8},flatten]", "[{conv: 4}, {conv: 4},flatten]")):
         run(tmp_path / str(number), f"model.layers={layers}", "seed=0", val_accuracy=0.5)

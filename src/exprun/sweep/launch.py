@@ -197,7 +197,7 @@ def _run_all(
         return _counted([states[run] if RunFolder(run).status == "FINISHED" else "failed" for run in runs])
     from exprun.sweep.table import SweepTable
 
-    table = SweepTable(folder) if live else None
+    table = SweepTable(folder, metric=plan.configs[0].trainer.select) if live else None
     with table or contextlib.nullcontext(), _Launcher(composer, hydra, given, folder) as launcher:
         shown = plan.configs[0].progress != "quiet"
         if plan.deciding is not None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from exprun.compare import report
-from exprun.compare.analysis import Analysis, analyse
+from exprun.compare.analysis import METRIC, Analysis, analyse
 from exprun.compare.arms import Arm, label
 from exprun.compare.selection import select
 from exprun.config.errors import UserError
 from exprun.logs import logging_to
+from exprun.metrics import best_name, measured
 from exprun.tracking.descriptions import cut, plain
 from exprun.tracking.parent import TABLE, Outcome
 
@@ -78,11 +79,18 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' &nbsp; | '.join(cells)} |"
 
 
+def _selected(analysis: Analysis) -> list[str]:
+    """The metrics other than accuracy that select weights in these runs, by the settings `trainer.select`."""
+    found = (str(run.config.get("trainer.select", METRIC)) for arm in analysis.arms for run in arm.runs)
+    return [metric for metric in dict.fromkeys(found) if metric != METRIC]
+
+
 def _final(analysis: Analysis, arm: Arm) -> dict[str, float]:
     """The means over seeds of the final metrics of an arm; of the compared metric, as `compare` reports it."""
     ended = [run for run in arm.runs if run not in arm.diverged]
     means = {}
-    for metric in dict.fromkeys((analysis.metric, *MEASURED)):
+    more = [name for one in _selected(analysis) for name in (one, best_name(one), f"test/{measured(one)}")]
+    for metric in dict.fromkeys((analysis.metric, *more, *MEASURED)):
         values = [run.metrics[metric] for run in ended if metric in run.metrics]
         mean = arm.mean if metric == analysis.metric else math.fsum(values) / len(values) if values else math.nan
         if math.isfinite(mean):
@@ -91,16 +99,17 @@ def _final(analysis: Analysis, arm: Arm) -> dict[str, float]:
 
 
 def _metrics(analysis: Analysis) -> dict[str, float]:
-    """The compared metric and the test accuracy of the first arms.
+    """The compared metric, the best value of a metric that selects weights, and the test accuracy of the first arms.
 
     MLflow's UI draws a section for the part of a name before the slash, and a bar for each name in it: a section is a
     metric, and a bar an arm. MLflow does not accept all characters in names.
     """
     metrics: dict[str, float] = {}
+    logged = dict.fromkeys((analysis.metric, *map(best_name, _selected(analysis)), *LOGGED))
     for number, arm in enumerate(analysis.arms[:MAX_ARMS]):
         name = re.sub(r"[^\w.\-: ]", "_", label(arm.levels, analysis.factors).replace("=", ":"), flags=re.ASCII)
         means = _final(analysis, arm)
-        for metric in dict.fromkeys((analysis.metric, *LOGGED)):
+        for metric in logged:
             key = f"arms {metric.replace('/', ' ')}/{name}"[:MAX_NAME].strip()
             if metric in means:
                 metrics[f"{key} {number}" if key in metrics else key] = means[metric]

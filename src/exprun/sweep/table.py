@@ -1,8 +1,9 @@
-"""The table of a sweep while it runs: the state, the best accuracy and the remaining time of each run.
+"""The table of a sweep while it runs: the state, the best value of a metric and the remaining time of each run.
 
 The table is read from the run folders, so it also shows runs of other processes and machines.
 """
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exprun.console import duration
+from exprun.metrics import heading, is_better_low, is_percentage, measured
 from exprun.outputs import run_of_sweep
 from exprun.run_folder import STARTED, RunFolder
 
@@ -34,11 +36,12 @@ class Row:
     Args:
         number: the number of the run's folder.
         label: the overrides in which the run differs from the others.
+        metric: the validation metric that is shown, by its name in MLflow.
         before: whether the run was complete when the sweep started.
         state: `waiting`, `running`, `finished`, `failed` or `killed`.
         step: the last step in the journal.
         steps: the number of steps of the whole run; 0 if it is not known yet.
-        best: the highest validation accuracy so far.
+        best: the best value of the metric so far.
         left: the remaining time in seconds; None if it is not known.
         cause: the cause of the doctor's first warning or error.
         offset: the number of bytes of the journal that have been read.
@@ -47,6 +50,7 @@ class Row:
 
     number: int
     label: str
+    metric: str = "val/accuracy"
     before: bool = False
     state: str = WAITING
     step: int = 0
@@ -73,8 +77,10 @@ class Row:
         for row in rows:
             self.step = max(self.step, int(row["step"]))
             self.seen = [*self.seen[:1], (int(row["step"]), row["time"] / 1000)]
-            accuracy = row["metrics"].get("val/accuracy")
-            self.best = accuracy if self.best is None else max(self.best, accuracy or 0.0)
+            value = row["metrics"].get(self.metric)
+            if value is not None and math.isfinite(value):
+                better = min if is_better_low(self.metric) else max
+                self.best = value if self.best is None else better(self.best, value)
         if not self.steps and self.state != WAITING:
             self.steps = int(files.read_environment().get("steps") or 0)
         self.left = self._left()
@@ -95,10 +101,11 @@ class SweepTable:
     Args:
         folder: the folder of the sweep.
         console: the console that shows the table; None makes one for the terminal.
+        metric: the validation metric that is shown, by its name in MLflow.
     """
 
-    def __init__(self, folder: Path, console: Console | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, console: Console | None = None, metric: str = "val/accuracy") -> None:
+        self.folder, self.metric = folder, metric
         self.console = console or Console(highlight=False)
         self.rows: list[Row] = []
         self.started = time.monotonic()
@@ -116,7 +123,7 @@ class SweepTable:
         common = set(jobs[0]).intersection(*jobs) if len(jobs) > 1 else set()
         rows = []
         for number, job in enumerate(jobs, first):
-            row = Row(number, " ".join(word for word in job if word not in common))
+            row = Row(number, " ".join(word for word in job if word not in common), self.metric)
             row.look(run_of_sweep(self.folder, number))
             row.before = row.state == FINISHED
             rows.append(row)
@@ -149,8 +156,8 @@ class SweepTable:
         table.add_column("run", justify="right")
         table.add_column("settings", overflow="fold")
         table.add_column("state")
-        for heading in ("step", "best val %", "left"):
-            table.add_column(heading, justify="right", no_wrap=True)
+        for title in ("step", _title(self.metric), "left"):
+            table.add_column(title, justify="right", no_wrap=True)
         table.add_column("doctor")
         room = max(3, self.console.height - OTHER_LINES)
         ranks = {RUNNING: 0, "failed": 1, "killed": 2, WAITING: 4}
@@ -170,10 +177,16 @@ class SweepTable:
         return text + (f"; {hidden} more not shown" if hidden else "")
 
 
+def _title(metric: str) -> str:
+    """The heading of the column of the metric; without a name, it is the accuracy."""
+    name = "" if metric == "val/accuracy" else f" {heading(measured(metric))}"
+    return f"best val{name}{' %' if is_percentage(metric) else ''}"
+
+
 def _cells(row: Row) -> tuple[Any, ...]:
     colour = COLOURS.get(row.state)
     state = f"[{colour}]{row.state}[/]" if colour else row.state
     step = f"{row.step:,}/{row.steps:,}" if row.steps else "–" if not row.step else f"{row.step:,}"
-    best = "–" if row.best is None else f"{100 * row.best:.1f}"
+    best = "–" if row.best is None else f"{100 * row.best:.1f}" if is_percentage(row.metric) else f"{row.best:.4f}"
     left = "–" if row.left is None else duration(row.left)
     return str(row.number), escape(row.label), state, step, best, left, escape(row.cause)
