@@ -239,6 +239,11 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(page, is_dark):
         "one.getBoundingClientRect().right > 400).map((one) => one.outerHTML.slice(0, 80))"
     )
     assert page.run(wide) == []
+    unreachable = (  # by keyboard: https://dequeuniversity.com/rules/axe/4.10/scrollable-region-focusable
+        "[...document.querySelectorAll('.wide, .scrolls')].filter((one) => one.scrollWidth > one.clientWidth && "
+        "one.tabIndex < 0 && !one.querySelector('a, button')).length"
+    )
+    assert page.run(unreachable) == 0
 
 
 def test_dark_and_light_follow_the_system_or_the_choice(page):
@@ -293,6 +298,32 @@ def test_without_javascript_verdict_warnings_and_tables_are_readable(page, path)
     assert text.count("<tr>") == 1 + 2 + 1 + 8 + 1 + 1
     assert "The charts, the filters and the sorting of tables need JavaScript." in text
     assert 'class="tools" data-needs-script="" hidden=""' in text
+
+
+def test_runs_that_are_not_compared_do_not_shorten_the_mean(chromium, tmp_path):
+    for seed in range(3):
+        status = "FINISHED" if seed < 2 else "KILLED"
+        write_history(write_run(tmp_path / str(seed), 0.8, status, seed=seed), 0.8, EPOCHS if seed < 2 else 1)
+    chromium.open(write_report(tmp_path).as_uri())
+    box = drawn(chromium, "#curves figure:nth-child(1)")
+    chromium.move(box["x"] + box["width"] * 0.95, box["y"] + 12)
+    assert "epoch 10: val/accuracy 80 %" in chromium.run(TIP)
+    assert "over 2 runs" in chromium.run(TIP)
+
+
+def test_a_loss_that_diverged_leaves_the_others_apart(chromium, tmp_path):
+    for seed, loss in enumerate((0.01, 0.9, 1e28)):
+        write_run(tmp_path / str(seed), 1 - loss, seed=seed)
+    chromium.open(write_report(tmp_path, metric="val/loss").as_uri())
+    box = drawn(chromium, "#arms")
+    told = set()
+    for x in (*range(4, 100, 6), *range(int(box["width"]) - 60, int(box["width"]), 8)):
+        chromium.move(box["x"] + x, box["y"] + box["height"] * 0.5)
+        told.add(chromium.run("(document.getElementById('tip').innerText.match(/final val.loss (\\S+)/) ?? [])[1]"))
+    assert {"0.01", "0.9", "1.00e+28"} <= told
+    assert chromium.run("document.getElementById('log-loss').checked")
+    inner = chromium.run("document.querySelector('#curves .u-over').clientWidth")
+    assert inner > 0.7 * chromium.run("document.querySelector('#curves .chart').clientWidth")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """The verdict of a comparison: two sentences, whatever was found."""
 
+from dataclasses import replace
+
 import pytest
 
 from compare.fake_runs import write_run, write_sweep
@@ -89,3 +91,40 @@ def test_folds_are_named(tmp_path):
     assert "(mean of 5 folds, 95 % interval " in best
     assert "seed" not in best
     assert difference.startswith("No difference is decided: ")
+
+
+def test_a_difference_that_depends_on_another_setting_is_an_average(tmp_path):
+    for norm in ("none", "batch"):
+        for optim in ("sgd_momentum", "rmsprop"):
+            for seed in range(3):
+                gain = 0.2 if (norm, optim) == ("batch", "rmsprop") else 0.0
+                accuracy = 0.7 + gain + 0.01 * seed + 0.01 * (norm == "batch")
+                write_run(tmp_path / f"{norm}{optim}{seed}", accuracy, seed=seed, norm__name=norm, optim__name=optim)
+    assert verdict_of(tmp_path)[1].startswith(
+        "On average over optim, which changes this difference, norm=batch is better than norm=none by 11."
+    )
+
+
+def test_no_difference_beyond_the_arms_that_are_shown_to_be_worse(tmp_path):
+    folder = write_sweep(tmp_path / "s", effect=0.002)
+    found = analyse(select([str(folder)]))
+    best, difference = verdict(replace(found, best=found.arms[:2]))
+    assert "is not shown to be worse" in best
+    assert difference.startswith("Beyond that, no difference is decided: the largest, ")
+
+
+def test_runs_with_the_same_value_are_not_judged(tmp_path):
+    for norm, accuracy in (("none", 0.8), ("batch", 0.9)):
+        for seed in range(3):
+            write_run(tmp_path / f"{norm}{seed}", accuracy, seed=seed, norm__name=norm)
+    difference = "norm=batch against norm=none, is +10.0 points, which cannot be judged because the runs of each arm"
+    assert verdict_of(tmp_path)[1] == f"No difference is decided: the largest, {difference} have the same value."
+
+
+def test_the_interval_of_a_loss_has_no_negative_end(tmp_path):
+    for norm, losses in (("none", (0.1, 0.9)), ("batch", (0.2, 0.3))):
+        for seed, loss in enumerate(losses):
+            write_run(tmp_path / f"{norm}{seed}", 1 - loss, seed=seed, norm__name=norm)
+    found = analyse(select([str(tmp_path)]), metric="val/loss")
+    assert [found.interval(arm)[0] for arm in found.arms] == [0.0, 0.0]
+    assert all(arm.interval.low < 0 for arm in found.arms)

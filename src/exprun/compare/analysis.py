@@ -72,7 +72,8 @@ class Analysis:
         """The ends of the confidence interval of an arm, within the range of the metric; NaN if they are unknown."""
         found = arm.interval
         if not is_fraction(self.metric):
-            return found.low, found.high
+            lowest = 0.0 if is_better_low(self.metric) else -math.inf  # losses and times
+            return outcomes.within(found.low, lowest, math.inf), found.high
         return outcomes.within(found.low, 0.0, 1.0), outcomes.within(found.high, 0.0, 1.0)
 
 

@@ -32,7 +32,8 @@ function curvesToDraw(metric) {
       found.push(...present.map((curve) => ({ ...curve, raw: curve.y, y: smoothed(curve.y, weight) })));
       continue;
     }
-    const whole = present.filter((curve) => !runs.diverged[curve.run]);
+    // A run that was interrupted is not compared, and would end the mean at its last epoch.
+    const whole = present.filter(({ run }) => runs.value[run] !== null && !runs.diverged[run]);
     if (!whole.length) continue;
     const { x, y, low, high } = meanCurve(whole);
     const bands = whole.length > 1 ? { low: smoothed(low, weight), high: smoothed(high, weight) } : {};
@@ -59,8 +60,8 @@ function describeCurves(metric, width) {
     found,
     draw(context, plot) {
       if (banded) for (const curve of found) if (curve.low) drawBand(context, plot, curve);
-      const many = found.length > MOST_BOLD;
-      for (const curve of found) drawCurve(context, plot, curve, many ? 1 : 2 * plot.ratio, many ? 0.5 : 1, !many);
+      if (found.length > MOST_BOLD) drawThin(context, plot, found);
+      else for (const curve of found) drawCurve(context, plot, curve, 2 * plot.ratio);
     },
     hit(plot, left, top) {
       const best = nearestCurve(found, plot, left, top);
@@ -76,25 +77,45 @@ function describeCurves(metric, width) {
       const chosen = new Set(lit());
       for (const curve of found) {
         const isLit = curve.run >= 0 ? chosen.has(curve.run) : curve.arm === hovered.arm;
-        if (isLit) drawCurve(context, plot, curve, 4, 1);
+        if (isLit) drawCurve(context, plot, curve, 4);
       }
     },
   };
 }
 
-function drawCurve(context, plot, curve, width, alpha, dashed = true) {
+function drawCurve(context, plot, curve, width) {
   const style = styles[curve.arm];
-  context.strokeStyle = context.fillStyle = paint(style);
-  context.globalAlpha = alpha;
+  context.strokeStyle = paint(style);
   context.lineWidth = width;
   context.lineJoin = "round";
-  context.setLineDash(dashed ? style.dash.map((length) => length * plot.ratio) : []);
+  context.setLineDash(style.dash.map((length) => length * plot.ratio));
   context.beginPath();
-  addCurve(context, plot, curve.x, curve.y);
-  if (curve.x.length === 1) context.arc(plot.x(curve.x[0]), plot.y(curve.y[0]), 1.5 * width, 0, 2 * Math.PI);
+  trace(context, plot, curve, width);
   context.stroke();
   context.setLineDash([]);
+}
+
+/** Draw many curves as thin lines, with one path for each colour, as a path for each curve takes longer. */
+function drawThin(context, plot, found) {
+  context.lineWidth = 1;
+  context.lineJoin = "bevel";
+  context.globalAlpha = 0.5;
+  context.setLineDash([]);
+  for (const [color, same] of Map.groupBy(found, ({ arm }) => paint(styles[arm]))) {
+    context.strokeStyle = color;
+    context.beginPath();
+    for (const curve of same) trace(context, plot, curve, 1);
+    context.stroke();
+  }
   context.globalAlpha = 1;
+}
+
+/** Add a curve to the path of a context; a circle if it has one point. */
+function trace(context, plot, { x, y }, width) {
+  addCurve(context, plot, x, y);
+  if (x.length > 1) return;
+  context.moveTo(plot.x(x[0]) + 1.5 * width, plot.y(y[0]));
+  context.arc(plot.x(x[0]), plot.y(y[0]), 1.5 * width, 0, 2 * Math.PI);
 }
 
 function drawBand(context, plot, { arm, x, low, high }) {

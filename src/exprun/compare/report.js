@@ -1,6 +1,6 @@
 // The report of a comparison: what is shown of it, and its charts.
 // From page.js: data, element, hideTip, inks, number, redraws, showTip. From table.js: sortable. From charts.js: Chart,
-// Lazy, addMarker, domain, paint, styleAt, styleOfShare, swatch. From parallel.js: Parallel, fit.
+// Lazy, addMarker, domain, isWide, paint, styleAt, styleOfShare, swatch. From parallel.js: Parallel, fit.
 // From curves.js: describeCurves.
 
 const { arms, runs, curves } = data;
@@ -168,7 +168,8 @@ function describeArms(width) {
   });
   const spans = few.map((arm) => arms.ends[arm]).filter(([low]) => low !== null);
   const values = [...dots.map((dot) => dot.x), ...spans.flat()];
-  const [min, max] = domain(Math.min(...values), Math.max(...values), false);
+  const log = isWide(dots.map((dot) => dot.x));
+  const [min, max] = domain(Math.min(...values.filter((value) => !log || value > 0)), Math.max(...values), log);
   const narrow = width < 620;
   const context = element("canvas").getContext("2d");
   context.font = FONT;
@@ -176,7 +177,7 @@ function describeArms(width) {
   const texts = few.map((arm) => (narrow ? "" : fit(context, arms.name[arm], room)));
   return {
     height: few.length * (narrow ? 44 : 30) + 70,
-    x: { min, max, label: `${data.metric}${data.percent ? ", %" : ""}` },
+    x: { min, max, log, label: `${data.metric}${data.percent ? ", %" : ""}` },
     y: { min: -few.length + 0.4, max: narrow ? 0.75 : 0.6, names: { texts, width: narrow ? 8 : room + 14 } },
     draw(context, plot) {
       few.forEach((arm, place) => {
@@ -185,7 +186,8 @@ function describeArms(width) {
         if (low !== null) {
           context.fillStyle = color;
           context.globalAlpha = 0.25;
-          context.fillRect(plot.x(low), plot.y(-place) - 7 * plot.ratio, plot.x(high) - plot.x(low), 14 * plot.ratio);
+          const left = Math.max(plot.box.left, plot.x(low)); // 0 is outside a logarithmic axis
+          context.fillRect(left, plot.y(-place) - 7 * plot.ratio, plot.x(high) - left, 14 * plot.ratio);
           context.globalAlpha = 1;
         }
         context.fillStyle = inks().ink;
@@ -225,12 +227,13 @@ function describeTimes(width) {
   }
   const ends = (axis) => [Math.min(...dots.map((dot) => dot[axis])), Math.max(...dots.map((dot) => dot[axis]))];
   const log = ends("x")[0] > 0 && ends("x")[1] / ends("x")[0] > 30;
-  const [x, y] = [domain(...ends("x"), log), domain(...ends("y"), false)];
+  const logY = isWide(dots.map((dot) => dot.y));
+  const [x, y] = [domain(...ends("x"), log), domain(...ends("y"), logY)];
   return {
     height: width < 500 ? 260 : 340,
     zoomsBoth: true,
     x: { min: x[0], max: x[1], log, label: "seconds of training and evaluation" },
-    y: { min: y[0], max: y[1] },
+    y: { min: y[0], max: y[1], log: logY },
     draw: (context, plot) => drawDots(context, plot, dots, 4.5),
     hit: (plot, left, top) => hitDots(dots, plot, left, top, (run) => `${number(seconds[run])} s`),
     highlight: (context, plot) => highlightDots(context, plot, dots),
@@ -241,7 +244,7 @@ function describeTimes(width) {
 
 const axes = [
   ...data.factors.map((name, place) => ({ name, values: runs.arm.map((arm) => arms.levels[place][arm]), log: true })),
-  ...Object.entries(runs.metrics).map(([name, values]) => ({ name, values: name === data.metric ? runs.value : values, log: false })),
+  ...Object.entries(runs.metrics).map(([name, values]) => ({ name, values: name === data.metric ? runs.value : values, log: isWide(values) })),
 ];
 const parallel = new Parallel(control("parallel"), axes, {
   isShown: (run) => shown[run],
@@ -302,6 +305,7 @@ fill(control("arm"), arms.name, arms.name.map((_, arm) => arm));
 fill(control("status"), [...new Set(runs.status)].sort());
 fill(control("colours"), colourings.map(({ name }) => `by ${name}`), colourings.map((_, place) => place));
 control("colours").value = colourings.indexOf(colouring);
+control("log-loss").checked = Object.entries(runs.metrics).some(([name, values]) => name.endsWith("loss") && isWide(values));
 if (curves.points.every(([, steps]) => steps.every((step) => step === null))) control("horizontal").options[1].remove();
 
 for (const id of ["text", "arm", "status"]) control(id).addEventListener("input", update);

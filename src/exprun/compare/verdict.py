@@ -7,7 +7,7 @@ from exprun.compare.arms import label
 from exprun.compare.design import AGAINST
 from exprun.compare.effects import Effect
 from exprun.metrics import is_better_low
-from exprun.text import plural
+from exprun.text import joined, plural
 
 
 def verdict(analysis: Analysis) -> list[str]:
@@ -47,13 +47,20 @@ def _difference(analysis: Analysis) -> str:
         return _decided(max(decided, key=lambda effect: abs(effect.mean)), analysis)
     if margin is not None and all(effect.equivalent for effect in effects):
         return f"No difference is above {_size(margin, analysis)}."
+    # The comparisons with the best arm, which the first sentence reports, may decide what contrasts do not.
+    some_worse = analysis.best is not None and len(analysis.best) < sum(bool(arm.values) for arm in analysis.arms)
+    undecided = "Beyond that, no difference is decided" if some_worse else "No difference is decided"
     if single := next((effect for effect in simple if math.isnan(effect.seed_half)), None):
         kind = _kind(single)
-        return f"No difference is decided, because an arm with one {kind} does not show the size of its {kind} noise."
+        return f"{undecided}, because an arm with one {kind} does not show the size of its {kind} noise."
     effect = max(simple, key=lambda effect: abs(effect.mean))
     scale, name = analysis.unit
-    size = f"{scale * effect.mean:{'+.1f' if scale == 100 else '+.3g'}}{name}"
-    start = f"No difference is decided: the largest, {effect.change}, is {size}{_noise(effect, 1, analysis)}"
+    size = f"{scale * effect.mean:{'+z.1f' if scale == 100 else '+z.3g'}}{name}"
+    if math.isnan(effect.probability):
+        same = "the runs of each arm have the same value"
+        same = f"the difference is the same for every {_kind(effect)}" if effect.blocks else same
+        return f"{undecided}: the largest, {effect.change}, is {size}, which cannot be judged because {same}."
+    start = f"{undecided}: the largest, {effect.change}, is {size}{_noise(effect, 1, analysis)}"
     if not effect.needed:
         return f"{start}."
     return f"{start}; about {effect.needed:,} seeds of each arm would decide a difference of this size."
@@ -75,7 +82,16 @@ def _decided(effect: Effect, analysis: Analysis) -> str:
     if analysis.margin is not None and effect.equivalent:
         small = f", which is less than {_size(analysis.margin, analysis)}"
     part = f", {effect.part}," if effect.part else ""
-    return f"{better} is better than {worse}{part} by {size}{noise}{small}{images}."
+    depends = _depends(effect, analysis)
+    return f"{depends}{better} is better than {worse}{part} by {size}{noise}{small}{images}."
+
+
+def _depends(effect: Effect, analysis: Analysis) -> str:
+    """The start of a sentence about a factor whose effect depends on another factor; empty if none is shown to."""
+    pairs = [other.factor for other in analysis.effects if len(other.factor) == 2 and other.certain]
+    others = dict.fromkeys(key for pair in pairs if set(effect.factor) < set(pair) for key in pair)
+    others = [key for key in others if key not in effect.factor]
+    return f"On average over {joined(others)}, which changes this difference, " if others else ""
 
 
 def _kind(effect: Effect) -> str:
@@ -89,7 +105,7 @@ def _noise(effect: Effect, sign: float, analysis: Analysis) -> str:
         return ""
     scale, _ = analysis.unit
     low, high = sorted(sign * scale * end for end in (effect.low, effect.high))
-    form = ".1f" if scale == 100 else ".3g"
+    form = "z.1f" if scale == 100 else "z.3g"  # z: no -0.0
     p = effect.probability
     probability = "" if math.isnan(p) else ", p < 0.0001" if p < 1e-4 else f", p = {p:.2g}"
     return f" (95 % interval {low:{form}} to {high:{form}}{probability})"

@@ -145,6 +145,12 @@ function domain(low, high, log) {
   return [low - space, high + space];
 }
 
+/** Whether values are positive and differ so much that only a logarithmic axis shows all of them, as after divergence. */
+function isWide(values) {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 && Math.min(...known) > 0 && Math.max(...known) > 1000 * Math.min(...known);
+}
+
 /** A function from values to pixels along an axis of a plot. */
 function mapping(scale, length, offset, flipped) {
   const log = scale.distr === 3;
@@ -224,6 +230,8 @@ class Chart extends Lazy {
       labelFont: FONT,
       grid: { stroke: colours.line, width: 1 },
       ticks: { show: false },
+      // Losses of runs that diverged may have thirty digits.
+      values: (_, splits) => splits.map((value) => (value === null ? "" : Math.abs(value) < 1e7 ? uPlot.fmtNum(value) : number(value))),
     };
     if (name === "x") return { ...common, label, labelSize: 20, size: 30 };
     if (!names) return { ...common, size: (_, texts) => 16 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)) };

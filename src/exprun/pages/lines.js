@@ -89,14 +89,29 @@ function extent(curves, keys, log) {
   let high = -Infinity;
   for (const curve of curves) {
     for (const key of keys) {
-      for (const value of curve[key] ?? []) {
-        if (log && !(value > 0)) continue;
-        if (value < low) low = value;
-        if (value > high) high = value;
-      }
+      if (!curve[key]) continue;
+      const ends = endsOf(curve[key], log);
+      if (ends[0] < low) low = ends[0];
+      if (ends[1] > high) high = ends[1];
     }
   }
   return [low, high];
+}
+
+const knownEnds = [new WeakMap(), new WeakMap()]; // of values, which never change: linear, logarithmic
+
+function endsOf(values, log) {
+  const known = knownEnds[Number(log)];
+  if (!known.has(values)) {
+    const ends = [Infinity, -Infinity];
+    for (const value of values) {
+      if (log && !(value > 0)) continue;
+      if (value < ends[0]) ends[0] = value;
+      if (value > ends[1]) ends[1] = value;
+    }
+    known.set(values, ends);
+  }
+  return known.get(values);
 }
 
 /** The curve that is nearest to a point of the plot, with the index of its nearest point; null if none is near. */

@@ -150,10 +150,12 @@ class Parallel extends Lazy {
     const labels = axis.levels
       ? axis.levels.map((level) => [String(level), this.share(axis, level)])
       : this.ticks(axis).map((value) => [number(Number(value.toPrecision(3))), this.share(axis, value)]);
-    const step = Math.ceil((labels.length * 14) / (this.size[1] - TOP - BOTTOM));
-    labels.forEach(([text, share], i) => {
-      if (i % step === 0) write(text, this.y(share), isLast ? "right" : "left", soft, room - 12);
-    });
+    let above = -Infinity;
+    for (const [text, share] of labels.sort((a, b) => b[1] - a[1])) {
+      if (this.y(share) - above < 13) continue; // it would cover the one above
+      above = this.y(share);
+      write(text, above, isLast ? "right" : "left", soft, room - 12);
+    }
   }
 
   /** The values that are written at an axis of numbers: the values themselves if they are few. */
