@@ -89,8 +89,8 @@ def _decided(effect: Effect, analysis: Analysis) -> str:
 def _depends(effect: Effect, analysis: Analysis) -> str:
     """The start of a sentence about a factor whose effect depends on another factor; empty if none is shown to."""
     pairs = [other.factor for other in analysis.effects if len(other.factor) == 2 and other.certain]
-    others = dict.fromkeys(key for pair in pairs if set(effect.factor) < set(pair) for key in pair)
-    others = [key for key in others if key not in effect.factor]
+    in_pairs = dict.fromkeys(key for pair in pairs if set(effect.factor) < set(pair) for key in pair)
+    others = [key for key in in_pairs if key not in effect.factor]
     return f"On average over {joined(others)}, which changes this difference, " if others else ""
 
 
