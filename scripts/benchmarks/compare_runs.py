@@ -5,6 +5,9 @@ split into twenty comparisons with three seeds each that share no seed. For each
 many of them `compare` claims a difference, and in how many the paired t tests do that `compare` used before. A claim
 against the sign of the mean over all seeds counts as wrong. Runs that are complete are kept, so that an interrupted
 benchmark goes on.
+
+The same runs are then given to `sweep=decide`, ten seeds to each of six sweeps, as if each run were trained only when
+the sweep asks for it.
 """
 
 import argparse
@@ -15,14 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from exprun.compare import contrasts, design, effects, families, outcomes
+from exprun.compare import contrasts, deciding, design, effects, families, outcomes
 from exprun.compare.arms import Arm, label
+from exprun.compare.spending import FIRST_LOOK
 from exprun.records import Run, read_run
 from exprun.text import plural
 
 METRIC = "val/accuracy"
 FACTORS = {"norm": ("none", "batch"), "optim": ("sgd_momentum", "rmsprop")}
 SEEDS, TRIPLE = 60, 3  # seeds of each arm, and seeds of each comparison
+SWEEP, MARGIN = 10, 1.0  # seeds of each deciding sweep at most, and its margin in points
 RUN = ["model=cnn", "data=digits", "tracking=none", "doctor=none", "trainer.checkpoint=false", "progress=quiet"]
 LEVEL = 0.05
 
@@ -57,7 +62,39 @@ def main() -> int:
         low, high = 100 * (effect.mean - effect.seed_half), 100 * (effect.mean + effect.seed_half)
         size = f"{100 * effect.mean:+.1f} ({low:+.1f} to {high:+.1f})"
         print(f"| {effect.change} | {size} | {' | '.join(counts)} |")
+    print_decisions(arms, family)
     return 0
+
+
+def print_decisions(arms: list[Arm], family: design.Family) -> None:
+    """Print which arms a deciding sweep drops, and how many runs it takes, with and without a margin."""
+    names = [label(arm.levels, list(FACTORS)) for arm in arms]
+    best = int(np.argmax([arm.mean for arm in arms]))
+    for margin in (None, MARGIN):
+        print(f"\nsweep=decide, at most {SWEEP} seeds, margin {margin}; best over all seeds: {names[best]}")
+        for first in range(0, len(arms[0].values) - SWEEP + 1, SWEEP):
+            seeds, last = _decided(arms, family, range(first, first + SWEEP), margin)
+            dropped = [name for name, active in zip(names, last.best.active[0], strict=True) if not active]
+            ending = ", the others are equivalent" if last.best.equivalent[0] else ""
+            print(f"{sum(seeds)} of {SWEEP * len(arms)} runs {seeds}: worse are {'; '.join(dropped) or 'none'}{ending}")
+
+
+def _decided(
+    arms: list[Arm], family: design.Family, seeds: Sequence[int], margin: float | None
+) -> tuple[list[int], deciding.Look]:
+    """The number of seeds that each arm gets in a deciding sweep, and its last look."""
+    rule = deciding.Rule("best", METRIC, SWEEP, margin)
+    values = np.array([[arm.values[seed] for seed in seeds] for arm in arms])
+    ended = np.zeros_like(values, bool)
+    ended[:, :FIRST_LOOK] = True
+    for number in range(FIRST_LOOK, SWEEP + 1):
+        table = deciding.Table(list(seeds), np.where(ended, values, np.nan), ended)
+        last = deciding.looks_at(table, rule, family, low_is_better=False)[-1]
+        needed = last.best.needed[0]
+        if number == SWEEP or not needed.any():
+            break
+        ended[needed, number] = True
+    return [int(count) for count in ended.sum(1)], last
 
 
 def _train(folder: Path, epochs: int, seeds: int) -> list[Arm]:
