@@ -10,6 +10,7 @@ from exprun import cli
 from exprun.compare import deciding
 from exprun.compare.analysis import analyse
 from exprun.compare.selection import select
+from exprun.compare.verdict import verdict
 
 DECIDE = {"name": "decide", "goal": "best", "metric": "val/accuracy", "max_seeds": 10, "margin": None}
 
@@ -73,6 +74,23 @@ def test_the_best_arm_is_that_of_the_rule(tmp_path):
     early = compared(write(tmp_path / "early", (2, 2)))
     assert early.best is None
     assert np.isnan(early.effects[0].probability)
+
+
+def test_before_its_first_look_nothing_is_judged(tmp_path):
+    found = compared(write(tmp_path / "early", (2, 2)))
+    assert found.sentences()[0].endswith(" (2 seeds each), which may be seed noise: run more seeds to find out.")
+    assert verdict(found)[1] == ("No difference is decided, because not all arms share the 3 seeds of a first look.")
+
+
+def test_the_verdict_names_the_best_arm_and_not_a_dropped_one(tmp_path):
+    write(tmp_path / "runs", (3, 3))
+    for seed in range(3, 6):  # later seeds of the better arm, which bring its mean below that of the dropped one
+        write_run(tmp_path / "runs" / f"b{seed}", 0.5, norm__name="b", seed=seed, sweep=DECIDE)
+    found = compared(tmp_path / "runs")
+    assert found.arms[0].levels == ("a",)
+    best, _ = verdict(found)
+    assert best.startswith("Of 2 arms, norm=b is the best by the looks of the sweep, with a val/accuracy of 6")
+    assert best.endswith(", and the other one is shown to be worse.")
 
 
 def test_the_margin_of_the_sweep_is_tested(tmp_path):

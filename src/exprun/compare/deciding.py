@@ -155,6 +155,7 @@ def looks_at(table: Table, rule: Rule, family: Family, low_is_better: bool) -> l
     """
     weights = np.array([contrast.weights for contrast in family.contrasts]).reshape(-1, len(table.values))
     best, decided = sequential.any_best(1, len(table.values)), sequential.none_decided(1, weights)
+    best = replace(best, active=best.active & ~_without_result(table))
     found = []
     for seeds in _seeds_of_looks(table, rule):
         values, judged = _until(table, seeds)
@@ -164,6 +165,11 @@ def looks_at(table: Table, rule: Rule, family: Family, low_is_better: bool) -> l
             decided = sequential.look_at_contrasts(decided, *some, weights, family.factors, rule.units)
             found.append(Look(seeds, best, decided, judged))
     return found
+
+
+def _without_result(table: Table) -> np.ndarray:
+    """Whether all runs of the first look of an arm ended without a value, so that it gets no further seeds, (arms,)."""
+    return np.asarray(np.isnan(table.values).all(1) & table.ended[:, : spending.FIRST_LOOK].all(1))
 
 
 def _seeds_of_looks(table: Table, rule: Rule) -> range:
@@ -241,7 +247,8 @@ class _Judgement:
 def _effect(arms: Sequence[Arm], contrast: Contrast, rule: Rule, metric: str, judgement: _Judgement) -> Effect:
     """The effect of one contrast, estimated at its last look; with all runs, and unjudged, if there was no look."""
     if not judgement.seeds:
-        return effects.effect(arms, contrast, effects.estimate(arms, contrast.weights, False), False, metric)
+        effect = effects.effect(arms, contrast, effects.estimate(arms, contrast.weights, False), False, metric)
+        return replace(effect, seed_half=math.nan, uncorrected=math.nan, needed=None)
     until = [only_seeds(arm, judgement.seeds) for arm in arms]
     table = table_of(until, rule.max_seeds)
     judged = sequential.judged_at(table.values, table.ended)
