@@ -40,7 +40,7 @@ def test_p_values_and_intervals_hold_at_any_look(tmp_path):
     assert one.needed is None
     for arm, before in zip(found.arms, fixed.arms, strict=True):
         assert arm.interval.half > before.interval.half
-    assert "Sequential: the sweep decided which arm is the best by val/accuracy" in found.summary()[-1]
+    assert "Sequential: the sweep looked for the best arm by val/accuracy, after 3 to 10 seeds" in found.summary()[-1]
     assert "took 10 of at most 20 runs" in found.summary()[-1]
     assert fixed.rule is None
 
@@ -113,6 +113,14 @@ def test_runs_that_were_added_later_are_reported(tmp_path):
     longer = compared(write(tmp_path / "fourth", (12, 12)))
     assert any("4 runs with seeds after the 10 that the deciding sweep planned" in text for text in longer.warnings)
     assert longer.effects[0].seeds == (10, 10)
+
+
+def test_arms_with_other_seeds_are_reported(tmp_path):
+    write(tmp_path / "runs", (4, 4))
+    for seed in range(100, 103):
+        write_run(tmp_path / "other" / str(seed), 0.9, norm__name="c", seed=seed, sweep=DECIDE)
+    warnings = compared(tmp_path / "runs", tmp_path / "other").warnings
+    assert any("norm=c has no run with seed 0, with which the looks begin" in text for text in warnings)
 
 
 def test_a_run_that_failed_counts_as_ended_and_one_that_runs_does_not(tmp_path):

@@ -125,7 +125,7 @@ def analyse(
     rule, warning = deciding.shared_rule(runs)
     if rule is not None:
         arms = [replace(arm, confidence=deciding.mean_confidence(arm, rule)) for arm in arms]
-        warning = deciding.beyond(arms, rule)
+        warning = deciding.beyond(arms, rule, factors)
         if margin is None and metric == rule.metric:
             margin = rule.margin
     units = None if margin is None else margin / sentences.unit(metric)[0]

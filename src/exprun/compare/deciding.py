@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from exprun.compare import contrasts, effects, families, sequential, spending
-from exprun.compare.arms import Arm
+from exprun.compare.arms import Arm, label
 from exprun.compare.design import Contrast, Family
 from exprun.compare.effects import Effect
 from exprun.compare.sentences import unit
@@ -309,17 +309,30 @@ def sentence(arms: Sequence[Arm], rule: Rule) -> str:
     """
     runs, most = sum(len(arm.runs) + len(arm.lost) for arm in arms), len(arms) * rule.max_seeds
     last = "" if rule.max_seeds == spending.FIRST_LOOK else f" to {rule.max_seeds}"
-    goal = "which arm is the best" if rule.goal == "best" else "which effects are not 0"
+    goal = "the best arm" if rule.goal == "best" else "effects that are not 0"
     return (
-        f"Sequential: the sweep decided {goal} by {rule.metric}, at looks after {spending.FIRST_LOOK}{last} "
+        f"Sequential: the sweep looked for {goal} by {rule.metric}, after {spending.FIRST_LOOK}{last} "
         f"seeds, and took {runs:,} of at most {most:,} runs; p-values and intervals hold at all looks "
         "together (alpha spending of Lan and DeMets 1983)."
     )
 
 
-def beyond(arms: Sequence[Arm], rule: Rule) -> str:
-    """A warning about runs whose seeds the sweep did not plan; empty if there are none."""
+def beyond(arms: Sequence[Arm], rule: Rule, factors: Sequence[str]) -> str:
+    """A warning about runs that no look uses, because of their seeds; empty if there are none.
+
+    Args:
+        arms: the arms.
+        rule: the rule of the sweep.
+        factors: the keys of the factors.
+    """
     seeds = table_of(arms, rule.max_seeds).seeds
+    apart = [arm for arm in arms if all(run.seed != seeds[0] for run in (*arm.runs, *arm.lost))]
+    if apart:
+        verb = "has" if len(apart) == 1 else "have"
+        return (
+            f"{listed([label(arm.levels, factors) for arm in apart], 3)} {verb} no run with seed {seeds[0]}, with "
+            "which the looks begin, so no look compares all arms: compare sweeps with other seeds alone."
+        )
     extra = [run.name for arm in arms for run in (*arm.runs, *arm.lost) if run.seed not in seeds]
     if not extra:
         return ""
