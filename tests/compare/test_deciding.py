@@ -40,8 +40,9 @@ def test_p_values_and_intervals_hold_at_any_look(tmp_path):
     assert one.needed is None
     for arm, before in zip(found.arms, fixed.arms, strict=True):
         assert arm.interval.half > before.interval.half
-    assert "Sequential: the sweep looked for the best arm by val/accuracy, after 3 to 10 seeds" in found.summary()[-1]
-    assert "took 10 of at most 20 runs" in found.summary()[-1]
+    assert "Sequential: the sweep looked for the best arm by val/accuracy, after 3 to 10 seeds" in found.summary()[0]
+    assert "took 10 of at most 20 runs" in found.summary()[0]
+    assert found.summary()[-1].startswith("Best: ")  # the description in MLflow begins with it
     assert fixed.rule is None
 
 
@@ -91,6 +92,12 @@ def test_the_verdict_names_the_best_arm_and_not_a_dropped_one(tmp_path):
     best, _ = verdict(found)
     assert best.startswith("Of 2 arms, norm=b is the best by the looks of the sweep, with a val/accuracy of 6")
     assert best.endswith(", and the other one is shown to be worse.")
+
+
+def test_the_metric_of_the_sweep_is_compared(tmp_path):
+    write(tmp_path / "runs", (4, 4), sweep=DECIDE | {"metric": "val/loss"})
+    assert compared(tmp_path / "runs").metric == "val/loss"
+    assert compared(tmp_path / "runs", metric="val/accuracy").metric == "val/accuracy"
 
 
 def test_the_margin_of_the_sweep_is_tested(tmp_path):
