@@ -10,6 +10,7 @@ from exprun import cli
 from exprun.compare import deciding
 from exprun.compare.analysis import analyse
 from exprun.compare.selection import select
+from exprun.compare.verdict import verdict
 
 DECIDE = {"name": "decide", "goal": "best", "metric": "val/accuracy", "max_seeds": 10, "margin": None}
 
@@ -39,8 +40,9 @@ def test_p_values_and_intervals_hold_at_any_look(tmp_path):
     assert one.needed is None
     for arm, before in zip(found.arms, fixed.arms, strict=True):
         assert arm.interval.half > before.interval.half
-    assert "Sequential: the sweep decided which arm is the best by val/accuracy" in found.summary()[-1]
-    assert "took 10 of at most 20 runs" in found.summary()[-1]
+    assert "Sequential: the sweep looked for the best arm by val/accuracy, after 3 to 10 seeds" in found.summary()[0]
+    assert "took 10 of at most 20 runs" in found.summary()[0]
+    assert found.summary()[-1].startswith("Best: ")  # the description in MLflow begins with it
     assert fixed.rule is None
 
 
@@ -75,6 +77,29 @@ def test_the_best_arm_is_that_of_the_rule(tmp_path):
     assert np.isnan(early.effects[0].probability)
 
 
+def test_before_its_first_look_nothing_is_judged(tmp_path):
+    found = compared(write(tmp_path / "early", (2, 2)))
+    assert found.sentences()[0].endswith(" (2 seeds each), which may be seed noise: run more seeds to find out.")
+    assert verdict(found)[1] == ("No difference is decided, because not all arms share the 3 seeds of a first look.")
+
+
+def test_the_verdict_names_the_best_arm_and_not_a_dropped_one(tmp_path):
+    write(tmp_path / "runs", (3, 3))
+    for seed in range(3, 6):  # later seeds of the better arm, which bring its mean below that of the dropped one
+        write_run(tmp_path / "runs" / f"b{seed}", 0.5, norm__name="b", seed=seed, sweep=DECIDE)
+    found = compared(tmp_path / "runs")
+    assert found.arms[0].levels == ("a",)
+    best, _ = verdict(found)
+    assert best.startswith("Of 2 arms, norm=b is the best by the looks of the sweep, with a val/accuracy of 6")
+    assert best.endswith(", and the other one is shown to be worse.")
+
+
+def test_the_metric_of_the_sweep_is_compared(tmp_path):
+    write(tmp_path / "runs", (4, 4), sweep=DECIDE | {"metric": "val/loss"})
+    assert compared(tmp_path / "runs").metric == "val/loss"
+    assert compared(tmp_path / "runs", metric="val/accuracy").metric == "val/accuracy"
+
+
 def test_the_margin_of_the_sweep_is_tested(tmp_path):
     margin = DECIDE | {"margin": 20.0}
     found = compared(write(tmp_path / "runs", (6, 6), sweep=margin))
@@ -95,6 +120,14 @@ def test_runs_that_were_added_later_are_reported(tmp_path):
     longer = compared(write(tmp_path / "fourth", (12, 12)))
     assert any("4 runs with seeds after the 10 that the deciding sweep planned" in text for text in longer.warnings)
     assert longer.effects[0].seeds == (10, 10)
+
+
+def test_arms_with_other_seeds_are_reported(tmp_path):
+    write(tmp_path / "runs", (4, 4))
+    for seed in range(100, 103):
+        write_run(tmp_path / "other" / str(seed), 0.9, norm__name="c", seed=seed, sweep=DECIDE)
+    warnings = compared(tmp_path / "runs", tmp_path / "other").warnings
+    assert any("norm=c has no run with seed 0, with which the looks begin" in text for text in warnings)
 
 
 def test_a_run_that_failed_counts_as_ended_and_one_that_runs_does_not(tmp_path):

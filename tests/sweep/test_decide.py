@@ -124,6 +124,14 @@ def test_a_margin_ends_it(runs):
     assert "are the best, with no difference above 5 points" in lines[-1]
 
 
+def test_an_arm_without_a_result_does_not_keep_a_margin_from_ending_it(runs):
+    runs.means, runs.failing = {"a": 0.5, "b": 0.9, "c": 0.9}, ("a",)
+    lines, scores = decided(runs, sweep(margin=5.0))
+    assert len(scores) < 15
+    assert "worse" not in lines[0]
+    assert "are the best, with no difference above 5 points; 1 arm without a result is not judged" in lines[-1]
+
+
 def test_effects_are_decided(runs):
     runs.means = {"a": 0.7, "b": 0.7, "c": 0.95}
     lines, scores = decided(runs, sweep("effects"))

@@ -29,8 +29,8 @@ def parser() -> Parser:
         "--metric",
         "--figure",
         metavar="NAME",
-        default="val/accuracy",
-        help="final metric to compare (default: val/accuracy); --figure is the old name of this option",
+        help="final metric to compare (default: val/accuracy, or the metric by which a deciding sweep decided); "
+        "--figure is the old name of this option",
     )
     found.add_argument(
         "--contrast",

@@ -58,14 +58,14 @@ class Analysis:
         return [sentences.about(effect, self.metric, count, self.margin) for effect in self.effects]
 
     def summary(self) -> list[str]:
-        """Sentences about the importance of factors and about the best arms, as far as they are known."""
+        """Sentences about importance, the looks of a deciding sweep, and last about the best arms, as far as known."""
         found = [sentences.of_importance(self.importance)]
+        found.append(deciding.sentence(self.arms, self.rule) if self.rule else "")
         if self.best:
             first, *others = self.best
             names = [label(arm.levels, self.factors) for arm in others]
             count = sum(bool(arm.values) for arm in self.arms) - 1
             found.append(sentences.of_best(label(first.levels, self.factors), first.mean, names, count, self.metric))
-        found.append(deciding.sentence(self.arms, self.rule) if self.rule else "")
         return [sentence for sentence in found if sentence]
 
     def interval(self, arm: Arm) -> tuple[float, float]:
@@ -80,7 +80,7 @@ class Analysis:
 def analyse(
     runs: Sequence[Run],
     by: Sequence[str] | None = None,
-    metric: str = METRIC,
+    metric: str | None = None,
     chosen: Sequence[str] = (),
     margin: float | None = None,
 ) -> Analysis:
@@ -90,7 +90,8 @@ def analyse(
         runs: the runs, at least two.
         by: the factors, each the key of a setting or a group whose options are compared; None for all settings that
             vary.
-        metric: the final metric that is compared, by its name in MLflow.
+        metric: the final metric that is compared, by its name in MLflow; None for the one by which a deciding sweep
+            decided, and for validation accuracy otherwise.
         chosen: contrasts that replace the usual ones, as in `design.EXAMPLE`.
         margin: a difference that does not matter, in points for percentages such as accuracies, else in units of the
             metric; None to test no equivalence.
@@ -106,6 +107,9 @@ def analyse(
             "All runs so far belong to the first part of sweep=tuned, which chooses the learning rates; run the sweep "
             "to its end first."
         )
+    rule, warning = deciding.shared_rule(runs)
+    if metric is None:
+        metric = METRIC if rule is None else rule.metric
     found = [(run, outcomes.value(run, metric)) for run in runs]
     values = [(run, value) for run, value in found if value is not None]
     lost = [run for run, value in found if value is None]
@@ -123,10 +127,9 @@ def analyse(
     if len(present) == 1 and len(arms) > 1:
         name = label(present[0].levels, factors)
         raise ConfigError(f"Only {name} has runs with {metric}; a comparison needs a second arm: wait, or rerun it.")
-    rule, warning = deciding.shared_rule(runs)
     if rule is not None:
         arms = [replace(arm, confidence=deciding.mean_confidence(arm, rule)) for arm in arms]
-        warning = deciding.beyond(arms, rule)
+        warning = deciding.beyond(arms, rule, factors)
         if margin is None and metric == rule.metric:
             margin = rule.margin
     units = None if margin is None else margin / sentences.unit(metric)[0]

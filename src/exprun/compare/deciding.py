@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from exprun.compare import contrasts, effects, families, sequential, spending
-from exprun.compare.arms import Arm
+from exprun.compare.arms import Arm, label
 from exprun.compare.design import Contrast, Family
 from exprun.compare.effects import Effect
 from exprun.compare.sentences import unit
@@ -155,6 +155,7 @@ def looks_at(table: Table, rule: Rule, family: Family, low_is_better: bool) -> l
     """
     weights = np.array([contrast.weights for contrast in family.contrasts]).reshape(-1, len(table.values))
     best, decided = sequential.any_best(1, len(table.values)), sequential.none_decided(1, weights)
+    best = replace(best, active=best.active & ~_without_result(table))
     found = []
     for seeds in _seeds_of_looks(table, rule):
         values, judged = _until(table, seeds)
@@ -164,6 +165,11 @@ def looks_at(table: Table, rule: Rule, family: Family, low_is_better: bool) -> l
             decided = sequential.look_at_contrasts(decided, *some, weights, family.factors, rule.units)
             found.append(Look(seeds, best, decided, judged))
     return found
+
+
+def _without_result(table: Table) -> np.ndarray:
+    """Whether all runs of the first look of an arm ended without a value, so that it gets no further seeds, (arms,)."""
+    return np.asarray(np.isnan(table.values).all(1) & table.ended[:, : spending.FIRST_LOOK].all(1))
 
 
 def _seeds_of_looks(table: Table, rule: Rule) -> range:
@@ -241,7 +247,8 @@ class _Judgement:
 def _effect(arms: Sequence[Arm], contrast: Contrast, rule: Rule, metric: str, judgement: _Judgement) -> Effect:
     """The effect of one contrast, estimated at its last look; with all runs, and unjudged, if there was no look."""
     if not judgement.seeds:
-        return effects.effect(arms, contrast, effects.estimate(arms, contrast.weights, False), False, metric)
+        effect = effects.effect(arms, contrast, effects.estimate(arms, contrast.weights, False), False, metric)
+        return replace(effect, seed_half=math.nan, uncorrected=math.nan, needed=None)
     until = [only_seeds(arm, judgement.seeds) for arm in arms]
     table = table_of(until, rule.max_seeds)
     judged = sequential.judged_at(table.values, table.ended)
@@ -302,17 +309,30 @@ def sentence(arms: Sequence[Arm], rule: Rule) -> str:
     """
     runs, most = sum(len(arm.runs) + len(arm.lost) for arm in arms), len(arms) * rule.max_seeds
     last = "" if rule.max_seeds == spending.FIRST_LOOK else f" to {rule.max_seeds}"
-    goal = "which arm is the best" if rule.goal == "best" else "which effects are not 0"
+    goal = "the best arm" if rule.goal == "best" else "effects that are not 0"
     return (
-        f"Sequential: the sweep decided {goal} by {rule.metric}, at looks after {spending.FIRST_LOOK}{last} "
+        f"Sequential: the sweep looked for {goal} by {rule.metric}, after {spending.FIRST_LOOK}{last} "
         f"seeds, and took {runs:,} of at most {most:,} runs; p-values and intervals hold at all looks "
         "together (alpha spending of Lan and DeMets 1983)."
     )
 
 
-def beyond(arms: Sequence[Arm], rule: Rule) -> str:
-    """A warning about runs whose seeds the sweep did not plan; empty if there are none."""
+def beyond(arms: Sequence[Arm], rule: Rule, factors: Sequence[str]) -> str:
+    """A warning about runs that no look uses, because of their seeds; empty if there are none.
+
+    Args:
+        arms: the arms.
+        rule: the rule of the sweep.
+        factors: the keys of the factors.
+    """
     seeds = table_of(arms, rule.max_seeds).seeds
+    apart = [arm for arm in arms if all(run.seed != seeds[0] for run in (*arm.runs, *arm.lost))]
+    if apart:
+        verb = "has" if len(apart) == 1 else "have"
+        return (
+            f"{listed([label(arm.levels, factors) for arm in apart], 3)} {verb} no run with seed {seeds[0]}, with "
+            "which the looks begin, so no look compares all arms: compare sweeps with other seeds alone."
+        )
     extra = [run.name for arm in arms for run in (*arm.runs, *arm.lost) if run.seed not in seeds]
     if not extra:
         return ""

@@ -29,8 +29,8 @@ class Best:
 
     Args:
         active: whether each arm may be the best, (sweeps, arms).
-        better: the arm that an arm is shown to be worse than, by its place; -1 for active arms, (sweeps, arms).
-        probability: the corrected p-value of this difference; NaN for active arms, (sweeps, arms).
+        better: the arm that an arm is shown to be worse than, by its place; -1 for all others, (sweeps, arms).
+        probability: the corrected p-value of this difference; NaN for all others, (sweeps, arms).
         equivalent: whether all active arms are shown to differ by less than the margin, (sweeps,).
     """
 

@@ -17,7 +17,7 @@ import numpy as np
 FIRST_LOOK = 3  # seeds at the first look; with two, no test has enough degrees of freedom to decide anything
 MAX_SEEDS = 50  # seeds at the last look, at most
 # The part of the error that is planned to be spent. The benchmark `decide_simulation` shows that with it the error of a
-# whole sweep is at most 5 %, whatever the variances are.
+# whole sweep is at most 5 % within its Monte Carlo interval, whatever the variances are, for normal metrics.
 SPENT = 0.75
 LEVELS = np.geomspace(1e-12, 1.0, 49)  # errors for which the levels of the looks are tabulated
 NODES = 64  # points of the numerical integration between the limits of a look

@@ -6,6 +6,7 @@ from exprun.compare.analysis import Analysis
 from exprun.compare.arms import label
 from exprun.compare.design import AGAINST
 from exprun.compare.effects import Effect
+from exprun.compare.spending import FIRST_LOOK
 from exprun.metrics import is_better_low
 from exprun.text import joined, plural
 
@@ -18,7 +19,7 @@ def verdict(analysis: Analysis) -> list[str]:
 def _best(analysis: Analysis) -> str:
     """The arm with the best mean, and whether the others are shown to be worse."""
     arms = [arm for arm in analysis.arms if arm.values]
-    first = arms[0]
+    first = analysis.best[0] if analysis.best else arms[0]
     low, high = analysis.interval(first)
     seeds = plural(len(first.values), "seed" if first.folds is None else "fold")
     noise = f" (mean of {seeds}, 95 % interval {_value(low, analysis)} to {_value(high, analysis)})"
@@ -26,7 +27,10 @@ def _best(analysis: Analysis) -> str:
     if len(arms) == 1:
         repeat = "seed" if first.folds is None else "seed and the fold"
         return f"The runs differ in nothing but the {repeat}; their {analysis.metric} is {mean}."
-    start = f"Of {len(arms)} arms, {label(first.levels, analysis.factors)} has the best {analysis.metric}: {mean}"
+    name = label(first.levels, analysis.factors)
+    start = f"Of {len(arms)} arms, {name} has the best {analysis.metric}: {mean}"
+    if first is not arms[0]:  # an arm that a deciding sweep dropped may have a better mean of fewer seeds
+        start = f"Of {len(arms)} arms, {name} is the best by the looks of the sweep, with a {analysis.metric} of {mean}"
     if analysis.best is None:
         return f"{start}."
     others = [label(arm.levels, analysis.factors) for arm in analysis.best if arm is not first]
@@ -51,6 +55,8 @@ def _difference(analysis: Analysis) -> str:
     some_worse = analysis.best is not None and len(analysis.best) < sum(bool(arm.values) for arm in analysis.arms)
     undecided = "Beyond that, no difference is decided" if some_worse else "No difference is decided"
     if single := next((effect for effect in simple if math.isnan(effect.seed_half)), None):
+        if analysis.rule is not None:
+            return f"No difference is decided, because not all arms share the {FIRST_LOOK} seeds of a first look."
         kind = _kind(single)
         return f"{undecided}, because an arm with one {kind} does not show the size of its {kind} noise."
     effect = max(simple, key=lambda effect: abs(effect.mean))

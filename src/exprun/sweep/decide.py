@@ -229,8 +229,8 @@ def _news(rule: Rule, state: State, seeds: int, going: int) -> Iterator[str]:
 
 def _dropped(state: State, last: Look, before: Look | None) -> list[str]:
     """Clauses about the arms that this look has shown to be worse."""
-    news = ~last.best.active[0] & (before.best.active[0] if before else True)
     better, probability = last.best.better[0], last.best.probability[0]
+    news = (better >= 0) & (before.best.active[0] if before else True)
     return [
         f"{state.name(arm)} is worse than {state.name(better[arm])} ({_probability(probability[arm])})"
         for arm in range(len(state.arms))
