@@ -98,6 +98,7 @@ def ran(folder, **variables):
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_decides_over_the_settings_of_keras_and_says_so(tmp_path):
     home = tmp_path / "home"
     home.mkdir()

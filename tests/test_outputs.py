@@ -95,7 +95,7 @@ def test_a_folder_that_holds_other_runs_is_not_deleted(capsys):
     for place in ("mine", "mine/inside"):
         write_run(OUTPUTS / place, 0.9)
     assert cli.main(["runs", "delete", "outputs/mine", "--yes"]) == 1
-    assert "outputs/mine also holds other runs, such as inside" in capsys.readouterr().err
+    assert "outputs/mine also holds other runs, such as outputs/mine/inside" in capsys.readouterr().err
     assert cli.main(["runs", "delete", "outputs/mine/inside", "outputs/mine", "--yes"]) == 0
     assert all_runs() == []
 

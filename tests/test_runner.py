@@ -143,7 +143,7 @@ def test_streamed_and_resident_images_give_the_same_bits(whole, monkeypatch):
     assert streamed.history == whole.history
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
 def test_half_precision_trains_and_keeps_float32_weights(precision):
     result = tiny(f"trainer.precision={precision}", "run_dir=out", "trainer.epochs=4")
     assert result.metrics["val/accuracy"] > 0.6
@@ -395,6 +395,7 @@ def test_nan_that_a_fused_relu_hides_from_the_loss_ends_the_run(norm, monkeypatc
     assert result.reason in [f"not finite: {where}; {blamed}" for where in shown]
 
 
+@pytest.mark.slow
 def test_loss_scaling_that_never_helps_ends_the_run(monkeypatch):
     from exprun.trainer.step import Step
 

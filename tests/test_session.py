@@ -213,6 +213,7 @@ def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(
     assert (again.run_dir / "model.txt").read_text() == (first.run_dir / "model.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(monkeypatch):
     from exprun.doctor.causes import unscaled_evaluation
 

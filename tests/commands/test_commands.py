@@ -44,7 +44,7 @@ def test_only_the_module_of_the_command_that_is_called_is_imported():
 
 def test_figure_is_the_old_name_of_metric():
     compare = commands.load("compare")
-    assert compare.parse([]).metric == "val/accuracy"
+    assert compare.parse([]).metric is None  # the metric of the sweep, or val/accuracy
     assert compare.parse(["--metric", "test/loss"]) == compare.parse(["--figure", "test/loss"])
     assert "--figure is the old name" in " ".join(compare.parser().format_help().split())
 

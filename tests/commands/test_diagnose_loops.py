@@ -254,6 +254,7 @@ def test_a_loop_that_makes_a_new_optimiser_in_each_step_is_one_training(diagnose
     assert report()["unwatched"] == []
 
 
+@pytest.mark.slow
 def test_a_loop_that_ends_with_weights_that_are_not_finite(diagnosed):
     text = (
         DATA

@@ -54,7 +54,7 @@ def test_validation_above_luck_withdraws_what_it_refutes():
     assert one.evaluated(100, 1.2, 0.9) == []  # as where one label in five is right
     withdrawn = [f for f in one.evaluated(100, 1.1, 0.15) if f.withdrawn]
     assert {f.cause for f in withdrawn} == {
-        "shuffled-labels", "summed-loss", "loss-at-chance", "collapsed-predictions",
+        "shuffled-labels", "summed-loss", "loss-at-chance", "collapsed-predictions", "cannot-overfit",
     }  # fmt: skip
     assert withdrawn[0].evidence == (
         "The network predicts 15.0% of the validation images correctly, with a loss of 1.100; chance level is a loss "

@@ -79,7 +79,14 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
         assert trial(one, name) is None
 
 
-@pytest.mark.parametrize("hidden", [[], [("one", 1)], [("one", 1), ("two", 3)]])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        [],
+        pytest.param([("one", 1)], marks=pytest.mark.slow),
+        pytest.param([("one", 1), ("two", 3)], marks=pytest.mark.slow),
+    ],
+)
 def test_a_network_that_is_too_small_gets_wider_layers(hidden):
     keras.utils.set_random_seed(0)
     ring = (np.hypot(*X[:, :2].T) < 1.5).astype("float32")

@@ -254,6 +254,7 @@ MlflowTracker(config("tracking=mlflow"), RunFolder(Path("it")), "it", "").open_r
 """
 
 
+@pytest.mark.slow
 def test_a_store_whose_making_is_killed_is_made_anew(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     codes = [

@@ -34,6 +34,7 @@ def started(folder, variables=None, core=None):
     return {key: value for key, value in metrics.items() if "time" not in key}, environment, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system does not pin processes to cores")
 def test_a_deterministic_run_gives_the_same_bits_whatever_the_environment(monkeypatch):
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)

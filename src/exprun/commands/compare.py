@@ -14,8 +14,8 @@ def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun compare",
-        description="Report which setting is better, with intervals over seeds or folds, and what makes the comparison "
-        "unfair. Writes one HTML file.",
+        description="Report which setting is better, with intervals over seeds or folds, and what is unfair. "
+        "Writes one HTML file.",
     )
     found.add_argument(
         "places", nargs="*", metavar="FOLDER", help="folders of runs or sweeps (default: the last sweep)"

@@ -39,8 +39,8 @@ class Arm:
         diverged: the runs that diverged, whose value is the chance level.
         images: the number of images on which the metric was measured; None if it is unknown or does not matter.
         folds: the number of folds, if the values are those of folds; None if they are those of seeds.
-        confidence: the confidence level of the interval over seeds.
         images_differ: whether each fold was measured on images of its own, whose noise is thus part of the fold noise.
+        confidence: the confidence level of the interval over seeds.
     """
 
     levels: Levels
@@ -50,8 +50,8 @@ class Arm:
     diverged: list[Run] = field(default_factory=list)
     images: int | None = None
     folds: int | None = None
-    confidence: float = CONFIDENCE
     images_differ: bool = False
+    confidence: float = CONFIDENCE
 
     @property
     def inflation(self) -> float:
