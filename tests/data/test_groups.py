@@ -162,6 +162,14 @@ def test_groups_that_the_splits_of_the_set_divide_are_refused():
         assert divided(split(pool(labels, parts), replace(DATA, **more), groups), groups) <= set(groups[45:])
 
 
+def test_the_test_set_leaves_groups_for_validation():
+    labels = np.tile([0, 1], 34)
+    groups = ["large"] * 60 + ["one"] * 4 + ["two"] * 4  # both small ones are as near to 7 images as one of them
+    for seed in range(5):
+        found = split(pool(labels), replace(DATA, test_fraction=0.1, split_seed=seed), groups)
+        assert [len(rows) for rows in sides(found)] == [60, 4, 4]
+
+
 def test_no_rows_and_no_count_draw_nothing():
     groups, rng = Groups.of(["a", "b"]), np.random.default_rng(0)
     assert len(held_out_groups(np.arange(0), np.array([0, 1]), groups, 3, rng)) == 0

@@ -223,19 +223,21 @@ def _divided(
     train, val, test = parts[TRAIN], parts[VALIDATION], parts[TEST]
     whole = len(train)
 
-    def held_out(key: str, fraction: float) -> np.ndarray:
+    def held_out(key: str, fraction: float, keep: int = 1) -> np.ndarray:
         count = round(whole * fraction)
         if groups is None:
             drawn = _held_out(train, labels, count, rng)
         else:
-            drawn = held_out_groups(train, labels, groups, count, rng)
+            drawn = held_out_groups(train, labels, groups, count, rng, keep)
             if count and not len(drawn):
                 raise nothing_held_out(key, count, train, labels, groups, data)
         notes.extend(_held_out_notes(key, fraction, whole, len(drawn), groups is not None))
         return drawn
 
     if not len(test):
-        test = held_out("test_fraction", data.test_fraction)
+        has_validation = len(val) or data.validation == "test"
+        keep = data.folds or (1 if has_validation else 2)  # groups for training and validation
+        test = held_out("test_fraction", data.test_fraction, keep)
         train = np.setdiff1d(train, test)
     if data.validation == "test":
         train, val = np.union1d(train, val), test

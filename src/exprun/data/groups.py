@@ -148,7 +148,7 @@ def check_given_splits(groups: Groups, parts: dict[int, np.ndarray], data: Data)
 
 
 def held_out_groups(
-    rows: np.ndarray, labels: np.ndarray, groups: Groups, count: int, rng: np.random.Generator
+    rows: np.ndarray, labels: np.ndarray, groups: Groups, count: int, rng: np.random.Generator, keep: int = 1
 ) -> np.ndarray:
     """Draw whole groups with about `count` of the rows, from each class about its share, in ascending order.
 
@@ -163,6 +163,7 @@ def held_out_groups(
         groups: the groups of all images of the pool.
         count: the wanted number of rows.
         rng: the random number generator.
+        keep: the number of groups that are not drawn, at least.
 
     Returns:
         The rows; none if each group is at least twice as large as `count`, or holds all rows of a class.
@@ -177,7 +178,7 @@ def held_out_groups(
     members = [(pairs[a:b] % len(sizes), numbers[a:b]) for a, b in pairwise(starts)]
     wanted = sizes * (count / len(rows))
     weight, of_total = 1 / np.maximum(wanted, 1), len(sizes) / count / 2
-    taken, total, drawn = np.zeros(len(sizes)), 0, np.zeros(len(members), bool)
+    taken, total, drawn, left = np.zeros(len(sizes)), 0, np.zeros(len(members), bool), len(members)
     for _ in range(PASSES):
         before = drawn.copy()
         for one in rng.permutation(len(members)):
@@ -186,9 +187,11 @@ def held_out_groups(
             missing = taken[classes] - wanted[classes]
             change = (weight[classes] * added * (2 * sign * missing + added)).sum()
             change += of_total * size * (2 * sign * (total - count) + size)
-            if change < -1e-9 and (sign < 0 or (taken[classes] + added < sizes[classes]).all()):
+            may_take = left > keep and (taken[classes] + added < sizes[classes]).all()
+            if change < -1e-9 and (sign < 0 or may_take):
                 taken[classes] += sign * added
                 total += sign * size
+                left -= sign
                 drawn[one] = sign > 0
         if (drawn == before).all():
             break
