@@ -227,9 +227,7 @@ def _deciding(
     composer: Composer, overrides: Sequence[str], arms: list[Job], given: list[str], factors: list[str], first: Config
 ) -> Plan:
     """The plan of `sweep=decide`, whose first runs are those of the first look."""
-    from exprun.compare.deciding import rule_of
     from exprun.compare.spending import FIRST_LOOK
-    from exprun.sweep.decide import Deciding
 
     if len(arms) < MIN_ARMS:
         raise ConfigError(
@@ -249,6 +247,9 @@ def _deciding(
         arms = [[*arm, f"{PLANNED}={len(seeds)}"] for arm in arms]
     # The configs of the runs that may follow are checked before any run starts.
     composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds[FIRST_LOOK:]])
+    from exprun.compare.deciding import rule_of  # SciPy takes a second, which no error should wait for
+    from exprun.sweep.decide import Deciding
+
     rule = rule_of(composer.jobs(overrides, [[*arms[0], seeds[0]]])[0])
     sweep = Deciding(arms, seeds, rule, allowed)
     jobs = sweep.jobs(0, range(len(arms)))
