@@ -69,6 +69,16 @@ class Effect:
         return outcomes.within(self.mean + self.half, -self.limit, self.limit)
 
     @property
+    def kind(self) -> str:
+        """What the runs of an arm differ in: `seed` or `fold`."""
+        return "seed" if self.folds is None else "fold"
+
+    @property
+    def depends_on_images(self) -> bool:
+        """Whether the interval contains 0 only because of the finite set of images."""
+        return abs(self.mean) > self.seed_half and self.low < 0 < self.high
+
+    @property
     def certain(self) -> bool:
         """Whether a contrast of this size is unlikely to be seed noise."""
         return self.probability < 1 - CONFIDENCE

@@ -27,7 +27,7 @@ def about(effect: Effect, metric: str, count: int, margin: float | None) -> str:
     form = "+.1f" if scale == 100 else "+.3g"
     part = f", {effect.part}" if effect.part else ""
     start = f"{effect.change}{part}: {scale * effect.mean:{form}}{name} of {metric}"
-    seeds, kind = _seeds(effect.seeds, effect.folds), _kind(effect)
+    seeds, kind = _seeds(effect.seeds, effect.folds), effect.kind
     if math.isnan(effect.seed_half):
         return f"{start} ({seeds}), which may be {kind} noise: run more {kind}s to find out."
     if math.isnan(effect.probability):
@@ -44,15 +44,15 @@ def about(effect: Effect, metric: str, count: int, margin: float | None) -> str:
         f"{kind} noise ±{_size(effect.seed_half, metric)}{_of_images(effect, metric)}; " if effect.image_half else ""
     )
     corrected = f" after correction for {count} comparisons" if count > 1 else ""
-    facts = f"{noise}{seeds}; {_probability(effect.probability)}{corrected}"
+    facts = f"{noise}{seeds}; {p_value(effect.probability)}{corrected}"
     return f"{start}, {ends} ({facts}): {_verdict(effect, metric, margin)}."
 
 
 def _verdict(effect: Effect, metric: str, margin: float | None) -> str:
     limit = "" if margin is None else f"{_size(margin, metric)}{unit(metric)[1]}"
     if effect.certain:
-        verdict = f"more than {_kind(effect)} noise"
-        if effect.images and abs(effect.mean) > effect.seed_half and effect.low < 0 < effect.high:
+        verdict = f"more than {effect.kind} noise"
+        if effect.images and effect.depends_on_images:
             verdict += f", but other images than these {effect.images:,} may show no difference"
         if effect.equivalent:
             return f"{verdict}, but below {limit}"
@@ -62,7 +62,7 @@ def _verdict(effect: Effect, metric: str, margin: float | None) -> str:
     needed = effect.needed
     more = f"; about {needed:,} seeds of each are needed to detect a difference of this size" if needed else ""
     ruled = "" if margin is None else f", and a difference above {limit} is not ruled out"
-    return f"it may be {_kind(effect)} noise{ruled}{more}"
+    return f"it may be {effect.kind} noise{ruled}{more}"
 
 
 def _of_images(effect: Effect, metric: str) -> str:
@@ -101,11 +101,6 @@ def of_best(best: str, value: float, others: Sequence[str], count: int, metric: 
     return f"{start}; not shown to be worse: {joined(list(others))}."
 
 
-def _kind(effect: Effect) -> str:
-    """What runs of an arm differ in: the seed, or the fold."""
-    return "seed" if effect.folds is None else "fold"
-
-
 def _seeds(counts: tuple[int, int], folds: int | None) -> str:
     (first, second), kind = counts, "seed" if folds is None else "fold"
     if first != second:
@@ -113,5 +108,6 @@ def _seeds(counts: tuple[int, int], folds: int | None) -> str:
     return f"1 {kind} each" if first == 1 else f"{first} {kind}s each"
 
 
-def _probability(value: float) -> str:
+def p_value(value: float) -> str:
+    """A p-value as text, such as `p = 0.012`."""
     return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"

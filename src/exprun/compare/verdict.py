@@ -6,6 +6,7 @@ from exprun.compare.analysis import Analysis
 from exprun.compare.arms import label
 from exprun.compare.design import AGAINST
 from exprun.compare.effects import Effect
+from exprun.compare.sentences import p_value
 from exprun.compare.spending import FIRST_LOOK
 from exprun.metrics import is_better_low
 from exprun.text import joined, plural
@@ -57,14 +58,14 @@ def _difference(analysis: Analysis) -> str:
     if single := next((effect for effect in simple if math.isnan(effect.seed_half)), None):
         if analysis.rule is not None:
             return f"No difference is decided, because not all arms share the {FIRST_LOOK} seeds of a first look."
-        kind = _kind(single)
+        kind = single.kind
         return f"{undecided}, because an arm with one {kind} does not show the size of its {kind} noise."
     effect = max(simple, key=lambda effect: abs(effect.mean))
     scale, name = analysis.unit
     size = f"{scale * effect.mean:{'+z.1f' if scale == 100 else '+z.3g'}}{name}"
     if math.isnan(effect.probability):
         same = "the runs of each arm have the same value"
-        same = f"the difference is the same for every {_kind(effect)}" if effect.blocks else same
+        same = f"the difference is the same for every {effect.kind}" if effect.blocks else same
         return f"{undecided}: the largest, {effect.change}, is {size}, which cannot be judged because {same}."
     start = f"{undecided}: the largest, {effect.change}, is {size}{_noise(effect, 1, analysis)}"
     if not effect.needed:
@@ -82,8 +83,8 @@ def _decided(effect: Effect, analysis: Analysis) -> str:
         more = "more" if sign > 0 else "less"
         return f"The settings depend on each other: {effect.change}, {more} by {size}{noise}."
     better, worse = sides if (sign < 0) == is_better_low(analysis.metric) else reversed(sides)
-    images = f"; this is more than {_kind(effect)} noise, but other images may show no difference"
-    images = images if abs(effect.mean) > effect.seed_half and effect.low < 0 < effect.high else ""
+    images = f"; this is more than {effect.kind} noise, but other images may show no difference"
+    images = images if effect.depends_on_images else ""
     small = ""
     if analysis.margin is not None and effect.equivalent:
         small = f", which is less than {_size(analysis.margin, analysis)}"
@@ -100,11 +101,6 @@ def _depends(effect: Effect, analysis: Analysis) -> str:
     return f"On average over {joined(others)}, which changes this difference, " if others else ""
 
 
-def _kind(effect: Effect) -> str:
-    """What the runs of an arm differ in: the seed, or the fold."""
-    return "seed" if effect.folds is None else "fold"
-
-
 def _noise(effect: Effect, sign: float, analysis: Analysis) -> str:
     """The interval of a difference and its p-value, in brackets; the sign turns a difference around."""
     if not math.isfinite(effect.low):
@@ -112,8 +108,7 @@ def _noise(effect: Effect, sign: float, analysis: Analysis) -> str:
     scale, _ = analysis.unit
     low, high = sorted(sign * scale * end for end in (effect.low, effect.high))
     form = "z.1f" if scale == 100 else "z.3g"  # z: no -0.0
-    p = effect.probability
-    probability = "" if math.isnan(p) else ", p < 0.0001" if p < 1e-4 else f", p = {p:.2g}"
+    probability = "" if math.isnan(effect.probability) else f", {p_value(effect.probability)}"
     return f" (95 % interval {low:{form}} to {high:{form}}{probability})"
 
 

@@ -19,7 +19,7 @@ from exprun.compare.arms import Arm, label, levels_of, varying
 from exprun.compare.deciding import Look, Rule
 from exprun.compare.design import Family, family
 from exprun.compare.outcomes import diverged, images, value
-from exprun.compare.sentences import unit
+from exprun.compare.sentences import p_value, unit
 from exprun.compare.spending import FIRST_LOOK
 from exprun.config.budget import Budget
 from exprun.config.errors import RunError, without_password
@@ -232,7 +232,7 @@ def _dropped(state: State, last: Look, before: Look | None) -> list[str]:
     better, probability = last.best.better[0], last.best.probability[0]
     news = (better >= 0) & (before.best.active[0] if before else True)
     return [
-        f"{state.name(arm)} is worse than {state.name(better[arm])} ({_probability(probability[arm])})"
+        f"{state.name(arm)} is worse than {state.name(better[arm])} ({p_value(probability[arm])})"
         for arm in range(len(state.arms))
         if news[arm]
     ]
@@ -248,10 +248,6 @@ def _found(state: State, last: Look, before: Look | None) -> list[str]:
     return [f"{change} differs" for change, is_new in zip(changes, differs, strict=True) if is_new] + [
         f"{change} is below the margin" for change, is_new in zip(changes, small, strict=True) if is_new
     ]
-
-
-def _probability(value: float) -> str:
-    return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
 
 
 def _verdict(sweep: Deciding, state: State, ending: str) -> str:
