@@ -265,6 +265,17 @@ def test_calls_after_the_training_are_watched_and_change_nothing(tmp_path, diagn
     assert found["line"]["line"] == len(path.read_text().splitlines())
 
 
+@pytest.mark.parametrize(
+    "call", ["[model.predict_on_batch(row[None] * 100) for row in x[:40]]", "model.test_on_batch(x * 100, y)"]
+)
+def test_calls_with_one_batch_are_watched(tmp_path, diagnosed, call):
+    path = script(tmp_path, f"{GOOD}\n{call}\n")
+    diagnosed("train.py")
+    (found,) = findings()
+    assert found["cause"] == "unscaled-evaluation"
+    assert path.read_text().splitlines()[found["line"]["line"] - 1] == call
+
+
 SEVERAL = (
     DATA
     + """

@@ -6,6 +6,7 @@ import linecache
 from collections.abc import Iterator, Sequence
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
+PREDICT = ("predict", "predict_on_batch")
 
 
 def goes_to_argmax(file: str, line: int) -> bool:
@@ -81,7 +82,7 @@ def _is_made(value: ast.expr, line: int, scope: Scope) -> bool:
             return _is_made(function.value, line, scope)
         if value.args and ast.unparse(function) in ("np.array", "np.asarray"):
             return _is_made(value.args[0], line, scope)
-        is_of_network = isinstance(function, ast.Name) or getattr(function, "attr", "") == "predict"
+        is_of_network = isinstance(function, ast.Name) or getattr(function, "attr", "") in PREDICT
         return is_of_network and _is_at(value, line)
     assigned = [node for node in _inside(scope) if isinstance(node, ast.Assign)]
     return isinstance(value, ast.Name) and any(

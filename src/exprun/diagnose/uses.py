@@ -23,11 +23,12 @@ MAX_BYTES = 2**25  # the same in bytes
 MAX_LINES = 20  # lines whose calls are followed, for each network
 RECENT = 50  # trainings whose networks are followed; a script may make thousands
 BATCHES = 8  # first batches of a pipeline that are kept
+METHODS: tuple[Call, ...] = ("evaluate", "predict", "predict_on_batch", "test_on_batch")
 PAIR = 2  # values from which on an array can be the rows of a batch; axes of rows of numbers
 
 
 class Uses:
-    """Keeps some of what trained networks get from `evaluate`, `predict` and calls.
+    """Keeps some of what trained networks get from `evaluate`, `predict`, their forms for one batch, and calls.
 
     Args:
         fits: returns the trainings so far; the calls of a network belong to its last one.
@@ -41,8 +42,8 @@ class Uses:
         self._fits, self._frame, self._is_on = fits, frame, is_on
         self._copies: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()  # of which network
         self._is_inside = False  # whether `evaluate` or `predict` is running, which call the network
-        self._watch("evaluate")
-        self._watch("predict")
+        for name in METHODS:
+            self._watch(name)
 
     def called(self, model: Any, inputs: Any) -> None:
         """Keep the inputs of a call of a network itself."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-Call = Literal["evaluate", "predict", "call"]
+Call = Literal["evaluate", "predict", "predict_on_batch", "test_on_batch", "call"]
 
 
 @dataclass
