@@ -225,6 +225,33 @@ def test_a_loss_of_operations_of_ones_own_is_read_from_its_batch(diagnosed):
     assert "could not be seen" not in done.stderr
 
 
+WITHOUT_A_NAME = """
+model, optimizer = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, LAST)]), keras.optimizers.Adam(0.01)
+targets = np.stack([x.sum(1), x[:, 0]], 1).astype("float32")
+
+@tf.function
+def epoch(features, targets):
+    order = tf.random.shuffle(tf.range(96))
+    for at in range(0, 96, 16):
+        rows = order[at:at + 16]
+        with tf.GradientTape() as tape:
+            value = tf.reduce_mean(tf.square(model(tf.gather(features, rows)) - tf.gather(targets, rows)))
+        gradients = tape.gradient(value, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+
+optimizer.build(model.trainable_variables)
+for number in range(5):
+    epoch(tf.constant(x[:96]), tf.constant(targets[:96]))
+"""
+
+
+@pytest.mark.parametrize(("last", "causes"), [("'relu'", ["output-activation"]), ("None", [])])
+def test_targets_that_no_variable_of_the_loop_has(diagnosed, last, causes):
+    done = diagnosed(DATA + WITHOUT_A_NAME.replace("LAST", last))
+    assert "could not be seen" not in done.stderr
+    assert [one["cause"] for one in report()["fits"][0]["findings"] if one["severity"] != "note"] == causes
+
+
 PART = (
     DATA
     + """

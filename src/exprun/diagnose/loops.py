@@ -27,6 +27,7 @@ from exprun.diagnose.ending import Enough
 from exprun.diagnose.fit import Fit, Place
 from exprun.diagnose.loop import PENDING, Called, Loop, Lost, State, copied, form
 from exprun.diagnose.loss_calls import watch_losses
+from exprun.diagnose.meetings import Meetings
 from exprun.diagnose.raw_loss import labels_near, loss_that_gives, swapped
 from exprun.diagnose.repeats import Repeats
 from exprun.doctor.instruments.states import undrawn
@@ -67,6 +68,7 @@ class Loops:
         self._waiting: list[Fit] = []  # whose variables have no values yet
         self._by_hand: dict[int, tuple[Any, Place | None]] = {}  # models whose gradients were computed, by id
         self._replayed: Loop | None = None
+        self._meetings = Meetings(lambda: [called.outputs for called in self._state.calls])
         self._optimizers: set[int] = set()  # ids of the optimisers of all loops, while these are examined
         self._ends = 0.0
         self._watch_models()
@@ -340,11 +342,18 @@ class Loops:
         if len(calls) != 1:
             return None
         (called,) = calls
-        labels = labels_near(self._frame(), called.inputs, called.outputs)
-        if labels is not None and not loop.batches and np.ndim(self._state.minimised) == 0:
-            loop.minimised = float(self._state.minimised)
-            loop.fit.loss = loop.fit.loss or loss_that_gives(loop.minimised, labels, np.asarray(called.outputs))
-        return labels
+        near = labels_near(self._frame(), called.inputs, called.outputs)
+        candidates = [*(() if near is None else (near,)), *map(np.asarray, self._meetings.of(called.outputs))]
+        if not candidates:
+            return None
+        if np.ndim(self._state.minimised) != 0:
+            return candidates[0]
+        number, outputs = float(self._state.minimised), np.asarray(called.outputs)
+        losses = [loss_that_gives(number, labels, outputs) for labels in candidates]
+        place = next((place for place, loss in enumerate(losses) if loss is not None), 0)
+        if not loop.batches:
+            loop.minimised, loop.fit.loss = number, loop.fit.loss or losses[place]
+        return candidates[place]
 
     def _keep_replayed(self, optimizer: Any) -> None:
         """Keep the batch of a repeated step, whose optimiser is not applied."""
@@ -355,6 +364,7 @@ class Loops:
         loop.fit.loss = loop.fit.loss or self._loss_of(loop.fit.model)
         self._keep(loop)
         self._state.forget()
+        self._meetings.forget()
         if len(loop.calls) > 1 or loop.is_full or time.monotonic() > self._ends:
             raise _Done
 
@@ -416,7 +426,7 @@ class Loops:
             for args, kwargs in calls:
                 with undrawn(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                     warnings.simplefilter("ignore")
-                    with contextlib.suppress(_Done):
+                    with contextlib.suppress(_Done), self._meetings.seen():
                         loop.function(*args, **kwargs)
                 if loop.is_full or time.monotonic() > self._ends:
                     break
