@@ -97,3 +97,21 @@ def test_a_data_set_that_is_sorted_in_parts():
     assert 0.3 < finding.numbers["moved"] < 0.5
     for batches in (mixed, drifting[:6], [batch[:4] for batch in drifting], drifting[:10] * 3):
         assert found(unshuffled_data, context_of(in_order=batches)) == []
+
+
+def test_batches_of_data_that_is_shuffled_only_in_parts():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(9), 130)
+    parts = [rng.permutation(labels[start : start + 256]) for start in range(0, len(labels), 256)]
+    batches = np.split(np.concatenate(parts), range(32, len(labels), 32))
+    [finding] = found(unshuffled_data, context_of(batches=batches))
+    assert (finding.severity, finding.where) == ("warning", "training batches")
+    assert "37 batches have" in finding.evidence
+    assert "of 9 classes each" in finding.evidence
+    mixed = np.split(rng.permutation(labels), range(32, len(labels), 32))
+    assert found(unshuffled_data, context_of(batches=mixed)) == []
+    episodes = [rng.choice(rng.choice(9, 3, replace=False), 32) for _ in range(37)]  # of a few classes that are drawn
+    assert found(unshuffled_data, context_of(batches=episodes)) == []
+    assert found(unshuffled_data, context_of(batches=batches[:11])) == []  # too few
+    tiny = [rng.integers(0, 9, 4) for _ in range(60)]  # no two batches are alike
+    assert found(unshuffled_data, context_of(batches=tiny)) == []

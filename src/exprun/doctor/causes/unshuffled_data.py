@@ -35,6 +35,9 @@ MIN_TURNS, IN_TURN = 7, 0.9  # changes of the class from batch to batch, and the
 MIN_DRIFTED = 200  # labels of a third of an epoch, at least
 DRIFTED = 0.2  # share of labels that change from the first third of an epoch to the last one
 DEVIATIONS = 8.0  # standard deviations of chi squared beyond which its value is no luck
+APART = 0.5  # mean share of labels in which two batches differ beyond luck, in data that is sorted in parts
+ALIKE = 0.7  # the same of batches that follow each other, as a part of that of all pairs, at most
+MIN_PARTED = 12  # batches that show parts, at least
 PURE, MIXED = 0.8, 0.7  # shares of the most frequent class: in a batch of sorted data (mean), and in all at most
 
 
@@ -143,6 +146,38 @@ def _order(context: Context) -> Iterator[Finding]:
             f"In each of {len(classes)} batches, one class has {each:.0%} of the images (mean), but no class "
             f"has more than {overall:.0%} of all images.",
             {"share": each, "overall": overall},
+        )
+    elif overall < MIXED and len(classes) >= MIN_PARTED:
+        yield from _parts(context, classes)
+
+
+def _parts(context: Context, batches: list[np.ndarray]) -> Iterator[Finding]:
+    """Find batches that have a few classes each, most of them those of the batch before.
+
+    Args:
+        context: the context of the check.
+        batches: the class numbers of each batch.
+    """
+    known, numbers = np.unique(np.concatenate(batches), return_inverse=True)
+    ends = np.cumsum([len(batch) for batch in batches])[:-1]
+    shares = np.stack([np.bincount(part, minlength=len(known)) / max(1, len(part)) for part in np.split(numbers, ends)])
+    distances = np.abs(shares[:, None] - shares).sum(2) / 2
+    mean, size = shares.mean(0), float(np.mean([len(batch) for batch in batches]))
+    # Two means of n draws from the same distribution differ by sqrt(2) times as much as one from the truth.
+    luck = float(np.sqrt(mean * (1 - mean) / (np.pi * size)).sum())
+    far = float(distances[~np.eye(len(batches), dtype=bool)].mean())
+    near = float(distances.diagonal(1).mean())
+    if far - luck > APART and near < ALIKE * far:
+        each = float(np.mean([np.count_nonzero(row) for row in shares]))
+        yield context.finding(
+            "warning",
+            "training batches",
+            f"{len(batches)} batches have {each:.1f} of {len(known)} classes each (mean), mostly those of the batch "
+            f"before: two batches differ in {far:.0%} of their labels, and in {near:.0%} if they follow each other. "
+            "The data set is sorted in parts, and is not shuffled, or only within these parts.",
+            {"apart": far, "near": near},
+            "shuffle all rows before training; with tf.data, call dataset.shuffle(number of examples): a smaller "
+            "buffer mixes only neighbours.",
         )
 
 
