@@ -34,7 +34,7 @@ function describeHistogram(lines, label) {
   return {
     height: 200,
     x: { min, max, log: false, label },
-    y: { min: 0, max: 1.1 + 0.11 * lines.length, log: false, names: { texts: [], width: 6 } }, // with room for the names
+    y: { min: 0, max: 1.1 + 0.14 * lines.length, log: false, names: { texts: [], width: 6 } }, // with room for the names
     draw: (context, plot) => {
       lines.forEach((line, place) => drawHistogram(context, plot, line, place));
       for (const line of lines) markNarrow(context, plot, line);
@@ -84,5 +84,5 @@ function markNarrow(context, plot, { name, style, edges }) {
   context.fillRect(from, plot.y(1), Math.max(4 * plot.ratio, to - from), plot.y(0) - plot.y(1));
   const onRight = from < plot.box.left + plot.box.width / 2;
   context.textAlign = onRight ? "left" : "right";
-  context.fillText(`${name}: from ${number(edges[0])} to ${number(edges.at(-1))}`, onRight ? to + 8 * plot.ratio : from - 4 * plot.ratio, plot.y(0.9));
+  context.fillText(`${name}: from ${number(edges[0])} to ${number(edges.at(-1))}`, onRight ? to + 8 * plot.ratio : from - 4 * plot.ratio, plot.y(1.06));
 }
