@@ -131,11 +131,11 @@ class Pipeline:
             return ""
         train = self.dataset.train
         rows = train.rows[: min(COMPARED, self.most)]
-        both = [
+        one, other = (
             channels(name, self.evaluated(name, train, scaling, rows).tensors)
             for name, scaling in (("training", self.training), ("validation", self.evaluation))
-        ]
-        return difference(*both, slack=1.0)
+        )
+        return difference(one, other, slack=1.0)
 
     def samples(self, most: int) -> Iterator[Seen]:
         """Images of each split, drawn with the seed of the run, training first.
