@@ -1,7 +1,8 @@
 """The commands other than training. Each is a module that is imported only when its command is called.
 
 Each module of this package is the command of the same name and has the three functions of `Command`, except `help`,
-which prints the help of all commands. No module here imports TensorFlow or MLflow before the command line is checked.
+which prints the help of all commands, and `page_file`, which several commands use. No module here imports TensorFlow or
+MLflow before the command line is checked.
 """
 
 import argparse
@@ -14,7 +15,8 @@ from typing import NoReturn, Protocol, cast
 
 from exprun.config.errors import ConfigError
 
-NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "help"))
+NO_COMMANDS = ("help", "page_file")
+NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in NO_COMMANDS))
 
 
 class Parser(argparse.ArgumentParser):

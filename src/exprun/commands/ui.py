@@ -12,10 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-import webbrowser
 from pathlib import Path
 
 from exprun.commands import Parser
+from exprun.commands.page_file import has_display, open_page
 from exprun.config.errors import ConfigError, RunError, without_password
 
 PORT, HOST = 5000, "127.0.0.1"
@@ -62,8 +62,8 @@ def run(words: list[str]) -> int:
                 f"--host and --port are for a store that is served here, but {without_password(uri)} is a server."
             )
         page = _announce(uri, server(uri), "")
-        if not args.no_open and _has_display():
-            webbrowser.open(page)
+        if not args.no_open:
+            open_page(page)
         return 0
     args.host, args.port = args.host or HOST, args.port or PORT
     _check_store(uri)
@@ -79,7 +79,7 @@ def run(words: list[str]) -> int:
             "MLflow does not ask for a password.",
             flush=True,
         )
-    if not args.no_open and _has_display():
+    if not args.no_open and has_display():
         threading.Thread(target=_open, args=(page, args.host, args.port), daemon=True).start()
     code = _serve(_server(uri, args.host, args.port), log)
     raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
@@ -132,11 +132,6 @@ def _announce(uri: str, served: str, remark: str) -> str:
     return f"{served}{path}"
 
 
-def _has_display() -> bool:
-    """Whether this machine can show a browser."""
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
 def _open(page: str, host: str, port: int) -> None:
     """Open a page in a browser as soon as its server answers.
 
@@ -149,7 +144,7 @@ def _open(page: str, host: str, port: int) -> None:
     while time.monotonic() < deadline:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             if probe.connect_ex((host, port)) == 0:
-                webbrowser.open(page)
+                open_page(page)
                 return
         time.sleep(0.3)
 

@@ -13,6 +13,8 @@ LIBRARY = FOLDER / "uplot" / "uPlot.iife.min.js"
 SCRIPTS = (FOLDER / "page.js", FOLDER / "table.js")  # of every page
 # Of a page with charts, whose data has the entry `palette`.
 CHARTS = (LIBRARY, FOLDER / "charts.js", FOLDER / "lines.js", FOLDER / "parallel.js")
+GALLERY = FOLDER / "gallery.js"  # of a page with galleries
+HISTOGRAM = FOLDER / "histogram.js"  # of a page with histograms of channels, after `CHARTS`
 STYLES = (FOLDER / "uplot" / "uPlot.min.css", FOLDER / "style.css")
 # Okabe and Ito 2008, "Color Universal Design", https://jfly.uni-koeln.de/color/: people with any kind of colour
 # blindness tell these colours apart. Their black is the colour of the text, and their yellow, which hardly shows on

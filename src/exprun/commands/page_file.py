@@ -1,0 +1,82 @@
+"""The page that a command writes: its options, its path, and opening it in a browser.
+
+This module is not a command.
+"""
+
+import os
+import sys
+import time
+import webbrowser
+from pathlib import Path
+
+from exprun.commands import Parser
+from exprun.config.errors import ConfigError, RunError, printable
+from exprun.config.paths import user_path
+
+PAGES = Path("outputs") / "pages"  # below the current folder
+NOT_OPENED = "No browser can be opened on this machine."
+
+
+def add_page_options(parser: Parser) -> None:
+    """Add the options `--html` and `--open`, for a command that writes a page."""
+    parser.add_argument("--html", metavar="FILE", help=f"path of the page (default: a new file in {PAGES}/)")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+
+
+def page_path(command: str, given: str | None = None) -> Path:
+    """The path of the page of a command, which no other page has unless the path was given.
+
+    Args:
+        command: the name of the command.
+        given: the path as a person typed it with `--html`; None for the default.
+
+    Raises:
+        ConfigError: the path cannot be that of a file.
+    """
+    if given is None:
+        name = f"{command}-{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+        paths = (PAGES / f"{name}{f'-{number}' if number > 1 else ''}.html" for number in range(1, sys.maxsize))
+        return next(path for path in paths if not path.exists())
+    path = user_path(given, f"--html {given}")
+    if not given or path.is_dir():
+        raise ConfigError(f"--html {given or repr(given)}: it must be a file, such as page.html, not a folder.")
+    return path
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write a page, and create its folder if it does not exist.
+
+    Args:
+        page: the text of the page.
+        path: the path of its file.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8", errors="replace")  # names of files may not be Unicode
+    except OSError as error:
+        raise RunError(f"The page cannot be written to {path}: {error.strerror}.") from None
+
+
+def announce(path: Path, opened: bool) -> None:
+    """Print the path of a page as the last line of a command, and open the page if that was asked for.
+
+    Args:
+        path: the path of the page.
+        opened: whether to open the page in a browser.
+    """
+    if opened and not open_page(path.absolute().as_uri()):
+        print(NOT_OPENED, flush=True)
+    print(f"page: {printable(str(path))}", flush=True)
+
+
+def open_page(address: str) -> bool:
+    """Open an address in a browser; returns False if this machine cannot show one."""
+    return has_display() and webbrowser.open(address)
+
+
+def has_display() -> bool:
+    """Whether this machine can show a browser."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,72 @@
+// Histograms of channels: one chart for each channel, one line for each split, each with its peak at 1.
+// From page.js: element, hideTip, number, showTip. From charts.js: Chart, FONT, inks, paint, styleAt, domain.
+
+/**
+ * Add the charts of the histograms to a container.
+ *
+ * `splits` is a list of `name`, `channels`, `edges` and, for each channel, `shares` (`chart_data` in channels.py).
+ */
+function addHistograms(container, splits, unit = "value") {
+  const names = splits[0].channels;
+  names.forEach((name, channel) => {
+    const figure = element("figure", "", { style: "margin:0" });
+    const label = names.length > 1 ? `${name}: ${unit}` : unit;
+    const box = element("div", "", { class: "chart", role: "img", "aria-label": `Histogram of ${label}; the table has mean and spread` });
+    figure.append(box);
+    container.append(figure);
+    const lines = splits.filter(({ shares }) => shares[channel]).map((split, place) => {
+      const shares = split.shares[channel];
+      const peak = Math.max(...shares) || 1;
+      return { name: split.name, style: styleAt(place), edges: split.edges, shares, heights: shares.map((share) => Math.sqrt(share / peak)) };
+    });
+    new Chart(box, () => describeHistogram(lines, label), (found, rect, left, top) => {
+      if (found) showTip(found, rect.left + left, rect.top + top);
+      else hideTip();
+    }).update();
+  });
+}
+
+function describeHistogram(lines, label) {
+  const [low, high] = [Math.min(...lines.map(({ edges }) => edges[0])), Math.max(...lines.map(({ edges }) => edges.at(-1)))];
+  const [min, max] = domain(low, high, false);
+  return {
+    height: 200,
+    x: { min, max, log: false, label },
+    y: { min: 0, max: 1.04, log: false, names: { texts: [], width: 6 } },
+    draw: (context, plot) => lines.forEach((line, place) => drawHistogram(context, plot, line, place)),
+    hit: (plot, left) => {
+      const at = plot.fromX(left);
+      return [number(at), ...lines.map(({ name, edges, shares }) => `${name}: ${shareAt(edges, shares, at)}`)];
+    },
+    highlight: () => {},
+  };
+}
+
+/** The share of the values in the bin at a place, in words. */
+function shareAt(edges, shares, at) {
+  const bin = edges.findIndex((edge, i) => edge <= at && at <= edges[i + 1]);
+  if (bin < 0) return "none";
+  return `${number(100 * shares[bin])} % from ${number(edges[bin])} to ${number(edges[bin + 1])}`;
+}
+
+function drawHistogram(context, plot, { name, style, edges, heights }, place) {
+  const floor = plot.y(0);
+  context.beginPath();
+  context.moveTo(plot.x(edges[0]), floor);
+  heights.forEach((height, bin) => {
+    context.lineTo(plot.x(edges[bin]), plot.y(height));
+    context.lineTo(plot.x(edges[bin + 1]), plot.y(height));
+  });
+  context.lineTo(plot.x(edges.at(-1)), floor);
+  context.fillStyle = context.strokeStyle = paint(style);
+  context.globalAlpha = 0.14;
+  context.fill();
+  context.globalAlpha = 1;
+  context.lineWidth = 1.6 * plot.ratio;
+  context.setLineDash(style.dash.map((length) => length * plot.ratio));
+  context.stroke();
+  context.setLineDash([]);
+  context.font = FONT.replace("12px", `${12 * plot.ratio}px`);
+  context.textAlign = "right";
+  context.fillText(name, plot.box.left + plot.box.width - 4 * plot.ratio, plot.box.top + (16 + 15 * place) * plot.ratio);
+}
