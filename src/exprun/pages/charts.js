@@ -22,13 +22,24 @@ function paint(style) {
 // looks the same to people with and without red-green blindness.
 const RAMP = [[42, 72, 113], [95, 98, 116], [136, 128, 115], [184, 161, 105], [229, 205, 79]];
 
-/** The style of a value between 0 and 1; grey without a value. */
-function styleOfShare(share) {
-  if (!Number.isFinite(share)) return { color: "#8a929a", dash: [], marker: 0 };
+/** The red, green and blue of a value between 0 and 1. */
+function rampAt(share) {
   const place = Math.min(Math.max(share, 0), 1) * (RAMP.length - 1);
   const low = Math.min(Math.floor(place), RAMP.length - 2);
-  const mixed = RAMP[low].map((start, i) => Math.round(start + (RAMP[low + 1][i] - start) * (place - low)));
-  return { color: `rgb(${mixed.join(" ")})`, dash: [], marker: 0 };
+  return RAMP[low].map((start, i) => Math.round(start + (RAMP[low + 1][i] - start) * (place - low)));
+}
+
+/** The style of a value between 0 and 1; grey without a value. */
+function styleOfShare(share) {
+  return { color: Number.isFinite(share) ? `rgb(${rampAt(share).join(" ")})` : "#8a929a", dash: [], marker: 0 };
+}
+
+/** A text that is cut to a width in pixels. */
+function fit(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > room) length--;
+  return `${text.slice(0, length)}…`;
 }
 
 /** Add a marker to a path: a circle, a square, a triangle, a diamond, or a cross. */
