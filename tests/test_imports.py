@@ -31,7 +31,7 @@ TIERS = (
     ("experiments",),
     ("trainer",),
     ("session", "assembly"),
-    ("tracking", "console", "remedies", "run_doctor"),
+    ("tracking", "console", "remedies", "run_doctor", "run_page", "times"),
     ("preflight", "run_end", "runner", "attempt"),
     (
         "check",

@@ -19,6 +19,7 @@ LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 FREE_IN_SWEEPS = {
     ("run_dir",),
     ("progress",),
+    ("pictures",),
     ("trainer", "resume"),
     ("trainer", "log_every"),
     ("tracking",),

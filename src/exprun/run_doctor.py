@@ -1,5 +1,6 @@
 """The doctor of a run: the subject that it examines, and the listener that watches."""
 
+import contextlib
 import json
 import logging
 import shlex
@@ -22,6 +23,7 @@ from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
+from exprun.doctor.probes import Probes
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.input import Scaling
@@ -147,6 +149,7 @@ class RunDoctor:
         self.diagnosis = Diagnosis(config.doctor.silence)
         self._watch: Watch | None = None
         self._rate = float("nan")
+        self._written = 0  # columns in the file of the probes
 
     def __call__(self, event: Event) -> None:
         """Handle an event of the run."""
@@ -168,6 +171,7 @@ class RunDoctor:
                 self._tell(self._watch.epoch(Epoch(event.step, event.loss, event.accuracy, self._rate)))
             case Evaluated(split="val") if self._watch is not None:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
+                self._write_probes()
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; returns the findings before the first step."""
@@ -175,6 +179,8 @@ class RunDoctor:
         assert subject.train.counts is not None
         chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
+        if event.first_step:
+            self._watch.probes = Probes.read(self.folder.probes, until=event.first_step)
         context = Context(subject, self.limits)
         found = []
         if event.first_step == 0:
@@ -189,6 +195,16 @@ class RunDoctor:
             found, subject.val if event.first_step == 0 else None
         )  # leaks are only checked at the start
         return found
+
+    def _write_probes(self) -> None:
+        """Write what the probes have measured so far, so that a run that dies has a page with it."""
+        assert self._watch is not None
+        probes = self._watch.probes
+        if not self.config.pictures or self.config.trainer.dry_run or len(probes.steps) == self._written:
+            return
+        with contextlib.suppress(OSError):  # a run without this file is still complete
+            probes.write(self.folder.probes)
+            self._written = len(probes.steps)
 
     def _tell(self, findings: Iterable[Finding]) -> None:
         news = self.diagnosis.add(

@@ -119,6 +119,26 @@ class RunFolder:
         return self.path / "predictions.npz"
 
     @property
+    def page(self) -> Path:
+        """The path of the page of the run, which shows its plots and images."""
+        return self.path / "page.html"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of the pictures that MLflow shows."""
+        return self.path / "pictures"
+
+    @property
+    def probes(self) -> Path:
+        """The path of what the doctor's probes have measured of each layer."""
+        return self.path / "probes.npz"
+
+    @property
+    def times(self) -> Path:
+        """The path of the seconds that each part of the run took."""
+        return self.path / "times.json"
+
+    @property
     def log(self) -> Path:
         """The path of the log, with records of Python and messages of native libraries."""
         return self.path / "run.log"
@@ -163,8 +183,8 @@ class RunFolder:
 
     def artifacts(self) -> list[Path]:
         """The paths of the existing files that MLflow keeps with the run as artifacts."""
-        more = ("curves.png", "confusion.png", "confusion.json", "misclassified.png", "classes.csv")
-        files = (self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
+        more = ("confusion.json", "classes.csv", "errors.csv")
+        files = (self.page, self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
         return [path for path in files if path.exists()]
 
     @property
@@ -225,9 +245,9 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the result of an earlier start and, unless there is a checkpoint to resume from, its metrics."""
-        stale = [self.result]
+        stale = [self.result, self.page, self.times]
         if not self.can_resume:
-            stale += [self.journal, self.findings]
+            stale += [self.journal, self.findings, self.probes]
             if earlier := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
                 keys = [*earlier.get("abandoned", []), *([earlier["key"]] if "key" in earlier else [])]
                 kept = {key: earlier.get(key) for key in ("uri", "inside")}
@@ -370,6 +390,16 @@ class RunFolder:
     def read_environment(self) -> dict[str, str]:
         """The code, versions, device and data of the run; empty if the file is missing or damaged."""
         return {str(key): str(value) for key, value in _read_json(self.environment, {}).items()}
+
+    # Where the time went ------------------------------------------------------------------------------------------
+
+    def write_times(self, seconds: Mapping[str, float]) -> None:
+        """Write the seconds of each part of the run to `times.json`."""
+        write_whole(self.times, json.dumps(seconds, indent=1))
+
+    def read_times(self) -> dict[str, Any]:
+        """The seconds of each part of the run; empty if the file is missing or damaged."""
+        return dict(_read_json(self.times, {}))
 
     # The data set -------------------------------------------------------------------------------------------------
 
