@@ -44,6 +44,7 @@ TIERS = (
         "compare",
         "diagnose",
         "explain",
+        "preview",
         "sweep",
     ),
     ("commands",),

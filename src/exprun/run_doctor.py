@@ -7,6 +7,7 @@ import shlex
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,14 +27,14 @@ from exprun.doctor.instruments.losses import objective_of
 from exprun.doctor.probes import Probes
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
-from exprun.input import Scaling
+from exprun.input import Preprocessing, Scaling
 from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
 
 if TYPE_CHECKING:
-    from exprun.assembly import Assembly
+    from exprun.assembly import Assembly, Prepared
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
@@ -68,31 +69,43 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
         steps_per_epoch: the number of steps in an epoch.
         steps: the number of steps of the whole run.
     """
-    dataset, step, limits = assembly.dataset, assembly.step, config.doctor
-    assert limits.sample is not None
-    classes = len(dataset.classes)
-    scaling, evaluation = step.preprocessing.train, step.preprocessing.evaluation
-    train = _images(dataset.train, scaling, classes, limits.sample)
-    val = _images(dataset.val, evaluation, classes, limits.sample // 2)
-    assert train.pixels is not None
-    assert train.pixel_labels is not None
+    dataset, step = assembly.dataset, assembly.step
     numbers = np.unique(np.linspace(0, max(0, steps - 1), min(200, max(1, steps))).astype(np.int64))
     rates = rate_at(config.schedule, config.optim.learning_rate, numbers, steps_per_epoch, steps)
     decay = config.optim.weight_decay if config.optim.decay == "decoupled" else 0.0
-    pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay)
+    return replace(
+        _subject_of_images(config, dataset, step.preprocessing, step.model),
+        objective=objective_of(step.losses, len(dataset.classes)),
+        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay),
+        loaded=frozenset(assembly.loaded),
+    )
+
+
+def _subject_of_images(config: Config, dataset: Dataset, preprocessing: Preprocessing, model: Any) -> Subject:
+    """What is known of the images alone.
+
+    Args:
+        config: the config of the run, with the fault removed.
+        dataset: the images and their splits.
+        preprocessing: the scaling in training and in evaluation.
+        model: the Keras model.
+    """
+    sample, classes = config.doctor.sample, len(dataset.classes)
+    assert sample is not None
+    train = _images(dataset.train, preprocessing.train, classes, sample)
+    assert train.pixels is not None
+    assert train.pixel_labels is not None
     return Subject(
-        step.model,
-        objective_of(step.losses, classes),
+        model,
+        None,
         train.pixel_labels[:INPUTS],
         train,
-        val,
-        _scaled(train.pixels, evaluation),
-        pace,
-        config.data.class_weights != "none",
-        frozenset(assembly.loaded),
+        _images(dataset.val, preprocessing.evaluation, classes, sample // 2),
+        _scaled(train.pixels, preprocessing.evaluation),
+        weighted=config.data.class_weights != "none",
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
-        groupings=(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
+        groupings=cache(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
     )
 
 
@@ -238,3 +251,21 @@ def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]
         found += examine(context, Phase.MEMORY)
     diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
     return diagnosis.findings
+
+
+def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list[Finding]]:
+    """The findings about the images alone, without a network, and what they were found in.
+
+    Args:
+        config: the config of a run.
+        prepared: the images as they enter the network.
+    """
+    import keras
+
+    without_fault = replace(config, fault=Fault(name="none"))
+    subject = _subject_of_images(without_fault, prepared.dataset, prepared.preprocessing, keras.Sequential())
+    context = Context(subject, config.doctor)
+    diagnosis = Diagnosis(config.doctor.silence)
+    found = examine(context, Phase.DATA)
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
+    return context, diagnosis.findings

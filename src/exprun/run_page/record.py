@@ -11,6 +11,7 @@ from exprun.config.compose import Composer
 from exprun.config.errors import UserError
 from exprun.config.options import option_names
 from exprun.config.schema import GROUPS, settings
+from exprun.doctor.causes import CHAIN
 from exprun.doctor.instruments.chance import ChanceLevel, chance_level
 from exprun.doctor.probes import KINDS, Probes
 from exprun.records import Run, complete, shown
@@ -31,6 +32,7 @@ CHARTS = {
     "learning rate": {names.LEARNING_RATE: "learning rate"},
 }
 SEVERITIES = {"error": "errors", "warning": "warnings", "note": "notes"}
+KNOWN = {module.CAUSE.id: module.CAUSE for module in CHAIN}
 QUIET = ("run_dir", "progress", "pictures", "tracking.tags")  # settings that say nothing about the training
 
 
@@ -91,20 +93,24 @@ def best_epoch(run: Run) -> dict[str, float] | None:
 
 
 def findings(run: Run) -> list[dict[str, Any]]:
-    """The findings of the doctor: severity, cause, place, evidence, and the overrides to type, each as one text."""
+    """The findings of the doctor, for the macro `finding`; those of other versions may have other causes."""
     found = []
     for one in run.findings:
-        overrides = one.get("overrides") or ()
+        overrides = one.get("overrides")
+        overrides = [str(words) for words in overrides] if isinstance(overrides, list | tuple) else []
+        cause = KNOWN.get(str(one.get("cause")))
+        remedy = str(one.get("keras") or (cause.keras if cause is not None else ""))
         found.append(
             {
                 "severity": str(one.get("severity", "note")),
                 "cause": str(one.get("cause", "")),
                 "where": str(one.get("where", "")),
-                "step": one.get("step"),
+                "step": one.get("step") if isinstance(one.get("step"), int) else None,
                 "evidence": str(one.get("evidence", one.get("text", ""))),
                 "why": str(one.get("why", "")),
-                "keras": str(one.get("keras", "")),
-                "overrides": [str(words) for words in overrides] if isinstance(overrides, list | tuple) else [],
+                "remedy": "" if overrides and not (cause is not None and cause.in_code) else remedy,
+                "overrides": overrides,
+                "source_of_cause": str(one.get("source", "unknown")),
             }
         )
     return found
