@@ -1,7 +1,7 @@
 """What was measured while a network trains."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,6 +75,20 @@ class Evaluation:
         return f", and the accuracy is {self.trained_accuracy:.1%} and {self.accuracy:.1%}"
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What a probe has measured of each layer.
+
+    Args:
+        step: the number of steps done.
+        moves: the change of each matrix of weights in a step since the last probe, relative to its norm, by its path;
+            empty in the first probe.
+    """
+
+    step: int
+    moves: dict[str, float]
+
+
 class History:
     """The losses, metrics and weights of one run while it trains.
 
@@ -116,6 +130,7 @@ class History:
         self.memory: list[float] = []  # losses of a few images before each step on these alone; empty if not tested
         self.waits: deque[float] = deque(maxlen=WAITS)  # share of each of the latest calls that waited for images
         self.first_probe_loss: float | None = None
+        self.probes: list[Probe] = []  # all probes of the run
         self.moves: Moves | None = None  # how far the weights moved between the last two probes; None if unknown
         self.suspicion: Finding | None = None  # a finding about labels that the run confirms or refutes
         self.val_images = 0  # number of validation images; 0 if unknown
@@ -173,18 +188,23 @@ class History:
             self.recent.append((float(loss), float(accuracy)))
             self.lowest_loss = min(self.lowest_loss, float(loss))
 
-    def record_probe(self, step: int, matrices: list[np.ndarray], loss: float | None) -> None:
+    def record_probe(
+        self, step: int, matrices: list[np.ndarray], loss: float | None, paths: Sequence[str] = ()
+    ) -> None:
         """Record a probe.
 
         Args:
             step: the number of steps done.
             matrices: some values of each matrix of weights, (values,), the same ones in each probe.
             loss: the mean loss of the images of the probe; None without a loss.
+            paths: the path of each matrix; empty if unknown.
         """
         if self.first_probe_loss is None:
             self.first_probe_loss = loss
         last, self._weights = self._weights, (step, matrices)
         self.moves = None if last is None else moves_between(last[1], matrices, step - last[0])
+        moves = {} if self.moves is None else dict(zip(paths, self.moves.each, strict=False))
+        self.probes.append(Probe(step, moves))
 
     def record_epoch(self, epoch: Epoch) -> None:
         """Record a training epoch, whose noise is estimated here."""

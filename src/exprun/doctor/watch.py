@@ -91,8 +91,9 @@ class Watch:
     def _probe(self, step: int) -> list[Finding]:
         context = self._at(Phase.PROBE, step)
         if context.has_finite_weights:
-            matrices = [weight.values for weight in context.weights if weight.is_matrix]
-            self.history.record_probe(step, matrices, context.forward.loss)
+            matrices = [weight for weight in context.weights if weight.is_matrix]
+            paths = [weight.path for weight in matrices]
+            self.history.record_probe(step, [weight.values for weight in matrices], context.forward.loss, paths)
         findings = examine(context)
         return [*self._recovered(context, findings), *findings]
 
