@@ -28,6 +28,7 @@ TIERS = (
     ("locks", "journal_rows", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
     ("network_interface", "doctor"),
+    ("doctor_page",),
     ("experiments",),
     ("trainer",),
     ("session", "assembly"),
@@ -35,6 +36,7 @@ TIERS = (
     ("preflight", "run_end", "runner", "attempt"),
     (
         "check",
+        "check_page",
         "export",
         "predict",
         "evaluate",

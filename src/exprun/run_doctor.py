@@ -193,7 +193,7 @@ class RunDoctor:
         chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
         if event.first_step:
-            self._watch.probes = Probes.read(self.folder.probes, until=event.first_step)
+            self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)
         context = Context(subject, self.limits)
         found = []
         if event.first_step == 0:
@@ -212,7 +212,7 @@ class RunDoctor:
     def _write_probes(self) -> None:
         """Write what the probes have measured so far, so that a run that dies has a page with it."""
         assert self._watch is not None
-        probes = self._watch.probes
+        probes = self._watch.history.probes
         if not self.config.pictures or self.config.trainer.dry_run or len(probes.steps) == self._written:
             return
         with contextlib.suppress(OSError):  # a run without this file is still complete
@@ -232,8 +232,26 @@ class RunDoctor:
             raise RunError(f"doctor.on_failure=stop: {errors[0]}")
 
 
-def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]:
-    """The findings before training, with overrides to try, without silenced causes.
+def examined(config: Config, assembly: "Assembly", images: int) -> tuple[list[Finding], Context]:
+    """The findings before training, with overrides to try, without silenced causes; and what they are based on.
+
+    Args:
+        config: the config of the run.
+        assembly: the images (or some of them), the network and the step of the run.
+        images: the number of training images of the run.
+    """
+    diagnosis = Diagnosis(config.doctor.silence)
+    context = context_of(config, assembly, images)
+    found = examine(context, *BEFORE_TRAINING)
+    if all(finding.severity == "note" for finding in found):
+        found += examine(context, Phase.MEMORY)
+    without_fault = replace(config, fault=Fault(name="none"))
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
+    return diagnosis.findings, context
+
+
+def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
+    """What checks may look at before training; it does not show which fault was injected.
 
     Args:
         config: the config of the run.
@@ -244,13 +262,8 @@ def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]
     steps = per_epoch * config.trainer.epochs
     steps = min(steps, config.trainer.max_steps or steps)
     without_fault = replace(config, fault=Fault(name="none"))
-    diagnosis = Diagnosis(config.doctor.silence)
-    context = Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor)
-    found = examine(context, *BEFORE_TRAINING)
-    if all(finding.severity == "note" for finding in found):
-        found += examine(context, Phase.MEMORY)
-    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
-    return diagnosis.findings
+    # The pass of this phase is not made again for the page.
+    return Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor, Phase.FIRST_BATCH)
 
 
 def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list[Finding]]:

@@ -15,7 +15,7 @@ from exprun.doctor.diagnosis import examine
 from exprun.doctor.history import Epoch, History
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.stopping import Stopping
-from exprun.doctor.probes import Probes, measured
+from exprun.doctor.probes import measured
 from exprun.doctor.schedule import Schedule
 from exprun.doctor.subject import Images, Subject
 
@@ -42,7 +42,6 @@ class Watch:
         penalised = bool(getattr(subject.model, "losses", ()))
         averaged, margin = int(context.threshold("chance_steps")), context.threshold("chance_margin")
         self.history = History(chance, steps, batch, subject.weighted, penalised, averaged, margin)
-        self.probes = Probes()
         self._context = replace(context, history=self.history)
         self._symptoms: set[str] = set()  # causes of findings of earlier probes that a later one may withdraw
         self._most = int(context.threshold("every"))
@@ -95,7 +94,7 @@ class Watch:
         if context.has_finite_weights:
             matrices = [weight.values for weight in context.weights if weight.is_matrix]
             self.history.record_probe(step, matrices, context.forward.loss)
-            self.probes.add(step, measured(context.forward, context.weights, self.history.moves))
+            self.history.probes.add(step, measured(context.forward, context.weights, self.history.moves))
         findings = examine(context)
         return [*self._recovered(context, findings), *findings]
 

@@ -173,8 +173,9 @@ function mapping(scale, length, offset, flipped) {
 
 /**
  * A chart. `describe(width)` returns the view: `height`; the axes `x` and `y` with `min`, `max`, `log`, `label` and,
- * for names, `names`; `draw(context, plot)`; `hit(plot, left, top)`, which returns what is at a point, with the lines of
- * the tip, or null; `highlight(context, plot)`. `plot` has the functions `x` and `y` from values to pixels.
+ * for names, `names` (of `x`, all `texts` and the `places` that are named; of `y`, `texts` and their `width`);
+ * `draw(context, plot)`; `hit(plot, left, top)`, which returns what is at a point, with the lines of the tip, or null;
+ * `highlight(context, plot)`. `plot` has the functions `x` and `y` from values to pixels.
  */
 class Chart extends Lazy {
   constructor(container, describe, onHover) {
@@ -186,7 +187,7 @@ class Chart extends Lazy {
 
   render() {
     const view = (this.view = this.describe(this.width));
-    const kind = JSON.stringify([this.width, view.height, view.x.log, view.y.log, view.x.label, view.y.names, inks()]);
+    const kind = JSON.stringify([this.width, view.height, view.x.log, view.y.log, view.x.label, view.x.names, view.y.names, inks()]);
     if (this.u && kind === this.kind) this.u.batch(() => this.fit());
     else this.build(kind);
     this.highlight();
@@ -244,6 +245,10 @@ class Chart extends Lazy {
       // Losses of runs that diverged may have thirty digits.
       values: (_, splits) => splits.map((value) => (value === null ? "" : Math.abs(value) < 1e7 ? uPlot.fmtNum(value) : number(value))),
     };
+    if (name === "x" && names) {
+      const texts = (_, places) => places.map((place) => names.texts[place]);
+      return { ...common, label, labelSize: 20, size: 76, rotate: -42, splits: () => names.places, values: texts };
+    }
     if (name === "x") return { ...common, label, labelSize: 20, size: 30 };
     if (!names) return { ...common, size: (_, texts) => 16 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)) };
     return {

@@ -215,3 +215,8 @@ class HeatMap extends Lazy {
     this.details.append(wide);
   }
 }
+
+/** Draw the heat maps of all elements with `data-heat`, the key of the map in `maps`. */
+function addHeatMaps(maps) {
+  for (const box of document.querySelectorAll("[data-heat]")) new HeatMap(box, () => maps[box.dataset.heat]).update();
+}
