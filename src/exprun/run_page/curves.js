@@ -89,10 +89,10 @@ function describeCurve(chart, width) {
       if (data.best !== null && chart !== "learning rate") {
         context.font = `${11 * plot.ratio}px system-ui, sans-serif`;
         context.fillStyle = inks().soft;
-        context.textBaseline = "top";
+        context.textBaseline = "bottom";
         const isRight = plot.x(data.best) > plot.box.left + plot.box.width / 2;
         context.textAlign = isRight ? "right" : "left";
-        context.fillText("best weights", plot.x(data.best) + (isRight ? -4 : 4) * plot.ratio, plot.box.top + 2);
+        context.fillText("best weights", plot.x(data.best) + (isRight ? -4 : 4) * plot.ratio, plot.box.top + (isLoss ? 0.6 : 0.95) * plot.box.height);
       }
       if (chart !== "learning rate") nameCurves(context, plot, names);
     },

@@ -5,7 +5,7 @@
 const { outcomes, embedding } = data;
 const AT_ONCE = 24; // errors that are shown before a person asks for more
 const MOST_GROUPS = 28; // classes that have a style of their own
-const percent = (share) => `${number(100 * share)} %`;
+const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 let onlyPair = null; // the confusion to which the gallery of errors is reduced: true class, predicted class
 
 // ---- The confusion matrix. ----
@@ -149,7 +149,10 @@ function describeCalibration(width) {
       context.strokeStyle = context.fillStyle = paint(styleAt(0));
       context.lineWidth = 2 * plot.ratio;
       context.beginPath();
-      bins.forEach(([confidence, right], i) => context[i ? "lineTo" : "moveTo"](plot.x(100 * confidence), plot.y(100 * right)));
+      for (const [confidence, right] of bins) { // the gap between confidence and accuracy
+        context.moveTo(plot.x(100 * confidence), plot.y(100 * confidence));
+        context.lineTo(plot.x(100 * confidence), plot.y(100 * right));
+      }
       context.stroke();
       context.beginPath();
       for (const [confidence, right, images] of bins) addMarker(context, 0, plot.x(100 * confidence), plot.y(100 * right), radius(images) * plot.ratio);

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from exprun.config.errors import ConfigError
+from exprun.config.run_name import run_name
 from exprun.pages.rendering import CHARTS, FOLDER, GALLERY, PALETTE, render
-from exprun.records import read_run
+from exprun.records import Run, read_run
 from exprun.run_folder import RunFolder
 from exprun.run_page import record
 from exprun.run_page.outcomes import Outcomes
@@ -60,7 +62,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         data,
         SCRIPTS,
         run=run,
-        title=run.config.get("tracking.run_name") or run.name,
+        title=_name(folder, run),
         verdict=record.verdict(run, outcomes, level),
         findings=record.findings(run),
         command_line=run.environment.get("command", ""),
@@ -79,6 +81,13 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         settings=record.all_settings(run),
         environment=record.environment_rows(run),
     )
+
+
+def _name(folder: RunFolder, run: Run) -> str:
+    try:
+        return run_name(folder.read_config())
+    except ConfigError:  # the settings of another version
+        return run.name
 
 
 def _key(outcomes: Outcomes | None, metric: str) -> str:

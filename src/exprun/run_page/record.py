@@ -203,7 +203,8 @@ def changed_settings(run: Run) -> list[str]:
     options = [
         f"{group}={name}"
         for group in GROUPS
-        if (name := run.config.get(f"{group}.name")) != getattr(getattr(defaults, group), "name", None) and name in known.get(group, ())
+        if (name := run.config.get(f"{group}.name")) != getattr(getattr(defaults, group), "name", None)
+        and name in known.get(group, ())
     ]
     try:
         defaults = composer.config(options)
