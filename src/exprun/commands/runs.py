@@ -50,9 +50,7 @@ def parser() -> Parser:
     found.add_argument("--open", action="store_true", help="show: open the page of the run, which is made if needed")
     found.add_argument("--yes", action="store_true", help="delete without asking")
     found.add_argument("--keep-mlflow", action="store_true", help="delete only the folders, not the runs in MLflow")
-    found.add_argument(
-        "--trust", action="store_true", help="repeat, continue or show a run whose config names Python code"
-    )
+    found.add_argument("--trust", action="store_true", help="run the Python code that the config of a run names")
     return found
 
 

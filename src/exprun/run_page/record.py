@@ -200,12 +200,11 @@ def changed_settings(run: Run) -> list[str]:
     """The overrides by which the config differs from the defaults: options first, then keys, as they are typed."""
     composer, known = Composer(), option_names()
     defaults = composer.config([])
-    options = [
-        f"{group}={name}"
-        for group in GROUPS
-        if (name := run.config.get(f"{group}.name")) != getattr(getattr(defaults, group), "name", None)
-        and name in known.get(group, ())
-    ]
+    options = []
+    for group in GROUPS:
+        name = run.config.get(f"{group}.name")
+        if name != getattr(getattr(defaults, group), "name", None) and name in known.get(group, ()):
+            options.append(f"{group}={name}")
     try:
         defaults = composer.config(options)
     except UserError:  # an option may need further keys, such as the folder of the images
