@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from exprun.doctor.causes.dead_relu import dead_share
-from exprun.doctor.instruments.passes import Call, Pass, rms, rows, spread
+from exprun.doctor.instruments.passes import Call, Pass, dead_share, rms, rows, spread
 from exprun.doctor.instruments.states import undrawn
 from exprun.pages.depth import Depth
 
