@@ -36,6 +36,7 @@ TIERS = (
     ("preflight", "run_end", "runner", "attempt"),
     (
         "check",
+        "finished_page",
         "check_page",
         "export",
         "predict",

@@ -38,7 +38,7 @@ def test_a_run_learns_and_reports_what_it_measured():
         "Errors",
         "Where the network looks",
         "Calibration",
-        "Filters of the first layer",
+        "Filters of the first",
         "How the network sees",
     ):
         assert part in page, part

@@ -39,7 +39,7 @@ def test_the_time_between_events_belongs_to_the_later_one_and_a_timed_listener_a
         timed(event)
     clock[0] += 6
     times(Evaluated("val", 1, 1, 0, 0))
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         times.timed("doctor", failing)(steps(9.0))
     clock[0] += 1
     times(Evaluated("test", 1, 1, 0, 0))
