@@ -19,7 +19,7 @@ from exprun.run_doctor import context_of
 from exprun.session import Session
 
 MOST = 2  # networks to compare with
-SECONDS = 1.5  # after which no further network is built to compare with
+SECONDS = 2.0  # of processors, after which no further network is built to compare with
 USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
 # Overrides that change the signal of a network before its first step.
 CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
@@ -64,7 +64,7 @@ def figures_of(
             depths=[one for one in (first, *compared) if one is not None],
         )
 
-    return drawn(known)
+    return drawn(checked.findings, known)
 
 
 def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
@@ -78,9 +78,9 @@ def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
 
 def _compared(overrides: Sequence[str], config_with: Callable[[str], Config], session: Session) -> list[Depth | None]:
     """The signal of networks that differ in some overrides, from the same seed and for the same images."""
-    found, started = [], time.perf_counter()
+    found, started = [], time.process_time()
     for override in overrides:
-        if found and time.perf_counter() - started > SECONDS:
+        if found and time.process_time() - started > SECONDS:
             break
         try:
             config = with_fewer_drawn(config_with(override))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exprun.pages.series import Line, Series
 
 INPUT, OUTPUT = "input", "output"
-STEADY = 10.0  # factor by which a signal may change on its way and still be said to arrive
+STEADY = 10.0  # factor of a change that is given with two digits
 NOTHING = 1e-30  # differences that are no larger count as none
 HIGH_UPDATE = 0.1  # change of a layer in one step, relative to its weights, that overwrites what they were
 SMALL_UPDATE = 1e-5  # the same below which a layer hardly moves in thousands of steps
@@ -63,7 +63,7 @@ def charts(depths: Sequence[Depth]) -> dict[str, Series]:
     for kind, title in (
         ("signal", _signal_title(depths)),
         ("gradient", _gradient_title(first)),
-        ("dead", _dead_title(first)),
+        ("dead", _dead_title(depths)),
         ("update", _update_title(first)),
     ):
         lines = [Line(one.name, range(len(values)), values) for one in depths if _known(values := _values(one, kind))]
@@ -84,20 +84,19 @@ def _known(values: Sequence[float | None]) -> list[float]:
 
 
 def _signal_title(depths: Sequence[Depth]) -> str:
-    first, others = depths[0], [f"{one.name}: {_grows(one.change)}" for one in depths[1:] if one.change is not None]
-    if first.change is None:
-        return f"The {SPREAD} are not finite" if first.signal[0] is not None else f"The {SPREAD} from layer to layer"
-    verdict = f"{SPREAD.capitalize()} on the way to the last layer: {_grows(first.change)}"
-    return "; ".join([verdict, *others])
+    known = [one for one in depths if one.change is not None]
+    if depths[0].change is None:
+        return f"{SPREAD.capitalize()} that are not finite, or unknown"
+    first, *others = [_grows(one.change) for one in known if one.change is not None]
+    compared = [f"{one.name}: {text}" for one, text in zip(known[1:], others, strict=True)]
+    return "; ".join([f"{SPREAD.capitalize()} become {first} on the way to the last layer", *compared])
 
 
-def _grows(factor: float | None) -> str:
-    if factor is None:
-        return "unknown"
+def _grows(factor: float) -> str:
     if factor <= NOTHING:
-        return "none are left"
+        return "0"
     if 1 / STEADY < factor < STEADY:
-        return f"{factor:.2g} times, they arrive"
+        return f"{factor:.2g} times as large"
     return f"{_count(factor)} times larger" if factor > 1 else f"{_count(1 / factor)} times smaller"
 
 
@@ -118,11 +117,13 @@ def _gradient_title(depth: Depth) -> str:
     return f"The gradient is {_count(factor)} times smaller in {smallest} than in {largest}"
 
 
-def _dead_title(depth: Depth) -> str:
-    known = _known(depth.dead)
+def _dead_title(depths: Sequence[Depth]) -> str:
+    worst = max(depths, key=lambda one: max(_known(one.dead), default=0.0))
+    known = _known(worst.dead)
     if not known or max(known) == 0:
         return "No unit is zero for all images"
-    return f"{max(known):.0%} of the units after {depth.layers[_place(depth.dead, max(known))]} are dead"
+    whose = f" ({worst.name})" if len(depths) > 1 else ""
+    return f"{max(known):.0%} of the units after {worst.layers[_place(worst.dead, max(known))]} are dead{whose}"
 
 
 def _update_title(depth: Depth) -> str:

@@ -40,14 +40,16 @@ function describeSeries(chart, width, shown) {
   const pad = names.length ? 0.4 : Math.max((last - first) * 0.02, 1e-9);
   const end = last + pad + ((last - first + 2 * pad) * room) / inner;
   const step = Math.ceil((names.length * 17) / inner); // pixels of a name that is written across
+  const texts = names.map((name) => fit(context, name, 92));
+  const high = 14 + 0.7 * Math.max(20, ...texts.map((text) => context.measureText(text).width)); // of names at an angle
   return {
-    height: (width < 500 ? 250 : 290) + (names.length ? 34 : 0),
+    height: (width < 500 ? 230 : 270) + (names.length ? high : 30),
     x: {
       min: first - pad,
       max: end,
       label: chart.axis,
       last,
-      names: names.length ? { places: names.map((_, i) => i).filter((i) => i % step === 0), texts: names.map((name) => fit(context, name, 92)) } : undefined,
+      names: names.length ? { places: names.map((_, i) => i).filter((i) => i % step === 0), texts, high } : undefined,
     },
     y: { min, max, log, label: chart.label },
     draw(context, plot) {
