@@ -50,8 +50,8 @@ def colour(page, selector: str, x: float, y: float) -> list[int]:
     """The colour of a canvas at a place in CSS pixels."""
     return page.run(
         f"(() => {{ const canvas = document.querySelector({json.dumps(selector + ' canvas')}); "
-        "const ratio = canvas.width / canvas.clientWidth; "
-        "const copy = new OffscreenCanvas(canvas.width, canvas.height); const context = copy.getContext('2d'); context.drawImage(canvas, 0, 0); "
+        "const {width, height, clientWidth} = canvas; const copy = new OffscreenCanvas(width, height); "
+        "const context = copy.getContext('2d'); context.drawImage(canvas, 0, 0); const ratio = width / clientWidth; "
         f"return [...context.getImageData({x} * ratio, {y} * ratio, 1, 1).data]; }})()"
     )
 

@@ -22,6 +22,8 @@ SECTIONS = {  # headings of pictures that no finding has used, by their kinds
     "Classes": ("classes", "predicted"),
     "The signal through the depth": ("signal", "gradient", "dead", "update"),
 }
+PAIRS = ("Classes", "The signal through the depth")  # headings of pictures that stand side by side
+MOST_NAMED = 4  # findings that the verdict names
 
 
 @dataclass(frozen=True)
@@ -179,10 +181,10 @@ def verdict(findings: Iterable[Finding]) -> list[str]:
     serious = [finding for finding in findings if finding.severity != "note"]
     if not serious:
         return [NOTHING]
-    first, others = serious[0], len(serious) - 1
-    remedy = first.overrides[0] if first.overrides else ""
-    more = f" There {'are' if others > 1 else 'is'} {plural(others, 'further finding')}." if others else ""
-    return [f"{first.cause}, {first.where}.{f' Try {remedy}.' if remedy else ''}{more}"]
+    named = [f"{one.severity.capitalize()}: {one.cause}, {one.where}." for one in serious[:MOST_NAMED]]
+    named[0] += f" Try {serious[0].overrides[0]}." if serious[0].overrides else ""
+    more = len(serious) - len(named)
+    return [*named, *([f"{plural(more, 'further finding')} below."] if more else [])]
 
 
 def page(title: str, sentences: Sequence[str], parts: Sequence[Part], command: str = "") -> str:
@@ -215,4 +217,5 @@ def page(title: str, sentences: Sequence[str], parts: Sequence[Part], command: s
         sentences=sentences,
         parts=parts,
         command=command,
+        pairs=PAIRS,
     )

@@ -60,6 +60,7 @@ class Doctor(callback.Doctor):
         self._page = None if page is None else Path(page).absolute()  # the script may change the folder
         self._minutes = MINUTES if prove is True else float(prove)
         self._first: list[np.ndarray] = []
+        self._has_stepped = False  # whether these are the weights after the first step
         self._settings: dict[str, Any] | None = None
         self._rates: list[float] = []
         self.evidence: Evidence | None = None
@@ -75,7 +76,7 @@ class Doctor(callback.Doctor):
 
     def _begin_again(self) -> None:
         """Keep the initial weights, and the settings of the optimiser."""
-        self._rates, self._first, self._settings = [], [], None
+        self._rates, self._first, self._settings, self._has_stepped = [], [], None, False
         if self._minutes or self._page is not None:
             self._safely(self._remember)
         super()._begin_again()
@@ -84,6 +85,7 @@ class Doctor(callback.Doctor):
         """Keep the weights after the first step of a model that has none before it."""
         super()._start(is_first)
         if self._page is not None and not self._first:
+            self._has_stepped = not is_first
             self._safely(self._remember)
 
     def _remember(self) -> None:
@@ -126,11 +128,11 @@ class Doctor(callback.Doctor):
 
     def _draw_page(self, path: Path, end: str) -> None:
         from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
-        from exprun.experiments.pictures import material_of
+        from exprun.experiments.pictures import AFTER_A_STEP, AT_START, material_of
 
-        findings = self.findings
-        known = lambda: material_of(self, self._first, self._settings)  # noqa: E731
-        part = Part("", [Shown(finding) for finding in findings], drawn(findings, known))
+        findings, name = self.findings, AFTER_A_STEP if self._has_stepped else AT_START
+        figures = drawn(findings, lambda: material_of(self, self._first, self._settings, name))
+        part = Part("", [Shown(finding) for finding in findings], figures)
         title = f"Training of {self.model.name}: {plural(self._step, 'step')}"
         text = page(title, [*verdict(findings), *([end] if end else [])], [part])
         path.parent.mkdir(parents=True, exist_ok=True)
