@@ -137,7 +137,9 @@ function makeLayers() {
   for (const [kind, { label, layers, values }] of Object.entries(kinds)) {
     const box = element("div", "", { class: "chart", id: `layers-${kind}`, role: "img", "aria-label": `${label}, by layer and step` });
     const title = { updates: "Update ratios", gradients: "Gradient norms", dead: "Dead units" }[kind];
-    control("layers").append(element("h3", title), box);
+    const figure = element("figure", "", { style: "margin:0" });
+    figure.append(element("h3", title), box);
+    control("layer-maps").append(figure);
     const isShare = kind === "dead";
     const map = new HeatMap(box, () => ({
       rows: layers,

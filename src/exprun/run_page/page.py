@@ -74,6 +74,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         classes=record.class_rows(outcomes) if outcomes is not None else [],
         confusions=_confusions(outcomes),
         calibration_error=run.metrics.get(_key(outcomes, "calibration_error")),
+        overconfidence=record.overconfidence(outcomes),
         temperature=run.metrics.get("val/best_temperature"),
         times=record.time_rows(times),
         waiting=times.get("waiting", 0.0),
