@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import math
 import shlex
 import weakref
 from collections.abc import Callable, Iterable
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
-INPUTS = 256  # images that are scaled as the network takes them
+INPUTS = 256  # images that are scaled as the network takes them, unless they are so large that memory limits them:
+MAX_SAMPLE, MAX_INPUTS = 2**29, 2**28  # bytes of the images of a split that are looked at, and that are scaled
+FEW = 2  # images of any size that are looked at
+MAX_PIXELS = 2**19  # pixels of an image that are looked at where there is no network that needs all of them
 
 
 # The last data set and the last step that were examined, each with the settings used and the findings.
@@ -90,15 +94,16 @@ def _subject_of_images(config: Config, dataset: Dataset, preprocessing: Preproce
         preprocessing: the scaling in training and in evaluation.
         model: the Keras model.
     """
-    sample, classes = config.doctor.sample, len(dataset.classes)
-    assert sample is not None
+    assert config.doctor.sample is not None
+    sample = min(config.doctor.sample, max(2 * FEW, MAX_SAMPLE // dataset.train.images[0].nbytes))
+    classes = len(dataset.classes)
     train = _images(dataset.train, preprocessing.train, classes, sample)
     assert train.pixels is not None
     assert train.pixel_labels is not None
     return Subject(
         model,
         None,
-        train.pixel_labels[:INPUTS],
+        train.pixel_labels[: len(train.inputs)],
         train,
         _images(dataset.val, preprocessing.evaluation, classes, sample // 2),
         _scaled(train.pixels, preprocessing.evaluation),
@@ -140,8 +145,9 @@ def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images
 
 
 def _scaled(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """The first `INPUTS` images as the network takes them."""
-    return np.asarray(scaling(scaling.cropped(pixels[:INPUTS].astype(np.float32))))
+    """The first images as the network takes them, at most `INPUTS`."""
+    count = min(INPUTS, max(FEW, MAX_INPUTS // (pixels[0].size * 4)))
+    return np.asarray(scaling(scaling.cropped(pixels[:count].astype(np.float32))))
 
 
 class RunDoctor:
@@ -276,9 +282,19 @@ def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list
     import keras
 
     without_fault = replace(config, fault=Fault(name="none"))
-    subject = _subject_of_images(without_fault, prepared.dataset, prepared.preprocessing, keras.Sequential())
+    dataset = _thinned(prepared.dataset)
+    subject = _subject_of_images(without_fault, dataset, prepared.preprocessing, keras.Sequential())
     context = Context(subject, config.doctor)
     diagnosis = Diagnosis(config.doctor.silence)
     found = examine(context, Phase.DATA)
     diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
     return context, diagnosis.findings
+
+
+def _thinned(dataset: Dataset) -> Dataset:
+    """The data set with every second, third, … row and column of pixels of large images: they show as much of them."""
+    height, width, _ = dataset.image_shape
+    every = math.ceil(math.sqrt(height * width / MAX_PIXELS))
+    thin = lambda split: replace(split, images=split.images[:, ::every, ::every])  # noqa: E731
+    test = None if dataset.test is None else thin(dataset.test)
+    return dataset if every == 1 else replace(dataset, train=thin(dataset.train), val=thin(dataset.val), test=test)
