@@ -38,7 +38,8 @@ def material_of(
     history, subject = doctor.history, doctor.subject
     if subject is None:
         return Material(history=history)
-    outputs, depths = None, []
+    outputs: np.ndarray | None = None
+    depths: list[Depth] = []
     if len(first) not in (0, len(doctor.model.variables)):
         first = ()
     with contextlib.suppress(Exception):  # the rest of the page does not need the passes
@@ -53,7 +54,8 @@ def _passes(
     each = max(1, int(np.prod(subject.train.inputs.shape[1:])))
     most = max(MIN_IMAGES, min(int(doctor.limits.images or MIN_IMAGES), MAX_VALUES // each))
     context = Context(subject, replace(doctor.limits, images=most))
-    started, found = time.process_time(), []
+    started = time.process_time()
+    found: list[Depth | None] = []
     settings = settings or _plain(doctor.model.optimizer).get_config()
     if first:
         with having(doctor.model, first):
