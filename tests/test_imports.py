@@ -46,6 +46,7 @@ TIERS = (
         "compare",
         "diagnose",
         "explain",
+        "preview",
         "sweep",
     ),
     ("commands",),

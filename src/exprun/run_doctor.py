@@ -2,10 +2,12 @@
 
 import json
 import logging
+import math
 import shlex
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,18 +26,21 @@ from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
-from exprun.input import Scaling
+from exprun.input import Preprocessing, Scaling
 from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
 
 if TYPE_CHECKING:
-    from exprun.assembly import Assembly
+    from exprun.assembly import Assembly, Prepared
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
-INPUTS = 256  # images that are scaled as the network takes them
+INPUTS = 256  # images that are scaled as the network takes them, unless they are so large that memory limits them:
+MAX_SAMPLE, MAX_INPUTS = 2**29, 2**28  # bytes of the images of a split that are looked at, and that are scaled
+FEW = 2  # images of any size that are looked at
+MAX_PIXELS = 2**19  # pixels of an image that are looked at where there is no network that needs all of them
 
 
 # The last data set and the last step that were examined, each with the settings used and the findings.
@@ -66,31 +71,44 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
         steps_per_epoch: the number of steps in an epoch.
         steps: the number of steps of the whole run.
     """
-    dataset, step, limits = assembly.dataset, assembly.step, config.doctor
-    assert limits.sample is not None
-    classes = len(dataset.classes)
-    scaling, evaluation = step.preprocessing.train, step.preprocessing.evaluation
-    train = _images(dataset.train, scaling, classes, limits.sample)
-    val = _images(dataset.val, evaluation, classes, limits.sample // 2)
-    assert train.pixels is not None
-    assert train.pixel_labels is not None
+    dataset, step = assembly.dataset, assembly.step
     numbers = np.unique(np.linspace(0, max(0, steps - 1), min(200, max(1, steps))).astype(np.int64))
     rates = rate_at(config.schedule, config.optim.learning_rate, numbers, steps_per_epoch, steps)
     decay = config.optim.weight_decay if config.optim.decay == "decoupled" else 0.0
-    pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay)
+    return replace(
+        _subject_of_images(config, dataset, step.preprocessing, step.model),
+        objective=objective_of(step.losses, len(dataset.classes)),
+        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay),
+        loaded=frozenset(assembly.loaded),
+    )
+
+
+def _subject_of_images(config: Config, dataset: Dataset, preprocessing: Preprocessing, model: Any) -> Subject:
+    """What is known of the images alone.
+
+    Args:
+        config: the config of the run, with the fault removed.
+        dataset: the images and their splits.
+        preprocessing: the scaling in training and in evaluation.
+        model: the Keras model.
+    """
+    assert config.doctor.sample is not None
+    sample = min(config.doctor.sample, max(2 * FEW, MAX_SAMPLE // dataset.train.images[0].nbytes))
+    classes = len(dataset.classes)
+    train = _images(dataset.train, preprocessing.train, classes, sample)
+    assert train.pixels is not None
+    assert train.pixel_labels is not None
     return Subject(
-        step.model,
-        objective_of(step.losses, classes),
-        train.pixel_labels[:INPUTS],
+        model,
+        None,
+        train.pixel_labels[: len(train.inputs)],
         train,
-        val,
-        _scaled(train.pixels, evaluation),
-        pace,
-        config.data.class_weights != "none",
-        frozenset(assembly.loaded),
+        _images(dataset.val, preprocessing.evaluation, classes, sample // 2),
+        _scaled(train.pixels, preprocessing.evaluation),
+        weighted=config.data.class_weights != "none",
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
-        groupings=(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
+        groupings=cache(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
     )
 
 
@@ -125,8 +143,9 @@ def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images
 
 
 def _scaled(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """The first `INPUTS` images as the network takes them."""
-    return np.asarray(scaling(scaling.cropped(pixels[:INPUTS].astype(np.float32))))
+    """The first images as the network takes them, at most `INPUTS`."""
+    count = min(INPUTS, max(FEW, MAX_INPUTS // (pixels[0].size * 4)))
+    return np.asarray(scaling(scaling.cropped(pixels[:count].astype(np.float32))))
 
 
 class RunDoctor:
@@ -235,3 +254,31 @@ def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
     without_fault = replace(config, fault=Fault(name="none"))
     # The pass of this phase is not made again for the page.
     return Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor, Phase.FIRST_BATCH)
+
+
+def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list[Finding]]:
+    """The findings about the images alone, without a network, and what they were found in.
+
+    Args:
+        config: the config of a run.
+        prepared: the images as they enter the network.
+    """
+    import keras
+
+    without_fault = replace(config, fault=Fault(name="none"))
+    dataset = _thinned(prepared.dataset)
+    subject = _subject_of_images(without_fault, dataset, prepared.preprocessing, keras.Sequential())
+    context = Context(subject, config.doctor)
+    diagnosis = Diagnosis(config.doctor.silence)
+    found = examine(context, Phase.DATA)
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
+    return context, diagnosis.findings
+
+
+def _thinned(dataset: Dataset) -> Dataset:
+    """The data set with every second, third, … row and column of pixels of large images: they show as much of them."""
+    height, width, _ = dataset.image_shape
+    every = math.ceil(math.sqrt(height * width / MAX_PIXELS))
+    thin = lambda split: replace(split, images=split.images[:, ::every, ::every])  # noqa: E731
+    test = None if dataset.test is None else thin(dataset.test)
+    return dataset if every == 1 else replace(dataset, train=thin(dataset.train), val=thin(dataset.val), test=test)

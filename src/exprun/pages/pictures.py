@@ -1,7 +1,6 @@
 """Images in a page: one picture with all thumbnails, of which the page shows parts."""
 
 import base64
-import html
 import io
 import math
 from collections.abc import Sequence
@@ -176,18 +175,6 @@ def displayed(batch: np.ndarray, ends: tuple[float, float] | None = None) -> Dis
     span = high - low or 1.0
     scaled = np.clip((np.where(finite, values, low) - low) * (255 / span), 0, 255)
     return Displayed(np.rint(scaled).astype(np.uint8), low, high, int(values.size - finite.sum()))
-
-
-def shown(page: str) -> str:
-    """A page as a frame in a notebook, which no other part of the notebook can reach.
-
-    Args:
-        page: the text of the page.
-    """
-    return (
-        '<iframe sandbox="allow-scripts" style="width:100%;height:42rem;border:1px solid #8888" '
-        f'srcdoc="{html.escape(page)}"></iframe>'
-    )
 
 
 def _fitted(pixels: np.ndarray, size: int):  # type: ignore[no-untyped-def]  # a Pillow image, which is imported late

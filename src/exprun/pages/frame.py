@@ -1,0 +1,31 @@
+"""A page that was written, and how a notebook shows it."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was written; a notebook shows it if it is the last value of a cell.
+
+    Args:
+        path: the path of its file.
+    """
+
+    path: Path
+
+    def _repr_html_(self) -> str:
+        return framed(self.path.read_text(encoding="utf-8"))
+
+
+def framed(page: str) -> str:
+    """A page as a frame in a notebook; its script can reach nothing outside of the frame.
+
+    Args:
+        page: the text of the page.
+    """
+    return (
+        '<iframe sandbox="allow-scripts" style="width:100%;height:42rem;border:1px solid #8888" title="page" '
+        f'srcdoc="{html.escape(page)}"></iframe>'
+    )
