@@ -43,6 +43,8 @@ def test_the_page_has_the_findings_with_pictures_and_the_training_stays_the_same
     assert "times as widely" in text
     assert names(data, "signal") == ["at the start", "now", "with He initialisation"]
     assert names(data, "update") == ["at the start", "with He initialisation"]
+    [moved] = data["series"]["0-moved-0"]["lines"]
+    assert all(value > 0 for value in moved["y"])
     assert names(data, "curves") == ["training", "validation"]
     assert "0-steps" in data["heat"]
     assert str(page) in said[-1]
