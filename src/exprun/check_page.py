@@ -74,7 +74,8 @@ def depths_of(
     first = _depth(THIS, checked.assembly, checked.context)
     if first is None:
         return []
-    found, started = [first], time.process_time()
+    found: list[Depth] = [first]
+    started = time.process_time()
     for override in overrides:
         if len(found) > 1 and time.process_time() - started > SECONDS:
             break

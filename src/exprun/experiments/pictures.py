@@ -13,7 +13,7 @@ from exprun.doctor.instruments.states import undrawn
 from exprun.doctor.keras.callback import Doctor
 from exprun.doctor.keras.memory import having
 from exprun.doctor.subject import Subject
-from exprun.doctor_page.depth import depth_of, first_step
+from exprun.doctor_page.depth import depth_of, first_step, moved
 from exprun.doctor_page.material import Material
 from exprun.experiments.changes import draw_he
 from exprun.pages.depth import Depth
@@ -38,12 +38,14 @@ def material_of(
     history, subject = doctor.history, doctor.subject
     if subject is None:
         return Material(history=history)
-    outputs, depths = None, []
+    outputs: np.ndarray | None = None
+    depths: list[Depth] = []
     if len(first) not in (0, len(doctor.model.variables)):
         first = ()
     with contextlib.suppress(Exception):  # the rest of the page does not need the passes
         depths, outputs = _passes(doctor, subject, first, settings, name)
-    return Material(subject, subject.labels, doctor.val_labels(), outputs, depths, history)
+    batch = 0 if doctor.is_given else doctor.batch
+    return Material(subject, subject.labels, doctor.val_labels(), outputs, depths, batch, history)
 
 
 def _passes(
@@ -53,7 +55,8 @@ def _passes(
     each = max(1, int(np.prod(subject.train.inputs.shape[1:])))
     most = max(MIN_IMAGES, min(int(doctor.limits.images or MIN_IMAGES), MAX_VALUES // each))
     context = Context(subject, replace(doctor.limits, images=most))
-    started, found = time.process_time(), []
+    started = time.process_time()
+    found: list[Depth | None] = []
     settings = settings or _plain(doctor.model.optimizer).get_config()
     if first:
         with having(doctor.model, first):
@@ -61,7 +64,8 @@ def _passes(
     now = replace(context)
     outputs = now.evaluated.outputs
     if not first or doctor.history.recent:
-        found.append(_depth(NOW, now, None))
+        depth = _depth(NOW, now, None)
+        found.append(moved(depth, now.forward, doctor.model, first) if depth is not None and first else depth)
     if first and time.process_time() - started < SECONDS:
         with having(doctor.model, first):
             if draw_he(doctor.model, np.random.default_rng(0)):

@@ -262,6 +262,11 @@ class Doctor(keras.callbacks.Callback):
         return len(self._seen["train"].inputs[0]) if self._seen["train"].count else 0
 
     @property
+    def is_given(self) -> bool:
+        """Whether the training images are those that were passed to the callback, and not those of batches."""
+        return self._given[0] is not None
+
+    @property
     def history(self) -> History:
         """What was measured while the network trained."""
         return self._unwatched if self._watch is None else self._watch.history
