@@ -17,6 +17,8 @@ TIERS = (
         "metrics",
         "classification",
         "text",
+        "sparkline",
+        "terminal_images",
         "markdown",
         "pages",
         "asha",
@@ -35,6 +37,8 @@ TIERS = (
     ("preflight", "run_end", "runner", "attempt"),
     (
         "check",
+        "range_test",
+        "batch_size",
         "export",
         "predict",
         "evaluate",

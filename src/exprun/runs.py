@@ -8,12 +8,16 @@ from rich.table import Table
 
 from exprun.config.errors import safe
 from exprun.config.paths import user_path
-from exprun.metrics import best_name
+from exprun.metrics import TRAIN_LOSS, best_name
 from exprun.outputs import OUTPUTS
 from exprun.records import Run, shown
 from exprun.run_folder import RunFolder
+from exprun.sparkline import sparkline
 from exprun.text import plural
 
+WIDE = 120  # columns of a terminal from which `runs` shows curves
+CURVES = {TRAIN_LOSS: "train loss", "val/accuracy": "val"}  # metrics with a curve, and the headings of their columns
+SPARK = 12  # characters of a curve at most
 MISSING = "–"  # printed if a run does not have a value
 
 
@@ -30,6 +34,10 @@ def show_all(runs: Sequence[Run], most: int) -> None:
     table.add_column("status", no_wrap=True)
     for heading in ("val %", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
+    out = Console(highlight=False)
+    curves = CURVES if out.width >= WIDE else {}
+    for heading in curves.values():
+        table.add_column(heading, no_wrap=True)
     for run in runs[:most]:
         accuracy, seconds = run.metrics.get("val/accuracy"), run.metrics.get("time/seconds")
         table.add_row(
@@ -38,11 +46,16 @@ def show_all(runs: Sequence[Run], most: int) -> None:
             safe(run.status.lower()),
             "–" if accuracy is None else f"{100 * accuracy:.1f}",
             "–" if seconds is None else f"{seconds:,.0f} s",
+            *(_curve(run, name, out.encoding) for name in curves),
         )
-    out = Console(highlight=False)
     out.print(table)
     if len(runs) > most:
         out.print(f"{len(runs) - most:,} older runs are not shown; --most {len(runs)} shows all.")
+
+
+def _curve(run: Run, name: str, encoding: str) -> str:
+    """The values of a metric over the epochs of a run as a sparkline."""
+    return sparkline([row[name] for row in run.history if name in row], SPARK, encoding)
 
 
 def _fold(run: Run) -> list[str]:
