@@ -25,7 +25,9 @@ from exprun.assembly import assemble
 from exprun.config.compose import Composer
 from exprun.config.schema import Config
 from exprun.range_test.measure import batches, measure, span
+from exprun.range_test.suggestion import Curve, judge
 from exprun.schedule import rate_at
+from exprun.text import plural
 from exprun.trainer.evaluation import Evaluator
 
 GRID = 9  # learning rates, from a ten-thousandth of the highest to the highest, each √10 times the one before
@@ -72,6 +74,8 @@ JUDGED_ON = (
     (60, f"experiment=flat_validation fault=none trainer.gap=false model=flat_answer {CIFAR} trainer.batch_size=16"),
     (40, f"experiment=cifar10_fast {CIFAR} trainer.batch_size=50 norm.momentum=0.6 trainer.tta=none"),
 )
+THIRD = 3  # of the nine learning rates
+SESSION = Session()
 QUIET = ["tracking=none", "doctor=none", "progress=quiet", "trainer.checkpoint=false"]
 
 
@@ -88,22 +92,58 @@ def main() -> int:
     rows = {row["overrides"]: row for row in known}
     pairs = zip_longest(CHOSEN_ON, JUDGED_ON)
     for steps, overrides in (one for pair in pairs for one in pair if one is not None):
-        if overrides in rows:
+        row = rows.get(overrides) or _measured(overrides, steps, args.cifar10)
+        take = _suggestion(row)
+        if take is not None and row.get("suggestion", [None])[0] != take:  # also if the rule has changed
+            row["suggestion"] = [take, *_trained(_config(overrides, args.cifar10), SESSION, take, steps)]
+        elif overrides in rows:
             continue
-        rows[overrides] = row = _measured(overrides, steps, args.cifar10)
-        with open(args.file, "a") as file:
+        rows[overrides] = row
+        with open(args.file, "a") as file:  # the last line of a configuration counts
             file.write(json.dumps(row) + "\n")
         print(f"{row['seconds']:.0f} s  {overrides}", flush=True)
-    return 0
+    for name, configurations in (("rule chosen on", CHOSEN_ON), ("judged on", JUDGED_ON)):
+        share = _table(name, [rows[overrides] for _, overrides in configurations])
+    return 0 if share >= LIMIT else 1
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> float:
+    """Print how good the suggestions are for some configurations; returns the share of those in the best third."""
+    print(f"\n{name} {plural(len(rows), 'configuration')}\n")
+    print(
+        "| configuration | configured | best of the grid | loss | third best | suggestion | loss | in the best third |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    good = 0
+    for row in rows:
+        grid = sorted(row["grid"], key=lambda one: one[1])
+        best, third = grid[0], grid[THIRD - 1]
+        take, loss = row.get("suggestion", [None, math.inf])[:2]
+        good += loss <= third[1]
+        cells = [f"{row['configured']:g}", f"{best[0]:.2g}", f"{best[1]:.3f}", f"{third[1]:.3f}"]
+        cells += ["none" if take is None else f"{take:g}", f"{loss:.3f}", "yes" if loss <= third[1] else "no"]
+        print(f"| `{row['overrides']}` | {' | '.join(cells)} |")
+    print(f"\n{good} of {len(rows)} suggestions are in the best third")
+    return good / len(rows)
+
+
+def _suggestion(row: dict[str, Any]) -> float | None:
+    """The learning rate that the rule takes from the curves of a configuration; None if it does not learn."""
+    curves = [Curve(seed, np.array(rates), np.array(losses), end) for seed, rates, losses, end in row["curves"]]
+    found = judge(curves, row["chance"])
+    return found and found.take
+
+
+def _config(overrides: str, cifar10: str | None) -> Config:
+    """The config of a configuration."""
+    words = overrides.split()
+    root = [f"data.root={cifar10}"] if cifar10 and "data=cifar10" in words else []
+    return Composer().config([*words, *root, *QUIET])
 
 
 def _measured(overrides: str, steps: int, cifar10: str | None) -> dict[str, Any]:
     """The curves of the range test, and the validation loss and accuracy of each learning rate of the grid."""
-    words = overrides.split()
-    if cifar10 and ("data=cifar10" in words):
-        words.append(f"data.root={cifar10}")
-    config = Composer().config([*words, *QUIET])
-    session, started = Session(), time.perf_counter()
+    config, session, started = _config(overrides, cifar10), SESSION, time.perf_counter()
     test = measure(config, session)
     top = span(config)[1] / 10
     grid = [float(f"{rate:.3g}") for rate in np.geomspace(top * 1e-4, top, GRID)]

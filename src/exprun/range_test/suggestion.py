@@ -9,7 +9,9 @@ MIN_STEPS = 30  # steps of a curve at least
 GROWN = 4.0  # factor on the lowest smoothed loss at which a curve ends, as in fastai's and Lightning's range tests
 START_SHARE = 0.2  # share of the steps, at learning rates that change hardly anything, whose loss is that of the start
 CLEAR_SHARE, CLEAR_NOISE = 0.05, 4.0  # a clear fall, in chance levels and in standard deviations of the smoothed loss
-BEGUN, NEARLY = 0.1, 0.9  # shares of the whole fall of the loss
+BEGUN, HALF = 0.1, 0.5  # shares of the whole fall of the loss
+# The place of the learning rate to take, in logarithms: between that of half the fall (0) and of the lowest loss (1).
+PLACE = 0.7
 DECADE_SHARE = 0.15  # time constant of the smoothing, in decades of the learning rate
 
 
@@ -104,10 +106,10 @@ def judge_curve(curve: Curve, chance: float) -> Range | None:
     """The range that learns with one seed, and the learning rate to take; None if the network does not learn.
 
     The network learns if the smoothed loss falls clearly below its start and below the chance level: by 5 % of the
-    chance level, and by more than the noise of the batches. Then the rule is: the geometric mean of the learning rate
-    at which the loss has fallen by 90 % and of that at which it is lowest. Common rules (a tenth of the learning rate
-    of the lowest loss, the steepest slope, fastai's valley) stay below the learning rate with the best result, by a
-    half to a whole decade in the benchmark `scripts/bench rate_grid`.
+    chance level, and by more than the noise of the batches. Then the rule is: on the logarithmic axis, `PLACE` of the
+    way from the learning rate at which half of the fall is done to that at which the loss is lowest. This is measured:
+    in the benchmark `scripts/bench rate_grid`, common rules (a tenth of the learning rate of the lowest loss, the
+    steepest slope, fastai's valley) stay below the learning rates with the best result by 0.7 decades or more.
 
     Args:
         curve: the curve of the seed.
@@ -129,4 +131,4 @@ def judge_curve(curve: Curve, chance: float) -> Range | None:
         return float(curve.rates[above[-1] + 1] if len(above) else curve.rates[0])
 
     high = float(curve.rates[lowest])
-    return Range(fallen(BEGUN), high, float(np.sqrt(fallen(NEARLY) * high)))
+    return Range(fallen(BEGUN), high, fallen(HALF) ** (1 - PLACE) * high**PLACE)
