@@ -4,16 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 from exprun.version import __version__
 
-__all__ = ["RunResult", "Session", "__version__", "run"]
+__all__ = ["RunResult", "Session", "__version__", "run", "show"]
 
 if TYPE_CHECKING:
+    from exprun.commands.show import show
     from exprun.run_folder import RunResult
     from exprun.runner import run
     from exprun.session import Session
 
 
 def __getattr__(name: str) -> Any:
-    """An attribute of the runner, which is imported only when it is used, so that `--help` and errors stay fast."""
+    """An attribute whose module is imported only when it is used, so that `--help` and errors stay fast."""
+    if name == "show":
+        from exprun.commands.show import show
+
+        return show
     if name in __all__:
         from exprun import runner
 

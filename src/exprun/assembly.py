@@ -48,6 +48,40 @@ class Assembly:
     loaded: list[str]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """The images of a run as they enter the network, after its fault is injected.
+
+    Args:
+        config: the config of the run, after the fault is injected.
+        dataset: the images and their splits.
+        preprocessing: the crop and the scaling in training and in evaluation.
+        intended: the scaling in training, before the fault is injected.
+    """
+
+    config: Config
+    dataset: Dataset
+    preprocessing: Preprocessing
+    intended: Scaling
+
+
+def prepare(config: Config, session: Session) -> Prepared:
+    """Load the images of a run and fit their scaling, without a network.
+
+    Args:
+        config: the config of the run, before its fault is injected.
+        session: the session, which keeps the data set for the next run.
+
+    Raises:
+        DataError: the data is missing, damaged or does not fit the scaling.
+    """
+    dataset = fault.injected_dataset(config, session.dataset(config))
+    trained = fault.injected(config)
+    intended = fit(config.input, dataset.train)
+    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train)
+    return Prepared(trained, dataset, Preprocessing(scaling, fault.injected_evaluation(config, scaling)), intended)
+
+
 def assemble(config: Config, session: Session) -> Assembly:
     """Load the images, fit their scaling, build the network and its step, or reuse the step of an earlier run.
 
@@ -68,8 +102,9 @@ def assemble(config: Config, session: Session) -> Assembly:
     select = config.trainer.select
     if reason := classification.undefined(measured(select), dataset.val.row_labels, len(dataset.classes)):
         raise DataError(f"trainer.select={select}, but {reason}; choose another, such as val/accuracy.")
-    dataset = fault.injected_dataset(config, dataset)
-    intended = fit(config.input, dataset.train)
+    prepared = prepare(config, session)
+    dataset, trained, preprocessing = prepared.dataset, prepared.config, prepared.preprocessing
+    scaling, intended = preprocessing.train, prepared.intended
 
     _prepare_process(config)
 
@@ -78,9 +113,6 @@ def assemble(config: Config, session: Session) -> Assembly:
     from exprun.trainer.step import Step
     from exprun.trainer.structure import structure
 
-    trained = fault.injected(config)
-    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train)
-    preprocessing = Preprocessing(scaling, fault.injected_evaluation(config, scaling))
     device = devices.choose(config.trainer)
     shape, weights = scaling.shape(dataset.image_shape), dataset.class_weights
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)

@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from exprun.config.images import Augment
+from exprun.input import Scaling
 
+CROP_SALT = 101  # number that makes the draw of `input.crop` independent of the other draws of a step
 AFFINE = ("rotation", "zoom", "stretch", "translation")
 
 
@@ -34,6 +36,46 @@ def mirrored_in(order: np.ndarray, count: int, seed: int, epoch: int) -> np.ndar
     """
     first = np.random.default_rng([seed, 0, 1]).random(count) < 0.5
     return first[order] ^ bool(epoch % 2)
+
+
+def seed_of(seed: tf.Tensor, step: tf.Tensor, replica: int | tf.Tensor = 0) -> tf.Tensor:
+    """The seed of all random numbers of a step on one device, int32, (2,).
+
+    Args:
+        seed: the seed of the run, int32, a scalar.
+        step: the number of the step, int32, a scalar.
+        replica: the number of the device.
+    """
+    return tf.random.experimental.stateless_fold_in(tf.stack([seed, step]), replica)
+
+
+def in_training(
+    images: tf.Tensor,
+    seed: tf.Tensor,
+    strength: dict[str, tf.Tensor],
+    scaling: Scaling,
+    mirrored: tf.Tensor | None,
+    crops_at_random: bool,
+) -> tf.Tensor:
+    """The augmented and cropped pixels of a training batch, before they are scaled.
+
+    Args:
+        images: the images, uint8, (batch, height, width, channels).
+        seed: the seed of the step, from `seed_of`.
+        strength: the strength of each change that is on, a scalar, by the names of `strengths`.
+        scaling: the crop.
+        mirrored: whether `alternating_flip` mirrors each image, bool, (batch,); None without that change.
+        crops_at_random: whether images are cropped at a random position, or else at the centre.
+
+    Returns:
+        The pixels, float32, from 0 to 255, (batch, height, width, channels).
+    """
+    pixels = tf.cast(images, tf.float32)
+    if strength:
+        pixels = augment(pixels, seed, strength, mirrored)
+    return scaling.cropped(
+        pixels, tf.random.experimental.stateless_fold_in(seed, CROP_SALT) if crops_at_random else None
+    )
 
 
 def augment(

@@ -19,6 +19,7 @@ LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 FREE_IN_SWEEPS = {
     ("run_dir",),
     ("progress",),
+    ("pictures",),
     ("trainer", "resume"),
     ("trainer", "log_every"),
     ("tracking",),
@@ -45,12 +46,7 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     Raises:
         ConfigError: a folder or file cannot be used.
     """
-    root = config.data.root
-    if root is not None and not user_path(root, f"data.root={root}").exists():
-        raise ConfigError(f"data.root={root} does not exist.")
-    if config.data.name == "csv":
-        _check_columns(config)
-    user_path(config.data.cache, f"data.cache={config.data.cache}")
+    check_data(config)
     check_tracking(config)
     folder = RunFolder.of(config)
     if config.trainer.resume and not sweeping and UNNAMED.fullmatch(config.run_dir) and not folder.path.exists():
@@ -71,6 +67,20 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     if complete is None and config.model.builder is not None:
         _check_code(config, config.model.builder, folder)
     return complete
+
+
+def check_data(config: Config) -> None:
+    """Check the files and folders of the data set.
+
+    Raises:
+        ConfigError: they do not exist, or a CSV file lacks columns.
+    """
+    root = config.data.root
+    if root is not None and not user_path(root, f"data.root={root}").exists():
+        raise ConfigError(f"data.root={root} does not exist.")
+    if config.data.name == "csv":
+        _check_columns(config)
+    user_path(config.data.cache, f"data.cache={config.data.cache}")
 
 
 def _check_columns(config: Config) -> None:

@@ -1,11 +1,13 @@
 """The doctor of a run: the subject that it examines, and the listener that watches."""
 
+import contextlib
 import json
 import logging
 import shlex
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,16 +24,17 @@ from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
+from exprun.doctor.probes import Probes
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
-from exprun.input import Scaling
+from exprun.input import Preprocessing, Scaling
 from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
 
 if TYPE_CHECKING:
-    from exprun.assembly import Assembly
+    from exprun.assembly import Assembly, Prepared
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
@@ -66,31 +69,43 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
         steps_per_epoch: the number of steps in an epoch.
         steps: the number of steps of the whole run.
     """
-    dataset, step, limits = assembly.dataset, assembly.step, config.doctor
-    assert limits.sample is not None
-    classes = len(dataset.classes)
-    scaling, evaluation = step.preprocessing.train, step.preprocessing.evaluation
-    train = _images(dataset.train, scaling, classes, limits.sample)
-    val = _images(dataset.val, evaluation, classes, limits.sample // 2)
-    assert train.pixels is not None
-    assert train.pixel_labels is not None
+    dataset, step = assembly.dataset, assembly.step
     numbers = np.unique(np.linspace(0, max(0, steps - 1), min(200, max(1, steps))).astype(np.int64))
     rates = rate_at(config.schedule, config.optim.learning_rate, numbers, steps_per_epoch, steps)
     decay = config.optim.weight_decay if config.optim.decay == "decoupled" else 0.0
-    pace = Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay)
+    return replace(
+        _subject_of_images(config, dataset, step.preprocessing, step.model),
+        objective=objective_of(step.losses, len(dataset.classes)),
+        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay),
+        loaded=frozenset(assembly.loaded),
+    )
+
+
+def _subject_of_images(config: Config, dataset: Dataset, preprocessing: Preprocessing, model: Any) -> Subject:
+    """What is known of the images alone.
+
+    Args:
+        config: the config of the run, with the fault removed.
+        dataset: the images and their splits.
+        preprocessing: the scaling in training and in evaluation.
+        model: the Keras model.
+    """
+    sample, classes = config.doctor.sample, len(dataset.classes)
+    assert sample is not None
+    train = _images(dataset.train, preprocessing.train, classes, sample)
+    assert train.pixels is not None
+    assert train.pixel_labels is not None
     return Subject(
-        step.model,
-        objective_of(step.losses, classes),
+        model,
+        None,
         train.pixel_labels[:INPUTS],
         train,
-        val,
-        _scaled(train.pixels, evaluation),
-        pace,
-        config.data.class_weights != "none",
-        frozenset(assembly.loaded),
+        _images(dataset.val, preprocessing.evaluation, classes, sample // 2),
+        _scaled(train.pixels, preprocessing.evaluation),
+        weighted=config.data.class_weights != "none",
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
-        groupings=(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
+        groupings=cache(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
     )
 
 
@@ -147,6 +162,7 @@ class RunDoctor:
         self.diagnosis = Diagnosis(config.doctor.silence)
         self._watch: Watch | None = None
         self._rate = float("nan")
+        self._written = 0  # columns in the file of the probes
 
     def __call__(self, event: Event) -> None:
         """Handle an event of the run."""
@@ -168,6 +184,7 @@ class RunDoctor:
                 self._tell(self._watch.epoch(Epoch(event.step, event.loss, event.accuracy, self._rate)))
             case Evaluated(split="val") if self._watch is not None:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
+                self._write_probes()
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; returns the findings before the first step."""
@@ -175,6 +192,8 @@ class RunDoctor:
         assert subject.train.counts is not None
         chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
+        if event.first_step:
+            self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)
         context = Context(subject, self.limits)
         found = []
         if event.first_step == 0:
@@ -190,6 +209,16 @@ class RunDoctor:
         )  # leaks are only checked at the start
         return found
 
+    def _write_probes(self) -> None:
+        """Write what the probes have measured so far, so that a run that dies has a page with it."""
+        assert self._watch is not None
+        probes = self._watch.history.probes
+        if not self.config.pictures or self.config.trainer.dry_run or len(probes.steps) == self._written:
+            return
+        with contextlib.suppress(OSError):  # a run without this file is still complete
+            probes.write(self.folder.probes)
+            self._written = len(probes.steps)
+
     def _tell(self, findings: Iterable[Finding]) -> None:
         news = self.diagnosis.add(
             replace(finding, overrides=overrides_for(finding, self.config)) for finding in findings
@@ -203,8 +232,26 @@ class RunDoctor:
             raise RunError(f"doctor.on_failure=stop: {errors[0]}")
 
 
-def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]:
-    """The findings before training, with overrides to try, without silenced causes.
+def examined(config: Config, assembly: "Assembly", images: int) -> tuple[list[Finding], Context]:
+    """The findings before training, with overrides to try, without silenced causes; and what they are based on.
+
+    Args:
+        config: the config of the run.
+        assembly: the images (or some of them), the network and the step of the run.
+        images: the number of training images of the run.
+    """
+    diagnosis = Diagnosis(config.doctor.silence)
+    context = context_of(config, assembly, images)
+    found = examine(context, *BEFORE_TRAINING)
+    if all(finding.severity == "note" for finding in found):
+        found += examine(context, Phase.MEMORY)
+    without_fault = replace(config, fault=Fault(name="none"))
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
+    return diagnosis.findings, context
+
+
+def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
+    """What checks may look at before training; it does not show which fault was injected.
 
     Args:
         config: the config of the run.
@@ -215,10 +262,23 @@ def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]
     steps = per_epoch * config.trainer.epochs
     steps = min(steps, config.trainer.max_steps or steps)
     without_fault = replace(config, fault=Fault(name="none"))
+    # The pass of this phase is not made again for the page.
+    return Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor, Phase.FIRST_BATCH)
+
+
+def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list[Finding]]:
+    """The findings about the images alone, without a network, and what they were found in.
+
+    Args:
+        config: the config of a run.
+        prepared: the images as they enter the network.
+    """
+    import keras
+
+    without_fault = replace(config, fault=Fault(name="none"))
+    subject = _subject_of_images(without_fault, prepared.dataset, prepared.preprocessing, keras.Sequential())
+    context = Context(subject, config.doctor)
     diagnosis = Diagnosis(config.doctor.silence)
-    context = Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor)
-    found = examine(context, *BEFORE_TRAINING)
-    if all(finding.severity == "note" for finding in found):
-        found += examine(context, Phase.MEMORY)
+    found = examine(context, Phase.DATA)
     diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
-    return diagnosis.findings
+    return context, diagnosis.findings

@@ -22,10 +22,14 @@ from exprun.config.versions import known_settings
 from exprun.files import PART, write_whole
 from exprun.journal_rows import read_journal_from
 from exprun.locks import file_lock
+from exprun.metrics import BEST, EPOCH, heading
+from exprun.pages.frame import Page, is_notebook, open_page
+from exprun.text import html_lines, html_table
 from exprun.version import __version__
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of libyaml, if installed, is ten times as fast
 CONFIG = "config.yaml"  # a folder with this file is the folder of a run
+_SPLITS = ("val/", "test/")  # begin the names of metrics that evaluations measure
 NOT_FINITE = "not finite"  # begins the reason of a run whose loss, gradients or weights were not finite
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
@@ -49,6 +53,33 @@ class RunResult:
     metrics: dict[str, float]
     history: list[dict[str, float]]
     run_dir: Path
+
+    def show(self) -> Page:
+        """The page of the run: a notebook shows it if this is the last value of a cell; otherwise, a browser opens it.
+
+        Raises:
+            RunError: the run has no page, for example because of `pictures=false`.
+        """
+        page = Page(RunFolder(self.run_dir).page)
+        if not page.path.exists():
+            name = without_password(str(self.run_dir))
+            raise RunError(f"{name} has no page; python -m exprun runs show {name} --open makes one.")
+        if not is_notebook():
+            open_page(page.path.absolute().as_uri())
+        return page
+
+    def _repr_html_(self) -> str:
+        """The status, the metrics of each split as a table, and the folder of the run, for a notebook."""
+        columns = {"validation": "val/", "validation, best weights": f"val/{BEST}", "test": "test/"}
+        names = {name.partition("/")[2].removeprefix(BEST): None for name in self.metrics if name.startswith(_SPLITS)}
+        rows = []
+        for name in names:
+            values = [self.metrics.get(f"{prefix}{name}") for prefix in columns.values()]
+            if "/" not in name and name != EPOCH:
+                rows.append([heading(name), *("–" if value is None else f"{value:.4g}" for value in values)])
+        title = f"{self.status}{f': {self.reason}' if self.reason else ''}"
+        table = html_table(["metric", *columns], rows) if rows else ""
+        return html_lines(title) + table + html_lines(str(self.run_dir))
 
 
 class RunLockedError(RunError):
@@ -119,6 +150,26 @@ class RunFolder:
         return self.path / "predictions.npz"
 
     @property
+    def page(self) -> Path:
+        """The path of the page of the run, which shows its plots and images."""
+        return self.path / "page.html"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of the pictures that MLflow shows."""
+        return self.path / "pictures"
+
+    @property
+    def probes(self) -> Path:
+        """The path of what the doctor's probes have measured of each layer."""
+        return self.path / "probes.npz"
+
+    @property
+    def times(self) -> Path:
+        """The path of the seconds that each part of the run took."""
+        return self.path / "times.json"
+
+    @property
     def log(self) -> Path:
         """The path of the log, with records of Python and messages of native libraries."""
         return self.path / "run.log"
@@ -163,8 +214,8 @@ class RunFolder:
 
     def artifacts(self) -> list[Path]:
         """The paths of the existing files that MLflow keeps with the run as artifacts."""
-        more = ("curves.png", "confusion.png", "confusion.json", "misclassified.png", "classes.csv")
-        files = (self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
+        more = ("confusion.json", "classes.csv", "errors.csv")
+        files = (self.page, self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
         return [path for path in files if path.exists()]
 
     @property
@@ -225,9 +276,9 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the result of an earlier start and, unless there is a checkpoint to resume from, its metrics."""
-        stale = [self.result]
+        stale = [self.result, self.page, self.times]
         if not self.can_resume:
-            stale += [self.journal, self.findings]
+            stale += [self.journal, self.findings, self.probes]
             if earlier := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
                 keys = [*earlier.get("abandoned", []), *([earlier["key"]] if "key" in earlier else [])]
                 kept = {key: earlier.get(key) for key in ("uri", "inside")}
@@ -370,6 +421,16 @@ class RunFolder:
     def read_environment(self) -> dict[str, str]:
         """The code, versions, device and data of the run; empty if the file is missing or damaged."""
         return {str(key): str(value) for key, value in _read_json(self.environment, {}).items()}
+
+    # Where the time went ------------------------------------------------------------------------------------------
+
+    def write_times(self, seconds: Mapping[str, float]) -> None:
+        """Write the seconds of each part of the run to `times.json`."""
+        write_whole(self.times, json.dumps(seconds, indent=1))
+
+    def read_times(self) -> dict[str, Any]:
+        """The seconds of each part of the run; empty if the file is missing or damaged."""
+        return dict(_read_json(self.times, {}))
 
     # The data set -------------------------------------------------------------------------------------------------
 

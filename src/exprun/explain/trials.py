@@ -187,6 +187,7 @@ class Trials:
             doctor=replace(config.doctor, name="none"),
             run_dir=str(folder),
             progress="quiet",
+            pictures=False,
         )
 
     def _warmup(self, config: Config, steps: int) -> float:

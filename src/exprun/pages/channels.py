@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-MAX_VALUES = 2_000_000  # of each split that are measured; of more, images spread over the split are taken
+MAX_VALUES = 2_000_000  # values of each split that are measured
+MAX_IMAGES = 1000  # images of each split that are measured, at least; of large ones, every second or third pixel
 MAX_CHANNELS = 4  # with more channels, all of them are measured together
 BINS = 64
 RATIO, SHIFT = 1.5, 0.5  # differences of spread and mean, in units of the spread, from which splits are said to differ
 SLACK = 1.5  # factor of both for two samples of different images
-DIGITS = 3
 COLORS = ("red", "green", "blue", "alpha")
 
 
@@ -54,6 +54,8 @@ def channels(name: str, images: np.ndarray, reverse: bool = False) -> Channels:
     """
     chosen = sampled(images)
     count = chosen.shape[-1] if chosen.ndim == 4 and chosen.shape[-1] <= MAX_CHANNELS else 1
+    if count > 1 and (chosen == chosen[..., :1]).all():  # grey images that are stored in colour
+        chosen, count = chosen[..., :1], 1
     values = np.asarray(chosen, np.float32).reshape(-1, count)
     finite = np.isfinite(values)
     columns = [column[good] for column, good in zip(values.T, finite.T, strict=True)]
@@ -76,9 +78,11 @@ def channels(name: str, images: np.ndarray, reverse: bool = False) -> Channels:
 
 
 def sampled(images: np.ndarray) -> np.ndarray:
-    """At most as many images as have `MAX_VALUES` values, spread over all of them."""
-    most = max(1, MAX_VALUES // max(1, int(np.prod(images.shape[1:]))))
-    return images if len(images) <= most else images[np.linspace(0, len(images) - 1, most).astype(int)]
+    """Images spread over all of them, and pixels spread over large images, together about `MAX_VALUES` values."""
+    most = max(MAX_IMAGES, MAX_VALUES // max(1, int(np.prod(images.shape[1:]))))
+    some = images if len(images) <= most else images[np.linspace(0, len(images) - 1, most).astype(int)]
+    step = max(1, round((some.size / MAX_VALUES) ** 0.5))
+    return some[:, ::step, ::step] if images.ndim == 4 else some
 
 
 def difference(training: Channels, other: Channels, slack: float = SLACK) -> str:
@@ -89,9 +93,15 @@ def difference(training: Channels, other: Channels, slack: float = SLACK) -> str
         other: the values of the other split.
         slack: the factor by which the limits are widened: 1 for the same images in both ways.
     """
-    if len(training.names) != len(other.names):
+    sides = [(one.mean, one.spread) for one in (training, other)]
+    count = max(len(means) for means, _ in sides)
+    # The channels of grey images are measured together.
+    (means, spreads), (other_means, other_spreads) = (
+        (mean * (count if len(mean) == 1 else 1), spread * (count if len(spread) == 1 else 1)) for mean, spread in sides
+    )
+    if len(means) != len(other_means):
         return ""
-    pairs = list(zip(training.mean, training.spread, other.mean, other.spread, strict=True))
+    pairs = list(zip(means, spreads, other_means, other_spreads, strict=True))
     weights = [_weight(*pair) for pair in pairs]
     if max(weights) <= slack:
         return ""

@@ -7,15 +7,15 @@
  * `splits` is a list of `name`, `channels`, `edges` and, for each channel, `shares` (`chart_data` in channels.py).
  */
 function addHistograms(container, splits, unit = "value") {
-  const names = splits[0].channels;
+  const names = splits.reduce((most, { channels }) => (channels.length > most.length ? channels : most), []);
   names.forEach((name, channel) => {
     const figure = element("figure", "", { style: "margin:0" });
-    const label = names.length > 1 ? `${name}: ${unit}` : unit;
+    const label = names.length > 1 ? `${name}, ${unit}` : unit;
     const box = element("div", "", { class: "chart", role: "img", "aria-label": `Histogram of ${label}; the table has mean and spread` });
     figure.append(box);
     container.append(figure);
-    const lines = splits.filter(({ shares }) => shares[channel]).map((split, place) => {
-      const shares = split.shares[channel];
+    const lines = splits.map((split, place) => {
+      const shares = split.shares[channel] ?? split.shares[0]; // of grey images, all channels are the same
       const peak = Math.max(...shares) || 1;
       return { name: split.name, style: styleAt(place), edges: split.edges, shares, heights: shares.map((share) => Math.sqrt(share / peak)) };
     });

@@ -27,7 +27,7 @@ Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # computes the loss of eac
 EvaluatedAs = Literal["train", "evaluation", "tta"]
 # The smallest factor on the loss in float16. The factor falls below 1 only if gradients are not finite again and again.
 SMALLEST_SCALE = 2.0**-14
-CROP_SALT, ATTACK_SALT = 101, 102  # numbers that make independent draws from the seed of one step
+ATTACK_SALT = 102  # number that makes the draws of an attack independent of the other draws of a step
 
 
 class Batch(NamedTuple):
@@ -249,15 +249,14 @@ class Step:
 
     def _draw(self, step: tf.Tensor, replica: int | tf.Tensor) -> tf.Tensor:
         """The seed of all random numbers of a step on one device, (2,)."""
-        return tf.random.experimental.stateless_fold_in(tf.stack([self.seed, step]), replica)
+        return augmentation.seed_of(self.seed, step, replica)
 
     def _pixels(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
         """The augmented and cropped pixels of a training batch, float32, from 0 to 255."""
-        pixels = tf.cast(tf.gather(batch.images, batch.indices), tf.float32)
-        if self.strength:
-            pixels = augmentation.augment(pixels, seed, self.strength, batch.mirrored)
-        at = None if self.overfit else tf.random.experimental.stateless_fold_in(seed, CROP_SALT)
-        return self._shaped(self.preprocessing.train.cropped(pixels, at))
+        images = tf.gather(batch.images, batch.indices)
+        scaling = self.preprocessing.train
+        pixels = augmentation.in_training(images, seed, self.strength, scaling, batch.mirrored, not self.overfit)
+        return self._shaped(pixels)
 
     def _shaped(self, pixels: tf.Tensor) -> tf.Tensor:
         """The pixels, with the height and width that the network was built for; some layers need a known shape."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +49,22 @@ class Prints:
     total: int = 0
 
 
+class Pair(NamedTuple):
+    """An image and one that it is a copy of.
+
+    Args:
+        row: the row of the image in `Prints.images`.
+        other: the row of the image of the earlier split.
+        kind: how they are alike, such as `exact copies of`.
+        earlier: the name of the earlier split.
+    """
+
+    row: int
+    other: int
+    kind: str
+    earlier: str
+
+
 @dataclass(frozen=True)
 class Leak:
     """Images of a split that are also in splits that are used earlier.
@@ -56,10 +73,12 @@ class Leak:
         evidence: how many images are copies of which split, in one or more sentences.
         numbers: the share of the images, and the numbers of exact copies, of mirrored or rotated, of shifted and of
             near ones, for the split with most of them.
+        pairs: the copies that were found; empty if the rows of the images are unknown.
     """
 
     evidence: str
     numbers: dict[str, float]
+    pairs: tuple[Pair, ...] = ()
 
 
 def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
@@ -99,13 +118,23 @@ def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[
 
 def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     """Means over `side` × `side` blocks of each channel, minus their mean, with norm 1 or 0; (images, values)."""
-    down, across = (np.linspace(0, length, min(side, length) + 1).astype(int) for length in images.shape[1:3])
-    sums = np.add.reduceat(np.add.reduceat(images, down[:-1], axis=1, dtype=np.float32), across[:-1], axis=2)
-    means = (sums / np.outer(np.diff(down), np.diff(across))[..., None]).reshape(len(images), -1)
+    means = block_means(images, side)
     means -= means.mean(1, keepdims=True)
     norms = np.linalg.norm(means, axis=1, keepdims=True)
     flat = norms < FLAT * np.sqrt(means.shape[1])
     return np.where(flat, 0, means / np.maximum(norms, 1e-6)).astype(np.float32)
+
+
+def block_means(images: np.ndarray, side: int) -> np.ndarray:
+    """The means over at most `side` × `side` blocks of each channel, float32, (images, values).
+
+    Args:
+        images: (images, height, width, channels).
+        side: the number of blocks along each axis, at most.
+    """
+    down, across = (np.linspace(0, length, min(side, length) + 1).astype(int) for length in images.shape[1:3])
+    sums = np.add.reduceat(np.add.reduceat(images, down[:-1], axis=1, dtype=np.float32), across[:-1], axis=2)
+    return np.asarray((sums / np.outer(np.diff(down), np.diff(across))[..., None]).reshape(len(images), -1))
 
 
 def equal_by_luck(inputs: np.ndarray) -> float:
@@ -153,7 +182,8 @@ def find_leaks(splits: Sequence[Prints], limit: float) -> dict[str, Leak]:
         leaks = [leak for known in earlier if (leak := _leak(known, asked, earlier, limit)) is not None]
         if leaks:
             worst = max(leaks, key=lambda leak: leak.numbers["share"])
-            found[asked.split] = Leak(" ".join(leak.evidence for leak in leaks), worst.numbers)
+            pairs = tuple(pair for leak in leaks for pair in leak.pairs)
+            found[asked.split] = Leak(" ".join(leak.evidence for leak in leaks), worst.numbers, pairs)
     return found
 
 
@@ -188,7 +218,11 @@ def _leak(known: Prints, asked: Prints, earlier: Sequence[Prints], limit: float)
     )
     compared_part = f" Only {len(known.digests):,} of {known.total:,} {known.split} images were compared."
     numbers = {"share": share, "exact": len(same), "mirrored": len(turned), "shifted": len(moved), "near": len(near)}
-    return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers)
+    pairs: list[Pair] = []
+    if known.rows is not None and asked.rows is not None:
+        for kind, copies, _ in kinds:
+            pairs += [Pair(int(asked.rows[i]), int(known.rows[j]), kind, known.split) for i, j in copies.items()]
+    return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers, tuple(pairs))
 
 
 def _altered(

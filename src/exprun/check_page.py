@@ -1,0 +1,98 @@
+"""The page of the command `check`: its findings, each with the picture that proves it."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from exprun.assembly import Assembly, assemble
+from exprun.check import Checked, with_fewer_drawn
+from exprun.config.errors import UserError
+from exprun.config.schema import Config
+from exprun.doctor.cause import Finding
+from exprun.doctor.context import Context
+from exprun.doctor_page.depth import depth_of, first_step
+from exprun.doctor_page.figures import Figure
+from exprun.doctor_page.material import Material
+from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
+from exprun.pages.depth import Depth
+from exprun.run_doctor import context_of
+from exprun.session import Session
+
+MOST = 2  # networks to compare with
+SECONDS = 1.5  # after which no further network is built to compare with
+USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
+# Overrides that change the signal of a network before its first step.
+CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
+
+
+def check_page(checked: Checked, config_with: Callable[[str], Config], session: Session, command: str) -> str:
+    """The text of the page.
+
+    Args:
+        checked: the config that was examined, and the findings.
+        config_with: returns the config with a further override, or several with spaces between.
+        session: the session, whose data the other networks share.
+        command: the command that makes the page again.
+    """
+    config = checked.config
+    title = f"Check of {config.model.name} on {config.data.name}"
+    shown = [Shown(finding) for finding in checked.findings]
+    return page(title, verdict(checked.findings), [Part("", shown, figures_of(checked, config_with, session))], command)
+
+
+def figures_of(
+    checked: Checked, config_with: Callable[[str], Config], session: Session, others: Sequence[str] | None = None
+) -> dict[str, Figure]:
+    """All pictures of a config, by their kind.
+
+    Args:
+        checked: the config that was examined, and the findings.
+        config_with: returns the config with a further override, or several with spaces between.
+        session: the session, whose data the other networks share.
+        others: the overrides of the networks to compare with; None to choose them.
+    """
+
+    def known() -> Material:
+        subject = checked.context.subject
+        first = _depth("this network", checked.assembly, checked.context)
+        overrides = alternatives(checked.findings, checked.config) if others is None else others
+        compared = _compared(overrides, config_with, session) if first is not None else []
+        return Material(
+            subject,
+            subject.train.pixel_labels,
+            None if subject.val is None else subject.val.pixel_labels,
+            depths=[one for one in (first, *compared) if one is not None],
+        )
+
+    return drawn(known)
+
+
+def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
+    """The overrides of the networks to compare with: what findings propose, or else what usually keeps a signal."""
+    proposed = [remedy for finding in findings if finding.severity != "note" for remedy in finding.overrides]
+    of_signal = [one for one in proposed if all(part.startswith(CHANGING) for part in one.split())]
+    current = {f"init={config.init.name}", f"norm={config.norm.name}"}
+    usual = [] if config.model.builder is not None else [one for one in USUAL if one not in current]
+    return list(dict.fromkeys([*of_signal, *usual]))[:MOST]
+
+
+def _compared(overrides: Sequence[str], config_with: Callable[[str], Config], session: Session) -> list[Depth | None]:
+    """The signal of networks that differ in some overrides, from the same seed and for the same images."""
+    found, started = [], time.perf_counter()
+    for override in overrides:
+        if found and time.perf_counter() - started > SECONDS:
+            break
+        try:
+            config = with_fewer_drawn(config_with(override))
+            assembly = assemble(config, session)
+        except UserError:  # the network may not be possible, such as batch norm in a network that is given as code
+            continue
+        found.append(_depth(override, assembly, context_of(config, assembly, len(assembly.dataset.train))))
+    return found
+
+
+def _depth(name: str, assembly: Assembly, context: Context) -> Depth | None:
+    step, found = assembly.step, context.forward
+    optimizer: Any = getattr(step.optimizer, "inner_optimizer", step.optimizer)
+    updates = first_step(step.model, optimizer, found) if found.gradients else {}
+    return depth_of(name, found, step.model, updates)

@@ -1,0 +1,162 @@
+"""Images that stand out: the darkest, brightest, smallest and largest ones, and those unlike others of their class."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from exprun.config.images import Data
+from exprun.config.paths import user_path
+from exprun.data import Dataset
+from exprun.data.decode import UnreadableImage, upright_size
+from exprun.doctor.instruments.leaks import block_means
+
+MAX_BYTES = 300 * 2**20  # bytes of images that are looked at
+PIECE = 512  # images that are looked at at once
+SIDE = 8  # pixels a side of the thumbnails by which images are compared
+MAX_FILES = 4000  # files whose size is read
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What is measured of a sample of all images.
+
+    Args:
+        rows: the rows of the images in the pool, in random order, (images,).
+        labels: the class number of each image, (images,).
+        brightness: the mean of the pixels of each image, from 0 to 255, (images,).
+        distance: the distance of each image from the mean of its class in the sample, (images,): the root mean square
+            of the differences of thumbnails of 8 × 8 pixels, in grey levels.
+        total: the number of images in all splits.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    brightness: np.ndarray
+    distance: np.ndarray
+    total: int
+
+
+@dataclass(frozen=True)
+class FileSizes:
+    """The sizes of image files before they are resized.
+
+    Args:
+        rows: the rows of the images in the pool, (images,).
+        sizes: the width and height of each file in pixels, (images, 2).
+        total: the number of files of the data set.
+    """
+
+    rows: np.ndarray
+    sizes: np.ndarray
+    total: int
+
+    @property
+    def areas(self) -> np.ndarray:
+        """The number of pixels of each file, (images,)."""
+        return np.asarray(self.sizes.prod(1))
+
+
+def all_rows(dataset: Dataset) -> np.ndarray:
+    """The rows of all splits in the pool, each once."""
+    splits = [dataset.train, dataset.val, *([dataset.test] if dataset.test is not None else [])]
+    return np.unique(np.concatenate([split.rows for split in splits]))
+
+
+def traits_of(dataset: Dataset, seed: int) -> Traits:
+    """Measure a sample of the images of all splits.
+
+    Args:
+        dataset: the images.
+        seed: the seed of the sample.
+    """
+    images, every = dataset.train.images, all_rows(dataset)
+    chosen = np.random.default_rng(seed).permutation(every)[: max(1, MAX_BYTES // images[0].nbytes)]
+    in_order = np.sort(chosen)  # memory-mapped images are read faster in this order
+    means = [block_means(images[in_order[at : at + PIECE]], SIDE) for at in range(0, len(in_order), PIECE)]
+    thumbnails = np.concatenate(means)[np.searchsorted(in_order, chosen)]
+    labels = labels_of(dataset)[chosen]
+    counts = np.maximum(np.bincount(labels, minlength=len(dataset.classes)), 1)
+    sums = np.zeros((len(counts), thumbnails.shape[1]))
+    np.add.at(sums, labels, thumbnails)
+    distance = np.sqrt(((thumbnails - (sums / counts[:, None])[labels]) ** 2).mean(1))
+    return Traits(chosen, labels, thumbnails.mean(1), distance, len(every))
+
+
+def labels_of(dataset: Dataset) -> np.ndarray:
+    """The labels of all images of the pool as training and evaluation use them, (all images,)."""
+    labels = dataset.val.labels.copy()
+    labels[dataset.train.rows] = dataset.train.row_labels  # which an injected fault may have changed
+    return labels
+
+
+def sizes_of(dataset: Dataset, data: Data, seed: int) -> FileSizes | None:
+    """The sizes of a sample of the files; None if the images have no files of their own.
+
+    Args:
+        dataset: the images.
+        data: the settings of the data set.
+        seed: the seed of the sample.
+    """
+    if not dataset.files or data.root is None:
+        return None
+    root = user_path(data.root)
+    folder = root if root.is_dir() else Path(os.path.normpath(root.parent))
+    every = all_rows(dataset)
+    rows = np.random.default_rng(seed).permutation(every)[:MAX_FILES]
+    with ThreadPoolExecutor() as threads:
+        found = list(threads.map(lambda row: _size(folder / dataset.files[row]), rows))
+    known = np.array([size is not None for size in found], bool)
+    if not known.any():
+        return None
+    return FileSizes(rows[known], np.array([size for size in found if size is not None], np.int64), len(every))
+
+
+def _size(file: Path) -> tuple[int, int] | None:
+    """The width and height of an image; None if its file cannot be opened any more."""
+    try:
+        return upright_size(str(file))
+    except UnreadableImage:
+        return None
+
+
+def of_classes(traits: Traits, classes: int, seed: int, random: int = 3) -> Iterator[tuple[int, list[tuple[str, int]]]]:
+    """Typical and extreme images of each class, each image once; yields the class and the places in `traits`.
+
+    Args:
+        traits: what was measured of the images.
+        classes: the number of classes.
+        seed: the seed of the images that are drawn.
+        random: the number of images that are drawn.
+    """
+    rng, by_class = np.random.default_rng(seed), np.argsort(traits.labels, kind="stable")
+    bounds = np.searchsorted(traits.labels[by_class], np.arange(classes + 1))
+    for number in range(classes):
+        places = by_class[bounds[number] : bounds[number + 1]]
+        if not len(places):
+            continue
+        near = places[np.argsort(traits.distance[places], kind="stable")]
+        light = places[np.argsort(traits.brightness[places], kind="stable")]
+        wanted = [("typical", near[0]), *(("drawn", place) for place in rng.permutation(places)[:random])]
+        wanted += [("most unlike", place) for place in near[:-3:-1]]
+        wanted += [("darkest", light[0]), ("brightest", light[-1])]
+        once: dict[int, str] = {}
+        for role, place in wanted:
+            once.setdefault(int(place), role)
+        yield number, [(role, place) for place, role in once.items()]
+
+
+def ends(values: np.ndarray, count: int) -> tuple[Sequence[int], Sequence[int]]:
+    """The places of the lowest values and of the highest ones, which are not among the lowest; most extreme first.
+
+    Args:
+        values: the values, (any number,).
+        count: the largest number of each.
+    """
+    order = np.argsort(values, kind="stable")
+    low = min(count, -(-len(values) // 2))
+    high = min(count, len(values) - low)
+    return order[:low].tolist(), order[::-1][:high].tolist()

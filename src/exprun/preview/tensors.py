@@ -1,0 +1,128 @@
+"""The tensors that a run feeds to its network, for a sample of the images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from exprun import augment
+from exprun.assembly import Prepared
+from exprun.config.schema import Config
+from exprun.data import Split
+from exprun.input import Scaling
+from exprun.trainer.feed import epoch_order
+from exprun.trainer.structure import augmentation_strengths
+
+MAX_BYTES = 256 * 2**20  # bytes of the tensors of one split
+FIRST, OTHERS = 36, 18  # images shown of the first training batch, and of each other split
+AUGMENTED, DRAWS = 8, 7  # training images shown with augmentation, and how often each
+MEASURED = 1000  # images of each split of which the values are measured
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images of a split as the network gets them.
+
+    Args:
+        name: the name of the split.
+        rows: the rows of the images in the pool, (images,).
+        labels: the class number of each image, (images,).
+        tensors: float32, (images, height, width, channels).
+    """
+
+    name: str
+    rows: np.ndarray
+    labels: np.ndarray
+    tensors: np.ndarray
+
+
+class Pipeline:
+    """The preprocessing of a run, in training and in evaluation.
+
+    Args:
+        config: the config of the run, after its fault is injected.
+        prepared: the images and their scaling.
+    """
+
+    def __init__(self, config: Config, prepared: Prepared) -> None:
+        self.config, self.dataset = config, prepared.dataset
+        self.training, self.evaluation = prepared.preprocessing.train, prepared.preprocessing.evaluation
+        self.strength = {name: tf.constant(value) for name, value in augmentation_strengths(config).items()}
+        self.most = max(1, MAX_BYTES // (self.dataset.train.images[0].size * 4))
+
+    @property
+    def changes(self) -> dict[str, float]:
+        """The random changes of training images that are on, each with its strength."""
+        strengths = augmentation_strengths(self.config)
+        crops = self.training.crop is not None and not self.config.trainer.overfit_batch
+        return strengths | ({"crop to": float(self.training.crop or 0)} if crops else {})
+
+    @property
+    def is_random(self) -> bool:
+        """Whether training images differ each time that the network sees them."""
+        return bool(self.changes)
+
+    @property
+    def splits(self) -> list[tuple[str, Split, Scaling]]:
+        """The splits that are evaluated, with their names and scaling; a test split that is validated on comes once."""
+        named = [("validation", self.dataset.val)]
+        if self.dataset.test is not None and not np.array_equal(self.dataset.test.rows, self.dataset.val.rows):
+            named.append(("test", self.dataset.test))
+        return [(name, split, self.evaluation) for name, split in named]
+
+    def first_batch(self) -> np.ndarray:
+        """The positions of the first training batch in the training split, as many of them as fit into memory."""
+        count, batch = len(self.dataset.train), self.config.trainer.batch_size
+        order = epoch_order(count, min(batch, count), self.config.seed, 0)
+        return order[0][: self.most]
+
+    def trained(self, positions: np.ndarray, step: int = 0) -> Seen:
+        """Training images as a step gets them.
+
+        Args:
+            positions: the positions of the images in the training split, (images,).
+            step: the number of the step, from 0, of which the augmentation is drawn; for `augment.alternating_flip`,
+                also the number of the epoch.
+        """
+        train, config = self.dataset.train, self.config
+        mirrored = augment.mirrored_in(positions, len(train), config.seed, step)
+        rows = train.rows[positions]
+        seed = augment.seed_of(tf.constant(np.array(config.seed).astype(np.uint32).astype(np.int32)), tf.constant(step))
+        pixels = augment.in_training(
+            tf.constant(train.images[rows]),
+            seed,
+            self.strength,
+            self.training,
+            tf.constant(mirrored),
+            not config.trainer.overfit_batch,
+        )
+        return Seen("training", rows, train.labels[rows], np.asarray(self.training(pixels)))
+
+    def evaluated(self, name: str, split: Split, scaling: Scaling, rows: np.ndarray) -> Seen:
+        """Images of a split as an evaluation gets them.
+
+        Args:
+            name: the name of the split.
+            split: the split.
+            scaling: the scaling of its images.
+            rows: the rows of the images in the pool, (images,).
+        """
+        pixels = tf.constant(split.images[rows].astype(np.float32))
+        return Seen(name, rows, split.labels[rows], np.asarray(scaling(scaling.cropped(pixels))))
+
+    def plain(self, positions: np.ndarray) -> Seen:
+        """Training images without augmentation."""
+        train = self.dataset.train
+        return self.evaluated("training", train, self.training, train.rows[positions])
+
+    def samples(self, most: int) -> Iterator[Seen]:
+        """Images of each split, drawn with the seed of the run, training first.
+
+        Args:
+            most: the largest number of images of each split.
+        """
+        most, rng = min(most, self.most), np.random.default_rng(self.config.seed)
+        yield self.trained(np.sort(rng.permutation(len(self.dataset.train))[:most]))
+        for name, split, scaling in self.splits:
+            yield self.evaluated(name, split, scaling, np.sort(rng.permutation(split.rows)[:most]))
