@@ -19,6 +19,7 @@ TIERS = (
         "text",
         "sparkline",
         "terminal_images",
+        "small_plot",
         "markdown",
         "pages",
         "asha",

@@ -17,7 +17,7 @@ from exprun import terminal_images
 SCRIPT = """
 from PIL import Image
 from exprun import terminal_images
-print(terminal_images.draw(Image.new("RGB", (20, 13), "red")))
+print(terminal_images.draw(lambda: Image.new("RGB", (20, 13), "red")))
 """
 
 

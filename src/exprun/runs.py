@@ -1,22 +1,29 @@
 """What the command `runs` prints: runs, one run, or how two runs differ, for people and as JSON and CSV."""
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from exprun.config.errors import safe
 from exprun.config.paths import user_path
-from exprun.metrics import TRAIN_LOSS, best_name
+from exprun.metrics import EPOCH, TRAIN_LOSS, best_name
 from exprun.outputs import OUTPUTS
 from exprun.records import Run, shown
 from exprun.run_folder import RunFolder
 from exprun.sparkline import sparkline
 from exprun.text import plural
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 WIDE = 120  # columns of a terminal from which `runs` shows curves
 CURVES = {TRAIN_LOSS: "train loss", "val/accuracy": "val"}  # metrics with a curve, and the headings of their columns
+LOSSES = (TRAIN_LOSS, "val/loss")  # metrics in the small plot of a run
 SPARK = 12  # characters of a curve at most
 MISSING = "–"  # printed if a run does not have a value
 
@@ -79,6 +86,19 @@ def show(run: Run) -> None:
     for key, value in run.config.items():
         if value is not None:
             out.print(safe(f"  {key:28} {shown(value)}"), soft_wrap=True)
+
+
+def small_plot(run: Run) -> "Image | None":
+    """The training and validation loss over the epochs as a small image; None with fewer than two epochs."""
+    from exprun.small_plot import plot
+
+    rows = [row for row in run.history if EPOCH in row]
+    epochs = np.array([row[EPOCH] for row in rows])
+    losses = {name: np.array([row.get(name, math.nan) for row in rows]) for name in LOSSES}
+    known = {name: values for name, values in losses.items() if np.isfinite(values).sum() > 1}
+    if not known:
+        return None
+    return plot([(epochs, values) for values in known.values()], (f"epoch {epochs[0]:g}", f"{epochs[-1]:g}"), [*known])
 
 
 def start_of(run: Run) -> str:

@@ -13,7 +13,7 @@ import re
 import select
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -31,14 +31,16 @@ CHUNK = 4096  # characters of base64 in one part of kitty's protocol
 COLOURS = 64  # of a sixel image
 
 
-def draw(image: "Image") -> bool:
+def draw(make: "Callable[[], Image | None]") -> bool:
     """Draw an image on standard output if it is a terminal that can; returns whether it was drawn.
 
     Args:
-        image: a Pillow image, whose pixels become pixels of the screen.
+        make: a function that returns a Pillow image, whose pixels become pixels of the screen, or None if there is
+            none; it is called only if the image will be drawn.
     """
     found = protocol(sys.stdout)
-    if found is None:
+    image = make() if found is not None else None
+    if found is None or image is None:
         return False
     print(encoded(image, found), flush=True)
     return True

@@ -51,21 +51,12 @@ def run(words: list[str]) -> int:
     if not args.json:
         print(f"Range test of model={config.model.name} and optim={config.optim.name} …", flush=True)
 
-    from exprun import terminal_images
     from exprun.range_test import report as reports
     from exprun.range_test.measure import measure
-    from exprun.range_test.suggestion import Curve
     from exprun.session import Session
 
-    def say(curve: Curve) -> None:
-        """Print that a seed is done."""
-        ends = {"grown": ", where the loss has grown", "not finite": ", where the loss is not finite", "": ""}
-        print(
-            f"seed {curve.seed}: learning rates up to {reports.shown(curve.rates[-1])}{ends[curve.ended]}", flush=True
-        )
-
     with without_logs():
-        test = measure(config, Session(), args.minutes, args.seeds, (lambda _: None) if args.json else say)
+        test = measure(config, Session(), args.minutes, args.seeds, (lambda _: None) if args.json else reports.say)
     report = reports.Report(config, test, shlex.join(args.overrides))
     if args.html is not None or not args.json:
         write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "rate", *words])), path)
@@ -73,6 +64,5 @@ def run(words: list[str]) -> int:
         print(reports.as_json(report))
     else:
         reports.print_report(report)
-        terminal_images.draw(reports.small_plot(report))
         announce(path, args.open)
     return 0 if report.found else 1

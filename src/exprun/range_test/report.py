@@ -135,11 +135,20 @@ def shown(rate: float) -> str:
     return f"{rate:.3g}"
 
 
+def say(curve: Curve) -> None:
+    """Print that a seed is done."""
+    ends = {"grown": ", where the loss has grown", "not finite": ", where the loss is not finite", "": ""}
+    rate = shown(float(curve.rates[-1])) if len(curve.rates) else "none"
+    print(f"seed {curve.seed}: learning rates up to {rate}{ends[curve.ended]}", flush=True)
+
+
 def print_report(report: Report) -> None:
-    """Print the sentences and the table."""
+    """Print the table, a small plot on a terminal that draws images, and the sentences."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+
+    from exprun import terminal_images
 
     out = Console(highlight=False, soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -153,6 +162,8 @@ def print_report(report: Report) -> None:
         cells = ["–" if loss is None else f"{loss:.4g}" for loss in losses]
         table.add_row(shown(rate), *cells, report.note(rate, following))
     out.print(table)
+    if report.config.pictures:
+        terminal_images.draw(lambda: small_plot(report))
     for line in report.sentences():
         out.print(safe(line))
 
