@@ -38,7 +38,7 @@ def test_a_wide_terminal_shows_the_curves_of_loss_and_metric(tmp_path):
     assert fields["losses"].rstrip()[0] == "█"
     assert fields["losses"].rstrip()[-1] in "▁▂"
     assert len(fields["losses"].rstrip()) == SPARK
-    assert fields["selected"] == "validation accuracy ▁█  "
+    assert fields["selected"] == "val accuracy ▁█  "
     assert "▁█" in shown
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; a narrower one shows only the bar, the epoch and the loss
-WIDE = 110  # columns of a terminal from which the bar has a sparkline of the loss and of the validation metric
+WIDE = 120  # columns of a terminal from which the bar has a sparkline of the loss and of the validation metric
 SPARK = 12  # characters of a sparkline at most
 SPARK_POINTS = 600  # values of the training loss that are kept for it; more are thinned to half
 PROFILE_ROWS = 12  # rows of a profile's table; the other parts are summed in one more row
@@ -189,7 +189,7 @@ class Console:
         if len(self.selected) > 1:
             metric = names.heading(names.measured(self.config.trainer.select))
             line = sparkline(self.selected, SPARK, self.out.encoding)
-            curves["selected"] = f"validation {metric} {line}  "
+            curves["selected"] = f"val {metric} {line}  "
         return curves
 
     def _value_of(self, event: Evaluated) -> float:
