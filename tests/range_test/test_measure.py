@@ -81,6 +81,11 @@ def test_a_batch_that_is_larger_than_the_data_is_refused():
         measure(config(*FAST, "trainer.batch_size=1000"), SESSION)
 
 
+def test_a_first_loss_that_is_not_finite_is_one_sentence():
+    with pytest.raises(RunError, match="not finite: python -m exprun check"):
+        measure(config(*FAST, "norm=none", "init=gaussian", "init.stddev=1e38"), SESSION, seeds=1)
+
+
 def test_the_command_prints_a_table_and_a_word_and_writes_a_page(run_server, tmp_path):
     done = run_server.run("rate", *WORDS, "--html", "page.html")
     assert done.returncode == 0, done.stderr

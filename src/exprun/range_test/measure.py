@@ -77,7 +77,7 @@ def measure(
 
     Raises:
         DataError: the data is missing, damaged or does not fit the config.
-        RunError: the network cannot be built, or a batch does not fit into memory.
+        RunError: the network cannot be built, a batch does not fit into memory, or the first loss is not finite.
     """
     from exprun.assembly import assemble
 
@@ -90,8 +90,8 @@ def measure(
     rates = np.geomspace(low, high, max(steps, MIN_STEPS)).astype(np.float32)
     curves = []
     started = time.perf_counter()
-    for seed in range(config.seed, config.seed + seeds):
-        assembly = assemble(replace(config, seed=seed), session)
+    for number in range(seeds):
+        assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
         curve = _curve(assembly, feed, rates)
         curves.append(curve)
         report(curve)
@@ -173,6 +173,8 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
             losses = np.append(losses, taken.losses)
             if not taken.finite:
                 finite = losses[: len(losses) - 1]
+                if not len(finite):
+                    raise RunError("The loss of the first batch is not finite: python -m exprun check tells why.")
                 return Curve(config.seed, rates[: len(finite)].astype(float), finite.astype(float), "not finite")
             if end := enough(smoothed(losses, per_decade(rates))):
                 return Curve(config.seed, rates[:end].astype(float), losses[:end].astype(float), "grown")

@@ -138,8 +138,7 @@ def shown(rate: float) -> str:
 def say(curve: Curve) -> None:
     """Print that a seed is done."""
     ends = {"grown": ", where the loss has grown", "not finite": ", where the loss is not finite", "": ""}
-    rate = shown(float(curve.rates[-1])) if len(curve.rates) else "none"
-    print(f"seed {curve.seed}: learning rates up to {rate}{ends[curve.ended]}", flush=True)
+    print(f"seed {curve.seed}: learning rates up to {shown(curve.rates[-1])}{ends[curve.ended]}", flush=True)
 
 
 def print_report(report: Report) -> None:
