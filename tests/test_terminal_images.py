@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from exprun import terminal_images
+from exprun.pages import pictures
 
 SCRIPT = """
 from PIL import Image
@@ -120,6 +122,15 @@ def test_a_pipe_gets_no_image():
     env = {**os.environ, "TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}
     done = subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("side", "count"), [(8, 100), (32, 3), (300, 4)])
+def test_the_start_of_a_sheet_is_small_and_small_images_are_enlarged(side, count):
+    images = [np.full((side, side, 3), 40 * number % 256, np.uint8) for number in range(count)]
+    found = terminal_images.start_of(pictures.sheet(images))
+    assert found.width <= terminal_images.SIZE[0]
+    assert found.height <= terminal_images.SIZE[1]
+    assert min(found.size) >= min(terminal_images.CELL, side)
 
 
 def test_a_large_image_is_sent_to_kitty_in_parts():

@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from exprun.pages.pictures import Sheet
+
 Protocol = Literal["kitty", "iterm2", "sixel"]
 SWITCH = "EXPRUN_PICTURES"  # environment variable; `false` or `0` turns images off
 KITTY = ("xterm-kitty", "xterm-ghostty")  # values of TERM
@@ -28,6 +30,8 @@ NEVER = ("TMUX", "STY", "ZELLIJ", "CI")
 ANSWER_SECONDS = 0.3  # time for the answer of the terminal, also over a slow connection
 ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
 CHUNK = 4096  # characters of base64 in one part of kitty's protocol
+SIZE = (640, 200)  # pixels of the start of a sheet
+CELL = 64  # pixels to which an image of a sheet is enlarged at most
 COLOURS = 64  # of a sixel image
 
 
@@ -44,6 +48,23 @@ def draw(make: "Callable[[], Image | None]") -> bool:
         return False
     print(encoded(image, found), flush=True)
     return True
+
+
+def start_of(sheet: "Sheet") -> "Image":
+    """The first images of a sheet that fit into a small image; small ones are enlarged.
+
+    Args:
+        sheet: the images.
+    """
+    from PIL import Image
+
+    whole = Image.open(io.BytesIO(base64.b64decode(sheet.uri.partition(",")[2])))
+    height, width = sheet.cell
+    factor = max(1, CELL // max(height, width))
+    columns = max(1, min(sheet.columns, SIZE[0] // (factor * width)))
+    rows = max(1, min(sheet.rows, SIZE[1] // (factor * height)))
+    part = whole.crop((0, 0, columns * width, rows * height))
+    return part.convert("RGB").resize((factor * part.width, factor * part.height), Image.Resampling.NEAREST)
 
 
 def protocol(stream: IO[str], environ: Mapping[str, str] = os.environ) -> Protocol | None:
