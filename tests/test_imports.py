@@ -41,6 +41,7 @@ TIERS = (
         "check",
         "range_test",
         "batch_size",
+        "finished_page",
         "check_page",
         "export",
         "predict",

@@ -131,7 +131,7 @@ def _suggestion(row: dict[str, Any]) -> float | None:
     """The learning rate that the rule takes from the curves of a configuration; None if it does not learn."""
     curves = [Curve(seed, np.array(rates), np.array(losses), end) for seed, rates, losses, end in row["curves"]]
     found = judge(curves, row["chance"])
-    return found and found.take
+    return None if found is None else found.take
 
 
 def _config(overrides: str, cifar10: str | None) -> Config:

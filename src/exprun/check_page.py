@@ -18,8 +18,9 @@ from exprun.pages.depth import Depth
 from exprun.run_doctor import context_of
 from exprun.session import Session
 
+THIS = "this network"
 MOST = 2  # networks to compare with
-SECONDS = 1.5  # after which no further network is built to compare with
+SECONDS = 2.0  # of processors, after which no further network is built to compare with
 USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
 # Overrides that change the signal of a network before its first step.
 CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
@@ -40,31 +41,51 @@ def check_page(checked: Checked, config_with: Callable[[str], Config], session: 
     return page(title, verdict(checked.findings), [Part("", shown, figures_of(checked, config_with, session))], command)
 
 
-def figures_of(
-    checked: Checked, config_with: Callable[[str], Config], session: Session, others: Sequence[str] | None = None
-) -> dict[str, Figure]:
+def figures_of(checked: Checked, config_with: Callable[[str], Config], session: Session) -> dict[str, Figure]:
     """All pictures of a config, by their kind.
 
     Args:
         checked: the config that was examined, and the findings.
         config_with: returns the config with a further override, or several with spaces between.
         session: the session, whose data the other networks share.
-        others: the overrides of the networks to compare with; None to choose them.
     """
 
     def known() -> Material:
-        subject = checked.context.subject
-        first = _depth("this network", checked.assembly, checked.context)
-        overrides = alternatives(checked.findings, checked.config) if others is None else others
-        compared = _compared(overrides, config_with, session) if first is not None else []
-        return Material(
-            subject,
-            subject.train.pixel_labels,
-            None if subject.val is None else subject.val.pixel_labels,
-            depths=[one for one in (first, *compared) if one is not None],
-        )
+        subject, others = checked.context.subject, alternatives(checked.findings, checked.config)
+        val_labels = None if subject.val is None else subject.val.pixel_labels
+        depths = depths_of(checked, config_with, session, others)
+        return Material(subject, subject.train.pixel_labels, val_labels, depths=depths)
 
-    return drawn(known)
+    return drawn(checked.findings, known)
+
+
+def depths_of(
+    checked: Checked, config_with: Callable[[str], Config], session: Session, overrides: Sequence[str]
+) -> list[Depth]:
+    """The signal of the network, and of networks that differ in some overrides, from the same seed.
+
+    Args:
+        checked: the config that was examined.
+        config_with: returns the config with a further override, or several with spaces between.
+        session: the session, whose data the other networks share.
+        overrides: the overrides of the networks to compare with; those that cannot be built are left out, and all
+            after the first one that are not built in time.
+    """
+    first = _depth(THIS, checked.assembly, checked.context)
+    if first is None:
+        return []
+    found, started = [first], time.process_time()
+    for override in overrides:
+        if len(found) > 1 and time.process_time() - started > SECONDS:
+            break
+        try:
+            config = with_fewer_drawn(config_with(override))
+            assembly = assemble(config, session)
+        except UserError:  # the network may not be possible, such as batch norm in a network that is given as code
+            continue
+        other = _depth(override, assembly, context_of(config, assembly, len(assembly.dataset.train)))
+        found += [] if other is None else [other]
+    return found
 
 
 def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
@@ -74,21 +95,6 @@ def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
     current = {f"init={config.init.name}", f"norm={config.norm.name}"}
     usual = [] if config.model.builder is not None else [one for one in USUAL if one not in current]
     return list(dict.fromkeys([*of_signal, *usual]))[:MOST]
-
-
-def _compared(overrides: Sequence[str], config_with: Callable[[str], Config], session: Session) -> list[Depth | None]:
-    """The signal of networks that differ in some overrides, from the same seed and for the same images."""
-    found, started = [], time.perf_counter()
-    for override in overrides:
-        if found and time.perf_counter() - started > SECONDS:
-            break
-        try:
-            config = with_fewer_drawn(config_with(override))
-            assembly = assemble(config, session)
-        except UserError:  # the network may not be possible, such as batch norm in a network that is given as code
-            continue
-        found.append(_depth(override, assembly, context_of(config, assembly, len(assembly.dataset.train))))
-    return found
 
 
 def _depth(name: str, assembly: Assembly, context: Context) -> Depth | None:

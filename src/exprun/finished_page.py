@@ -59,7 +59,7 @@ def _dataset(config: Config, folder: RunFolder) -> Dataset:
         DataError: it cannot be loaded, or has changed since the run, so that other images may have the same positions.
     """
     dataset = load(config.data)
-    recorded = folder.read_dataset().get("fingerprint")
+    recorded = folder.read_dataset().get("fingerprint") or folder.read_environment().get("data_fingerprint")
     if recorded != dataset.fingerprint:
         raise DataError("the data set has changed since the run.")
     return fault.injected_dataset(config, dataset)

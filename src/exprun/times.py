@@ -1,7 +1,7 @@
 """Where the time of a run goes: seconds of each part, from the events of the run."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,7 +26,7 @@ class Times:
     """
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.waiting = 0.0  # seconds of the training steps that were spent waiting for images
         self._last = time.perf_counter()
 

@@ -98,7 +98,8 @@ def measure(
     feed = Evaluator(assembly.config, step).feed(assembly.dataset.train)
     free, before = (None, 0) if step.device.gpu else (memory.available(), _peak())
     one = memory.needed(step.model, step.device.precision)
-    size, tried, stop = max(SMALLEST, step.device.replicas), [], ""
+    size = max(SMALLEST, step.device.replicas)
+    tried: list[tuple[Speed, float]] = []
     try:
         while not (stop := _stop(size, len(feed), one, free, tried)):
             seconds = _try(step, feed, size)
@@ -142,13 +143,11 @@ def _stop(size: int, images: int, one: int, free: int | None, tried: list[tuple[
 
 
 def _peak() -> int:
-    """The largest memory that this process has had so far, in bytes; on Windows, what it has now."""
+    """The largest memory that this process has had so far, in bytes; 0 on Windows, where it is not known."""
     try:
         import resource
     except ImportError:
-        import psutil
-
-        return int(psutil.Process().memory_info().rss)
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -72,7 +72,7 @@ class Probes:
         temporary = path.with_name(f".{path.name}{PART}")
         try:
             with open(temporary, "wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+                np.savez_compressed(file, allow_pickle=False, **arrays)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""The doctor's findings as a page: each with the picture that proves it, for `check`, `Doctor(page=)` and `diagnose`."""
+"""The findings of the doctor as a page, each with the picture that proves it."""

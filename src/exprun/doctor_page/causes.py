@@ -6,7 +6,8 @@ SCALES = ("histograms", "images")
 LABELS = ("images", "classes")
 COUNTS = ("classes", "images")
 COURSE = ("curves",)
-STEPS = ("steps", "update")
+RATES = ("update", "steps")
+MOVES = ("steps", "update")
 PICTURES: dict[str, tuple[str, ...]] = {
     # Images and their scales.
     "non-finite-input": SCALES,
@@ -53,14 +54,14 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "exploding-gradient": ("gradient",),
     "strong-regularization": ("update",),
     # Steps.
-    "learning-rate-high": STEPS,
-    "learning-rate-low": STEPS,
-    "small-epsilon": STEPS,
-    "summed-loss": STEPS,
-    "frozen-layers": STEPS,
-    "not-recompiled": STEPS,
-    "untrained-variables": STEPS,
-    "learning-rate-decay": (*COURSE, *STEPS),
+    "learning-rate-high": RATES,
+    "learning-rate-low": RATES,
+    "small-epsilon": RATES,
+    "summed-loss": RATES,
+    "frozen-layers": MOVES,
+    "not-recompiled": MOVES,
+    "untrained-variables": MOVES,
+    "learning-rate-decay": (*COURSE, *MOVES),
     # What the training was like.
     "lagging-batch-norm": COURSE,
     "small-batch-norm": COURSE,
@@ -68,7 +69,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "no-training-mode": COURSE,
     "misleading-metric": COURSE,
     "cannot-overfit": ("memory", "signal"),
-    "not-finite": (*COURSE, *STEPS),
+    "not-finite": (*COURSE, *MOVES),
     "loss-at-chance": COURSE,
     "oscillating-loss": COURSE,
     "low-capacity": COURSE,

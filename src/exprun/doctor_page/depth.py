@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from exprun.doctor.causes.dead_relu import dead_share
-from exprun.doctor.instruments.passes import Call, Pass, rms, rows, spread
+from exprun.doctor.instruments.passes import Call, Pass, dead_share, rms, rows, spread
 from exprun.doctor.instruments.states import undrawn
 from exprun.pages.depth import Depth
 
@@ -33,6 +32,7 @@ def depth_of(name: str, found: Pass, model: Any, updates: dict[int, float] | Non
     return Depth(
         name,
         tuple(call.layer.name for call in calls),
+        None if found.calls[0] is calls[0] else _spread(found.calls[0].inputs),
         (*(_spread(call.inputs) for call in calls), _spread(last)),
         tuple(_size(gradients, matrix) for matrix in matrices),
         tuple(_dead_after(found.calls, calls, place) for place in range(len(calls))),
@@ -40,7 +40,7 @@ def depth_of(name: str, found: Pass, model: Any, updates: dict[int, float] | Non
     )
 
 
-def first_step(model: Any, optimizer: Any, found: Pass) -> dict[int, float]:
+def first_step(model: Any, optimizer: Any, found: Pass, scale: float = 1.0) -> dict[int, float]:
     """The change of each variable in a step, relative to its norm, by its id; afterwards the weights are as before.
 
     The state of the optimiser is changed, so it must not be one that trains.
@@ -49,8 +49,10 @@ def first_step(model: Any, optimizer: Any, found: Pass) -> dict[int, float]:
         model: the network that has made the pass.
         optimizer: an optimiser before its first step.
         found: a pass with gradients.
+        scale: the factor of the gradients, for a loss that is not the mean over the images.
     """
-    pairs = [pair for pair in zip(found.gradients, model.trainable_variables, strict=False) if pair[0] is not None]
+    both = zip(found.gradients, model.trainable_variables, strict=False)
+    pairs = [(scale * gradient, variable) for gradient, variable in both if gradient is not None]
     total = sum(int(np.prod(variable.shape)) for _, variable in pairs)
     if not pairs or not found.has_gradients or total > MAX_UPDATED:
         return {}

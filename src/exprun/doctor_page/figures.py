@@ -1,7 +1,7 @@
 """The pictures of a page: each shows one aspect of a network, of its data or of its training."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,14 +61,20 @@ class Figure:
     heat: dict[str, Any] | None = None
 
 
-def figures(known: Material) -> dict[str, Figure]:
-    """All pictures that can be drawn, by their kind, in the order in which a page shows them."""
+def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
+    """All pictures that can be drawn, by their kind, in the order in which a page shows them.
+
+    Args:
+        known: what they are drawn from.
+        wanted: the kinds that findings ask for; pairs of copies are looked for only then.
+    """
     found: list[Figure | None] = []
     if known.history is not None:
         found += [_curves(known.history), _memory(known.history)]
     subject = known.subject
     if subject is not None and len(subject.train.inputs):
-        found += [_images(subject, known), _histograms(subject), _classes(subject), _pairs(subject)]
+        found += [_images(subject, known), _histograms(subject), _classes(subject)]
+        found += [_pairs(subject)] if "pairs" in wanted else []
     if subject is not None and known.outputs is not None:
         found.append(_predicted(subject, known))
     if known.depths:

@@ -18,10 +18,12 @@ HERE = Path(__file__).parent
 NOTHING = "The doctor found nothing that would keep the network from learning."
 SECTIONS = {  # headings of pictures that no finding has used, by their kinds
     "Training": ("curves", "steps", "memory"),
-    "Images": ("images", "histograms", "pairs"),
+    "Images": ("images", "histograms"),
     "Classes": ("classes", "predicted"),
     "The signal through the depth": ("signal", "gradient", "dead", "update"),
 }
+PAIRS = ("Classes", "The signal through the depth")  # headings of pictures that stand side by side
+MOST_NAMED = 4  # findings that the verdict names
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,9 @@ class Part:
     def sections(self) -> list[tuple[str, list[Figure]]]:
         """The pictures that no finding shows, under their headings."""
         used = {figure.kind for _, figure, _ in self.proofs if figure is not None}
-        left = {
-            heading: [k for k in kinds if k in self.figures and k not in used] for heading, kinds in SECTIONS.items()
-        }
-        return [(heading, [self.figures[kind] for kind in kinds]) for heading, kinds in left.items() if kinds]
+        left = {kind: figure for kind, figure in self.figures.items() if kind not in used}
+        sections = {heading: [left[kind] for kind in kinds if kind in left] for heading, kinds in SECTIONS.items()}
+        return [(heading, found) for heading, found in sections.items() if found]
 
     @property
     def drawn(self) -> list[Figure]:
@@ -159,14 +160,16 @@ class Part:
         return [*self.figures.values(), *self.evidence]
 
 
-def drawn(known: Callable[[], Material]) -> dict[str, Figure]:
+def drawn(findings: Iterable[Finding], known: Callable[[], Material]) -> dict[str, Figure]:
     """The pictures that can be drawn; a page without them is better than none.
 
     Args:
+        findings: the findings, some of which ask for pictures that are not drawn otherwise.
         known: returns what they are drawn from.
     """
+    wanted = {kind for finding in findings for kind in PICTURES.get(finding.cause, ())}
     try:
-        return figures(known())
+        return figures(known(), wanted)
     except Exception:
         log.info("The pictures of a page could not be drawn", exc_info=True)
         return {}
@@ -177,11 +180,11 @@ def verdict(findings: Iterable[Finding]) -> list[str]:
     findings = list(findings)
     serious = [finding for finding in findings if finding.severity != "note"]
     if not serious:
-        return [NOTHING] if not findings else [f"{NOTHING} There is {plural(len(findings), 'note')}."]
-    first = serious[0]
-    more = len(serious) - 1
-    rest = f" {plural(more, 'further finding')} {'are' if more > 1 else 'is'} below." if more else ""
-    return [f"{first.cause}, {first.where}: {first.evidence}{rest}"]
+        return [NOTHING]
+    named = [f"{one.severity.capitalize()}: {one.cause}, {one.where}." for one in serious[:MOST_NAMED]]
+    named[0] += f" Try {serious[0].overrides[0]}." if serious[0].overrides else ""
+    more = len(serious) - len(named)
+    return [*named, *([f"{plural(more, 'further finding')} below."] if more else [])]
 
 
 def page(title: str, sentences: Sequence[str], parts: Sequence[Part], command: str = "") -> str:
@@ -214,4 +217,5 @@ def page(title: str, sentences: Sequence[str], parts: Sequence[Part], command: s
         sentences=sentences,
         parts=parts,
         command=command,
+        pairs=PAIRS,
     )

@@ -180,7 +180,8 @@ function mapping(scale, length, offset, flipped) {
 
 /**
  * A chart. `describe(width)` returns the view: `height`; the axes `x` and `y` with `min`, `max`, `log`, `label` and,
- * for names, `names` (of `x`, all `texts` and the `places` that are named; of `y`, `texts` and their `width`);
+ * for names, `names` (of `x`, all `texts`, the `places` that are named, and the height `high`; of `y`, `texts` and their `width`),
+ * and, for `x`, the `last` place that has a number;
  * `draw(context, plot)`; `hit(plot, left, top)`, which returns what is at a point, with the lines of the tip, or null;
  * `highlight(context, plot)`. `plot` has the functions `x` and `y` from values to pixels.
  */
@@ -242,18 +243,18 @@ class Chart extends Lazy {
 
   axis(name) {
     const colours = inks();
-    const { label, names } = this.view[name];
+    const { label, names, last = Infinity } = this.view[name];
     const common = {
       stroke: colours.soft,
       font: FONT,
       labelFont: FONT,
       grid: { stroke: colours.line, width: 1 },
       ticks: { show: false },
-      values: (_, splits) => splits.map((value) => (value === null ? "" : tick(value))),
+      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : tick(value))),
     };
     if (name === "x" && names) {
       const texts = (_, places) => places.map((place) => names.texts[place]);
-      return { ...common, label, labelSize: 20, size: 76, rotate: -42, splits: () => names.places, values: texts };
+      return { ...common, label, labelSize: 20, size: names.high, rotate: -42, splits: () => names.places, values: texts };
     }
     if (name === "x") return { ...common, label, labelSize: 20, size: 30 };
     if (!names) return { ...common, size: (_, texts) => 16 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)) };

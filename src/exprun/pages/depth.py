@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from exprun.pages.series import Line, Series
 
 INPUT, OUTPUT = "input", "output"
-STEADY = 10.0  # factor by which a signal may change on its way and still be said to arrive
+STEADY = 10.0  # factor of a change that is given with two digits
 NOTHING = 1e-30  # differences that are no larger count as none
 HIGH_UPDATE = 0.1  # change of a layer in one step, relative to its weights, that overwrites what they were
+USUAL_UPDATE = 1e-3  # Karpathy 2015, Stanford CS231n, "Ratio of weights:updates"
 SMALL_UPDATE = 1e-5  # the same below which a layer hardly moves in thousands of steps
 SPREAD = "differences between images"
 # He et al. 2015, arXiv:1502.01852, sections 2.2 and 2.3, follow both through the depth.
@@ -28,6 +29,7 @@ class Depth:
     Args:
         name: the name of the network among others, such as the override that makes it.
         layers: the names of the layers with a matrix of weights, in the order in which they are called; at least one.
+        at_input: the standard deviation over images at the input of the network, if other layers come before these.
         signal: the standard deviation over images at the input of each layer, and of the outputs, (layers + 1,).
         gradient: the root mean square of the gradient of each layer's matrix, (layers,).
         dead: the share of the units after each layer that are zero for all images, (layers,).
@@ -37,6 +39,7 @@ class Depth:
 
     name: str
     layers: tuple[str, ...]
+    at_input: float | None
     signal: tuple[float | None, ...]
     gradient: tuple[float | None, ...]
     dead: tuple[float | None, ...]
@@ -45,7 +48,7 @@ class Depth:
     @property
     def change(self) -> float | None:
         """The factor by which differences between images grow from the input to the last layer; None if unknown."""
-        first, last = self.signal[0], self.signal[-2]
+        first, last = self.at_input or self.signal[0], self.signal[-2]
         if first is None or last is None or not (math.isfinite(first) and math.isfinite(last)) or first <= 0:
             return None
         return last / first
@@ -63,19 +66,28 @@ def charts(depths: Sequence[Depth]) -> dict[str, Series]:
     for kind, title in (
         ("signal", _signal_title(depths)),
         ("gradient", _gradient_title(first)),
-        ("dead", _dead_title(first)),
+        ("dead", _dead_title(depths)),
         ("update", _update_title(first)),
     ):
-        lines = [Line(one.name, range(len(values)), values) for one in depths if _known(values := _values(one, kind))]
+        lines = [_line(one.name, values) for one in depths if _known(values := _values(one, kind))]
         if lines and lines[0].name == first.name:
-            names = (*longest, OUTPUT) if kind == "signal" else longest
+            names = (INPUT, *longest, OUTPUT) if kind == "signal" else longest
             axis = "at the input of each layer" if kind == "signal" else "layer, from the input to the output"
-            found[kind] = Series(title, LABELS[kind], lines, axis, names, kind != "dead")
+            levels = (("usual, about 0.001", USUAL_UPDATE),) if kind == "update" else ()
+            ends = (0.0, 100.0) if kind == "dead" else None
+            found[kind] = Series(title, LABELS[kind], lines, axis, names, kind != "dead", levels, ends)
     return found
+
+
+def _line(name: str, values: Sequence[float | None]) -> Line:
+    start = 0 if values[0] is not None else 1  # nothing comes before the first layer
+    return Line(name, range(start, len(values)), values[start:])
 
 
 def _values(depth: Depth, kind: str) -> list[float | None]:
     values = getattr(depth, kind)
+    if kind == "signal":
+        return [depth.at_input, *values]
     return [None if value is None else 100 * value for value in values] if kind == "dead" else list(values)
 
 
@@ -84,20 +96,23 @@ def _known(values: Sequence[float | None]) -> list[float]:
 
 
 def _signal_title(depths: Sequence[Depth]) -> str:
-    first, others = depths[0], [f"{one.name}: {_grows(one.change)}" for one in depths[1:] if one.change is not None]
+    known = [one for one in depths if one.change is not None]
+    first = depths[0]
+    if first.change is not None and first.change <= NOTHING:
+        gone = next(layer for layer, value in zip(first.layers, first.signal, strict=False) if not value)
+        return f"All images are the same from the input of {gone} on"
     if first.change is None:
-        return f"The {SPREAD} are not finite" if first.signal[0] is not None else f"The {SPREAD} from layer to layer"
-    verdict = f"{SPREAD.capitalize()} on the way to the last layer: {_grows(first.change)}"
-    return "; ".join([verdict, *others])
+        return f"{SPREAD.capitalize()} that are not finite, or unknown"
+    texts = [_grows(one.change) for one in known if one.change is not None]
+    compared = [f"{one.name}: {text}" for one, text in zip(known[1:], texts[1:], strict=True)]
+    return "; ".join([f"{SPREAD.capitalize()} become {texts[0]} on the way to the last layer", *compared])
 
 
-def _grows(factor: float | None) -> str:
-    if factor is None:
-        return "unknown"
+def _grows(factor: float) -> str:
     if factor <= NOTHING:
-        return "none are left"
+        return "0"
     if 1 / STEADY < factor < STEADY:
-        return f"{factor:.2g} times, they arrive"
+        return f"{factor:.2g} times as large"
     return f"{_count(factor)} times larger" if factor > 1 else f"{_count(1 / factor)} times smaller"
 
 
@@ -118,11 +133,13 @@ def _gradient_title(depth: Depth) -> str:
     return f"The gradient is {_count(factor)} times smaller in {smallest} than in {largest}"
 
 
-def _dead_title(depth: Depth) -> str:
-    known = _known(depth.dead)
+def _dead_title(depths: Sequence[Depth]) -> str:
+    worst = max(depths, key=lambda one: max(_known(one.dead), default=0.0))
+    known = _known(worst.dead)
     if not known or max(known) == 0:
         return "No unit is zero for all images"
-    return f"{max(known):.0%} of the units after {depth.layers[_place(depth.dead, max(known))]} are dead"
+    whose = f" ({worst.name})" if len(depths) > 1 else ""
+    return f"{max(known):.0%} of the units after {worst.layers[_place(worst.dead, max(known))]} are dead{whose}"
 
 
 def _update_title(depth: Depth) -> str:

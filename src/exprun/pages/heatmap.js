@@ -119,7 +119,7 @@ class HeatMap extends Lazy {
       line.forEach((value, column) => {
         if (value === null) return;
         context.fillStyle = this.scale.share(value) > 0.45 ? "#000000" : "#ffffff";
-        context.fillText(this.format(value), left + (column + 0.5) * cellWide, top + (row + 0.5) * rowHigh);
+        context.fillText(this.format(Number(value.toPrecision(2))), left + (column + 0.5) * cellWide, top + (row + 0.5) * rowHigh);
       }),
     );
   }

@@ -36,18 +36,20 @@ function describeSeries(chart, width, shown) {
   const inner = Math.max(80, width - 70 - room);
   const known = levels.map(({ y }) => y).filter((y) => !log || y > 0);
   const ends = extent(lines, ["y"], log);
-  const [min, max] = domain(Math.min(ends[0], ...known), Math.max(ends[1], ...known), log);
+  const [min, max] = chart.ends ?? domain(Math.min(ends[0], ...known), Math.max(ends[1], ...known), log);
   const pad = names.length ? 0.4 : Math.max((last - first) * 0.02, 1e-9);
   const end = last + pad + ((last - first + 2 * pad) * room) / inner;
   const step = Math.ceil((names.length * 17) / inner); // pixels of a name that is written across
+  const texts = names.map((name) => fit(context, name, 92));
+  const high = 14 + 0.7 * Math.max(20, ...texts.map((text) => context.measureText(text).width)); // of names at an angle
   return {
-    height: (width < 500 ? 250 : 290) + (names.length ? 34 : 0),
+    height: (width < 500 ? 230 : 270) + (names.length ? high : 30),
     x: {
       min: first - pad,
       max: end,
       label: chart.axis,
       last,
-      names: names.length ? { places: names.map((_, i) => i).filter((i) => i % step === 0), texts: names.map((name) => fit(context, name, 92)) } : undefined,
+      names: names.length ? { places: names.map((_, i) => i).filter((i) => i >= first && i <= last && (i - first) % step === 0), texts, high } : undefined,
     },
     y: { min, max, log, label: chart.label },
     draw(context, plot) {
@@ -129,7 +131,6 @@ function drawNames(context, plot, lines, room) {
 function drawLevels(context, plot, levels, log) {
   context.font = FONT.replace("12px", `${12 * plot.ratio}px`);
   context.textAlign = "left";
-  context.textBaseline = "bottom";
   for (const { name, y } of levels) {
     if (log && y <= 0) continue;
     context.strokeStyle = context.fillStyle = inks().soft;
@@ -139,7 +140,9 @@ function drawLevels(context, plot, levels, log) {
     context.moveTo(plot.box.left, plot.y(y));
     context.lineTo(plot.box.left + plot.box.width, plot.y(y));
     context.stroke();
-    context.fillText(name, plot.box.left + 4 * plot.ratio, plot.y(y) - 2 * plot.ratio);
+    const isHigh = plot.y(y) < plot.box.top + LINE_HIGH * plot.ratio;
+    context.textBaseline = isHigh ? "top" : "bottom";
+    context.fillText(name, plot.box.left + 4 * plot.ratio, plot.y(y) + (isHigh ? 2 : -2) * plot.ratio);
   }
   context.setLineDash([]);
 }

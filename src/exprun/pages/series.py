@@ -36,6 +36,7 @@ class Series:
         names: the names of the places 0, 1, … on the horizontal axis; empty if it has numbers.
         log: whether the vertical axis is logarithmic.
         levels: values that lines are compared with, such as the chance level, each with its name.
+        ends: the ends of the vertical axis; None for those of the values.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Series:
     names: Sequence[str] = ()
     log: bool = False
     levels: Sequence[tuple[str, float]] = field(default_factory=tuple)
+    ends: tuple[float, float] | None = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Series:
             "axis": self.axis,
             "names": list(self.names),
             "log": self.log,
+            "ends": self.ends,
             "levels": [{"name": name, "y": short(value)} for name, value in self.levels if math.isfinite(value)],
             "lines": [
                 {
@@ -64,6 +67,12 @@ class Series:
                 for line in self.lines
             ],
         }
+
+    @property
+    def note(self) -> str:
+        """How the vertical axis is to be read."""
+        zeros = self.log and any(value == 0 for line in self.lines for value in line.y)
+        return f"{self.label}{', logarithmic' if self.log else ''}{'; a cross is 0' if zeros else ''}"
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:

@@ -25,7 +25,7 @@ def features(model: Any, inputs: Callable[[slice], Any], count: int, seconds: fl
     import keras
 
     last = next(layer for layer in reversed(model.layers) if layer.weights)
-    part = keras.Model(model.inputs, last.input)
+    part = keras.Model(model.input, last.input)
     found: list[np.ndarray] = []
     started, done, size = time.perf_counter(), 0, FIRST_BATCH
     while done < count:
@@ -72,7 +72,7 @@ def grad_cam(model: Any, inputs: Any, classes: np.ndarray) -> np.ndarray | None:
     layer = spatial_layer(model)
     if layer is None:
         return None
-    both = keras.Model(model.inputs, [layer.output, model.output])
+    both = keras.Model(model.input, [layer.output, model.output])
     inputs = tf.convert_to_tensor(inputs)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(inputs)  # so that everything is recorded, also if the layers before the map are frozen

@@ -86,6 +86,9 @@ def chance(folder: RunFolder) -> ChanceLevel | None:
 
 def best_epoch(run: Run) -> dict[str, float] | None:
     """The metrics of the epoch whose weights were selected; None if no epoch was measured."""
+    selected = run.metrics.get(f"val/{names.BEST}{names.EPOCH}")
+    if found := next((row for row in run.history if row.get(names.EPOCH) == selected), None):
+        return found
     select = str(run.config.get("trainer.select", "val/accuracy"))
     lower = names.is_better_low(select)
     rows = [row for row in run.history if math.isfinite(row.get(select, math.nan))]
