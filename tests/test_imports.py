@@ -17,6 +17,9 @@ TIERS = (
         "metrics",
         "classification",
         "text",
+        "sparkline",
+        "terminal_images",
+        "small_plot",
         "markdown",
         "pages",
         "asha",
@@ -36,6 +39,8 @@ TIERS = (
     ("preflight", "run_end", "runner", "attempt"),
     (
         "check",
+        "range_test",
+        "batch_size",
         "finished_page",
         "check_page",
         "export",

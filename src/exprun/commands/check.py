@@ -2,10 +2,15 @@
 
 import argparse
 import shlex
+from typing import TYPE_CHECKING
 
 from exprun.commands import Parser, add_config_dir, without_logs
 from exprun.commands.page_file import add_page_options, announce, page_path, write_page
 from exprun.config.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from exprun.config.schema import Config
+    from exprun.session import Session
 
 
 def parser() -> Parser:
@@ -16,6 +21,9 @@ def parser() -> Parser:
         "with pictures that show it. The exit code is 1 if there is a warning or an error.",
     )
     found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
+    found.add_argument(
+        "--rate", action="store_true", help="also find a learning rate, by the range test of the command rate"
+    )
     add_config_dir(found)
     add_page_options(found)
     return found
@@ -52,5 +60,31 @@ def run(words: list[str]) -> int:
         print("\n".join(printable(line) for line in verdict(checked.findings).splitlines()), flush=True)
         typed = " ".join(["python -m exprun check", *map(shlex.quote, args.overrides)])
         write_page(check_page(checked, lambda more: composer.config([*overrides, *more.split()]), session, typed), path)
+    bad = any(finding.severity != "note" for finding in checked.findings)
+    if args.rate:
+        bad |= not _has_good_rate(config, session, shlex.join(args.overrides))
     announce(path, args.open)
-    return 1 if any(finding.severity != "note" for finding in checked.findings) else 0
+    return 1 if bad else 0
+
+
+def _has_good_rate(config: "Config", session: "Session", overrides: str) -> bool:
+    """Do the range test, and print its result and the path of its page.
+
+    Args:
+        config: the config of the run.
+        session: the session of the check.
+        overrides: the overrides of the command, as a person typed them.
+
+    Returns:
+        Whether the configured learning rate is in the range that learns.
+    """
+    from exprun.range_test import report as reports
+    from exprun.range_test.measure import measure
+
+    with without_logs():
+        report = reports.Report(config, measure(config, session, report=reports.say), overrides)
+    reports.print_report(report)
+    path = page_path("rate")
+    write_page(reports.page(report, f"python -m exprun rate {overrides}".rstrip()), path)
+    print(f"page of the range test: {path}", flush=True)
+    return report.place == "within"

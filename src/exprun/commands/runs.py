@@ -125,13 +125,15 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _show(run: "Run", args: argparse.Namespace) -> None:
-    from exprun import records, runs, runs_data
+    from exprun import records, runs, runs_data, terminal_images
 
     (run,) = records.with_sweeps([run])
     if args.json or args.csv:
         print(runs_data.run_json(run) if args.json else runs_data.run_csv(run).rstrip("\n"))
         return
     runs.show(run)
+    if run.config.get("pictures", True):
+        terminal_images.draw(lambda: runs.small_plot(run))
     if (path := _page(run, args)) is not None:
         announce(path, args.open)
 

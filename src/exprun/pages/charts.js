@@ -162,6 +162,13 @@ function isWide(values) {
   return known.length > 0 && Math.min(...known) > 0 && Math.max(...known) > 1000 * Math.min(...known);
 }
 
+/** A value at an axis; learning rates are small, and losses of runs that diverged may have thirty digits. */
+function tick(value) {
+  const size = Math.abs(value);
+  if (size && size < 1e-3) return Number(value.toPrecision(3)).toExponential();
+  return size < 1e7 ? uPlot.fmtNum(value) : number(value);
+}
+
 /** A function from values to pixels along an axis of a plot. */
 function mapping(scale, length, offset, flipped) {
   const log = scale.distr === 3;
@@ -243,8 +250,7 @@ class Chart extends Lazy {
       labelFont: FONT,
       grid: { stroke: colours.line, width: 1 },
       ticks: { show: false },
-      // Losses of runs that diverged may have thirty digits.
-      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : Math.abs(value) < 1e7 ? uPlot.fmtNum(value) : number(value))),
+      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : tick(value))),
     };
     if (name === "x" && names) {
       const texts = (_, places) => places.map((place) => names.texts[place]);
