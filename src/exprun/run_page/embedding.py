@@ -23,4 +23,3 @@ def principal(features: np.ndarray) -> tuple[np.ndarray, float]:
     coordinates = np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1])))
     total = float(np.square(centred).sum())
     return coordinates, float(values.sum() / total) if total else 0.0
-

@@ -119,8 +119,9 @@ def pictures(
         inputs = _Inputs(images, outcomes.rows, scaling)
         budget = _Budget(seconds)
         attempt("embedding", "The embedding", lambda: _embedding(outcomes, inputs, model, budget))
-        for name, some in (("wrong_maps", _worst(outcomes)), ("right_maps", _hits(outcomes))):
-            attempt(name, "The maps of Grad-CAM", lambda some=some: _maps(outcomes, inputs, model, some, budget))
+        maps = lambda chosen: _maps(outcomes, inputs, model, chosen, budget)  # noqa: E731
+        attempt("wrong_maps", "The maps of Grad-CAM", lambda: maps(_worst(outcomes)))
+        attempt("right_maps", "The maps of Grad-CAM", lambda: maps(_hits(outcomes)))
     return Pictures(outcomes, **found, missing=tuple(dict.fromkeys(missing)))
 
 
