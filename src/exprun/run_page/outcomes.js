@@ -135,8 +135,8 @@ function describeCalibration(width) {
   const radius = (images) => 3 + 9 * Math.sqrt(images / most);
   return {
     height: Math.min(340, width),
-    x: { min: 0, max: 100, log: false, label: "confidence, %" },
-    y: { min: 0, max: 105, log: false },
+    x: { min: 0, max: 104, log: false, label: "confidence, %" },
+    y: { min: -4, max: 108, log: false },
     draw(context, plot) {
       context.strokeStyle = inks().soft;
       context.lineWidth = plot.ratio;
