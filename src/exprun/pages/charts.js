@@ -162,6 +162,13 @@ function isWide(values) {
   return known.length > 0 && Math.min(...known) > 0 && Math.max(...known) > 1000 * Math.min(...known);
 }
 
+/** The number at a tick of an axis: losses of runs that diverged may have thirty digits, and gradients are small. */
+function tick(value) {
+  const size = Math.abs(value);
+  if (size >= 1e7) return number(value);
+  return value !== 0 && size < 1e-3 ? Number(value.toPrecision(3)).toExponential() : uPlot.fmtNum(value);
+}
+
 /** A function from values to pixels along an axis of a plot. */
 function mapping(scale, length, offset, flipped) {
   const log = scale.distr === 3;
@@ -243,8 +250,7 @@ class Chart extends Lazy {
       labelFont: FONT,
       grid: { stroke: colours.line, width: 1 },
       ticks: { show: false },
-      // Losses of runs that diverged may have thirty digits.
-      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : Math.abs(value) < 1e7 ? uPlot.fmtNum(value) : number(value))),
+      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : tick(value))),
     };
     if (name === "x" && names) {
       const texts = (_, places) => places.map((place) => names.texts[place]);
