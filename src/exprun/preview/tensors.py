@@ -64,16 +64,13 @@ class Pipeline:
         self.most = max(FEW, MAX_BYTES // (self.dataset.train.images[0].size * 4))
 
     @property
-    def changes(self) -> dict[str, float]:
-        """The random changes of training images that are on, each with its strength."""
-        strengths = augmentation_strengths(self.config)
+    def augmentation(self) -> str:
+        """The random changes of training images that are on, with their strengths; empty without any."""
+        switches = ("flip", "alternating_flip")
+        strengths = augmentation_strengths(self.config).items()
+        named = [name.replace("_", " ") if name in switches else f"{name} {value:g}" for name, value in strengths]
         crops = self.training.crop is not None and not self.config.trainer.overfit_batch
-        return strengths | ({"crop to": float(self.training.crop or 0)} if crops else {})
-
-    @property
-    def is_random(self) -> bool:
-        """Whether training images differ each time that the network sees them."""
-        return bool(self.changes)
+        return ", ".join([*named, *([f"random crop to {self.training.crop}"] if crops else [])])
 
     @property
     def splits(self) -> list[tuple[str, Split, Scaling]]:
