@@ -18,6 +18,7 @@ from exprun.pages.series import Line, Series, short
 IMAGE_AXES = 4  # axes of images, (images, height, width, channels)
 TRAINING_SHOWN, VALIDATION_SHOWN = 16, 8  # images
 BATCHES_SHOWN, ACROSS = 4, 8  # batches, and images of each
+MAX_SIDE = 512  # pixels a side of images that are drawn, before they are shrunk
 ROWS_SHOWN, COLUMNS_SHOWN = 16, 200  # of inputs that are no images
 MEASURED = 256  # images of each split whose values are measured
 MOST_CLASSES = 24  # of which counts are shown as bars; of more, the most and the least frequent ones
@@ -92,6 +93,7 @@ def _images(subject: Subject, known: Material) -> Figure | None:
     names = _names(subject, known.labels, len(train))
     if train.ndim != IMAGE_AXES or 0 in train.shape:
         return _rows(train, names)
+    train = _thinned(train)
     predicted = _classes_of_outputs(known.outputs)
     captions = [
         pictures.Picture(
@@ -101,6 +103,7 @@ def _images(subject: Subject, known: Material) -> Figure | None:
         for at, name in enumerate(names)
     ]
     val = subject.val.inputs[:VALIDATION_SHOWN] if subject.val is not None else train[:0]
+    val = _thinned(val) if val.ndim == IMAGE_AXES else val
     is_alike = val.shape[1:] == train.shape[1:]
     scale = pictures.displayed(train)
     shown = list(scale.images)
@@ -119,6 +122,12 @@ def _images(subject: Subject, known: Material) -> Figure | None:
     )
 
 
+def _thinned(images: np.ndarray) -> np.ndarray:
+    """The images with every second, third, … row and column of pixels, if they are large."""
+    step = -(-max(images.shape[1:3]) // MAX_SIDE) or 1
+    return images[:, ::step, ::step]
+
+
 def _batches(subject: Subject, known: Material) -> Figure | None:
     """The first images of the first batches, a row for each batch."""
     inputs, size = subject.train.inputs, known.batch
@@ -134,7 +143,7 @@ def _batches(subject: Subject, known: Material) -> Figure | None:
     if repeats == len(batches) - 1:
         title += " hold the same images"
     captions = [pictures.Picture(names[place]) for place in places]
-    shown = pictures.displayed(inputs[places])
+    shown = pictures.displayed(_thinned(inputs[places]))
     gallery = pictures.gallery(list(shown.images), captions, columns=across)
     return Figure("batches", title, f"Each row has the first {across} images of a batch.", gallery=gallery)
 

@@ -35,7 +35,9 @@ def material_of(
         settings: the settings of the optimiser before the training; None for the present ones.
         name: when the variables had these values.
     """
-    history, subject = doctor.history, doctor.subject
+    history, subject = doctor.history, None
+    with contextlib.suppress(Exception):  # a model may have anything as its inputs, its loss and its optimiser
+        subject = doctor.subject
     if subject is None:
         return Material(history=history)
     outputs: np.ndarray | None = None
@@ -57,7 +59,7 @@ def _passes(
     context = Context(subject, replace(doctor.limits, images=most))
     started = time.process_time()
     found: list[Depth | None] = []
-    settings = settings or _plain(doctor.model.optimizer).get_config()
+    settings = settings or doctor.model.optimizer.get_config()
     if first:
         with having(doctor.model, first):
             found.append(_depth(name, context, settings))
@@ -85,7 +87,7 @@ def _depth(name: str, context: Context, settings: dict[str, Any] | None) -> Dept
     updates: dict[int, float] = {}
     if settings is not None and found.has_gradients:
         with undrawn():
-            optimizer = type(_plain(model.optimizer)).from_config(settings)
+            optimizer = _plain(type(model.optimizer).from_config(settings))
             scale = float(len(context.labels)) if context.sums else 1.0
             updates = first_step(model, optimizer, found, scale)
     return depth_of(name, found, model, updates)

@@ -274,7 +274,7 @@ class Doctor(keras.callbacks.Callback):
     @property
     def subject(self) -> Subject | None:
         """The network, with all images that were kept; None if no batch of one input and one output was kept."""
-        if not self.model.built or self._watch is None or self.rows("train") is None:
+        if not self.model.built or self.rows("train") is None:
             return None
         return self._subject(whole=True)
 
