@@ -11,7 +11,7 @@ START_SHARE = 0.2  # share of the steps, at learning rates that change hardly an
 CLEAR_SHARE, CLEAR_NOISE = 0.05, 3.0  # a clear fall, in chance levels and in standard deviations of the smoothed loss
 BEGUN, HALF = 0.1, 0.5  # shares of the whole fall of the loss
 # The place of the learning rate to take, in logarithms: between that of half the fall (0) and of the lowest loss (1).
-PLACE = 2 / 3
+PLACE = 0.7
 DECADE_SHARE = 0.15  # time constant of the smoothing, in decades of the learning rate
 
 
@@ -99,7 +99,7 @@ def judge(curves: Sequence[Curve], chance: float) -> Range | None:
     low, high, take = (
         10 ** float(np.median(np.log10([getattr(found, end) for found in ranges]))) for end in ("low", "high", "take")
     )
-    return Range(*(float(f"{rate:.2g}") for rate in (low, high, take)))
+    return Range(float(f"{low:.2g}"), float(f"{high:.2g}"), float(f"{take:.1g}"))
 
 
 def judge_curve(curve: Curve, chance: float) -> Range | None:
