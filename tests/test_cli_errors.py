@@ -128,6 +128,10 @@ WRONG = [
     (["check", "modle=vgg16"], "Unknown key modle"),
     (["check", "doctor=none"], "leave out doctor=none"),
     (["check", "doctor.thrust=1"], "Unknown key doctor.thrust"),
+    (["show", "data=image_folder"], "data=image_folder needs data.root="),
+    (["show", "data=image_folder", "data.root=missing"], "data.root=missing does not exist"),
+    (["show", "augmnt=cifar"], "Unknown key augmnt"),
+    (["show", "--html", "."], "--html .: it must be a file, such as page.html, not a folder"),
     (["explain", "model=vgg99"], "model=vgg99 is not known"),
     (
         ["tracking.uri=./mlruns"],

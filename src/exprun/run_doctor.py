@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import math
 import shlex
 import weakref
 from collections.abc import Callable, Iterable
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
-INPUTS = 256  # images that are scaled as the network takes them
+INPUTS = 256  # images that are scaled as the network takes them, unless they are so large that memory limits them:
+MAX_SAMPLE, MAX_INPUTS = 2**29, 2**28  # bytes of the images of a split that are looked at, and that are scaled
+FEW = 2  # images of any size that are looked at
+# The same without a network, which needs whole images: the pixels of an image, and the bytes of images that are scaled.
+THIN_PIXELS, THIN_INPUTS = 2**17, 2**25
 
 
 # The last data set and the last step that were examined, each with the settings used and the findings.
@@ -81,7 +86,9 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
     )
 
 
-def _subject_of_images(config: Config, dataset: Dataset, preprocessing: Preprocessing, model: Any) -> Subject:
+def _subject_of_images(
+    config: Config, dataset: Dataset, preprocessing: Preprocessing, model: Any, most: int = MAX_INPUTS
+) -> Subject:
     """What is known of the images alone.
 
     Args:
@@ -89,19 +96,21 @@ def _subject_of_images(config: Config, dataset: Dataset, preprocessing: Preproce
         dataset: the images and their splits.
         preprocessing: the scaling in training and in evaluation.
         model: the Keras model.
+        most: the bytes of images of a split that are scaled.
     """
-    sample, classes = config.doctor.sample, len(dataset.classes)
-    assert sample is not None
-    train = _images(dataset.train, preprocessing.train, classes, sample)
+    assert config.doctor.sample is not None
+    sample = min(config.doctor.sample, max(2 * FEW, MAX_SAMPLE // dataset.train.images[0].nbytes))
+    classes = len(dataset.classes)
+    train = _images(dataset.train, preprocessing.train, classes, sample, most)
     assert train.pixels is not None
     assert train.pixel_labels is not None
     return Subject(
         model,
         None,
-        train.pixel_labels[:INPUTS],
+        train.pixel_labels[: len(train.inputs)],
         train,
-        _images(dataset.val, preprocessing.evaluation, classes, sample // 2),
-        _scaled(train.pixels, preprocessing.evaluation),
+        _images(dataset.val, preprocessing.evaluation, classes, sample // 2, most),
+        _scaled(train.pixels, preprocessing.evaluation, most),
         weighted=config.data.class_weights != "none",
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
@@ -130,18 +139,19 @@ def _prints(dataset: Dataset) -> list[Prints]:
     return [prints_of(name, split.images, split.rows, dataset.files) for name, split in splits]
 
 
-def _images(split: Split, scaling: Scaling, classes: int, sample: int) -> Images:
+def _images(split: Split, scaling: Scaling, classes: int, sample: int, most: int) -> Images:
     """Some images of a split, the same ones at each call, and the class counts of all its labels."""
     order = np.random.default_rng(0).permutation(split.rows)
     pixels = split.images[order[:sample]]
     counts = np.bincount(split.row_labels, minlength=classes)
     labels = split.labels[order[:sample]].astype(np.int32)
-    return Images(_scaled(pixels, scaling), counts, pixels, labels, digests(split.images, order[:sample]))
+    return Images(_scaled(pixels, scaling, most), counts, pixels, labels, digests(split.images, order[:sample]))
 
 
-def _scaled(pixels: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """The first `INPUTS` images as the network takes them."""
-    return np.asarray(scaling(scaling.cropped(pixels[:INPUTS].astype(np.float32))))
+def _scaled(pixels: np.ndarray, scaling: Scaling, most: int) -> np.ndarray:
+    """The first images as the network takes them, at most `INPUTS` of together at most `most` bytes, if not `FEW`."""
+    count = min(INPUTS, max(FEW, most // (pixels[0].size * 4)))
+    return np.asarray(scaling(scaling.cropped(pixels[:count].astype(np.float32))))
 
 
 class RunDoctor:
@@ -276,9 +286,19 @@ def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list
     import keras
 
     without_fault = replace(config, fault=Fault(name="none"))
-    subject = _subject_of_images(without_fault, prepared.dataset, prepared.preprocessing, keras.Sequential())
+    dataset = _thinned(prepared.dataset)
+    subject = _subject_of_images(without_fault, dataset, prepared.preprocessing, keras.Sequential(), THIN_INPUTS)
     context = Context(subject, config.doctor)
     diagnosis = Diagnosis(config.doctor.silence)
     found = examine(context, Phase.DATA)
     diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
     return context, diagnosis.findings
+
+
+def _thinned(dataset: Dataset) -> Dataset:
+    """The data set with every second, third, … row and column of pixels of large images: they show as much of them."""
+    height, width, _ = dataset.image_shape
+    every = math.ceil(math.sqrt(height * width / THIN_PIXELS))
+    thin = lambda split: replace(split, images=split.images[:, ::every, ::every])  # noqa: E731
+    test = None if dataset.test is None else thin(dataset.test)
+    return dataset if every == 1 else replace(dataset, train=thin(dataset.train), val=thin(dataset.val), test=test)

@@ -14,7 +14,7 @@ PAGES = Path(__file__).parents[2] / "docs"
 
 
 def test_the_commands_are_the_modules_of_the_package():
-    files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")} - {"__init__", "help"}
+    files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")} - {"__init__", "help", "page_file"}
     assert set(commands.NAMES) == files
     assert {"check", "compare", "explain", "export", "predict", "runs", "sync", "ui"} <= files
 

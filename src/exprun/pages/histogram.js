@@ -1,6 +1,8 @@
 // Histograms of channels: one chart for each channel, one line for each split, each with its peak at 1.
 // From page.js: element, hideTip, number, showTip. From charts.js: Chart, FONT, inks, paint, styleAt, domain.
 
+const NARROW = 8; // pixels
+
 /**
  * Add the charts of the histograms to a container.
  *
@@ -32,8 +34,11 @@ function describeHistogram(lines, label) {
   return {
     height: 200,
     x: { min, max, log: false, label },
-    y: { min: 0, max: 1.04, log: false, names: { texts: [], width: 6 } },
-    draw: (context, plot) => lines.forEach((line, place) => drawHistogram(context, plot, line, place)),
+    y: { min: 0, max: 1.1 + 0.14 * lines.length, log: false, names: { texts: [], width: 6 } }, // with room for the names
+    draw: (context, plot) => {
+      lines.forEach((line, place) => drawHistogram(context, plot, line, place));
+      for (const line of lines) markNarrow(context, plot, line);
+    },
     hit: (plot, left) => {
       const at = plot.fromX(left);
       return [number(at), ...lines.map(({ name, edges, shares }) => `${name}: ${shareAt(edges, shares, at)}`)];
@@ -69,4 +74,15 @@ function drawHistogram(context, plot, { name, style, edges, heights }, place) {
   context.font = FONT.replace("12px", `${12 * plot.ratio}px`);
   context.textAlign = "right";
   context.fillText(name, plot.box.left + plot.box.width - 4 * plot.ratio, plot.box.top + (16 + 15 * place) * plot.ratio);
+}
+
+/** Draw a bar, with the range next to it, for a split whose values take up no more than a few pixels of the axis. */
+function markNarrow(context, plot, { name, style, edges }) {
+  const [from, to] = [plot.x(edges[0]), plot.x(edges.at(-1))];
+  if (to - from > NARROW * plot.ratio) return;
+  context.fillStyle = paint(style);
+  context.fillRect(from, plot.y(1), Math.max(4 * plot.ratio, to - from), plot.y(0) - plot.y(1));
+  const onRight = from < plot.box.left + plot.box.width / 2;
+  context.textAlign = onRight ? "left" : "right";
+  context.fillText(`${name}: from ${number(edges[0])} to ${number(edges.at(-1))}`, onRight ? to + 8 * plot.ratio : from - 4 * plot.ratio, plot.y(1.06));
 }

@@ -15,6 +15,7 @@ from exprun.data.decode import UnreadableImage, upright_size
 from exprun.doctor.instruments.leaks import block_means
 
 MAX_BYTES = 300 * 2**20  # bytes of images that are looked at
+MIN_PIXELS = 256  # pixels a side of large images that make up their thumbnails, at least
 PIECE = 512  # images that are looked at at once
 SIDE = 8  # pixels a side of the thumbnails by which images are compared
 MAX_FILES = 4000  # files whose size is read
@@ -74,9 +75,11 @@ def traits_of(dataset: Dataset, seed: int) -> Traits:
         seed: the seed of the sample.
     """
     images, every = dataset.train.images, all_rows(dataset)
+    step = max(1, min(images.shape[1:3]) // MIN_PIXELS)
     chosen = np.random.default_rng(seed).permutation(every)[: max(1, MAX_BYTES // images[0].nbytes)]
     in_order = np.sort(chosen)  # memory-mapped images are read faster in this order
-    means = [block_means(images[in_order[at : at + PIECE]], SIDE) for at in range(0, len(in_order), PIECE)]
+    pieces = [in_order[at : at + PIECE] for at in range(0, len(in_order), PIECE)]
+    means = [block_means(images[piece, ::step, ::step], SIDE) for piece in pieces]
     thumbnails = np.concatenate(means)[np.searchsorted(in_order, chosen)]
     labels = labels_of(dataset)[chosen]
     counts = np.maximum(np.bincount(labels, minlength=len(dataset.classes)), 1)

@@ -14,7 +14,7 @@ from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError
 from exprun.config.schema import Config
 from exprun.pages import channels
-from exprun.pages.channels import Channels
+from exprun.pages.channels import SLACK, Channels
 from exprun.pages.pictures import Displayed, Gallery
 from exprun.preview.remarks import Remark
 from exprun.session import Session
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exprun.preview.tensors import Pipeline
 
 MANY_CLASSES = 40  # classes from which on only the largest and the smallest are shown at first
+ENOUGH = 100  # images of a split from which on its values show that it looks otherwise than training
 ENDS = 10  # largest and smallest classes that are shown then
 # What a link to each section of the page is called.
 SECTIONS = {
@@ -158,11 +159,12 @@ def look(config: Config, session: Session) -> Look:
     first = pipeline.trained(pipeline.first_batch()[:FIRST])
     training, shown = galleries.of_tensors(first, names, None)
     ends = shown.low, shown.high
-    others = list(pipeline.samples(OTHERS))[1:]
-    seen = [("training", training), *((one.name, galleries.of_tensors(one, names, ends)[0]) for one in others)]
-    reverse = pipeline.training.reverse
-    values = [channels.channels(one.name, one.tensors, reverse) for one in pipeline.samples(MEASURED)]
-    differences = {one.name: channels.difference(values[0], one) for one in values[1:]}
+    seen, values = [("training", training)], []
+    for one in pipeline.samples(MEASURED):
+        values.append(channels.channels(one.name, one.tensors, pipeline.training.reverse))
+        if one.name != "training":
+            seen.append((one.name, galleries.of_tensors(one.some(OTHERS, seed), names, ends)[0]))
+    differences = _differences(values, pipeline)
 
     traits, sizes = extremes.traits_of(dataset, seed), extremes.sizes_of(dataset, config.data, seed)
     each_class, classes_in_sample = galleries.of_each_class(traits, names, seed)
@@ -179,7 +181,7 @@ def look(config: Config, session: Session) -> Look:
     counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
     is_found = {remark.cause for remark in found}
     if "unscaled-evaluation" not in is_found:
-        found += [Remark("warning", text, where="values") for text in differences.values() if text]
+        found += [Remark("warning", text, where="values") for text in differences.values()]
     found += chain(
         _shape(prepared, config),
         remarks.of_counts(counts, dataset.classes, "class-imbalance" in is_found),
@@ -198,10 +200,10 @@ def look(config: Config, session: Session) -> Look:
         sorted(found, key=lambda remark: severities.index(remark.severity)),
         seen,
         shown,
-        ", ".join(f"{name} {value:g}" for name, value in pipeline.changes.items()),
-        galleries.of_augmentation(pipeline, names, ends) if pipeline.is_random else None,
+        pipeline.augmentation,
+        galleries.of_augmentation(pipeline, names, ends) if pipeline.augmentation else None,
         values,
-        {name: text for name, text in differences.items() if text},
+        differences,
         galleries.of_copies(pairs, names),
         galleries.of_extremes(traits, sizes, names),
         each_class,
@@ -247,6 +249,22 @@ def _facts(prepared: Prepared, splits: dict[str, int]) -> list[str]:
         f"Each is {height}×{width} pixels with {depth} {'channel' if depth == 1 else 'channels'}{crop}.",
         f"Scaling: {config.input.name}. Augmentation: {config.augment.name}.{fault}",
     ]
+
+
+def _differences(values: Sequence[Channels], pipeline: "Pipeline") -> dict[str, str]:
+    """A sentence for each split whose values differ from those of training, by the name of the split.
+
+    A split that is scaled otherwise differs in any case. Small splits may differ by luck.
+
+    Args:
+        values: the values of all splits, training first.
+        pipeline: the preprocessing.
+    """
+    training, *others = values
+    rescaled = pipeline.is_rescaled()
+    slacks = {one.name: 1.0 if rescaled else SLACK if one.images >= ENOUGH else np.inf for one in others}
+    found = {one.name: channels.difference(training, one, slacks[one.name]) or rescaled for one in others}
+    return {name: text for name, text in found.items() if text}
 
 
 def _shape(prepared: Prepared, config: Config) -> list[Remark]:

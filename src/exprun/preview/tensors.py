@@ -11,13 +11,15 @@ from exprun.assembly import Prepared
 from exprun.config.schema import Config
 from exprun.data import Split
 from exprun.input import Scaling
+from exprun.pages.channels import channels, difference
 from exprun.trainer.feed import epoch_order
 from exprun.trainer.structure import augmentation_strengths
 
-MAX_BYTES = 256 * 2**20  # bytes of the tensors of one split
+MAX_BYTES, FEW = 2**28, 3  # bytes of the tensors of one split, and images of any size
 FIRST, OTHERS = 36, 18  # images shown of the first training batch, and of each other split
 AUGMENTED, DRAWS = 8, 7  # training images shown with augmentation, and how often each
 MEASURED = 1000  # images of each split of which the values are measured
+COMPARED = 100  # training images that are scaled in both ways, to compare the scaling
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class Seen:
     labels: np.ndarray
     tensors: np.ndarray
 
+    def some(self, count: int, seed: int) -> "Seen":
+        """Some of these images, in the same order.
+
+        Args:
+            count: the largest number of images.
+            seed: the seed of their choice.
+        """
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self.rows))[:count])
+        return Seen(self.name, self.rows[chosen], self.labels[chosen], self.tensors[chosen])
+
 
 class Pipeline:
     """The preprocessing of a run, in training and in evaluation.
@@ -49,19 +61,16 @@ class Pipeline:
         self.config, self.dataset = config, prepared.dataset
         self.training, self.evaluation = prepared.preprocessing.train, prepared.preprocessing.evaluation
         self.strength = {name: tf.constant(value) for name, value in augmentation_strengths(config).items()}
-        self.most = max(1, MAX_BYTES // (self.dataset.train.images[0].size * 4))
+        self.most = max(FEW, MAX_BYTES // (self.dataset.train.images[0].size * 4))
 
     @property
-    def changes(self) -> dict[str, float]:
-        """The random changes of training images that are on, each with its strength."""
-        strengths = augmentation_strengths(self.config)
+    def augmentation(self) -> str:
+        """The random changes of training images that are on, with their strengths; empty without any."""
+        switches = ("flip", "alternating_flip")
+        strengths = augmentation_strengths(self.config).items()
+        named = [name.replace("_", " ") if name in switches else f"{name} {value:g}" for name, value in strengths]
         crops = self.training.crop is not None and not self.config.trainer.overfit_batch
-        return strengths | ({"crop to": float(self.training.crop or 0)} if crops else {})
-
-    @property
-    def is_random(self) -> bool:
-        """Whether training images differ each time that the network sees them."""
-        return bool(self.changes)
+        return ", ".join([*named, *([f"random crop to {self.training.crop}"] if crops else [])])
 
     @property
     def splits(self) -> list[tuple[str, Split, Scaling]]:
@@ -115,6 +124,18 @@ class Pipeline:
         """Training images without augmentation."""
         train = self.dataset.train
         return self.evaluated("training", train, self.training, train.rows[positions])
+
+    def is_rescaled(self) -> str:
+        """A sentence if evaluation scales the same images otherwise than training does; empty if it does not."""
+        if self.evaluation is self.training:
+            return ""
+        train = self.dataset.train
+        rows = train.rows[: min(COMPARED, self.most)]
+        both = [
+            channels(name, self.evaluated(name, train, scaling, rows).tensors)
+            for name, scaling in (("training", self.training), ("validation", self.evaluation))
+        ]
+        return difference(*both, slack=1.0)
 
     def samples(self, most: int) -> Iterator[Seen]:
         """Images of each split, drawn with the seed of the run, training first.

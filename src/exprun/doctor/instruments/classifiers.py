@@ -25,8 +25,8 @@ class Features:
     def __init__(self, images: np.ndarray) -> None:
         rng = np.random.default_rng(0)
         self.filters: np.ndarray | None = None
-        if images.ndim == 4:
-            blocks = _blocks(images)
+        # Long, narrow images may have fewer blocks than a patch along one side.
+        if images.ndim == 4 and min((blocks := _blocks(images)).shape[1:3]) >= PATCH:
             self.mean, self.spread = float(blocks.mean()), float(blocks.std()) + 1e-6
             small = (blocks - self.mean) / self.spread
             rows = rng.integers(0, len(small), PATCHES)
@@ -39,7 +39,7 @@ class Features:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The features of images, float32, (images, features)."""
-        if self.filters is None or min(images.shape[1:3]) < PATCH:
+        if self.filters is None:
             return images.reshape(len(images), -1).astype(np.float32)
         small = (_blocks(images) - self.mean) / self.spread
         windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH, PATCH), (1, 2))
