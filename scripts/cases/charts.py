@@ -1,5 +1,6 @@
 """Draw the charts of docs/cases.md: the signal of each case's network on its way through the layers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def draw(chart: Chart, path: Path) -> None:
         kept = [word for word in words if word.split("=")[0] not in {other.split("=")[0] for other in others}]
         return composer.config([*kept, *others])
 
-    depths = depths_of(checked, config_with, session, chart.others)
+    depths = depths_of(checked, config_with, session, chart.others, math.inf)
     subject = checked.context.subject
     if chart.validated and subject.val is not None:
         found = checked.context.evaluated_on(subject.val.inputs[: checked.context.limits.images])

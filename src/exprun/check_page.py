@@ -15,12 +15,12 @@ from exprun.doctor_page.figures import Figure
 from exprun.doctor_page.material import Material
 from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
 from exprun.pages.depth import Depth
-from exprun.run_doctor import context_of
+from exprun.run_doctor import same_images
 from exprun.session import Session
 
 THIS = "this network"
 MOST = 2  # networks to compare with
-SECONDS = 2.0  # of processors, after which no further network is built to compare with
+SECONDS = 1.5  # of processors, after which no further network is built to compare with
 USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
 # Overrides that change the signal of a network before its first step.
 CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
@@ -60,7 +60,11 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
 
 
 def depths_of(
-    checked: Checked, config_with: Callable[[str], Config], session: Session, overrides: Sequence[str]
+    checked: Checked,
+    config_with: Callable[[str], Config],
+    session: Session,
+    overrides: Sequence[str],
+    seconds: float = SECONDS,
 ) -> list[Depth]:
     """The signal of the network, and of networks that differ in some overrides, from the same seed.
 
@@ -68,22 +72,22 @@ def depths_of(
         checked: the config that was examined.
         config_with: returns the config with a further override, or several with spaces between.
         session: the session, whose data the other networks share.
-        overrides: the overrides of the networks to compare with; those that cannot be built are left out, and all
-            after the first one that are not built in time.
+        overrides: the overrides of the networks to compare with; those that cannot be built are left out.
+        seconds: the time of processors after which only the first of these networks is built.
     """
     first = _depth(THIS, checked.assembly, checked.context)
     if first is None:
         return []
-    found, started = [first], time.process_time()
+    found: list[Depth] = [first]
+    started = time.process_time()
     for override in overrides:
-        if len(found) > 1 and time.process_time() - started > SECONDS:
+        if len(found) > 1 and time.process_time() - started > seconds:
             break
         try:
-            config = with_fewer_drawn(config_with(override))
-            assembly = assemble(config, session)
+            assembly = assemble(with_fewer_drawn(config_with(override)), session)
         except UserError:  # the network may not be possible, such as batch norm in a network that is given as code
             continue
-        other = _depth(override, assembly, context_of(config, assembly, len(assembly.dataset.train)))
+        other = _depth(override, assembly, same_images(checked.context, assembly))
         found += [] if other is None else [other]
     return found
 

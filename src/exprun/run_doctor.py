@@ -276,6 +276,21 @@ def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
     return Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor, Phase.FIRST_BATCH)
 
 
+def same_images(context: Context, assembly: "Assembly") -> Context:
+    """What checks may look at in a pass of another network, with the same images, scaled as this network takes them.
+
+    Args:
+        context: what they may look at of the first network.
+        assembly: the other network and its step.
+    """
+    subject, step = context.subject, assembly.step
+    assert subject.train.pixels is not None
+    inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train, MAX_INPUTS)
+    objective = objective_of(step.losses, len(subject.classes))
+    train = replace(subject.train, inputs=inputs)
+    return replace(context, subject=replace(subject, model=step.model, objective=objective, train=train))
+
+
 def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list[Finding]]:
     """The findings about the images alone, without a network, and what they were found in.
 

@@ -92,7 +92,10 @@ def test_copies_are_shown_only_if_a_finding_asks_for_them():
     found = Material(Subject(None, None, np.zeros(12), *known))
     assert "pairs" not in figures(found)
     pairs = figures(found, {"pairs"})["pairs"]
-    assert [one.caption for one in pairs.gallery.pictures] == ["validation", "training"]
+    first, second = [one.caption for one in pairs.gallery.pictures]
+    assert first == "validation"
+    assert second.endswith("training")
+    assert pairs.title == "Copies of images of earlier splits among validation images: 1"
 
 
 def history(epochs=3):
@@ -122,3 +125,11 @@ def test_weights_that_never_change_are_named():
     steps = figures(Material(history=found))["steps"]
     assert steps.title == "base/kernel never change"
     assert steps.heat["columns"] == ["5"]
+
+
+def test_batches_that_repeat_are_rows_of_the_same_images():
+    one = images(5, (8, 8, 1))
+    found = figures(material(np.concatenate([one, one, one]), batch=5), {"batches"})["batches"]
+    assert found.title == "The first 3 batches of the training hold the same images"
+    assert len(found.gallery.pictures) == 15
+    assert "batches" not in figures(material(images(15, (8, 8, 1))), {"batches"})  # their order is unknown

@@ -35,7 +35,7 @@ def names(data, kind):
 
 def test_the_page_has_the_findings_with_pictures_and_the_training_stays_the_same(tmp_path):
     said, page = [], tmp_path / "pages" / "doctor.html"
-    watched = fitted(Doctor(page=page, report=said.append), scale=255.0)
+    watched = fitted(Doctor(page=page, report=said.append, share=0.9, every=5), scale=255.0)
     plain = fitted(scale=255.0)
     assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True))
     text, data = page.read_text(), data_of(page)
@@ -43,6 +43,8 @@ def test_the_page_has_the_findings_with_pictures_and_the_training_stays_the_same
     assert "times as widely" in text
     assert names(data, "signal") == ["at the start", "now", "with He initialisation"]
     assert names(data, "update") == ["at the start", "with He initialisation"]
+    [moved] = data["series"]["0-moved-0"]["lines"]
+    assert all(value > 0 for value in moved["y"])
     assert names(data, "curves") == ["training", "validation"]
     assert "0-steps" in data["heat"]
     assert str(page) in said[-1]
@@ -65,5 +67,7 @@ def test_the_page_is_written_if_the_fit_fails(tmp_path, kind):
 
 
 def test_a_page_that_cannot_be_written_does_not_end_the_script(tmp_path):
+    said = []
     (tmp_path / "file").write_text("")
-    fitted(Doctor(page=tmp_path / "file" / "doctor.html", report=lambda text: None))
+    fitted(Doctor(page=tmp_path / "file" / "doctor.html", report=said.append))
+    assert "cannot be written" in said[-1]

@@ -70,3 +70,11 @@ def test_a_network_that_is_not_finite_has_a_chart_all_the_same():
     found = charts([depth(signal=nothing, gradient=(math.nan,) * 3, update=(None,) * 3), depth("norm=batch")])
     assert "signal" not in found  # the chart is about the first network
     assert "dead" in found
+
+
+def test_layers_that_have_not_changed_are_named():
+    found = charts([depth(), depth("now", moved=(0.0, 0.1, 0.2))])["moved"]
+    assert found.title == "The training has not changed conv1"
+    assert [line.name for line in found.lines] == ["now"]
+    assert charts([depth("now", moved=(0.0,) * 3)])["moved"].title == "The training has not changed any layer"
+    assert "moved" not in charts([depth()])

@@ -7,7 +7,7 @@ LABELS = ("images", "classes")
 COUNTS = ("classes", "images")
 COURSE = ("curves",)
 RATES = ("update", "steps")
-MOVES = ("steps", "update")
+MOVES = ("moved", "steps", "update")
 PICTURES: dict[str, tuple[str, ...]] = {
     # Images and their scales.
     "non-finite-input": SCALES,
@@ -18,7 +18,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "scrambled-images": ("images",),
     "strong-augmentation": ("images",),
     "cached-augmentation": ("images",),
-    "repeated-batches": ("images",),
+    "repeated-batches": ("batches", "images"),
     "mixed-examples": ("images",),
     "bypassed-layers": SCALES,
     "single-time-step": ("images",),
@@ -32,7 +32,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "label-out-of-range": COUNTS,
     "single-class": COUNTS,
     "class-imbalance": COUNTS,
-    "unshuffled-data": COUNTS,
+    "unshuffled-data": ("classes", "batches", "images"),
     "example-weights": COUNTS,
     "split-groups": LABELS,
     "collapsed-predictions": ("predicted", "classes"),
@@ -47,7 +47,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "large-first-loss": ("signal",),
     "shrinking-filters": ("signal",),
     "excessive-dropout": ("signal",),
-    "random-output": ("signal",),
+    "random-output": COURSE,
     "dead-relu": ("dead", "signal"),
     "vanishing-gradient": ("gradient",),
     "zero-gradient": ("gradient",),
@@ -65,7 +65,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     # What the training was like.
     "lagging-batch-norm": COURSE,
     "small-batch-norm": COURSE,
-    "frozen-statistics": COURSE,
+    "frozen-statistics": ("signal", *COURSE),
     "no-training-mode": COURSE,
     "misleading-metric": COURSE,
     "cannot-overfit": ("memory", "signal"),

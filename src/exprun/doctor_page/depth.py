@@ -1,5 +1,7 @@
 """Measures the signal through the depth of a network, from a pass that the doctor has made."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,26 @@ def first_step(model: Any, optimizer: Any, found: Pass, scale: float = 1.0) -> d
         finally:
             for (_, variable), old in zip(pairs, before, strict=True):
                 variable.assign(old)
+
+
+def moved(depth: Depth, found: Pass, model: Any, first: Sequence[np.ndarray]) -> Depth:
+    """The depth of a network with the change of its weights since the start of the training.
+
+    Args:
+        depth: the depth, as from `depth_of`.
+        found: the pass that it was measured in.
+        model: the network, with its present weights.
+        first: the values of all its variables at the start.
+    """
+    before = {id(variable): value for variable, value in zip(model.variables, first, strict=True)}
+    matrices = [_weights(call) for call in found.weighted[:MAX_LAYERS]]
+    changes = tuple(_ratio(np.asarray(matrix), before[id(matrix)]) for matrix in matrices)
+    return replace(depth, moved=changes)
+
+
+def _weights(call: Call) -> Any:
+    """The matrix of a layer, trainable or not."""
+    return next(variable for variable in call.layer.layer.variables if len(variable.shape) > 1)
 
 
 def _ratio(new: np.ndarray, old: np.ndarray) -> float:

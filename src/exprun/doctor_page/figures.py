@@ -17,6 +17,8 @@ from exprun.pages.series import Line, Series, short
 
 IMAGE_AXES = 4  # axes of images, (images, height, width, channels)
 TRAINING_SHOWN, VALIDATION_SHOWN = 16, 8  # images
+BATCHES_SHOWN, ACROSS = 4, 8  # batches, and images of each
+MAX_SIDE = 512  # pixels a side of images that are drawn, before they are shrunk
 ROWS_SHOWN, COLUMNS_SHOWN = 16, 200  # of inputs that are no images
 MEASURED = 256  # images of each split whose values are measured
 MOST_CLASSES = 24  # of which counts are shown as bars; of more, the most and the least frequent ones
@@ -66,7 +68,7 @@ def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
 
     Args:
         known: what they are drawn from.
-        wanted: the kinds that findings ask for; pairs of copies are looked for only then.
+        wanted: the kinds that findings ask for; pairs of copies and batches are shown only then.
     """
     found: list[Figure | None] = []
     if known.history is not None:
@@ -75,6 +77,7 @@ def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
     if subject is not None and len(subject.train.inputs):
         found += [_images(subject, known), _histograms(subject), _classes(subject)]
         found += [_pairs(subject)] if "pairs" in wanted else []
+        found += [_batches(subject, known)] if "batches" in wanted else []
     if subject is not None and known.outputs is not None:
         found.append(_predicted(subject, known))
     if known.depths:
@@ -90,6 +93,7 @@ def _images(subject: Subject, known: Material) -> Figure | None:
     names = _names(subject, known.labels, len(train))
     if train.ndim != IMAGE_AXES or 0 in train.shape:
         return _rows(train, names)
+    train = _thinned(train)
     predicted = _classes_of_outputs(known.outputs)
     captions = [
         pictures.Picture(
@@ -99,6 +103,7 @@ def _images(subject: Subject, known: Material) -> Figure | None:
         for at, name in enumerate(names)
     ]
     val = subject.val.inputs[:VALIDATION_SHOWN] if subject.val is not None else train[:0]
+    val = _thinned(val) if val.ndim == IMAGE_AXES else val
     is_alike = val.shape[1:] == train.shape[1:]
     scale = pictures.displayed(train)
     shown = list(scale.images)
@@ -115,6 +120,32 @@ def _images(subject: Subject, known: Material) -> Figure | None:
         f"Below each image is its label.{arrow}{both}{broken}",
         gallery=pictures.gallery(shown, captions),
     )
+
+
+def _thinned(images: np.ndarray) -> np.ndarray:
+    """The images with every second, third, … row and column of pixels, if they are large."""
+    step = -(-max(images.shape[1:3]) // MAX_SIDE) or 1
+    return images[:, ::step, ::step]
+
+
+def _batches(subject: Subject, known: Material) -> Figure | None:
+    """The first images of the first batches, a row for each batch."""
+    inputs, size = subject.train.inputs, known.batch
+    if inputs.ndim != IMAGE_AXES or not size or len(inputs) < 2 * size:
+        return None
+    starts = range(0, min(len(inputs) // size, BATCHES_SHOWN) * size, size)
+    across = min(size, ACROSS)
+    names = _names(subject, known.labels, len(inputs))
+    places = [start + at for start in starts for at in range(across)]
+    batches = [inputs[start : start + size] for start in starts]
+    repeats = sum(np.array_equal(batches[0], one, equal_nan=True) for one in batches[1:])
+    title = f"The first {len(batches)} batches of the training"
+    if repeats == len(batches) - 1:
+        title += " hold the same images"
+    captions = [pictures.Picture(names[place]) for place in places]
+    shown = pictures.displayed(_thinned(inputs[places]))
+    gallery = pictures.gallery(list(shown.images), captions, columns=across)
+    return Figure("batches", title, f"Each row has the first {across} images of a batch.", gallery=gallery)
 
 
 def _rows(inputs: np.ndarray, names: Sequence[str]) -> Figure | None:
@@ -235,7 +266,7 @@ def _pairs(subject: Subject) -> Figure | None:
         shown = list(both.images)
     return Figure(
         "pairs",
-        f"The same image is in both splits: {found.described}",
+        found.described,
         "Each row shows an image and its copy.",
         gallery=pictures.gallery(shown, captions, columns=2),
     )
@@ -254,8 +285,8 @@ def _curves(history: History) -> Figure | None:
     level = [] if history.chance is None else [("chance level", history.chance.loss)]
     known = [value for line in losses for value in line.y if value is not None and math.isfinite(value)]
     log = bool(known) and min(known) > 0 and max(known) > WIDE * min(known)
-    end = f"The training loss ends at {trained[-1]:.3g}"
-    end += f", the validation loss at {evaluated[-1].loss:.3g}" if evaluated else ""
+    end = f"The training loss {_ends(trained[-1])}"
+    end += f", the validation loss {_ends(evaluated[-1].loss)}" if evaluated else ""
     end += f"; chance level is {history.chance.loss:.3g}" if history.chance is not None else ""
     series = [Series(end, "loss", losses, "epoch", log=log, levels=level)]
     accuracies = [Line("training", epochs, [100 * one.accuracy for one in history.epochs])]
@@ -269,11 +300,15 @@ def _curves(history: History) -> Figure | None:
     return Figure("curves", end, series=series)
 
 
+def _ends(loss: float) -> str:
+    return f"ends at {loss:.3g}" if math.isfinite(loss) else "is not finite at the end"
+
+
 def _first_steps(history: History) -> Figure | None:
     losses = [loss for loss, _ in history.recent]
     if not losses:
         return None
-    title = f"The training loss of the latest steps ends at {losses[-1]:.3g}"
+    title = f"The training loss of the latest steps {_ends(losses[-1])}"
     level = [] if history.chance is None else [("chance level", history.chance.loss)]
     line = Line("training", range(1, len(losses) + 1), losses)
     return Figure("curves", title, series=(Series(title, "loss", [line], "step", levels=level),))

@@ -1,7 +1,7 @@
 """What the pictures of a page are drawn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +20,8 @@ class Material:
         val_labels: the same of the validation images.
         outputs: the outputs of the network for the first training images, (images, classes); None if unknown.
         depths: the signal through the depth: of the network first, then of what to compare it with.
+        batch: the number of images in a batch, if the first training images are those of the first batches, in their
+            order; otherwise 0.
         history: what was measured while the network trained; None before training.
     """
 
@@ -28,4 +30,5 @@ class Material:
     val_labels: np.ndarray | None = None
     outputs: np.ndarray | None = None
     depths: Sequence[Depth] = ()
-    history: History | None = field(default=None)
+    batch: int = 0
+    history: History | None = None

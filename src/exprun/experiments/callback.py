@@ -122,9 +122,10 @@ class Doctor(callback.Doctor):
         Args:
             end: the sentence about how the training has ended; empty if it ended as planned.
         """
-        if self._page is not None:
+        path = self._page
+        if path is not None:
             with contextlib.suppress(KeyboardInterrupt):
-                self._safely(lambda: self._draw_page(self._page, end))
+                self._safely(lambda: self._draw_page(path, end))
 
     def _draw_page(self, path: Path, end: str) -> None:
         from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
@@ -135,9 +136,13 @@ class Doctor(callback.Doctor):
         part = Part("", [Shown(finding) for finding in findings], figures)
         title = f"Training of {self.model.name}: {plural(self._step, 'step')}"
         text = page(title, [*verdict(findings), *([end] if end else [])], [part])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-        self._say(f"The page is {path}.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            self._say(f"The page cannot be written to {path}: {error.strerror}.")
+        else:
+            self._say(f"The page is {path}.")
 
     def _prove(self) -> None:
         train, validation = (self.rows(split) for split in ("train", "val"))

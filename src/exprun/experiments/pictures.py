@@ -13,7 +13,7 @@ from exprun.doctor.instruments.states import undrawn
 from exprun.doctor.keras.callback import Doctor
 from exprun.doctor.keras.memory import having
 from exprun.doctor.subject import Subject
-from exprun.doctor_page.depth import depth_of, first_step
+from exprun.doctor_page.depth import depth_of, first_step, moved
 from exprun.doctor_page.material import Material
 from exprun.experiments.changes import draw_he
 from exprun.pages.depth import Depth
@@ -35,15 +35,19 @@ def material_of(
         settings: the settings of the optimiser before the training; None for the present ones.
         name: when the variables had these values.
     """
-    history, subject = doctor.history, doctor.subject
+    history, subject = doctor.history, None
+    with contextlib.suppress(Exception):  # a model may have anything as its inputs, its loss and its optimiser
+        subject = doctor.subject
     if subject is None:
         return Material(history=history)
-    outputs, depths = None, []
+    outputs: np.ndarray | None = None
+    depths: list[Depth] = []
     if len(first) not in (0, len(doctor.model.variables)):
         first = ()
     with contextlib.suppress(Exception):  # the rest of the page does not need the passes
         depths, outputs = _passes(doctor, subject, first, settings, name)
-    return Material(subject, subject.labels, doctor.val_labels(), outputs, depths, history)
+    batch = 0 if doctor.is_given else doctor.batch
+    return Material(subject, subject.labels, doctor.val_labels(), outputs, depths, batch, history)
 
 
 def _passes(
@@ -53,15 +57,17 @@ def _passes(
     each = max(1, int(np.prod(subject.train.inputs.shape[1:])))
     most = max(MIN_IMAGES, min(int(doctor.limits.images or MIN_IMAGES), MAX_VALUES // each))
     context = Context(subject, replace(doctor.limits, images=most))
-    started, found = time.process_time(), []
-    settings = settings or _plain(doctor.model.optimizer).get_config()
+    started = time.process_time()
+    found: list[Depth | None] = []
+    settings = settings or doctor.model.optimizer.get_config()
     if first:
         with having(doctor.model, first):
             found.append(_depth(name, context, settings))
     now = replace(context)
     outputs = now.evaluated.outputs
     if not first or doctor.history.recent:
-        found.append(_depth(NOW, now, None))
+        depth = _depth(NOW, now, None)
+        found.append(moved(depth, now.forward, doctor.model, first) if depth is not None and first else depth)
     if first and time.process_time() - started < SECONDS:
         with having(doctor.model, first):
             if draw_he(doctor.model, np.random.default_rng(0)):
@@ -81,7 +87,7 @@ def _depth(name: str, context: Context, settings: dict[str, Any] | None) -> Dept
     updates: dict[int, float] = {}
     if settings is not None and found.has_gradients:
         with undrawn():
-            optimizer = type(_plain(model.optimizer)).from_config(settings)
+            optimizer = _plain(type(model.optimizer).from_config(settings))
             scale = float(len(context.labels)) if context.sums else 1.0
             updates = first_step(model, optimizer, found, scale)
     return depth_of(name, found, model, updates)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exprun.pages.series import Line, Series
+from exprun.text import listed
 
 INPUT, OUTPUT = "input", "output"
 STEADY = 10.0  # factor of a change that is given with two digits
@@ -19,6 +20,7 @@ LABELS = {
     "gradient": "gradient of the weights (root mean square)",
     "dead": "units that are zero for all images, %",
     "update": "change of the weights in the first step, relative to them",
+    "moved": "change of the weights since the start, relative to them",
 }
 
 
@@ -35,6 +37,7 @@ class Depth:
         dead: the share of the units after each layer that are zero for all images, (layers,).
         update: the norm of the change of each layer's matrix in the optimiser's first step, relative to the norm of
             the matrix, (layers,).
+        moved: the same of the change since the start of the training, (layers,); empty if unknown.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Depth:
     gradient: tuple[float | None, ...]
     dead: tuple[float | None, ...]
     update: tuple[float | None, ...]
+    moved: tuple[float | None, ...] = ()
 
     @property
     def change(self) -> float | None:
@@ -55,7 +59,7 @@ class Depth:
 
 
 def charts(depths: Sequence[Depth]) -> dict[str, Series]:
-    """The charts of networks, those whose values are known, by `signal`, `gradient`, `dead` and `update`.
+    """The charts of networks, those whose values are known, by `signal`, `gradient`, `dead`, `update` and `moved`.
 
     Args:
         depths: at least one network; the first one is what the titles are about, the others are to compare with.
@@ -68,9 +72,10 @@ def charts(depths: Sequence[Depth]) -> dict[str, Series]:
         ("gradient", _gradient_title(first)),
         ("dead", _dead_title(depths)),
         ("update", _update_title(first)),
+        ("moved", _moved_title(depths)),
     ):
         lines = [_line(one.name, values) for one in depths if _known(values := _values(one, kind))]
-        if lines and lines[0].name == first.name:
+        if lines and (lines[0].name == first.name or kind == "moved"):
             names = (INPUT, *longest, OUTPUT) if kind == "signal" else longest
             axis = "at the input of each layer" if kind == "signal" else "layer, from the input to the output"
             levels = (("usual, about 0.001", USUAL_UPDATE),) if kind == "update" else ()
@@ -154,6 +159,18 @@ def _update_title(depth: Depth) -> str:
     if min(known) < SMALL_UPDATE:
         return f"The first step hardly changes {lowest}, by {min(known):.1g} of its size"
     return f"The first step changes each layer by {min(known):.1g} to {max(known):.1g} of its size"
+
+
+def _moved_title(depths: Sequence[Depth]) -> str:
+    pairs = [pair for one in depths for pair in zip(one.layers, one.moved, strict=False)]
+    still = [layer for layer, value in pairs if value == 0]
+    known = _known([value for _, value in pairs])
+    if still:
+        names = "any layer" if len(still) == len(pairs) else listed(still)
+        return f"The training has not changed {names}"
+    return (
+        f"Since the start, layers have changed by {min(known):.1g} to {max(known):.1g} of their size" if known else ""
+    )
 
 
 def _place(values: Sequence[float | None], value: float) -> int:

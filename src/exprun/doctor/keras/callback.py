@@ -262,6 +262,11 @@ class Doctor(keras.callbacks.Callback):
         return len(self._seen["train"].inputs[0]) if self._seen["train"].count else 0
 
     @property
+    def is_given(self) -> bool:
+        """Whether the training images are those that were passed to the callback, and not those of batches."""
+        return self._given[0] is not None
+
+    @property
     def history(self) -> History:
         """What was measured while the network trained."""
         return self._unwatched if self._watch is None else self._watch.history
@@ -269,7 +274,7 @@ class Doctor(keras.callbacks.Callback):
     @property
     def subject(self) -> Subject | None:
         """The network, with all images that were kept; None if no batch of one input and one output was kept."""
-        if not self.model.built or self._watch is None or self.rows("train") is None:
+        if not self.model.built or self.rows("train") is None:
             return None
         return self._subject(whole=True)
 
