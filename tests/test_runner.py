@@ -67,7 +67,7 @@ def test_a_run_whose_page_fails_is_complete(monkeypatch, capsys):
 
 @pytest.mark.usefixtures("plots")
 def test_a_run_that_fails_has_a_page():
-    result = tiny("run_dir=out", "optim.learning_rate=1000", "norm=none")
+    result = tiny("run_dir=out", "optim.learning_rate=1000", "norm=none", "input=raw")
     assert result.status == "FAILED"
     assert "The run failed: not finite" in (result.run_dir / "page.html").read_text()
 

@@ -109,6 +109,8 @@ class RunEnd:
         """The worst classes, the run folder, the command that resumes a killed run, and the run in MLflow."""
         hints = [("recall", self.recall)] if self.recall else []
         hints.append(("folder", str(self.folder.path)))
+        if self.folder.page.exists():
+            hints.append(("page", str(self.folder.page)))
         if status == "KILLED" and self.folder.can_resume:
             words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
             resume = shlex.join([*words, f"run_dir={self.folder.path}", "trainer.resume=true"])

@@ -283,7 +283,7 @@ class RunFolder:
                 keys = [*earlier.get("abandoned", []), *([earlier["key"]] if "key" in earlier else [])]
                 kept = {key: earlier.get(key) for key in ("uri", "inside")}
                 write_whole(self.tracking, json.dumps(kept | {"abandoned": keys}))
-        stale += self.path.glob(f".*{PART}*")
+        stale += [*self.path.glob(f".*{PART}*"), *self.pictures.glob("*.png")]
         for path in stale:
             path.unlink(missing_ok=True)
 

@@ -84,7 +84,7 @@ def test_the_confusion_matrix_can_be_sorted(page):
 
 def find(page, selector: str, words: str, step: int = 12) -> tuple[float, float]:
     """Move the mouse over a chart until the tip has some words; returns the place."""
-    page.box(selector)
+    page.box(selector.split()[0])
     settle(page)
     box = page.box(selector)
     for y in range(4, int(box["height"]), step):

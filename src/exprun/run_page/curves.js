@@ -136,14 +136,16 @@ function makeLayers() {
   const { steps, kinds } = data.probes;
   for (const [kind, { label, layers, values }] of Object.entries(kinds)) {
     const box = element("div", "", { class: "chart", id: `layers-${kind}`, role: "img", "aria-label": `${label}, by layer and step` });
-    const title = { updates: "Update ratios", gradients: "Gradient norms", dead: "Dead units" }[kind];
-    control("layers").append(element("h3", title), box);
+    const [title, unit] = { updates: ["Update ratios", "ratio"], gradients: ["Gradient norms", "norm"], dead: ["Dead units", "share"] }[kind];
+    const figure = element("figure", "", { style: "margin:0" });
+    figure.append(element("h3", title), element("p", label, { class: "note" }), box);
+    control("layer-maps").append(figure);
     const isShare = kind === "dead";
     const map = new HeatMap(box, () => ({
       rows: layers,
       columns: steps.map(String),
       values,
-      label,
+      label: unit,
       rowsLabel: "layer",
       columnsLabel: "step",
       log: !isShare,

@@ -23,19 +23,3 @@ def principal(features: np.ndarray) -> tuple[np.ndarray, float]:
     coordinates = np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1])))
     total = float(np.square(centred).sum())
     return coordinates, float(values.sum() / total) if total else 0.0
-
-
-def umap(features: np.ndarray) -> np.ndarray:
-    """The coordinates of UMAP (McInnes et al. 2018, arXiv:1802.03426), (images, 2).
-
-    Args:
-        features: (images, features), of at least four images.
-
-    Raises:
-        ImportError: the package `umap-learn` is not installed.
-    """
-    from umap import UMAP  # type: ignore[import-not-found]
-
-    neighbours = min(15, len(features) - 1)
-    found: np.ndarray = UMAP(n_neighbors=neighbours, random_state=0, n_jobs=1).fit_transform(np.nan_to_num(features))
-    return found

@@ -1,6 +1,6 @@
 // The confusion matrix, the gallery of errors, the calibration and the embedding of a run.
 // From page.js: data, element, hideTip, inks, number, showTip, tip. From charts.js: Chart, Lazy, addMarker, domain, paint,
-// styleAt. From heatmap.js: HeatMap. From curves.js: onHover.
+// styleAt, swatch. From heatmap.js: HeatMap. From curves.js: onHover.
 
 const { outcomes, embedding } = data;
 const AT_ONCE = 24; // errors that are shown before a person asks for more
@@ -135,8 +135,8 @@ function describeCalibration(width) {
   const radius = (images) => 3 + 9 * Math.sqrt(images / most);
   return {
     height: Math.min(340, width),
-    x: { min: 0, max: 100, log: false, label: "confidence, %" },
-    y: { min: 0, max: 105, log: false },
+    x: { min: 0, max: 104, log: false, label: "confidence, %" },
+    y: { min: -4, max: 108, log: false },
     draw(context, plot) {
       context.strokeStyle = inks().soft;
       context.lineWidth = plot.ratio;

@@ -48,9 +48,10 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
     assert run is not None
     outcomes, level = pictures.outcomes, record.chance(folder)
     best, probes, times = record.best_epoch(run), record.probes(folder), folder.read_times()
+    curves = record.curves(folder)
     data = {
         "palette": PALETTE,
-        "curves": record.curves(folder),
+        "curves": curves,
         "chance": None if level is None else {"loss": level.loss, "accuracy": level.accuracy},
         "best": best and best.get("step"),
         "probes": probes,
@@ -66,7 +67,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         verdict=record.verdict(run, outcomes, level),
         findings=record.findings(run),
         command_line=run.environment.get("command", ""),
-        has_curves=any(data["curves"].values()),
+        has_curves=any(curves.values()),
         has_probes=bool(probes["kinds"]),
         pictures=pictures,
         outcomes=outcomes,
@@ -74,6 +75,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         classes=record.class_rows(outcomes) if outcomes is not None else [],
         confusions=_confusions(outcomes),
         calibration_error=run.metrics.get(_key(outcomes, "calibration_error")),
+        overconfidence=record.overconfidence(outcomes),
         temperature=run.metrics.get("val/best_temperature"),
         times=record.time_rows(times),
         waiting=times.get("waiting", 0.0),
@@ -116,7 +118,7 @@ def _outcomes(pictures: Pictures) -> dict[str, Any] | None:
         return None
     cells = outcomes.cells if len(outcomes.classes) <= MOST_CLASSES else _most_confused(outcomes)
     shown = sorted({*cells[:, 0].tolist(), *cells[:, 1].tolist()}) if len(outcomes.classes) > MOST_CLASSES else None
-    errors = pictures.errors.images if pictures.errors is not None else []
+    errors: list[int] = pictures.errors.images.tolist() if pictures.errors is not None else []
     return {
         "classes": list(outcomes.classes),
         "shown": shown,  # the classes of the confusion matrix; null for all

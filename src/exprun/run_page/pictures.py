@@ -12,7 +12,7 @@ from exprun.data import Dataset
 from exprun.input import Scaling
 from exprun.pages.pictures import Gallery, Picture, Sheet, as_pixels, gallery, sheet
 from exprun.run_page import network
-from exprun.run_page.embedding import principal, umap
+from exprun.run_page.embedding import principal
 from exprun.run_page.outcomes import Outcomes
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,6 @@ def pictures(
     model: Any = None,
     scaling: Scaling | None = None,
     seconds: float = SECONDS,
-    with_umap: bool = False,
 ) -> Pictures:
     """Make the pictures of a run; one that cannot be made is left out, with a record in the log.
 
@@ -98,7 +97,6 @@ def pictures(
         model: the network with its selected weights, from scaled images to logits; None if it is not at hand.
         scaling: the scaling of images in evaluation; only needed with a network.
         seconds: the time that the features, and so the maps, may take.
-        with_umap: whether the embedding is that of UMAP, which takes about ten seconds.
     """
     found: dict[str, Any] = {}
     missing: list[str] = []
@@ -120,9 +118,10 @@ def pictures(
     if model is not None and scaling is not None:
         inputs = _Inputs(images, outcomes.rows, scaling)
         budget = _Budget(seconds)
-        attempt("embedding", "The embedding", lambda: _embedding(outcomes, inputs, model, budget, with_umap))
-        for name, some in (("wrong_maps", _worst(outcomes)), ("right_maps", _hits(outcomes))):
-            attempt(name, "The maps of Grad-CAM", lambda some=some: _maps(outcomes, inputs, model, some, budget))
+        attempt("embedding", "The embedding", lambda: _embedding(outcomes, inputs, model, budget))
+        maps = lambda chosen: _maps(outcomes, inputs, model, chosen, budget)  # noqa: E731
+        attempt("wrong_maps", "The maps of Grad-CAM", lambda: maps(_worst(outcomes)))
+        attempt("right_maps", "The maps of Grad-CAM", lambda: maps(_hits(outcomes)))
     return Pictures(outcomes, **found, missing=tuple(dict.fromkeys(missing)))
 
 
@@ -225,7 +224,7 @@ def _hits(outcomes: Outcomes) -> np.ndarray:
     return right[np.sort(first)][:MAPPED]
 
 
-def _embedding(outcomes: Outcomes, inputs: _Inputs, model: Any, budget: _Budget, with_umap: bool) -> Embedding:
+def _embedding(outcomes: Outcomes, inputs: _Inputs, model: Any, budget: _Budget) -> Embedding:
     count = len(outcomes.labels)
     chosen = np.random.default_rng(0).permutation(count)[:EMBEDDED]
     started = time.perf_counter()
@@ -233,11 +232,8 @@ def _embedding(outcomes: Outcomes, inputs: _Inputs, model: Any, budget: _Budget,
     elapsed = time.perf_counter() - started
     budget.per_image = elapsed / len(values)
     chosen = chosen[: len(values)]
-    if with_umap and len(values) > 3:
-        points, method = umap(values), "UMAP"
-    else:
-        points, share = principal(values)
-        method = f"the first two principal components, which have {share:.0%} of the variance"
+    points, share = principal(values)
+    method = f"the first two principal components, which have {share:.0%} of the variance"
     thumbnails = sheet(inputs.pixels(chosen), POINT_SIDE, small=POINT_SIDE)
     return Embedding(points, chosen, thumbnails, method)
 

@@ -156,6 +156,17 @@ def _chance(level: ChanceLevel | None) -> str:
     return "" if level is None else f"; always predicting the most frequent class gives {level.accuracy:.1%}"
 
 
+def overconfidence(outcomes: Outcomes | None) -> str:
+    """A sentence that compares the confidence of the predictions with their accuracy; empty without probabilities."""
+    if outcomes is None or not outcomes.is_finite:
+        return ""
+    confidence = float(outcomes.confidence.mean())
+    points = 100 * (confidence - outcomes.accuracy)
+    how = "too confident" if points > 0 else "too cautious"
+    told = f"{confidence:.1%} confident on average, and {outcomes.accuracy:.1%} are right"
+    return f"Predictions are {told}" + (f": {abs(points):.1f} points {how}." if abs(points) >= 1 else ".")
+
+
 def metric_rows(run: Run) -> list[tuple[str, str, str, str]]:
     """Name, value on validation images with the last weights, with the selected ones, and value on test images."""
     rows = {}

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from exprun.run_folder import RunFolder
+from exprun.text import json_text
 
 MAX_CONFUSIONS = 500  # rows of the table of confusions
 IMAGES, TABLES = "images", "tables"  # folders of the run's artifacts; MLflow decides on the first one
@@ -22,22 +23,21 @@ def upload(client: Any, run_id: str, folder: RunFolder, step: int) -> None:
     if pictures := sorted(folder.pictures.glob("*.png")):
         from PIL import Image
 
-        known = [file.path for file in client.list_artifacts(run_id, IMAGES)]
+        known = [one.path for one in client.list_artifacts(run_id, IMAGES)]
         for path in pictures:
             # The rest of the name is a time and a random number.
             if not any(name.startswith(f"{IMAGES}/{path.stem}+step+{step}+") for name in known):
                 with Image.open(path) as image:
                     client.log_image(run_id, image, key=path.stem, step=step)
     if tables := _tables(folder):
-        import pandas
-
-        known = [file.path for file in client.list_artifacts(run_id, TABLES)]
+        known = [one.path for one in client.list_artifacts(run_id, TABLES)]
         for name, columns in tables.items():
-            path, frame = f"{TABLES}/{name}.json", pandas.DataFrame(columns)
-            if path in known:  # `log_table` would add the rows a second time
-                client.log_text(run_id, frame.to_json(orient="split", index=False), path)
+            file = f"{TABLES}/{name}.json"
+            if file in known:  # `log_table` would add the rows a second time
+                rows = [list(row) for row in zip(*columns.values(), strict=True)]
+                client.log_text(run_id, json_text({"columns": list(columns), "data": rows}, indent=None), file)
             else:
-                client.log_table(run_id, frame, path)
+                client.log_table(run_id, columns, file)
 
 
 def _tables(folder: RunFolder) -> dict[str, dict[str, list[Any]]]:
