@@ -13,7 +13,7 @@ import json
 import math
 import sys
 import time
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from exprun.assembly import assemble
 from exprun.config.compose import Composer
 from exprun.config.schema import Config
 from exprun.range_test.measure import batches, measure, span
-from exprun.range_test.suggestion import Curve, judge
+from exprun.range_test.suggestion import Chance, Curve, judge
 from exprun.schedule import rate_at
 from exprun.text import plural
 from exprun.trainer.evaluation import Evaluator
@@ -129,8 +129,8 @@ def _table(name: str, rows: list[dict[str, Any]]) -> float:
 
 def _suggestion(row: dict[str, Any]) -> float | None:
     """The learning rate that the rule takes from the curves of a configuration; None if it does not learn."""
-    curves = [Curve(seed, np.array(rates), np.array(losses), end) for seed, rates, losses, end in row["curves"]]
-    found = judge(curves, row["chance"])
+    curves = [Curve(seed, *map(np.array, values), end) for seed, *values, end in row["curves"]]
+    found = judge(curves, Chance(*row["chance"]))
     return None if found is None else found.take
 
 
@@ -150,8 +150,8 @@ def _measured(overrides: str, steps: int, cifar10: str | None) -> dict[str, Any]
     return {
         "overrides": overrides,
         "configured": test.configured,
-        "chance": test.chance,
-        "curves": [[c.seed, c.rates.tolist(), c.losses.tolist(), c.ended] for c in test.curves],
+        "chance": astuple(test.chance),
+        "curves": [[c.seed, c.rates.tolist(), c.losses.tolist(), c.accuracies.tolist(), c.ended] for c in test.curves],
         "test_seconds": test.seconds,
         "steps": steps,
         "grid": [[rate, *_trained(config, session, rate, steps)] for rate in grid],

@@ -285,7 +285,7 @@ def same_images(context: Context, assembly: "Assembly") -> Context:
     """
     subject, step = context.subject, assembly.step
     assert subject.train.pixels is not None
-    inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train)
+    inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train, MAX_INPUTS)
     objective = objective_of(step.losses, len(subject.classes))
     train = replace(subject.train, inputs=inputs)
     return replace(context, subject=replace(subject, model=step.model, objective=objective, train=train))

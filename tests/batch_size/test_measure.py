@@ -110,7 +110,7 @@ def test_the_smallest_batch_that_is_nearly_as_fast_is_the_one_to_take():
 @pytest.mark.parametrize(
     ("end", "free", "said"),
     [
-        ("memory", 8 * GB, "128 would need more than 80% of the 8.0 free GB"),
+        ("memory", 8 * GB, "128 would need more than 80 % of the 8.0 free GB"),
         ("memory", None, "128 would need more than the device has"),
         ("images", None, "the training split has only 10,000"),
         ("time", None, "--minutes gives time for more"),

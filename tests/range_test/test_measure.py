@@ -26,7 +26,8 @@ def test_a_small_network_learns_and_each_seed_is_a_training_of_its_own():
     assert seen == test.curves
     starts = [curve.losses[0] for curve in test.curves]
     assert len({float(loss) for loss in starts}) == 3
-    assert test.chance == pytest.approx(np.log(10), abs=0.01)
+    assert test.chance.loss == pytest.approx(np.log(10), abs=0.01)
+    assert test.chance.accuracy == pytest.approx(0.1, abs=0.01)
     assert judge(test.curves, test.chance) is not None
     again = measure(config(*FAST), SESSION, seeds=1)
     assert again.curves[0].losses[:20] == pytest.approx(test.curves[0].losses[:20], rel=1e-4)

@@ -63,7 +63,7 @@ def test_a_curve_tells_its_values_under_the_pointer_and_zooms(shown):
 
 
 def test_where_nothing_learns_the_page_says_what_to_type(shown):
-    stays = curve(start=CHANCE, lowest=CHANCE)
+    stays = curve(start=CHANCE.loss, lowest=CHANCE.loss)
     page = shown(report(stays, stays, overrides="model=vgg16"))
     text = page.run("document.body.innerText")
     assert "The network learns at no learning rate." in text

@@ -24,17 +24,25 @@ def test_the_suggestion_moves_with_the_curve(factor):
     "flat",
     [
         curve(lowest=2.5, start=2.5),  # nothing changes but the noise
-        curve(start=CHANCE, lowest=CHANCE, noise=0.2),
-        curve(start=1000.0, lowest=CHANCE, noise=0.0),  # from a bad start to the chance level, as a network that dies
-        curve(start=CHANCE, lowest=CHANCE - 0.05, noise=0.0),  # hardly below
+        curve(start=CHANCE.loss, lowest=CHANCE.loss, noise=0.2),
+        curve(
+            start=1000.0, lowest=CHANCE.loss, noise=0.0
+        ),  # from a bad start to the chance level, as a network that dies
+        curve(start=CHANCE.loss, lowest=CHANCE.loss - 0.05, noise=0.0),  # hardly below
     ],
 )
 def test_a_network_that_does_not_get_below_the_chance_level_does_not_learn(flat):
     assert judge_curve(flat, CHANCE) is None
 
 
+def test_an_accuracy_above_the_chance_level_shows_a_network_that_started_far_above_it():
+    high = {"start": 4.0, "lowest": CHANCE.loss}
+    assert judge_curve(curve(**high, accuracy=0.3), CHANCE) is not None
+    assert judge_curve(curve(**high, accuracy=0.12), CHANCE) is None
+
+
 def test_a_curve_that_ends_at_once_has_no_range():
-    assert judge_curve(Curve(0, np.array([1e-5]), np.array([2.3]), "not finite"), CHANCE) is None
+    assert judge_curve(Curve(0, np.array([1e-5]), np.array([2.3]), np.array([0.1]), "not finite"), CHANCE) is None
 
 
 def test_of_three_seeds_the_median_is_taken():
@@ -42,11 +50,11 @@ def test_of_three_seeds_the_median_is_taken():
     single = [judge_curve(one, CHANCE) for one in curves]
     found = judge(curves, CHANCE)
     assert found.take == pytest.approx(sorted(one.take for one in single)[1], rel=0.35)
-    assert found.take == float(f"{found.take:.2g}")
+    assert found.take == float(f"{found.take:.1g}")
 
 
 def test_one_seed_that_does_not_learn_does_not_matter_but_two_do():
-    learns, stays = curve(0), curve(1, start=CHANCE, lowest=CHANCE)
+    learns, stays = curve(0), curve(1, start=CHANCE.loss, lowest=CHANCE.loss)
     assert judge([learns, learns, stays], CHANCE) is not None
     assert judge([learns, stays, stays], CHANCE) is None
 
@@ -72,7 +80,7 @@ def test_the_configured_learning_rate_has_its_place(configured, place, said):
 
 
 def test_where_nothing_learns_check_is_the_next_command():
-    stays = curve(start=CHANCE, lowest=CHANCE)
+    stays = curve(start=CHANCE.loss, lowest=CHANCE.loss)
     found = report(stays, stays, stays, overrides="model=vgg16 norm=none")
     assert found.word == ""
     assert found.title == "The network learns at no learning rate"

@@ -56,7 +56,11 @@ class Report:
         lines.append(
             {
                 "memory": f"The largest batch that fits has {largest.size:,} images; {follow} would need more than "
-                + ("the device has." if self.sizes.free is None else f"{RESERVE:.0%} of the {self._free} free GB."),
+                + (
+                    "the device has."
+                    if self.sizes.free is None
+                    else f"{100 * RESERVE:.0f} % of the {self._free} free GB."
+                ),
                 "images": f"The largest batch tried has {largest.size:,} images; the training split has only "
                 f"{self.sizes.images:,}.",
                 "time": f"The largest batch tried has {largest.size:,} images and fits; --minutes gives time for more.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
-from exprun.range_test.suggestion import MIN_STEPS, Curve, enough, per_decade, smoothed
+from exprun.range_test.suggestion import MIN_STEPS, Chance, Curve, enough, per_decade, smoothed
 from exprun.session import Session
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ class RangeTest:
 
     Args:
         configured: the configured learning rate, `optim.learning_rate`.
-        chance: the loss of always predicting the class frequencies, with the regularisation of the initial weights.
+        chance: the chance level; its loss includes the regularisation of the initial weights.
         curves: the loss against the learning rate, a curve for each seed.
         seconds: the time of all steps.
     """
 
     configured: float
-    chance: float
+    chance: Chance
     curves: list[Curve]
     seconds: float
 
@@ -159,7 +159,12 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
     from exprun.trainer.blame import batch_too_large
 
     config, step = assembly.config, assembly.step
-    losses = np.empty(0, np.float32)
+    losses = accuracies = np.empty(0, np.float32)
+
+    def curve(steps: int, ended: str) -> Curve:
+        """The first steps as a curve."""
+        return Curve(config.seed, *(part[:steps].astype(float) for part in (rates, losses, accuracies)), ended)
+
     for order, mirrored in batches(config, len(feed), len(rates)):
         start = len(losses)
         for images, labels, indices in feed.chunks(order, lambda: STEPS_PER_CALL):
@@ -170,19 +175,18 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
                 taken = step.train(*given)
             except tf.errors.ResourceExhaustedError:
                 raise RunError(batch_too_large(step, config.trainer.batch_size, *given)) from None
-            losses = np.append(losses, taken.losses)
+            losses, accuracies = np.append(losses, taken.losses), np.append(accuracies, taken.accuracies)
             if not taken.finite:
-                finite = losses[: len(losses) - 1]
-                if not len(finite):
+                if len(losses) == 1:
                     raise RunError("The loss of the first batch is not finite: python -m exprun check tells why.")
-                return Curve(config.seed, rates[: len(finite)].astype(float), finite.astype(float), "not finite")
+                return curve(len(losses) - 1, "not finite")
             if end := enough(smoothed(losses, per_decade(rates))):
-                return Curve(config.seed, rates[:end].astype(float), losses[:end].astype(float), "grown")
-    return Curve(config.seed, rates.astype(float), losses.astype(float), "")
+                return curve(end, "grown")
+    return curve(len(losses), "")
 
 
-def _chance(assembly: "Assembly") -> float:
-    """The loss of always predicting the class frequencies, with the weights of the classes, and the regularisation."""
+def _chance(assembly: "Assembly") -> Chance:
+    """The chance level, with the weights of the classes and the regularisation."""
     from exprun.doctor.instruments.chance import chance_level
 
     labels = assembly.dataset.train.row_labels
@@ -190,4 +194,6 @@ def _chance(assembly: "Assembly") -> float:
     weights = assembly.dataset.class_weights
     weighted = counts if weights is None else counts * weights
     loss = chance_level(weighted, assembly.config.trainer.label_smoothing).loss * weighted.sum() / counts.sum()
-    return float(loss + sum(float(extra) for extra in assembly.step.model.losses))
+    regularisation = sum(float(extra) for extra in assembly.step.model.losses)
+    batch = assembly.config.trainer.batch_size
+    return Chance(float(loss + regularisation), float(counts.max() / counts.sum()), batch)

@@ -85,7 +85,8 @@ class Report:
             low, high = self.ends
             return [
                 f"In {plural(self.steps, 'step')} from learning rate {shown(low)} to {shown(high)}, the loss "
-                f"does not fall clearly below {self.test.chance:.4g}, the chance level ({seeds}).",
+                f"does not fall clearly below {self.test.chance.loss:.4g}, the chance level, and the accuracy does not "
+                f"rise clearly above {self.test.chance.accuracy:.1%} ({seeds}).",
                 f"To find out why: python -m exprun check{' ' if self.overrides else ''}{self.overrides}",
             ]
         begin, end = shown(self.found.low), shown(self.found.high)
@@ -177,7 +178,7 @@ def facts(report: Report) -> dict[str, Any]:
         "range": [found.low, found.high] if found else None,
         "configured": report.test.configured,
         "configured_is": report.place or None,
-        "chance": report.test.chance,
+        "chance": {"loss": report.test.chance.loss, "accuracy": report.test.chance.accuracy},
         "seconds": report.test.seconds,
         "sentences": report.sentences(),
         "curves": [
@@ -186,6 +187,7 @@ def facts(report: Report) -> dict[str, Any]:
                 "ended": curve.ended or None,
                 "learning_rates": curve.rates.tolist(),
                 "losses": curve.losses.tolist(),
+                "accuracies": curve.accuracies.tolist(),
                 "smoothed": smooth_of(curve).tolist(),
             }
             for curve in report.test.curves
@@ -222,7 +224,7 @@ def page(report: Report, command: str) -> str:
     folder, found = Path(__file__).parent, report.found
     data = {
         "palette": PALETTE,
-        "chance": _rounded(report.test.chance),
+        "chance": _rounded(report.test.chance.loss),
         "configured": report.test.configured,
         "range": [found.low, found.high] if found else None,
         "take": found.take if found else None,
