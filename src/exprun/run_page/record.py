@@ -203,9 +203,9 @@ def class_rows(outcomes: Outcomes) -> list[tuple[str, list[tuple[float | None, s
     return rows
 
 
-def time_rows(times: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def time_rows(times: Mapping[str, float]) -> list[tuple[str, float, float]]:
     """The parts of a run that took time: description, seconds, and share of the whole."""
-    seconds = {part: float(times[part]) for part in PARTS if isinstance(times.get(part), int | float)}
+    seconds = {part: times[part] for part in PARTS if part in times}
     whole = sum(seconds.values())
     return [(PARTS[part], value, value / whole) for part, value in seconds.items()] if whole else []
 
