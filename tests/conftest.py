@@ -178,7 +178,7 @@ def plots():
 def _without_plots(request, monkeypatch):
     """Only tests with the fixture `plots` draw plots, which take half the time of a tiny run."""
     if "plots" not in request.fixturenames:
-        monkeypatch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        monkeypatch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
 
 
 @pytest.fixture

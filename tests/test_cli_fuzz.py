@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -61,7 +62,8 @@ def _nothing_runs(monkeypatch):
     monkeypatch.setattr("exprun.runner.run", run)
     monkeypatch.setattr("logging.raiseExceptions", False)  # libraries' handlers keep the streams of earlier tests
     monkeypatch.setattr("exprun.sweep.launch._open_parent", lambda *_: None)
-    monkeypatch.setattr("exprun.check.examine", lambda *_: [])
+    monkeypatch.setattr("exprun.check.check", lambda *_: SimpleNamespace(findings=[]))
+    monkeypatch.setattr("exprun.check_page.check_page", lambda *_: "")
     for name in ("ui", "explain"):
         monkeypatch.setattr(f"exprun.commands.{name}.run", lambda _: 0)
 

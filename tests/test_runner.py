@@ -1,6 +1,9 @@
 """Whole runs of a tiny network on real digits."""
 
 import json
+import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +11,9 @@ import pytest
 from exprun import RunResult, cli, run
 from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.run_folder import RunFolder
-from tiny import TINY, checkpoint, same, tiny
+from exprun.signals import Killed
+from exprun.trainer.events import Evaluated
+from tiny import SESSION, TINY, checkpoint, same, tiny
 
 EXACT = ["trainer.deterministic=true", "augment=cifar", "schedule=constant"]
 
@@ -30,11 +35,61 @@ def test_a_run_learns_and_reports_what_it_measured():
     best = max(result.history, key=lambda row: (row["val/accuracy"], -row["val/loss"]))
     assert result.metrics["val/best_accuracy"] == best["val/accuracy"]
     assert result.metrics["val/best_epoch"] == best["epoch"]
-    for name in ("config.yaml", "model.txt", "run.log", "curves.png", "confusion.png", "confusion.json", "result.json"):
+    written = ("config.yaml", "model.txt", "run.log", "page.html", "confusion.json", "errors.csv", "result.json")
+    for name in (*written, "times.json", "pictures/confusion.png", "pictures/errors.png", "pictures/grad_cam.png"):
         assert (result.run_dir / name).stat().st_size > 0, name
+    page = (result.run_dir / "page.html").read_text()
+    for part in (
+        "Errors",
+        "Where the network looks",
+        "Calibration",
+        "Filters of the first",
+        "How the network sees",
+    ):
+        assert part in page, part
+    assert "could not be made" not in page
+    assert result.show().path == result.run_dir / "page.html"
+    assert "<iframe" in result.show()._repr_html_()
 
 
 @pytest.mark.usefixtures("plots")
+def test_without_pictures_a_run_has_no_page():
+    result = tiny("trainer.epochs=1", "run_dir=out", "pictures=false")
+    names = {path.name for path in result.run_dir.iterdir()}
+    assert not names & {"page.html", "pictures", "probes.npz", "times.json"}
+    assert {"confusion.json", "classes.csv"} <= names
+    with pytest.raises(RunError, match="has no page; python -m exprun runs show"):
+        result.show()
+
+
+@pytest.mark.usefixtures("plots")
+def test_a_run_whose_page_fails_is_complete(monkeypatch, capsys):
+    monkeypatch.setattr("exprun.run_page.page.page", lambda *_: 1 / 0)
+    result = tiny("trainer.epochs=1", "run_dir=out", "progress=plain")
+    assert result.status == "FINISHED"
+    assert "The page of the run could not be written: division by zero" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("plots")
+def test_a_run_that_fails_has_a_page():
+    result = tiny("run_dir=out", "optim.learning_rate=1000", "norm=none", "input=raw")
+    assert result.status == "FAILED"
+    assert "The run failed: not finite" in (result.run_dir / "page.html").read_text()
+
+
+@pytest.mark.usefixtures("plots")
+def test_a_run_that_is_killed_has_a_page():
+    def kill(event):
+        if isinstance(event, Evaluated):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Killed):
+        run([*TINY, "trainer.epochs=9", "run_dir=out"], SESSION, listeners=[kill])
+    page = Path("out/page.html").read_text()
+    assert "The run was stopped: stopped by SIGTERM." in page
+    assert "of the validation images are classified correctly" in page
+
+
 def test_the_confusion_matrix_adds_up_to_the_test_accuracy():
     result = tiny("run_dir=out")
     matrix = np.array(json.loads((result.run_dir / "confusion.json").read_text())["matrix"])

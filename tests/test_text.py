@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from exprun.text import folded, joined, json_text, listed, nouns, plural
+from exprun.text import folded, html_lines, html_table, joined, json_text, listed, nouns, plural
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 layers"), (1, "1 layer"), (2, "2 layers"), (1200, "1,200 layers")])
@@ -34,3 +34,10 @@ def test_long_lines_are_folded_behind_their_number():
     lines = ["  1. one two three four", "short", "     five six seven eight"]
     assert list(folded(lines, 16)) == ["  1. one two", "     three four", "short", "     five six", "     seven eight"]
     assert list(folded(lines, None)) == lines
+
+
+def test_cells_and_lines_of_html_are_text():
+    table = html_table(["<b>", "n"], [["<i>x</i>", 3]])
+    assert "<b>" not in table
+    assert "&lt;i&gt;x&lt;/i&gt;" in table
+    assert html_lines("a<b", "c & d") == "<p><b>a&lt;b</b></p><p>c &amp; d</p>"

@@ -47,7 +47,7 @@ def kept(settings: Config) -> tuple[RunResult, Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "train", keep)
-        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        patch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
         result = run(settings, Session(SESSION.datasets, {}))  # no other run changes the weights of this step
     return result, loops[0]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charts import draw_all
 from definitions import CASES, DEFAULT, FULL, SEEDS, Case, Row, overrides_of
 from exprun.metrics import BATCH_LOSS
 from tables import KEY, ROOT, RUNS, keep, records_of, write_tables
@@ -188,6 +189,7 @@ def command_line() -> argparse.Namespace:
     parser.add_argument("--cifar10", metavar="DIR", help="the folder of CIFAR-10, if not in Keras' cache")
     parser.add_argument("--again", action="store_true", help="also run rows that have been measured already")
     parser.add_argument("--tables", action="store_true", help="write the tables without running anything")
+    parser.add_argument("--charts", action="store_true", help="draw the charts of the signal without training anything")
     args = parser.parse_args()
     if unknown := [name for name in args.cases if name not in cases]:
         parser.error(f"{unknown[0]} is not a case; the cases are {', '.join(cases)}")
@@ -210,6 +212,9 @@ def main() -> int:
     args = command_line()
     if args.tables:
         write_tables()
+        return 0
+    if args.charts:
+        draw_all([case.preset for case in args.cases])
         return 0
     options = Options(FULL if args.full else DEFAULT, args.cifar10, args.again)
     missed = 0

@@ -1,9 +1,11 @@
 """The progress of a run on the terminal, and the table at its end."""
 
 import logging
+import math
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from rich.table import Table
 from exprun import metrics as names
 from exprun.classification import uneven
 from exprun.config.schema import Config
+from exprun.sparkline import sparkline
 from exprun.trainer.events import Diagnosed, EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NARROW = 80  # columns of a terminal; a narrower one shows only the bar, the epoch and the loss
+WIDE = 120  # columns of a terminal from which the bar has a sparkline of the loss and of the validation metric
+SPARK = 12  # characters of a sparkline at most
+SPARK_POINTS = 600  # values of the training loss that are kept for it; more are thinned to half
 PROFILE_ROWS = 12  # rows of a profile's table; the other parts are summed in one more row
 PLAIN_SECONDS = 10.0  # shortest time between two plain lines within an epoch
 
@@ -33,6 +39,27 @@ class _Out(RichConsole):
         """Stop printing; rich would end the process."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Thinned:
+    """Values over all of a run: the means of equal parts, whose number stays below `SPARK_POINTS`."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self._part: list[float] = []
+        self._size = 1
+
+    def extend(self, values: Iterable[float]) -> None:
+        """Add values."""
+        for value in values:
+            self._part.append(value)
+            if len(self._part) < self._size:
+                continue
+            self.values.append(sum(self._part) / self._size)
+            self._part.clear()
+            if len(self.values) == SPARK_POINTS:
+                self.values = [(a + b) / 2 for a, b in zip(self.values[::2], self.values[1::2], strict=True)]
+                self._size *= 2
 
 
 class Console:
@@ -58,6 +85,8 @@ class Console:
         self.epoch: EpochDone | None = None
         self.total = 0
         self.uneven = False
+        self.train_losses = Thinned()
+        self.selected: list[float] = []  # the validation metric that selects weights, of each evaluation
 
     def say(self, text: str) -> None:
         """Print one line unless quiet, and log it.
@@ -90,6 +119,7 @@ class Console:
             case EpochDone():
                 self.epoch = event
             case Evaluated(split="val"):
+                self.selected.append(self._value_of(event))
                 self._evaluated(event)
             case Diagnosed():
                 self.warn(f"doctor: {event.text}")
@@ -113,8 +143,8 @@ class Console:
             if self.out.width >= NARROW:
                 left = f"epoch {left}"
                 right = (  # lr: the learning rate, short because a terminal is narrow
-                    "loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  lr {task.fields[rate]} "
-                    "{task.fields[speed]} images/s"
+                    "loss {task.fields[losses]}{task.fields[loss]}  accuracy {task.fields[accuracy]}  "
+                    "{task.fields[selected]}lr {task.fields[rate]} {task.fields[speed]} images/s"
                 )
             self.progress = Progress(
                 TextColumn(left),
@@ -126,6 +156,7 @@ class Console:
             )
             self.progress.start()
             empty: dict[str, Any] = {"loss": "–", "accuracy": "–", "rate": "–", "speed": "–"}
+            empty |= {"losses": "", "selected": ""}
             self.task = self.progress.add_task(
                 "", total=event.total_steps, completed=event.first_step, epoch="0", **empty
             )
@@ -139,8 +170,9 @@ class Console:
             "rate": f"{event.rates[-1]:.3g}",
             "speed": f"{self.last_speed:,.0f}" if self.last_speed else "–",
         }
+        self.train_losses.extend(event.losses.tolist())
         if self.progress is not None:
-            self.progress.update(self.task, completed=event.step, **shown)
+            self.progress.update(self.task, completed=event.step, **shown, **self._sparklines())
         elif self.mode == "plain" and time.monotonic() - self.last_line > PLAIN_SECONDS:
             self.last_line = time.monotonic()
             self.say(
@@ -148,6 +180,22 @@ class Console:
                 f"accuracy {shown['accuracy']}  learning rate {shown['rate']}"
                 + (f"  {shown['speed']} images/s" if self.last_speed else "")
             )
+
+    def _sparklines(self) -> dict[str, Any]:
+        """The curves in the progress bar: of the training loss, and of the validation metric; empty if it is narrow."""
+        if self.out.width < WIDE:
+            return {}
+        curves = {"losses": f"{sparkline(self.train_losses.values, SPARK, self.out.encoding)} "}
+        if len(self.selected) > 1:
+            metric = names.heading(names.measured(self.config.trainer.select))
+            line = sparkline(self.selected, SPARK, self.out.encoding)
+            curves["selected"] = f"val {metric} {line}  "
+        return curves
+
+    def _value_of(self, event: Evaluated) -> float:
+        """The value of the metric of `trainer.select` in an evaluation; NaN if it was not measured."""
+        name = names.measured(self.config.trainer.select)
+        return {"loss": event.loss, "accuracy": event.accuracy, **event.more}.get(name, math.nan)
 
     def _evaluated(self, event: Evaluated) -> None:
         epoch = self.epoch

@@ -134,6 +134,17 @@ def network(run: Run) -> tuple[Any, Interface]:
         ConfigError: the config of the run cannot be read, or the code of its network has changed.
         RunError: the run has no checkpoint, or its checkpoint does not fit.
     """
+    model, interface = network_of_scaled(run)
+    return of_pixels(model, interface.scaling, interface.image), interface
+
+
+def network_of_scaled(run: Run) -> tuple[Any, Interface]:
+    """The same network as `network` returns, from scaled pixels, with its own layers.
+
+    Raises:
+        ConfigError: the config of the run cannot be read, or the code of its network has changed.
+        RunError: the run has no checkpoint, or its checkpoint does not fit.
+    """
     interface = Interface.read(RunFolder(run.folder))
     folder = RunFolder(run.folder)
     weights = folder.checkpoint("best")
@@ -146,7 +157,7 @@ def network(run: Run) -> tuple[Any, Interface]:
         )
     # All weights come from the checkpoint, so pretrained weights need not be loaded.
     config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
-    return of_pixels(trained_network(config, interface, weights), interface.scaling, interface.image), interface
+    return trained_network(config, interface, weights), interface
 
 
 def export(run: Run, folder: Path) -> list[Path]:

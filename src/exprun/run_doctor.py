@@ -1,5 +1,6 @@
 """The doctor of a run: the subject that it examines, and the listener that watches."""
 
+import contextlib
 import json
 import logging
 import math
@@ -24,6 +25,7 @@ from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
+from exprun.doctor.probes import Probes
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.input import Preprocessing, Scaling
@@ -170,6 +172,7 @@ class RunDoctor:
         self.diagnosis = Diagnosis(config.doctor.silence)
         self._watch: Watch | None = None
         self._rate = float("nan")
+        self._written = 0  # columns in the file of the probes
 
     def __call__(self, event: Event) -> None:
         """Handle an event of the run."""
@@ -191,6 +194,7 @@ class RunDoctor:
                 self._tell(self._watch.epoch(Epoch(event.step, event.loss, event.accuracy, self._rate)))
             case Evaluated(split="val") if self._watch is not None:
                 self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
+                self._write_probes()
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; returns the findings before the first step."""
@@ -198,6 +202,8 @@ class RunDoctor:
         assert subject.train.counts is not None
         chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
+        if event.first_step:
+            self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)
         context = Context(subject, self.limits)
         found = []
         if event.first_step == 0:
@@ -213,6 +219,16 @@ class RunDoctor:
         )  # leaks are only checked at the start
         return found
 
+    def _write_probes(self) -> None:
+        """Write what the probes have measured so far, so that a run that dies has a page with it."""
+        assert self._watch is not None
+        probes = self._watch.history.probes
+        if not self.config.pictures or self.config.trainer.dry_run or len(probes.steps) == self._written:
+            return
+        with contextlib.suppress(OSError):  # a run without this file is still complete
+            probes.write(self.folder.probes)
+            self._written = len(probes.steps)
+
     def _tell(self, findings: Iterable[Finding]) -> None:
         news = self.diagnosis.add(
             replace(finding, overrides=overrides_for(finding, self.config)) for finding in findings
@@ -226,8 +242,26 @@ class RunDoctor:
             raise RunError(f"doctor.on_failure=stop: {errors[0]}")
 
 
-def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]:
-    """The findings before training, with overrides to try, without silenced causes.
+def examined(config: Config, assembly: "Assembly", images: int) -> tuple[list[Finding], Context]:
+    """The findings before training, with overrides to try, without silenced causes; and what they are based on.
+
+    Args:
+        config: the config of the run.
+        assembly: the images (or some of them), the network and the step of the run.
+        images: the number of training images of the run.
+    """
+    diagnosis = Diagnosis(config.doctor.silence)
+    context = context_of(config, assembly, images)
+    found = examine(context, *BEFORE_TRAINING)
+    if all(finding.severity == "note" for finding in found):
+        found += examine(context, Phase.MEMORY)
+    without_fault = replace(config, fault=Fault(name="none"))
+    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
+    return diagnosis.findings, context
+
+
+def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
+    """What checks may look at before training; it does not show which fault was injected.
 
     Args:
         config: the config of the run.
@@ -238,13 +272,23 @@ def examined(config: Config, assembly: "Assembly", images: int) -> list[Finding]
     steps = per_epoch * config.trainer.epochs
     steps = min(steps, config.trainer.max_steps or steps)
     without_fault = replace(config, fault=Fault(name="none"))
-    diagnosis = Diagnosis(config.doctor.silence)
-    context = Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor)
-    found = examine(context, *BEFORE_TRAINING)
-    if all(finding.severity == "note" for finding in found):
-        found += examine(context, Phase.MEMORY)
-    diagnosis.add(replace(finding, overrides=overrides_for(finding, without_fault)) for finding in found)
-    return diagnosis.findings
+    # The pass of this phase is not made again for the page.
+    return Context(subject_of(without_fault, assembly, per_epoch, steps), config.doctor, Phase.FIRST_BATCH)
+
+
+def same_images(context: Context, assembly: "Assembly") -> Context:
+    """What checks may look at in a pass of another network, with the same images, scaled as this network takes them.
+
+    Args:
+        context: what they may look at of the first network.
+        assembly: the other network and its step.
+    """
+    subject, step = context.subject, assembly.step
+    assert subject.train.pixels is not None
+    inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train, MAX_INPUTS)
+    objective = objective_of(step.losses, len(subject.classes))
+    train = replace(subject.train, inputs=inputs)
+    return replace(context, subject=replace(subject, model=step.model, objective=objective, train=train))
 
 
 def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list[Finding]]:

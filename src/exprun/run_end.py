@@ -1,21 +1,26 @@
 """The end of a run: its result, the event for the listeners, and the summary that is printed."""
 
+import logging
 import os
 import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from exprun.config.errors import without_password
+from exprun.config.errors import one_line, without_password
 from exprun.config.schema import Config
 from exprun.console import Console
-from exprun.run_folder import RunFolder, RunResult
+from exprun.run_folder import RunFolder
+from exprun.run_result import RunResult
 from exprun.signals import Signals
+from exprun.times import Times
 from exprun.tracking.store import tracking_uri
 from exprun.trainer.events import Listener, RunEnded
 
 if TYPE_CHECKING:
+    from exprun.run_page.pictures import Pictures
     from exprun.tracking.mlflow import MlflowTracker
 
+log = logging.getLogger(__name__)
 UPLOAD_SECONDS = 60.0  # the longest that the end of a run waits for an MLflow server
 
 
@@ -28,12 +33,21 @@ class RunEnd:
         command: the command that repeats the run.
         console: the console that prints the summary.
         tracker: the tracker that logs the run to MLflow; None without one.
+        times: the seconds of the parts of the run; None to write no page.
     """
 
     def __init__(
-        self, config: Config, folder: RunFolder, command: str, console: Console, tracker: "MlflowTracker | None"
+        self,
+        config: Config,
+        folder: RunFolder,
+        command: str,
+        console: Console,
+        tracker: "MlflowTracker | None",
+        times: Times | None = None,
     ) -> None:
         self.config, self.folder, self.command, self.console, self.tracker = config, folder, command, console, tracker
+        self.times = times
+        self.pictures: Pictures | None = None  # None if there are none beyond the record in the folder
         self.metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
         self.recall = ""  # the classes with the lowest recall, for the summary
@@ -46,6 +60,24 @@ class RunEnd:
             reason: the reason why the run ended before its last epoch; empty if it did all epochs.
         """
         self.folder.write_result(status, reason, self.metrics, self.history)
+
+    def write_page(self) -> None:
+        """Write the page of the run; a run whose page cannot be written is still complete."""
+        if self.times is None:
+            return
+        try:
+            from exprun.run_page.files import write_files
+            from exprun.run_page.page import write_page
+            from exprun.run_page.pictures import Pictures
+
+            self.times.lap("record")
+            self.times.write(self.folder.times)
+            pictures = self.pictures or Pictures()
+            write_page(self.folder, pictures)
+            write_files(self.folder, pictures)
+        except Exception as error:
+            log.exception("The page could not be written")
+            self.console.warn(f"The page of the run could not be written: {one_line(error)[:160]}")
 
     def report(self, status: str, reason: str, signals: Signals, listeners: Sequence[Listener]) -> RunResult:
         """Write the result, send `RunEnded` to the listeners, print the summary, and wait for MLflow.
@@ -61,6 +93,7 @@ class RunEnd:
         except OSError as error:
             if status == "FINISHED":
                 status, reason = "FAILED", f"{self.folder.result} could not be written: {error.strerror}."
+        self.write_page()
         if not listeners:
             listeners = [self.console] if self.tracker is None else [self.console, self.tracker]
         for listener in listeners:
@@ -77,6 +110,8 @@ class RunEnd:
         """The worst classes, the run folder, the command that resumes a killed run, and the run in MLflow."""
         hints = [("recall", self.recall)] if self.recall else []
         hints.append(("folder", str(self.folder.path)))
+        if self.folder.page.exists():
+            hints.append(("page", str(self.folder.page)))
         if status == "KILLED" and self.folder.can_resume:
             words = [w for w in shlex.split(self.command) if not w.startswith(("run_dir=", "trainer.resume="))]
             resume = shlex.join([*words, f"run_dir={self.folder.path}", "trainer.resume=true"])

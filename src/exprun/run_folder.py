@@ -22,6 +22,7 @@ from exprun.config.versions import known_settings
 from exprun.files import PART, write_whole
 from exprun.journal_rows import read_journal_from
 from exprun.locks import file_lock
+from exprun.run_result import PAGE, RunResult
 from exprun.version import __version__
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of libyaml, if installed, is ten times as fast
@@ -29,26 +30,6 @@ CONFIG = "config.yaml"  # a folder with this file is the folder of a run
 NOT_FINITE = "not finite"  # begins the reason of a run whose loss, gradients or weights were not finite
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """The result of a run.
-
-    Args:
-        status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: the reason why the run ended before its last epoch; empty if it did all epochs.
-        metrics: the final metrics by their names in MLflow. `val/best_*` belong to the weights that were best on the
-            validation images; `test/*` were measured once, with the same weights.
-        history: the metrics of each epoch.
-        run_dir: the run's folder.
-    """
-
-    status: str
-    reason: str
-    metrics: dict[str, float]
-    history: list[dict[str, float]]
-    run_dir: Path
 
 
 class RunLockedError(RunError):
@@ -119,6 +100,26 @@ class RunFolder:
         return self.path / "predictions.npz"
 
     @property
+    def page(self) -> Path:
+        """The path of the page of the run, which shows its plots and images."""
+        return self.path / PAGE
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of the pictures that MLflow shows."""
+        return self.path / "pictures"
+
+    @property
+    def probes(self) -> Path:
+        """The path of what the doctor's probes have measured of each layer."""
+        return self.path / "probes.npz"
+
+    @property
+    def times(self) -> Path:
+        """The path of the seconds that each part of the run took."""
+        return self.path / "times.json"
+
+    @property
     def log(self) -> Path:
         """The path of the log, with records of Python and messages of native libraries."""
         return self.path / "run.log"
@@ -163,8 +164,8 @@ class RunFolder:
 
     def artifacts(self) -> list[Path]:
         """The paths of the existing files that MLflow keeps with the run as artifacts."""
-        more = ("curves.png", "confusion.png", "confusion.json", "misclassified.png", "classes.csv")
-        files = (self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
+        more = ("confusion.json", "classes.csv", "errors.csv")
+        files = (self.page, self.config, self.summary, self.log, self.findings, *map(self.path.joinpath, more))
         return [path for path in files if path.exists()]
 
     @property
@@ -225,14 +226,14 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove the result of an earlier start and, unless there is a checkpoint to resume from, its metrics."""
-        stale = [self.result]
+        stale = [self.result, self.page, self.times]
         if not self.can_resume:
-            stale += [self.journal, self.findings]
+            stale += [self.journal, self.findings, self.probes]
             if earlier := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
                 keys = [*earlier.get("abandoned", []), *([earlier["key"]] if "key" in earlier else [])]
                 kept = {key: earlier.get(key) for key in ("uri", "inside")}
                 write_whole(self.tracking, json.dumps(kept | {"abandoned": keys}))
-        stale += self.path.glob(f".*{PART}*")
+        stale += [*self.path.glob(f".*{PART}*"), *self.pictures.glob("*.png")]
         for path in stale:
             path.unlink(missing_ok=True)
 

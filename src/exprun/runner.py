@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import shlex
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,11 @@ from exprun.logs import logging_to
 from exprun.network_interface import Interface
 from exprun.outputs import remember, with_last_run
 from exprun.preflight import preflight
-from exprun.run_folder import RunFolder, RunResult, worker_index
+from exprun.run_folder import RunFolder, worker_index
+from exprun.run_result import RunResult
 from exprun.session import Session
 from exprun.signals import Killed, Signals
+from exprun.times import Times
 
 if TYPE_CHECKING:
     from exprun.trainer.events import Event, Listener
@@ -109,13 +110,13 @@ def _run(
         for listener in listeners:
             listener(event)
 
-    end = RunEnd(config, folder, command, console, tracker)
+    times, has_page = Times(), config.pictures and recorded and first_worker
+    end = RunEnd(config, folder, command, console, tracker, times if has_page else None)
     try:
         # ---- Data ------------------------------------------------------------------------------------------------
-        started = time.perf_counter()
         console.say(f"{name}: loading data={config.data.name}")
         dataset = session.dataset(config)
-        console.describe(dataset, time.perf_counter() - started)
+        console.describe(dataset, times.lap("loading"))
         if recorded:
             write_dataset(folder, dataset)
 
@@ -167,13 +168,14 @@ def _run(
         listeners += [
             listener
             for listener in (
+                times,
                 Environment(folder, command, config.model.builder) if recorded else None,
                 journal,
                 SystemMetrics(journal) if journal is not None and config.tracking.system_metrics else None,
                 console,
                 tracker,
                 predictions,
-                doctor,
+                times.timed("doctor", doctor) if doctor is not None else None,
                 *more_listeners,
             )
             if listener is not None
@@ -207,21 +209,22 @@ def _run(
             except Exception as error:  # a run without the file of its model is still complete
                 log.exception("The model could not be written")
                 console.warn(f"The model could not be written (tracking.model): {one_line(error)[:160]}")
+        if has_page and outcome.status != "KILLED":
+            from exprun.run_page.pictures import SECONDS, SHARE, pictures  # imported only after training
+
+            seconds = max(SECONDS, SHARE * sum(times.seconds.values()))
+            trained = model if outcome.status == "FINISHED" else None
+            scaling = step.preprocessing.evaluation
+            end.pictures = pictures(predictions.outcomes(dataset), dataset, trained, scaling, seconds)
         del loop, checkpoints, assembly, step, model  # frees the images on the device before MLflow is waited for
         if outcome.status != "KILLED" and recorded:
             try:
                 predictions.write(dataset)
             except OSError as error:
                 console.warn(f"{folder.predictions} could not be written: {error.strerror}.")
-            try:
-                from exprun.tracking.artifacts import write_plots  # imports matplotlib only after training
-
-                write_plots(folder, dataset, predictions.classes("test"))
-            except Exception as error:  # a run without plots is still complete
-                log.exception("A plot could not be written")
-                console.warn(f"A plot of the run could not be written: {one_line(error)[:160]}")
     except Killed as killed:
         end.write_result("KILLED", f"stopped by {killed.name}")
+        end.write_page()
         raise
     except Exception as error:
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)[:300]}"

@@ -1,19 +1,30 @@
 """What the command `runs` prints: runs, one run, or how two runs differ, for people and as JSON and CSV."""
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from exprun.config.errors import safe
 from exprun.config.paths import user_path
-from exprun.metrics import best_name
+from exprun.metrics import EPOCH, TRAIN_LOSS, best_name
 from exprun.outputs import OUTPUTS
 from exprun.records import Run, shown
 from exprun.run_folder import RunFolder
+from exprun.sparkline import sparkline
 from exprun.text import plural
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WIDE = 120  # columns of a terminal from which `runs` shows curves
+CURVES = {TRAIN_LOSS: "train loss", "val/accuracy": "val"}  # metrics with a curve, and the headings of their columns
+LOSSES = (TRAIN_LOSS, "val/loss")  # metrics in the small plot of a run
+SPARK = 12  # characters of a curve at most
 MISSING = "–"  # printed if a run does not have a value
 
 
@@ -30,6 +41,10 @@ def show_all(runs: Sequence[Run], most: int) -> None:
     table.add_column("status", no_wrap=True)
     for heading in ("val %", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
+    out = Console(highlight=False)
+    curves = CURVES if out.width >= WIDE else {}
+    for heading in curves.values():
+        table.add_column(heading, no_wrap=True)
     for run in runs[:most]:
         accuracy, seconds = run.metrics.get("val/accuracy"), run.metrics.get("time/seconds")
         table.add_row(
@@ -38,11 +53,16 @@ def show_all(runs: Sequence[Run], most: int) -> None:
             safe(run.status.lower()),
             "–" if accuracy is None else f"{100 * accuracy:.1f}",
             "–" if seconds is None else f"{seconds:,.0f} s",
+            *(_curve(run, name, out.encoding) for name in curves),
         )
-    out = Console(highlight=False)
     out.print(table)
     if len(runs) > most:
         out.print(f"{len(runs) - most:,} older runs are not shown; --most {len(runs)} shows all.")
+
+
+def _curve(run: Run, name: str, encoding: str) -> str:
+    """The values of a metric over the epochs of a run as a sparkline."""
+    return sparkline([row[name] for row in run.history if name in row], SPARK, encoding)
 
 
 def _fold(run: Run) -> list[str]:
@@ -66,6 +86,19 @@ def show(run: Run) -> None:
     for key, value in run.config.items():
         if value is not None:
             out.print(safe(f"  {key:28} {shown(value)}"), soft_wrap=True)
+
+
+def small_plot(run: Run) -> "Image | None":
+    """The training and validation loss over the epochs as a small image; None with fewer than two epochs."""
+    from exprun.small_plot import plot
+
+    rows = [row for row in run.history if EPOCH in row]
+    epochs = np.array([row[EPOCH] for row in rows])
+    losses = {name: np.array([row.get(name, math.nan) for row in rows]) for name in LOSSES}
+    known = {name: values for name, values in losses.items() if np.isfinite(values).sum() > 1}
+    if not known:
+        return None
+    return plot([(epochs, values) for values in known.values()], (f"epoch {epochs[0]:g}", f"{epochs[-1]:g}"), [*known])
 
 
 def start_of(run: Run) -> str:

@@ -1,5 +1,6 @@
 """Text for people and JSON for programs: plurals, lists in a sentence, and numbers that JSON does not have."""
 
+import html
 import json
 import math
 import textwrap
@@ -66,3 +67,22 @@ def folded(lines: Iterable[str], width: int | None) -> Iterator[str]:
             continue
         indent = " " * (len(line) - len(line.lstrip(" 0123456789.")))
         yield from textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for a notebook; all cells are text, and all columns but the first are aligned right.
+
+    Args:
+        headings: the headings of the columns.
+        rows: the cells of each row.
+    """
+    cell = lambda tag, value, side: f'<{tag} style="text-align:{side}">{html.escape(str(value))}</{tag}>'  # noqa: E731
+    line = lambda tag, row: "".join(cell(tag, one, "right" if at else "left") for at, one in enumerate(row))  # noqa: E731
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{line('th', headings)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def html_lines(*lines: str) -> str:
+    """Lines of text for a notebook, one paragraph each; the first one is bold."""
+    first, *others = (html.escape(line) for line in lines)
+    return "".join(f"<p>{line}</p>" for line in (f"<b>{first}</b>", *others))

@@ -1,6 +1,8 @@
 """The report as an HTML page."""
 
 import html.parser
+import json
+import re
 from pathlib import Path
 
 from exprun.diagnose.fit import Place
@@ -8,10 +10,13 @@ from exprun.diagnose.page import Placed, Section, page
 from exprun.diagnose.rewriting import Edit
 from exprun.doctor.cause import Finding
 from exprun.doctor.causes import unscaled_input
+from exprun.doctor_page.figures import figures
+from exprun.doctor_page.material import Material
 from exprun.experiments.evidence import Evidence
 from exprun.experiments.proof import Proof
 from exprun.experiments.reference import Reference
 from exprun.experiments.trials import Change, Trial
+from exprun.pages.depth import Depth
 
 
 class Reader(html.parser.HTMLParser):
@@ -22,7 +27,7 @@ class Reader(html.parser.HTMLParser):
         self.open, self.addresses, self.words = [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.open += [] if tag == "meta" else [tag]
+        self.open += [] if tag in ("meta", "link") else [tag]
         self.addresses += [value for name, value in attrs if name in ("href", "src")]
 
     def handle_startendtag(self, tag, attrs):
@@ -55,7 +60,7 @@ def test_findings_evidence_and_curves_are_on_one_page():
     reader = Reader()
     reader.feed(text)
     shown = "".join(reader.words)
-    assert (reader.open, reader.addresses) == ([], [])
+    assert (reader.open, reader.addresses) == ([], ["data:,"])
     for word in (
         "Values of <120>.",
         "keras.Sequential(a < b)",
@@ -66,10 +71,25 @@ def test_findings_evidence_and_curves_are_on_one_page():
         "write Dense(3)",
     ):
         assert word in shown
-    assert text.count("<polyline") == 2
+    [chart] = data_of(text)["series"].values()
+    assert [line["name"] for line in chart["lines"]] == ["as it is", "a <b> change"]
+    assert [line["y"] for line in chart["lines"]] == [[1, 0.9], [1, 0.25, 0.05]]
+    assert "<mark>   2  model = keras.Sequential(a &lt; b)</mark>" in text
 
 
 def test_a_page_without_findings():
     text = page("A summary.", [], [Section(None, 7, [], None)])
     assert "found nothing" in text
-    assert "<svg" not in text
+    assert data_of(text)["series"] == {}
+
+
+def test_a_finding_comes_with_its_picture():
+    finding = Finding("vanishing-signal", "error", "13 layers", "Evidence.")
+    found = figures(Material(depths=[Depth("now", ("a", "b"), None, (1.0, 0.1, 0.0), (1.0, 1.0), (0.0, 0.0), (1, 1))]))
+    text = page("A summary.", [], [Section(None, 7, [Placed(finding, None)], None, found)])
+    article = text[text.index("<article") : text.index("</article>")]
+    assert 'data-series="0-signal-0"' in article
+
+
+def data_of(text):
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])

@@ -136,13 +136,13 @@ def _store(place: Path, small: Path, root: Path) -> None:
 
 
 def _pictures(place: Path, small: Path, root: Path) -> None:
-    """Plots that cannot be written do not change the run."""
+    """A page that cannot be written does not change the run."""
     run_dir = place / "outputs" / "runs" / "it"
     process = start(place, *words_of(root, "trainer.epochs=30"))
     until(process, lambda: "epoch 2/" in said(place))
-    os.symlink(small / "curves.png", run_dir / "curves.png")
+    os.symlink(small / "page.html", run_dir / "page.html")
     _fill(small)
     assert process.wait(200) == 0, said(place)[-1500:]
-    assert "A plot of the run could not be written" in said(place)
+    assert "The page of the run could not be written" in said(place)
     assert status(run_dir) == "FINISHED"
     check_store(place / "outputs" / "mlflow.db", run_dir)

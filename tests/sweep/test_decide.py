@@ -223,7 +223,7 @@ WORDS = [
 
 
 def test_a_real_sweep_that_ends_early_and_resumes(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+    monkeypatch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
     assert cli.main(["-m", *WORDS]) == 0
     text = capsys.readouterr().out
     assert "decide: 3 seeds, 6 runs: optim.learning_rate=1e-05 is worse than optim.learning_rate=0.01" in text

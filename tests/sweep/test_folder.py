@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        patch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
         assert cli.main(["-m", *QUIET, "seed=0,1"]) == 0
     return folder / "outputs"
 

@@ -118,7 +118,7 @@ def test_a_stopped_sweep_is_not_compared(sweep):
 def test_the_parent_run_holds_the_outcome(tmp_path, monkeypatch):
     import mlflow
 
-    monkeypatch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+    monkeypatch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
     words = [*TINY, "tracking=mlflow", "trainer.epochs=1", "norm=none,batch", "seed=0"]
     assert cli.main(["-m", *words]) == 0
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db")

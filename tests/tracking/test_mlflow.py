@@ -108,7 +108,7 @@ def test_artifacts_lie_under_outputs_and_the_model_takes_pixels(store, tmp_path)
 
     client, runs, result = store
     names = {item.path for item in client.list_artifacts(runs["done"].info.run_id)}
-    assert {"config.yaml", "curves.png", "confusion.png", "confusion.json", "model.txt", "run.log", "model"} <= names
+    assert {"config.yaml", "confusion.json", "classes.csv", "model.txt", "run.log", "model", "tables"} <= names
     assert "/outputs/mlartifacts/" in runs["done"].info.artifact_uri
     model = keras.saving.load_model(result.run_dir / "model.keras")
     assert model(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 10)

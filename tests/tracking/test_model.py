@@ -27,7 +27,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        patch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
         for epochs in (1, 2):
             tiny(*WORDS, f"trainer.epochs={epochs}", "trainer.resume=true", "schedule=constant")
     return folder

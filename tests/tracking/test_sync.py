@@ -23,7 +23,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        patch.setattr("exprun.tracking.artifacts.write_plots", lambda *_: None)
+        patch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
         tiny(*AWAY, "run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch")
     return folder / "outputs"
 

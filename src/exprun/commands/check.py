@@ -1,20 +1,31 @@
 """`check`: report what is wrong with a config, its data and its network, without training."""
 
 import argparse
+import shlex
+from typing import TYPE_CHECKING
 
 from exprun.commands import Parser, add_config_dir, without_logs
+from exprun.commands.page_file import add_page_options, announce, page_path, write_page
 from exprun.config.errors import ConfigError, printable
+
+if TYPE_CHECKING:
+    from exprun.config.schema import Config
+    from exprun.session import Session
 
 
 def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun check",
-        description="Report what is wrong with a config, its data and its network, without training. The exit code is "
-        "1 if there is a warning or an error.",
+        description="Report what is wrong with a config, its data and its network, without training, and write a page "
+        "with pictures that show it. The exit code is 1 if there is a warning or an error.",
     )
     found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
+    found.add_argument(
+        "--rate", action="store_true", help="also find a learning rate, by the range test of the command rate"
+    )
     add_config_dir(found)
+    add_page_options(found)
     return found
 
 
@@ -30,17 +41,50 @@ def run(words: list[str]) -> int:
     from exprun.outputs import with_last_run
     from exprun.preflight import preflight
 
-    config = Composer(args.config_dir).config(with_last_run(args.overrides))
+    composer, overrides = Composer(args.config_dir), with_last_run(args.overrides)
+    config = composer.config(overrides)
     if config.doctor.name == "none":
         raise ConfigError("check prints the findings of the doctor: leave out doctor=none.")
+    path = page_path("check", args.html)
     preflight(config)
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
 
-    from exprun.check import examine
+    from exprun.check import check
+    from exprun.check_page import check_page
     from exprun.doctor.diagnosis import verdict
     from exprun.session import Session
 
+    session = Session()
     with without_logs():
-        findings = examine(config, Session(), lambda line: print(printable(line), flush=True))
-    print("\n".join(printable(line) for line in verdict(findings).splitlines()))
-    return 1 if any(finding.severity != "note" for finding in findings) else 0
+        checked = check(config, session, lambda line: print(printable(line), flush=True))
+        print("\n".join(printable(line) for line in verdict(checked.findings).splitlines()), flush=True)
+        typed = " ".join(["python -m exprun check", *map(shlex.quote, args.overrides)])
+        write_page(check_page(checked, lambda more: composer.config([*overrides, *more.split()]), session, typed), path)
+    bad = any(finding.severity != "note" for finding in checked.findings)
+    if args.rate:
+        bad |= not _has_good_rate(config, session, shlex.join(args.overrides))
+    announce(path, args.open)
+    return 1 if bad else 0
+
+
+def _has_good_rate(config: "Config", session: "Session", overrides: str) -> bool:
+    """Do the range test, and print its result and the path of its page.
+
+    Args:
+        config: the config of the run.
+        session: the session of the check.
+        overrides: the overrides of the command, as a person typed them.
+
+    Returns:
+        Whether the configured learning rate is in the range that learns.
+    """
+    from exprun.range_test import report as reports
+    from exprun.range_test.measure import measure
+
+    with without_logs():
+        report = reports.Report(config, measure(config, session, report=reports.say), overrides)
+    reports.print_report(report)
+    path = page_path("rate")
+    write_page(reports.page(report, f"python -m exprun rate {overrides}".rstrip()), path)
+    print(f"page of the range test: {path}", flush=True)
+    return report.place == "within"

@@ -3,15 +3,14 @@
 This module is not a command.
 """
 
-import os
 import sys
 import time
-import webbrowser
 from pathlib import Path
 
 from exprun.commands import Parser
 from exprun.config.errors import ConfigError, RunError, printable
 from exprun.config.paths import user_path
+from exprun.pages.frame import open_page
 
 PAGES = Path("outputs") / "pages"  # below the current folder
 NOT_OPENED = "No browser can be opened on this machine."
@@ -70,13 +69,3 @@ def announce(path: Path, opened: bool) -> None:
     if opened and not open_page(path.absolute().as_uri()):
         print(NOT_OPENED, flush=True)
     print(f"page: {printable(str(path))}", flush=True)
-
-
-def open_page(address: str) -> bool:
-    """Open an address in a browser; returns False if this machine cannot show one."""
-    return has_display() and webbrowser.open(address)
-
-
-def has_display() -> bool:
-    """Whether this machine can show a browser."""
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -4,10 +4,12 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exprun.commands import Parser
-from exprun.config.errors import ConfigError, printable
+from exprun.commands.page_file import announce, page_path
+from exprun.config.errors import ConfigError, RunError, printable
 
 if TYPE_CHECKING:
     from exprun.records import Run
@@ -22,8 +24,8 @@ def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun runs",
-        usage="%(prog)s [--where CONDITION] [--most N] | show RUN | diff RUN RUN | repeat RUN [KEY=VALUE …] | "
-        "continue RUN [KEY=VALUE …] | delete RUN|SWEEP … --yes",
+        usage="%(prog)s [--where CONDITION] [--most N] | show RUN [--open] [--html FILE] | diff RUN RUN | "
+        "repeat RUN [KEY=VALUE …] | continue RUN [KEY=VALUE …] | delete RUN|SWEEP … --yes",
         description="List the runs of this project; show, diff, repeat, continue or delete them. `diff` prints the "
         "settings in which two runs differ, `repeat` trains a run again from its own config, `continue` trains the "
         "weights of a run further, for example with another learning rate, `delete` deletes runs and whole sweeps with "
@@ -44,9 +46,11 @@ def parser() -> Parser:
     found.add_argument("--most", type=int, metavar="N", help=f"list at most N runs (default: {MOST}; all with --json)")
     found.add_argument("--json", action="store_true", help="list, show, diff: print JSON, for programs")
     found.add_argument("--csv", action="store_true", help="list, show, diff: print CSV, for programs")
+    found.add_argument("--html", metavar="FILE", help="show: write the page of the run to this file")
+    found.add_argument("--open", action="store_true", help="show: open the page of the run, which is made if needed")
     found.add_argument("--yes", action="store_true", help="delete without asking")
     found.add_argument("--keep-mlflow", action="store_true", help="delete only the folders, not the runs in MLflow")
-    found.add_argument("--trust", action="store_true", help="repeat or continue a run whose config names Python code")
+    found.add_argument("--trust", action="store_true", help="run the Python code that the config of a run names")
     return found
 
 
@@ -74,10 +78,16 @@ def _check_options(args: argparse.Namespace) -> None:
         ("--most", args.most is not None, ("list",)),
         ("--json", args.json, ("list", "show", "diff")),
         ("--csv", args.csv, ("list", "show", "diff")),
+        ("--html", args.html is not None, ("show",)),
+        ("--open", args.open, ("show",)),
         ("--keep-mlflow", args.keep_mlflow, ("delete",)),
     ):
         if is_given and args.action not in actions:
             raise ConfigError(f"{option} applies to {', '.join(f'runs {a}' for a in actions)}, not runs {args.action}.")
+    if (args.json or args.csv) and (args.open or args.html is not None):
+        raise ConfigError("--html and --open print the path of a page, so they cannot be used with --json or --csv.")
+    if args.html is not None:
+        page_path("run", args.html)
     if args.most is not None and args.most < 1:
         raise ConfigError(f"--most is {args.most}, but must be above 0.")
 
@@ -115,13 +125,36 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _show(run: "Run", args: argparse.Namespace) -> None:
-    from exprun import records, runs, runs_data
+    from exprun import records, runs, runs_data, terminal_images
 
     (run,) = records.with_sweeps([run])
     if args.json or args.csv:
         print(runs_data.run_json(run) if args.json else runs_data.run_csv(run).rstrip("\n"))
-    else:
-        runs.show(run)
+        return
+    runs.show(run)
+    if run.config.get("pictures", True):
+        terminal_images.draw(lambda: runs.small_plot(run))
+    if (path := _page(run, args)) is not None:
+        announce(path, args.open)
+
+
+def _page(run: "Run", args: argparse.Namespace) -> Path | None:
+    """The path of the run's page, which is made if that was asked for and there is none; None without one."""
+    from exprun.records import NOT_ENDED
+    from exprun.run_folder import RunFolder
+
+    path = page_path("run", args.html) if args.html is not None else RunFolder(run.folder).page
+    is_current = args.html is None and path.exists() and run.status != NOT_ENDED
+    if not is_current and not (args.open or args.html is not None):
+        return None
+    if not is_current:
+        from exprun.finished_page import write
+
+        try:
+            write(run, path, args.trust)
+        except OSError as error:
+            raise RunError(f"The page cannot be written to {path}: {error.strerror}.") from None
+    return path
 
 
 def _diff(pair: "Sequence[Run]", args: argparse.Namespace) -> None:

@@ -68,6 +68,7 @@ def show(
     check_data(config)
     report(f"Reading data={config.data.name}, without training …")
 
+    from exprun import terminal_images
     from exprun.preview.page import look, render_page
     from exprun.session import Session
 
@@ -76,6 +77,8 @@ def show(
         found = look(config, Session())
         for line in (found.verdict, *(f"{remark.severity}: {remark.text}" for remark in found.serious)):
             report(line)
+        if config.pictures and found.seen:
+            terminal_images.draw(lambda: terminal_images.start_of(found.seen[0][1].sheet))
         text = render_page(found, shlex.join(["python", "-m", "exprun", "show", *options, *overrides]))
     write_page(text, file)
     return Page(file)

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from exprun.commands import Parser
-from exprun.commands.page_file import has_display, open_page
 from exprun.config.errors import ConfigError, RunError, without_password
+from exprun.pages.frame import has_display, open_page
 
 PORT, HOST = 5000, "127.0.0.1"
 START_SECONDS = 120.0  # the longest that the browser waits for the server

@@ -13,6 +13,7 @@ from exprun.compare.importance import Importance, importance, not_worse
 from exprun.config.errors import ConfigError
 from exprun.metrics import is_better_low, is_fraction
 from exprun.records import Run, shown
+from exprun.text import html_lines, html_table
 
 METRIC = "val/accuracy"
 
@@ -67,6 +68,20 @@ class Analysis:
             count = sum(bool(arm.values) for arm in self.arms) - 1
             found.append(sentences.of_best(label(first.levels, self.factors), first.mean, names, count, self.metric))
         return [sentence for sentence in found if sentence]
+
+    def _repr_html_(self) -> str:
+        """The arms as a table, the effects as sentences, and the warnings, for a notebook."""
+        scale, unit = self.unit
+        shown = lambda value: "–" if math.isnan(value) else f"{scale * value:.4g}"  # noqa: E731
+        rows = []
+        for arm in self.arms:
+            low, high = self.interval(arm)
+            mean = shown(arm.mean) if arm.values else "–"
+            between = "–" if math.isnan(low) else f"{shown(low)} to {shown(high)}"
+            rows.append([label(arm.levels, self.factors), len(arm.values), mean, between])
+        table = html_table(["arm", "runs", f"mean{unit and f' ({unit.strip()})'}", "95 % interval"], rows)
+        warnings = [f"warning: {warning}" for warning in self.warnings]
+        return table + html_lines(self.metric, *self.sentences(), *self.summary(), *warnings)
 
     def interval(self, arm: Arm) -> tuple[float, float]:
         """The ends of the confidence interval of an arm, within the range of the metric; NaN if they are unknown."""

@@ -19,6 +19,7 @@ NEVER_FACTORS = (
     FOLD,
     "run_dir",
     "progress",
+    "pictures",
     "data.cache",
     "trainer.resume",
     "trainer.log_every",

@@ -1,6 +1,6 @@
 // The report of a comparison: what is shown of it, and its charts.
 // From page.js: data, element, hideTip, inks, number, redraws, showTip. From table.js: sortable. From charts.js: Chart,
-// Lazy, addMarker, domain, isWide, paint, styleAt, styleOfShare, swatch. From parallel.js: Parallel, fit.
+// Lazy, addMarker, domain, fit, isWide, paint, styleAt, styleOfShare, swatch. From parallel.js: Parallel.
 // From curves.js: describeCurves.
 
 const { arms, runs, curves } = data;

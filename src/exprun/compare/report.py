@@ -244,7 +244,7 @@ def _settings(analysis: Analysis) -> dict[str, list[str]]:
     """The settings in which the arms differ, by key, with the value in each arm."""
     firsts = [(arm.runs or arm.lost)[0] for arm in analysis.arms]
     keys = dict.fromkeys(key for run in firsts for key in run.config)
-    left_out = ("seed", FOLD, "run_dir", "progress")
+    left_out = ("seed", FOLD, "run_dir", "progress", "pictures")
     settings = {
         key: [shown(run.config[key]) if key in run.config else "–" for run in firsts]
         for key in keys

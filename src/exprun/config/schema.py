@@ -197,11 +197,11 @@ class Config:
         "Seed of the initial weights, the order of images, augmentation and dropout.", 0, ge=0, lt=2**32
     )
     progress: Literal["auto", "rich", "plain", "quiet"] = setting("What the terminal shows while a run trains.", "auto")
+    pictures: bool = setting("Whether a run ends with a page of plots and images, `page.html` in its folder.", True)
 
 
-GROUPS = {
-    f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in ("run_dir", "seed", "progress")
-}
+UNGROUPED = ("run_dir", "seed", "progress", "pictures")
+GROUPS = {f.name: f.type for f in fields(Config) if isinstance(f.type, type) and f.name not in UNGROUPED}
 GROUPS_APART = ("tracking", "doctor", "sweep")  # these groups do not affect what a network learns
 
 

@@ -4,16 +4,19 @@ import contextlib
 import linecache
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from exprun.diagnose.cells import name_of
+from exprun.doctor.cause import Finding
 from exprun.doctor.instruments.sameness import mark_of
 from exprun.doctor.keras.callback import KERAS_BATCH
 from exprun.doctor.use import Use
+from exprun.doctor_page.figures import Figure
+from exprun.doctor_page.page import drawn
 from exprun.experiments.evidence import Training
 from exprun.experiments.trials import Network, changed_rates
 from exprun.text import plural
@@ -117,6 +120,17 @@ class Fit:
             changed_rates(self.rates),
         )
         return Training(network, train, validation, self.steps, self.optimizer is not None)
+
+    def figures(self, findings: Iterable[Finding]) -> dict[str, Figure]:
+        """The pictures of the training, by their kind.
+
+        Args:
+            findings: the findings, some of which ask for pictures that are not drawn otherwise.
+        """
+        from exprun.experiments.pictures import material_of
+
+        with self.compiled():
+            return drawn(findings, lambda: material_of(self.doctor, self.initial, self.settings))
 
     def forget(self) -> None:
         """Release the arrays and the first weights."""

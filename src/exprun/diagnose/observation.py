@@ -336,15 +336,17 @@ class Observation:
         if self.options["json"]:
             Path(self.options["json"]).write_text(json_text(self._record(reports)), encoding="utf-8")
         if self.options.get("html"):
-            sections = [Section(one.fit.place, one.fit.steps, self._placed(one), one.evidence) for one in reports]
             unwatched = [text for fit in self.fits if (text := _unwatched(fit))]
+            with self._training():
+                sections = [self._section(one) for one in reports]
             Path(self.options["html"]).write_text(page(summary, unwatched, sections), encoding="utf-8")
         return any(finding.severity != "note" for _, finding in rows)
 
-    def _placed(self, report: "_Report") -> list[Placed]:
-        """The findings about a fit, each with its line and the changes of the script."""
+    def _section(self, report: "_Report") -> Section:
+        """What the page shows of a fit."""
         places, fit = self.places, report.fit
-        return [Placed(one, places.of(one, fit), places.edits(one, fit)) for one in report.findings]
+        placed = [Placed(one, places.of(one, fit), places.edits(one, fit)) for one in report.findings]
+        return Section(fit.place, fit.steps, placed, report.evidence, fit.figures(report.findings))
 
     def _examined(self, fit: Fit, proves: bool) -> "_Report":
         """The findings about a fit, for the last one in the light of references and experiments."""

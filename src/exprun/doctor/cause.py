@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from exprun.text import html_lines
+
 Severity = Literal["note", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 MEASURED = "measured on the presets of this project"
@@ -142,6 +144,12 @@ class Finding:
     def is_suspicion(self) -> bool:
         """Whether the only evidence is that nothing was learned, which any error explains as well."""
         return self.cause == "shuffled-labels" and self.severity == "warning"
+
+    def _repr_html_(self) -> str:
+        """The finding for a notebook: what was found and where, the evidence, and what to do."""
+        text = str(self)
+        title, _, rest = text.partition(": ")
+        return html_lines(title, rest)
 
     def __str__(self) -> str:
         """The finding as one paragraph."""

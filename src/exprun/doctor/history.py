@@ -12,6 +12,7 @@ from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.passing import Jump, Passed, jump_of
 from exprun.doctor.instruments.stopping import Stopping
 from exprun.doctor.instruments.weights import Moves, moves_between
+from exprun.doctor.probes import Probes
 
 MIN_STEPS = 20  # steps that are averaged, at least
 LATEST = 20  # steps whose mean is the training loss at an evaluation, if no epoch has ended yet
@@ -116,6 +117,7 @@ class History:
         self.memory: list[float] = []  # losses of a few images before each step on these alone; empty if not tested
         self.waits: deque[float] = deque(maxlen=WAITS)  # share of each of the latest calls that waited for images
         self.first_probe_loss: float | None = None
+        self.probes = Probes()  # what the probes have measured of each layer
         self.moves: Moves | None = None  # how far the weights moved between the last two probes; None if unknown
         self.suspicion: Finding | None = None  # a finding about labels that the run confirms or refutes
         self.val_images = 0  # number of validation images; 0 if unknown

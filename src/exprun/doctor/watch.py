@@ -15,6 +15,7 @@ from exprun.doctor.diagnosis import examine
 from exprun.doctor.history import Epoch, History
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.stopping import Stopping
+from exprun.doctor.probes import measured
 from exprun.doctor.schedule import Schedule
 from exprun.doctor.subject import Images, Subject
 
@@ -93,6 +94,7 @@ class Watch:
         if context.has_finite_weights:
             matrices = [weight.values for weight in context.weights if weight.is_matrix]
             self.history.record_probe(step, matrices, context.forward.loss)
+            self.history.probes.add(step, measured(context.forward, context.weights, self.history.moves))
         findings = examine(context)
         return [*self._recovered(context, findings), *findings]
 

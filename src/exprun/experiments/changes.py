@@ -248,11 +248,21 @@ def _adam(setup: Setup) -> bool:
 
 
 def _he(setup: Setup) -> bool:
-    rng = np.random.default_rng()  # another draw in each trial, so that a lucky one is not confirmed
-    layers = [leaf.layer for leaf in leaves(setup.model)]
-    kernels = [kernel for layer in layers for kernel in _kernels(layer)]
-    if kernels:
+    if any(_kernels(leaf.layer) for leaf in leaves(setup.model)):
         setup.causes = _signals(setup)
+    # Another draw in each trial, so that a lucky one is not confirmed.
+    return draw_he(setup.model, np.random.default_rng())
+
+
+def draw_he(model: Any, rng: np.random.Generator) -> bool:
+    """Draw new weights of He initialisation; returns whether a model has weights that are drawn.
+
+    Args:
+        model: the Keras model.
+        rng: the source of random numbers.
+    """
+    layers = [leaf.layer for leaf in leaves(model)]
+    kernels = [kernel for layer in layers for kernel in _kernels(layer)]
     for kernel in kernels:
         shape = tuple(kernel.shape)
         gain = 1.0 if kernel is kernels[-1] else 2.0

@@ -22,13 +22,24 @@ function paint(style) {
 // looks the same to people with and without red-green blindness.
 const RAMP = [[42, 72, 113], [95, 98, 116], [136, 128, 115], [184, 161, 105], [229, 205, 79]];
 
-/** The style of a value between 0 and 1; grey without a value. */
-function styleOfShare(share) {
-  if (!Number.isFinite(share)) return { color: "#8a929a", dash: [], marker: 0 };
+/** The red, green and blue of a value between 0 and 1. */
+function rampAt(share) {
   const place = Math.min(Math.max(share, 0), 1) * (RAMP.length - 1);
   const low = Math.min(Math.floor(place), RAMP.length - 2);
-  const mixed = RAMP[low].map((start, i) => Math.round(start + (RAMP[low + 1][i] - start) * (place - low)));
-  return { color: `rgb(${mixed.join(" ")})`, dash: [], marker: 0 };
+  return RAMP[low].map((start, i) => Math.round(start + (RAMP[low + 1][i] - start) * (place - low)));
+}
+
+/** The style of a value between 0 and 1; grey without a value. */
+function styleOfShare(share) {
+  return { color: Number.isFinite(share) ? `rgb(${rampAt(share).join(" ")})` : "#8a929a", dash: [], marker: 0 };
+}
+
+/** A text that is cut to a width in pixels. */
+function fit(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  let length = text.length;
+  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > room) length--;
+  return `${text.slice(0, length)}…`;
 }
 
 /** Add a marker to a path: a circle, a square, a triangle, a diamond, or a cross. */
@@ -151,6 +162,13 @@ function isWide(values) {
   return known.length > 0 && Math.min(...known) > 0 && Math.max(...known) > 1000 * Math.min(...known);
 }
 
+/** A value at an axis; learning rates are small, and losses of runs that diverged may have thirty digits. */
+function tick(value) {
+  const size = Math.abs(value);
+  if (size && size < 1e-3) return Number(value.toPrecision(3)).toExponential();
+  return size < 1e7 ? uPlot.fmtNum(value) : number(value);
+}
+
 /** A function from values to pixels along an axis of a plot. */
 function mapping(scale, length, offset, flipped) {
   const log = scale.distr === 3;
@@ -162,8 +180,10 @@ function mapping(scale, length, offset, flipped) {
 
 /**
  * A chart. `describe(width)` returns the view: `height`; the axes `x` and `y` with `min`, `max`, `log`, `label` and,
- * for names, `names`; `draw(context, plot)`; `hit(plot, left, top)`, which returns what is at a point, with the lines of
- * the tip, or null; `highlight(context, plot)`. `plot` has the functions `x` and `y` from values to pixels.
+ * for names, `names` (of `x`, all `texts`, the `places` that are named, and the height `high`; of `y`, `texts` and their `width`),
+ * and, for `x`, the `last` place that has a number;
+ * `draw(context, plot)`; `hit(plot, left, top)`, which returns what is at a point, with the lines of the tip, or null;
+ * `highlight(context, plot)`. `plot` has the functions `x` and `y` from values to pixels.
  */
 class Chart extends Lazy {
   constructor(container, describe, onHover) {
@@ -175,7 +195,7 @@ class Chart extends Lazy {
 
   render() {
     const view = (this.view = this.describe(this.width));
-    const kind = JSON.stringify([this.width, view.height, view.x.log, view.y.log, view.x.label, view.y.names, inks()]);
+    const kind = JSON.stringify([this.width, view.height, view.x.log, view.y.log, view.x.label, view.x.names, view.y.names, inks()]);
     if (this.u && kind === this.kind) this.u.batch(() => this.fit());
     else this.build(kind);
     this.highlight();
@@ -223,16 +243,19 @@ class Chart extends Lazy {
 
   axis(name) {
     const colours = inks();
-    const { label, names } = this.view[name];
+    const { label, names, last = Infinity } = this.view[name];
     const common = {
       stroke: colours.soft,
       font: FONT,
       labelFont: FONT,
       grid: { stroke: colours.line, width: 1 },
       ticks: { show: false },
-      // Losses of runs that diverged may have thirty digits.
-      values: (_, splits) => splits.map((value) => (value === null ? "" : Math.abs(value) < 1e7 ? uPlot.fmtNum(value) : number(value))),
+      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : tick(value))),
     };
+    if (name === "x" && names) {
+      const texts = (_, places) => places.map((place) => names.texts[place]);
+      return { ...common, label, labelSize: 20, size: names.high, rotate: -42, splits: () => names.places, values: texts };
+    }
     if (name === "x") return { ...common, label, labelSize: 20, size: 30 };
     if (!names) return { ...common, size: (_, texts) => 16 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)) };
     return {

@@ -1,6 +1,9 @@
 """A page that was written, and how a notebook shows it."""
 
 import html
+import os
+import sys
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,3 +32,20 @@ def framed(page: str) -> str:
         '<iframe sandbox="allow-scripts" style="width:100%;height:42rem;border:1px solid #8888" title="page" '
         f'srcdoc="{html.escape(page)}"></iframe>'
     )
+
+
+def open_page(address: str) -> bool:
+    """Open an address in a browser; returns False if this machine cannot show one."""
+    return has_display() and webbrowser.open(address)
+
+
+def has_display() -> bool:
+    """Whether this machine can show a browser."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def is_notebook() -> bool:
+    """Whether this process runs the cells of a notebook, which shows the last value of a cell."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return hasattr(shell, "kernel")

@@ -1,5 +1,5 @@
 // Parallel coordinates (Inselberg 1985): an axis for each setting and metric, a line for each run.
-// From page.js: element, inks, number. From charts.js: FONT, Lazy.
+// From page.js: element, inks, number. From charts.js: FONT, Lazy, fit.
 
 const TOP = 34; // pixels above the axes: their names
 const BOTTOM = 14;
@@ -233,12 +233,4 @@ class Parallel extends Lazy {
     }
     this.onHover(best, event.clientX, event.clientY);
   }
-}
-
-/** A text that is cut to a width in pixels. */
-function fit(context, text, room) {
-  if (context.measureText(text).width <= room) return text;
-  let length = text.length;
-  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > room) length--;
-  return `${text.slice(0, length)}…`;
 }

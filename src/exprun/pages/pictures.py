@@ -110,16 +110,17 @@ def gallery(images: Sequence[np.ndarray], pictures: Sequence[Picture], side: int
     return Gallery(sheet(images, side), pictures, columns)
 
 
-def sheet(images: Sequence[np.ndarray], size: int = SIDE) -> Sheet:
+def sheet(images: Sequence[np.ndarray], size: int = SIDE, small: int = SMALL) -> Sheet:
     """All images in one picture; images that are smaller than the largest one are in the middle of their cell.
 
     Args:
         images: at least one image, in any form that `as_pixels` takes.
-        size: the longer side of images above `SMALL` pixels, which are shrunk to it.
+        size: the longer side of images above `small` pixels, which are shrunk to it.
+        small: the pixels a side up to which images are kept as they are.
     """
     from PIL import Image
 
-    parts = [_fitted(as_pixels(image), size) for image in images]
+    parts = [_fitted(as_pixels(image), size, small) for image in images]
     height, width = max(part.height for part in parts), max(part.width for part in parts)
     columns = min(len(parts), max(1, math.isqrt(len(parts) * height // max(1, width))), MAX_SIDE // width)
     rows = -(-len(parts) // columns)
@@ -131,7 +132,7 @@ def sheet(images: Sequence[np.ndarray], size: int = SIDE) -> Sheet:
         left = place % columns * width + (width - part.width) // 2
         top = place // columns * height + (height - part.height) // 2
         whole.paste(part.convert(mode), (left, top))
-    return Sheet(_encoded(whole, max(height, width) <= SMALL), (height, width), columns, rows)
+    return Sheet(_encoded(whole, max(height, width) <= min(small, SMALL)), (height, width), columns, rows)
 
 
 def data_uri(image: np.ndarray, size: int | None = None) -> str:
@@ -177,12 +178,12 @@ def displayed(batch: np.ndarray, ends: tuple[float, float] | None = None) -> Dis
     return Displayed(np.rint(scaled).astype(np.uint8), low, high, int(values.size - finite.sum()))
 
 
-def _fitted(pixels: np.ndarray, size: int):  # type: ignore[no-untyped-def]  # a Pillow image, which is imported late
-    """The image, shrunk if it is larger than `SMALL` and `size`."""
+def _fitted(pixels: np.ndarray, size: int, small: int = SMALL):  # type: ignore[no-untyped-def]  # a Pillow image
+    """The image, shrunk if it is larger than `small` and `size`."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    if max(image.size) > max(SMALL, size):
+    if max(image.size) > max(small, size):
         image.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return image
 

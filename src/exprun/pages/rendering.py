@@ -15,6 +15,8 @@ SCRIPTS = (FOLDER / "page.js", FOLDER / "table.js")  # of every page
 CHARTS = (LIBRARY, FOLDER / "charts.js", FOLDER / "lines.js", FOLDER / "parallel.js")
 GALLERY = FOLDER / "gallery.js"  # of a page with galleries
 HISTOGRAM = FOLDER / "histogram.js"  # of a page with histograms of channels, after `CHARTS`
+SERIES = FOLDER / "series.js"  # of a page with line charts, after `CHARTS`
+HEATMAP = FOLDER / "heatmap.js"  # of a page with heat maps, after `CHARTS`
 STYLES = (FOLDER / "uplot" / "uPlot.min.css", FOLDER / "style.css")
 # Okabe and Ito 2008, "Color Universal Design", https://jfly.uni-koeln.de/color/: people with any kind of colour
 # blindness tell these colours apart. Their black is the colour of the text, and their yellow, which hardly shows on

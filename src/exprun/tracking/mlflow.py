@@ -18,7 +18,7 @@ from exprun.files import PART
 from exprun.locks import file_lock
 from exprun.outputs import REPLACED
 from exprun.run_folder import RunFolder
-from exprun.tracking import descriptions, model
+from exprun.tracking import descriptions, model, pictures
 from exprun.tracking.environment import environment
 from exprun.tracking.inputs import inputs
 from exprun.tracking.store import address, artifact_root, repair, tracking_uri
@@ -326,6 +326,7 @@ class MlflowTracker:
             client.set_tag(run_id, f"exprun.finding.{cause}", text[:5000])
         for path in self.folder.artifacts():
             client.log_artifact(run_id, str(path))
+        pictures.upload(client, run_id, self.folder, step)
         extra: dict[str | None, Callable[[], list[Path]]] = {
             "keras": lambda: [self.folder.keras_model],
             "checkpoint": lambda: sorted(self.folder.checkpoints.glob("*.npz")),

@@ -1,8 +1,10 @@
-"""The record of what the selected weights predict: logits in `predictions.npz`, metrics of classes in `classes.csv`."""
+"""The record of what the selected weights predict: logits, metrics of classes, confusions and errors, in four files."""
 
 import csv
+import json
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,12 @@ from exprun.classification import PerClass
 from exprun.data import Dataset, Split
 from exprun.files import PART
 from exprun.run_folder import RunFolder
+from exprun.run_page.outcomes import Outcomes
 from exprun.trainer.events import Event, Predicted
 
 HALF_ABOVE = 25_000_000  # logits of a split above which they are written in float16: 100 MB in float32
+MAX_FULL_MATRIX = 200  # classes up to which the full confusion matrix is written
+MAX_ERRORS = 1000  # wrong predictions that are written
 WORST = 3  # classes with the lowest recall that the summary of a run names
 
 
@@ -43,8 +48,19 @@ class Predictions:
         logits = self._predicted.logits.get(split) if self._predicted is not None else None
         return None if logits is None else logits.argmax(axis=1)
 
+    def outcomes(self, dataset: Dataset) -> Outcomes | None:
+        """The predictions of the test images, or of the validation images without them; None if none were measured.
+
+        Args:
+            dataset: the data set of the run.
+        """
+        return None if self._predicted is None else Outcomes.of_logits(self._predicted.logits, dataset)
+
     def write(self, dataset: Dataset) -> None:
-        """Write `predictions.npz` and `classes.csv`, if the run has measured its selected weights.
+        """Write what the selected weights predict, if the run has measured them.
+
+        `predictions.npz` has the logits, `classes.csv` the metrics of each class, `confusion.json` the confusion matrix
+        of the test images, and `errors.csv` the wrong predictions with the highest loss.
 
         Args:
             dataset: the data set of the run.
@@ -72,6 +88,12 @@ class Predictions:
         finally:
             temporary.unlink(missing_ok=True)
         self._write_classes(dataset)
+        found = self.classes("test")
+        if dataset.test is not None and found is not None:
+            write_confusion(self.folder.path, dataset.classes, dataset.test.row_labels, found)
+        outcomes = self.outcomes(dataset)
+        if outcomes is not None and outcomes.is_finite:
+            write_errors(self.folder.path, outcomes)
 
     def worst(self, dataset: Dataset) -> str:
         """The classes with the lowest recall, as text; empty if the classes are even or nothing was measured.
@@ -102,6 +124,48 @@ class Predictions:
         predictions = self.classes(name)
         assert predictions is not None
         return classification.per_class(split.row_labels, predictions, len(dataset.classes))
+
+
+def write_confusion(folder: Path, classes: list[str], labels: np.ndarray, predictions: np.ndarray) -> None:
+    """Write the confusion matrix to `confusion.json`.
+
+    With up to `MAX_FULL_MATRIX` classes the file holds the full matrix, with more only the cells that are not 0.
+
+    Args:
+        folder: the run's folder.
+        classes: the names of the classes.
+        labels: the true classes of the images, (images,).
+        predictions: the predicted classes of the images, (images,).
+    """
+    count = len(classes)
+    cells, images = np.unique(labels.astype(np.int64) * count + predictions, return_counts=True)
+    true, predicted = cells // count, cells % count
+    note: dict[str, Any] = {"classes": classes, "rows": "true class", "columns": "predicted class"}
+    if count <= MAX_FULL_MATRIX:
+        matrix = np.zeros((count, count), int)
+        matrix[true, predicted] = images
+        note |= {"matrix": matrix.tolist()}
+    else:
+        note |= {"cells": np.stack((true, predicted, images), axis=1).tolist()}
+    (folder / "confusion.json").write_text(json.dumps(note), encoding="utf-8")
+
+
+def write_errors(folder: Path, outcomes: Outcomes) -> None:
+    """Write the wrong predictions with the highest loss to `errors.csv`, the highest first.
+
+    Args:
+        folder: the run's folder.
+        outcomes: the predictions.
+    """
+    wrong = outcomes.errors[np.argsort(-outcomes.losses[outcomes.errors], kind="stable")][:MAX_ERRORS]
+    with open(folder / "errors.csv", "w", newline="", encoding="utf-8", errors="replace") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["split", "image", "true", "predicted", "confidence", "loss"])
+        for one in wrong:
+            name = outcomes.files[one] if outcomes.files else int(outcomes.rows[one])
+            true, predicted = (outcomes.classes[of[one]] for of in (outcomes.labels, outcomes.predictions))
+            numbers = (f"{of[one]:.4g}" for of in (outcomes.confidence, outcomes.losses))
+            table.writerow([outcomes.split, name, true, predicted, *numbers])
 
 
 def _splits(dataset: Dataset) -> dict[str, Split]:

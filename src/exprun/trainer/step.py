@@ -106,6 +106,7 @@ class Step:
             tf.TensorSpec([], tf.int32),
         ]
         self._signature = signature
+        self._compiled: dict[int, Any] = {}  # the compiled training, by the number of images in a batch
         self.take_batches_of(config.trainer.batch_size)
         self._share = tf.function(self._share_graph, autograph=False)
         evaluations = {
@@ -118,9 +119,11 @@ class Step:
         }
 
     def take_batches_of(self, size: int) -> None:
-        """Train with batches of `size` images from now on; the next step compiles again."""
+        """Train with batches of `size` images from now on; the next step compiles if the size is new."""
         self.batch = size
-        self._train = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
+        if size not in self._compiled:
+            self._compiled[size] = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
+        self._train = self._compiled[size]
 
     def reuse_for(self, config: Config, model: Any, optimizer: Any) -> None:
         """Prepare this compiled step for another run of the same `structure`: its initial weights, seed and numbers.

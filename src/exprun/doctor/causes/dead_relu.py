@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.passes import dead_share
 
 CAUSE = Cause(
     id="dead-relu",
@@ -71,8 +70,3 @@ def check(context: Context) -> Iterator[Finding]:
         {"share": share},
         AT_START if context.phase is Phase.FIRST_BATCH else "",
     )
-
-
-def dead_share(outputs: np.ndarray) -> float:
-    """The share of units that are zero everywhere, of outputs (images, …, units)."""
-    return float((np.abs(outputs).reshape(-1, outputs.shape[-1]).max(0) == 0).mean())

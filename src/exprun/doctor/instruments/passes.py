@@ -89,3 +89,8 @@ def rms(values: np.ndarray) -> float:
 def spread(values: np.ndarray) -> float:
     """The standard deviation over images, as the root mean square over all positions: how much images differ."""
     return float(np.sqrt(np.mean(rows(values).astype(np.float32, copy=False).var(0, dtype=np.float64))))
+
+
+def dead_share(outputs: np.ndarray) -> float:
+    """The share of units that are zero everywhere, of outputs (images, …, units)."""
+    return float((np.abs(outputs).reshape(-1, outputs.shape[-1]).max(0) == 0).mean())

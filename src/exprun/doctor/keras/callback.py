@@ -261,6 +261,28 @@ class Doctor(keras.callbacks.Callback):
         """The number of images in the first batch that was kept; 0 if none was."""
         return len(self._seen["train"].inputs[0]) if self._seen["train"].count else 0
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the training images are those that were passed to the callback, and not those of batches."""
+        return self._given[0] is not None
+
+    @property
+    def history(self) -> History:
+        """What was measured while the network trained."""
+        return self._unwatched if self._watch is None else self._watch.history
+
+    @property
+    def subject(self) -> Subject | None:
+        """The network, with all images that were kept; None if no batch of one input and one output was kept."""
+        if not self.model.built or self.rows("train") is None:
+            return None
+        return self._subject(whole=True)
+
+    def val_labels(self) -> np.ndarray | None:
+        """The labels of the validation images that were kept; None if there are none."""
+        val = self.rows("val")
+        return None if val is None else val[1]
+
     def rows(self, split: str) -> tuple[np.ndarray, np.ndarray] | None:
         """Inputs and labels of the first epoch that were kept, at most some thousand.
 

@@ -1,0 +1,1 @@
+"""The largest batch that fits into memory, and the speed of training against the batch size."""

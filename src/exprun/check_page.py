@@ -1,0 +1,108 @@
+"""The page of the command `check`: its findings, each with the picture that proves it."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from exprun.assembly import Assembly, assemble
+from exprun.check import Checked, with_fewer_drawn
+from exprun.config.errors import UserError
+from exprun.config.schema import Config
+from exprun.doctor.cause import Finding
+from exprun.doctor.context import Context
+from exprun.doctor_page.depth import depth_of, first_step
+from exprun.doctor_page.figures import Figure
+from exprun.doctor_page.material import Material
+from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
+from exprun.pages.depth import Depth
+from exprun.run_doctor import same_images
+from exprun.session import Session
+
+THIS = "this network"
+MOST = 2  # networks to compare with
+SECONDS = 1.5  # of processors, after which no further network is built to compare with
+USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
+# Overrides that change the signal of a network before its first step.
+CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
+
+
+def check_page(checked: Checked, config_with: Callable[[str], Config], session: Session, command: str) -> str:
+    """The text of the page.
+
+    Args:
+        checked: the config that was examined, and the findings.
+        config_with: returns the config with a further override, or several with spaces between.
+        session: the session, whose data the other networks share.
+        command: the command that makes the page again.
+    """
+    config = checked.config
+    title = f"Check of {config.model.name} on {config.data.name}"
+    shown = [Shown(finding) for finding in checked.findings]
+    return page(title, verdict(checked.findings), [Part("", shown, figures_of(checked, config_with, session))], command)
+
+
+def figures_of(checked: Checked, config_with: Callable[[str], Config], session: Session) -> dict[str, Figure]:
+    """All pictures of a config, by their kind.
+
+    Args:
+        checked: the config that was examined, and the findings.
+        config_with: returns the config with a further override, or several with spaces between.
+        session: the session, whose data the other networks share.
+    """
+
+    def known() -> Material:
+        subject, others = checked.context.subject, alternatives(checked.findings, checked.config)
+        val_labels = None if subject.val is None else subject.val.pixel_labels
+        depths = depths_of(checked, config_with, session, others)
+        return Material(subject, subject.train.pixel_labels, val_labels, depths=depths)
+
+    return drawn(checked.findings, known)
+
+
+def depths_of(
+    checked: Checked,
+    config_with: Callable[[str], Config],
+    session: Session,
+    overrides: Sequence[str],
+    seconds: float = SECONDS,
+) -> list[Depth]:
+    """The signal of the network, and of networks that differ in some overrides, from the same seed.
+
+    Args:
+        checked: the config that was examined.
+        config_with: returns the config with a further override, or several with spaces between.
+        session: the session, whose data the other networks share.
+        overrides: the overrides of the networks to compare with; those that cannot be built are left out.
+        seconds: the time of processors after which only the first of these networks is built.
+    """
+    first = _depth(THIS, checked.assembly, checked.context)
+    if first is None:
+        return []
+    found: list[Depth] = [first]
+    started = time.process_time()
+    for override in overrides:
+        if len(found) > 1 and time.process_time() - started > seconds:
+            break
+        try:
+            assembly = assemble(with_fewer_drawn(config_with(override)), session)
+        except UserError:  # the network may not be possible, such as batch norm in a network that is given as code
+            continue
+        other = _depth(override, assembly, same_images(checked.context, assembly))
+        found += [] if other is None else [other]
+    return found
+
+
+def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
+    """The overrides of the networks to compare with: what findings propose, or else what usually keeps a signal."""
+    proposed = [remedy for finding in findings if finding.severity != "note" for remedy in finding.overrides]
+    of_signal = [one for one in proposed if all(part.startswith(CHANGING) for part in one.split())]
+    current = {f"init={config.init.name}", f"norm={config.norm.name}"}
+    usual = [] if config.model.builder is not None else [one for one in USUAL if one not in current]
+    return list(dict.fromkeys([*of_signal, *usual]))[:MOST]
+
+
+def _depth(name: str, assembly: Assembly, context: Context) -> Depth | None:
+    step, found = assembly.step, context.forward
+    optimizer: Any = getattr(step.optimizer, "inner_optimizer", step.optimizer)
+    updates = first_step(step.model, optimizer, found) if found.gradients else {}
+    return depth_of(name, found, step.model, updates)

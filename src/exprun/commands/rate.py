@@ -1,0 +1,68 @@
+"""`rate`: find a learning rate for a config by a range test."""
+
+import argparse
+import shlex
+
+from exprun.commands import Parser, add_config_dir, without_logs
+from exprun.commands.page_file import add_page_options, announce, page_path, write_page
+from exprun.config.errors import ConfigError
+
+
+def parser() -> Parser:
+    """The parser of the command's arguments."""
+    found = Parser(
+        prog="python -m exprun rate",
+        description="Find a learning rate by a range test: the loss against the learning rate, and the one to take. "
+        "Nothing is recorded. The exit code is 1 if the network learns at no learning rate.",
+    )
+    found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
+    found.add_argument(
+        "--minutes", type=float, default=3.0, metavar="M", help="time for all seeds together (default: 3)"
+    )
+    found.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
+    found.add_argument("--json", action="store_true", help="print JSON, for programs; a page only with --html")
+    add_page_options(found)
+    add_config_dir(found)
+    return found
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command line."""
+    args = parser().parse_intermixed_args(words)
+    if not 0 < args.minutes <= 1440:
+        raise ConfigError(f"--minutes is {args.minutes:g}, but must be above 0 and at most 1440.")
+    if not 1 <= args.seeds <= 20:
+        raise ConfigError(f"--seeds is {args.seeds}, but must be from 1 to 20.")
+    if args.json and args.open and args.html is None:
+        raise ConfigError("--json writes a page only with --html: add --html FILE, or leave out --open.")
+    return args
+
+
+def run(words: list[str]) -> int:
+    """Do the range test, print its result and write its page; returns 1 if the network learns at no learning rate."""
+    args = parse(words)
+    from exprun.config.compose import Composer
+    from exprun.outputs import with_last_run
+    from exprun.preflight import preflight
+
+    path = page_path("rate", args.html)
+    config = Composer(args.config_dir).config(with_last_run(args.overrides))
+    preflight(config)
+    if not args.json:
+        print(f"Range test of model={config.model.name} and optim={config.optim.name} …", flush=True)
+
+    from exprun.range_test import report as reports
+    from exprun.range_test.measure import measure
+    from exprun.session import Session
+
+    with without_logs():
+        test = measure(config, Session(), args.minutes, args.seeds, (lambda _: None) if args.json else reports.say)
+    report = reports.Report(config, test, shlex.join(args.overrides))
+    if args.html is not None or not args.json:
+        write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "rate", *words])), path)
+    if args.json:
+        print(reports.as_json(report))
+    else:
+        reports.print_report(report)
+        announce(path, args.open)
+    return 0 if report.found else 1

@@ -1,0 +1,199 @@
+"""Train with a learning rate that rises from step to step, in the compiled step of a run, and record the loss."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exprun.config.errors import RunError
+from exprun.config.schema import Config
+from exprun.range_test.suggestion import MIN_STEPS, Chance, Curve, enough, per_decade, smoothed
+from exprun.session import Session
+
+if TYPE_CHECKING:
+    from exprun.assembly import Assembly
+    from exprun.trainer.feed import Feed
+
+# The lowest and the highest learning rate of each optimiser. At the lowest, no usual network changes in a few steps;
+# the highest is far above what any trains with. The optimisers here take steps that do not grow with the gradient.
+SPANS = {
+    "adam": (1e-6, 1.0),
+    "adamw": (1e-6, 1.0),
+    "nadam": (1e-6, 1.0),
+    "rmsprop": (1e-6, 1.0),
+    "muon": (1e-6, 1.0),
+    "lion": (1e-7, 0.1),
+}
+USUAL_SPAN = (1e-5, 10.0)
+STEPS_PER_DECADE = 20  # fewer if the time does not suffice; fastai takes 100 steps for 8 decades
+STEPS_PER_CALL = 5  # steps after which the end of a curve is noticed
+MINUTES = 3.0  # time of all seeds together
+SEEDS = 3
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """The curves of a range test.
+
+    Args:
+        configured: the configured learning rate, `optim.learning_rate`.
+        chance: the chance level; its loss includes the regularisation of the initial weights.
+        curves: the loss against the learning rate, a curve for each seed.
+        seconds: the time of all steps.
+    """
+
+    configured: float
+    chance: Chance
+    curves: list[Curve]
+    seconds: float
+
+
+def span(config: Config) -> tuple[float, float]:
+    """The lowest and the highest learning rate of the test, which include the configured one."""
+    low, high = SPANS.get(config.optim.name, USUAL_SPAN)
+    return min(low, config.optim.learning_rate), max(high, config.optim.learning_rate)
+
+
+def measure(
+    config: Config,
+    session: Session,
+    minutes: float = MINUTES,
+    seeds: int = SEEDS,
+    report: Callable[[Curve], None] = lambda _: None,
+) -> RangeTest:
+    """Do the range test of a config with several seeds, each from its own initial weights and order of images.
+
+    Everything is as in a run, except that the learning rate rises geometrically from step to step; the schedule is
+    ignored. Small data sets repeat. A curve ends when its loss has grown to several times its lowest, or is not finite.
+
+    Args:
+        config: the config of a run.
+        session: the session, which shares the images and the compiled step between the seeds.
+        minutes: the time in which all seeds together should be done; fewer steps are taken if there is too little.
+        seeds: the number of seeds, from the seed of the config upwards.
+        report: a function that is called with each curve.
+
+    Raises:
+        DataError: the data is missing, damaged or does not fit the config.
+        RunError: the network cannot be built, a batch does not fit into memory, or the first loss is not finite.
+    """
+    from exprun.assembly import assemble
+
+    low, high = span(config)
+    assembly = assemble(config, session)
+    chance = _chance(assembly)
+    feed = _feed(assembly)
+    limit = _affordable(assembly, feed, 60 * minutes / seeds)
+    steps = int(min(STEPS_PER_DECADE * np.log10(high / low), limit))
+    rates = np.geomspace(low, high, max(steps, MIN_STEPS)).astype(np.float32)
+    curves = []
+    started = time.perf_counter()
+    for number in range(seeds):
+        assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
+        curve = _curve(assembly, feed, rates)
+        curves.append(curve)
+        report(curve)
+    return RangeTest(config.optim.learning_rate, chance, curves, time.perf_counter() - started)
+
+
+def _feed(assembly: "Assembly") -> "Feed":
+    """The training images, of which there must be enough for one batch, and a batch that fits into memory."""
+    from exprun.trainer.evaluation import Evaluator
+    from exprun.trainer.memory import available, check_batch
+
+    step, trainer = assembly.step, assembly.config.trainer
+    if not step.device.gpu:
+        check_batch(step.model, step.device.precision, trainer.batch_size, available())
+    feed = Evaluator(assembly.config, step).feed(assembly.dataset.train)
+    if len(feed) < trainer.batch_size:
+        raise RunError(f"trainer.batch_size={trainer.batch_size} is more than the {len(feed)} training images.")
+    return feed
+
+
+def batches(config: Config, count: int, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The batches of a run, epoch after epoch, in the order that its seed gives.
+
+    Args:
+        config: the config of the run.
+        count: the number of training images.
+        steps: the number of batches in all.
+
+    Yields:
+        For each epoch, the positions of its batches, int32, (steps, batch), and whether `augment.alternating_flip`
+        mirrors each image, bool, (steps, batch).
+    """
+    from exprun.augment import mirrored_in
+    from exprun.trainer.feed import epoch_order
+
+    epoch = 0
+    while steps > 0:
+        order = epoch_order(count, config.trainer.batch_size, config.seed, epoch)[:steps]
+        if config.trainer.overfit_batch:
+            order = np.repeat(epoch_order(count, config.trainer.batch_size, config.seed, 0)[:1], len(order), axis=0)
+        yield order, mirrored_in(order, count, config.seed, 0 if config.trainer.overfit_batch else epoch)
+        steps -= len(order)
+        epoch += 1
+
+
+def _affordable(assembly: "Assembly", feed: "Feed", seconds: float) -> int:
+    """The number of steps that can be taken in a time; two steps are taken to find out, of which the first compiles."""
+    started = 0.0
+    for _ in range(2):
+        started = time.perf_counter()
+        _curve(assembly, feed, np.full(1, 1e-30, np.float32))
+    return int(seconds / max(time.perf_counter() - started, 1e-6))
+
+
+def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
+    """The loss at each step of one seed, with the learning rates in order.
+
+    Args:
+        assembly: the parts of a run, with its initial weights.
+        feed: the training images.
+        rates: the learning rate of each step, float32, (steps,).
+    """
+    import tensorflow as tf
+
+    from exprun.trainer.blame import batch_too_large
+
+    config, step = assembly.config, assembly.step
+    losses = accuracies = np.empty(0, np.float32)
+
+    def curve(steps: int, ended: str) -> Curve:
+        """The first steps as a curve."""
+        return Curve(config.seed, *(part[:steps].astype(float) for part in (rates, losses, accuracies)), ended)
+
+    for order, mirrored in batches(config, len(feed), len(rates)):
+        start = len(losses)
+        for images, labels, indices in feed.chunks(order, lambda: STEPS_PER_CALL):
+            done = len(losses)
+            part = slice(done, done + len(indices))
+            given = (images, labels, indices, rates[part], done, mirrored[done - start : done - start + len(indices)])
+            try:
+                taken = step.train(*given)
+            except tf.errors.ResourceExhaustedError:
+                raise RunError(batch_too_large(step, config.trainer.batch_size, *given)) from None
+            losses, accuracies = np.append(losses, taken.losses), np.append(accuracies, taken.accuracies)
+            if not taken.finite:
+                if len(losses) == 1:
+                    raise RunError("The loss of the first batch is not finite: python -m exprun check tells why.")
+                return curve(len(losses) - 1, "not finite")
+            if end := enough(smoothed(losses, per_decade(rates))):
+                return curve(end, "grown")
+    return curve(len(losses), "")
+
+
+def _chance(assembly: "Assembly") -> Chance:
+    """The chance level, with the weights of the classes and the regularisation."""
+    from exprun.doctor.instruments.chance import chance_level
+
+    labels = assembly.dataset.train.row_labels
+    counts = np.bincount(labels, minlength=len(assembly.dataset.classes)).astype(float)
+    weights = assembly.dataset.class_weights
+    weighted = counts if weights is None else counts * weights
+    loss = chance_level(weighted, assembly.config.trainer.label_smoothing).loss * weighted.sum() / counts.sum()
+    regularisation = sum(float(extra) for extra in assembly.step.model.losses)
+    batch = assembly.config.trainer.batch_size
+    return Chance(float(loss + regularisation), float(counts.max() / counts.sum()), batch)

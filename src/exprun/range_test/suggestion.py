@@ -1,0 +1,163 @@
+"""The rule that turns the curves of a range test into a learning rate; it needs nothing but NumPy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MIN_STEPS = 30  # steps of a curve at least
+GROWN = 4.0  # factor on the lowest smoothed loss at which a curve ends, as in fastai's and Lightning's range tests
+START_SHARE = 0.2  # share of the steps, at learning rates that change hardly anything, whose loss is that of the start
+CLEAR_SHARE, CLEAR_NOISE = 0.05, 3.0  # a clear fall, in chance levels and in standard deviations of the smoothed loss
+CLEAR_ACCURACY = 4.0  # a clear accuracy, in standard deviations of the mean over a decade; there are many decades
+BEGUN, HALF = 0.1, 0.5  # shares of the whole fall of the loss
+# The place of the learning rate to take, in logarithms: between that of half the fall (0) and of the lowest loss (1).
+PLACE = 0.7
+DECADE_SHARE = 0.15  # time constant of the smoothing, in decades of the learning rate
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The loss against the learning rate, with one seed.
+
+    Args:
+        seed: the seed of the initial weights and of the order of images.
+        rates: the learning rate of each step, rising, (steps,).
+        losses: the loss of each step's batch before its update, (steps,).
+        accuracies: the accuracy of each step's batch before its update, (steps,).
+        ended: why the curve ended before the highest learning rate: `grown` or `not finite`; empty if it did not.
+    """
+
+    seed: int
+    rates: np.ndarray
+    losses: np.ndarray
+    accuracies: np.ndarray
+    ended: str
+
+
+def per_decade(rates: np.ndarray) -> float:
+    """The number of steps in which the learning rate grows to ten times; at least one."""
+    decades = float(np.log10(rates[-1] / rates[0]))
+    return max(1.0, (len(rates) - 1) / decades) if decades else 1.0
+
+
+def smoothed(losses: np.ndarray, per_decade: float) -> np.ndarray:
+    """The exponential moving average, corrected for its start (Kingma and Ba 2015, section 3).
+
+    Args:
+        losses: the loss of each step, (steps,).
+        per_decade: the number of steps in which the learning rate grows to ten times.
+    """
+    weight = _weight(per_decade)
+    found, total, rest = np.empty(len(losses)), 0.0, 1.0
+    for place, loss in enumerate(losses):
+        total = weight * total + (1 - weight) * float(loss)
+        rest *= weight
+        found[place] = total / (1 - rest)
+    return found
+
+
+def _weight(per_decade: float) -> float:
+    """The weight of the past in the moving average."""
+    constant = DECADE_SHARE * per_decade
+    return constant / (1 + constant)
+
+
+def enough(smooth: np.ndarray) -> int:
+    """The number of steps until a smoothed loss has grown to `GROWN` times its lowest; 0 if it has not."""
+    over = smooth > GROWN * np.minimum.accumulate(smooth)
+    return int(over.argmax()) + 1 if over.any() else 0
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The chance level of the batches.
+
+    Args:
+        loss: the loss of always predicting the class frequencies.
+        accuracy: the accuracy of always predicting the most frequent class.
+        batch: the number of images in a batch.
+    """
+
+    loss: float
+    accuracy: float
+    batch: int
+
+
+@dataclass(frozen=True)
+class Range:
+    """The learning rates at which a network learns, and the one to take.
+
+    Args:
+        low: the lowest learning rate at which the loss falls clearly.
+        high: the learning rate at which the loss is lowest; it rises above.
+        take: the learning rate to take.
+    """
+
+    low: float
+    high: float
+    take: float
+
+
+def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
+    """The medians over the seeds of the range that learns and of the learning rate to take.
+
+    The median of the learning rates is that of their logarithms, as they are compared by their ratios.
+
+    Args:
+        curves: a curve for each seed.
+        chance: the chance level.
+
+    Returns:
+        The range, rounded to what can be told apart; None if most of the seeds learn at no learning rate.
+    """
+    ranges = [found for curve in curves if (found := judge_curve(curve, chance)) is not None]
+    if 2 * len(ranges) <= len(curves):
+        return None
+    low, high, take = (
+        10 ** float(np.median(np.log10([getattr(found, end) for found in ranges]))) for end in ("low", "high", "take")
+    )
+    return Range(float(f"{low:.2g}"), float(f"{high:.2g}"), float(f"{take:.1g}"))
+
+
+def judge_curve(curve: Curve, chance: Chance) -> Range | None:
+    """The range that learns with one seed, and the learning rate to take; None if the network does not learn.
+
+    The network learns if the smoothed loss falls clearly below its start and below the chance level: by 5 % of the
+    chance level, and by more than the noise of the batches. It also learns if its accuracy is clearly above the
+    chance level, as the loss of networks that start far above the chance level is not below it after few steps. The
+    rule is: on the logarithmic axis, `PLACE` of the way from the learning rate at which half of the fall is done to
+    that at which the loss is lowest. This is measured: in the benchmark `scripts/bench rate_grid`, common rules (a
+    tenth of the learning rate of the lowest loss, the steepest slope, fastai's valley) stay below the learning
+    rates with the best result by 0.7 decades or more.
+
+    Args:
+        curve: the curve of the seed.
+        chance: the chance level.
+    """
+    if len(curve.losses) < 3:
+        return None
+    smooth = smoothed(curve.losses, per_decade(curve.rates))
+    first = curve.losses[: max(3, int(START_SHARE * len(smooth)))]
+    start, lowest = float(np.mean(first)), int(smooth.argmin())
+    weight = _weight(per_decade(curve.rates))
+    noise = float(np.std(first)) * np.sqrt((1 - weight) / (1 + weight))
+    is_low = smooth[lowest] <= min(start, chance.loss) - max(CLEAR_SHARE * chance.loss, CLEAR_NOISE * noise)
+    if not is_low and not (smooth[lowest] < start and _is_accurate(curve, chance)):
+        return None
+
+    def fallen(share: float) -> float:
+        """The learning rate from which on the loss has fallen by a share of its whole fall."""
+        above = np.flatnonzero(smooth[:lowest] > start - share * (start - smooth[lowest]))
+        return float(curve.rates[above[-1] + 1] if len(above) else curve.rates[0])
+
+    high = float(curve.rates[lowest])
+    return Range(fallen(BEGUN), high, fallen(HALF) ** (1 - PLACE) * high**PLACE)
+
+
+def _is_accurate(curve: Curve, chance: Chance) -> bool:
+    """Whether the accuracy over some decade of learning rates is above the chance level by more than its noise."""
+    window = min(len(curve.accuracies), int(per_decade(curve.rates)))
+    means = np.convolve(curve.accuracies, np.full(window, 1 / window), "valid")
+    deviation = np.sqrt(chance.accuracy * (1 - chance.accuracy) / (window * chance.batch))
+    return bool(means.max() > chance.accuracy + CLEAR_ACCURACY * deviation)

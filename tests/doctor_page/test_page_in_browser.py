@@ -1,0 +1,75 @@
+"""The page in headless Chromium: tips, enlarged images, tables, a phone, print, and its accessibility."""
+
+import re
+
+import pytest
+
+import browser
+from doctor_page.examples import HOSTILE, finding, known
+from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
+
+pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING)
+TIP = "document.getElementById('tip')"
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("doctor_page")
+    found = [finding("unscaled-evaluation"), finding("vanishing-signal", overrides=("norm=batch",))]
+    part = Part("", [Shown(one) for one in found], drawn(found, known))
+    (folder / "page.html").write_text(page("Check", verdict(found), [part], "python -m exprun check"))
+    with browser.opened(folder / "profile") as window:
+        window.size(1400)
+        window.open((folder / "page.html").as_uri())
+        window.until("!document.querySelector('.chart[aria-busy=true]')")
+        yield window
+        assert window.complaints == []
+
+
+def test_each_finding_comes_with_its_picture(shown):
+    kinds = shown.run("[...document.querySelectorAll('article.finding .picture-of')].map(({id}) => id)")
+    assert kinds == ["0-histograms", "0-signal"]
+    assert shown.run("document.querySelectorAll('.picture-of[id=\"0-signal\"]').length") == 1
+
+
+def test_names_are_text(shown):
+    assert HOSTILE in shown.run("document.querySelector('.where').textContent")
+    assert shown.run("document.images.length") == 0
+
+
+def test_the_pointer_shows_the_values_of_a_layer(shown):
+    box = shown.box("[data-series='0-signal-0'] .u-over")
+    shown.move(box["x"] + 0.5 * box["width"] * 0.8, box["y"] + 0.5 * box["height"])
+    text = shown.run(f"{TIP}.hidden ? '' : {TIP}.innerText")
+    assert "this network" in text
+    assert re.search(r"conv\d", text)
+    shown.move(2, 2)
+    assert shown.run(f"{TIP}.hidden")
+
+
+def test_a_click_enlarges_an_image_and_escape_closes_it(shown):
+    shown.click("#gallery-0-images .thumb")
+    assert shown.run("document.querySelector('dialog.enlarged').open")
+    shown.press("Escape", 27)
+    assert not shown.run("document.querySelector('dialog.enlarged').open")
+
+
+def test_the_table_of_a_chart_has_its_numbers(shown):
+    shown.click("[data-series='0-signal-0'] + details summary")
+    text = shown.run("document.querySelector('[data-series=\"0-signal-0\"] + details table').innerText")
+    assert "norm=batch" in text
+    assert "0.0625" in text
+
+
+def test_on_a_phone_nothing_is_wider_than_the_window_and_in_the_dark_charts_are_drawn_again(shown):
+    shown.size(400, 800, is_phone=True)
+    shown.dark(True)
+    shown.until("!document.querySelector('.chart[aria-busy=true]') || true")
+    assert shown.run("document.documentElement.scrollWidth") <= 400
+    shown.dark(False)
+    shown.size(1400)
+
+
+def test_it_prints(shown, tmp_path):
+    shown.print(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").stat().st_size > 20_000

@@ -1,0 +1,59 @@
+"""`runs show`: the page of a run that has ended, made again or opened."""
+
+import pytest
+
+from exprun import cli
+from exprun.run_page.page import write_page
+from exprun.run_page.pictures import Pictures
+from run_page.fakes import all_pictures, images, write_run
+
+
+def test_the_page_that_a_run_has_is_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = write_run(tmp_path / "outputs" / "runs" / "one")
+    assert cli.main(["runs", "show", "outputs/runs/one"]) == 0
+    assert "page:" not in capsys.readouterr().out
+    write_page(folder, all_pictures(*images(["a", "b"], 20)))
+    assert cli.main(["runs", "show", "outputs/runs/one"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"page: {folder.page}"
+
+
+def test_a_page_without_images_says_why(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    folder = write_run(tmp_path / "outputs" / "runs" / "one", "KILLED", "stopped by SIGTERM")
+    assert cli.main(["runs", "show", "one", "--open", "--html", "page.html"]) == 0
+    *_, hint, last = capsys.readouterr().out.splitlines()
+    assert hint == "No browser can be opened on this machine."
+    assert last == "page: page.html"
+    text = (tmp_path / "page.html").read_text()
+    assert "Images are not shown: the data set has changed since the run." in text
+    assert "The run was stopped" in text
+    assert not folder.page.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["list", "--open"], "--open applies to runs show, not runs list."),
+        (["show", "last", "--json", "--html", "a.html"], "--html and --open print the path of a page"),
+        (["show", "last", "--html", "."], "must be a file"),
+    ],
+)
+def test_wrong_options_are_refused(words, error, capsys):
+    assert cli.main(["runs", *words]) == 2
+    assert error in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "outputs" / "runs" / "one", "KILLED")
+    (tmp_path / "file").write_text("")
+    assert cli.main(["runs", "show", "one", "--html", "file/page.html"]) == 1
+    assert "The page cannot be written to file/page.html" in capsys.readouterr().err
+
+
+def test_the_page_of_nothing_is_a_page(tmp_path):
+    folder = write_run(tmp_path / "run", "")
+    assert "The run has not ended" in write_page(folder, Pictures()).read_text()

@@ -1,0 +1,61 @@
+"""Predictions of a split: losses, confusions, alternatives, calibration, and which errors a page shows."""
+
+import numpy as np
+import pytest
+
+from exprun import classification
+from exprun.run_page.outcomes import Outcomes
+from exprun.run_page.pictures import chosen_errors
+from run_page.fakes import images
+
+CLASSES = ["a", "b", "c"]
+
+
+def outcomes(probabilities, labels) -> Outcomes:
+    logits = np.log(np.array(probabilities, np.float32)) + 3  # logits are known up to a constant
+    return Outcomes("test", CLASSES, np.array(labels), logits, np.arange(len(labels)))
+
+
+def test_losses_confidence_and_alternatives():
+    found = outcomes([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]], [0, 2])
+    np.testing.assert_allclose(found.losses, [-np.log(0.7), -np.log(0.2)], rtol=1e-5)
+    np.testing.assert_allclose(found.confidence, [0.7, 0.5], rtol=1e-5)
+    assert found.errors.tolist() == [1]
+    assert found.accuracy == 0.5
+    assert found.alternatives(1, 2) == [("a", pytest.approx(0.5)), ("b", pytest.approx(0.3))]
+
+
+def test_confusions_are_sorted_by_their_images():
+    found = outcomes([[0.8, 0.1, 0.1]] * 6, [0, 0, 1, 2, 2, 2])
+    assert found.cells.tolist() == [[0, 0, 2], [1, 0, 1], [2, 0, 3]]
+    assert found.confusions.tolist() == [[2, 0, 3], [1, 0, 1]]
+
+
+def test_the_bins_of_calibration_give_the_calibration_error():
+    _, found = images([str(number) for number in range(7)], 500, (1, 1, 1))
+    bins = found.calibration()
+    assert sum(count for _, _, count in bins) == 500
+    error = sum(abs(confidence - right) * count for confidence, right, count in bins) / 500
+    assert error == pytest.approx(classification.calibration_error(found.labels, found.logits))
+
+
+def test_a_page_has_errors_of_each_frequent_confusion():
+    _, found = images([str(number) for number in range(10)], 3000, (1, 1, 1), accuracy=0.5)
+    chosen = chosen_errors(found)
+    assert np.all(np.diff(found.losses[chosen]) <= 0)
+    assert set(chosen) <= set(found.errors)
+    assert len(chosen) <= 24 + 24 + 3 * 60
+    shown = {(found.labels[one], found.predictions[one]) for one in chosen}
+    assert {(true, predicted) for true, predicted, _ in found.confusions[:60].tolist()} <= shown
+    best = found.errors[found.losses[found.errors].argmax()]
+    assert chosen[0] == best
+
+
+def test_without_errors_the_images_with_the_highest_loss_are_shown():
+    found = outcomes([[0.9, 0.05, 0.05], [0.6, 0.3, 0.1], [0.8, 0.1, 0.1]], [0, 0, 0])
+    assert chosen_errors(found).tolist() == [1, 2, 0]
+
+
+def test_logits_that_are_not_finite_have_no_probabilities():
+    found = outcomes([[np.nan, 0.5, 0.5], [0.6, 0.3, 0.1]], [0, 0])
+    assert not found.is_finite
