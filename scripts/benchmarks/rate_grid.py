@@ -129,7 +129,10 @@ def _table(name: str, rows: list[dict[str, Any]]) -> float:
 
 def _suggestion(row: dict[str, Any]) -> float | None:
     """The learning rate that the rule takes from the curves of a configuration; None if it does not learn."""
-    curves = [Curve(seed, *map(np.array, values), end) for seed, *values, end in row["curves"]]
+    curves = [
+        Curve(seed, np.array(rates), np.array(losses), np.array(accuracies), end)
+        for seed, rates, losses, accuracies, end in row["curves"]
+    ]
     found = judge(curves, Chance(*row["chance"]))
     return None if found is None else found.take
 

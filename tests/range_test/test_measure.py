@@ -42,7 +42,10 @@ def test_the_first_losses_are_those_of_the_initial_weights():
 
 
 def test_a_network_without_a_signal_learns_at_no_learning_rate():
-    test = measure(config(*FAST, *DEAD), SESSION)
+    seen = []
+    test = measure(config(*FAST, *DEAD), SESSION, report=seen.append)
+    assert len(seen) == 6  # they are tried again with more steps
+    assert len(test.curves[0].rates) > len(seen[0].rates)
     assert judge(test.curves, test.chance) is None
 
 
