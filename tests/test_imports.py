@@ -28,7 +28,7 @@ TIERS = (
         "garbage",
     ),
     ("config",),
-    ("locks", "journal_rows", "run_folder", "outputs", "records", "backend", "logs"),
+    ("locks", "journal_rows", "run_result", "run_folder", "outputs", "records", "backend", "logs"),
     ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
     ("network_interface", "doctor"),
     ("doctor_page",),

@@ -1,6 +1,9 @@
 """Whole runs of a tiny network on real digits."""
 
 import json
+import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +11,9 @@ import pytest
 from exprun import RunResult, cli, run
 from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.run_folder import RunFolder
-from tiny import TINY, checkpoint, same, tiny
+from exprun.signals import Killed
+from exprun.trainer.events import Evaluated
+from tiny import SESSION, TINY, checkpoint, same, tiny
 
 EXACT = ["trainer.deterministic=true", "augment=cifar", "schedule=constant"]
 
@@ -70,6 +75,19 @@ def test_a_run_that_fails_has_a_page():
     result = tiny("run_dir=out", "optim.learning_rate=1000", "norm=none", "input=raw")
     assert result.status == "FAILED"
     assert "The run failed: not finite" in (result.run_dir / "page.html").read_text()
+
+
+@pytest.mark.usefixtures("plots")
+def test_a_run_that_is_killed_has_a_page():
+    def kill(event):
+        if isinstance(event, Evaluated):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Killed):
+        run([*TINY, "trainer.epochs=9", "run_dir=out"], SESSION, listeners=[kill])
+    page = Path("out/page.html").read_text()
+    assert "The run was stopped: stopped by SIGTERM." in page
+    assert "of the validation images are classified correctly" in page
 
 
 def test_the_confusion_matrix_adds_up_to_the_test_accuracy():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exprun.times import Times
+from exprun.times import Times, read_times
 from exprun.trainer.events import EpochDone, Evaluated, RunStarted, StepsDone
 
 
@@ -47,3 +47,12 @@ def test_the_time_between_events_belongs_to_the_later_one_and_a_timed_listener_a
         "loading": 2, "building": 3, "compiling": 4, "steps": 2, "validation": 6, "doctor": 22, "test": 1,
         "waiting": 0.5,
     }  # fmt: skip
+
+
+def test_a_damaged_record_is_empty(tmp_path):
+    times = Times()
+    times.lap("loading")
+    times.write(tmp_path / "times.json")
+    assert read_times(tmp_path / "times.json").keys() == {"loading", "waiting"}
+    (tmp_path / "times.json").write_text('{"loading": "long"}')
+    assert read_times(tmp_path / "times.json") == read_times(tmp_path / "none.json") == {}

@@ -8,7 +8,7 @@ __all__ = ["RunResult", "Session", "__version__", "run", "show"]
 
 if TYPE_CHECKING:
     from exprun.commands.show import show
-    from exprun.run_folder import RunResult
+    from exprun.run_result import RunResult
     from exprun.runner import run
     from exprun.session import Session
 

@@ -9,7 +9,8 @@ from exprun.config.errors import ConfigError, DataError, one_line
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
 from exprun.config.weights import find_weights
-from exprun.run_folder import RunFolder, RunResult, UnreadableResultError
+from exprun.run_folder import RunFolder, UnreadableResultError
+from exprun.run_result import RunResult
 from exprun.tracking.accepted import check_tracking
 
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do

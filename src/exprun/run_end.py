@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from exprun.config.errors import one_line, without_password
 from exprun.config.schema import Config
 from exprun.console import Console
-from exprun.run_folder import RunFolder, RunResult
+from exprun.run_folder import RunFolder
+from exprun.run_result import RunResult
 from exprun.signals import Signals
 from exprun.times import Times
 from exprun.tracking.store import tracking_uri
@@ -70,7 +71,7 @@ class RunEnd:
             from exprun.run_page.pictures import Pictures
 
             self.times.lap("record")
-            self.folder.write_times(self.times.as_record())
+            self.times.write(self.folder.times)
             pictures = self.pictures or Pictures()
             write_page(self.folder, pictures)
             write_files(self.folder, pictures)

@@ -22,64 +22,14 @@ from exprun.config.versions import known_settings
 from exprun.files import PART, write_whole
 from exprun.journal_rows import read_journal_from
 from exprun.locks import file_lock
-from exprun.metrics import BEST, EPOCH, heading
-from exprun.pages.frame import Page, is_notebook, open_page
-from exprun.text import html_lines, html_table
+from exprun.run_result import PAGE, RunResult
 from exprun.version import __version__
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of libyaml, if installed, is ten times as fast
 CONFIG = "config.yaml"  # a folder with this file is the folder of a run
-_SPLITS = ("val/", "test/")  # begin the names of metrics that evaluations measure
 NOT_FINITE = "not finite"  # begins the reason of a run whose loss, gradients or weights were not finite
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """The result of a run.
-
-    Args:
-        status: `FINISHED`, `FAILED` or `KILLED`.
-        reason: the reason why the run ended before its last epoch; empty if it did all epochs.
-        metrics: the final metrics by their names in MLflow. `val/best_*` belong to the weights that were best on the
-            validation images; `test/*` were measured once, with the same weights.
-        history: the metrics of each epoch.
-        run_dir: the run's folder.
-    """
-
-    status: str
-    reason: str
-    metrics: dict[str, float]
-    history: list[dict[str, float]]
-    run_dir: Path
-
-    def show(self) -> Page:
-        """The page of the run: a notebook shows it if this is the last value of a cell; otherwise, a browser opens it.
-
-        Raises:
-            RunError: the run has no page, for example because of `pictures=false`.
-        """
-        page = Page(RunFolder(self.run_dir).page)
-        if not page.path.exists():
-            name = without_password(str(self.run_dir))
-            raise RunError(f"{name} has no page; python -m exprun runs show {name} --open makes one.")
-        if not is_notebook():
-            open_page(page.path.absolute().as_uri())
-        return page
-
-    def _repr_html_(self) -> str:
-        """The status, the metrics of each split as a table, and the folder of the run, for a notebook."""
-        columns = {"validation": "val/", "validation, best weights": f"val/{BEST}", "test": "test/"}
-        names = {name.partition("/")[2].removeprefix(BEST): None for name in self.metrics if name.startswith(_SPLITS)}
-        rows = []
-        for name in names:
-            values = [self.metrics.get(f"{prefix}{name}") for prefix in columns.values()]
-            if "/" not in name and name != EPOCH:
-                rows.append([heading(name), *("–" if value is None else f"{value:.4g}" for value in values)])
-        title = f"{self.status}{f': {self.reason}' if self.reason else ''}"
-        table = html_table(["metric", *columns], rows) if rows else ""
-        return html_lines(title) + table + html_lines(str(self.run_dir))
 
 
 class RunLockedError(RunError):
@@ -152,7 +102,7 @@ class RunFolder:
     @property
     def page(self) -> Path:
         """The path of the page of the run, which shows its plots and images."""
-        return self.path / "page.html"
+        return self.path / PAGE
 
     @property
     def pictures(self) -> Path:
@@ -421,16 +371,6 @@ class RunFolder:
     def read_environment(self) -> dict[str, str]:
         """The code, versions, device and data of the run; empty if the file is missing or damaged."""
         return {str(key): str(value) for key, value in _read_json(self.environment, {}).items()}
-
-    # Where the time went ------------------------------------------------------------------------------------------
-
-    def write_times(self, seconds: Mapping[str, float]) -> None:
-        """Write the seconds of each part of the run to `times.json`."""
-        write_whole(self.times, json.dumps(seconds, indent=1))
-
-    def read_times(self) -> dict[str, Any]:
-        """The seconds of each part of the run; empty if the file is missing or damaged."""
-        return dict(_read_json(self.times, {}))
 
     # The data set -------------------------------------------------------------------------------------------------
 

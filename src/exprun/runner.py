@@ -20,7 +20,8 @@ from exprun.logs import logging_to
 from exprun.network_interface import Interface
 from exprun.outputs import remember, with_last_run
 from exprun.preflight import preflight
-from exprun.run_folder import RunFolder, RunResult, worker_index
+from exprun.run_folder import RunFolder, worker_index
+from exprun.run_result import RunResult
 from exprun.session import Session
 from exprun.signals import Killed, Signals
 from exprun.times import Times

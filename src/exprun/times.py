@@ -1,10 +1,13 @@
 """Where the time of a run goes: seconds of each part, from the events of the run."""
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from exprun.files import write_whole
 from exprun.trainer.events import EpochDone, Evaluated, Event, Listener, Measured, Predicted, RunStarted, StepsDone
 
 PARTS = {  # the parts of a run, in order, each with its description
@@ -76,7 +79,24 @@ class Times:
 
         return called
 
+    def write(self, path: Path) -> None:
+        """Write the seconds of each part as JSON.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        write_whole(path, json.dumps(self.as_record(), indent=1))
+
     def as_record(self) -> dict[str, float]:
         """The seconds of each part in the order of `PARTS`, and `waiting`, which is part of the steps."""
         found = {part: round(self.seconds[part], 3) for part in PARTS if part in self.seconds}
         return found | {"waiting": round(self.waiting, 3)}
+
+
+def read_times(path: Path) -> dict[str, float]:
+    """The seconds of each part in a file that `Times.write` has written; empty if it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {str(part): float(seconds) for part, seconds in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

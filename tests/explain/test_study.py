@@ -19,7 +19,7 @@ from exprun.doctor.cause import Finding
 from exprun.experiments.reference import Reference
 from exprun.explain.candidates import AS_IT_IS, OTHER, Candidate
 from exprun.explain.trials import Trials, TrialSession
-from exprun.run_folder import RunResult
+from exprun.run_result import RunResult
 from exprun.signals import Killed
 from tiny import TINY
 

@@ -61,7 +61,7 @@ def write_run(path: Path, status: str = "FINISHED", reason: str = "", epochs: in
         folder.write_result(status, reason, metrics if status == "FINISHED" else {}, history)
     folder.findings.write_text(json.dumps([FINDING]))
     folder.write_environment({"command": f"python -m exprun data.root={HOSTILE}", "python": "3.11"})
-    folder.write_times({"loading": 1.5, "steps": 20.0, "doctor": 0.5, "waiting": 2.0})
+    folder.times.write_text(json.dumps({"loading": 1.5, "steps": 20.0, "doctor": 0.5, "waiting": 2.0}))
     return folder
 
 

@@ -8,6 +8,7 @@ from exprun.compare.analysis import analyse
 from exprun.compare.selection import select
 from exprun.config.errors import RunError
 from exprun.doctor import Finding
+from exprun.doctor.causes import CHAIN
 
 HOSTILE = "<script>x</script>"
 SAFE = "&lt;script&gt;x&lt;/script&gt;"
@@ -33,6 +34,7 @@ def test_a_result_is_a_table_of_its_metrics(tmp_path):
 
 
 def test_a_finding_is_its_evidence_and_remedy():
+    assert "dead-relu" in {module.CAUSE.id for module in CHAIN}
     finding = Finding("dead-relu", "error", HOSTILE, "97% of its units are zero.", overrides=("norm=batch",))
     text = finding._repr_html_()
     assert text.startswith(f"<p><b>[dead-relu] error, {SAFE}</b></p>")

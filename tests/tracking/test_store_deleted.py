@@ -6,7 +6,8 @@ import pytest
 
 from exprun import cli
 from exprun.config.errors import ConfigError
-from exprun.run_folder import RunFolder, RunResult
+from exprun.run_folder import RunFolder
+from exprun.run_result import RunResult
 from exprun.tracking.parent import Outcome, Parent
 from exprun.tracking.sync import sync
 from exprun.tracking.view import Charts

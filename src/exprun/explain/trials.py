@@ -12,7 +12,8 @@ from exprun.config.schema import Config
 from exprun.data import Dataset, Split
 from exprun.explain.candidates import Candidate
 from exprun.metrics import BATCH_LOSS
-from exprun.run_folder import RunFolder, RunResult
+from exprun.run_folder import RunFolder
+from exprun.run_result import RunResult
 from exprun.runner import run
 from exprun.session import Session
 

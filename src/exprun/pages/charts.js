@@ -162,11 +162,11 @@ function isWide(values) {
   return known.length > 0 && Math.min(...known) > 0 && Math.max(...known) > 1000 * Math.min(...known);
 }
 
-/** The number at a tick of an axis: losses of runs that diverged may have thirty digits, and gradients are small. */
+/** A value at an axis; learning rates are small, and losses of runs that diverged may have thirty digits. */
 function tick(value) {
   const size = Math.abs(value);
-  if (size >= 1e7) return number(value);
-  return value !== 0 && size < 1e-3 ? Number(value.toPrecision(3)).toExponential() : uPlot.fmtNum(value);
+  if (size && size < 1e-3) return Number(value.toPrecision(3)).toExponential();
+  return size < 1e7 ? uPlot.fmtNum(value) : number(value);
 }
 
 /** A function from values to pixels along an axis of a plot. */

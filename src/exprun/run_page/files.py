@@ -111,7 +111,7 @@ def _font(size: int) -> Any:
 
 def _cut(text: str, room: float, font: Any) -> str:
     """A text in one line that is cut to a width in pixels."""
-    text = " ".join(text.split())
+    text = " ".join(text.encode(errors="replace").decode().split())  # names of files may not be Unicode
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(f"{text}…") > room:

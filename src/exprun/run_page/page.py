@@ -11,6 +11,7 @@ from exprun.run_folder import RunFolder
 from exprun.run_page import record
 from exprun.run_page.outcomes import Outcomes
 from exprun.run_page.pictures import Pictures
+from exprun.times import read_times
 
 HERE = Path(__file__).parent
 SCRIPTS = (*CHARTS, FOLDER / "heatmap.js", GALLERY, HERE / "curves.js", HERE / "outcomes.js", HERE / "run.js")
@@ -47,7 +48,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
     run = read_run(folder.path)
     assert run is not None
     outcomes, level = pictures.outcomes, record.chance(folder)
-    best, probes, times = record.best_epoch(run), record.probes(folder), folder.read_times()
+    best, probes, times = record.best_epoch(run), record.probes(folder), read_times(folder.times)
     curves = record.curves(folder)
     data = {
         "palette": PALETTE,

@@ -25,8 +25,8 @@ EVIDENCE = (255, 158, 27)  # the colour of pixels with evidence: red, green, blu
 FILTERS_SIDE = 16  # filters with larger kernels are as large as these
 EMBEDDED = 1000  # images that are embedded
 POINT_SIDE = 32  # pixels of the longer side of their thumbnails
-SECONDS = 1.0  # the time that features, and so maps, may take at the end of a short run
-SHARE = 0.01  # of the time of a long run
+SECONDS = 0.5  # the time that the features, the maps of errors and those of hits may take, each, after a short run
+SHARE = 0.005  # of the time of a long run, for each of the three
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def overconfidence(outcomes: Outcomes | None) -> str:
     return f"Predictions are {told}" + (f": {abs(points):.1f} points {how}." if abs(points) >= 1 else ".")
 
 
-def metric_rows(run: Run) -> list[tuple[str, str, str, str]]:
+def metric_rows(run: Run) -> list[tuple[str, ...]]:
     """Name, value on validation images with the last weights, with the selected ones, and value on test images."""
     rows = {}
     for name in run.metrics:
@@ -175,10 +175,8 @@ def metric_rows(run: Run) -> list[tuple[str, str, str, str]]:
         metric = metric.removeprefix(names.BEST)
         if split in ("val", "test") and "/" not in metric and metric != "epoch":
             rows[metric] = [run.metrics.get(f"{kind}{metric}") for kind in ("val/", f"val/{names.BEST}", "test/")]
-    return [
-        (names.heading(metric), *("–" if value is None else number(f"val/{metric}", value) for value in values))  # type: ignore[misc]
-        for metric, values in rows.items()
-    ]
+    shown = lambda metric, value: "–" if value is None else number(f"val/{metric}", value)  # noqa: E731
+    return [(names.heading(metric), *(shown(metric, value) for value in values)) for metric, values in rows.items()]
 
 
 def number(metric: str, value: float) -> str:
@@ -203,9 +201,9 @@ def class_rows(outcomes: Outcomes) -> list[tuple[str, list[tuple[float | None, s
     return rows
 
 
-def time_rows(times: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def time_rows(times: Mapping[str, float]) -> list[tuple[str, float, float]]:
     """The parts of a run that took time: description, seconds, and share of the whole."""
-    seconds = {part: float(times[part]) for part in PARTS if isinstance(times.get(part), int | float)}
+    seconds = {part: times[part] for part in PARTS if part in times}
     whole = sum(seconds.values())
     return [(PARTS[part], value, value / whole) for part, value in seconds.items()] if whole else []
 
