@@ -110,26 +110,29 @@ def main() -> int:
 def _table(name: str, rows: list[dict[str, Any]]) -> float:
     """Print how good the suggestions are for some configurations; returns the share of those in the best third."""
     print(f"\n{name} {plural(len(rows), 'configuration')}\n")
-    print(
-        "| configuration | configured | best of the grid | loss | third best | suggestion | loss | in the best third |"
-    )
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
-    good = 0
+    print("| configuration | best of the grid | suggestion | loss | third best | accuracy, % | third best, % |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    good = accurate = 0
     for row in rows:
-        grid = sorted(row["grid"], key=lambda one: one[1])
-        best, third = grid[0], grid[THIRD - 1]
-        take, loss = row.get("suggestion", [None, math.inf])[:2]
-        good += loss <= third[1]
-        cells = [f"{row['configured']:g}", f"{best[0]:.2g}", f"{best[1]:.3f}", f"{third[1]:.3f}"]
-        cells += ["none" if take is None else f"{take:g}", f"{loss:.3f}", "yes" if loss <= third[1] else "no"]
+        best = min(row["grid"], key=lambda one: one[1])[0]
+        third = sorted(one[1] for one in row["grid"])[THIRD - 1]
+        third_accuracy = sorted((one[2] for one in row["grid"]), reverse=True)[THIRD - 1]
+        take, loss, accuracy = row.get("suggestion", [None, math.inf, 0.0])
+        good += loss <= third
+        accurate += accuracy >= third_accuracy
+        cells = [f"{best:.2g}", "none" if take is None else f"{take:g}", f"{loss:.3f}", f"{third:.3f}"]
+        cells += [f"{100 * accuracy:.1f}", f"{100 * third_accuracy:.1f}"]
         print(f"| `{row['overrides']}` | {' | '.join(cells)} |")
-    print(f"\n{good} of {len(rows)} suggestions are in the best third")
+    print(f"\n{good} of {len(rows)} suggestions are in the best third by loss, and {accurate} by accuracy")
     return good / len(rows)
 
 
 def _suggestion(row: dict[str, Any]) -> float | None:
     """The learning rate that the rule takes from the curves of a configuration; None if it does not learn."""
-    curves = [Curve(seed, *map(np.array, values), end) for seed, *values, end in row["curves"]]
+    curves = [
+        Curve(seed, np.array(rates), np.array(losses), np.array(accuracies), end)
+        for seed, rates, losses, accuracies, end in row["curves"]
+    ]
     found = judge(curves, Chance(*row["chance"]))
     return None if found is None else found.take
 

@@ -42,7 +42,10 @@ def test_the_first_losses_are_those_of_the_initial_weights():
 
 
 def test_a_network_without_a_signal_learns_at_no_learning_rate():
-    test = measure(config(*FAST, *DEAD), SESSION)
+    seen = []
+    test = measure(config(*FAST, *DEAD), SESSION, report=seen.append)
+    assert len(seen) == 6  # they are tried again with more steps
+    assert len(test.curves[0].rates) > len(seen[0].rates)
     assert judge(test.curves, test.chance) is None
 
 
@@ -108,3 +111,13 @@ def test_json_is_all_that_is_printed_with_it(run_server, tmp_path):
     assert [curve["seed"] for curve in found["curves"]] == [0, 1]
     assert "check" in found["sentences"][-1]
     assert not (tmp_path / "outputs" / "pages").exists()
+
+
+def test_check_does_the_range_test_too_if_it_is_asked_for(run_server, tmp_path):
+    done = run_server.run("check", "--rate", *WORDS, "optim.learning_rate=100", "--html", "check.html", "--seeds", "1")
+    assert done.returncode == 2  # an option of rate only
+    done = run_server.run("check", "--rate", *WORDS, "optim.learning_rate=100", "--html", "check.html")
+    assert done.returncode == 1, done.stderr
+    assert "is beyond this range" in done.stdout
+    assert done.stdout.splitlines()[-1] == "page: check.html"
+    assert len(list((tmp_path / "outputs" / "pages").glob("rate-*.html"))) == 1

@@ -1,5 +1,7 @@
 """The learning rate to take from the curves of a range test."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,8 +39,17 @@ def test_a_network_that_does_not_get_below_the_chance_level_does_not_learn(flat)
 
 def test_an_accuracy_above_the_chance_level_shows_a_network_that_started_far_above_it():
     high = {"start": 4.0, "lowest": CHANCE.loss}
-    assert judge_curve(curve(**high, accuracy=0.3), CHANCE) is not None
-    assert judge_curve(curve(**high, accuracy=0.12), CHANCE) is None
+    assert judge([curve(**high, accuracy=0.3)], CHANCE) is not None
+    assert judge([curve(**high, accuracy=0.12)], CHANCE) is None
+    assert judge([curve(seed, **high, accuracy=0.15) for seed in range(3)], CHANCE) is not None  # all seeds together
+
+
+def test_a_fall_after_the_loss_has_risen_does_not_count():
+    usual = curve(start=4.0, lowest=2.0, noise=0.0)
+    ruined = usual.losses.copy()
+    ruined[-12:] = 1.9
+    found = judge_curve(replace(usual, losses=ruined), CHANCE)
+    assert found == judge_curve(usual, CHANCE)
 
 
 def test_a_curve_that_ends_at_once_has_no_range():

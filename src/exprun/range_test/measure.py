@@ -9,7 +9,7 @@ import numpy as np
 
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
-from exprun.range_test.suggestion import MIN_STEPS, Chance, Curve, enough, per_decade, smoothed
+from exprun.range_test.suggestion import MIN_STEPS, Chance, Curve, enough, judge, per_decade, smoothed
 from exprun.session import Session
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ SPANS = {
 }
 USUAL_SPAN = (1e-5, 10.0)
 STEPS_PER_DECADE = 20  # fewer if the time does not suffice; fastai takes 100 steps for 8 decades
+MORE = 4  # factor on the steps of a second test
 STEPS_PER_CALL = 5  # steps after which the end of a curve is noticed
 MINUTES = 3.0  # time of all seeds together
 SEEDS = 3
@@ -66,7 +67,8 @@ def measure(
     """Do the range test of a config with several seeds, each from its own initial weights and order of images.
 
     Everything is as in a run, except that the learning rate rises geometrically from step to step; the schedule is
-    ignored. Small data sets repeat. A curve ends when its loss has grown to several times its lowest, or is not finite.
+    ignored. Small data sets repeat. If most seeds learn at no learning rate, they do it again with more steps. A
+    curve ends when its loss has grown to several times its lowest, or is not finite.
 
     Args:
         config: the config of a run.
@@ -86,15 +88,19 @@ def measure(
     chance = _chance(assembly)
     feed = _feed(assembly)
     limit = _affordable(assembly, feed, 60 * minutes / seeds)
-    steps = int(min(STEPS_PER_DECADE * np.log10(high / low), limit))
-    rates = np.geomspace(low, high, max(steps, MIN_STEPS)).astype(np.float32)
-    curves = []
+    curves: list[Curve] = []
     started = time.perf_counter()
-    for number in range(seeds):
-        assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
-        curve = _curve(assembly, feed, rates)
-        curves.append(curve)
-        report(curve)
+    steps = int(STEPS_PER_DECADE * np.log10(high / low))
+    # A network that does not learn in the first test gets another one with more steps, if the time suffices.
+    for count in (max(MIN_STEPS, min(steps, limit)), min(MORE * steps, limit - steps)):
+        if curves and (count <= steps or judge(curves, chance) is not None):
+            break
+        rates = np.geomspace(low, high, count).astype(np.float32)
+        curves = []
+        for number in range(seeds):
+            assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
+            curves.append(_curve(assembly, feed, rates))
+            report(curves[-1])
     return RangeTest(config.optim.learning_rate, chance, curves, time.perf_counter() - started)
 
 
@@ -163,7 +169,8 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
 
     def curve(steps: int, ended: str) -> Curve:
         """The first steps as a curve."""
-        return Curve(config.seed, *(part[:steps].astype(float) for part in (rates, losses, accuracies)), ended)
+        kept = [part[:steps].astype(float) for part in (rates, losses, accuracies)]
+        return Curve(config.seed, kept[0], kept[1], kept[2], ended)
 
     for order, mirrored in batches(config, len(feed), len(rates)):
         start = len(losses)

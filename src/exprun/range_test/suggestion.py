@@ -10,6 +10,7 @@ GROWN = 4.0  # factor on the lowest smoothed loss at which a curve ends, as in f
 START_SHARE = 0.2  # share of the steps, at learning rates that change hardly anything, whose loss is that of the start
 CLEAR_SHARE, CLEAR_NOISE = 0.05, 3.0  # a clear fall, in chance levels and in standard deviations of the smoothed loss
 CLEAR_ACCURACY = 4.0  # a clear accuracy, in standard deviations of the mean over a decade; there are many decades
+MOST, RISEN = 0.7, 0.5  # shares of the fall: the part that counts as most of it, and by which the loss rises after it
 BEGUN, HALF = 0.1, 0.5  # shares of the whole fall of the loss
 # The place of the learning rate to take, in logarithms: between that of half the fall (0) and of the lowest loss (1).
 PLACE = 0.7
@@ -111,7 +112,8 @@ def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
     Returns:
         The range, rounded to what can be told apart; None if most of the seeds learn at no learning rate.
     """
-    ranges = [found for curve in curves if (found := judge_curve(curve, chance)) is not None]
+    accurate = _are_accurate(curves, chance)
+    ranges = [found for curve in curves if (found := judge_curve(curve, chance, accurate)) is not None]
     if 2 * len(ranges) <= len(curves):
         return None
     low, high, take = (
@@ -120,7 +122,7 @@ def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
     return Range(float(f"{low:.2g}"), float(f"{high:.2g}"), float(f"{take:.1g}"))
 
 
-def judge_curve(curve: Curve, chance: Chance) -> Range | None:
+def judge_curve(curve: Curve, chance: Chance, accurate: bool = False) -> Range | None:
     """The range that learns with one seed, and the learning rate to take; None if the network does not learn.
 
     The network learns if the smoothed loss falls clearly below its start and below the chance level: by 5 % of the
@@ -134,16 +136,18 @@ def judge_curve(curve: Curve, chance: Chance) -> Range | None:
     Args:
         curve: the curve of the seed.
         chance: the chance level.
+        accurate: whether the accuracy of all seeds together is clearly above the chance level.
     """
     if len(curve.losses) < 3:
         return None
     smooth = smoothed(curve.losses, per_decade(curve.rates))
     first = curve.losses[: max(3, int(START_SHARE * len(smooth)))]
-    start, lowest = float(np.mean(first)), int(smooth.argmin())
+    start = float(np.mean(first))
     weight = _weight(per_decade(curve.rates))
     noise = float(np.std(first)) * np.sqrt((1 - weight) / (1 + weight))
+    lowest = int(smooth[: _first_valley(smooth, start)].argmin())
     is_low = smooth[lowest] <= min(start, chance.loss) - max(CLEAR_SHARE * chance.loss, CLEAR_NOISE * noise)
-    if not is_low and not (smooth[lowest] < start and _is_accurate(curve, chance)):
+    if not is_low and not (accurate and smooth[lowest] < start - CLEAR_NOISE * noise):
         return None
 
     def fallen(share: float) -> float:
@@ -155,9 +159,22 @@ def judge_curve(curve: Curve, chance: Chance) -> Range | None:
     return Range(fallen(BEGUN), high, fallen(HALF) ** (1 - PLACE) * high**PLACE)
 
 
-def _is_accurate(curve: Curve, chance: Chance) -> bool:
+def _first_valley(smooth: np.ndarray, start: float) -> int:
+    """The number of steps until the smoothed loss, after most of its fall, has risen again by `RISEN` of this fall.
+
+    The loss may fall once more after that, to the chance level, when too high a learning rate has ruined a network.
+    """
+    lowest = np.minimum.accumulate(smooth)
+    fall = start - lowest
+    ends = (fall > 0) & (fall >= MOST * (start - smooth.min())) & (smooth - lowest > RISEN * fall)
+    return int(ends.argmax()) if ends.any() else len(smooth)
+
+
+def _are_accurate(curves: Sequence[Curve], chance: Chance) -> bool:
     """Whether the accuracy over some decade of learning rates is above the chance level by more than its noise."""
-    window = min(len(curve.accuracies), int(per_decade(curve.rates)))
-    means = np.convolve(curve.accuracies, np.full(window, 1 / window), "valid")
-    deviation = np.sqrt(chance.accuracy * (1 - chance.accuracy) / (window * chance.batch))
-    return bool(means.max() > chance.accuracy + CLEAR_ACCURACY * deviation)
+    count = min(len(curve.accuracies) for curve in curves)
+    means = np.mean([curve.accuracies[:count] for curve in curves], axis=0)
+    window = min(count, int(per_decade(curves[0].rates)))
+    deviation = np.sqrt(chance.accuracy * (1 - chance.accuracy) / (window * chance.batch * len(curves)))
+    highest = float(np.convolve(means, np.full(window, 1 / window), "valid").max())
+    return highest > chance.accuracy + CLEAR_ACCURACY * float(deviation)
