@@ -1,5 +1,6 @@
 """The page of the command `check`: its findings, each with the picture that proves it."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from exprun.pages.depth import Depth
 from exprun.run_doctor import same_images
 from exprun.session import Session
 
+log = logging.getLogger(__name__)
 THIS = "this network"
 MOST = 2  # networks to compare with
 SECONDS = 1.5  # of processors, after which no further network is built to compare with
@@ -53,7 +55,11 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
     def known() -> Material:
         subject, others = checked.context.subject, alternatives(checked.findings, checked.config)
         val_labels = None if subject.val is None else subject.val.pixel_labels
-        depths = depths_of(checked, config_with, session, others)
+        depths: list[Depth] = []
+        try:
+            depths = depths_of(checked, config_with, session, others)
+        except Exception:  # the other pictures do not need the passes
+            log.info("The signal could not be measured", exc_info=True)
         return Material(subject, subject.train.pixel_labels, val_labels, depths=depths)
 
     return drawn(checked.findings, known)
