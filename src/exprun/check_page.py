@@ -11,6 +11,7 @@ from exprun.config.errors import UserError
 from exprun.config.schema import Config
 from exprun.doctor.cause import Finding
 from exprun.doctor.context import Context
+from exprun.doctor_page.causes import PICTURES
 from exprun.doctor_page.depth import depth_of, first_step
 from exprun.doctor_page.figures import Figure
 from exprun.doctor_page.material import Material
@@ -24,6 +25,7 @@ THIS = "this network"
 MOST = 2  # networks to compare with
 SECONDS = 1.5  # of processors, after which no further network is built to compare with
 USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
+SIGNAL = frozenset(("signal", "gradient", "dead", "update"))  # the pictures that show the networks to compare with
 # Overrides that change the signal of a network before its first step.
 CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
 
@@ -100,7 +102,8 @@ def depths_of(
 
 def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
     """The overrides of the networks to compare with: what findings propose, or else what usually keeps a signal."""
-    proposed = [remedy for finding in findings if finding.severity != "note" for remedy in finding.overrides]
+    of_depth = [one for one in findings if one.severity != "note" and SIGNAL & {*PICTURES.get(one.cause, ())}]
+    proposed = [remedy for finding in of_depth for remedy in finding.overrides]
     of_signal = [one for one in proposed if all(part.startswith(CHANGING) for part in one.split())]
     current = {f"init={config.init.name}", f"norm={config.norm.name}"}
     usual = [] if config.model.builder is not None else [one for one in USUAL if one not in current]
