@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MAX_COMPARED = 8 * 2**20  # bytes of images that are passed through a network to compare with
 INPUTS = 256  # images that are scaled as the network takes them, unless they are so large that memory limits them:
-MAX_SAMPLE, MAX_INPUTS = 2**29, 2**28  # bytes of the images of a split that are looked at, and that are scaled
+MAX_INPUTS, SAMPLE = 2**28, 4  # bytes of images that are scaled, and how many times that of images that are looked at
 FEW = 2  # images of any size that are looked at
 # The same without a network, which needs whole images: the pixels of an image, and the bytes of images that are scaled.
 THIN_PIXELS, THIN_INPUTS = 2**17, 2**25
@@ -98,7 +98,7 @@ def _subject_of_images(
         most: the bytes of images of a split that are scaled.
     """
     assert config.doctor.sample is not None
-    sample = min(config.doctor.sample, max(2 * FEW, MAX_SAMPLE // dataset.train.images[0].nbytes))
+    sample = min(config.doctor.sample, max(2 * FEW, SAMPLE * most // dataset.train.images[0].nbytes))
     classes = len(dataset.classes)
     train = _images(dataset.train, preprocessing.train, classes, sample, most)
     assert train.pixels is not None

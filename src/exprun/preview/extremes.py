@@ -15,7 +15,7 @@ from exprun.data.decode import UnreadableImage, upright_size
 from exprun.doctor.instruments.leaks import block_means
 
 MAX_BYTES = 300 * 2**20  # bytes of images that are looked at
-MIN_PIXELS = 256  # pixels a side of large images that make up their thumbnails, at least
+MIN_PIXELS = 64  # pixels a side of large images that make up their thumbnails, at least
 PIECE = 512  # images that are looked at at once
 SIDE = 8  # pixels a side of the thumbnails by which images are compared
 MAX_FILES = 4000  # files whose size is read

@@ -15,7 +15,7 @@ from exprun.pages.channels import channels, difference
 from exprun.trainer.feed import epoch_order
 from exprun.trainer.structure import augmentation_strengths
 
-MAX_BYTES, FEW = 2**28, 3  # bytes of the tensors of one split, and images of any size
+MAX_BYTES, FEW = 2**27, 3  # bytes of the tensors of one split, and images of any size
 FIRST, OTHERS = 36, 18  # images shown of the first training batch, and of each other split
 AUGMENTED, DRAWS = 8, 7  # training images shown with augmentation, and how often each
 MEASURED = 1000  # images of each split of which the values are measured
@@ -131,11 +131,11 @@ class Pipeline:
             return ""
         train = self.dataset.train
         rows = train.rows[: min(COMPARED, self.most)]
-        both = [
+        one, other = (
             channels(name, self.evaluated(name, train, scaling, rows).tensors)
             for name, scaling in (("training", self.training), ("validation", self.evaluation))
-        ]
-        return difference(*both, slack=1.0)
+        )
+        return difference(one, other, slack=1.0)
 
     def samples(self, most: int) -> Iterator[Seen]:
         """Images of each split, drawn with the seed of the run, training first.

@@ -178,3 +178,15 @@ def test_few_images_and_small_ones_are_no_mistake():
     assert told(one, photos(1, 1)) == {}
     tiny = np.random.default_rng(0).integers(0, 256, (40, 3, 3, 1), np.uint8)
     assert told(tiny[:20], tiny[20:]) == {}
+
+
+def test_a_leak_names_the_rows_of_each_pair():
+    train, val = photos(30), photos(30, seed=1)
+    val[3], val[7], val[11] = train[5], train[2][:, ::-1], changed(train[9:10], "jpeg80")[0]
+    leak = leaks.find_leaks(prints(["training", "validation"], train, val), LIMIT)["validation"]
+    found = {(pair.row - len(train), pair.other): (pair.kind.split()[0], pair.earlier) for pair in leak.pairs}
+    assert found == {
+        (3, 5): ("exact", "training"),
+        (7, 2): ("mirrored", "training"),
+        (11, 9): ("nearly", "training"),
+    }

@@ -218,11 +218,11 @@ def _leak(known: Prints, asked: Prints, earlier: Sequence[Prints], limit: float)
     )
     compared_part = f" Only {len(known.digests):,} of {known.total:,} {known.split} images were compared."
     numbers = {"share": share, "exact": len(same), "mirrored": len(turned), "shifted": len(moved), "near": len(near)}
-    pairs: list[Pair] = []
+    found_pairs: list[Pair] = []
     if known.rows is not None and asked.rows is not None:
         for kind, copies, _ in kinds:
-            pairs += [Pair(int(asked.rows[i]), int(known.rows[j]), kind, known.split) for i, j in copies.items()]
-    return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers, tuple(pairs))
+            found_pairs += [Pair(int(asked.rows[i]), int(known.rows[j]), kind, known.split) for i, j in copies.items()]
+    return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers, tuple(found_pairs))
 
 
 def _altered(
