@@ -23,6 +23,7 @@ from exprun.session import Session
 log = logging.getLogger(__name__)
 THIS = "this network"
 MOST = 2  # networks to compare with
+MAX_PARAMETERS = 20_000_000  # of a network that is compared with others: to build larger ones takes seconds
 SECONDS = 1.5  # of processors, after which no further network is built to compare with
 USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
 SIGNAL = frozenset(("signal", "gradient", "dead", "update"))  # the pictures that show the networks to compare with
@@ -55,7 +56,9 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
     """
 
     def known() -> Material:
-        subject, others = checked.context.subject, alternatives(checked.findings, checked.config)
+        subject = checked.context.subject
+        is_large = subject.model.count_params() > MAX_PARAMETERS
+        others = [] if is_large else alternatives(checked.findings, checked.config)
         val_labels = None if subject.val is None else subject.val.pixel_labels
         depths: list[Depth] = []
         try:
