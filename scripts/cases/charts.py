@@ -33,7 +33,7 @@ class Chart:
 
 CHARTS = (
     Chart("stuck_vgg16", "signal", others=("norm=batch", "init=he_normal")),
-    Chart("palm_vein", "signal", (), ("fault=none", "fault=none norm=batch")),
+    Chart("palm_vein", "signal", (), ("init=he_normal",)),
     Chart("flat_validation", "signal", validated=True),
     Chart("matconvnet_parity", "update", others=("experiment=matconvnet_original data=digits",)),
     Chart("dead_relu", "signal", others=("init=he_normal input=standardize",)),

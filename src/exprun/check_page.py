@@ -1,5 +1,6 @@
 """The page of the command `check`: its findings, each with the picture that proves it."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from exprun.config.errors import UserError
 from exprun.config.schema import Config
 from exprun.doctor.cause import Finding
 from exprun.doctor.context import Context
+from exprun.doctor_page.causes import PICTURES
 from exprun.doctor_page.depth import depth_of, first_step
 from exprun.doctor_page.figures import Figure
 from exprun.doctor_page.material import Material
@@ -18,10 +20,13 @@ from exprun.pages.depth import Depth
 from exprun.run_doctor import same_images
 from exprun.session import Session
 
+log = logging.getLogger(__name__)
 THIS = "this network"
 MOST = 2  # networks to compare with
+MAX_PARAMETERS = 20_000_000  # of a network that is compared with others: to build larger ones takes seconds
 SECONDS = 1.5  # of processors, after which no further network is built to compare with
 USUAL = ("init=he_normal", "norm=batch")  # unless a finding proposes others
+SIGNAL = frozenset(("signal", "gradient", "dead", "update"))  # the pictures that show the networks to compare with
 # Overrides that change the signal of a network before its first step.
 CHANGING = ("init=", "norm=", "input=", "model.activation=", "fault=")
 
@@ -51,9 +56,15 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
     """
 
     def known() -> Material:
-        subject, others = checked.context.subject, alternatives(checked.findings, checked.config)
+        subject = checked.context.subject
+        is_large = subject.model.count_params() > MAX_PARAMETERS
+        others = [] if is_large else alternatives(checked.findings, checked.config)
         val_labels = None if subject.val is None else subject.val.pixel_labels
-        depths = depths_of(checked, config_with, session, others)
+        depths: list[Depth] = []
+        try:
+            depths = depths_of(checked, config_with, session, others)
+        except Exception:  # the other pictures do not need the passes
+            log.info("The signal could not be measured", exc_info=True)
         return Material(subject, subject.train.pixel_labels, val_labels, depths=depths)
 
     return drawn(checked.findings, known)
@@ -94,7 +105,8 @@ def depths_of(
 
 def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
     """The overrides of the networks to compare with: what findings propose, or else what usually keeps a signal."""
-    proposed = [remedy for finding in findings if finding.severity != "note" for remedy in finding.overrides]
+    of_depth = [one for one in findings if one.severity != "note" and SIGNAL & {*PICTURES.get(one.cause, ())}]
+    proposed = [remedy for finding in of_depth for remedy in finding.overrides]
     of_signal = [one for one in proposed if all(part.startswith(CHANGING) for part in one.split())]
     current = {f"init={config.init.name}", f"norm={config.norm.name}"}
     usual = [] if config.model.builder is not None else [one for one in USUAL if one not in current]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from exprun.trainer.step import Step
 
 log = logging.getLogger(__name__)
+MAX_COMPARED = 8 * 2**20  # bytes of images that are passed through a network to compare with
 INPUTS = 256  # images that are scaled as the network takes them, unless they are so large that memory limits them:
 MAX_INPUTS, SAMPLE = 2**28, 4  # bytes of images that are scaled, and how many times that of images that are looked at
 FEW = 2  # images of any size that are looked at
@@ -285,7 +286,7 @@ def same_images(context: Context, assembly: "Assembly") -> Context:
     """
     subject, step = context.subject, assembly.step
     assert subject.train.pixels is not None
-    inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train, MAX_INPUTS)
+    inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train, MAX_COMPARED)
     objective = objective_of(step.losses, len(subject.classes))
     train = replace(subject.train, inputs=inputs)
     return replace(context, subject=replace(subject, model=step.model, objective=objective, train=train))

@@ -45,7 +45,6 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "erasing-layer": ("signal",),
     "missing-nonlinearity": ("signal",),
     "large-first-loss": ("signal",),
-    "shrinking-filters": ("signal",),
     "excessive-dropout": ("signal",),
     "random-output": COURSE,
     "dead-relu": ("dead", "signal"),
@@ -84,6 +83,6 @@ NUMBERS_ALONE = frozenset(
     (
         *("wrong-loss", "output-units", "output-activation", "missing-softmax", "softmax-twice", "broadcast-loss"),
         *("unscaled-target", "shuffled-predictions", "shuffled-states", "reloaded-model", "uncalled-hook"),
-        *("unused-data", "slow-input", "dropout-before-norm"),
+        *("unused-data", "slow-input", "dropout-before-norm", "shrinking-filters"),
     )
 )

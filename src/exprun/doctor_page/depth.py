@@ -11,7 +11,7 @@ from exprun.doctor.instruments.states import undrawn
 from exprun.pages.depth import Depth
 
 MAX_VALUES = 2_000_000  # of a layer whose spread is measured; of more, positions spread over the layer are taken
-MAX_UPDATED = 50_000_000  # parameters of a network whose first step is made: the copy of its weights takes time
+MAX_UPDATED = 20_000_000  # parameters of a network whose first step is made: the copy of its weights takes time
 MAX_LAYERS = 400  # with a matrix of weights; of a network with more, the first ones are measured
 
 

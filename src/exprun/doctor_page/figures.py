@@ -198,11 +198,16 @@ def _classes_of_outputs(outputs: np.ndarray | None) -> np.ndarray:
 def _histograms(subject: Subject) -> Figure:
     train = channels.channels("training", subject.train.inputs[:MEASURED])
     if subject.val is None or not len(subject.val.inputs):
-        center = ", ".join(f"{mean:.3g} ± {spread:.3g}" for mean, spread in zip(train.mean, train.spread, strict=True))
-        return Figure("histograms", f"Values that the network gets: mean {center}", measured=(train,))
+        return Figure("histograms", f"The network gets {_range(train)}", measured=(train,))
     val = channels.channels("validation", subject.val.inputs[:MEASURED])
-    title = channels.difference(train, val) or "Training and validation images are scaled alike"
-    return Figure("histograms", title, "Square roots of shares, each split with its peak at 1.", measured=(train, val))
+    alike = f"In training and validation, the network gets {_range(train)}"
+    note = "Square roots of shares, each split with its peak at 1."
+    return Figure("histograms", channels.difference(train, val) or alike, note, measured=(train, val))
+
+
+def _range(measured: channels.Channels) -> str:
+    mean, spread = float(np.mean(measured.mean)), float(np.mean(measured.spread))
+    return f"values from {min(measured.low):.3g} to {max(measured.high):.3g} (mean {mean:.3g} ± {spread:.3g})"
 
 
 def _classes(subject: Subject) -> Figure | None:

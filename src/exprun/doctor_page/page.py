@@ -182,7 +182,9 @@ def verdict(findings: Iterable[Finding]) -> list[str]:
     if not serious:
         return [NOTHING]
     named = [f"{one.severity.capitalize()}: {one.cause}, {one.where}." for one in serious[:MOST_NAMED]]
-    named[0] += f" Try {serious[0].overrides[0]}." if serious[0].overrides else ""
+    # Overrides only compensate for a mistake in code or data.
+    is_setting = bool(serious[0].overrides) and not cause_of(serious[0].cause).in_code
+    named[0] += f" Try {serious[0].overrides[0]}." if is_setting else ""
     more = len(serious) - len(named)
     return [*named, *([f"{plural(more, 'further finding')} below."] if more else [])]
 

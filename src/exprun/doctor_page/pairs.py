@@ -27,7 +27,7 @@ class Copies:
 
 def copies(subject: Subject) -> Copies | None:
     """The first pairs of images of a split that are copies of images of an earlier split; None without."""
-    prints = subject.prints()
+    prints = [one for one in subject.prints() if one.digests]
     by_split = {one.split: one for one in prints}
     for split, leak in find_leaks(prints, 0.0).items():
         pairs, later = leak.pairs[:MOST], by_split[split]
