@@ -17,8 +17,8 @@ def parser() -> Parser:
     """The parser of the command's arguments."""
     found = Parser(
         prog="python -m exprun check",
-        description="Report what is wrong with a config, its data and its network, without training, and write a page "
-        "with pictures that show it. The exit code is 1 if there is a warning or an error.",
+        description="Report what is wrong with a config, its data and its network, without training. Writes a page "
+        "with the pictures that show it. The exit code is 1 if there is a warning or an error.",
     )
     found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
     found.add_argument(
@@ -58,12 +58,15 @@ def run(words: list[str]) -> int:
     with without_logs():
         checked = check(config, session, lambda line: print(printable(line), flush=True))
         print("\n".join(printable(line) for line in verdict(checked.findings).splitlines()), flush=True)
-        typed = " ".join(["python -m exprun check", *map(shlex.quote, args.overrides)])
-        write_page(check_page(checked, lambda more: composer.config([*overrides, *more.split()]), session, typed), path)
+        if config.pictures:
+            typed = " ".join(["python -m exprun check", *map(shlex.quote, args.overrides)])
+            page = check_page(checked, lambda more: composer.config([*overrides, *more.split()]), session, typed)
+            write_page(page, path)
     bad = any(finding.severity != "note" for finding in checked.findings)
     if args.rate:
         bad |= not _has_good_rate(config, session, shlex.join(args.overrides))
-    announce(path, args.open)
+    if config.pictures:
+        announce(path, args.open)
     return 1 if bad else 0
 
 
