@@ -76,6 +76,19 @@ def test_maps_that_hold_one_value():
     assert found(single_class, context_of(Images(np.zeros((3, 1))), labels=np.zeros((3, 4, 4, 1)))) == []
 
 
+@pytest.mark.parametrize(("other", "causes"), [(0, ["single-class"]), (1, [])])
+def test_labels_of_one_class_apart_from_those_that_the_loss_skips(other, causes):
+    masks = np.zeros((10, 4, 4), np.int64)
+    masks[:, 0], masks[:, 1] = 255, other
+    objective = Objective("softmax", True, True, "crossentropy", lambda outputs, labels: 0.0, ignored=255)
+    findings = found(single_class, context_of(Images(np.zeros((10, 1))), labels=masks, objective=objective))
+    assert [f.cause for f in findings] == causes
+    assert all(
+        "All 120 labels checked that the loss uses are class 0; it skips the others, 25%" in f.evidence
+        for f in findings
+    )
+
+
 def test_positions_usually_have_a_frequent_class():
     pixels = np.zeros((50, 4, 4), np.int64)
     assert [f.severity for f in counted([950, 50], labels=pixels)] == ["note"]

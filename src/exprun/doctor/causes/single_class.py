@@ -49,3 +49,20 @@ def check(context: Context) -> Iterator[Finding]:
             f"All {counts.total:,} labels checked are class {context.subject.class_name(counts.top)}.",
             {"classes": 1},
         )
+    yield from _but_skipped(context)
+
+
+def _but_skipped(context: Context) -> Iterator[Finding]:
+    """Find labels that are all the same class, apart from those that the loss skips."""
+    objective, values = context.subject.objective, context.all_labels.values
+    skipped = None if objective is None else objective.ignored
+    used = values[values != skipped]
+    if skipped is not None and MIN_LABELS <= used.size < values.size and np.ptp(used) == 0:
+        yield context.finding(
+            "error",
+            "training labels",
+            f"All {used.size:,} labels checked that the loss uses are class {used.flat[0]:g}; it skips the others, "
+            f"{1 - used.size / values.size:.0%}, because they are class {skipped}.",
+            {"classes": 1},
+            f"if {skipped} is a class to learn, give it the number of a unit; ignore_class is for what has no label.",
+        )
