@@ -45,6 +45,8 @@ def run(words: list[str]) -> int:
     config = composer.config(overrides)
     if config.doctor.name == "none":
         raise ConfigError("check prints the findings of the doctor: leave out doctor=none.")
+    if not config.pictures and (args.open or args.html is not None):
+        raise ConfigError("--html and --open need a page, but pictures=false writes none: leave out pictures=false.")
     path = page_path("check", args.html)
     preflight(config)
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)

@@ -3,6 +3,7 @@
 This module is not a command.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ def page_path(command: str, given: str | None = None) -> Path:
         given: the path as a person typed it with `--html`; None for the default.
 
     Raises:
-        ConfigError: the path cannot be that of a file.
+        ConfigError: no file can be written to the path. This is known before anything is measured.
     """
     if given is None:
         name = f"{command}-{time.strftime('%Y-%m-%d_%H-%M-%S')}"
@@ -39,6 +40,11 @@ def page_path(command: str, given: str | None = None) -> Path:
     path = user_path(given, f"--html {given}")
     if not given or path.is_dir():
         raise ConfigError(f"--html {given or repr(given)}: it must be a file, such as page.html, not a folder.")
+    existing = next(folder for folder in path.absolute().parents if folder.exists())
+    if not existing.is_dir():
+        raise ConfigError(f"--html {given}: {existing} must be a folder, but is a file.")
+    if not os.access(path if path.exists() else existing, os.W_OK):
+        raise ConfigError(f"--html {given}: it cannot be written; choose a path in another folder than {path.parent}.")
     return path
 
 
