@@ -161,6 +161,8 @@ WRONG = [
     (["batch", "--json", "--open"], "add --html FILE, or leave out --open"),
     (["diagnose", "--html", ".", __file__], "--html .: it must be a file"),
     (["check", "--html", "page.html", "pictures=false"], "pictures=false writes none"),
+    (["rate", "--open", "pictures=false"], "pictures=false writes none"),
+    (["batch", "--html", "page.html", "pictures=false"], "pictures=false writes none"),
     (["check", "--rate", "doctor=none"], "leave out doctor=none"),
     (["--help", "optm"], "optm is not a command, a group or a key; did you mean optim or"),
     (["--help", "learning_rate"], "did you mean optim.learning_rate"),

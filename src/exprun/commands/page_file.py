@@ -3,6 +3,7 @@
 This module is not a command.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -21,6 +22,20 @@ def add_page_options(parser: Parser) -> None:
     """Add the options `--html` and `--open`, for a command that writes a page."""
     parser.add_argument("--html", metavar="FILE", help=f"path of the page (default: a new file in {PAGES}/)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+
+
+def require_page(args: argparse.Namespace, pictures: bool) -> None:
+    """Refuse options about a page if the config wants none.
+
+    Args:
+        args: the arguments of the command, with those of `add_page_options`.
+        pictures: the key `pictures` of the config.
+
+    Raises:
+        ConfigError: a page was asked for, but `pictures=false`.
+    """
+    if not pictures and (args.open or args.html is not None):
+        raise ConfigError("--html and --open need a page, but pictures=false writes none: leave out pictures=false.")
 
 
 def page_path(command: str, given: str | None = None) -> Path:
