@@ -1,6 +1,7 @@
 """The first lines of the scripts of pages: what they take from other scripts, which are joined to one module."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,7 @@ def test_the_names_that_a_script_takes_are_defined_and_used(path):
 
 
 def test_each_definition_is_used():
-    bodies = {path: head_and_body(text)[1] for path, text in OWN.items()}
-    everything = "\n".join(bodies.values())
+    words = Counter(word for text in OWN.values() for word in re.findall(r"\w+", head_and_body(text)[1]))
     for path, text in OWN.items():
         for name in definitions(text):
-            assert len(re.findall(rf"\b{name}\b", everything)) > 1, f"{name} of {path.name} is not used"
+            assert words[name] > 1, f"{name} of {path.name} is not used"
