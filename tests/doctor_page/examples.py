@@ -16,6 +16,9 @@ CLASSES = 4
 
 
 def finding(cause, severity="error", overrides=(), numbers=None):
+    from exprun.doctor.causes import CHAIN  # fills the catalogue in which a page looks up its causes
+
+    assert cause in {module.CAUSE.id for module in CHAIN}
     return Finding(cause, severity, HOSTILE, f"Evidence of {HOSTILE}.", None, numbers or {}, overrides=overrides)
 
 
