@@ -19,6 +19,10 @@ def test_curves_a_band_and_a_mark_are_drawn():
     image = plot([(x, 1 - x), (x, x)], ("0", "1"), ("down", "up"), (0.2, 0.4), 0.3)
     assert image.size == SIZE
     assert {*COLOURS[:2], BAND} <= colours(image)
+    middle = SIZE[1] // 3
+    plain = plot([(x, 1 - x), (x, x)], ("0", "1"), ("down", "up"), (0.2, 0.4))
+    dark = [at for at in range(SIZE[0]) if image.getpixel((at, middle)) != plain.getpixel((at, middle))]
+    assert dark == pytest.approx([0.3 * SIZE[0]] * 2, abs=5)  # the mark is a line, two pixels wide
 
 
 @pytest.mark.parametrize("values", [[1.0, 1.0, 1.0], [1.0, np.nan, 3.0], [2.0, 1.0, 1e30]])

@@ -90,7 +90,7 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
 def _subject_of_images(
     config: Config, dataset: Dataset, preprocessing: Preprocessing, model: Any, most: int = MAX_INPUTS
 ) -> Subject:
-    """What is known of the images alone.
+    """The context of the images alone.
 
     Args:
         config: the config of the run, with the fault removed.
@@ -262,7 +262,7 @@ def examined(config: Config, assembly: "Assembly", images: int) -> tuple[list[Fi
 
 
 def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
-    """What checks may look at before training; it does not show which fault was injected.
+    """The context of the checks before training; it does not show which fault was injected.
 
     Args:
         config: the config of the run.
@@ -278,7 +278,7 @@ def context_of(config: Config, assembly: "Assembly", images: int) -> Context:
 
 
 def same_images(context: Context, assembly: "Assembly") -> Context:
-    """What checks may look at in a pass of another network, with the same images, scaled as this network takes them.
+    """The context of the checks in a pass of another network, with the same images, scaled as this network takes them.
 
     Args:
         context: what they may look at of the first network.

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: seconds of each part, from the events of the run."""
+"""The time that each part of a run takes: seconds of each part, from the events of the run."""
 
 import json
 import time

@@ -31,6 +31,16 @@ def test_the_path_of_a_page_is_a_file(given):
         page_file.page_path("show", given)
 
 
+def test_a_page_that_nobody_can_write_is_refused_at_once(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file must be a folder, but is a file"):
+        page_file.page_path("show", str(tmp_path / "file" / "new" / "page.html"))
+    assert page_file.page_path("show", str(tmp_path / "new" / "page.html")) == tmp_path / "new" / "page.html"
+    monkeypatch.setattr(page_file.os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        page_file.page_path("show", str(tmp_path / "new" / "page.html"))
+
+
 def test_a_page_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):

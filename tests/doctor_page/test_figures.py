@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from exprun.doctor.history import Epoch, Evaluation, History, Probe
+from exprun.doctor.history import Epoch, Evaluation, History
 from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.subject import Images, Subject
@@ -121,9 +121,10 @@ def test_before_the_end_of_an_epoch_the_curve_is_that_of_the_steps():
 
 def test_weights_that_never_change_are_named():
     found = history()
-    found.probes = [Probe(1, {}), Probe(5, {"conv/kernel": 1e-3, "base/kernel": 0.0})]
+    found.probes.add(1, {"updates": {}})
+    found.probes.add(5, {"updates": {"conv": 1e-3, "base": 0.0}})
     steps = figures(Material(history=found))["steps"]
-    assert steps.title == "base/kernel never change"
+    assert steps.title == "base never change"
     assert steps.heat["columns"] == ["5"]
 
 

@@ -44,6 +44,8 @@ def test_large_sets_are_sampled():
         (IMAGES + 4, " standard deviations"),
         (np.zeros_like(IMAGES), "Validation images have mean 0 ± 0"),
         (RNG.normal(0.1, 1.1, IMAGES.shape), ""),
+        (IMAGES * 2, "spread 2 times as widely"),  # the limit is 1.5, for different images a little more
+        (IMAGES * 1.4, ""),
         (IMAGES[..., :1], ""),
     ],
 )

@@ -19,6 +19,7 @@ def test_a_result_is_a_table_of_its_metrics(tmp_path):
         "val/loss": 0.25,
         "val/best_loss": 0.125,
         "test/loss": 0.5,
+        "test/balanced_accuracy": 0.75,
         "test/recall/cat": 1.0,
         "val/best_epoch": 3.0,
     }
@@ -27,7 +28,9 @@ def test_a_result_is_a_table_of_its_metrics(tmp_path):
     assert HOSTILE not in text
     assert f"FAILED: {SAFE}" in text
     row = "".join(f'<td style="text-align:right">{value}</td>' for value in ("0.25", "0.125", "0.5"))
-    assert f'<tr><td style="text-align:left">loss</td>{row}</tr></tbody>' in text  # neither classes nor the epoch
+    assert f'<tr><td style="text-align:left">loss</td>{row}</tr>' in text
+    assert "balanced accuracy" in text
+    assert text.count("<tr>") == 3  # neither classes nor the epoch
     assert repr(result).startswith("RunResult(status='FAILED'")
     with pytest.raises(RunError, match="has no page"):
         result.show()

@@ -123,7 +123,7 @@ def measure(
 
 
 def _stop(size: int, images: int, one: int, free: int | None, tried: list[tuple[Speed, float]]) -> str:
-    """Why a batch size is not tried: `images` or `memory`; empty if it is.
+    """The reason why a batch size is not tried: `images` or `memory`; empty if it is tried.
 
     Args:
         size: the number of images in the batch.
@@ -176,7 +176,7 @@ def _take(step: "Step", feed: "Feed", size: int, steps: int) -> float:
         done = step.train(images, labels, indices, np.zeros(len(indices), np.float32), 0)
         seconds = (time.perf_counter() - started) / len(indices)
         if not done.finite:
-            raise RunError("The loss of the first batch is not finite: python -m exprun check tells why.")
+            raise RunError("The loss of the first batch is not finite: python -m exprun check reports why.")
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""What is shown of batch sizes: sentences, a table on the terminal, JSON, and an HTML page."""
+"""The report on batch sizes: sentences, a table on the terminal, JSON, and an HTML page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ ENOUGH = 0.95  # share of the highest speed from which a batch counts as fast as
 
 @dataclass(frozen=True)
 class Report:
-    """The speed against the batch size, with what is said of it.
+    """The speed against the batch size, with its report.
 
     Args:
         config: the config of the run.
@@ -67,7 +67,7 @@ class Report:
             }[self.sizes.end]
         )
         words = " ".join(word for word in ("python -m exprun rate", self.overrides, self.word) if word)
-        lines.append(f"Another batch size wants another learning rate: {words}")
+        lines.append(f"The learning rate depends on the batch size; to find it: {words}")
         return lines
 
     @property
@@ -75,7 +75,7 @@ class Report:
         return f"{(self.sizes.free or 0) / 2**30:,.1f}"
 
     def note(self, speed: Speed) -> str:
-        """What there is to say of a batch size: whether it is the one to take, the fastest or the configured one."""
+        """The remark on a batch size: whether it is the one to take, the fastest or the configured one."""
         marks = {
             "take": speed is self.take,
             "fastest": speed is self.fastest,

@@ -4,7 +4,7 @@ import argparse
 import shlex
 
 from exprun.commands import Parser, add_config_dir, without_logs
-from exprun.commands.page_file import add_page_options, announce, page_path, write_page
+from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
 from exprun.config.errors import ConfigError
 
 
@@ -42,6 +42,7 @@ def run(words: list[str]) -> int:
 
     path = page_path("batch", args.html)
     config = Composer(args.config_dir).config(with_last_run(args.overrides))
+    require_page(args, config.pictures)
     preflight(config)
     if not args.json:
         print(f"Batch sizes of model={config.model.name} and data={config.data.name} …", flush=True)

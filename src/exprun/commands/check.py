@@ -5,7 +5,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from exprun.commands import Parser, add_config_dir, without_logs
-from exprun.commands.page_file import add_page_options, announce, page_path, write_page
+from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
 from exprun.config.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def run(words: list[str]) -> int:
     config = composer.config(overrides)
     if config.doctor.name == "none":
         raise ConfigError("check prints the findings of the doctor: leave out doctor=none.")
+    require_page(args, config.pictures)
     path = page_path("check", args.html)
     preflight(config)
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
@@ -85,7 +86,7 @@ def _has_good_rate(config: "Config", session: "Session", overrides: str) -> bool
     from exprun.range_test.measure import measure
 
     with without_logs():
-        report = reports.Report(config, measure(config, session, report=reports.say), overrides)
+        report = reports.Report(config, measure(config, session, report=reports.print_curve), overrides)
     reports.print_report(report)
     path = page_path("rate")
     write_page(reports.page(report, f"python -m exprun rate {overrides}".rstrip()), path)

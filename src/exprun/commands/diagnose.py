@@ -44,6 +44,8 @@ def run(words: list[str]) -> int:
         file = getattr(args, name)
         if file is not None and not Path(file).absolute().parent.is_dir():
             raise ConfigError(f"--{name} {file}: the folder does not exist.")
+        if file is not None and (not file or Path(file).is_dir()):
+            raise ConfigError(f"--{name} {file or repr(file)}: it must be a file, not a folder.")
     options = {name: value for name, value in vars(args).items() if name not in ("script", "arguments")}
     for name in ("json", "html"):  # the script may change the folder
         options[name] = None if options[name] is None else str(Path(options[name]).absolute())

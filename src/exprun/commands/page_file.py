@@ -3,6 +3,8 @@
 This module is not a command.
 """
 
+import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +24,20 @@ def add_page_options(parser: Parser) -> None:
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
+def require_page(args: argparse.Namespace, pictures: bool) -> None:
+    """Refuse options about a page if the config wants none.
+
+    Args:
+        args: the arguments of the command, with those of `add_page_options`.
+        pictures: the key `pictures` of the config.
+
+    Raises:
+        ConfigError: a page was asked for, but `pictures=false`.
+    """
+    if not pictures and (args.open or args.html is not None):
+        raise ConfigError("--html and --open need a page, but pictures=false writes none: leave out pictures=false.")
+
+
 def page_path(command: str, given: str | None = None) -> Path:
     """The path of the page of a command, which no other page has unless the path was given.
 
@@ -30,7 +46,7 @@ def page_path(command: str, given: str | None = None) -> Path:
         given: the path as a person typed it with `--html`; None for the default.
 
     Raises:
-        ConfigError: the path cannot be that of a file.
+        ConfigError: no file can be written to the path. This is known before anything is measured.
     """
     if given is None:
         name = f"{command}-{time.strftime('%Y-%m-%d_%H-%M-%S')}"
@@ -39,6 +55,11 @@ def page_path(command: str, given: str | None = None) -> Path:
     path = user_path(given, f"--html {given}")
     if not given or path.is_dir():
         raise ConfigError(f"--html {given or repr(given)}: it must be a file, such as page.html, not a folder.")
+    existing = next(folder for folder in path.absolute().parents if folder.exists())
+    if not existing.is_dir():
+        raise ConfigError(f"--html {given}: {existing} must be a folder, but is a file.")
+    if not os.access(path if path.exists() else existing, os.W_OK):
+        raise ConfigError(f"--html {given}: it cannot be written; choose a path in another folder than {path.parent}.")
     return path
 
 

@@ -4,7 +4,7 @@ import argparse
 import shlex
 
 from exprun.commands import Parser, add_config_dir, without_logs
-from exprun.commands.page_file import add_page_options, announce, page_path, write_page
+from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
 from exprun.config.errors import ConfigError
 
 
@@ -47,6 +47,7 @@ def run(words: list[str]) -> int:
 
     path = page_path("rate", args.html)
     config = Composer(args.config_dir).config(with_last_run(args.overrides))
+    require_page(args, config.pictures)
     preflight(config)
     if not args.json:
         print(f"Range test of model={config.model.name} and optim={config.optim.name} …", flush=True)
@@ -56,7 +57,8 @@ def run(words: list[str]) -> int:
     from exprun.session import Session
 
     with without_logs():
-        test = measure(config, Session(), args.minutes, args.seeds, (lambda _: None) if args.json else reports.say)
+        report_curve = (lambda _: None) if args.json else reports.print_curve
+        test = measure(config, Session(), args.minutes, args.seeds, report_curve)
     report = reports.Report(config, test, shlex.join(args.overrides))
     if args.html is not None or not args.json:
         write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "rate", *words])), path)

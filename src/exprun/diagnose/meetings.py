@@ -40,7 +40,7 @@ class Meetings:
         self._met.clear()
 
     def of(self, outputs: Any) -> list[Any]:
-        """What has met the outputs of a network, with as many rows, in the order of the operations."""
+        """The tensors that have met the outputs of a network, with as many rows, in the order of the operations."""
         return [other for met, other in self._met if met is outputs]
 
     def _ran(

@@ -343,7 +343,7 @@ class Observation:
         return any(finding.severity != "note" for _, finding in rows)
 
     def _section(self, report: "_Report") -> Section:
-        """What the page shows of a fit."""
+        """The section of the page about a fit."""
         places, fit = self.places, report.fit
         placed = [Placed(one, places.of(one, fit), places.edits(one, fit)) for one in report.findings]
         return Section(fit.place, fit.steps, placed, report.evidence, fit.figures(report.findings))

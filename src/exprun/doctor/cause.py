@@ -145,6 +145,12 @@ class Finding:
         """Whether the only evidence is that nothing was learned, which any error explains as well."""
         return self.cause == "shuffled-labels" and self.severity == "warning"
 
+    @property
+    def change_of_code(self) -> str:
+        """The change of the code that removes the cause, as a sentence; empty if overrides are enough."""
+        cause = cause_of(self.cause)
+        return "" if self.overrides and not cause.in_code else self.keras or cause.keras
+
     def _repr_html_(self) -> str:
         """The finding for a notebook: what was found and where, the evidence, and what to do."""
         text = str(self)

@@ -1,4 +1,4 @@
-"""What the probes of a training have measured of each layer, kept in a bounded number of columns."""
+"""The measurements of each layer by the probes of a training, kept in a bounded number of columns."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Which picture proves which cause."""
+"""The pictures that prove each cause."""
 
 # The kinds of pictures, as in `figures.py`: the first one that is known is shown with the finding. A cause that is not
 # listed is proved by its numbers alone. `tests/doctor_page/test_causes.py` asks for a decision about each cause.

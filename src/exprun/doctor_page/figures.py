@@ -111,7 +111,7 @@ def _images(subject: Subject, known: Material) -> Figure | None:
         # On the scale of the training images, so that the eye sees if the network gets something else here.
         shown += list(pictures.displayed(val, (scale.low, scale.high)).images)
         captions += [pictures.Picture(f"validation: {name}") for name in _names(subject, known.val_labels, len(val))]
-    arrow = " Behind the arrow is what the network predicts." if len(predicted) else ""
+    arrow = " After the arrow is the prediction." if len(predicted) else ""
     broken = f" {scale.not_finite:,} values are not finite." if scale.not_finite else ""
     both = " Validation images are on the scale of the training images." if is_alike and len(val) else ""
     return Figure(
@@ -243,7 +243,7 @@ def _bars(subject: Subject, known: dict[str, np.ndarray]) -> Bars:
 
 
 def _predicted(subject: Subject, known: Material) -> Figure | None:
-    """How often each class is predicted, compared with how often it is right."""
+    """The number of predictions of each class, next to the number of its images."""
     predicted = _classes_of_outputs(known.outputs)
     labels = None if known.labels is None else read_labels(known.labels[: len(predicted)]).classes
     if not len(predicted) or labels is None or labels.ndim != 1 or labels.min(initial=0) < 0:

@@ -1,4 +1,4 @@
-"""What the pictures of a page are drawn from."""
+"""The data that the pictures of a page are drawn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from exprun.pages.depth import Depth
 
 @dataclass(frozen=True)
 class Material:
-    """What is known of a network, its data and its training; everything may be unknown.
+    """The known values of a network, its data and its training; each may be unknown.
 
     Args:
         subject: the network and some of its images, as the network gets them; None if no batch is known.

@@ -69,7 +69,7 @@ class Shown:
 
     @property
     def why(self) -> str:
-        """Why the cause matters, in a sentence."""
+        """The reason why the cause matters, in a sentence."""
         return cause_of(self.finding.cause).why
 
     @property
@@ -84,9 +84,8 @@ class Shown:
 
     @property
     def remedy(self) -> str:
-        """What to change in the code; empty if overrides are enough."""
-        cause = cause_of(self.finding.cause)
-        return "" if self.finding.overrides and not cause.in_code else self.finding.keras or cause.keras
+        """The change of the code to make; empty if overrides are enough."""
+        return self.finding.change_of_code
 
     @property
     def numbers(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What the page of a Keras model is drawn from: the doctor's callback, and passes before and after the training."""
+"""The material of the page of a Keras model: the doctor's callback, and passes before and after the training."""
 
 import contextlib
 import time
@@ -27,7 +27,7 @@ SECONDS = 1.5  # of processors, after which no further pass is made
 def material_of(
     doctor: Doctor, first: Sequence[np.ndarray] = (), settings: dict[str, Any] | None = None, name: str = AT_START
 ) -> Material:
-    """What is known of the training that a doctor has watched; the model is left as it was, bit for bit.
+    """The known values of the training that a doctor has watched; the model is left as it was, bit for bit.
 
     Args:
         doctor: the callback, after the training.

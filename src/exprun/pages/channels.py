@@ -124,7 +124,7 @@ def difference(training: Channels, other: Channels, slack: float = SLACK) -> str
 
 
 def _weight(mean: float, spread: float, other_mean: float, other_spread: float) -> float:
-    """How far two means and spreads are apart, in units of the limits."""
+    """The distance of two means and spreads, in units of the limits."""
     tiny = 1e-6 * max(1.0, abs(mean), abs(other_mean))
     if max(spread, other_spread) <= tiny:  # constant images of the same value do not differ
         return 0.0 if abs(mean - other_mean) <= tiny else np.inf

@@ -1,5 +1,5 @@
 // Charts on a canvas: uPlot draws axes and zooms; what is inside is drawn by the functions of a view.
-// From page.js: data, element, hideTip, inks, number, printing, PRINT_WIDTH, redraws.
+// From page.js: data, element, inks, number, printing, PRINT_WIDTH, redraws.
 
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 const FONT = "12px system-ui, sans-serif";

@@ -1,5 +1,5 @@
 // Histograms of channels: one chart for each channel, one line for each split, each with its peak at 1.
-// From page.js: element, hideTip, number, showTip. From charts.js: Chart, FONT, inks, paint, styleAt, domain.
+// From page.js: element, hideTip, number, showTip. From charts.js: Chart, FONT, domain, paint, styleAt.
 
 const NARROW = 8; // pixels
 

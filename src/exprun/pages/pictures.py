@@ -47,7 +47,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Picture:
-    """What is said of an image in a gallery.
+    """The caption of an image in a gallery, and its details.
 
     Args:
         caption: the text below the image.
@@ -66,7 +66,7 @@ class Gallery:
 
     Args:
         sheet: the images.
-        pictures: what is said of each image of the sheet, in the same order.
+        pictures: the caption of each image of the sheet, in the same order.
         columns: the number of images in each row of the page, for images that belong together; 0 for as many as fit.
     """
 
@@ -102,7 +102,7 @@ def gallery(images: Sequence[np.ndarray], pictures: Sequence[Picture], side: int
 
     Args:
         images: the images, in any form that `as_pixels` takes; at least one.
-        pictures: what is said of each image.
+        pictures: the caption of each image.
         side: the longer side of images that are shrunk, in pixels.
         columns: the number of images in each row; 0 for as many as fit.
     """

@@ -70,7 +70,7 @@ class Series:
 
     @property
     def note(self) -> str:
-        """How the vertical axis is to be read."""
+        """The explanation of the vertical axis."""
         zeros = self.log and any(value == 0 for line in self.lines for value in line.y)
         return f"{self.label}{', logarithmic' if self.log else ''}{'; a cross is 0' if zeros else ''}"
 

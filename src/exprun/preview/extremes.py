@@ -23,7 +23,7 @@ MAX_FILES = 4000  # files whose size is read
 
 @dataclass(frozen=True)
 class Traits:
-    """What is measured of a sample of all images.
+    """The measurements of a sample of all images.
 
     Args:
         rows: the rows of the images in the pool, in random order, (images,).

@@ -35,7 +35,7 @@ class Names:
         return (self.dataset.files[row] if self.dataset.files else f"image {row:,} of the data set",)
 
     def picture(self, row: int, caption: str = "", lines: Sequence[str] = (), mark: str = "") -> Picture:
-        """What is said of an image: its class, a caption after that, its file and further lines."""
+        """The caption of an image: its class, a caption after that, its file and further lines."""
         text = " · ".join(part for part in (self.label(row), caption) if part)
         return Picture(text, (*self.lines(row), *lines), mark)
 

@@ -66,7 +66,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Look:
-    """What the page shows.
+    """The content of the page.
 
     Args:
         config: the config.

@@ -1,4 +1,4 @@
-"""What stands out in the images of a run, as sentences."""
+"""Sentences on what stands out in the images of a run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,11 +57,9 @@ SECTIONS = {
 
 def of_finding(finding: Finding) -> Remark:
     """A finding of the doctor."""
-    cause = cause_of(finding.cause)
-    remedy = "" if finding.overrides and not cause.in_code else finding.keras or cause.keras
-    text = f"{finding.where[:1].upper()}{finding.where[1:]}: {finding.evidence} {cause.why}"
+    text = f"{finding.where[:1].upper()}{finding.where[1:]}: {finding.evidence} {cause_of(finding.cause).why}"
     where = SECTIONS.get(finding.cause, "")
-    return Remark(finding.severity, text, remedy, finding.overrides, finding.cause, where)
+    return Remark(finding.severity, text, finding.change_of_code, finding.overrides, finding.cause, where)
 
 
 def of_repeats(repeats: Repeats) -> Iterator[Remark]:

@@ -1,5 +1,5 @@
 // The page of `show`: histograms, and tables that sort and search.
-// From page.js: data, redraw. From histogram.js: addHistograms. From table.js: sortable.
+// From page.js: data. From histogram.js: addHistograms. From table.js: sortable.
 
 addHistograms(document.getElementById("histograms"), data.values, "value after scaling");
 const filters = [...document.querySelectorAll("#all-classes table, #unread")].map((table) => sortable(table));

@@ -185,7 +185,7 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
             losses, accuracies = np.append(losses, taken.losses), np.append(accuracies, taken.accuracies)
             if not taken.finite:
                 if len(losses) == 1:
-                    raise RunError("The loss of the first batch is not finite: python -m exprun check tells why.")
+                    raise RunError("The loss of the first batch is not finite: python -m exprun check reports why.")
                 return curve(len(losses) - 1, "not finite")
             if end := enough(smoothed(losses, per_decade(rates))):
                 return curve(end, "grown")

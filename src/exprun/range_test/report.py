@@ -1,4 +1,4 @@
-"""What a range test shows: sentences, a table on the terminal, JSON, a small plot, and an HTML page."""
+"""The report on a range test: sentences, a table on the terminal, JSON, a small plot, and an HTML page."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DIGITS = 5  # significant digits of values in a chart
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a range test, with what is said of it.
+    """The result of a range test, with its report.
 
     Args:
         config: the config of the run.
@@ -48,7 +48,7 @@ class Report:
 
     @property
     def place(self) -> str:
-        """Where the configured learning rate lies: `too low`, `within`, `beyond`; empty without a range."""
+        """The place of the configured learning rate: `too low`, `within`, `beyond`; empty without a range."""
         if self.found is None:
             return ""
         configured = self.test.configured
@@ -115,7 +115,7 @@ class Report:
         return [(float(longest[i]), [float(s[i]) if i < len(s) else None for s in smooth]) for i in places]
 
     def note(self, rate: float, next_rate: float) -> str:
-        """What there is to say of a row of the table: marks between its learning rate and the next."""
+        """The remark on a row of the table: marks between its learning rate and the next."""
         marks = []
         if self.found is not None and rate <= self.found.take < next_rate:
             marks.append("take")
@@ -136,7 +136,7 @@ def shown(rate: float) -> str:
     return f"{rate:.3g}"
 
 
-def say(curve: Curve) -> None:
+def print_curve(curve: Curve) -> None:
     """Print that a seed is done."""
     ends = {"grown": ", where the loss has grown", "not finite": ", where the loss is not finite", "": ""}
     print(f"seed {curve.seed}: learning rates up to {shown(curve.rates[-1])}{ends[curve.ended]}", flush=True)

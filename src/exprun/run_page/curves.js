@@ -1,5 +1,5 @@
 // The curves of a run, and the measures of its layers over time.
-// From page.js: data, element, hideTip, inks, number, redraws, showTip. From charts.js: Chart, domain, isWide, paint,
+// From page.js: data, element, hideTip, inks, number, showTip. From charts.js: Chart, domain, isWide, paint,
 // styleAt. From lines.js: addCurve, extent, nearestCurve. From heatmap.js: HeatMap.
 
 const control = (id) => document.getElementById(id);

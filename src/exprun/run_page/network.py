@@ -1,4 +1,4 @@
-"""What a network looks at: Grad-CAM, filters of the first convolution, and features of its last hidden layer."""
+"""The view of a network: Grad-CAM, filters of the first convolution, and features of its last hidden layer."""
 
 import time
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def spatial_layer(model: Any) -> Any:
 
 
 def grad_cam(model: Any, inputs: Any, classes: np.ndarray) -> np.ndarray | None:
-    """Where the network sees evidence for classes, from 0 to 1; None if no layer has a map.
+    """Maps of the evidence that the network sees for classes, from 0 to 1; None if no layer has a map.
 
     Selvaraju et al. 2017, Grad-CAM (arXiv:1610.02391), equations 1 and 2: the channels of the last map, weighted by the
     mean gradient of the logit of a class, without negative values.

@@ -1,6 +1,6 @@
 // The confusion matrix, the gallery of errors, the calibration and the embedding of a run.
-// From page.js: data, element, hideTip, inks, number, showTip, tip. From charts.js: Chart, Lazy, addMarker, domain, paint,
-// styleAt, swatch. From heatmap.js: HeatMap. From curves.js: onHover.
+// From page.js: data, element, hideTip, inks, printing, redraws, showTip, tip. From charts.js: Chart, addMarker, domain,
+// paint, styleAt, swatch. From heatmap.js: HeatMap. From curves.js: control.
 
 const { outcomes, embedding } = data;
 const AT_ONCE = 24; // errors that are shown before a person asks for more

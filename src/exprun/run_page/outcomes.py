@@ -1,4 +1,4 @@
-"""What the selected weights predict of the images of a split: losses, confusions, errors and calibration."""
+"""The predictions of the selected weights for the images of a split: losses, confusions, errors and calibration."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

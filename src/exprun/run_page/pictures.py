@@ -167,7 +167,7 @@ def _caption(outcomes: Outcomes, image: int) -> str:
 
 
 def picture(outcomes: Outcomes, image: int) -> Picture:
-    """What is said of an image: its class, the prediction, the alternatives of the network, its loss and its file.
+    """An image for a gallery: class, prediction, alternatives of the network, loss and file.
 
     Args:
         outcomes: the predictions.

@@ -1,4 +1,4 @@
-"""What the record in a run's folder says, as plain values for its page: curves, metrics, findings, time, settings."""
+"""The record in a run's folder as plain values for its page: curves, metrics, findings, time, settings."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 // The page of a run: its charts, tables and buttons.
-// From page.js: data. From table.js: sortable. From charts.js: Chart. From curves.js: makeCurves, makeLayers, onHover.
-// From outcomes.js: describeCalibration, makeEmbedding, makeErrors, makeMatrix, showErrors.
+// From page.js: redraws. From table.js: sortable. From charts.js: Chart. From curves.js: makeCurves, makeLayers, onHover.
+// From outcomes.js: describeCalibration, embedding, makeEmbedding, makeErrors, makeMatrix, outcomes, showErrors.
 
 for (const table of document.querySelectorAll("table[data-sorts]")) sortable(table);
 for (const button of document.querySelectorAll(".copy")) {

@@ -268,7 +268,7 @@ class Doctor(keras.callbacks.Callback):
 
     @property
     def history(self) -> History:
-        """What was measured while the network trained."""
+        """The measurements of the training."""
         return self._unwatched if self._watch is None else self._watch.history
 
     @property
