@@ -3,7 +3,7 @@
 import numpy as np
 
 from exprun.doctor.cause import Finding
-from exprun.doctor.history import Epoch, Evaluation, History, Probe
+from exprun.doctor.history import Epoch, Evaluation, History
 from exprun.doctor.instruments.chance import chance_level
 from exprun.doctor.subject import Images, Subject
 from exprun.doctor_page.material import Material
@@ -43,5 +43,6 @@ def history():
     found = History(chance_level(np.full(CLASSES, 10)))
     found.epochs = [Epoch(10 * n, 1.4, 0.25, 1e-3) for n in range(1, 6)]
     found.evaluations = [Evaluation(1.4 + n, 0.25, 1.4, 0.25) for n in range(1, 6)]
-    found.probes = [Probe(10 * n, dict.fromkeys(LAYERS, 10.0 ** -(n + 2))) for n in range(1, 6)]
+    for n in range(1, 6):
+        found.probes.add(10 * n, {"updates": dict.fromkeys(LAYERS, 10.0 ** -(n + 2))})
     return found
