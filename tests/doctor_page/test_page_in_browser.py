@@ -35,6 +35,12 @@ def test_each_finding_comes_with_its_picture(shown):
     assert shown.run("document.querySelectorAll('.picture-of[id=\"0-signal\"]').length") == 1
 
 
+def test_a_finding_that_is_a_note_is_as_large_as_others():
+    text = page("Check", [], [Part("", [Shown(finding("overfitting", "note"))], {})])
+    assert 'class="finding"' in text
+    assert 'class="finding note"' not in text
+
+
 def test_names_are_text(shown):
     assert HOSTILE in shown.run("document.querySelector('.where').textContent")
     assert shown.run("document.images.length") == 0
@@ -90,7 +96,7 @@ def test_a_line_without_a_value_is_said_to_have_none(shown, tmp_path):
     before = shown.run("location.href")
     shown.call(
         "Page.addScriptToEvaluateOnNewDocument",
-        source="globalThis.told = []; const write = CanvasRenderingContext2D.prototype.fillText; CanvasRenderingContext2D."
+        source="globalThis.told = []; const {prototype} = CanvasRenderingContext2D, write = prototype.fillText; "
         "prototype.fillText = function (text, ...rest) { told.push(text); return write.call(this, text, ...rest); };",
     )
     shown.open((tmp_path / "page.html").as_uri())
