@@ -30,8 +30,9 @@ def test_a_finding_comes_with_the_picture_that_proves_it(capsys):
     assert 'data-histograms="0-histograms"' in article
     names = [line["name"] for line in data["series"]["0-signal-0"]["lines"]]
     assert names[0] == "this network"
-    assert names[1] in ("init=he_normal", "norm=batch")
-    assert {f"0-{kind}-0" for kind in ("signal", "gradient", "dead", "update")} == set(data["series"])
+    assert names[1] == "after its first step"
+    assert names[2] in ("init=he_normal", "norm=batch")
+    assert {f"0-{kind}-0" for kind in ("signal", "gradient", "dead", "update", "statistics")} == set(data["series"])
 
 
 def test_a_network_without_problems_has_a_page_too(capsys):

@@ -3,7 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from exprun.assembly import Assembly, assemble
 from exprun.check import Checked, with_fewer_drawn
@@ -16,12 +19,13 @@ from exprun.doctor_page.depth import depth_of, first_step
 from exprun.doctor_page.figures import Figure
 from exprun.doctor_page.material import Material
 from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
+from exprun.doctor_page.statistics import Statistics, statistics_of
 from exprun.pages.depth import Depth
 from exprun.run_doctor import same_images
 from exprun.session import Session
 
 log = logging.getLogger(__name__)
-THIS = "this network"
+THIS, AFTER = "this network", "after its first step"
 MOST = 2  # networks to compare with
 MAX_PARAMETERS = 20_000_000  # of a network that is compared with others: to build larger ones takes seconds
 SECONDS = 1.5  # of processors, after which no further network is built to compare with
@@ -61,11 +65,16 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
         others = [] if is_large else alternatives(checked.findings, checked.config)
         val_labels = None if subject.val is None else subject.val.pixel_labels
         depths: list[Depth] = []
+        trained: np.ndarray | None = None
+        statistics: Statistics | None = None
         try:
             depths = depths_of(checked, config_with, session, others)
+            found = checked.context.forward
+            trained, statistics = found.outputs, statistics_of(found)
         except Exception:  # the other pictures do not need the passes
             log.info("The signal could not be measured", exc_info=True)
-        return Material(subject, subject.train.pixel_labels, val_labels, depths=depths)
+        labels = subject.train.pixel_labels
+        return Material(subject, labels, val_labels, depths=depths, statistics=statistics, trained=trained)
 
     return drawn(checked.findings, known)
 
@@ -86,20 +95,19 @@ def depths_of(
         overrides: the overrides of the networks to compare with; those that cannot be built are left out.
         seconds: the time of processors after which only the first of these networks is built.
     """
-    first = _depth(THIS, checked.assembly, checked.context)
-    if first is None:
+    found = _depths(THIS, checked.assembly, checked.context, is_stepping=bool(overrides))
+    if not found:
         return []
-    found: list[Depth] = [first]
+    own = len(found)
     started = time.process_time()
     for override in overrides:
-        if len(found) > 1 and time.process_time() - started > seconds:
+        if len(found) > own and time.process_time() - started > seconds:
             break
         try:
             assembly = assemble(with_fewer_drawn(config_with(override)), session)
         except UserError:  # the network may not be possible, such as batch norm in a network that is given as code
             continue
-        other = _depth(override, assembly, same_images(checked.context, assembly))
-        found += [] if other is None else [other]
+        found += _depths(override, assembly, same_images(checked.context, assembly))
     return found
 
 
@@ -113,8 +121,13 @@ def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
     return list(dict.fromkeys([*of_signal, *usual]))[:MOST]
 
 
-def _depth(name: str, assembly: Assembly, context: Context) -> Depth | None:
+def _depths(name: str, assembly: Assembly, context: Context, is_stepping: bool = False) -> list[Depth]:
+    """The signal of a network, and the same after its first step if that is asked for and can be made."""
     step, found = assembly.step, context.forward
     optimizer: Any = getattr(step.optimizer, "inner_optimizer", step.optimizer)
-    updates = first_step(step.model, optimizer, found) if found.gradients else {}
-    return depth_of(name, found, step.model, updates)
+    after = None
+    with first_step(step.model, optimizer, found) as updates:
+        if updates and is_stepping and any(call.layer.is_relu for call in found.calls):
+            after = depth_of(AFTER, replace(context).forward, step.model)
+    depths = (depth_of(name, found, step.model, updates), after)
+    return [one for one in depths if one is not None]

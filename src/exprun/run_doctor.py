@@ -43,8 +43,9 @@ MAX_COMPARED = 8 * 2**20  # bytes of images that are passed through a network to
 INPUTS = 256  # images that are scaled as the network takes them, unless they are so large that memory limits them:
 MAX_INPUTS, SAMPLE = 2**28, 4  # bytes of images that are scaled, and how many times that of images that are looked at
 FEW = 2  # images of any size that are looked at
-# The same without a network, which needs whole images: the pixels of an image, and the bytes of images that are scaled.
-THIN_PIXELS, THIN_INPUTS = 2**17, 2**25
+# The same without a network, which needs whole images: the pixels of an image, those of an image that is compared with
+# others, whose mirrored and shifted copies are only found pixel for pixel, and the bytes of images that are scaled.
+THIN_PIXELS, THIN_COMPARED, THIN_INPUTS = 2**15, 2**17, 2**25
 
 
 # The last data set and the last step that were examined, each with the settings used and the findings.
@@ -302,8 +303,13 @@ def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list
     import keras
 
     without_fault = replace(config, fault=Fault(name="none"))
-    dataset = _thinned(prepared.dataset)
-    subject = _subject_of_images(without_fault, dataset, prepared.preprocessing, keras.Sequential(), THIN_INPUTS)
+    dataset, every = prepared.dataset, _every(prepared.dataset, THIN_PIXELS)
+    scaling = prepared.preprocessing
+    scaling = Preprocessing(_cropping_less(scaling.train, every), _cropping_less(scaling.evaluation, every))
+    subject = replace(
+        _subject_of_images(without_fault, _thinned(dataset, every), scaling, keras.Sequential(), THIN_INPUTS),
+        looked_up=lambda: _prints(_thinned(dataset, _every(dataset, THIN_COMPARED))),
+    )
     context = Context(subject, config.doctor)
     diagnosis = Diagnosis(config.doctor.silence)
     found = examine(context, Phase.DATA)
@@ -311,10 +317,19 @@ def examined_images(config: Config, prepared: "Prepared") -> tuple[Context, list
     return context, diagnosis.findings
 
 
-def _thinned(dataset: Dataset) -> Dataset:
-    """The data set with every second, third, … row and column of pixels of large images: they show as much of them."""
+def _every(dataset: Dataset, pixels: int) -> int:
+    """Of how many rows, and columns, one is taken, so that an image has at most some pixels."""
     height, width, _ = dataset.image_shape
-    every = math.ceil(math.sqrt(height * width / THIN_PIXELS))
+    return math.ceil(math.sqrt(height * width / pixels))
+
+
+def _thinned(dataset: Dataset, every: int) -> Dataset:
+    """The data set with every second, third, … row and column of pixels of large images: they show as much of them."""
     thin = lambda split: replace(split, images=split.images[:, ::every, ::every])  # noqa: E731
     test = None if dataset.test is None else thin(dataset.test)
     return dataset if every == 1 else replace(dataset, train=thin(dataset.train), val=thin(dataset.val), test=test)
+
+
+def _cropping_less(scaling: Scaling, every: int) -> Scaling:
+    """The scaling with the same crop of images that are thinned."""
+    return scaling if scaling.crop is None else replace(scaling, crop=-(-scaling.crop // every))

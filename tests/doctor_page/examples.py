@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import exprun.doctor.causes  # noqa: F401  # makes the causes known
 from exprun.doctor.cause import Finding
 from exprun.doctor.history import Epoch, Evaluation, History
 from exprun.doctor.instruments.chance import chance_level

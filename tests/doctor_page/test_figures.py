@@ -12,6 +12,7 @@ from exprun.doctor.instruments.leaks import digests
 from exprun.doctor.subject import Images, Subject
 from exprun.doctor_page.figures import MOST_CLASSES, figures
 from exprun.doctor_page.material import Material
+from exprun.doctor_page.statistics import Statistics
 
 RNG = np.random.default_rng(0)
 MAX_SECONDS, MAX_BYTES = 10, 10 * 2**20
@@ -134,3 +135,32 @@ def test_batches_that_repeat_are_rows_of_the_same_images():
     assert found.title == "The first 3 batches of the training hold the same images"
     assert len(found.gallery.pictures) == 15
     assert "batches" not in figures(material(images(15, (8, 8, 1))), {"batches"})  # their order is unknown
+
+
+def test_outputs_are_shown_only_where_a_finding_asks_for_them():
+    outputs = np.eye(10)[np.arange(20) % 10]
+    known = material(images(20, (8, 8, 1)), trained=outputs)
+    assert "outputs" not in figures(known)
+    found = figures(known, {"outputs"})["outputs"]
+    assert found.title == "In training mode, 90% of the outputs are 0"
+    assert len(found.heat["rows"]) == len(found.heat["values"]) == 16
+    unclear = material(images(20, (8, 8, 1)), trained=np.full((20, 1), np.nan))
+    assert figures(unclear, {"outputs"})["outputs"].heat["values"][0] == [None]
+
+
+@pytest.mark.parametrize(
+    ("reaching", "shifts", "title"),
+    [
+        ((1.0, 1.1), (0.1, 0.1), "The moving averages of batch norms are those of the values that reach them"),
+        ((1.0, 0.02), (0.1, 0.1), "The values that reach b have 1/50 of the standard deviation of its moving averages"),
+        ((30.0, 2.0), (4.0, 0.1),
+         "The values that reach a have 30 times the standard deviation of its moving averages, and their mean is 4 of "
+         "these away"),
+        ((np.nan, np.nan), (0.0, 0.0), "The moving averages of batch norms are those of the values that reach them"),
+    ],
+)  # fmt: skip
+def test_the_layer_whose_averages_are_farthest_off_is_named(reaching, shifts, title):
+    known = Material(statistics=Statistics(("a", "b"), reaching, (1.0, 1.0), shifts))
+    found = figures(known)["statistics"]
+    assert found.title == title
+    assert [line.name for line in found.series[0].lines] == ["values", "moving averages"]

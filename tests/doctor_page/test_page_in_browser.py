@@ -1,12 +1,15 @@
 """The page in headless Chromium: tips, enlarged images, tables, a phone, print, and its accessibility."""
 
+import math
 import re
 
 import pytest
 
 import browser
 from doctor_page.examples import HOSTILE, finding, known
+from exprun.doctor_page.figures import Figure
 from exprun.doctor_page.page import Part, Shown, drawn, page, verdict
+from exprun.pages.series import Line, Series
 
 pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING)
 TIP = "document.getElementById('tip')"
@@ -30,6 +33,12 @@ def test_each_finding_comes_with_its_picture(shown):
     kinds = shown.run("[...document.querySelectorAll('article.finding .picture-of')].map(({id}) => id)")
     assert kinds == ["0-histograms", "0-signal"]
     assert shown.run("document.querySelectorAll('.picture-of[id=\"0-signal\"]').length") == 1
+
+
+def test_a_finding_that_is_a_note_is_as_large_as_others():
+    text = page("Check", [], [Part("", [Shown(finding("overfitting", "note"))], {})])
+    assert 'class="finding"' in text
+    assert 'class="finding note"' not in text
 
 
 def test_names_are_text(shown):
@@ -73,3 +82,24 @@ def test_on_a_phone_nothing_is_wider_than_the_window_and_in_the_dark_charts_are_
 def test_it_prints(shown, tmp_path):
     shown.print(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").stat().st_size > 20_000
+
+
+def test_tables_that_scroll_can_be_reached_by_the_keyboard(shown):
+    assert shown.run("document.querySelectorAll('table.bars').length") > 0
+    assert shown.run("document.querySelectorAll('.wide:not([tabindex])').length") == 0
+
+
+def test_a_line_without_a_value_is_said_to_have_none(shown, tmp_path):
+    series = Series("Title", "loss", [Line("a", [1, 2], [1.0, 2.0]), Line("b", [1, 2], [math.nan] * 2)], "epoch")
+    part = Part("", [], {"curves": Figure("curves", "Title", series=(series,))})
+    (tmp_path / "page.html").write_text(page("Check", [], [part]))
+    before = shown.run("location.href")
+    shown.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="globalThis.told = []; const {prototype} = CanvasRenderingContext2D, write = prototype.fillText; "
+        "prototype.fillText = function (text, ...rest) { told.push(text); return write.call(this, text, ...rest); };",
+    )
+    shown.open((tmp_path / "page.html").as_uri())
+    shown.until("told.includes('a')")
+    assert "b: not finite" in shown.run("told")
+    shown.open(before)

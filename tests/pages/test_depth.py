@@ -52,6 +52,7 @@ def test_the_title_of_gradients(values, title):
         ((0.5, 1e-3, 1e-3), "changes conv1 by 50%"),
         ((1e-8, 1e-3, 1e-3), "hardly changes conv1"),
         ((1e-8, 1e-9, 1e-9), "hardly changes any layer"),
+        ((0.0, 0.0, 0.0), "changes no layer"),
         ((1e-3, 2e-3, 1e-3), "changes each layer by 0.001 to 0.002"),
     ],
 )

@@ -86,3 +86,14 @@ def test_constant_and_broken_tensors_can_be_shown():
     broken = displayed(np.array([[[[np.nan], [1.0], [3.0], [np.inf]]]]))
     assert (broken.low, broken.high, broken.not_finite) == (1.0, 3.0, 2)
     assert displayed(np.full((1, 1, 1, 1), np.nan)).images.tolist() == [[[[0]]]]
+
+
+def test_large_tensors_are_thinned_and_keep_their_range():
+    batch = np.zeros((2, 1601, 40, 1), np.float32)
+    batch[1, 1, 1] = 9  # between the rows and columns that are taken
+    found = displayed(batch)
+    assert found.images.shape == (2, 401, 10, 1)
+    assert (found.low, found.high) == (0, 9)
+    batch[0, 3, 3] = np.nan
+    assert displayed(batch).not_finite == 1
+    assert displayed(batch[0]).images.shape == (401, 10, 1)

@@ -14,6 +14,7 @@ from exprun.config.errors import DataError
 from exprun.pages.frame import Page
 from exprun.preview.page import look, render_page
 from exprun.preview.tensors import Pipeline
+from exprun.run_doctor import examined_images
 from exprun.trainer.feed import epoch_order
 from preview.pictures import HOSTILE, photo, write_arrays, write_folder
 from tiny import LAYERS
@@ -198,3 +199,11 @@ def test_a_notebook_shows_the_page_in_a_frame():
     framed = page._repr_html_()
     assert framed.startswith("<iframe sandbox")
     assert framed.count("<") == 2  # the page is escaped
+
+
+def test_large_images_are_thinned_for_the_doctor_with_their_crop_but_not_where_they_are_compared(tmp_path):
+    write_arrays(tmp_path / "large.npz", 20, 2, (240, 240, 3))
+    config = Composer().config(["data=arrays", f"data.root={tmp_path / 'large.npz'}", "input.crop=200"])
+    context, _ = examined_images(config, prepare(config, Session()))
+    assert context.subject.train.inputs.shape[1:] == (100, 100, 3)
+    assert context.prints[0].images.shape[1:] == (240, 240, 3)

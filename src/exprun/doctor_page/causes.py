@@ -6,6 +6,8 @@ SCALES = ("histograms", "images")
 LABELS = ("images", "classes")
 COUNTS = ("classes", "images")
 COURSE = ("curves",)
+NORMS = ("statistics", *COURSE)
+OUTPUTS = ("outputs", *COURSE)
 RATES = ("update", "steps")
 MOVES = ("moved", "steps", "update")
 PICTURES: dict[str, tuple[str, ...]] = {
@@ -46,7 +48,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "missing-nonlinearity": ("signal",),
     "large-first-loss": ("signal",),
     "excessive-dropout": ("signal",),
-    "random-output": COURSE,
+    "random-output": OUTPUTS,
     "dead-relu": ("dead", "signal"),
     "vanishing-gradient": ("gradient",),
     "zero-gradient": ("gradient",),
@@ -62,11 +64,11 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "untrained-variables": MOVES,
     "learning-rate-decay": (*COURSE, *MOVES),
     # What the training was like.
-    "lagging-batch-norm": COURSE,
-    "small-batch-norm": COURSE,
-    "frozen-statistics": ("signal", *COURSE),
-    "no-training-mode": COURSE,
-    "misleading-metric": COURSE,
+    "lagging-batch-norm": NORMS,
+    "small-batch-norm": NORMS,
+    "frozen-statistics": ("statistics", "signal", *COURSE),
+    "no-training-mode": NORMS,
+    "misleading-metric": OUTPUTS,
     "cannot-overfit": ("memory", "signal"),
     "not-finite": (*COURSE, *MOVES),
     "loss-at-chance": COURSE,

@@ -1,6 +1,7 @@
 """Measures the signal through the depth of a network, from a pass that the doctor has made."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,8 +43,9 @@ def depth_of(name: str, found: Pass, model: Any, updates: dict[int, float] | Non
     )
 
 
-def first_step(model: Any, optimizer: Any, found: Pass, scale: float = 1.0) -> dict[int, float]:
-    """The change of each variable in a step, relative to its norm, by its id; afterwards the weights are as before.
+@contextlib.contextmanager
+def first_step(model: Any, optimizer: Any, found: Pass, scale: float = 1.0) -> Iterator[dict[int, float]]:
+    """Make a step; afterwards the weights are as before.
 
     The state of the optimiser is changed, so it must not be one that trains.
 
@@ -52,17 +54,21 @@ def first_step(model: Any, optimizer: Any, found: Pass, scale: float = 1.0) -> d
         optimizer: an optimiser before its first step.
         found: a pass with gradients.
         scale: the factor of the gradients, for a loss that is not the mean over the images.
+
+    Yields:
+        The change of each variable, relative to its norm, by its id; empty if no step can be made.
     """
     both = zip(found.gradients, model.trainable_variables, strict=False)
     pairs = [(scale * gradient, variable) for gradient, variable in both if gradient is not None]
     total = sum(int(np.prod(variable.shape)) for _, variable in pairs)
     if not pairs or not found.has_gradients or total > MAX_UPDATED:
-        return {}
+        yield {}
+        return
     before = [np.array(variable) for _, variable in pairs]
     with undrawn():
         try:
             optimizer.apply_gradients(pairs)
-            return {
+            yield {
                 id(variable): _ratio(np.asarray(variable), old)
                 for (_, variable), old in zip(pairs, before, strict=True)
             }

@@ -12,16 +12,17 @@ from exprun.doctor.instruments.labels import read_labels
 from exprun.doctor.subject import Subject
 from exprun.doctor_page.material import Material
 from exprun.doctor_page.pairs import copies
+from exprun.doctor_page.statistics import Statistics
 from exprun.pages import channels, depth, pictures
 from exprun.pages.series import Line, Series, short
 
 IMAGE_AXES = 4  # axes of images, (images, height, width, channels)
 TRAINING_SHOWN, VALIDATION_SHOWN = 16, 8  # images
 BATCHES_SHOWN, ACROSS = 4, 8  # batches, and images of each
-MAX_SIDE = 512  # pixels a side of images that are drawn, before they are shrunk
 ROWS_SHOWN, COLUMNS_SHOWN = 16, 200  # of inputs that are no images
 MEASURED = 256  # images of each split whose values are measured
 MOST_CLASSES = 24  # of which counts are shown as bars; of more, the most and the least frequent ones
+TINY = 1e-12  # standard deviations that are no larger count as this
 WIDE = 1000.0  # ratio of the ends of losses from which only a logarithmic axis shows all of them
 
 
@@ -68,7 +69,7 @@ def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
 
     Args:
         known: what they are drawn from.
-        wanted: the kinds that findings ask for; pairs of copies and batches are shown only then.
+        wanted: the kinds that findings ask for; pairs of copies, batches and outputs are shown only then.
     """
     found: list[Figure | None] = []
     if known.history is not None:
@@ -78,10 +79,13 @@ def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
         found += [_images(subject, known), _histograms(subject), _classes(subject)]
         found += [_pairs(subject)] if "pairs" in wanted else []
         found += [_batches(subject, known)] if "batches" in wanted else []
+        found += [_outputs(subject, known)] if "outputs" in wanted else []
     if subject is not None and known.outputs is not None:
         found.append(_predicted(subject, known))
     if known.depths:
         found += [Figure(kind, series.title, series=(series,)) for kind, series in depth.charts(known.depths).items()]
+    if known.statistics is not None:
+        found.append(_statistics(known.statistics))
     if known.history is not None:
         found.append(_steps(known.history))
     return {figure.kind: figure for figure in found if figure is not None}
@@ -93,7 +97,6 @@ def _images(subject: Subject, known: Material) -> Figure | None:
     names = _names(subject, known.labels, len(train))
     if train.ndim != IMAGE_AXES or 0 in train.shape:
         return _rows(train, names)
-    train = _thinned(train)
     predicted = _classes_of_outputs(known.outputs)
     captions = [
         pictures.Picture(
@@ -103,7 +106,6 @@ def _images(subject: Subject, known: Material) -> Figure | None:
         for at, name in enumerate(names)
     ]
     val = subject.val.inputs[:VALIDATION_SHOWN] if subject.val is not None else train[:0]
-    val = _thinned(val) if val.ndim == IMAGE_AXES else val
     is_alike = val.shape[1:] == train.shape[1:]
     scale = pictures.displayed(train)
     shown = list(scale.images)
@@ -122,12 +124,6 @@ def _images(subject: Subject, known: Material) -> Figure | None:
     )
 
 
-def _thinned(images: np.ndarray) -> np.ndarray:
-    """The images with every second, third, … row and column of pixels, if they are large."""
-    step = -(-max(images.shape[1:3]) // MAX_SIDE) or 1
-    return images[:, ::step, ::step]
-
-
 def _batches(subject: Subject, known: Material) -> Figure | None:
     """The first images of the first batches, a row for each batch."""
     inputs, size = subject.train.inputs, known.batch
@@ -143,7 +139,7 @@ def _batches(subject: Subject, known: Material) -> Figure | None:
     if repeats == len(batches) - 1:
         title += " hold the same images"
     captions = [pictures.Picture(names[place]) for place in places]
-    shown = pictures.displayed(_thinned(inputs[places]))
+    shown = pictures.displayed(inputs[places])
     gallery = pictures.gallery(list(shown.images), captions, columns=across)
     return Figure("batches", title, f"Each row has the first {across} images of a batch.", gallery=gallery)
 
@@ -258,6 +254,51 @@ def _predicted(subject: Subject, known: Material) -> Figure | None:
     )
     right = np.bincount(labels, minlength=len(counts))
     return Figure("predicted", title, bars=_bars(subject, {"predicted": counts, "labels": right}))
+
+
+def _outputs(subject: Subject, known: Material) -> Figure | None:
+    """The outputs for the first training images, in training mode."""
+    if known.trained is None or not known.trained.size:
+        return None
+    outputs = known.trained.reshape(len(known.trained), -1)[:ROWS_SHOWN, :COLUMNS_SHOWN].astype(np.float64)
+    names = _names(subject, known.labels, len(outputs))
+    zero = float((outputs == 0).mean())
+    low, high = (float(end(outputs[np.isfinite(outputs)], initial=0)) for end in (np.min, np.max))
+    title = f"In training mode, {zero:.0%} of the outputs are 0" if zero else ""
+    return Figure(
+        "outputs",
+        title or f"In training mode, outputs are from {low:.3g} to {high:.3g}",
+        "One row for each training image, with its label, and one column for each output of the network.",
+        heat={
+            "rows": [f"{at + 1}: {name}" for at, name in enumerate(names)],
+            "columns": [str(column) for column in range(outputs.shape[1])],
+            "values": [[short(value) for value in row] for row in outputs.tolist()],
+            "label": "output",
+            "rowsLabel": "image",
+            "columnsLabel": "output",
+        },
+    )
+
+
+def _statistics(found: Statistics) -> Figure:
+    """The values that reach batch norms, next to the moving averages that these normalise with in evaluation."""
+    both = zip(found.layers, found.reaching, found.averages, found.shifts, strict=True)
+    known = [(name, max(one, TINY) / max(other, TINY), shift) for name, one, other, shift in both if np.isfinite(one)]
+    name, factor, shift = max(known, key=lambda one: max(abs(math.log(one[1])), one[2]), default=("", 1.0, 0.0))
+    if max(factor, 1 / factor, 1 + shift) < 2:
+        title = "The moving averages of batch norms are those of the values that reach them"
+    else:
+        title = f"The values that reach {name} have {_times(factor)} the standard deviation of its moving averages"
+        title += f", and their mean is {shift:,.2g} of these away" if shift > 1 else ""
+    places = range(len(found.layers))
+    lines = [Line("values", places, found.reaching), Line("moving averages", places, found.averages)]
+    label = "standard deviation, median over channels"
+    series = Series(title, label, lines, "batch norm, from the input to the output", found.layers, log=True)
+    return Figure("statistics", title, series=(series,))
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.3g} times" if factor >= 1 else f"1/{1 / factor:,.3g} of"
 
 
 def _pairs(subject: Subject) -> Figure | None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from exprun.doctor.history import History
 from exprun.doctor.subject import Subject
+from exprun.doctor_page.statistics import Statistics
 from exprun.pages.depth import Depth
 
 
@@ -23,6 +24,8 @@ class Material:
         batch: the number of images in a batch, if the first training images are those of the first batches, in their
             order; otherwise 0.
         history: what was measured while the network trained; None before training.
+        statistics: the standard deviations at the batch norms of the network; None without one.
+        trained: the outputs for the first training images in training mode, (images, outputs); None if unknown.
     """
 
     subject: Subject | None = None
@@ -32,3 +35,5 @@ class Material:
     depths: Sequence[Depth] = ()
     batch: int = 0
     history: History | None = None
+    statistics: Statistics | None = None
+    trained: np.ndarray | None = None

@@ -20,7 +20,7 @@ SECTIONS = {  # headings of pictures that no finding has used, by their kinds
     "Training": ("curves", "steps", "memory"),
     "Images": ("images", "histograms"),
     "Classes": ("classes", "predicted"),
-    "The signal through the depth": ("signal", "gradient", "dead", "update", "moved"),
+    "The signal through the depth": ("signal", "gradient", "dead", "update", "moved", "statistics"),
 }
 PAIRS = ("Classes", "The signal through the depth")  # headings of pictures that stand side by side
 MOST_NAMED = 4  # findings that the verdict names

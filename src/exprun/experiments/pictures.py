@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from exprun.doctor.context import Context
+from exprun.doctor.instruments.passes import Pass
 from exprun.doctor.instruments.states import undrawn
 from exprun.doctor.keras.callback import Doctor
 from exprun.doctor.keras.memory import having
 from exprun.doctor.subject import Subject
 from exprun.doctor_page.depth import depth_of, first_step, moved
 from exprun.doctor_page.material import Material
+from exprun.doctor_page.statistics import Statistics, statistics_of
 from exprun.experiments.changes import draw_he
 from exprun.pages.depth import Depth
 
@@ -41,19 +43,23 @@ def material_of(
     if subject is None:
         return Material(history=history)
     outputs: np.ndarray | None = None
+    trained: np.ndarray | None = None
+    statistics: Statistics | None = None
     depths: list[Depth] = []
     if len(first) not in (0, len(doctor.model.variables)):
         first = ()
     with contextlib.suppress(Exception):  # the rest of the page does not need the passes
-        depths, outputs = _passes(doctor, subject, first, settings, name)
+        depths, outputs, now = _passes(doctor, subject, first, settings, name)
+        trained, statistics = now.outputs, statistics_of(now)
     batch = 0 if doctor.is_given else doctor.batch
-    return Material(subject, subject.labels, doctor.val_labels(), outputs, depths, batch, history)
+    val_labels = doctor.val_labels()
+    return Material(subject, subject.labels, val_labels, outputs, depths, batch, history, statistics, trained)
 
 
 def _passes(
     doctor: Doctor, subject: Subject, first: Sequence[np.ndarray], settings: dict[str, Any] | None, name: str
-) -> tuple[list[Depth], np.ndarray]:
-    """The signal through the depth at the start, now and with another initialisation, and the outputs now."""
+) -> tuple[list[Depth], np.ndarray, Pass]:
+    """The signal through the depth at the start, now and with another initialisation, the outputs and the pass now."""
     each = max(1, int(np.prod(subject.train.inputs.shape[1:])))
     most = max(MIN_IMAGES, min(int(doctor.limits.images or MIN_IMAGES), MAX_VALUES // each))
     context = Context(subject, replace(doctor.limits, images=most))
@@ -72,7 +78,7 @@ def _passes(
         with having(doctor.model, first):
             if draw_he(doctor.model, np.random.default_rng(0)):
                 found.append(_depth(HE, replace(context), settings))
-    return [one for one in found if one is not None], outputs
+    return [one for one in found if one is not None], outputs, now.forward
 
 
 def _depth(name: str, context: Context, settings: dict[str, Any] | None) -> Depth | None:
@@ -89,7 +95,8 @@ def _depth(name: str, context: Context, settings: dict[str, Any] | None) -> Dept
         with undrawn():
             optimizer = _plain(type(model.optimizer).from_config(settings))
             scale = float(len(context.labels)) if context.sums else 1.0
-            updates = first_step(model, optimizer, found, scale)
+            with first_step(model, optimizer, found, scale) as made:
+                updates = made
     return depth_of(name, found, model, updates)
 
 

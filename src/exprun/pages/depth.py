@@ -154,6 +154,8 @@ def _update_title(depth: Depth) -> str:
     highest, lowest = (depth.layers[_place(depth.update, end)] for end in (max(known), min(known)))
     if max(known) > HIGH_UPDATE:
         return f"The first step changes {highest} by {max(known):.0%} of its size: too much to keep what it was"
+    if max(known) == 0:
+        return "The first step changes no layer"
     if max(known) < SMALL_UPDATE:
         return f"The first step hardly changes any layer, at most by {max(known):.1g} of its size"
     if min(known) < SMALL_UPDATE:

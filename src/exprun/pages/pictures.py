@@ -12,6 +12,7 @@ SMALL = 64  # pixels a side up to which images are kept as they are, and enlarge
 SIDE = 128  # pixels of the longer side of larger images in a sheet
 MAX_SIDE = 16383  # pixels a side that WebP has at most
 QUALITY = 82  # of WebP, from 0 to 100
+MAX_SHOWN = 512  # pixels a side of tensors that become images; of larger ones, rows and columns are left out
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Displayed:
     """Tensors as images for the eye.
 
     Args:
-        images: uint8, (images, height, width, channels).
+        images: uint8, (images, height, width, channels), at most `MAX_SHOWN` pixels a side.
         low: the value that is shown as black.
         high: the value that is shown as white.
         not_finite: the number of values that are not finite, which are shown as black.
@@ -166,16 +167,23 @@ def displayed(batch: np.ndarray, ends: tuple[float, float] | None = None) -> Dis
     """Tensors as the network gets them, as images: one linear scale for the whole batch.
 
     Args:
-        batch: (images, height, width, channels), any range.
+        batch: (images, height, width, channels), or one image, any range.
         ends: the values that become black and white, such as those of another batch to compare with; None for the
             lowest and the highest value of the batch.
     """
     values = np.asarray(batch, np.float32)
-    finite = np.isfinite(values)
-    low, high = ends or ((float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 1.0))
-    span = high - low or 1.0
-    scaled = np.clip((np.where(finite, values, low) - low) * (255 / span), 0, 255)
-    return Displayed(np.rint(scaled).astype(np.uint8), low, high, int(values.size - finite.sum()))
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    not_finite = 0
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = np.isfinite(values)
+        not_finite = int(values.size - finite.sum())
+        low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 1.0)
+    low, high = ends or (low, high)
+    height, width = values.shape[-3:-1]
+    step = max(1, -(-max(height, width) // MAX_SHOWN))
+    thin = values[..., ::step, ::step, :]
+    scaled = np.clip((np.where(np.isfinite(thin), thin, low) - low) * (255 / (high - low or 1.0)), 0, 255)
+    return Displayed(np.rint(scaled).astype(np.uint8), low, high, not_finite)
 
 
 def _fitted(pixels: np.ndarray, size: int, small: int = SMALL):  # type: ignore[no-untyped-def]  # a Pillow image

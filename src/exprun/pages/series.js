@@ -31,7 +31,7 @@ function describeSeries(chart, width, shown) {
   const context = element("canvas").getContext("2d");
   context.font = FONT;
   const isNamed = lines.length > 1;
-  const room = isNamed ? Math.min(NAME_PART * width, Math.max(...lines.map(({ name }) => context.measureText(name).width)) + 26) : 0;
+  const room = isNamed ? Math.min(NAME_PART * width, Math.max(...lines.map((line) => context.measureText(nameOf(line)).width)) + 26) : 0;
   const [first, last] = extent(lines, ["x"], false);
   const inner = Math.max(80, width - 70 - room);
   const known = levels.map(({ y }) => y).filter((y) => !log || y > 0);
@@ -71,6 +71,11 @@ function describeSeries(chart, width, shown) {
   };
 }
 
+/** The name at the end of a line, which says so if no point can be drawn. */
+function nameOf({ name, y }) {
+  return y.some(Number.isFinite) ? name : `${name}: not finite`;
+}
+
 function drawLine(context, plot, { style, x, y }, width, log) {
   context.strokeStyle = context.fillStyle = paint(style);
   context.lineWidth = width;
@@ -103,7 +108,7 @@ function drawNames(context, plot, lines, room) {
   const found = lines.map((line) => {
     const i = line.y.findLastIndex((value) => Number.isFinite(value));
     const y = i < 0 ? NaN : plot.y(line.y[i]);
-    return { line, x: plot.x(line.x[Math.max(i, 0)]), y: Number.isFinite(y) ? y : top + height - high / 2 };
+    return { line, hasPoints: i >= 0, x: plot.x(line.x[Math.max(i, 0)]), y: Number.isFinite(y) ? y : top + height - high / 2 };
   });
   found.sort((a, b) => a.y - b.y);
   found.forEach((one, i) => {
@@ -114,17 +119,17 @@ function drawNames(context, plot, lines, room) {
     one.at = Math.min(one.at, most);
     most = one.at - high;
   }
-  for (const { line, x, y, at } of found) {
+  for (const { line, hasPoints, x, y, at } of found) {
     const left = plot.box.left + plot.box.width - room + 18 * plot.ratio;
     context.strokeStyle = paint(line.style);
     context.lineWidth = plot.ratio;
     context.setLineDash([]);
     context.beginPath();
-    context.moveTo(x + 5 * plot.ratio, y);
-    context.lineTo(left - 4 * plot.ratio, at);
+    if (hasPoints) context.moveTo(x + 5 * plot.ratio, y);
+    if (hasPoints) context.lineTo(left - 4 * plot.ratio, at);
     context.stroke();
     context.fillStyle = inks().ink;
-    context.fillText(fit(context, line.name, room - 20 * plot.ratio), left, at);
+    context.fillText(fit(context, nameOf(line), room - 20 * plot.ratio), left, at);
   }
 }
 
