@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from exprun import classification
+from exprun.run_folder import RunFolder
 from exprun.run_page.outcomes import Outcomes
 from exprun.run_page.pictures import chosen_errors
 from run_page.fakes import images
@@ -59,3 +60,14 @@ def test_without_errors_the_images_with_the_highest_loss_are_shown():
 def test_logits_that_are_not_finite_have_no_probabilities():
     found = outcomes([[np.nan, 0.5, 0.5], [0.6, 0.3, 0.1]], [0, 0])
     assert not found.is_finite
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.9])
+def test_predictions_of_a_damaged_file_are_not_read(tmp_path, kept):
+    folder = RunFolder(tmp_path)
+    arrays = {f"test_{part}": np.zeros((50, 2), np.float32) for part in ("logits", "labels", "rows")}
+    np.savez(folder.predictions, classes=np.array(["a", "b"]), **arrays)
+    assert Outcomes.read(folder) is not None
+    content = folder.predictions.read_bytes()
+    folder.predictions.write_bytes(content[: int(kept * len(content))])
+    assert Outcomes.read(folder) is None
