@@ -36,7 +36,7 @@ function thinned(count, most) {
  * A heat map. `describe(width)` returns the view: `rows` and `columns`, their names; `values`, one list for each row, in
  * which null is an unknown value; `label`, which says what a value is, in which unit; `rowsLabel` and `columnsLabel`.
  * If they are given: `log`, whether the scale of colours is logarithmic; `low` and `high`, its ends; `format`, the text
- * of a value; `note(row, column)`, a further line of the tip.
+ * of a value; `empty`, the text of null; `note(row, column)`, a further line of the tip.
  */
 class HeatMap extends Lazy {
   constructor(container, describe) {
@@ -174,7 +174,7 @@ class HeatMap extends Lazy {
   hover({ offsetX, offsetY, clientX, clientY }) {
     const { left, top, cellWide, rowHigh } = this.box;
     const [column, row] = [Math.floor((offsetX - left) / cellWide), Math.floor((offsetY - top) / rowHigh)];
-    const { rows, columns, values, label, rowsLabel, columnsLabel, note } = this.view;
+    const { rows, columns, values, label, rowsLabel, columnsLabel, note, empty = "unknown" } = this.view;
     if (rows[row] === undefined || columns[column] === undefined) {
       this.leave();
       return;
@@ -183,7 +183,7 @@ class HeatMap extends Lazy {
     this.mark.style.cssText = `left:${left + column * cellWide}px;top:${top + row * rowHigh}px;width:${cellWide}px;height:${rowHigh}px`;
     const value = values[row][column];
     const more = note ? [note(row, column)] : [];
-    showTip([`${label}: ${value === null ? "unknown" : this.format(value)}`, `${rowsLabel} ${rows[row]}`, `${columnsLabel} ${columns[column]}`, ...more], clientX, clientY);
+    showTip([`${label}: ${value === null ? empty : this.format(value)}`, `${rowsLabel} ${rows[row]}`, `${columnsLabel} ${columns[column]}`, ...more], clientX, clientY);
   }
 
   leave() {
@@ -195,7 +195,7 @@ class HeatMap extends Lazy {
   /** Make the table when it is first opened: text that programs read to people. */
   fillTable(again = false) {
     if (!this.details.open || !this.view || (this.table && !again)) return;
-    const { rows, columns, values, label, rowsLabel, columnsLabel } = this.view;
+    const { rows, columns, values, label, rowsLabel, columnsLabel, empty = "–" } = this.view;
     const [kept, across] = [thinned(rows.length, MOST_CELLS.rows), thinned(columns.length, MOST_CELLS.columns)];
     const table = element("table");
     const isThin = kept.length < rows.length || across.length < columns.length;
@@ -206,7 +206,7 @@ class HeatMap extends Lazy {
     const body = table.createTBody();
     for (const row of kept) {
       const line = body.insertRow();
-      line.append(element("th", rows[row], { scope: "row" }), ...across.map((i) => element("td", values[row][i] === null ? "–" : this.format(values[row][i]), { class: "number" })));
+      line.append(element("th", rows[row], { scope: "row" }), ...across.map((i) => element("td", values[row][i] === null ? empty : this.format(values[row][i]), { class: "number" })));
     }
     const wide = element("div", "", { class: "wide", tabindex: "0" });
     wide.append(table);

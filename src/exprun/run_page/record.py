@@ -124,7 +124,10 @@ def verdict(run: Run, outcomes: Outcomes | None, level: ChanceLevel | None) -> l
     sentences = []
     if run.status != "FINISHED":
         how = {"FAILED": "The run failed", "KILLED": "The run was stopped"}.get(run.status, "The run has not ended")
-        sentences.append(f"{how}{f': {run.reason}' if run.reason else ''}.")
+        if run.reason.startswith("stopped "):
+            sentences.append(f"The run was {run.reason}.")
+        else:
+            sentences.append(f"{how}{f': {run.reason}' if run.reason else ''}.")
     best = best_epoch(run)
     if outcomes is not None:
         right = len(outcomes.labels) - len(outcomes.errors)
