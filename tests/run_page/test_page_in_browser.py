@@ -153,8 +153,8 @@ window.drawn = {};
 const {fillText, arc} = CanvasRenderingContext2D.prototype;
 const of = (canvas) => (drawn[canvas.closest(".chart")?.id] ??= {texts: [], dots: []});
 CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
-  const [wide, size] = [this.measureText(text).width, parseFloat(this.font)];
-  of(this.canvas).texts.push({text, left: this.textAlign === "right" ? x - wide : x, y, size, bottom: this.canvas.height});
+  const wide = this.textAlign === "right" ? this.measureText(text).width : 0;
+  of(this.canvas).texts.push({text, left: x - wide, y, size: parseFloat(this.font)});
   fillText.call(this, text, x, y, ...more);
 };
 CanvasRenderingContext2D.prototype.arc = function (x, y, ...more) {
@@ -188,6 +188,20 @@ def test_a_cell_without_images_is_no_unknown_value(page):
     settle(page)
     cells = page.run("[...document.querySelectorAll('#confusion + details td')].map((one) => one.textContent)")
     assert "–" not in cells
+
+
+def test_the_names_of_all_classes_are_under_the_matrix(chromium, tmp_path):
+    classes = [f"a class with a long name {number}" for number in range(12)]
+    path = write_page(write_run(tmp_path / "run"), all_pictures(*images(classes, 48)))
+    script = chromium.call("Page.addScriptToEvaluateOnNewDocument", source=RECORD)["identifier"]
+    chromium.size(1400)
+    opened(chromium, path)
+    chromium.box("#confusion")
+    settle(chromium)
+    chromium.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+    names = [text for one in chromium.run("drawn.confusion.texts") if (text := one["text"]).startswith("a class")]
+    assert len(names) == 24
+    assert chromium.complaints == []
 
 
 def test_no_confusion_is_called_the_most_frequent_of_equals(tmp_path):
