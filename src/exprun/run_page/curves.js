@@ -90,7 +90,10 @@ function describeCurve(chart, width) {
         }
         context.globalAlpha = 1;
         const shown = curve.name.split(",")[0];
-        if (!names.some((one) => one.text === shown)) names.push({ text: shown, color: paint(curve.style), y: plot.y(curve.y.at(-1)) });
+        const y = plot.y(curve.y.at(-1));
+        const known = names.find((one) => one.text === shown);
+        if (!known) names.push({ text: shown, color: paint(curve.style), y });
+        else if (!curve.isPale) known.y = y; // next to the line that is seen best
       }
       if (data.best !== null && chart !== "learning rate") {
         context.font = `${11 * plot.ratio}px system-ui, sans-serif`;
