@@ -221,7 +221,7 @@ def changed_settings(run: Run) -> list[str]:
     for group in GROUPS:
         name = run.config.get(f"{group}.name")
         if name != getattr(getattr(defaults, group), "name", None) and name in known.get(group, ()):
-            chosen[group] = name
+            chosen[group] = str(name)
     options = [f"{group}={name}" for group, name in chosen.items()]
     for needed in ([], ["data.root=."]):  # images in a folder have no default
         with contextlib.suppress(UserError):
