@@ -73,7 +73,11 @@ class RunEnd:
             self.times.lap("record")
             self.times.write(self.folder.times)
             pictures = self.pictures or Pictures()
-            write_page(self.folder, pictures)
+            try:
+                write_page(self.folder, pictures)
+            except OSError:
+                self.folder.page.unlink(missing_ok=True)  # half a page would be opened, and sent to MLflow
+                raise
             write_files(self.folder, pictures)
         except Exception as error:
             log.exception("The page could not be written")

@@ -50,6 +50,17 @@ def test_a_resumed_run_goes_on_after_its_checkpoint(tmp_path):
     assert again.steps == [*probes.steps[:26], 52]
 
 
+def test_a_file_with_damaged_values_has_no_probes(tmp_path):
+    path, probes = tmp_path / "probes.npz", Probes()
+    for step in range(100):
+        probes.add(step, {"gradients": {f"layer {number}": step / 7 + number for number in range(20)}})
+    probes.write(path)
+    content = bytearray(path.read_bytes())
+    content[300 : len(content) // 2] = b"\xff" * (len(content) // 2 - 300)
+    path.write_bytes(content)
+    assert Probes.read(path).steps == []
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 damaged"])
 def test_a_missing_or_damaged_file_has_no_probes(tmp_path, content):
     if content is not None:

@@ -1,10 +1,17 @@
 """`runs show`: the page of a run that has ended, made again or opened."""
 
+import errno
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from exprun import cli
+from exprun.config.compose import Composer
+from exprun.run_end import RunEnd
 from exprun.run_page.page import write_page
 from exprun.run_page.pictures import Pictures
+from exprun.times import Times
 from run_page.fakes import all_pictures, images, write_run
 
 
@@ -57,3 +64,20 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, ca
 def test_the_page_of_nothing_is_a_page(tmp_path):
     folder = write_run(tmp_path / "run", "")
     assert "The run has not ended" in write_page(folder, Pictures()).read_text()
+
+
+@pytest.mark.usefixtures("plots")
+def test_a_full_disk_leaves_no_half_page(tmp_path, monkeypatch):
+    def full(path, text, **_):
+        with open(path, "w") as file:
+            file.write(text[:1000])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = write_run(tmp_path / "run")
+    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Times, "write", lambda *_: None)
+    told: list[str] = []
+    console = SimpleNamespace(warn=told.append)
+    RunEnd(Composer().config([]), folder, "", console, None, Times()).write_page()
+    assert not folder.page.exists()
+    assert told == ["The page of the run could not be written: [Errno 28] No space left on device"]

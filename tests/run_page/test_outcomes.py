@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from exprun import classification
+from exprun.input import Scaling
+from exprun.records import read_run
+from exprun.run_folder import RunFolder
+from exprun.run_page import record
 from exprun.run_page.outcomes import Outcomes
 from exprun.run_page.pictures import chosen_errors
-from run_page.fakes import images
+from run_page.fakes import images, write_run
 
 CLASSES = ["a", "b", "c"]
 
@@ -59,3 +63,35 @@ def test_without_errors_the_images_with_the_highest_loss_are_shown():
 def test_logits_that_are_not_finite_have_no_probabilities():
     found = outcomes([[np.nan, 0.5, 0.5], [0.6, 0.3, 0.1]], [0, 0])
     assert not found.is_finite
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.9])
+def test_predictions_of_a_damaged_file_are_not_read(tmp_path, kept):
+    folder = RunFolder(tmp_path)
+    arrays = {f"test_{part}": np.zeros((50, 2), np.float32) for part in ("logits", "labels", "rows")}
+    np.savez(folder.predictions, classes=np.array(["a", "b"]), **arrays)
+    assert Outcomes.read(folder) is not None
+    content = folder.predictions.read_bytes()
+    folder.predictions.write_bytes(content[: int(kept * len(content))])
+    assert Outcomes.read(folder) is None
+
+
+def test_a_network_that_is_too_slow_for_the_embedding_is_told(monkeypatch):
+    from exprun.run_page import network, pictures
+
+    dataset, found = images(CLASSES, 60)
+    monkeypatch.setattr(network, "features", lambda *_: np.zeros((8, 4), np.float32))
+    monkeypatch.setattr(network, "first_filters", lambda *_: None)
+    monkeypatch.setattr(network, "grad_cam", lambda *_: None)
+    made = pictures.pictures(found, dataset, object(), Scaling(np.ones(1), np.zeros(1)))
+    assert made.embedding is None
+    assert made.missing == ("The embedding would have taken too long; runs show with --html makes a page that has it.",)
+
+
+def test_options_that_need_a_folder_are_told_as_they_are_typed(tmp_path):
+    folder = write_run(
+        tmp_path / "run", overrides=["data=image_folder", "data.root=a b", "norm=none", "trainer.epochs=3"]
+    )
+    told = record.changed_settings(read_run(folder.path))
+    assert told[:2] == ["data=image_folder", "norm=none"]
+    assert set(told[2:]) == {"data.root=a b", "trainer.epochs=3"}

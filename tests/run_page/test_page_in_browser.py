@@ -1,8 +1,10 @@
 """The page of a run in headless Chromium: sort confusions, hover over points, enlarge errors, on a phone, in print."""
 
+import numpy as np
 import pytest
 
 import browser
+from exprun.run_page.outcomes import Outcomes
 from exprun.run_page.page import write_page
 from exprun.run_page.pictures import Pictures
 from run_page.fakes import HOSTILE, all_pictures, images, write_run
@@ -146,6 +148,71 @@ def test_curves_tell_their_values_and_layers_are_drawn(page):
     assert page.run("document.querySelectorAll('#layers canvas').length") == 2
 
 
+RECORD = """
+window.drawn = {};
+const {fillText, arc} = CanvasRenderingContext2D.prototype;
+const of = (canvas) => (drawn[canvas.closest(".chart")?.id] ??= {texts: [], dots: []});
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+  const wide = this.textAlign === "right" ? this.measureText(text).width : 0;
+  of(this.canvas).texts.push({text, left: x - wide, y, size: parseFloat(this.font)});
+  fillText.call(this, text, x, y, ...more);
+};
+CanvasRenderingContext2D.prototype.arc = function (x, y, ...more) {
+  of(this.canvas).dots.push(x);
+  arc.call(this, x, y, ...more);
+};
+"""
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_names_of_curves_hide_neither_points_nor_each_other(chromium, path, width):
+    script = chromium.call("Page.addScriptToEvaluateOnNewDocument", source=RECORD)["identifier"]
+    chromium.size(width)
+    opened(chromium, path)
+    for chart in ("loss", "accuracy"):
+        chromium.box(f"#{chart}")
+        settle(chromium)
+        drawn = chromium.run(f"drawn.{chart}")
+        names = {one["text"]: one for one in drawn["texts"] if one["text"] in ("training", "validation")}
+        assert len(names) == 2
+        assert all(one["left"] > max(drawn["dots"]) for one in names.values())
+        assert abs(names["training"]["y"] - names["validation"]["y"]) >= names["training"]["size"]
+    chromium.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def test_a_cell_without_images_is_no_unknown_value(page):
+    page.choose("#cells", "share")
+    find(page, "#confusion canvas", "share of the true class: 0 %\ntrue class", step=20)
+    assert page.run(TIP).endswith("\n0 images")
+    page.choose("#cells", "images")
+    settle(page)
+    cells = page.run("[...document.querySelectorAll('#confusion + details td')].map((one) => one.textContent)")
+    assert "–" not in cells
+
+
+def test_the_names_of_all_classes_are_under_the_matrix(chromium, tmp_path):
+    classes = [f"a class with a long name {number}" for number in range(12)]
+    path = write_page(write_run(tmp_path / "run"), all_pictures(*images(classes, 48)))
+    script = chromium.call("Page.addScriptToEvaluateOnNewDocument", source=RECORD)["identifier"]
+    chromium.size(1400)
+    opened(chromium, path)
+    chromium.box("#confusion")
+    settle(chromium)
+    chromium.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+    names = [text for one in chromium.run("drawn.confusion.texts") if (text := one["text"]).startswith("a class")]
+    assert len(names) == 24
+    assert chromium.complaints == []
+
+
+def test_no_confusion_is_called_the_most_frequent_of_equals(tmp_path):
+    dataset, outcomes = images(["a", "b", "c"], 6)
+    told = np.array([0, 1, 2, 1, 1, 0])  # of 0, 1, 2, 0, 1, 2: one error each of two kinds
+    once = Outcomes("test", outcomes.classes, outcomes.labels, np.eye(3, dtype=np.float32)[told], outcomes.rows)
+    text = write_page(write_run(tmp_path / "run"), all_pictures(dataset, once)).read_text()
+    assert "No confusion occurs more than once." in text
+    assert "is most often taken" not in text
+
+
 @pytest.mark.parametrize("is_dark", [False, True])
 def test_a_phone_shows_all_without_scrolling_sideways(chromium, path, is_dark):
     chromium.size(400, 800, is_phone=True)
@@ -165,7 +232,7 @@ def test_it_prints(page, tmp_path):
     ("status", "reason", "words"),
     [
         ("FAILED", "not finite: the loss at step 4 is nan", "The run failed: not finite: the loss at step 4 is nan."),
-        ("KILLED", "stopped by SIGTERM", "The run was stopped: stopped by SIGTERM."),
+        ("KILLED", "stopped by SIGTERM", "The run was stopped by SIGTERM."),
         ("", "", "The run has not ended: it is still running"),
     ],
 )

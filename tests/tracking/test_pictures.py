@@ -16,9 +16,9 @@ def folder(tmp_path):
     run = RunFolder(tmp_path / "run")
     run.pictures.mkdir(parents=True)
     Image.new("RGB", (20, 10)).save(run.pictures / "errors.png")
-    (run.path / "classes.csv").write_text("split,class,images,recall\ntest,<b>,3,0.5\ntest,b,0,\n")
+    (run.path / "classes.csv").write_text("split,class,images,recall\ntest,<b>,3,0.5\ntest,7,0,\n")
     (run.path / "errors.csv").write_text("split,image,true,predicted,confidence,loss\n")
-    write_confusion(run.path, ["<b>", "b"], np.array([0, 0, 1]), np.array([1, 1, 1]))
+    write_confusion(run.path, ["<b>", "7"], np.array([0, 0, 1]), np.array([1, 1, 1]))
     return run
 
 
@@ -35,10 +35,10 @@ def test_they_are_logged_once_and_a_resumed_run_replaces_its_tables(folder, tmp_
     text = mlflow.artifacts.load_text(f"{client.get_run(run_id).info.artifact_uri}/tables/classes.json")
     assert json.loads(text) == {
         "columns": ["split", "class", "images", "recall"],
-        "data": [["test", "<b>", 3.0, 0.5], ["test", "b", 0.0, None]],
+        "data": [["test", "<b>", 3.0, 0.5], ["test", "7", 0.0, None]],
     }
     confusions = mlflow.artifacts.load_text(f"{client.get_run(run_id).info.artifact_uri}/tables/confusions.json")
-    assert json.loads(confusions)["data"] == [["<b>", "b", 2]]
+    assert json.loads(confusions)["data"] == [["<b>", "7", 2]]
     logged = json.loads(client.get_run(run_id).data.tags["mlflow.loggedArtifacts"])
     assert sorted(entry["path"] for entry in logged) == ["tables/classes.json", "tables/confusions.json"]
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +87,10 @@ class Probes:
             until: the last step that is read; None for all.
         """
         found = cls()
-        with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile), np.load(path) as file:
+        with (
+            contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error),
+            np.load(path) as file,
+        ):
             steps = file["steps"]
             kept = steps <= (until if until is not None else np.inf)
             values = {

@@ -166,6 +166,7 @@ function isWide(values) {
 function tick(value) {
   const size = Math.abs(value);
   if (size && size < 1e-3) return Number(value.toPrecision(3)).toExponential();
+  if (size < 1) return String(Number(value.toPrecision(4)));
   return size < 1e7 ? uPlot.fmtNum(value) : number(value);
 }
 

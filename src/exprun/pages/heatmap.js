@@ -5,6 +5,7 @@ const ROW_HIGH = 22; // pixels: the height of a row, unless there are many
 const MOST_HIGH = 640; // pixels: the height of all rows
 const ROOM_FOR_TEXT = { width: 40, height: 15 }; // pixels of a cell in which its value is written
 const MOST_CELLS = { rows: 400, columns: 40 }; // of the table: long ones take seconds to lay out
+const [LEAST_SLANTED, MOST_SLANTED] = [15, 110]; // pixels: the width of a column with a slanted name, and its length
 const SCALE_HIGH = 34; // pixels: the colour scale under the map
 
 /** The ends of a scale of values; on a logarithmic one, 0 lies below all others, and so it has the first colour. */
@@ -36,7 +37,7 @@ function thinned(count, most) {
  * A heat map. `describe(width)` returns the view: `rows` and `columns`, their names; `values`, one list for each row, in
  * which null is an unknown value; `label`, which says what a value is, in which unit; `rowsLabel` and `columnsLabel`.
  * If they are given: `log`, whether the scale of colours is logarithmic; `low` and `high`, its ends; `format`, the text
- * of a value; `note(row, column)`, a further line of the tip.
+ * of a value; `empty`, the text of null; `note(row, column)`, a further line of the tip.
  */
 class HeatMap extends Lazy {
   constructor(container, describe) {
@@ -81,7 +82,12 @@ class HeatMap extends Lazy {
     const rowHigh = Math.min(ROW_HIGH, MOST_HIGH / Math.max(1, rows.length));
     const width = Math.min(this.width - left - 8, Math.max(columns.length * 64, 120));
     const height = Math.max(rows.length, 1) * rowHigh;
-    return { left, top: 4, width, height, rowHigh, cellWide: width / Math.max(1, columns.length), whole: { width: this.width, height: height + 46 + SCALE_HIGH } };
+    const cellWide = width / Math.max(1, columns.length);
+    const widest = Math.max(0, ...columns.map((name) => context.measureText(name).width));
+    // Numbers of steps may be left out, but not names, as long as there is room for slanted ones.
+    const isSlanted = widest + 10 > cellWide && cellWide >= LEAST_SLANTED && columns.some((name) => !isFinite(name));
+    const namesHigh = isSlanted ? Math.ceil(0.75 * Math.min(widest, MOST_SLANTED)) + 6 : 16;
+    return { left, top: 4, width, height, rowHigh, cellWide, isSlanted, namesHigh, whole: { width: this.width, height: height + namesHigh + 30 + SCALE_HIGH } };
   }
 
   /** Draw each cell, or, where there are several per pixel, the largest value of each pixel, so that no peak is lost. */
@@ -134,27 +140,35 @@ class HeatMap extends Lazy {
 
   drawNames(context) {
     const { rows, columns, columnsLabel } = this.view;
-    const { left, top, width, height, cellWide, rowHigh } = this.box;
+    const { left, top, width, height, cellWide, rowHigh, isSlanted, namesHigh } = this.box;
     context.fillStyle = inks().soft;
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (const row of thinned(rows.length, Math.max(1, height / 13))) {
       context.fillText(fit(context, rows[row], left - 8), left - 6, top + (row + 0.5) * rowHigh);
     }
-    const widest = Math.max(12, ...columns.map((name) => context.measureText(name).width)) + 10;
+    const widest = isSlanted ? LEAST_SLANTED : Math.max(12, ...columns.map((name) => context.measureText(name).width)) + 10;
+    for (const column of thinned(columns.length, Math.max(1, width / widest))) {
+      const x = left + (column + 0.5) * cellWide;
+      context.save();
+      context.translate(isSlanted ? x + 4 : x, top + height + 5);
+      context.textAlign = isSlanted ? "right" : "center";
+      context.textBaseline = "top";
+      if (isSlanted) context.rotate(-Math.PI / 4);
+      // The names of the first columns end at the edge of the canvas.
+      context.fillText(fit(context, columns[column], isSlanted ? Math.min(MOST_SLANTED, 1.4 * x - 8) : Infinity), 0, 0);
+      context.restore();
+    }
     context.textAlign = "center";
     context.textBaseline = "top";
-    for (const column of thinned(columns.length, Math.max(1, width / widest))) {
-      context.fillText(columns[column], left + (column + 0.5) * cellWide, top + height + 5);
-    }
-    context.fillText(columnsLabel, left + width / 2, top + height + 20);
+    context.fillText(columnsLabel, left + width / 2, top + height + namesHigh + 4);
   }
 
   /** The scale of colours, with its ends and what it measures. */
   drawScale(context) {
     const { label, log } = this.view;
-    const { left, top, height } = this.box;
-    const [x, y, wide] = [left, top + height + 44, Math.min(160, this.width - left - 20)];
+    const { left, top, height, namesHigh } = this.box;
+    const [x, y, wide] = [left, top + height + namesHigh + 28, Math.min(160, this.width - left - 20)];
     for (let i = 0; i < wide; i++) {
       context.fillStyle = `rgb(${rampAt(i / (wide - 1)).join(" ")})`;
       context.fillRect(x + i, y, 1.5, 10);
@@ -174,7 +188,7 @@ class HeatMap extends Lazy {
   hover({ offsetX, offsetY, clientX, clientY }) {
     const { left, top, cellWide, rowHigh } = this.box;
     const [column, row] = [Math.floor((offsetX - left) / cellWide), Math.floor((offsetY - top) / rowHigh)];
-    const { rows, columns, values, label, rowsLabel, columnsLabel, note } = this.view;
+    const { rows, columns, values, label, rowsLabel, columnsLabel, note, empty = "unknown" } = this.view;
     if (rows[row] === undefined || columns[column] === undefined) {
       this.leave();
       return;
@@ -183,7 +197,7 @@ class HeatMap extends Lazy {
     this.mark.style.cssText = `left:${left + column * cellWide}px;top:${top + row * rowHigh}px;width:${cellWide}px;height:${rowHigh}px`;
     const value = values[row][column];
     const more = note ? [note(row, column)] : [];
-    showTip([`${label}: ${value === null ? "unknown" : this.format(value)}`, `${rowsLabel} ${rows[row]}`, `${columnsLabel} ${columns[column]}`, ...more], clientX, clientY);
+    showTip([`${label}: ${value === null ? empty : this.format(value)}`, `${rowsLabel} ${rows[row]}`, `${columnsLabel} ${columns[column]}`, ...more], clientX, clientY);
   }
 
   leave() {
@@ -195,7 +209,7 @@ class HeatMap extends Lazy {
   /** Make the table when it is first opened: text that programs read to people. */
   fillTable(again = false) {
     if (!this.details.open || !this.view || (this.table && !again)) return;
-    const { rows, columns, values, label, rowsLabel, columnsLabel } = this.view;
+    const { rows, columns, values, label, rowsLabel, columnsLabel, empty = "–" } = this.view;
     const [kept, across] = [thinned(rows.length, MOST_CELLS.rows), thinned(columns.length, MOST_CELLS.columns)];
     const table = element("table");
     const isThin = kept.length < rows.length || across.length < columns.length;
@@ -206,7 +220,7 @@ class HeatMap extends Lazy {
     const body = table.createTBody();
     for (const row of kept) {
       const line = body.insertRow();
-      line.append(element("th", rows[row], { scope: "row" }), ...across.map((i) => element("td", values[row][i] === null ? "–" : this.format(values[row][i]), { class: "number" })));
+      line.append(element("th", rows[row], { scope: "row" }), ...across.map((i) => element("td", values[row][i] === null ? empty : this.format(values[row][i]), { class: "number" })));
     }
     const wide = element("div", "", { class: "wide", tabindex: "0" });
     wide.append(table);

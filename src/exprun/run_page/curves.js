@@ -15,17 +15,21 @@ function curvesOf(chart) {
   }).filter((curve) => curve.x.length);
 }
 
-/** Write the name of each curve at its right end, without overlaps. */
+const NAME_WIDE = 88; // pixels: the room for the names of curves, on the right of their last points
+
+/** Write the name of each curve next to its last point, without overlaps. */
 function nameCurves(context, plot, curves) {
   const size = 12 * plot.ratio;
   context.font = `${size}px system-ui, sans-serif`;
   context.textAlign = "right";
-  context.textBaseline = "bottom";
-  const taken = [];
-  for (const { text, color, y } of curves.sort((a, b) => a.y - b.y)) {
-    let place = Math.min(Math.max(y - 4 * plot.ratio, plot.box.top + size + 2), plot.box.top + plot.box.height - 2);
-    while (taken.some((other) => Math.abs(other - place) < size + 1)) place += size + 2;
-    taken.push(place);
+  context.textBaseline = "middle";
+  const [top, bottom] = [plot.box.top + 0.7 * size, plot.box.top + plot.box.height - 0.7 * size];
+  curves.sort((a, b) => a.y - b.y);
+  const places = curves.map(({ y }) => y);
+  places.forEach((y, i) => (places[i] = Math.max(y, i ? places[i - 1] + 1.1 * size : top)));
+  for (let i = places.length - 1; i >= 0; i--) places[i] = Math.min(places[i], i + 1 < places.length ? places[i + 1] - 1.1 * size : bottom);
+  for (const [i, { text, color }] of curves.entries()) {
+    const place = places[i];
     const right = plot.box.left + plot.box.width - 6 * plot.ratio;
     context.lineWidth = 4 * plot.ratio;
     context.strokeStyle = inks().paper;
@@ -44,11 +48,13 @@ function describeCurve(chart, width) {
   const ends = extent(found, ["y"], log);
   if (chance !== null && (!log || chance > 0)) [ends[0], ends[1]] = [Math.min(ends[0], chance), Math.max(ends[1], chance)];
   const xs = domain(...extent(found, ["x"], false), false);
+  const [last, room] = [xs[1], chart === "learning rate" ? 0 : Math.min(0.4, NAME_WIDE / width)];
+  xs[1] += ((xs[1] - xs[0]) * room) / (1 - room);
   const ys = domain(...ends, log);
   const unit = chart === "accuracy" ? " %" : "";
   return {
     height: width < 500 ? 230 : 280,
-    x: { min: xs[0], max: xs[1], log: false, label: "step" },
+    x: { min: xs[0], max: xs[1], last, log: false, label: "step" },
     y: { min: ys[0], max: ys[1], log },
     draw(context, plot) {
       const names = [];
@@ -84,7 +90,10 @@ function describeCurve(chart, width) {
         }
         context.globalAlpha = 1;
         const shown = curve.name.split(",")[0];
-        if (!names.some((one) => one.text === shown)) names.push({ text: shown, color: paint(curve.style), y: plot.y(curve.y.at(-1)) });
+        const y = plot.y(curve.y.at(-1));
+        const known = names.find((one) => one.text === shown);
+        if (!known) names.push({ text: shown, color: paint(curve.style), y });
+        else if (!curve.isPale) known.y = y; // next to the line that is seen best
       }
       if (data.best !== null && chart !== "learning rate") {
         context.font = `${11 * plot.ratio}px system-ui, sans-serif`;
@@ -92,7 +101,7 @@ function describeCurve(chart, width) {
         context.textBaseline = "bottom";
         const isRight = plot.x(data.best) > plot.box.left + plot.box.width / 2;
         context.textAlign = isRight ? "right" : "left";
-        context.fillText("best weights", plot.x(data.best) + (isRight ? -4 : 4) * plot.ratio, plot.box.top + (isLoss ? 0.6 : 0.95) * plot.box.height);
+        context.fillText("best weights", plot.x(data.best) + (isRight ? -4 : 4) * plot.ratio, plot.box.top + 0.6 * plot.box.height);
       }
       if (chart !== "learning rate") nameCurves(context, plot, names);
     },

@@ -6,6 +6,7 @@ const { outcomes, embedding } = data;
 const AT_ONCE = 24; // errors that are shown before a person asks for more
 const MOST_GROUPS = 28; // classes that have a style of their own
 const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+const images = (count) => `${count} image${count === 1 ? "" : "s"}`;
 let onlyPair = null; // the confusion to which the gallery of errors is reduced: true class, predicted class
 
 // ---- The confusion matrix. ----
@@ -40,6 +41,9 @@ function orderOfClasses() {
   return found;
 }
 
+/** Whether the gallery has errors of a confusion. */
+const hasErrors = (true_, predicted) => outcomes.errors.some(([t, p]) => t === true_ && p === predicted);
+
 let matrixOrder = [];
 function describeMatrix() {
   matrixOrder = orderOfClasses();
@@ -63,13 +67,17 @@ function describeMatrix() {
     rows: names,
     columns: names,
     values: counts.map((line, row) => line.map((_, column) => value(row, column))),
-    label: isShare ? "share of the true class" : "images",
+    label: { share: "share of the true class", images: "images", errors: "errors" }[kind],
     rowsLabel: "true class",
     columnsLabel: "predicted class",
     log: false,
     low: 0,
-    ...(isShare ? { high: 1, format: percent } : { format: String }),
-    note: (row, column) => (row === column ? `${counts[row][column]} images, right` : `${counts[row][column]} images; click to see errors of this kind`),
+    ...(isShare ? { high: 1, format: percent, empty: percent(0) } : { format: String, empty: "0" }),
+    note(row, column) {
+      const told = images(counts[row][column]);
+      if (row === column) return `${told}, right`;
+      return hasErrors(matrixOrder[row], matrixOrder[column]) ? `${told}; click to see errors of this kind` : told;
+    },
   };
 }
 
@@ -87,7 +95,7 @@ function makeMatrix() {
     const { left, top, cellWide, rowHigh } = map.box;
     const [column, row] = [Math.floor((offsetX - left) / cellWide), Math.floor((offsetY - top) / rowHigh)];
     const [t, p] = [matrixOrder[row], matrixOrder[column]];
-    if (t === undefined || p === undefined || t === p || !outcomes.errors.some(([a, b]) => a === t && b === p)) return;
+    if (t === undefined || p === undefined || t === p || !hasErrors(t, p)) return;
     onlyPair = [t, p];
     showErrors();
     document.getElementById("errors").scrollIntoView({ block: "center" });
@@ -131,8 +139,8 @@ function makeErrors() {
 
 function describeCalibration(width) {
   const bins = outcomes.calibration;
-  const most = Math.max(...bins.map(([, , images]) => images));
-  const radius = (images) => 3 + 9 * Math.sqrt(images / most);
+  const most = Math.max(...bins.map(([, , count]) => count));
+  const radius = (count) => 3 + 9 * Math.sqrt(count / most);
   return {
     height: Math.min(340, width),
     x: { min: 0, max: 104, log: false, label: "confidence, %" },
@@ -155,7 +163,7 @@ function describeCalibration(width) {
       }
       context.stroke();
       context.beginPath();
-      for (const [confidence, right, images] of bins) addMarker(context, 0, plot.x(100 * confidence), plot.y(100 * right), radius(images) * plot.ratio);
+      for (const [confidence, right, count] of bins) addMarker(context, 0, plot.x(100 * confidence), plot.y(100 * right), radius(count) * plot.ratio);
       context.fill();
       context.fillStyle = inks().soft;
       context.font = `${12 * plot.ratio}px system-ui, sans-serif`;
@@ -166,10 +174,10 @@ function describeCalibration(width) {
       context.fillText("too confident below the line", plot.box.left + plot.box.width - 6 * plot.ratio, plot.box.top + plot.box.height - 18 * plot.ratio);
     },
     hit(plot, left, top) {
-      const at = bins.find(([confidence, right, images]) => Math.hypot(plot.x(100 * confidence) - left, plot.y(100 * right) - top) < radius(images) + 4);
+      const at = bins.find(([confidence, right, count]) => Math.hypot(plot.x(100 * confidence) - left, plot.y(100 * right) - top) < radius(count) + 4);
       if (!at) return null;
-      const [confidence, right, images] = at;
-      return { lines: [`${percent(right)} right`, `mean confidence ${percent(confidence)}`, `${images} image${images === 1 ? "" : "s"}`] };
+      const [confidence, right, count] = at;
+      return { lines: [`${percent(right)} right`, `mean confidence ${percent(confidence)}`, images(count)] };
     },
     highlight() {},
   };

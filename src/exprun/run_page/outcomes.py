@@ -1,5 +1,6 @@
 """The predictions of the selected weights for the images of a split: losses, confusions, errors and calibration."""
 
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,7 +55,7 @@ class Outcomes:
         """The outcomes that a run has stored; None if there are none, or if they cannot be read."""
         try:
             return _read(folder.predictions)
-        except (OSError, EOFError, ValueError, KeyError):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 
     @cached_property

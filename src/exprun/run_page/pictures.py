@@ -24,6 +24,7 @@ MAP_SIDE = 128  # pixels of the longer side of these images
 EVIDENCE = (255, 158, 27)  # the colour of pixels with evidence: red, green, blue
 FILTERS_SIDE = 16  # filters with larger kernels are as large as these
 EMBEDDED = 1000  # images that are embedded
+FEWEST = 20  # images that are embedded, if there are as many: fewer say nothing
 POINT_SIDE = 32  # pixels of the longer side of their thumbnails
 SECONDS = 0.5  # the time that the features, the maps of errors and those of hits may take, each, after a short run
 SHARE = 0.005  # of the time of a long run, for each of the three
@@ -104,6 +105,8 @@ def pictures(
     def attempt(name: str, what: str, make: Callable[[], Any]) -> None:
         try:
             found[name] = make()
+        except _Slow:
+            missing.append(f"{what} would have taken too long; runs show with --html makes a page that has it.")
         except Exception:  # a page without a picture is better than none
             log.exception("A picture of the run could not be made")
             missing.append(f"{what} could not be made; run.log has the reason.")
@@ -123,6 +126,10 @@ def pictures(
         attempt("wrong_maps", "The maps of Grad-CAM", lambda: maps(_worst(outcomes)))
         attempt("right_maps", "The maps of Grad-CAM", lambda: maps(_hits(outcomes)))
     return Pictures(outcomes, **found, missing=tuple(dict.fromkeys(missing)))
+
+
+class _Slow(Exception):
+    """The network is too slow for a picture in the time that it may take."""
 
 
 @dataclass
@@ -231,6 +238,8 @@ def _embedding(outcomes: Outcomes, inputs: _Inputs, model: Any, budget: _Budget)
     values = network.features(model, lambda part: inputs(chosen[part]), len(chosen), budget.seconds)
     elapsed = time.perf_counter() - started
     budget.per_image = elapsed / len(values)
+    if len(values) < min(FEWEST, count):
+        raise _Slow
     chosen = chosen[: len(values)]
     points, share = principal(values)
     method = f"the first two principal components, which have {share:.0%} of the variance"

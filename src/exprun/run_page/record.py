@@ -1,5 +1,6 @@
 """The record in a run's folder as plain values for its page: curves, metrics, findings, time, settings."""
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -124,7 +125,10 @@ def verdict(run: Run, outcomes: Outcomes | None, level: ChanceLevel | None) -> l
     sentences = []
     if run.status != "FINISHED":
         how = {"FAILED": "The run failed", "KILLED": "The run was stopped"}.get(run.status, "The run has not ended")
-        sentences.append(f"{how}{f': {run.reason}' if run.reason else ''}.")
+        if run.reason.startswith("stopped "):
+            sentences.append(f"The run was {run.reason}.")
+        else:
+            sentences.append(f"{how}{f': {run.reason}' if run.reason else ''}.")
     best = best_epoch(run)
     if outcomes is not None:
         right = len(outcomes.labels) - len(outcomes.errors)
@@ -212,16 +216,18 @@ def changed_settings(run: Run) -> list[str]:
     """The overrides by which the config differs from the defaults: options first, then keys, as they are typed."""
     composer, known = Composer(), option_names()
     defaults = composer.config([])
-    options = []
+    usual = complete(settings(defaults))
+    chosen: dict[str, str] = {}
     for group in GROUPS:
         name = run.config.get(f"{group}.name")
         if name != getattr(getattr(defaults, group), "name", None) and name in known.get(group, ()):
-            options.append(f"{group}={name}")
-    try:
-        defaults = composer.config(options)
-    except UserError:  # an option may need further keys, such as the folder of the images
-        options = []
-    usual = complete(settings(defaults))
+            chosen[group] = str(name)
+    options = [f"{group}={name}" for group, name in chosen.items()]
+    for needed in ([], ["data.root=."]):  # images in a folder have no default
+        with contextlib.suppress(UserError):
+            usual = complete(settings(composer.config([*options, *needed])))
+            break
+    usual |= {"data.root": None} | {f"{group}.name": name for group, name in chosen.items()}
     rest = [
         f"{key}={shown(value)}"
         for key, value in run.config.items()

@@ -8,6 +8,7 @@ from exprun.run_folder import RunFolder
 from exprun.text import json_text
 
 MAX_CONFUSIONS = 500  # rows of the table of confusions
+NAMES = ("split", "class", "true", "predicted")  # columns of text: classes may be called 1 or nan
 IMAGES, TABLES = "images", "tables"  # folders of the run's artifacts; MLflow decides on the first one
 
 
@@ -50,7 +51,10 @@ def _tables(folder: RunFolder) -> dict[str, dict[str, list[Any]]]:
         except (OSError, ValueError):  # a run that failed has none
             continue
         if rows:
-            tables[name] = {key: [_value(row[place]) for row in rows] for place, key in enumerate(head)}
+            tables[name] = {
+                key: [row[place] if key in NAMES else _value(row[place]) for row in rows]
+                for place, key in enumerate(head)
+            }
     try:
         recorded = json.loads((folder.path / "confusion.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
