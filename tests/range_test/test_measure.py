@@ -121,3 +121,12 @@ def test_check_does_the_range_test_too_if_it_is_asked_for(run_server, tmp_path):
     assert "is beyond this range" in done.stdout
     assert done.stdout.splitlines()[-1] == "page: check.html"
     assert len(list((tmp_path / "outputs" / "pages").glob("rate-*.html"))) == 1
+
+
+@pytest.mark.parametrize("command", [["rate", "--seeds", "1"], ["batch"], ["check", "--rate"]])
+def test_without_pictures_no_page_is_written(command, run_server, tmp_path):
+    done = run_server.run(*command, *WORDS, "pictures=false")
+    assert done.returncode in (0, 1), done.stderr
+    assert "page" not in done.stdout
+    assert "median of 1 seed" not in done.stdout
+    assert not (tmp_path / "outputs" / "pages").exists()
