@@ -71,7 +71,7 @@ class Report:
     def title(self) -> str:
         """The result in one sentence."""
         if self.found is None:
-            return "The network learns at no learning rate"
+            return f"The network learns at no learning rate within {plural(self.steps, 'step')}"
         configured = self.test.configured
         if max(configured / self.found.take, self.found.take / configured) <= CLOSE:
             return f"The configured learning rate, {shown(configured)}, is a good one"
@@ -84,10 +84,13 @@ class Report:
         seeds = plural(count, "seed")
         if self.found is None:
             low, high = self.ends
+            words = " ".join(word for word in ("python -m exprun rate", self.overrides) if word)
+            late = f"If it learns later, a longer test shows it: {words} --minutes {self.test.minutes}"
             return [
                 f"In {plural(self.steps, 'step')} from learning rate {shown(low)} to {shown(high)}, the loss "
                 f"does not fall clearly below {self.test.chance.loss:.4g}, the chance level, and the accuracy does not "
                 f"rise clearly above {self.test.chance.accuracy:.1%} ({seeds}).",
+                *([late] if self.test.minutes else []),
                 f"To find out why: python -m exprun check{' ' if self.overrides else ''}{self.overrides}",
             ]
         begin, end, median = shown(self.found.low), shown(self.found.high), "median of " if count > 1 else ""
