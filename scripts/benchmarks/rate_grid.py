@@ -147,7 +147,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> float:
         good += (lost, loss) <= found[order[THIRD - 1]]
         low += loss <= losses[THIRD - 1]
         cells = [str(len(row["trained"][f"{order[0]:g}"])), f"{order[0]:.2g}", "none" if take is None else f"{take:g}"]
-        cells += [f"{-100 * lost:.1f}", f"{-100 * found[order[THIRD - 1]][0]:.1f}"]
+        cells += [f"{100 * abs(lost):.1f}", f"{-100 * found[order[THIRD - 1]][0]:.1f}"]
         cells += [f"{loss:.3f}", f"{losses[THIRD - 1]:.3f}"]
         print(f"| `{row['overrides']}` | {' | '.join(cells)} |")
     print(f"\n{good} of {len(rows)} suggestions are in the best third, and {low} by loss alone")
