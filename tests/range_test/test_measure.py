@@ -46,6 +46,7 @@ def test_a_network_without_a_signal_learns_at_no_learning_rate():
     test = measure(config(*FAST, *DEAD), SESSION, report=seen.append)
     assert len(seen) == 6  # they are tried again with more steps
     assert len(test.curves[0].rates) > len(seen[0].rates)
+    assert test.minutes == 0
     assert judge(test.curves, test.chance) is None
 
 
@@ -67,6 +68,7 @@ def test_the_learning_rates_depend_on_the_optimiser_and_include_the_configured_o
 def test_too_little_time_takes_fewer_steps():
     test = measure(config(*FAST), SESSION, minutes=1e-6, seeds=1)
     assert len(test.curves[0].rates) <= 30
+    assert test.minutes >= 1
 
 
 def test_batches_are_those_of_a_run_and_small_data_repeats():
@@ -121,3 +123,12 @@ def test_check_does_the_range_test_too_if_it_is_asked_for(run_server, tmp_path):
     assert "is beyond this range" in done.stdout
     assert done.stdout.splitlines()[-1] == "page: check.html"
     assert len(list((tmp_path / "outputs" / "pages").glob("rate-*.html"))) == 1
+
+
+@pytest.mark.parametrize("command", [["rate", "--seeds", "1"], ["batch"], ["check", "--rate"]])
+def test_without_pictures_no_page_is_written(command, run_server, tmp_path):
+    done = run_server.run(*command, *WORDS, "pictures=false")
+    assert done.returncode in (0, 1), done.stderr
+    assert "page" not in done.stdout
+    assert "median of 1 seed" not in done.stdout
+    assert not (tmp_path / "outputs" / "pages").exists()

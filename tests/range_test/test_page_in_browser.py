@@ -66,7 +66,7 @@ def test_where_nothing_learns_the_page_says_what_to_type(shown):
     stays = curve(start=CHANCE.loss, lowest=CHANCE.loss)
     page = shown(report(stays, stays, overrides="model=vgg16"))
     text = page.run("document.body.innerText")
-    assert "The network learns at no learning rate." in text
+    assert "The network learns at no learning rate within" in text
     assert "python -m exprun check model=vgg16" in text
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exprun.range_test.suggestion import Curve, enough, judge, judge_curve, smoothed
+from exprun.range_test.suggestion import Chance, Curve, enough, judge, judge_curve, smoothed
 from range_test.curves import CHANCE, curve, report
 
 
@@ -94,5 +94,20 @@ def test_where_nothing_learns_check_is_the_next_command():
     stays = curve(start=CHANCE.loss, lowest=CHANCE.loss)
     found = report(stays, stays, stays, overrides="model=vgg16 norm=none")
     assert found.word == ""
-    assert found.title == "The network learns at no learning rate"
+    assert found.title == "The network learns at no learning rate within 120 steps"
     assert found.sentences()[-1].endswith("python -m exprun check model=vgg16 norm=none")
+    assert not any("--minutes" in sentence for sentence in found.sentences())
+
+
+def test_a_test_with_too_little_time_for_its_verdict_says_so():
+    stays = curve(start=CHANCE.loss, lowest=CHANCE.loss)
+    found = report(stays, overrides="model=vgg16", minutes=12)
+    assert any(sentence.endswith("rate model=vgg16 --minutes 12") for sentence in found.sentences())
+    assert not any("--minutes" in sentence for sentence in report(curve(), minutes=12).sentences())
+
+
+def test_regularisation_does_not_raise_the_fall_that_counts_as_learning():
+    falls = curve(start=CHANCE.loss, lowest=CHANCE.loss - 0.2, noise=0.0)
+    assert judge_curve(falls, CHANCE) is not None
+    regularised = replace(falls, losses=falls.losses + 10)
+    assert judge_curve(regularised, Chance(CHANCE.loss + 10, 0.1, 16, 10.0)) is not None

@@ -59,11 +59,12 @@ def run(words: list[str]) -> int:
         sizes = measure(config, Session(), args.minutes, (lambda _: None) if args.json else say)
     kept = [word for word in args.overrides if not word.startswith("trainer.batch_size=")]
     report = reports.Report(config, sizes, shlex.join(kept))
-    if args.html is not None or not args.json:
+    if paged := config.pictures and (args.html is not None or not args.json):
         write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "batch", *words])), path)
     if args.json:
         print(reports.as_json(report))
     else:
         reports.print_report(report)
-        announce(path, args.open)
+        if paged:
+            announce(path, args.open)
     return 0

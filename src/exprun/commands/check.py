@@ -72,7 +72,7 @@ def run(words: list[str]) -> int:
 
 
 def _has_good_rate(config: "Config", session: "Session", overrides: str) -> bool:
-    """Do the range test, and print its result and the path of its page.
+    """Do the range test, print its result and, unless `pictures=false`, write its page.
 
     Args:
         config: the config of the run.
@@ -88,7 +88,8 @@ def _has_good_rate(config: "Config", session: "Session", overrides: str) -> bool
     with without_logs():
         report = reports.Report(config, measure(config, session, report=reports.print_curve), overrides)
     reports.print_report(report)
-    path = page_path("rate")
-    write_page(reports.page(report, f"python -m exprun rate {overrides}".rstrip()), path)
-    print(f"page of the range test: {path}", flush=True)
+    if config.pictures:
+        path = page_path("rate")
+        write_page(reports.page(report, f"python -m exprun rate {overrides}".rstrip()), path)
+        print(f"page of the range test: {path}", flush=True)
     return report.place == "within"

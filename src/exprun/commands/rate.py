@@ -60,11 +60,12 @@ def run(words: list[str]) -> int:
         report_curve = (lambda _: None) if args.json else reports.print_curve
         test = measure(config, Session(), args.minutes, args.seeds, report_curve)
     report = reports.Report(config, test, shlex.join(args.overrides))
-    if args.html is not None or not args.json:
+    if paged := config.pictures and (args.html is not None or not args.json):
         write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "rate", *words])), path)
     if args.json:
         print(reports.as_json(report))
     else:
         reports.print_report(report)
-        announce(path, args.open)
+        if paged:
+            announce(path, args.open)
     return 0 if report.found else 1

@@ -1,5 +1,6 @@
 """Train with a learning rate that rises from step to step, in the compiled step of a run, and record the loss."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -43,12 +44,14 @@ class RangeTest:
         chance: the chance level; its loss includes the regularisation of the initial weights.
         curves: the loss against the learning rate, a curve for each seed.
         seconds: the time of all steps.
+        minutes: the time that a test with the most steps would need; 0 if this test had them.
     """
 
     configured: float
     chance: Chance
     curves: list[Curve]
     seconds: float
+    minutes: int
 
 
 def span(config: Config) -> tuple[float, float]:
@@ -101,7 +104,14 @@ def measure(
             assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
             curves.append(_curve(assembly, feed, rates))
             report(curves[-1])
-    return RangeTest(config.optim.learning_rate, chance, curves, time.perf_counter() - started)
+    needed = math.ceil(minutes * (1 + MORE) * steps / max(limit, 1))
+    return RangeTest(
+        config.optim.learning_rate,
+        chance,
+        curves,
+        time.perf_counter() - started,
+        needed if len(rates) < MORE * steps else 0,
+    )
 
 
 def _feed(assembly: "Assembly") -> "Feed":
@@ -203,4 +213,4 @@ def _chance(assembly: "Assembly") -> Chance:
     loss = chance_level(weighted, assembly.config.trainer.label_smoothing).loss * weighted.sum() / counts.sum()
     regularisation = sum(float(extra) for extra in assembly.step.model.losses)
     batch = assembly.config.trainer.batch_size
-    return Chance(float(loss + regularisation), float(counts.max() / counts.sum()), batch)
+    return Chance(float(loss + regularisation), float(counts.max() / counts.sum()), batch, float(regularisation))

@@ -11,7 +11,7 @@ import numpy as np
 from exprun.config.errors import safe
 from exprun.config.schema import Config
 from exprun.range_test.measure import RangeTest
-from exprun.range_test.suggestion import GROWN, Curve, Range, judge, per_decade, smoothed
+from exprun.range_test.suggestion import GROWN, PLACE, Curve, Range, judge, per_decade, smoothed
 from exprun.text import json_text, plural
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Report:
     def title(self) -> str:
         """The result in one sentence."""
         if self.found is None:
-            return "The network learns at no learning rate"
+            return f"The network learns at no learning rate within {plural(self.steps, 'step')}"
         configured = self.test.configured
         if max(configured / self.found.take, self.found.take / configured) <= CLOSE:
             return f"The configured learning rate, {shown(configured)}, is a good one"
@@ -80,23 +80,27 @@ class Report:
 
     def sentences(self) -> list[str]:
         """The result in full: the range, the suggestion, the configured learning rate, and what to type next."""
-        seeds = plural(len(self.test.curves), "seed")
+        count = len(self.test.curves)
+        seeds = plural(count, "seed")
         if self.found is None:
             low, high = self.ends
+            words = " ".join(word for word in ("python -m exprun rate", self.overrides) if word)
+            late = f"If it learns later, a longer test shows it: {words} --minutes {self.test.minutes}"
             return [
                 f"In {plural(self.steps, 'step')} from learning rate {shown(low)} to {shown(high)}, the loss "
                 f"does not fall clearly below {self.test.chance.loss:.4g}, the chance level, and the accuracy does not "
                 f"rise clearly above {self.test.chance.accuracy:.1%} ({seeds}).",
+                *([late] if self.test.minutes else []),
                 f"To find out why: python -m exprun check{' ' if self.overrides else ''}{self.overrides}",
             ]
-        begin, end = shown(self.found.low), shown(self.found.high)
+        begin, end, median = shown(self.found.low), shown(self.found.high), "median of " if count > 1 else ""
         where = {
             "too low": f"is too low: in these few steps, the loss falls clearly only from {begin} on",
             "within": "lies within this range",
             "beyond": f"is beyond this range: the loss rises again above {end}",
         }[self.place]
         lines = [
-            f"The network learns from {begin} to {end} (median of {seeds}). Learning rate to take: {self.word}",
+            f"The network learns from {begin} to {end} ({median}{seeds}). Learning rate to take: {self.word}",
             f"The configured learning rate, {shown(self.test.configured)}, {where}.",
         ]
         schedule = self.config.schedule
@@ -245,6 +249,7 @@ def page(report: Report, command: str) -> str:
         report=report,
         command=command,
         grown=GROWN,
+        place=PLACE,
         shown=shown,
         settings=_settings(report.config),
     )

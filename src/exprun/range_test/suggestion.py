@@ -75,14 +75,16 @@ class Chance:
     """The chance level of the batches.
 
     Args:
-        loss: the loss of always predicting the class frequencies.
+        loss: the loss of always predicting the class frequencies, with the regularisation of the initial weights.
         accuracy: the accuracy of always predicting the most frequent class.
         batch: the number of images in a batch.
+        regularisation: the part of the loss that is the regularisation.
     """
 
     loss: float
     accuracy: float
     batch: int
+    regularisation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,11 @@ def judge_curve(curve: Curve, chance: Chance, accurate: bool = False) -> Range |
     """The range that learns with one seed, and the learning rate to take; None if the network does not learn.
 
     The network learns if the smoothed loss falls clearly below its start and below the chance level: by 5 % of the
-    chance level, and by more than the noise of the batches. It also learns if its accuracy is clearly above the
-    chance level, as the loss of networks that start far above the chance level is not below it after few steps. The
-    rule is: on the logarithmic axis, `PLACE` of the way from the learning rate at which half of the fall is done to
-    that at which the loss is lowest. This is measured: in the benchmark `scripts/bench rate_grid`, common rules (a
-    tenth of the learning rate of the lowest loss, the steepest slope, fastai's valley) stay below the learning
+    chance level without regularisation, and by more than the noise of the batches. It also learns if its accuracy is
+    clearly above the chance level, as the loss of networks that start far above the chance level is not below it after
+    few steps. The rule is: on the logarithmic axis, `PLACE` of the way from the learning rate at which half of the fall
+    is done to that at which the loss is lowest. This is measured: in the benchmark `scripts/bench rate_grid`, common
+    rules (a tenth of the learning rate of the lowest loss, the steepest slope, fastai's valley) stay below the learning
     rates with the best result by 0.7 decades or more.
 
     Args:
@@ -146,7 +148,8 @@ def judge_curve(curve: Curve, chance: Chance, accurate: bool = False) -> Range |
     weight = _weight(per_decade(curve.rates))
     noise = float(np.std(first)) * np.sqrt((1 - weight) / (1 + weight))
     lowest = int(smooth[: _first_valley(smooth, start)].argmin())
-    is_low = smooth[lowest] <= min(start, chance.loss) - max(CLEAR_SHARE * chance.loss, CLEAR_NOISE * noise)
+    clear = max(CLEAR_SHARE * (chance.loss - chance.regularisation), CLEAR_NOISE * noise)
+    is_low = smooth[lowest] <= min(start, chance.loss) - clear
     if not is_low and not (accurate and smooth[lowest] < start - CLEAR_NOISE * noise):
         return None
 
