@@ -80,14 +80,17 @@ def test_a_run_that_fails_has_a_page():
 
 @pytest.mark.usefixtures("plots")
 def test_a_run_that_is_killed_has_a_page():
+    events = []
+
     def kill(event):
-        if isinstance(event, Evaluated):
+        if isinstance(event, Evaluated) and not events:  # a second signal would end this process
+            events.append(event)
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Killed):
         run([*TINY, "trainer.epochs=9", "run_dir=out"], SESSION, listeners=[kill])
     page = Path("out/page.html").read_text()
-    assert "The run was stopped: stopped by SIGTERM." in page
+    assert "The run was stopped by SIGTERM." in page
     assert "of the validation images are classified correctly" in page
 
 
