@@ -90,10 +90,14 @@ def test_what_cannot_be_measured_is_one_sentence(fake, step, images, said):
 
 def test_a_real_network_keeps_its_weights():
     from exprun.assembly import assemble
+    from exprun.session import Session
 
-    before = [v.numpy().copy() for v in assemble(config(*FAST), SESSION).step.model.trainable_variables]
-    sizes = measure(config(*FAST), SESSION, minutes=0.02)
-    after = [v.numpy() for v in next(iter(SESSION.steps.values())).model.trainable_variables]
+    session = Session()
+    weights = assemble(config(*FAST), session).step.model.trainable_variables
+    before = [weight.numpy().copy() for weight in weights]
+    sizes = measure(config(*FAST), session, minutes=0.02)
+    assert len(session.steps) == 1
+    after = [weight.numpy() for weight in weights]
     assert all((a == b).all() for a, b in zip(before, after, strict=True))
     assert sizes.speeds[0].median > 0
 
