@@ -57,8 +57,8 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "outputs" / "runs" / "one", "KILLED")
     (tmp_path / "file").write_text("")
-    assert cli.main(["runs", "show", "one", "--html", "file/page.html"]) == 1
-    assert "The page cannot be written to file/page.html" in capsys.readouterr().err
+    assert cli.main(["runs", "show", "one", "--html", "file/page.html"]) == 2
+    assert "file must be a folder, but is a file." in capsys.readouterr().err
 
 
 def test_the_page_of_nothing_is_a_page(tmp_path):
