@@ -3,9 +3,15 @@
 import argparse
 import shlex
 
-from exprun.commands import Parser, add_config_dir, without_logs
-from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
-from exprun.config.errors import ConfigError
+from exprun.commands import Parser, without_logs
+from exprun.commands.page_file import (
+    add_measuring_options,
+    announce,
+    check_measuring_options,
+    page_path,
+    require_page,
+    write_page,
+)
 
 
 def parser() -> Parser:
@@ -15,21 +21,14 @@ def parser() -> Parser:
         description="Find the largest batch that fits, and the speed of training against the batch size. Nothing is "
         "recorded.",
     )
-    found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
-    found.add_argument("--minutes", type=float, default=3.0, metavar="M", help="time of all measurements (default: 3)")
-    found.add_argument("--json", action="store_true", help="print JSON, for programs; a page only with --html")
-    add_page_options(found)
-    add_config_dir(found)
+    add_measuring_options(found, "time of all measurements")
     return found
 
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The arguments of a command line."""
     args = parser().parse_intermixed_args(words)
-    if not 0 < args.minutes <= 1440:
-        raise ConfigError(f"--minutes is {args.minutes:g}, but must be above 0 and at most 1440.")
-    if args.json and args.open and args.html is None:
-        raise ConfigError("--json writes a page only with --html: add --html FILE, or leave out --open.")
+    check_measuring_options(args)
     return args
 
 

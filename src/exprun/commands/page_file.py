@@ -9,12 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from exprun.commands import Parser
+from exprun.commands import Parser, add_config_dir
 from exprun.config.errors import ConfigError, RunError, printable
 from exprun.config.paths import user_path
 from exprun.pages.frame import open_page
 
 PAGES = Path("outputs") / "pages"  # below the current folder
+MAX_MINUTES = 1440  # of a measurement: a day
 NOT_OPENED = "No browser can be opened on this machine."
 
 
@@ -36,6 +37,32 @@ def require_page(args: argparse.Namespace, pictures: bool) -> None:
     """
     if not pictures and (args.open or args.html is not None):
         raise ConfigError("--html and --open need a page, but pictures=false writes none: leave out pictures=false.")
+
+
+def add_measuring_options(parser: Parser, minutes: str) -> None:
+    """Add the overrides and the options of a command that measures and writes a page: `rate` and `batch`.
+
+    Args:
+        parser: the parser of the command's arguments.
+        minutes: what the minutes of `--minutes` are for.
+    """
+    parser.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
+    parser.add_argument("--minutes", type=float, default=3.0, metavar="M", help=f"{minutes} (default: 3)")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs; a page only with --html")
+    add_page_options(parser)
+    add_config_dir(parser)
+
+
+def check_measuring_options(args: argparse.Namespace) -> None:
+    """Refuse options of `add_measuring_options` that are out of range or exclude each other.
+
+    Raises:
+        ConfigError: an option is wrong.
+    """
+    if not 0 < args.minutes <= MAX_MINUTES:
+        raise ConfigError(f"--minutes is {args.minutes:g}, but must be above 0 and at most {MAX_MINUTES}.")
+    if args.json and args.open and args.html is None:
+        raise ConfigError("--json writes a page only with --html: add --html FILE, or leave out --open.")
 
 
 def page_path(command: str, given: str | None = None) -> Path:

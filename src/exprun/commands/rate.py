@@ -3,8 +3,15 @@
 import argparse
 import shlex
 
-from exprun.commands import Parser, add_config_dir, without_logs
-from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
+from exprun.commands import Parser, without_logs
+from exprun.commands.page_file import (
+    add_measuring_options,
+    announce,
+    check_measuring_options,
+    page_path,
+    require_page,
+    write_page,
+)
 from exprun.config.errors import ConfigError
 
 
@@ -15,26 +22,17 @@ def parser() -> Parser:
         description="Find a learning rate by a range test: the loss against the learning rate, and the one to take. "
         "Nothing is recorded. The exit code is 1 if the network learns at no learning rate.",
     )
-    found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
-    found.add_argument(
-        "--minutes", type=float, default=3.0, metavar="M", help="time for all seeds together (default: 3)"
-    )
+    add_measuring_options(found, "time for all seeds together")
     found.add_argument("--seeds", type=int, default=3, metavar="N", help="number of seeds (default: 3)")
-    found.add_argument("--json", action="store_true", help="print JSON, for programs; a page only with --html")
-    add_page_options(found)
-    add_config_dir(found)
     return found
 
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The arguments of a command line."""
     args = parser().parse_intermixed_args(words)
-    if not 0 < args.minutes <= 1440:
-        raise ConfigError(f"--minutes is {args.minutes:g}, but must be above 0 and at most 1440.")
+    check_measuring_options(args)
     if not 1 <= args.seeds <= 20:
         raise ConfigError(f"--seeds is {args.seeds}, but must be from 1 to 20.")
-    if args.json and args.open and args.html is None:
-        raise ConfigError("--json writes a page only with --html: add --html FILE, or leave out --open.")
     return args
 
 
