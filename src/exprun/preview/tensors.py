@@ -16,6 +16,7 @@ from exprun.trainer.feed import epoch_order
 from exprun.trainer.structure import augmentation_strengths
 
 MAX_BYTES, FEW = 2**27, 3  # bytes of the tensors of one split, and images of any size
+AT_ONCE = 2**25  # bytes of the tensors that are augmented at once, which takes several times as much memory
 FIRST, OTHERS = 36, 18  # images shown of the first training batch, and of each other split
 AUGMENTED, DRAWS = 8, 7  # training images shown with augmentation, and how often each
 MEASURED = 1000  # images of each split of which the values are measured
@@ -144,6 +145,11 @@ class Pipeline:
             most: the largest number of images of each split.
         """
         most, rng = min(most, self.most), np.random.default_rng(self.config.seed)
-        yield self.trained(np.sort(rng.permutation(len(self.dataset.train))[:most]))
+        positions = np.sort(rng.permutation(len(self.dataset.train))[:most])
+        at_once = max(1, AT_ONCE // (self.dataset.train.images[0].size * 4))
+        pieces = (positions[at : at + at_once] for at in range(0, len(positions), at_once))
+        seen = [self.trained(piece, step) for step, piece in enumerate(pieces)]
+        rows, labels, tensors = zip(*((one.rows, one.labels, one.tensors) for one in seen), strict=True)
+        yield Seen("training", np.concatenate(rows), np.concatenate(labels), np.concatenate(tensors))
         for name, split, scaling in self.splits:
             yield self.evaluated(name, split, scaling, np.sort(rng.permutation(split.rows)[:most]))

@@ -69,8 +69,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield from _scaling(context, subject.val.inputs, SLACK)
     if subject.val is not None:
         yield from _by_rows(context, subject.val.inputs, "validation images", "in validation")
-        if not have_common(subject.train.inputs, subject.val.inputs):  # the same rows have the same range
-            yield from _refitted(context, subject.val.inputs, "validation images", "in validation")
+        yield from _refitted(context, subject.val.inputs, "validation images", "in validation")
 
 
 def _of_a_use(context: Context, use: Use) -> Iterator[Finding]:
@@ -88,7 +87,7 @@ def _of_a_use(context: Context, use: Use) -> Iterator[Finding]:
         return
     where, there = use.name, "here"
     found = list(_by_rows(context, rows, where, there))
-    if not found and use.is_whole and not have_common(trained, rows):
+    if not found and use.is_whole:
         found = list(_refitted(context, rows, where, there))
     if not found and len(rows) >= SAMPLE:
         slack = LATER if trained.ndim == 4 else SERIES
@@ -116,11 +115,11 @@ def _scaling(
     there: str = "in evaluation",
 ) -> Iterator[Finding]:
     """Compare the mean and standard deviation of each channel: of the same images if they are known in both ways."""
-    trained = context.subject.train.inputs
-    (mean, spread), (other_mean, other_spread) = moments(trained), moments(evaluated)
+    in_training, here = moments(context.subject.train.inputs), moments(evaluated)
+    (mean, spread), (other_mean, other_spread) = in_training, here
     if not (np.isfinite(mean + other_mean).all() and spread.max() > 0):
         return
-    ratios, shifts = gaps(trained, evaluated)
+    ratios, shifts = gaps(in_training, here)
     most_ratio, most_shift = np.log(context.threshold("scale_ratio")), context.threshold("scale_shift")
     if ratios.max() > most_ratio * slack or shifts.max() > most_shift * slack:
         worst = int(np.argmax(np.maximum(ratios / most_ratio, shifts / most_shift)))
@@ -156,7 +155,8 @@ def _by_rows(context: Context, other: np.ndarray, where: str, there: str) -> Ite
 def _refitted(context: Context, other: np.ndarray, where: str, there: str) -> Iterator[Finding]:
     """Find columns of a table with exactly the same range in both splits, or exactly mean 0 and deviation 1."""
     trained = context.subject.train.inputs
-    if (found := refitted(trained, other)) is not None:
+    found = refitted(trained, other)
+    if found is not None and not have_common(trained, other):  # the same rows have the same range
         many, same_range = found
         agreement = (
             f"exactly the same range in training and {there}, {trained[:, many[0]].min():.3g} to "

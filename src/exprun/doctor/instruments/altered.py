@@ -11,6 +11,7 @@ VALUES = 2000  # values of an image that are looked at for this, at most
 RICH_ROW = 5  # different values of a row of pixels, at least, by which shifted copies are looked for
 LINE = 24  # values of such a row that are looked at for this, about
 MAX_SHIFT = 4  # pixels by which a copy may be shifted in either direction
+GRID = 4  # rows and columns of pixels in each half of an image by which mirrored copies are looked for, at most
 SHARE = 8  # a copy may be shifted by at most one part in so many of the shorter side
 # The ways to lay a square on itself, without leaving it as it is; those that exchange the axes come last.
 UPRIGHT: tuple[Callable[[np.ndarray], np.ndarray], ...] = (np.fliplr, np.flipud, lambda image: np.rot90(image, 2))
@@ -24,15 +25,20 @@ TURNED: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
 
 def digest(image: np.ndarray) -> bytes:
     """The digest by which images are compared bit for bit."""
-    return hashlib.blake2b(image.tobytes(), digest_size=12).digest()
+    is_plain = image.flags.c_contiguous and image.dtype.kind in "uif"  # so that it need not be copied
+    return hashlib.blake2b(image.data if is_plain else image.tobytes(), digest_size=12).digest()
 
 
-def mirrored(known: Mapping[bytes, int], images: np.ndarray, rows: Collection[int]) -> dict[int, int]:
+def mirrored(
+    digests: Mapping[bytes, int], known: np.ndarray, places: np.ndarray, images: np.ndarray, rows: Collection[int]
+) -> dict[int, int]:
     """The images that become one of the known images if they are mirrored, or rotated by quarter turns.
 
     Args:
-        known: the place of each known image, by its digest.
-        images: the images, (images, height, width, channels).
+        digests: the place of each known image, by its digest.
+        known: an array that holds the known images, (all images, height, width, channels).
+        places: the rows of the known images in this array, (images,).
+        images: the other images, (other images, height, width, channels).
         rows: the rows of `images` that are looked up.
 
     Returns:
@@ -40,10 +46,12 @@ def mirrored(known: Mapping[bytes, int], images: np.ndarray, rows: Collection[in
     """
     found: dict[int, int] = {}
     ways = (*UPRIGHT, *(TURNED if images.shape[1] == images.shape[2] else ()))
-    for row in rows:
+    rows = np.asarray(list(rows), int)  # of which few are worth their seven digests
+    likely = np.isin(_invariants(images, rows), _invariants(known, places))
+    for row in rows[likely].tolist():
         if is_rich(images[row]):
-            places = (known.get(digest(way(images[row]))) for way in ways)
-            place = next((place for place in places if place is not None), None)
+            found_places = (digests.get(digest(way(images[row]))) for way in ways)
+            place = next((place for place in found_places if place is not None), None)
             found |= {} if place is None else {row: place}
     return found
 
@@ -99,6 +107,22 @@ def is_rich(image: np.ndarray) -> bool:
     """Whether an image has so many different values that it is like no other by luck."""
     flat = image.reshape(-1)
     return min(image.shape[:2]) >= SIDE // 2 and len(np.unique(flat[:: max(1, flat.size // VALUES)])) >= RICH
+
+
+def _invariants(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Numbers that are the same for an image and for its mirrored and rotated copies, (rows,).
+
+    They are sums over a few pixels at places that these copies exchange with one another.
+
+    Args:
+        images: (images, height, width, channels).
+        rows: the rows of `images` that are wanted.
+    """
+    steps = [np.linspace(0, (side - 1) / 2, GRID).astype(int) for side in images.shape[1:3]]
+    grid = [np.union1d(step, side - 1 - step) for step, side in zip(steps, images.shape[1:3], strict=True)]
+    pixels = np.ascontiguousarray(images[np.ix_(rows, *grid)])
+    numbers = pixels.view(f"u{pixels.dtype.itemsize}").astype(np.uint64)
+    return np.asarray((numbers**3).sum((1, 2, 3), dtype=np.uint64))
 
 
 def _sums(lines: np.ndarray, plain: int) -> np.ndarray:

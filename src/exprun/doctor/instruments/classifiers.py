@@ -65,7 +65,8 @@ def _blocks(images: np.ndarray) -> np.ndarray:
     if not height or not width:
         factor, (height, width) = 1, images.shape[1:3]
     cut = images[:, : height * factor, : width * factor].astype(np.float32)
-    return np.asarray(cut.reshape(len(cut), height, factor, width, factor, -1).mean((2, 4)))
+    columns = cut.reshape(len(cut), height, factor, -1).sum(2)  # along one axis at a time, which is much faster
+    return np.asarray(columns.reshape(len(cut), height, width, factor, -1).sum(3) / factor**2)
 
 
 @dataclass(frozen=True)

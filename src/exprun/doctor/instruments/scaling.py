@@ -23,22 +23,23 @@ FAR = 10.0  # deviations from the mean at which single rows lie outside of the t
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean and standard deviation of each channel of images; of all values together for other inputs."""
-    rows = x.reshape(-1, x.shape[-1]) if x.ndim == 4 and x.shape[-1] <= 4 else x.reshape(-1, 1)
-    return rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    channels = x.shape[-1] if x.ndim == 4 and x.shape[-1] <= 4 else 1
+    values = np.ascontiguousarray(x.reshape(-1, channels).T)  # in this order, the sums take half of the time
+    return values.mean(1, dtype=np.float64), values.std(1, dtype=np.float64)
 
 
-def gaps(trained: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gaps(trained: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """How far two samples differ in each channel.
 
     Args:
-        trained: training inputs, (images, …).
-        other: other inputs, (other images, …).
+        trained: the moments of training inputs.
+        other: the moments of other inputs.
 
     Returns:
         The logarithm of the ratio of their standard deviations, and the difference of their means in units of the
         standard deviation of `trained`, both (channels,) and not negative.
     """
-    (mean, spread), (other_mean, other_spread) = moments(trained), moments(other)
+    (mean, spread), (other_mean, other_spread) = trained, other
     floor = FLOOR * max(float(spread.max()), np.finfo(np.float64).tiny)
     return np.abs(np.log((other_spread + floor) / (spread + floor))), np.abs(other_mean - mean) / (spread + floor)
 
@@ -90,12 +91,17 @@ def of_each_row(x: np.ndarray, other: np.ndarray) -> str:
         x: inputs, (images, …), all of which are equal in this.
         other: other inputs, (other images, …), most of which are not.
     """
-    rows, others = (some.reshape(len(some), -1).astype(np.float64) for some in (x, other))
-    if min(len(rows), len(others)) < SAMPLE or rows.shape[1] < 3 or len(np.unique(rows, axis=0)) < SAMPLE:
+    rows, others = (some.reshape(len(some), -1) for some in (x, other))
+    if min(len(rows), len(others)) < SAMPLE or rows.shape[1] < 3:
         return ""
+    # The first rows alone show of most data that nothing is equal in all rows.
+    tests = {name: test for name, test in NORMALISED.items() if test(rows[:SAMPLE].astype(np.float64)).all()}
+    if not tests or len(np.unique(rows, axis=0)) < SAMPLE:
+        return ""
+    rows, others = rows.astype(np.float64), others.astype(np.float64)
     if np.ptp(np.sort(rows, axis=1), axis=0).max() < EXACT:  # the same values in another order, such as one-hot rows
         return ""
-    pairs = ((name, test(rows), test(others)) for name, test in NORMALISED.items())
+    pairs = ((name, test(rows), test(others)) for name, test in tests.items())
     return next((name for name, mine, theirs in pairs if mine.all() and theirs.mean() < SOME), "")
 
 
