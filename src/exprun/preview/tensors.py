@@ -1,6 +1,6 @@
 """The tensors that a run feeds to its network, for a sample of the images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from exprun.trainer.feed import epoch_order
 from exprun.trainer.structure import augmentation_strengths
 
 MAX_BYTES, FEW = 2**27, 3  # bytes of the tensors of one split, and images of any size
-AT_ONCE = 2**25  # bytes of the tensors that are augmented at once, which takes several times as much memory
+AT_ONCE = 2**25  # bytes of the tensors that are made at once, which takes several times as much memory
 FIRST, OTHERS = 36, 18  # images shown of the first training batch, and of each other split
 AUGMENTED, DRAWS = 8, 7  # training images shown with augmentation, and how often each
 MEASURED = 1000  # images of each split of which the values are measured
@@ -48,6 +48,12 @@ class Seen:
         """
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.rows))[:count])
         return Seen(self.name, self.rows[chosen], self.labels[chosen], self.tensors[chosen])
+
+
+def joined(parts: Sequence[Seen]) -> Seen:
+    """The images of several parts of a split, at least one."""
+    rows, labels, tensors = zip(*((one.rows, one.labels, one.tensors) for one in parts), strict=True)
+    return Seen(parts[0].name, np.concatenate(rows), np.concatenate(labels), np.concatenate(tensors))
 
 
 class Pipeline:
@@ -146,10 +152,12 @@ class Pipeline:
         """
         most, rng = min(most, self.most), np.random.default_rng(self.config.seed)
         positions = np.sort(rng.permutation(len(self.dataset.train))[:most])
-        at_once = max(1, AT_ONCE // (self.dataset.train.images[0].size * 4))
-        pieces = (positions[at : at + at_once] for at in range(0, len(positions), at_once))
-        seen = [self.trained(piece, step) for step, piece in enumerate(pieces)]
-        rows, labels, tensors = zip(*((one.rows, one.labels, one.tensors) for one in seen), strict=True)
-        yield Seen("training", np.concatenate(rows), np.concatenate(labels), np.concatenate(tensors))
+        yield joined([self.trained(piece, step) for step, piece in enumerate(self._pieces(positions))])
         for name, split, scaling in self.splits:
-            yield self.evaluated(name, split, scaling, np.sort(rng.permutation(split.rows)[:most]))
+            rows = np.sort(rng.permutation(split.rows)[:most])
+            yield joined([self.evaluated(name, split, scaling, piece) for piece in self._pieces(rows)])
+
+    def _pieces(self, rows: np.ndarray) -> list[np.ndarray]:
+        """The rows in pieces of at most `AT_ONCE` bytes of tensors, at least one of them."""
+        count = max(1, AT_ONCE // (self.dataset.train.images[0].size * 4))
+        return [rows[at : at + count] for at in range(0, len(rows), count)]

@@ -8,6 +8,7 @@ import numpy as np
 SIDE = 16  # pixels a side to which images are reduced
 PATCHES = 96  # random filters for the features
 PATCH = 3  # size of a filter, in pixels a side
+PIECE = 128  # images whose features are computed at once
 MIN_IMAGES = 90  # images for fitting and testing a classifier
 FOLDS = 5  # folds of cross-validation
 NEIGHBOURS = 10  # nearest images that vote
@@ -41,6 +42,10 @@ class Features:
         """The features of images, float32, (images, features)."""
         if self.filters is None:
             return images.reshape(len(images), -1).astype(np.float32)
+        return np.concatenate([self._of(images[at : at + PIECE]) for at in range(0, len(images), PIECE)])
+
+    def _of(self, images: np.ndarray) -> np.ndarray:
+        assert self.filters is not None
         small = (_blocks(images) - self.mean) / self.spread
         windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH, PATCH), (1, 2))
         n, height, width = windows.shape[:3]
