@@ -48,7 +48,7 @@ def check(config: Config, session: "Session", report: Callable[[str], None] = la
 
     Raises:
         DataError: the data is missing, damaged or does not fit the config.
-        RunError: the network cannot be built.
+        RunError: the network cannot be built, or memory is too small to pass two images through it.
     """
     from exprun.assembly import assemble
 
@@ -59,7 +59,14 @@ def check(config: Config, session: "Session", report: Callable[[str], None] = la
     assembly = assemble(config, session)
 
     from exprun.run_doctor import examined
+    from exprun.trainer.memory import available, passed
 
+    step, limits = assembly.step, config.doctor
+    if not step.device.gpu and limits.images is not None:
+        images = passed(step.model, step.device.precision, limits.images, available())
+        if images < limits.images:
+            report(f"{images} images are passed through the network instead of {limits.images}, to save memory.")
+            config = replace(config, doctor=replace(limits, images=images))
     images = len(assembly.dataset.train) * max(1.0, (drawn or 0) / DRAWN)
     findings, context = examined(config, assembly, int(images))
     return Checked(config, findings, assembly, context)

@@ -55,6 +55,30 @@ def test_a_batch_that_cannot_fit_is_refused_with_the_size_that_does(monkeypatch)
     tiny("run_dir=again", "data.size=64", f"trainer.batch_size={size}", "trainer.max_steps=2")
 
 
+def small():
+    import keras
+
+    return keras.Sequential([keras.Input((10,)), keras.layers.Dense(25)])
+
+
+def test_where_no_image_fits_smaller_images_are_advised():
+    with pytest.raises(RunError, match=r"A batch of 2 images takes .*; a smaller data.size makes the images smaller."):
+        memory.check_batch(small(), "float32", 2, 99)
+
+
+def test_a_pass_has_as_many_images_as_fit():
+    model = small()
+    one = memory.needed(model, "float32")
+    assert [memory.passed(model, "float32", 32, left) for left in (None, 48 * one, 30 * one, 2 * one)] == [
+        32,
+        32,
+        20,
+        2,
+    ]
+    with pytest.raises(RunError, match=r"To pass 2 images through the network takes at least .*; a smaller data.size"):
+        memory.passed(model, "float32", 32, 2 * one - 1)
+
+
 def test_a_device_without_room_says_which_batch_has_it(monkeypatch):
     import tensorflow as tf
 

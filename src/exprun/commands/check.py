@@ -51,13 +51,15 @@ def run(words: list[str]) -> int:
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
 
     from exprun.check import check
-    from exprun.check_page import check_page
-    from exprun.doctor.diagnosis import verdict
     from exprun.session import Session
 
     session = Session()
     with without_logs():
         checked = check(config, session, lambda line: print(printable(line), flush=True))
+
+        from exprun.check_page import check_page  # imports TensorFlow, without which errors in the data show at once
+        from exprun.doctor.diagnosis import verdict
+
         print("\n".join(printable(line) for line in verdict(checked.findings).splitlines()), flush=True)
         if config.pictures:
             typed = " ".join(["python -m exprun check", *map(shlex.quote, args.overrides)])

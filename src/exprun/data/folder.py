@@ -116,11 +116,14 @@ def find_images(folder: str, left_out: list[LeftOut], above: Iterable[str] = ())
     """
     images: list[str] = []
     read = {os.path.realpath(path) for path in above}
+    around = {str(parent) for path in read for parent in Path(path).parents}
     folders, links = [folder], list[str]()
     while folders or links:
         current = (folders or links).pop()  # real folders come before links
-        if (real := os.path.realpath(current)) in read:
-            left_out.append(LeftOut(current, "linked to a folder that is read already"))
+        real = os.path.realpath(current)
+        if real in read or real in around:
+            what = "is read already" if real in read else "contains the data set"
+            left_out.append(LeftOut(current, f"linked to a folder that {what}"))
             continue
         read.add(real)
         for entry in _visible(current, left_out):

@@ -20,7 +20,7 @@ from exprun.preview.remarks import Remark
 from exprun.session import Session
 
 if TYPE_CHECKING:
-    from exprun.preview.tensors import Pipeline
+    from exprun.preview.tensors import Pipeline, Seen
 
 MANY_CLASSES = 40  # classes from which on only the largest and the smallest are shown at first
 ENOUGH = 100  # images of a split from which on its values show that it looks otherwise than training
@@ -156,14 +156,15 @@ def look(config: Config, session: Session) -> Look:
     labels = extremes.labels_of(dataset)
     names = galleries.Names(dataset, labels)
 
-    first = pipeline.trained(pipeline.first_batch()[:FIRST])
-    training, shown = galleries.of_tensors(first, names, None)
+    training, shown = galleries.of_tensors(pipeline.trained(pipeline.first_batch()[:FIRST]), names, None)
     ends = shown.low, shown.high
-    seen, values = [("training", training)], []
-    for one in pipeline.samples(MEASURED):
-        values.append(channels.channels(one.name, one.tensors, pipeline.training.reverse))
-        if one.name != "training":
-            seen.append((one.name, galleries.of_tensors(one.some(OTHERS, seed), names, ends)[0]))
+
+    def measured(one: "Seen") -> tuple[Channels, Gallery]:
+        images = galleries.of_tensors(one.some(OTHERS, seed), names, ends)[0] if one.name != "training" else training
+        return channels.channels(one.name, one.tensors, pipeline.training.reverse), images
+
+    # A loop would keep the tensors of a split, which may be large, until those of the next one are made.
+    values, images = zip(*map(measured, pipeline.samples(MEASURED)), strict=True)
     differences = _differences(values, pipeline)
 
     traits, sizes = extremes.traits_of(dataset, seed), extremes.sizes_of(dataset, config.data, seed)
@@ -198,7 +199,7 @@ def look(config: Config, session: Session) -> Look:
         splits,
         _classes(prepared, pipeline),
         sorted(found, key=lambda remark: severities.index(remark.severity)),
-        seen,
+        [(one.name, gallery) for one, gallery in zip(values, images, strict=True)],
         shown,
         pipeline.augmentation,
         galleries.of_augmentation(pipeline, names, ends) if pipeline.augmentation else None,

@@ -14,6 +14,8 @@ from exprun.config.errors import RunError
 LIMITS = ("memory.max", "memory.limit_in_bytes")  # files with the limit of a control group, version 2 and version 1
 VIEWS = ("Flatten", "Reshape", "InputLayer", "Dropout")  # layers whose output needs little or no memory of its own
 SURE = 0.5  # the least memory of a step, in sizes of all layers' outputs; some outputs are freed early or shared
+FEW = 2  # images in a pass, at least, which can be compared
+SMALLER = "a smaller data.size makes the images smaller"
 USUAL = 1.5  # the usual memory of a step in the same unit, with gradients and copies
 
 
@@ -114,8 +116,32 @@ def check_batch(model: Any, precision: str, batch: int, left: int | None) -> Non
     one = needed(model, precision)
     if left is None or SURE * one * batch <= left:
         return
-    fits = 2 ** int(math.log2(max(1.0, left / (USUAL * one))))
+    fits = left / (USUAL * one)
+    advice = f"trainer.batch_size={2 ** int(math.log2(fits))} fits" if fits >= 1 else SMALLER
     raise RunError(
         f"A batch of {batch} images takes at least {SURE * one * batch / 2**30:.1f} GB, but only "
-        f"{left / 2**30:.1f} GB of memory are left; trainer.batch_size={fits} fits."
+        f"{left / 2**30:.1f} GB of memory are left; {advice}."
     )
+
+
+def passed(model: Any, precision: str, most: int, left: int | None) -> int:
+    """The number of images of a pass that keeps the outputs of all layers: as many as memory allows, at least `FEW`.
+
+    Args:
+        model: a built Keras model.
+        precision: the precision of the run.
+        most: the largest number of images.
+        left: the available memory in bytes, or None if it is not known.
+
+    Raises:
+        RunError: not even `FEW` images fit.
+    """
+    one = max(1, needed(model, precision))
+    if left is None or USUAL * one * most <= left:
+        return most
+    if FEW * one > left:
+        raise RunError(
+            f"To pass {FEW} images through the network takes at least {FEW * one / 2**30:.1f} GB, but only "
+            f"{left / 2**30:.1f} GB of memory are left; {SMALLER}."
+        )
+    return max(FEW, int(left / (USUAL * one)))

@@ -125,6 +125,13 @@ def flat():
     return images.astype(np.uint8)
 
 
+def colours():
+    """Two images of each of thirty colours, with a little noise."""
+    rng = np.random.default_rng(0)
+    colour = rng.permutation(np.repeat(rng.integers(0, 200, (30, 1, 1, 3)), 2, 0))
+    return (colour + rng.integers(0, 5, (60, 16, 16, 3))).astype(np.uint8)
+
+
 def dots():
     """A small square somewhere on a plain ground: in a coarse thumbnail all within a block look the same."""
     images = np.full((200, 64, 64, 1), 30, np.uint8)
@@ -142,8 +149,8 @@ def moved():
 
 @pytest.mark.parametrize(
     "images",
-    [digits, lambda: digits(32), palms, lambda: templates(4), lambda: templates(40), flat, dots],
-    ids=["digits", "larger digits", "palms", "little noise", "much noise", "flat", "dots"],
+    [digits, lambda: digits(32), palms, lambda: templates(4), lambda: templates(40), flat, colours, dots],
+    ids=["digits", "larger digits", "palms", "little noise", "much noise", "flat", "colours", "dots"],
 )
 def test_images_that_only_look_alike_are_left_alone(images):
     images = images()

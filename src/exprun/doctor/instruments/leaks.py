@@ -124,9 +124,10 @@ def _is_plain(image: np.ndarray) -> bool:
 def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     """Means over `side` × `side` blocks of each channel, minus their mean, with norm 1 or 0; (images, values)."""
     means = block_means(images, side)
+    blocks = means.reshape(len(means), -1, images.shape[3])
+    flat = np.sqrt(blocks.var(1).mean(1, keepdims=True)) < FLAT  # in each channel, so that one colour is flat, too
     means -= means.mean(1, keepdims=True)
     norms = np.linalg.norm(means, axis=1, keepdims=True)
-    flat = norms < FLAT * np.sqrt(means.shape[1])
     return np.where(flat, 0, means / np.maximum(norms, 1e-6)).astype(np.float32)
 
 
