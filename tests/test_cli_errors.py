@@ -161,6 +161,7 @@ WRONG = [
     (["batch", "--json", "--open"], "add --html FILE, or leave out --open"),
     (["diagnose", "--html", ".", __file__], "--html .: it must be a file"),
     (["check", "--html", "page.html", "pictures=false"], "pictures=false writes none"),
+    (["show", "pictures=false"], "pictures=false writes none"),
     (["rate", "--open", "pictures=false"], "pictures=false writes none"),
     (["batch", "--html", "page.html", "pictures=false"], "pictures=false writes none"),
     (["check", "--rate", "doctor=none"], "leave out doctor=none"),

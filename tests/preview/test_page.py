@@ -99,6 +99,8 @@ def test_a_folder_with_copies_broken_files_and_html_in_names(of_folder):
     assert {title for title, _ in found.extremes} >= {"Smallest files", "Largest files", "Darkest", "Brightest"}
     smallest = dict(found.extremes)["Smallest files"].pictures[0]
     assert "24×30" in smallest.caption
+    of_class = {picture.caption: picture.lines[-1] for picture in dict(found.each_class)[HOSTILE].pictures}
+    assert of_class["largest file"] == "63×30 pixels in its file"
     page = render_page(found, "command")
     assert "<script>alert" not in page
     assert f"{HOSTILE[:3]} &lt;b&gt;" in page

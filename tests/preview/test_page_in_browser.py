@@ -76,6 +76,20 @@ def test_a_click_enlarges_an_image_and_escape_closes(opened, of_folder):
     assert not page.run(f"{DIALOG}.open")
 
 
+def test_a_button_copies_or_selects_the_command(opened, of_folder):
+    page = opened(of_folder)
+    page.click(".copy")
+    page.until("document.querySelector('.copy').textContent !== 'Copy'")
+    assert page.run("document.querySelector('.copy').textContent") in ("Copied", "Selected")
+    assert page.run("getSelection().toString()") == "python -m exprun show"
+
+
+def test_findings_lead_to_what_they_are_about(opened, of_folder):
+    page = opened(of_folder)
+    assert page.run("document.querySelectorAll('article.finding.warning').length") >= 3
+    assert page.run("[...document.querySelectorAll('.finding a')].every((a) => document.querySelector(a.hash))")
+
+
 def test_names_are_text(opened, of_folder):
     page = opened(of_folder)
     assert (

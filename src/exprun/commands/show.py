@@ -7,7 +7,7 @@ from pathlib import Path
 
 from exprun.commands import Parser, add_config_dir, without_logs
 from exprun.commands.page_file import add_page_options, announce, page_path, write_page
-from exprun.config.errors import printable
+from exprun.config.errors import ConfigError, printable
 from exprun.pages.frame import Page
 
 
@@ -65,6 +65,8 @@ def show(
 
     file = page_path("show", None if path is None else str(path))
     config = Composer(config_dir).config(with_last_run(list(overrides)))
+    if not config.pictures:
+        raise ConfigError("show only writes a page, but pictures=false writes none: leave out pictures=false.")
     check_data(config)
     report(f"Reading data={config.data.name}, without training …")
 
@@ -77,8 +79,7 @@ def show(
         found = look(config, Session())
         for line in (found.verdict, *(f"{remark.severity}: {remark.text}" for remark in found.serious)):
             report(line)
-        if config.pictures and found.seen:
-            terminal_images.draw(lambda: terminal_images.start_of(found.seen[0][1].sheet))
+        terminal_images.draw(lambda: terminal_images.start_of(found.seen[0][1].sheet))
         text = render_page(found, shlex.join(["python", "-m", "exprun", "show", *options, *overrides]))
     write_page(text, file)
     return Page(file)

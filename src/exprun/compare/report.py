@@ -192,6 +192,7 @@ def write_page(analysis: Analysis, path: Path, command: str) -> None:
         chart_data(analysis),
         [*CHARTS, folder / "curves.js", folder / "report.js"],
         analysis=analysis,
+        title=f"{analysis.metric} by {', '.join(analysis.factors) or 'seed'}",
         command=command,
         verdict=verdict(analysis),
         sentences=[*sentences[:MANY], *analysis.summary()],

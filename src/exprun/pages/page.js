@@ -72,6 +72,18 @@ theme.addEventListener("change", () => {
 });
 prefersDark.addEventListener("change", redraw);
 for (const part of document.querySelectorAll("[data-needs-script]")) part.hidden = false;
+for (const button of document.querySelectorAll(".copy")) {
+  button.addEventListener("click", async () => {
+    const code = button.previousElementSibling;
+    getSelection().selectAllChildren(code);
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Selected"; // a page in a frame may not write to the clipboard
+    }
+  });
+}
 let lastWidth = innerWidth;
 addEventListener("resize", () => {
   if (innerWidth !== lastWidth && !printing) redraw(); // on phones, scrolling changes the height

@@ -60,6 +60,11 @@ class FileSizes:
         """The number of pixels of each file, (images,)."""
         return np.asarray(self.sizes.prod(1))
 
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """The width and height of the files of some images, 0 if they are unknown, (rows, 2)."""
+        known = dict(zip(self.rows.tolist(), self.sizes, strict=True))
+        return np.array([known.get(row, (0, 0)) for row in rows.tolist()], np.int64).reshape(-1, 2)
+
 
 def all_rows(dataset: Dataset) -> np.ndarray:
     """The rows of all splits in the pool, each once."""
@@ -126,11 +131,14 @@ def _size(file: Path) -> tuple[int, int] | None:
         return None
 
 
-def of_classes(traits: Traits, classes: int, seed: int, random: int = 3) -> Iterator[tuple[int, list[tuple[str, int]]]]:
+def of_classes(
+    traits: Traits, areas: np.ndarray, classes: int, seed: int, random: int = 3
+) -> Iterator[tuple[int, list[tuple[str, int]]]]:
     """Typical and extreme images of each class, each image once; yields the class and the places in `traits`.
 
     Args:
         traits: what was measured of the images.
+        areas: the number of pixels of the file of each of these images, 0 if it is unknown, (images,).
         classes: the number of classes.
         seed: the seed of the images that are drawn.
         random: the number of images that are drawn.
@@ -146,6 +154,10 @@ def of_classes(traits: Traits, classes: int, seed: int, random: int = 3) -> Iter
         wanted = [("typical", near[0]), *(("drawn", place) for place in rng.permutation(places)[:random])]
         wanted += [("most unlike", place) for place in near[:-3:-1]]
         wanted += [("darkest", light[0]), ("brightest", light[-1])]
+        large = places[np.argsort(areas[places], kind="stable")]
+        large = large[areas[large] > 0]
+        if len(large) and areas[large[0]] < areas[large[-1]]:
+            wanted += [("smallest file", large[0]), ("largest file", large[-1])]
         once: dict[int, str] = {}
         for role, place in wanted:
             once.setdefault(int(place), role)

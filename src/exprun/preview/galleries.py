@@ -82,6 +82,10 @@ def _range(tensor: np.ndarray) -> str:
     return f"values from {tensor.min():.3g} to {tensor.max():.3g}, mean {tensor.mean():.3g}, shape {shape}"
 
 
+def _size(size: np.ndarray) -> str:
+    return "×".join(f"{side:,}" for side in size)
+
+
 def of_extremes(traits: Traits, sizes: FileSizes | None, names: Names) -> list[tuple[str, Gallery]]:
     """The images at the ends of several scales, with a title that says which."""
     found = []
@@ -89,7 +93,7 @@ def of_extremes(traits: Traits, sizes: FileSizes | None, names: Names) -> list[t
     if sizes is not None and len(np.unique(sizes.areas)) > 1:
         for title, places in zip(("Smallest files", "Largest files"), ends(sizes.areas, EXTREMES), strict=True):
             rows = [int(sizes.rows[place]) for place in places]
-            captions = ["×".join(f"{side:,}" for side in sizes.sizes[place]) for place in places]
+            captions = [_size(sizes.sizes[place]) for place in places]
             found.append((title, _row(images, rows, captions, names)))
     for title, places in zip(("Darkest", "Brightest"), ends(traits.brightness, EXTREMES), strict=True):
         captions = [f"mean {traits.brightness[place]:.3g}" for place in places]
@@ -108,13 +112,16 @@ def _row(images: np.ndarray, rows: Sequence[int], captions: Sequence[str], names
     return gallery([images[row] for row in rows], pictures)
 
 
-def of_each_class(traits: Traits, names: Names, seed: int) -> tuple[list[tuple[str, Gallery]], int]:
+def of_each_class(
+    traits: Traits, sizes: FileSizes | None, names: Names, seed: int
+) -> tuple[list[tuple[str, Gallery]], int]:
     """Typical and extreme images of each class, and the number of classes in the sample.
 
     Of many classes, those are shown whose most unlike image is farthest from the others of its class.
     """
     classes = names.dataset.classes
-    every = list(of_classes(traits, len(classes), seed))
+    of_files = np.zeros((len(traits.rows), 2), np.int64) if sizes is None else sizes.of(traits.rows)
+    every = list(of_classes(traits, of_files.prod(1), len(classes), seed))
     if len(every) > MOST_CLASSES:
         farthest = sorted(every, key=lambda one: -max(traits.distance[place] for _, place in one[1]))
         chosen = {number for number, _ in farthest[:MOST_CLASSES]}
@@ -126,10 +133,12 @@ def of_each_class(traits: Traits, names: Names, seed: int) -> tuple[list[tuple[s
         pictures = []
         for role, place in picked:
             away = f"{traits.distance[place]:.3g} grey levels from the mean of its class"
-            lines = (*names.lines(int(traits.rows[place])), f"mean {traits.brightness[place]:.3g}, {away}")
+            lines = [*names.lines(int(traits.rows[place])), f"mean {traits.brightness[place]:.3g}, {away}"]
+            if of_files[place].any():
+                lines.append(f"{_size(of_files[place])} pixels in its file")
             pictures.append(Picture(role, lines))
         images = [names.dataset.train.images[int(traits.rows[place])] for _, place in picked]
-        found.append((classes[number], gallery(images, pictures, SMALL_SIDE, columns=8)))
+        found.append((classes[number], gallery(images, pictures, SMALL_SIDE, columns=10)))
     return found, len(every)
 
 

@@ -168,7 +168,7 @@ def look(config: Config, session: Session) -> Look:
     differences = _differences(values, pipeline)
 
     traits, sizes = extremes.traits_of(dataset, seed), extremes.sizes_of(dataset, config.data, seed)
-    each_class, classes_in_sample = galleries.of_each_class(traits, names, seed)
+    each_class, classes_in_sample = galleries.of_each_class(traits, sizes, names, seed)
 
     found, pairs = [], []
     if config.doctor.name != "none":
@@ -182,12 +182,12 @@ def look(config: Config, session: Session) -> Look:
     counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
     is_found = {remark.cause for remark in found}
     if "unscaled-evaluation" not in is_found:
-        found += [Remark("warning", text, where="values") for text in differences.values()]
+        found += [Remark("warning", f"{name} images", text, section="values") for name, text in differences.items()]
     found += chain(
         _shape(prepared, config),
         remarks.of_counts(counts, dataset.classes, "class-imbalance" in is_found),
         remarks.of_files(dataset, sizes, config),
-        (Remark("note", f"{note[:1].upper()}{note[1:]}") for note in dataset.notes),
+        (Remark("note", "data set", f"{note[:1].upper()}{note[1:]}") for note in dataset.notes),
         remarks.of_config(config),
     )
     severities = ("error", "warning", "note")
@@ -274,7 +274,7 @@ def _shape(prepared: Prepared, config: Config) -> list[Remark]:
     try:
         check_shape(config, (height, width), depth)
     except ConfigError as error:
-        return [Remark("error", str(error))]
+        return [Remark("error", "network", str(error))]
     return []
 
 

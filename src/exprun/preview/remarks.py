@@ -20,23 +20,36 @@ THIN = 3.0  # ratio of width to height, or its inverse, from which cropping to a
 
 @dataclass(frozen=True)
 class Remark:
-    """Something that stands out.
+    """Something that stands out: a finding of the doctor, or one of the same form without a cause.
 
     Args:
         severity: `error`, `warning` or `note`, as for findings.
-        text: the sentences.
+        where: what the remark is about, such as a split or a setting.
+        evidence: the numbers that show it, in sentences.
         remedy: what to change, in words; empty if the overrides say it.
         overrides: overrides to try, each on its own.
+        section: the identifier of the section of the page that shows it; empty without one.
         cause: the identifier of the doctor's cause; empty without one.
-        where: the identifier of the section of the page that shows it; empty without one.
+        why: the reason why the cause matters; empty without a cause.
+        source_of_cause: the publication that supports the cause; empty without a cause.
     """
 
     severity: Literal["error", "warning", "note"]
-    text: str
+    where: str
+    evidence: str
     remedy: str = ""
     overrides: Sequence[str] = ()
+    section: str = ""
     cause: str = ""
-    where: str = ""
+    why: str = ""
+    source_of_cause: str = ""
+    step: None = None  # nothing is trained
+
+    @property
+    def text(self) -> str:
+        """The remark in sentences, for a terminal."""
+        of_cause = f"{self.where[:1].upper()}{self.where[1:]}: " if self.cause else ""
+        return f"{of_cause}{self.evidence} {self.why}".rstrip()
 
 
 # The section of the page that shows a cause of the doctor.
@@ -57,9 +70,18 @@ SECTIONS = {
 
 def of_finding(finding: Finding) -> Remark:
     """A finding of the doctor."""
-    text = f"{finding.where[:1].upper()}{finding.where[1:]}: {finding.evidence} {cause_of(finding.cause).why}"
-    where = SECTIONS.get(finding.cause, "")
-    return Remark(finding.severity, text, finding.change_of_code, finding.overrides, finding.cause, where)
+    cause = cause_of(finding.cause)
+    return Remark(
+        finding.severity,
+        finding.where,
+        finding.evidence,
+        finding.change_of_code,
+        finding.overrides,
+        SECTIONS.get(finding.cause, ""),
+        finding.cause,
+        cause.why,
+        cause.source,
+    )
 
 
 def of_repeats(repeats: Repeats) -> Iterator[Remark]:
@@ -68,16 +90,18 @@ def of_repeats(repeats: Repeats) -> Iterator[Remark]:
         count = len(repeats.conflicting)
         yield Remark(
             "warning",
+            "images of all splits",
             f"{plural(count, 'image')} {'occur' if count > 1 else 'occurs'} again with another label, bit for bit: a "
             "network cannot learn both.",
             "keep one label of each image.",
-            where="copies",
+            section="copies",
         )
     if repeats.training:
         yield Remark(
             "note",
+            "training images",
             f"{repeats.training:,} of {repeats.compared:,} training images equal another training image, bit for bit.",
-            where="copies",
+            section="copies",
         )
 
 
@@ -94,10 +118,11 @@ def of_counts(counts: np.ndarray, classes: Sequence[str], has_finding: bool) -> 
         times = f"{counts[many] / counts[few]:,.0f} times as many" if counts[few] else "all"
         yield Remark(
             "warning",
+            "classes",
             f"The largest class, {classes[many]}, has {times} training images {'as' if counts[few] else 'and'} the "
             f"smallest, {classes[few]}{' has none' if not counts[few] else ''} ({counts[many]:,} and {counts[few]:,}).",
             overrides=("data.class_weights=balanced",),
-            where="classes",
+            section="classes",
         )
 
 
@@ -107,8 +132,9 @@ def of_files(dataset: Dataset, sizes: FileSizes | None, config: Config) -> Itera
         several = len(dataset.skipped) > 1
         yield Remark(
             "warning",
+            "files",
             f"{plural(len(dataset.skipped), 'file')} cannot be read and {'are' if several else 'is'} left out.",
-            where="files",
+            section="files",
         )
     if dataset.left_out:
         reasons = list(dict.fromkeys(reason for _, reason in dataset.left_out))
@@ -116,9 +142,10 @@ def of_files(dataset: Dataset, sizes: FileSizes | None, config: Config) -> Itera
         several = len(dataset.left_out) > 1
         yield Remark(
             "note",
+            "files",
             f"{len(dataset.left_out):,} {'entries' if several else 'entry'} of the folder {'are' if several else 'is'} "
             f"not read: {text}.",
-            where="files",
+            section="files",
         )
     if sizes is None:
         return
@@ -127,19 +154,21 @@ def of_files(dataset: Dataset, sizes: FileSizes | None, config: Config) -> Itera
     if smaller > SMALLER:
         yield Remark(
             "warning",
+            "files",
             f"{smaller:.0%} of the files have fewer than {width}×{height} pixels and are enlarged, which adds no "
             "detail.",
             overrides=(f"data.size={max(1, int(np.quantile(sizes.sizes.min(1), SMALLER)))}",),
-            where="extremes",
+            section="extremes",
         )
     ratios = sizes.sizes[:, 0] / sizes.sizes[:, 1]
     thin = float(((ratios > THIN) | (ratios < 1 / THIN)).mean())
     if thin > SMALLER and width == height:
         yield Remark(
             "warning",
+            "files",
             f"{thin:.0%} of the files are more than {THIN:g} times as long as wide: cropping them to a square removes "
             "most of them.",
-            where="extremes",
+            section="extremes",
         )
 
 
@@ -148,12 +177,17 @@ def of_config(config: Config) -> Iterator[Remark]:
     if config.adversary.name != "none":
         yield Remark(
             "note",
+            "settings",
             f"adversary={config.adversary.name} changes training images further, by gradients of the network: this "
             "page shows them without that.",
         )
     if config.trainer.overfit_batch:
         yield Remark(
-            "note", "With trainer.overfit_batch=true, the network sees only the first batch, without augmentation."
+            "note",
+            "settings",
+            "With trainer.overfit_batch=true, the network sees only the first batch, without augmentation.",
         )
     if config.doctor.name == "none":
-        yield Remark("note", "With doctor=none, the images were not checked, for example for copies in two splits.")
+        yield Remark(
+            "note", "settings", "With doctor=none, the images were not checked, for example for copies in two splits."
+        )

@@ -3,18 +3,6 @@
 // From outcomes.js: describeCalibration, embedding, makeEmbedding, makeErrors, makeMatrix, outcomes, showErrors.
 
 for (const table of document.querySelectorAll("table[data-sorts]")) sortable(table);
-for (const button of document.querySelectorAll(".copy")) {
-  button.addEventListener("click", async () => {
-    const code = button.previousElementSibling;
-    getSelection().selectAllChildren(code);
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Selected"; // a page in a frame may not write to the clipboard
-    }
-  });
-}
 if (document.getElementById("curves")) makeCurves();
 if (document.getElementById("layers")) makeLayers();
 if (outcomes) {
