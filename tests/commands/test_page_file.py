@@ -50,7 +50,9 @@ def test_a_page_that_cannot_be_written_is_an_error(tmp_path):
 def test_the_options_of_a_page():
     parser = Parser()
     page_file.add_page_options(parser)
-    assert parser.parse_args(["--html", "a.html", "--open"]) == argparse.Namespace(html="a.html", open=True)
+    assert parser.parse_args(["seed=1", "--html", "a.html", "--open"]) == argparse.Namespace(
+        overrides=["seed=1"], config_dir=None, html="a.html", open=True
+    )
 
 
 def test_a_page_is_opened_on_a_display(opened, monkeypatch, capsys, tmp_path):

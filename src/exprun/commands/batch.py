@@ -4,14 +4,7 @@ import argparse
 import shlex
 
 from exprun.commands import Parser, without_logs
-from exprun.commands.page_file import (
-    add_measuring_options,
-    announce,
-    check_measuring_options,
-    page_path,
-    require_page,
-    write_page,
-)
+from exprun.commands.page_file import add_measuring_options, begin, check_measuring_options, finish
 
 
 def parser() -> Parser:
@@ -35,14 +28,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 def run(words: list[str]) -> int:
     """Measure the speed against the batch size, print it and write its page."""
     args = parse(words)
-    from exprun.config.compose import Composer
-    from exprun.outputs import with_last_run
-    from exprun.preflight import preflight
-
-    path = page_path("batch", args.html)
-    config = Composer(args.config_dir).config(with_last_run(args.overrides))
-    require_page(args, config.pictures)
-    preflight(config)
+    config, path = begin("batch", args)
     if not args.json:
         print(f"Batch sizes of model={config.model.name} and data={config.data.name} …", flush=True)
 
@@ -58,12 +44,5 @@ def run(words: list[str]) -> int:
         sizes = measure(config, Session(), args.minutes, (lambda _: None) if args.json else say)
     kept = [word for word in args.overrides if not word.startswith("trainer.batch_size=")]
     report = reports.Report(config, sizes, shlex.join(kept))
-    if paged := config.pictures and (args.html is not None or not args.json):
-        write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "batch", *words])), path)
-    if args.json:
-        print(reports.as_json(report))
-    else:
-        reports.print_report(report)
-        if paged:
-            announce(path, args.open)
+    finish("batch", args, words, path, reports, report)
     return 0

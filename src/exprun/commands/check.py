@@ -4,7 +4,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from exprun.commands import Parser, add_config_dir, without_logs
+from exprun.commands import Parser, without_logs
 from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
 from exprun.config.errors import ConfigError, printable
 
@@ -20,11 +20,9 @@ def parser() -> Parser:
         description="Report what is wrong with a config, its data and its network, without training. Writes a page "
         "with the pictures that show it. The exit code is 1 if there is a warning or an error.",
     )
-    found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
     found.add_argument(
         "--rate", action="store_true", help="also find a learning rate, by the range test of the command rate"
     )
-    add_config_dir(found)
     add_page_options(found)
     return found
 

@@ -5,14 +5,20 @@ This module is not a command.
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from exprun.commands import Parser, add_config_dir
 from exprun.config.errors import ConfigError, RunError, printable
 from exprun.config.paths import user_path
 from exprun.pages.frame import open_page
+
+if TYPE_CHECKING:
+    from exprun.config.schema import Config
 
 PAGES = Path("outputs") / "pages"  # below the current folder
 MAX_MINUTES = 1440  # of a measurement: a day
@@ -20,7 +26,9 @@ NOT_OPENED = "No browser can be opened on this machine."
 
 
 def add_page_options(parser: Parser) -> None:
-    """Add the options `--html` and `--open`, for a command that writes a page."""
+    """Add the overrides of a config, and the options of a command that writes a page about it."""
+    parser.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
+    add_config_dir(parser)
     parser.add_argument("--html", metavar="FILE", help=f"path of the page (default: a new file in {PAGES}/)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
 
@@ -46,11 +54,9 @@ def add_measuring_options(parser: Parser, minutes: str) -> None:
         parser: the parser of the command's arguments.
         minutes: what the minutes of `--minutes` are for.
     """
-    parser.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
     parser.add_argument("--minutes", type=float, default=3.0, metavar="M", help=f"{minutes} (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs; a page only with --html")
     add_page_options(parser)
-    add_config_dir(parser)
 
 
 def check_measuring_options(args: argparse.Namespace) -> None:
@@ -63,6 +69,50 @@ def check_measuring_options(args: argparse.Namespace) -> None:
         raise ConfigError(f"--minutes is {args.minutes:g}, but must be above 0 and at most {MAX_MINUTES}.")
     if args.json and args.open and args.html is None:
         raise ConfigError("--json writes a page only with --html: add --html FILE, or leave out --open.")
+
+
+def begin(command: str, args: argparse.Namespace) -> "tuple[Config, Path]":
+    """The config of a command that measures, and the path of its page, checked before anything is measured.
+
+    Args:
+        command: the name of the command.
+        args: its arguments, with those of `add_measuring_options`.
+
+    Raises:
+        ConfigError: the config or the path is wrong.
+    """
+    from exprun.config.compose import Composer
+    from exprun.outputs import with_last_run
+    from exprun.preflight import preflight
+
+    path = page_path(command, args.html)
+    config = Composer(args.config_dir).config(with_last_run(args.overrides))
+    require_page(args, config.pictures)
+    preflight(config)
+    return config, path
+
+
+def finish(
+    command: str, args: argparse.Namespace, words: list[str], path: Path, reports: ModuleType, report: Any
+) -> None:
+    """Print the result of a command that measures, and write its page unless none is wanted.
+
+    Args:
+        command: the name of the command.
+        args: its arguments, with those of `add_measuring_options`.
+        words: the arguments as a person typed them.
+        path: the path of the page.
+        reports: the module of the report, with the functions `page`, `as_json` and `print_report`.
+        report: the result, with its config.
+    """
+    if paged := report.config.pictures and (args.html is not None or not args.json):
+        write_page(reports.page(report, shlex.join(["python", "-m", "exprun", command, *words])), path)
+    if args.json:
+        print(reports.as_json(report))
+        return
+    reports.print_report(report)
+    if paged:
+        announce(path, args.open)
 
 
 def page_path(command: str, given: str | None = None) -> Path:

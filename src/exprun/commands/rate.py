@@ -4,14 +4,7 @@ import argparse
 import shlex
 
 from exprun.commands import Parser, without_logs
-from exprun.commands.page_file import (
-    add_measuring_options,
-    announce,
-    check_measuring_options,
-    page_path,
-    require_page,
-    write_page,
-)
+from exprun.commands.page_file import add_measuring_options, begin, check_measuring_options, finish
 from exprun.config.errors import ConfigError
 
 
@@ -39,14 +32,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 def run(words: list[str]) -> int:
     """Do the range test, print its result and write its page; returns 1 if the network learns at no learning rate."""
     args = parse(words)
-    from exprun.config.compose import Composer
-    from exprun.outputs import with_last_run
-    from exprun.preflight import preflight
-
-    path = page_path("rate", args.html)
-    config = Composer(args.config_dir).config(with_last_run(args.overrides))
-    require_page(args, config.pictures)
-    preflight(config)
+    config, path = begin("rate", args)
     if not args.json:
         print(f"Range test of model={config.model.name} and optim={config.optim.name} …", flush=True)
 
@@ -58,12 +44,5 @@ def run(words: list[str]) -> int:
         report_curve = (lambda _: None) if args.json else reports.print_curve
         test = measure(config, Session(), args.minutes, args.seeds, report_curve)
     report = reports.Report(config, test, shlex.join(args.overrides))
-    if paged := config.pictures and (args.html is not None or not args.json):
-        write_page(reports.page(report, shlex.join(["python", "-m", "exprun", "rate", *words])), path)
-    if args.json:
-        print(reports.as_json(report))
-    else:
-        reports.print_report(report)
-        if paged:
-            announce(path, args.open)
+    finish("rate", args, words, path, reports, report)
     return 0 if report.found else 1

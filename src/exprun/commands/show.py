@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from exprun.commands import Parser, add_config_dir, without_logs
+from exprun.commands import Parser, without_logs
 from exprun.commands.page_file import add_page_options, announce, page_path, write_page
 from exprun.config.errors import ConfigError, printable
 from exprun.pages.frame import Page
@@ -18,8 +18,6 @@ def parser() -> Parser:
         description="Write a page of the images that a network will see, after scaling and augmentation. Nothing is "
         "trained.",
     )
-    found.add_argument("overrides", nargs="*", help="overrides of the config, as for training")
-    add_config_dir(found)
     add_page_options(found)
     return found
 
