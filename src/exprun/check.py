@@ -63,10 +63,10 @@ def check(config: Config, session: "Session", report: Callable[[str], None] = la
 
     step, limits = assembly.step, config.doctor
     if not step.device.gpu and limits.images is not None:
-        images = passed(step.model, step.device.precision, limits.images, available())
-        if images < limits.images:
-            report(f"{images} images are passed through the network instead of {limits.images}, to save memory.")
-            config = replace(config, doctor=replace(limits, images=images))
+        fitting = passed(step.model, step.device.precision, limits.images, available())
+        if fitting < limits.images:
+            report(f"{fitting} images are passed through the network instead of {limits.images}, to save memory.")
+            config = replace(config, doctor=replace(limits, images=fitting))
     images = len(assembly.dataset.train) * max(1.0, (drawn or 0) / DRAWN)
     findings, context = examined(config, assembly, int(images))
     return Checked(config, findings, assembly, context)

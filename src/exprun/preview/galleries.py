@@ -136,7 +136,7 @@ def of_each_class(
             lines = [*names.lines(int(traits.rows[place])), f"mean {traits.brightness[place]:.3g}, {away}"]
             if of_files[place].any():
                 lines.append(f"{_size(of_files[place])} pixels in its file")
-            pictures.append(Picture(role, lines))
+            pictures.append(Picture(role, tuple(lines)))
         images = [names.dataset.train.images[int(traits.rows[place])] for _, place in picked]
         found.append((classes[number], gallery(images, pictures, SMALL_SIDE, columns=10)))
     return found, len(every)
