@@ -32,6 +32,7 @@ from exprun.diagnose.raw_loss import labels_near, loss_that_gives, swapped
 from exprun.diagnose.repeats import Repeats
 from exprun.doctor.instruments.states import undrawn
 from exprun.doctor.keras.callback import Doctor
+from exprun.experiments.trials import rate_of
 
 log = logging.getLogger(__name__)
 REPLAY_SECONDS = 20.0  # time for calling a `tf.function` again
@@ -209,6 +210,9 @@ class Loops:
 
     def _count(self, loop: Loop, calls: int) -> None:
         """Count a call, and end the script if an option says so."""
+        with contextlib.suppress(Exception):  # such as an optimiser of a person's own
+            if (rate := rate_of(loop.optimizer)) is not None:
+                loop.fit.rates.append(rate)
         most, ends = self._limits()
         steps = calls
         if loop.function is not None and most is not None:  # a call may make several steps
@@ -271,6 +275,8 @@ class Loops:
             if loop.function is None:
                 fit.unwatched = "its steps run in threads of their own"
         fit.loss = self._loss_of(model)
+        with contextlib.suppress(Exception), tf.init_scope():
+            fit.settings = optimizer.get_config()
         if not fit.keep_weights():
             self.wait(fit)
         return loop
@@ -410,7 +416,7 @@ class Loops:
             fit.unwatched = ""
             with fit.compiled():
                 fit.doctor = Doctor(report=lambda text: None)  # the report at the end is soon enough
-                fit.doctor.examine(fit.model, loop.batches, loop.minimised)
+                fit.doctor.examine(fit.model, loop.batches, loop.minimised, fit.rates)
                 if loop.omitted:
                     fit.doctor.examine_omitted(loop.omitted)
         fit.doctor.examine_end()
