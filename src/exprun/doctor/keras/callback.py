@@ -246,7 +246,7 @@ class Doctor(keras.callbacks.Callback):
         self.validation: Any = None  # the validation data of the fit, as it gets them
         self.mark: tuple[Any, ...] | None = None  # the mark of its inputs and labels before the fit
         self._at_hand: AtHand | None = None  # what its data set holds
-        self._rates: tuple[float, ...] = ()  # the learning rate of each step of a loop; empty if unknown
+        self._loop_rates: tuple[float, ...] = ()  # the learning rate of each step of a loop; empty if unknown
         self._last_fit: _Fit | None = None
         self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
         self._first_number: int | None = None  # the number of the first epoch of the fit, as Keras counts from 0
@@ -328,7 +328,7 @@ class Doctor(keras.callbacks.Callback):
             rates: the learning rate of each step, (any number,); empty for that of the optimiser.
         """
         self.begin(model, "loop")
-        self._rates = tuple(rates)
+        self._loop_rates = tuple(rates)
         handed = self._taps["train"]
         assert isinstance(handed, Handed)
         handed.hand(*batches[0], None, False)
@@ -1179,7 +1179,7 @@ class Doctor(keras.callbacks.Callback):
         if by_schedule:
             rates = [float(schedule(float(n))) for n in numbers]
         else:
-            rates = list(self._rates) or [float(np.asarray(schedule))]
+            rates = list(self._loop_rates) or [float(np.asarray(schedule))]
         name = OPTIMIZERS.get(type(optimizer).__name__, "")
         if name == "sgd" and float(getattr(optimizer, "momentum", 0.0)):
             name = "sgd_momentum"
