@@ -6,12 +6,13 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.doctor.use import Use
 
 CAUSE = Cause(
     id="mixed-examples",
     why="The output for an example must not depend on the other examples in its batch.",
     source="Karpathy 2019, A Recipe for Training Neural Networks",
-    phases=(Phase.STRUCTURE,),
+    phases=(Phase.STRUCTURE, Phase.LATER),
     explains_symptoms=True,
     explains=("shuffled-labels", "softmax-twice", "output-activation", "missing-softmax"),
     keras=(
@@ -20,12 +21,35 @@ CAUSE = Cause(
         "softmax over axis 0, or BatchNormalization called with training=True."
     ),
 )
+ROWS = 2  # axes of outputs of which each row belongs to an example
 IMAGES = 8  # images of the batch of which one half is changed, and then the other
 MIN_IMAGES = 4  # images from which half a batch shows anything
 MAX_CHANGE = 0.02  # change of an output, in units of the largest output, that rounding may explain
 
 
 def check(context: Context) -> Iterator[Finding]:
+    """Find outputs for an image that change with the other images in its batch."""
+    if context.use is not None:
+        yield from _of_a_use(context, context.use)
+    else:
+        yield from _structure(context)
+
+
+def _of_a_use(context: Context, use: Use) -> Iterator[Finding]:
+    """Find calls after the training in which batch norm takes the statistics of the batch."""
+    shape = getattr(context.subject.model, "output_shape", None)
+    is_of_rows = isinstance(shape, tuple) and len(shape) == ROWS  # not images, which a generator makes while it trains
+    if use.is_training and is_of_rows and any(layer.isa("BatchNormalization") for layer in context.layers):
+        yield context.finding(
+            "warning",
+            use.name,
+            "The network is called with training=True after the training, so batch norm takes the statistics of the "
+            "batch, and each prediction depends on the other images of its batch, most of all in a small one.",
+            keras="model(x, training=False), or model.predict(x).",
+        )
+
+
+def _structure(context: Context) -> Iterator[Finding]:
     """Find outputs for an image, in inference mode, that change with the other images in its batch."""
     images = context.rows[:IMAGES]
     if len(images) < MIN_IMAGES:
