@@ -215,7 +215,8 @@ def _classes(subject: Subject) -> Figure | None:
     most, least = int(train.argmax()), int(train.argmin())
     names = subject.class_name(most), subject.class_name(least)
     if train[most] <= 1.5 * max(1, train[least]) and train[least]:
-        title = f"{len(train):,} classes, each with {int(train[least]):,} to {int(train[most]):,} training images"
+        each = f"{int(train[least]):,}" + (f" to {int(train[most]):,}" if train[most] > train[least] else "")
+        title = f"{len(train):,} classes, each with {each} training images"
     else:
         title = f"Training images: {int(train[most]):,} of class {names[0]}, {int(train[least]):,} of class {names[1]}"
     return Figure("classes", title, _left_out(len(train)), bars=_bars(subject, known))
