@@ -1,6 +1,7 @@
 """`runs show`: the page of a run that has ended, made again or opened."""
 
 import errno
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,6 +74,16 @@ def test_a_page_without_predictions_says_why(tmp_path):
     folder = write_run(tmp_path / "run", "KILLED")
     write(read_run(folder.path), folder.page)
     assert "this run has none" in folder.page.read_text()
+
+
+def test_the_page_of_a_process_that_died_has_the_epochs_of_its_journal(tmp_path):
+    folder = write_run(tmp_path / "run", "")
+    with open(folder.journal, "a") as file:
+        for step, metrics in ((20, {"epoch": 1.0}), (40, {"epoch": 2.0, "val/accuracy": 0.75}), (60, {"epoch": 3.0})):
+            file.write(json.dumps({"step": step, "time": step, "metrics": metrics}) + "\n")
+    text = write_page(folder, Pictures()).read_text()
+    assert "75.0% of the validation images are classified correctly" in text
+    assert "The best weights are those after epoch 2 of 3" in text
 
 
 def test_the_page_of_nothing_is_a_page(tmp_path):

@@ -1,5 +1,6 @@
 """Write the page of a run: one HTML file with all of its plots and images, which loads nothing from other servers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
     """
     run = read_run(folder.path)
     assert run is not None
+    run = run if run.history else replace(run, history=record.epochs(folder))
     outcomes, level = pictures.outcomes, record.chance(folder)
     best, probes, times = record.best_epoch(run), record.probes(folder), read_times(folder.times)
     curves = record.curves(folder)

@@ -85,6 +85,14 @@ def chance(folder: RunFolder) -> ChanceLevel | None:
     return chance_level(np.array(counts)) if counts and sum(counts) else None
 
 
+def epochs(folder: RunFolder) -> list[dict[str, float]]:
+    """The metrics of each epoch in the journal: the history of a run whose process died."""
+    rows: dict[int, dict[str, float]] = {}
+    for row in folder.read_journal():
+        rows.setdefault(row["step"], {"step": row["step"]}).update(row["metrics"])
+    return [metrics for _, metrics in sorted(rows.items()) if names.EPOCH in metrics]
+
+
 def best_epoch(run: Run) -> dict[str, float] | None:
     """The metrics of the epoch whose weights were selected; None if no epoch was measured."""
     selected = run.metrics.get(f"val/{names.BEST}{names.EPOCH}")
