@@ -160,7 +160,8 @@ def verdict(run: Run, outcomes: Outcomes | None, level: ChanceLevel | None) -> l
     if counts:
         sentences.append(f"The doctor found {' and '.join(counts)}.")
     elif run.setting("doctor") == "watch" and run.history:
-        sentences.append("The doctor found nothing that keeps the network from learning.")
+        who = "The doctor" if run.status == "FINISHED" else "Until then, the doctor"
+        sentences.append(f"{who} found nothing that keeps the network from learning.")
     return sentences
 
 
