@@ -171,14 +171,16 @@ def own_steps(monkeypatch):
 
 @pytest.fixture
 def plots():
-    """The runs of a test draw their plots."""
+    """The runs of a test make their pages."""
 
 
 @pytest.fixture(autouse=True)
 def _without_plots(request, monkeypatch):
-    """Only tests with the fixture `plots` draw plots, which take half the time of a tiny run."""
+    """Only tests with the fixture `plots` make pages, which take more time than the rest of a tiny run."""
     if "plots" not in request.fixturenames:
-        monkeypatch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
+        from tiny import leave_out_pages
+
+        leave_out_pages(monkeypatch)
 
 
 @pytest.fixture

@@ -50,8 +50,22 @@ def compare(own, other, tolerance):
         np.testing.assert_allclose(gradients[path], gradient, rtol=tolerance, atol=tolerance, err_msg=path)
 
 
-@pytest.mark.parametrize("norm", [{}, {"scale": False}, {"center": False, "momentum": 0.5, "epsilon": 1e-2}], ids=str)
-@pytest.mark.parametrize("jit", [False, True])
+PLAIN, OTHER = {}, {"center": False, "momentum": 0.5, "epsilon": 1e-2}
+LONG = pytest.mark.slow  # XLA takes seconds for each
+
+
+@pytest.mark.parametrize(
+    ("norm", "jit"),
+    [
+        (PLAIN, False),
+        ({"scale": False}, False),
+        (OTHER, False),
+        (OTHER, True),
+        pytest.param(PLAIN, True, marks=LONG),
+        pytest.param({"scale": False}, True, marks=LONG),
+    ],
+    ids=str,
+)
 def test_outputs_gradients_and_moving_statistics_are_those_of_keras(norm, jit):
     source, other = network(**norm), network(**norm)
     model = faster(source, cpu=True)
@@ -167,7 +181,7 @@ def operations(model, pixels=(2, 2)):
         (4, (2, 2), {}),
     ],
 )
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=LONG)])
 def test_a_convolution_over_few_pixels_is_a_product_of_matrices(kernel, pixels, conv, jit):
     source = small(kernel=kernel, pixels=pixels, **conv)
     assert "Conv2D" not in operations(source, pixels)

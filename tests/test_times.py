@@ -32,7 +32,7 @@ def test_the_time_between_events_belongs_to_the_later_one_and_a_timed_listener_a
     clock[0] += 2
     assert times.lap("loading") == 2
     clock[0] += 3
-    times(RunStarted("cpu", "float32", 1, 1, 1, 0, ""))
+    times(RunStarted("cpu", "float32", 1, 1, 1, 60, ""))
     for event, seconds in ((steps(None), 4), (steps(9.0, 0.5), 1), (EpochDone(1, 1, 0, 0, 0, 0), 1)):
         clock[0] += seconds
         times(event)
@@ -45,7 +45,7 @@ def test_the_time_between_events_belongs_to_the_later_one_and_a_timed_listener_a
     times(Evaluated("test", 1, 1, 0, 0))
     assert times.as_record() == {
         "loading": 2, "building": 3, "compiling": 4, "steps": 2, "validation": 6, "doctor": 22, "test": 1,
-        "waiting": 0.5,
+        "waiting": 0.5, "first_step": 60,
     }  # fmt: skip
 
 
@@ -53,6 +53,6 @@ def test_a_damaged_record_is_empty(tmp_path):
     times = Times()
     times.lap("loading")
     times.write(tmp_path / "times.json")
-    assert read_times(tmp_path / "times.json").keys() == {"loading", "waiting"}
+    assert read_times(tmp_path / "times.json").keys() == {"loading", "waiting", "first_step"}
     (tmp_path / "times.json").write_text('{"loading": "long"}')
     assert read_times(tmp_path / "times.json") == read_times(tmp_path / "none.json") == {}

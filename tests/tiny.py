@@ -35,6 +35,12 @@ def config(*overrides: str) -> Config:
     return Composer().config([*TINY, *overrides])
 
 
+def leave_out_pages(patch: pytest.MonkeyPatch) -> None:
+    """Let runs make no page, which takes more time than the rest of a tiny run."""
+    for name in ("draw", "write_page"):
+        patch.setattr(f"exprun.run_end.RunEnd.{name}", lambda *_: None)
+
+
 def kept(settings: Config) -> tuple[RunResult, Any]:
     """The result of a run without plots, and its `Loop` after training, which has the images, step and model."""
     from exprun.trainer.loop import Loop
@@ -47,7 +53,7 @@ def kept(settings: Config) -> tuple[RunResult, Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "train", keep)
-        patch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
+        leave_out_pages(patch)
         result = run(settings, Session(SESSION.datasets, {}))  # no other run changes the weights of this step
     return result, loops[0]
 

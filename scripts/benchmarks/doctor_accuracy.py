@@ -155,7 +155,7 @@ class Bench:
         words = [word.replace("FIRST", self.first).replace("RARE", str(self.rare)) for word in words]
         if self.cifar10 and self.composer.config(words).data.name == "cifar10":
             words.append(f"data.root={self.cifar10}")
-        words += ["tracking=none", "progress=quiet", f"run_dir={run_dir}"]
+        words += ["tracking=none", "progress=quiet", "pictures=false", f"run_dir={run_dir}"]
         config = self.composer.config(list({word.split("=", 1)[0]: word for word in words}.values()))
         with silent_output():
             metrics = run(config, self.session).metrics

@@ -54,7 +54,7 @@ def draw(chart: Chart, path: Path) -> None:
     import matplotlib as mpl
 
     from exprun.check import check
-    from exprun.check_page import depths_of
+    from exprun.check_page import AFTER, depths_of
     from exprun.config.compose import Composer
     from exprun.doctor_page.depth import depth_of
     from exprun.pages.depth import charts
@@ -69,11 +69,12 @@ def draw(chart: Chart, path: Path) -> None:
         kept = [word for word in words if word.split("=")[0] not in {other.split("=")[0] for other in others}]
         return composer.config([*kept, *others])
 
-    depths = depths_of(checked, config_with, session, chart.others, math.inf)
+    found = depths_of(checked, config_with, session, chart.others, math.inf)
+    depths = [depth for depth in found if depth.name != AFTER]  # two lines are easier to compare
     subject = checked.context.subject
     if chart.validated and subject.val is not None:
-        found = checked.context.evaluated_on(subject.val.inputs[: checked.context.limits.images])
-        depths += [depth for depth in [depth_of(VALIDATION, found, subject.model)] if depth is not None]
+        evaluated = checked.context.evaluated_on(subject.val.inputs[: checked.context.limits.images])
+        depths += [depth for depth in [depth_of(VALIDATION, evaluated, subject.model)] if depth is not None]
     series = charts(depths)[chart.kind]
 
     mpl.use("Agg")

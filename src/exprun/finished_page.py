@@ -37,13 +37,15 @@ def write(run: Run, path: Path, trust: bool = False) -> None:
 
 def _pictures(run: Run, folder: RunFolder, trust: bool) -> Pictures:
     outcomes = Outcomes.read(folder)
+    if outcomes is None:
+        return Pictures()
     dataset, model, scaling, missing = None, None, None, []
     try:
         config = folder.read_config()
         dataset = _dataset(config, folder)
     except UserError as error:
         missing.append(f"Images are not shown: {one_line(error)}")
-    if dataset is not None and outcomes is not None:
+    if dataset is not None:
         try:
             model, scaling = _network(run, config, trust)
         except UserError as error:

@@ -17,8 +17,13 @@ from exprun.tracking.store import tracking_uri
 from exprun.trainer.events import Listener, RunEnded
 
 if TYPE_CHECKING:
+    import keras
+
+    from exprun.data import Dataset
+    from exprun.input import Scaling
     from exprun.run_page.pictures import Pictures
     from exprun.tracking.mlflow import MlflowTracker
+    from exprun.tracking.predictions import Predictions
 
 log = logging.getLogger(__name__)
 UPLOAD_SECONDS = 60.0  # the longest that the end of a run waits for an MLflow server
@@ -60,6 +65,24 @@ class RunEnd:
             reason: the reason why the run ended before its last epoch; empty if it did all epochs.
         """
         self.folder.write_result(status, reason, self.metrics, self.history)
+
+    def draw(
+        self, predictions: "Predictions", dataset: "Dataset", model: "keras.Model | None", scaling: "Scaling"
+    ) -> None:
+        """Make the pictures of the page, if the run writes one.
+
+        Args:
+            predictions: what the network predicts.
+            dataset: the images of the run.
+            model: the network with its selected weights; None if the run did not end as planned.
+            scaling: the scaling of images in evaluation.
+        """
+        if self.times is None:
+            return
+        from exprun.run_page.pictures import SECONDS, SHARE, pictures  # imported only after training
+
+        seconds = max(SECONDS, SHARE * sum(self.times.seconds.values()))
+        self.pictures = pictures(predictions.outcomes(dataset), dataset, model, scaling, seconds)
 
     def write_page(self) -> None:
         """Write the page of the run; a run whose page cannot be written is still complete."""

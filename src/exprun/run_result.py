@@ -1,5 +1,6 @@
 """The result of a run, as `exprun.run` returns it."""
 
+import html
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,4 +57,4 @@ class RunResult:
                 rows.append([heading(name), *("–" if value is None else f"{value:.4g}" for value in values)])
         title = f"{self.status}{f': {self.reason}' if self.reason else ''}"
         table = html_table(["metric", *columns], rows) if rows else ""
-        return html_lines(title) + table + html_lines(str(self.run_dir))
+        return html_lines(title) + table + f"<p>{html.escape(str(self.run_dir))}</p>"

@@ -209,13 +209,9 @@ def _run(
             except Exception as error:  # a run without the file of its model is still complete
                 log.exception("The model could not be written")
                 console.warn(f"The model could not be written (tracking.model): {one_line(error)[:160]}")
-        if has_page and outcome.status != "KILLED":
-            from exprun.run_page.pictures import SECONDS, SHARE, pictures  # imported only after training
-
-            seconds = max(SECONDS, SHARE * sum(times.seconds.values()))
+        if outcome.status != "KILLED":
             trained = model if outcome.status == "FINISHED" else None
-            scaling = step.preprocessing.evaluation
-            end.pictures = pictures(predictions.outcomes(dataset), dataset, trained, scaling, seconds)
+            end.draw(predictions, dataset, trained, step.preprocessing.evaluation)
         del loop, checkpoints, assembly, step, model  # frees the images on the device before MLflow is waited for
         if outcome.status != "KILLED" and recorded:
             try:

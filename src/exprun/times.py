@@ -31,6 +31,7 @@ class Times:
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.waiting = 0.0  # seconds of the training steps that were spent waiting for images
+        self.first_step = 0  # the step after which the run was resumed
         self._last = time.perf_counter()
 
     def lap(self, part: str) -> float:
@@ -45,6 +46,7 @@ class Times:
         match event:
             case RunStarted():
                 self.lap("building")
+                self.first_step = event.first_step
             case StepsDone():
                 elapsed = self.lap("compiling" if event.images_per_second is None else "steps")
                 self.waiting += event.waiting * elapsed
@@ -88,13 +90,13 @@ class Times:
         write_whole(path, json.dumps(self.as_record(), indent=1))
 
     def as_record(self) -> dict[str, float]:
-        """The seconds of each part in the order of `PARTS`, and `waiting`, which is part of the steps."""
+        """The seconds of each part in the order of `PARTS`, `waiting`, which is part of the steps, and `first_step`."""
         found = {part: round(self.seconds[part], 3) for part in PARTS if part in self.seconds}
-        return found | {"waiting": round(self.waiting, 3)}
+        return found | {"waiting": round(self.waiting, 3), "first_step": self.first_step}
 
 
 def read_times(path: Path) -> dict[str, float]:
-    """The seconds of each part in a file that `Times.write` has written; empty if it is missing or damaged."""
+    """The record in a file that `Times.write` has written; empty if it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {str(part): float(seconds) for part, seconds in content.items()}

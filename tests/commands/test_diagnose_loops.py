@@ -281,6 +281,81 @@ def test_a_loop_that_makes_a_new_optimiser_in_each_step_is_one_training(diagnose
     assert report()["unwatched"] == []
 
 
+RENAMED = (
+    DATA
+    + """
+def normalised():
+    return keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(momentum=0.5), keras.layers.Dense(1)])
+
+model, loss, optimizer = normalised(), keras.losses.MeanSquaredError(), keras.optimizers.Adam(0.01)
+targets = (1e9 * x[:, :1]) if FAR else x[:, :1]
+
+@tf.function
+def step(rows, labels):
+    with tf.GradientTape() as tape:
+        value = loss(labels, model(rows, training=True))
+    optimizer.apply_gradients(zip(tape.gradient(value, model.trainable_variables), model.trainable_variables))
+
+for at in 5 * list(range(0, 96, 16)):
+    step(x[at:at + 16], targets[at:at + 16])
+model.save_weights("one.weights.h5")
+model = normalised()
+model.load_weights("one.weights.h5")
+predict = tf.function(lambda row: model(row, training=TRAINING))
+for row in x[:20]:
+    predict(row[None])
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("far", "training", "causes"),
+    [(True, False, ["unscaled-target"]), (False, True, ["mixed-examples"]), (False, False, [])],
+)
+def test_a_loop_whose_network_gives_its_name_to_a_copy(diagnosed, far, training, causes):
+    diagnosed(RENAMED.replace("if FAR", f"if {far}").replace("TRAINING", str(training)))
+    assert report()["unwatched"] == []
+    (fit,) = report()["fits"]
+    assert [one["cause"] for one in fit["findings"] if one["severity"] != "note"] == causes
+
+
+SCHEDULED = (
+    DATA
+    + """
+model, loss = network(keras.Input((4,))), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+optimizer = keras.optimizers.Adam(0.01)
+
+@tf.function
+def step(rows, labels):
+    with tf.GradientTape() as tape:
+        value = loss(labels, model(rows, training=True))
+    optimizer.apply_gradients(zip(tape.gradient(value, model.trainable_variables), model.trainable_variables))
+
+for epoch in range(10):
+    for at in range(0, 96, 16):
+        step(x[at:at + 16], y[at:at + 16])
+        if EACH:
+            optimizer.learning_rate.assign(0.5 * optimizer.learning_rate)
+    optimizer.learning_rate.assign(0.9 * optimizer.learning_rate)
+"""
+)
+
+
+@pytest.mark.parametrize(("each", "causes"), [(True, ["learning-rate-decay"]), (False, [])])
+def test_a_loop_that_lowers_its_learning_rate(diagnosed, each, causes):
+    diagnosed(SCHEDULED.replace("if EACH", f"if {each}"))
+    (fit,) = report()["fits"]
+    assert [one["cause"] for one in fit["findings"] if one["severity"] != "note"] == causes
+
+
+@pytest.mark.slow
+def test_a_trial_follows_the_learning_rates_of_a_loop(diagnosed):
+    diagnosed(SCHEDULED.replace("if EACH", "if True"), prove_minutes=0.5)
+    (fit,) = report()["fits"]
+    assert fit["evidence"]["plain"][0]["score"] < 0.2
+    assert [change["name"] for change in fit["evidence"]["decisive"]["changes"]] == ["a constant learning rate"]
+
+
 @pytest.mark.slow
 def test_a_loop_that_ends_with_weights_that_are_not_finite(diagnosed):
     text = (

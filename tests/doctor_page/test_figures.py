@@ -2,6 +2,8 @@
 
 import re
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -135,6 +137,14 @@ def test_batches_that_repeat_are_rows_of_the_same_images():
     assert found.title == "The first 3 batches of the training hold the same images"
     assert len(found.gallery.pictures) == 15
     assert "batches" not in figures(material(images(15, (8, 8, 1))), {"batches"})  # their order is unknown
+
+
+def test_logits_that_a_threshold_of_a_half_takes_for_no_are_counted():
+    known = material(images(20, (8, 8, 1)), classes=2, trained=np.where(np.arange(20) % 2, 0.25, -0.25)[:, None])
+    yes_or_no = replace(known.subject, objective=SimpleNamespace(kind="sigmoid", from_logits=True))
+    found = figures(replace(known, subject=yes_or_no), {"outputs"})["outputs"]
+    assert found.title == "In training mode, 20 of 20 outputs are on the right side of 0, but 10 on that of 0.5"
+    assert figures(known, {"outputs"})["outputs"].title == "In training mode, outputs are from -0.25 to 0.25"
 
 
 def test_outputs_are_shown_only_where_a_finding_asks_for_them():

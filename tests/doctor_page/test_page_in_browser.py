@@ -103,3 +103,4 @@ def test_a_line_without_a_value_is_said_to_have_none(shown, tmp_path):
     shown.until("told.includes('a')")
     assert "b: not finite" in shown.run("told")
     shown.open(before)
+    shown.until("told.includes('usual: -1 to 1')")  # next to validation images from 0 to 255

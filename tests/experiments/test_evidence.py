@@ -161,6 +161,23 @@ def test_labels_that_nothing_predicts_belong_to_other_rows():
     ]
 
 
+def test_a_network_without_validation_that_memorises_labels_of_other_rows(monkeypatch):
+    monkeypatch.setattr("exprun.experiments.proof.standard", lambda: ())
+    monkeypatch.setattr("exprun.experiments.proof.references", lambda *_: [Reference("a linear model", 0.0, 1.0)])
+    y = np.random.default_rng(0).integers(0, 2, 600)
+    x = np.eye(600, dtype="float32")  # a row says nothing about the label of another
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((600,)), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network = Network(model, [np.array(v.numpy()) for v in model.variables], 100)
+    model.fit(x, y, 100, epochs=5, verbose=0)
+    found = proven(Training(network, (x, y), None, 30), [], 60.0, lambda text: None)
+    assert found.own > 0.9
+    (only,) = weighed([], found)
+    assert only.cause == "shuffled-labels"
+    assert only.numbers["own"] < 0.1  # of a copy, on rows that it was not trained on
+
+
 def test_an_error_that_the_decisive_change_removes_too_comes_first():
     fitting = Change("the loss that fits", "", ("wrong-loss", "label-out-of-range"), lambda setup: True)
     found = evidence(0.0, replace(trial(0.8, fitting), causes=("output-activation",)))

@@ -109,3 +109,13 @@ def test_a_long_table_is_thinned(page):
     page.until("!!document.querySelector('#large + details table')")
     assert page.run("document.querySelectorAll('#large + details tbody tr').length") < MANY
     assert "334 of 1000 rows" in page.run("document.querySelector('#large + details caption').textContent")
+
+
+def test_a_chart_gets_the_width_of_its_box_late(page):
+    page.box("#small")
+    for width in ("500px", ""):
+        page.run(f"document.getElementById('small').style.width = '{width}'")
+        page.until(
+            "(() => { const {clientWidth} = document.getElementById('small'); const canvas = "
+            "document.querySelector('#small canvas'); return canvas.clientWidth === clientWidth; })()"
+        )

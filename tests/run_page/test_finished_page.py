@@ -1,13 +1,17 @@
 """`runs show`: the page of a run that has ended, made again or opened."""
 
 import errno
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from exprun import cli
 from exprun.config.compose import Composer
+from exprun.finished_page import write
+from exprun.records import read_run
 from exprun.run_end import RunEnd
 from exprun.run_page.page import write_page
 from exprun.run_page.pictures import Pictures
@@ -30,6 +34,11 @@ def test_a_page_without_images_says_why(tmp_path, monkeypatch, capsys):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     folder = write_run(tmp_path / "outputs" / "runs" / "one", "KILLED", "stopped by SIGTERM")
+    _, outcomes = images(["a", "b"], 20)
+    np.savez(
+        folder.predictions, classes=outcomes.classes, test_logits=outcomes.logits, test_labels=outcomes.labels,
+        test_rows=outcomes.rows,
+    )  # fmt: skip
     assert cli.main(["runs", "show", "one", "--open", "--html", "page.html"]) == 0
     *_, hint, last = capsys.readouterr().out.splitlines()
     assert hint == "No browser can be opened on this machine."
@@ -59,6 +68,22 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, ca
     (tmp_path / "file").write_text("")
     assert cli.main(["runs", "show", "one", "--html", "file/page.html"]) == 2
     assert "file must be a folder, but is a file." in capsys.readouterr().err
+
+
+def test_a_page_without_predictions_says_why(tmp_path):
+    folder = write_run(tmp_path / "run", "KILLED")
+    write(read_run(folder.path), folder.page)
+    assert "this run has none" in folder.page.read_text()
+
+
+def test_the_page_of_a_process_that_died_has_the_epochs_of_its_journal(tmp_path):
+    folder = write_run(tmp_path / "run", "")
+    with open(folder.journal, "a") as file:
+        for step, metrics in ((20, {"epoch": 1.0}), (40, {"epoch": 2.0, "val/accuracy": 0.75}), (60, {"epoch": 3.0})):
+            file.write(json.dumps({"step": step, "time": step, "metrics": metrics}) + "\n")
+    text = write_page(folder, Pictures()).read_text()
+    assert "75.0% of the validation images are classified correctly" in text
+    assert "The best weights are those after epoch 2 of 3" in text
 
 
 def test_the_page_of_nothing_is_a_page(tmp_path):

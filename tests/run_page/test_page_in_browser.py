@@ -143,7 +143,7 @@ def test_a_point_shows_its_image(page):
 
 
 def test_curves_tell_their_values_and_layers_are_drawn(page):
-    find(page, "#loss .u-over", "the best weights", step=5)
+    find(page, "#accuracy .u-over", "the best weights", step=5)
     assert "validation, step 80" in page.run(TIP)
     assert page.run("document.querySelectorAll('#layers canvas').length") == 2
 

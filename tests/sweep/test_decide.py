@@ -23,7 +23,7 @@ from exprun.records import read_run
 from exprun.run_folder import NOT_FINITE, RunFolder
 from exprun.sweep import decide
 from exprun.sweep.job import Score
-from tiny import TINY
+from tiny import TINY, leave_out_pages
 
 ARMS = ("a", "b", "c")
 MEANS = {"a": 0.7, "b": 0.71, "c": 0.95}
@@ -223,7 +223,7 @@ WORDS = [
 
 
 def test_a_real_sweep_that_ends_early_and_resumes(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
+    leave_out_pages(monkeypatch)
     assert cli.main(["-m", *WORDS]) == 0
     text = capsys.readouterr().out
     assert "decide: 3 seeds, 6 runs: optim.learning_rate=1e-05 is worse than optim.learning_rate=0.01" in text

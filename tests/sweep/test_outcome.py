@@ -11,7 +11,7 @@ from exprun import cli
 from exprun.run_folder import RunFolder
 from exprun.sweep import outcome as module
 from exprun.sweep.outcome import outcome
-from tiny import TINY, config
+from tiny import TINY, config, leave_out_pages
 
 
 def run(folder: Path, *overrides: str, status: str = "FINISHED", **metrics: float) -> None:
@@ -118,7 +118,7 @@ def test_a_stopped_sweep_is_not_compared(sweep):
 def test_the_parent_run_holds_the_outcome(tmp_path, monkeypatch):
     import mlflow
 
-    monkeypatch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
+    leave_out_pages(monkeypatch)
     words = [*TINY, "tracking=mlflow", "trainer.epochs=1", "norm=none,batch", "seed=0"]
     assert cli.main(["-m", *words]) == 0
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db")

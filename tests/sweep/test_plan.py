@@ -120,6 +120,19 @@ def test_the_seeds_of_a_deciding_sweep_can_be_given(composer):
     assert len(combined.jobs) == 6
 
 
+def test_a_plan_does_not_compose_a_config_for_each_seed(composer, monkeypatch):
+    composed, jobs = [], composer.jobs
+    monkeypatch.setattr(composer, "jobs", lambda given, some: composed.extend(some) or jobs(given, some))
+    plan.make(composer, ["sweep=decide", "norm=none,batch", "seed=range(0,40)"])
+    assert len(composed) < 20
+    composed.clear()
+    with pytest.raises(ConfigError, match="run_dir=out would be shared by several runs"):
+        plan.make(composer, ["sweep=decide", "norm=none,batch", "run_dir=out"])
+    with pytest.raises(ConfigError, match="seed= lists 51"):
+        plan.make(composer, ["sweep=decide", "norm=none,batch", "seed=range(0,51)"])
+    assert len(composed) < 10
+
+
 def test_a_search_has_no_plan(composer, monkeypatch):
     monkeypatch.setattr(composer, "dimensions", lambda _: None)
     assert plan.make(composer, ["seed=0,1"]) is None

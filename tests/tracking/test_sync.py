@@ -11,7 +11,7 @@ from exprun.locks import file_lock
 from exprun.run_folder import RunFolder
 from exprun.tracking import sync
 from exprun.tracking.sync import undelivered
-from tiny import TINY, tiny
+from tiny import TINY, leave_out_pages, tiny
 
 AWAY = ["tracking=mlflow", "tracking.uri=http://127.0.0.1:9", "trainer.epochs=1"]
 
@@ -23,7 +23,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-        patch.setattr("exprun.run_end.RunEnd.write_page", lambda _: None)
+        leave_out_pages(patch)
         tiny(*AWAY, "run_dir=outputs/runs/away", "+tracking.tags.team=a", "doctor=watch")
     return folder / "outputs"
 

@@ -153,7 +153,9 @@ def _page(run: "Run", args: argparse.Namespace) -> Path | None:
         try:
             write(run, path, args.trust)
         except OSError as error:
-            raise RunError(f"The page cannot be written to {path}: {error.strerror}.") from None
+            raise RunError(
+                f"The page cannot be written to {path}: {error.strerror}; --html FILE chooses another file."
+            ) from None
     return path
 
 

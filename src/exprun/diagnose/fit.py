@@ -64,7 +64,8 @@ class Fit:
         unwatched: why the training could not be watched, as a clause after "because"; empty if it was.
         settings: the settings of the model's optimiser before the training, which may change its learning rate; None
             if unknown.
-        rates: the learning rate at the beginning of each epoch; empty if it follows a schedule, or is unknown.
+        rates: the learning rate at the beginning of each epoch, or of each step of a loop; empty if it follows a
+            schedule, or is unknown.
         epochs: the number of epochs begun by the last call of `fit`.
         trained_by: the optimiser of the model in the last call of `fit`.
         started: when it began, as `time.monotonic` counts.

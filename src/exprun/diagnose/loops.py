@@ -12,6 +12,7 @@ import io
 import logging
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FrameType
@@ -32,6 +33,7 @@ from exprun.diagnose.raw_loss import labels_near, loss_that_gives, swapped
 from exprun.diagnose.repeats import Repeats
 from exprun.doctor.instruments.states import undrawn
 from exprun.doctor.keras.callback import Doctor
+from exprun.experiments.trials import rate_of
 
 log = logging.getLogger(__name__)
 REPLAY_SECONDS = 20.0  # time for calling a `tf.function` again
@@ -50,7 +52,7 @@ class Loops:
         at: returns a line of a file, by the path that Python knows and the number.
         added: called with each loop that is found, as a `Fit`.
         limits: returns the most steps of a loop and its latest end, as `Fit.count` takes them.
-        called: called with a network and its inputs when it is called without a tape.
+        called: called with a network, its inputs and whether it is in training mode, when it is called without a tape.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Loops:
         at: Callable[[str, int], Place],
         added: Callable[[Fit], None],
         limits: Callable[[], tuple[int | None, float | None]],
-        called: Callable[[Any, Any], None],
+        called: Callable[[Any, Any, bool], None],
     ) -> None:
         self._frame, self._at, self._added, self._limits, self._called = frame, at, added, limits, called
         self._state = State()
@@ -122,7 +124,8 @@ class Loops:
             if args and not pywrap_tfe.TFE_Py_TapeSetIsEmpty():
                 state.calls.append(Called(model, args[0], outputs, not tf.executing_eagerly()))
             elif args and self._replayed is None:
-                self._safely(lambda: self._called(model, args[0]))
+                is_training = (args[1] if len(args) > 1 else kwargs.get("training")) is True
+                self._safely(lambda: self._called(model, args[0], is_training))
             return outputs
 
         kind.__call__ = call
@@ -209,6 +212,9 @@ class Loops:
 
     def _count(self, loop: Loop, calls: int) -> None:
         """Count a call, and end the script if an option says so."""
+        with contextlib.suppress(Exception):  # such as an optimiser of a person's own
+            if (rate := rate_of(loop.optimizer)) is not None:
+                loop.fit.rates.append(rate)
         most, ends = self._limits()
         steps = calls
         if loop.function is not None and most is not None:  # a call may make several steps
@@ -271,6 +277,8 @@ class Loops:
             if loop.function is None:
                 fit.unwatched = "its steps run in threads of their own"
         fit.loss = self._loss_of(model)
+        with contextlib.suppress(Exception), tf.init_scope():
+            fit.settings = optimizer.get_config()
         if not fit.keep_weights():
             self.wait(fit)
         return loop
@@ -361,12 +369,23 @@ class Loops:
         assert loop is not None
         if optimizer is not loop.optimizer and id(optimizer) in self._optimizers:
             return
+        self._rename(loop.fit.model)
         loop.fit.loss = loop.fit.loss or self._loss_of(loop.fit.model)
         self._keep(loop)
         self._state.forget()
         self._meetings.forget()
         if len(loop.calls) > 1 or loop.is_full or time.monotonic() > self._ends:
             raise _Done
+
+    def _rename(self, trained: Any) -> None:
+        """Take calls of another network of the same form for calls of the one that was trained.
+
+        The script may have given its name to a network into which it has loaded the weights.
+        """
+        calls = self._state.calls
+        others = {id(called.model): called.model for called in calls}
+        if len(others) == 1 and id(trained) not in others and _form(*others.values()) == _form(trained):
+            self._state.calls = deque([replace(called, model=trained) for called in calls], PENDING)
 
     def _keep_arguments(self, loops: list[Loop], args: Any, kwargs: Any) -> None:
         arrays = [part for part in tf.nest.flatten((args, kwargs)) if isinstance(part, tf.Tensor | np.ndarray)]
@@ -410,7 +429,7 @@ class Loops:
             fit.unwatched = ""
             with fit.compiled():
                 fit.doctor = Doctor(report=lambda text: None)  # the report at the end is soon enough
-                fit.doctor.examine(fit.model, loop.batches, loop.minimised)
+                fit.doctor.examine(fit.model, loop.batches, loop.minimised, fit.rates, fit.steps)
                 if loop.omitted:
                     fit.doctor.examine_omitted(loop.omitted)
         fit.doctor.examine_end()
@@ -435,6 +454,10 @@ class Loops:
         finally:
             self._replayed = None
             tf.config.run_functions_eagerly(eagerly)
+
+
+def _form(model: Any) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in model.variables]
 
 
 def _iterations(optimizer: Any) -> int:

@@ -85,17 +85,35 @@ def _values(labels: np.ndarray, outputs: np.ndarray) -> Iterator[tuple[float, An
             together = np.square(given.reshape(-1, 1) - wanted.reshape(1, -1))
             yield float(together.mean()), mean_of_all_pairs
             yield float(together.sum()), mean_of_all_pairs  # the same but for its size
+    units = outputs.shape[-1]
+    are_classes = units > 1 and labels.size * units == outputs.size and wanted.min() >= 0 and wanted.max() < units
+    if labels.size == outputs.size:
+        each = np.maximum(given, 0) - given * wanted.reshape(given.shape) + np.log1p(np.exp(-np.abs(given)))
+        yield float(each.mean()), keras.losses.BinaryCrossentropy(from_logits=True)
+    if units > 1:
+        top = given.max(-1, keepdims=True)
+        logs = given - top - np.log(np.exp(given - top).sum(-1, keepdims=True))
+        if labels.size == outputs.size:
+            each = -(wanted.reshape(logs.shape) * logs).sum(-1)
+            yield float(each.mean()), keras.losses.CategoricalCrossentropy(from_logits=True)
+        if are_classes:
+            yield -_mean_of(logs, wanted), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if given.min(initial=0) < 0 or given.max(initial=1) > 1:
         return
-    shares, units = np.clip(given, EPSILON, 1 - EPSILON), outputs.shape[-1]
+    shares = np.clip(given, EPSILON, 1 - EPSILON)
     if labels.size == outputs.size and np.isin(wanted, (0, 1)).all():
         yes, logs = wanted.reshape(shares.shape), np.log(shares)
         yield -float((yes * logs + (1 - yes) * np.log(1 - shares)).mean()), keras.losses.BinaryCrossentropy()
         if units > 1:
             yield -float((yes * logs).sum(-1).mean()), keras.losses.CategoricalCrossentropy()
-    if units > 1 and labels.size * units == outputs.size and wanted.min() >= 0 and wanted.max() < units:
-        chosen = np.take_along_axis(shares.reshape(-1, units), wanted.reshape(-1, 1).astype(np.int64), 1)
-        yield -float(np.log(chosen).mean()), keras.losses.SparseCategoricalCrossentropy()
+    if are_classes:
+        yield -_mean_of(np.log(shares), wanted), keras.losses.SparseCategoricalCrossentropy()
+
+
+def _mean_of(values: np.ndarray, classes: np.ndarray) -> float:
+    """The mean of the values, (…, units), in the columns of some classes."""
+    columns = classes.reshape(-1, 1).astype(np.int64)
+    return float(np.take_along_axis(values.reshape(-1, values.shape[-1]), columns, 1).mean())
 
 
 def mean_of_all_pairs(labels: Any, outputs: Any) -> Any:

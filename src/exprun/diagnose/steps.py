@@ -1,5 +1,6 @@
 """The steps that a script makes with `train_on_batch`, watched by the doctor."""
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -60,6 +61,8 @@ class Steps:
         model = self.fit.model
         if not self.fit.steps:
             self.fit.keep_weights()
+            with contextlib.suppress(Exception):  # such as an optimiser of a person's own
+                self.fit.settings = model.optimizer.get_config()
             self.doctor.begin(model, "train_on_batch")
         if self._repeats.begins(keras.tree.flatten(inputs)[0]):
             self._end_epoch()

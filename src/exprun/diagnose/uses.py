@@ -45,11 +45,19 @@ class Uses:
         for name in METHODS:
             self._watch(name)
 
-    def called(self, model: Any, inputs: Any) -> None:
-        """Keep the inputs of a call of a network itself."""
-        if not self._is_inside and isinstance(inputs, tf.Tensor | np.ndarray) and tf.executing_eagerly():
+    def called(self, model: Any, inputs: Any, is_training: bool) -> None:
+        """Keep the inputs of a call of a network itself, and whether it was in training mode.
+
+        In a graph that is being traced, the inputs are not known.
+        """
+        is_eager = tf.executing_eagerly()
+        if self._is_inside or not isinstance(inputs, tf.Tensor | np.ndarray) or not (is_eager or is_training):
+            return
+        with tf.init_scope():  # where weights can be read
             use = self._use(model, "call", inputs)
-            if use is not None:
+        if use is not None:
+            use.is_training = use.is_training or is_training
+            if is_eager:
                 _keep(use, inputs)
 
     def _watch(self, name: Call) -> None:

@@ -19,6 +19,7 @@ class Use:
         is_shuffled: whether the inputs come from a pipeline that draws their order anew each time.
         inputs: inputs of the calls, each (images, …).
         is_whole: whether `inputs` are those of all calls.
+        is_training: whether the network was called in training mode.
         takes_largest_of_one: whether the script takes the place of the largest output of a network that has only one.
     """
 
@@ -28,6 +29,7 @@ class Use:
     is_shuffled: bool = False
     inputs: list[np.ndarray] = field(default_factory=list)
     is_whole: bool = True
+    is_training: bool = False
     takes_largest_of_one: bool = False
 
     @property

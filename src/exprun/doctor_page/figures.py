@@ -215,7 +215,8 @@ def _classes(subject: Subject) -> Figure | None:
     most, least = int(train.argmax()), int(train.argmin())
     names = subject.class_name(most), subject.class_name(least)
     if train[most] <= 1.5 * max(1, train[least]) and train[least]:
-        title = f"{len(train):,} classes, each with {int(train[least]):,} to {int(train[most]):,} training images"
+        each = f"{int(train[least]):,}" + (f" to {int(train[most]):,}" if train[most] > train[least] else "")
+        title = f"{len(train):,} classes, each with {each} training images"
     else:
         title = f"Training images: {int(train[most]):,} of class {names[0]}, {int(train[least]):,} of class {names[1]}"
     return Figure("classes", title, _left_out(len(train)), bars=_bars(subject, known))
@@ -264,7 +265,9 @@ def _outputs(subject: Subject, known: Material) -> Figure | None:
     names = _names(subject, known.labels, len(outputs))
     zero = float((outputs == 0).mean())
     low, high = (float(end(outputs[np.isfinite(outputs)], initial=0)) for end in (np.min, np.max))
-    title = f"In training mode, {zero:.0%} of the outputs are 0" if zero else ""
+    title = (
+        f"In training mode, {zero:.0%} of the outputs are 0" if zero else _sides(subject, known.trained, known.labels)
+    )
     return Figure(
         "outputs",
         title or f"In training mode, outputs are from {low:.3g} to {high:.3g}",
@@ -278,6 +281,21 @@ def _outputs(subject: Subject, known: Material) -> Figure | None:
             "columnsLabel": "output",
         },
     )
+
+
+def _sides(subject: Subject, outputs: np.ndarray, labels: np.ndarray | None) -> str:
+    """The title of logits of yes or no that other thresholds than 0 read as other answers; empty without them."""
+    objective = subject.objective
+    if labels is None or objective is None or objective.kind != "sigmoid" or not objective.from_logits:
+        return ""
+    count = min(len(outputs), len(labels))
+    logits, wanted = outputs[:count].reshape(-1), np.asarray(labels)[:count].reshape(-1)
+    if not logits.size == wanted.size == count or not np.isin(wanted, (0, 1)).all():
+        return ""
+    zero, half = (int(((logits > threshold) == (wanted == 1)).sum()) for threshold in (0, 0.5))
+    if zero == half:
+        return ""
+    return f"In training mode, {zero} of {count} outputs are on the right side of 0, but {half} on that of 0.5"
 
 
 def _statistics(found: Statistics) -> Figure:

@@ -101,6 +101,7 @@ class Lazy {
     this.near = false;
     this.isDrawn = false;
     this.stale = true;
+    this.drawnWidth = 0;
     Lazy.all.push(this);
     new IntersectionObserver(
       (entries) => {
@@ -109,6 +110,10 @@ class Lazy {
       },
       { rootMargin: "300px" },
     ).observe(container);
+    // A frame that was hidden, or a column, may get its width only after the first drawing.
+    new ResizeObserver(() => {
+      if (this.isDrawn && !printing && container.clientWidth && this.width !== this.drawnWidth) this.update();
+    }).observe(container);
     redraws.push(() => this.update());
   }
 
@@ -123,6 +128,7 @@ class Lazy {
   draw() {
     this.stale = false;
     this.isDrawn = true;
+    this.drawnWidth = this.width;
     this.render();
     this.container.ariaBusy = "false";
   }

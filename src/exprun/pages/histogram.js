@@ -1,7 +1,9 @@
 // Histograms of channels: one chart for each channel, one line for each split, each with its peak at 1.
-// From page.js: element, hideTip, number, showTip. From charts.js: Chart, FONT, domain, paint, styleAt.
+// From page.js: element, hideTip, inks, number, showTip. From charts.js: Chart, FONT, domain, paint, styleAt.
 
 const NARROW = 8; // pixels
+const USUAL = 1; // inputs of a network are usually from minus this to this (LeCun et al. 1998, Efficient BackProp, 4.3)
+const LARGE = 10; // values from which the range of usual ones is shown next to them
 
 /**
  * Add the charts of the histograms to a container.
@@ -30,12 +32,14 @@ function addHistograms(container, splits, unit = "value") {
 
 function describeHistogram(lines, label) {
   const [low, high] = [Math.min(...lines.map(({ edges }) => edges[0])), Math.max(...lines.map(({ edges }) => edges.at(-1)))];
-  const [min, max] = domain(low, high, false);
+  const isLarge = Math.max(Math.abs(low), Math.abs(high)) > LARGE;
+  const [min, max] = isLarge ? domain(Math.min(low, -USUAL), Math.max(high, USUAL), false) : domain(low, high, false);
   return {
     height: 200,
     x: { min, max, log: false, label },
     y: { min: 0, max: 1.1 + 0.14 * lines.length, log: false, names: { texts: [], width: 6 } }, // with room for the names
     draw: (context, plot) => {
+      if (isLarge) drawUsual(context, plot);
       lines.forEach((line, place) => drawHistogram(context, plot, line, place));
       for (const line of lines) markNarrow(context, plot, line);
     },
@@ -52,6 +56,21 @@ function shareAt(edges, shares, at) {
   const bin = edges.findIndex((edge, i) => edge <= at && at <= edges[i + 1]);
   if (bin < 0) return "none";
   return `${number(100 * shares[bin])} % from ${number(edges[bin])} to ${number(edges[bin + 1])}`;
+}
+
+/** Draw the range of usual values behind the histograms. */
+function drawUsual(context, plot) {
+  const { ink, soft } = inks();
+  const [from, to] = [plot.x(-USUAL), plot.x(USUAL)];
+  const wide = Math.max(3 * plot.ratio, to - from);
+  context.fillStyle = ink;
+  context.globalAlpha = 0.25;
+  context.fillRect((from + to - wide) / 2, plot.box.top, wide, plot.box.height);
+  context.globalAlpha = 1;
+  context.fillStyle = soft;
+  context.font = FONT.replace("12px", `${12 * plot.ratio}px`);
+  context.textAlign = "left";
+  context.fillText("usual: -1 to 1", (from + to + wide) / 2 + 4 * plot.ratio, plot.box.top + 16 * plot.ratio);
 }
 
 function drawHistogram(context, plot, { name, style, edges, heights }, place) {

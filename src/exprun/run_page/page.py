@@ -1,5 +1,6 @@
 """Write the page of a run: one HTML file with all of its plots and images, which loads nothing from other servers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
     """
     run = read_run(folder.path)
     assert run is not None
+    run = run if run.history else replace(run, history=record.epochs(folder))
     outcomes, level = pictures.outcomes, record.chance(folder)
     best, probes, times = record.best_epoch(run), record.probes(folder), read_times(folder.times)
     curves = record.curves(folder)
@@ -70,6 +72,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         command_line=run.environment.get("command", ""),
         has_curves=any(curves.values()),
         has_probes=bool(probes["kinds"]),
+        missing=_missing(pictures),
         pictures=pictures,
         outcomes=outcomes,
         metrics=record.metric_rows(run),
@@ -80,6 +83,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
         temperature=run.metrics.get("val/best_temperature"),
         times=record.time_rows(times),
         waiting=times.get("waiting", 0.0),
+        first_step=times.get("first_step", 0),
         changed=record.changed_settings(run),
         settings=record.all_settings(run),
         environment=record.environment_rows(run),
@@ -91,6 +95,14 @@ def _name(folder: RunFolder, run: Run) -> str:
         return run_name(folder.read_config())
     except ConfigError:  # the settings of another version
         return run.name
+
+
+def _missing(pictures: Pictures) -> list[str]:
+    """Sentences on what is missing, and why."""
+    if pictures.outcomes is not None:
+        return [*pictures.missing]
+    end = "Errors and confusions are not shown: predictions are measured at the end of a run, and this run has none."
+    return [*pictures.missing, end]
 
 
 def _key(outcomes: Outcomes | None, metric: str) -> str:

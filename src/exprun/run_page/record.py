@@ -10,7 +10,7 @@ import numpy as np
 from exprun import metrics as names
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
-from exprun.config.options import option_names
+from exprun.config.options import default_options, option_names, root_settings
 from exprun.config.schema import GROUPS, settings
 from exprun.doctor.causes import CHAIN
 from exprun.doctor.instruments.chance import ChanceLevel, chance_level
@@ -85,6 +85,14 @@ def chance(folder: RunFolder) -> ChanceLevel | None:
     return chance_level(np.array(counts)) if counts and sum(counts) else None
 
 
+def epochs(folder: RunFolder) -> list[dict[str, float]]:
+    """The metrics of each epoch in the journal: the history of a run whose process died."""
+    rows: dict[int, dict[str, float]] = {}
+    for row in folder.read_journal():
+        rows.setdefault(row["step"], {"step": row["step"]}).update(row["metrics"])
+    return [metrics for _, metrics in sorted(rows.items()) if names.EPOCH in metrics]
+
+
 def best_epoch(run: Run) -> dict[str, float] | None:
     """The metrics of the epoch whose weights were selected; None if no epoch was measured."""
     selected = run.metrics.get(f"val/{names.BEST}{names.EPOCH}")
@@ -152,7 +160,8 @@ def verdict(run: Run, outcomes: Outcomes | None, level: ChanceLevel | None) -> l
     if counts:
         sentences.append(f"The doctor found {' and '.join(counts)}.")
     elif run.setting("doctor") == "watch" and run.history:
-        sentences.append("The doctor found nothing that keeps the network from learning.")
+        who = "The doctor" if run.status == "FINISHED" else "Until then, the doctor"
+        sentences.append(f"{who} found nothing that keeps the network from learning.")
     return sentences
 
 
@@ -215,17 +224,16 @@ def time_rows(times: Mapping[str, float]) -> list[tuple[str, float, float]]:
 def changed_settings(run: Run) -> list[str]:
     """The overrides by which the config differs from the defaults: options first, then keys, as they are typed."""
     composer, known = Composer(), option_names()
-    defaults = composer.config([])
-    usual = complete(settings(defaults))
-    chosen: dict[str, str] = {}
-    for group in GROUPS:
-        name = run.config.get(f"{group}.name")
-        if name != getattr(getattr(defaults, group), "name", None) and name in known.get(group, ()):
-            chosen[group] = str(name)
+    default = default_options(root_settings(composer.dirs))
+    names = {group: run.config.get(f"{group}.name") for group in GROUPS}
+    chosen = {
+        group: str(name) for group, name in names.items() if name != default.get(group) and name in known.get(group, ())
+    }
     options = [f"{group}={name}" for group, name in chosen.items()]
-    for needed in ([], ["data.root=."]):  # images in a folder have no default
+    usual: dict[str, Any] = {}
+    for words in (options, [*options, "data.root=."], []):  # images in a folder have no default
         with contextlib.suppress(UserError):
-            usual = complete(settings(composer.config([*options, *needed])))
+            usual = complete(settings(composer.config(words)))
             break
     usual |= {"data.root": None} | {f"{group}.name": name for group, name in chosen.items()}
     rest = [

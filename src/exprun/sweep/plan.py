@@ -218,8 +218,7 @@ def _tuned(
         for arm, default in zip(arms, defaults, strict=True)
     ]
     jobs = [[*arm, _learning_rate(value), tuning] for arm, values in tested for value in values]
-    # The configs of the runs that are compared later are checked before any run starts.
-    composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds])
+    _check_later(composer, overrides, arms, seeds)
     return Plan(jobs, factors, composer.jobs(overrides, jobs), tested, seeds)
 
 
@@ -234,7 +233,10 @@ def _deciding(
             "sweep=decide needs at least two settings to decide between: give a key several values, as in "
             "norm=none,batch."
         )
-    listed = [config.seed for config in composer.jobs(overrides, [[*arms[0], seed] for seed in given])]
+    try:
+        listed = [int(word.partition("=")[2]) for word in given]
+    except ValueError:  # the config says what is wrong with it
+        listed = [config.seed for config in composer.jobs(overrides, [[*arms[0], seed] for seed in given])]
     seeds = _planned_seeds(listed, first, PLANNED in composer.keys_of(overrides))
     _count(len(arms) * len(seeds))
     allowed, needed = budget.parse(first.sweep.budget), FIRST_LOOK * len(arms)
@@ -245,8 +247,7 @@ def _deciding(
         )
     if len(seeds) != first.sweep.max_seeds:  # the runs record the number for which the looks are planned
         arms = [[*arm, f"{PLANNED}={len(seeds)}"] for arm in arms]
-    # The configs of the runs that may follow are checked before any run starts.
-    composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds[FIRST_LOOK:]])
+    _check_later(composer, overrides, arms, seeds)
     from exprun.compare.deciding import rule_of  # SciPy takes a second, which no error should wait for
     from exprun.sweep.decide import Deciding
 
@@ -254,6 +255,15 @@ def _deciding(
     sweep = Deciding(arms, seeds, rule, allowed)
     jobs = sweep.jobs(0, range(len(arms)))
     return Plan(jobs, factors, composer.jobs(overrides, jobs), deciding=sweep)
+
+
+def _check_later(composer: Composer, overrides: Sequence[str], arms: list[Job], seeds: list[str]) -> None:
+    """Check the configs of runs that may follow, before any run starts.
+
+    They differ from each other in the seed alone, so two of each arm show whether they are right and have folders of
+    their own.
+    """
+    composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds[-2:]])
 
 
 def _planned_seeds(given: list[int], first: Config, is_number_given: bool) -> list[str]:

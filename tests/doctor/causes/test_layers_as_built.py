@@ -167,7 +167,7 @@ def test_colours_that_become_any_others(factor, said):
 
 @pytest.mark.parametrize(("units", "classes", "said"), [(1, 4, 1), (1, 2, 0), (2, 4, 0), (2, 10, 1), (3, 10, 0)])
 def test_a_hidden_layer_of_few_units(units, classes, said):
-    findings = found(collapsed_features, built(dense(units, name="narrow"), dense(classes)))
+    findings = found(collapsed_features, built(dense(units, name="narrow"), dense(classes, inputs=units)))
     assert [f.where for f in findings] == ["layer narrow"] * said
 
 

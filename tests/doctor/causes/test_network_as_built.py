@@ -134,6 +134,22 @@ def test_a_narrow_layer_beside_the_way_is_none():
     assert causes(keras.Model(first, layers.Dense(4)(x))) == []
 
 
+class Attention(layers.Layer):
+    """Weighs the rows of a sequence by scores of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.scores = layers.Dense(1)
+
+    def call(self, inputs):
+        return keras.ops.sum(inputs * keras.ops.softmax(self.scores(inputs), axis=1), 1)
+
+
+def test_the_scores_of_attention_are_no_narrow_layer():
+    first = keras.Input((6, 5))
+    assert causes(keras.Model(first, layers.Dense(4)(Attention()(first)))) == []
+
+
 @pytest.mark.parametrize("pools", [True, False])
 def test_filters_that_become_fewer_on_smaller_maps(pools):
     pool = [layers.MaxPooling2D()] if pools else []

@@ -16,6 +16,9 @@ NUMBERS, MATCHES = RNG.normal(size=(16, 1)), (np.arange(16) % 2).reshape(-1, 1)
 ROWS = np.eye(3)[RNG.integers(0, 3, 16)]
 
 
+MASKS = RNG.integers(0, 2, (8, 4, 4, 1)).astype(float)
+
+
 def tried(losses, labels, outputs=None, several=False, activation="linear"):
     """The causes that a loss of one's own shows; it returns one number, or one for each example."""
     objective = Objective("unknown", False, False, "own", lambda o, y: np.atleast_1d(losses(o, y)))
@@ -42,6 +45,13 @@ def likelihood(outputs, labels):
 def contrast(outputs, labels):
     """Distances are small for pairs that match, which have the label 1."""
     return np.mean(labels * outputs**2 + (1 - labels) * np.maximum(1 - outputs, 0) ** 2)
+
+
+def test_masks_of_three_channels_for_an_output_of_one():
+    outputs = RNG.random(MASKS.shape)
+    assert tried(lambda o, y: 1 - overlap(o, y), MASKS.repeat(3, -1), outputs) == ["broadcast-loss"]
+    assert tried(lambda o, y: 1 - overlap(o, y), MASKS, outputs) == []
+    assert tried(lambda o, y: np.mean(y[..., 1:] * (o - y[..., :1]) ** 2), MASKS.repeat(2, -1), outputs) == []
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ def softmax(x):
     [
         (lambda x: x @ WEIGHTS[0], 0),
         (lambda x: softmax((x @ WEIGHTS[0]).T).T, 1),  # over the batch
+        (lambda x: np.cumsum(x @ WEIGHTS[0], 0), 1),  # along the batch, as a recurrent layer in the wrong order
+        (lambda x: np.cumsum((x @ WEIGHTS[0])[::-1], 0)[::-1], 1),
         (lambda x: x @ WEIGHTS[0] + 0.001 * x.mean(), 0),  # no more than rounding may do
         (lambda x: x @ WEIGHTS[0] * np.nan, 0),
         (lambda x: (x @ WEIGHTS[0])[:4], 0),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.graph import is_only_way, last_states
+from exprun.doctor.instruments.graph import is_node, is_only_way, last_states
 from exprun.doctor.instruments.layers import RECURRENT, Layer, named
 from exprun.text import nouns, plural
 
@@ -28,7 +28,16 @@ def check(context: Context) -> Iterator[Finding]:
     classes, hidden = weighted[-1].units, weighted[:-1]
     widths = [*((layer, layer.units) for layer in hidden), *last_states(context.all_layers)]
     few = min(MAX_UNITS, (classes - 1) // 2)
-    thin = next(((x, units) for x, units in widths if units <= few and is_only_way(context.model, x)), None)
+    thin = next(
+        (
+            (x, units)
+            for x, units in widths
+            if units <= few
+            and is_only_way(context.model, x)
+            and (is_node(context.model, x) or _may_feed(x, units, weighted))
+        ),
+        None,
+    )
     if thin is not None:
         layer, units = thin
         yield context.finding(
@@ -63,6 +72,20 @@ def check(context: Context) -> Iterator[Finding]:
             {"layers": len(blind)},
             "use padding='same' and fewer pools and strides in the layers before them, or larger images.",
         )
+
+
+def _may_feed(layer: Layer, units: int, weighted: list[Layer]) -> bool:
+    """Whether a layer in code of the script's own may be all that the next one sees; the scores of attention are not.
+
+    Args:
+        layer: the layer.
+        units: the number of its units.
+        weighted: the layers with weights, in their order.
+    """
+    after = next((weighted[n + 1] for n, one in enumerate(weighted[:-1]) if one.layer is layer.layer), None)
+    if after is None or not (layer.isa("Dense") and after.isa("Dense")):
+        return True
+    return int(after.layer.kernel.shape[0]) == units
 
 
 def _strides(layer: Layer) -> int:

@@ -32,7 +32,10 @@ CAUSE = Cause(
         "slow-learning",
         "plateau",
     ),
-    keras="decay_steps = epochs * steps per epoch: Keras counts steps, not epochs.",
+    keras=(
+        "decay_steps = epochs * steps per epoch: Keras counts steps, not epochs; in a loop, lower the learning rate "
+        "after each epoch, not after each step."
+    ),
     overrides=("schedule=cosine", "schedule=constant"),
 )
 MIN_EPOCHS = 3  # epochs, in which a learning rate can fall twice

@@ -103,6 +103,12 @@ def is_only_way(model: Any, layer: Layer) -> bool:
     return True
 
 
+def is_node(model: Any, layer: Layer) -> bool:
+    """Whether a layer is an operation of a functional model, not a part of one, such as of a layer of one's own."""
+    levels = (getattr(model, "_nodes_by_depth", None) or {}).values()
+    return any(node.operation is layer.layer for nodes in levels for node in nodes)
+
+
 def _holds(operation: Any, layer: Layer) -> bool:
     """Whether an operation of a functional model is a layer, or contains it, as TimeDistributed does."""
     inner = getattr(operation, "_flatten_layers", None)

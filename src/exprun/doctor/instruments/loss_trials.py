@@ -34,7 +34,7 @@ def tried_findings(
         outputs: the outputs of the network.
         may_be_distances: whether the outputs may be distances, which are large for the label 0.
     """
-    crossed = list(check_broadcast(objective, labels, outputs))
+    crossed = [*check_broadcast(objective, labels, outputs), *check_channels(objective, labels, outputs)]
     yield from crossed
     exchanged = [] if crossed else list(check_order(objective, labels, outputs))
     yield from exchanged
@@ -243,6 +243,42 @@ def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -
         yield crossed_finding(
             f"{objective.name} is {together:.3g} for {CROSSED} right predictions, but {apart:.3g} on average for each "
             f"of them alone; {together:.3g} is the mean over all {CROSSED * CROSSED} pairs of an output and a label"
+        )
+
+
+def check_channels(objective: Objective, labels: Labels, outputs: np.ndarray) -> Iterator[Finding]:
+    """Find a loss that compares the only channel of the outputs with each of several channels of the labels.
+
+    Such as masks that were read as images of three equal channels. A loss that takes each channel for something else,
+    such as one for the weight of the others, depends on which of them is changed.
+
+    Args:
+        objective: the loss.
+        labels: the labels of some images.
+        outputs: the outputs of the network.
+    """
+    values, count = labels.values[:CROSSED].astype(np.float32), labels.values.shape[-1]
+    if objective.kind != "unknown" or values.ndim != outputs.ndim or values.ndim == 1 or len(values) < CROSSED:
+        return
+    if outputs.shape[1:] != (*values.shape[1:-1], 1) or count == 1:
+        return
+    same = np.repeat(values[..., :1], count, axis=-1)
+    changed = [same.copy(), same.copy()]
+    for channel, part in enumerate(changed):
+        part[..., channel] = np.roll(part[..., channel], 1, axis=0)
+    try:
+        losses = [float(np.mean(objective.losses(outputs[:CROSSED], part))) for part in (same, *changed)]
+    except Exception:  # a custom loss may expect other shapes
+        return
+    if _is_same(losses[1], losses[2]) and not _is_same(losses[0], losses[1]):
+        yield Finding(
+            "broadcast-loss",
+            "error",
+            "loss",
+            f"The labels have {count} channels, and the outputs one. {objective.name} compares this one with each of "
+            "the others, so that each label counts several times.",
+            keras="give the labels the shape of the outputs: y[..., :1] if their channels are equal, as in a mask that "
+            "was read as a colour image.",
         )
 
 

@@ -246,6 +246,8 @@ class Doctor(keras.callbacks.Callback):
         self.validation: Any = None  # the validation data of the fit, as it gets them
         self.mark: tuple[Any, ...] | None = None  # the mark of its inputs and labels before the fit
         self._at_hand: AtHand | None = None  # what its data set holds
+        self._loop_rates: tuple[float, ...] = ()  # the learning rate of each step of a loop; empty if unknown
+        self._loop_steps: int | None = None  # the number of steps of a loop
         self._last_fit: _Fit | None = None
         self._epochs_before, self._evaluated = 0, 0  # epochs and evaluations of this training before the current fit
         self._first_number: int | None = None  # the number of the first epoch of the fit, as Keras counts from 0
@@ -311,15 +313,25 @@ class Doctor(keras.callbacks.Callback):
         self._are_means = False
         self._safely(self._begin)
 
-    def examine(self, model: Any, batches: Sequence[tuple[Any, Any]], minimised: float | None = None) -> list[Finding]:
+    def examine(
+        self,
+        model: Any,
+        batches: Sequence[tuple[Any, Any]],
+        minimised: float | None = None,
+        rates: Sequence[float] = (),
+        steps: int | None = None,
+    ) -> list[Finding]:
         """Examine a network that the script trains in a loop of its own; returns the findings.
 
         Args:
             model: the Keras model, with its first weights, and with its optimiser and loss as if it was compiled.
             batches: the inputs and labels of the first batches, labels None where they are unknown.
             minimised: the loss of the first batch, as the loop computes it; None if it is unknown.
+            rates: the learning rate of each step, (any number,); empty for that of the optimiser.
+            steps: the number of steps; None if it is unknown.
         """
         self.begin(model, "loop")
+        self._loop_rates, self._loop_steps = tuple(rates), steps
         handed = self._taps["train"]
         assert isinstance(handed, Handed)
         handed.hand(*batches[0], None, False)
@@ -1152,7 +1164,7 @@ class Doctor(keras.callbacks.Callback):
 
     def _steps(self) -> int | None:
         epochs, steps = self._planned(), (self.params or {}).get("steps")
-        return epochs * int(steps) if epochs and steps else None
+        return epochs * int(steps) if epochs and steps else self._loop_steps
 
     def _planned(self) -> int | None:
         """The number of epochs of the fit; None if unknown."""
@@ -1167,7 +1179,10 @@ class Doctor(keras.callbacks.Callback):
         schedule, steps = optimizer._learning_rate, self._steps()
         by_schedule = isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
         numbers = np.linspace(0, (steps or 1000) - 1, 200)
-        rates = [float(schedule(float(n))) for n in numbers] if by_schedule else [float(np.asarray(schedule))]
+        if by_schedule:
+            rates = [float(schedule(float(n))) for n in numbers]
+        else:
+            rates = list(self._loop_rates) or [float(np.asarray(schedule))]
         name = OPTIMIZERS.get(type(optimizer).__name__, "")
         if name == "sgd" and float(getattr(optimizer, "momentum", 0.0)):
             name = "sgd_momentum"
