@@ -21,9 +21,13 @@ X = RNG.normal(size=(300, 4)).astype("float32") + 3 * np.eye(3, 4)[Y].astype("fl
 BY_NAME = {change.name: change for change in standard()}
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
 def network(optimizer=None, *hidden):
     """A network with few weights, whose step is traced in little time."""
-    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(3, "softmax")])
     model.compile(optimizer or keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
     return Network(model, [np.array(v.numpy()) for v in model.variables], 32)
@@ -103,7 +107,6 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
     ],
 )
 def test_a_network_that_is_too_small_gets_wider_layers(hidden):
-    keras.utils.set_random_seed(0)
     middle = (np.abs(X[:, 3]) < 0.7).astype("float32")
     layers = [keras.layers.Dense(units, "relu", name=name) for name, units in hidden]
     model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1), keras.layers.Activation("sigmoid")])
@@ -117,7 +120,6 @@ def test_a_network_that_is_too_small_gets_wider_layers(hidden):
 
 
 def test_a_wide_network_is_not_made_wider():
-    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(100, "relu"), keras.layers.Dense(3, "softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
     assert trial(Network(model, [np.array(v.numpy()) for v in model.variables], 32), "wider hidden layers") is None
@@ -220,7 +222,6 @@ def test_zeros_at_the_end_of_sequences_move_to_the_start():
     ],
 )
 def test_activations_of_hidden_layers_are_changed(hidden, name, applies):
-    keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential([keras.Input((4,)), layers.Dense(8, **hidden), layers.Dropout(0.1), layers.Dense(3)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
