@@ -24,12 +24,12 @@ def network(scale=1.0):
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            layers.Conv2D(16, 3),
+            layers.Flatten(),
+            layers.Dense(32),
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.Dropout(0.2),
             layers.Rescaling(scale),
-            layers.Flatten(),
             layers.Dense(10, use_bias=False),
         ]
     )
