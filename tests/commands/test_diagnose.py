@@ -268,7 +268,11 @@ def test_calls_after_the_training_are_watched_and_change_nothing(tmp_path, diagn
 
 
 @pytest.mark.parametrize(
-    "call", ["[model.predict_on_batch(row[None] * 100) for row in x[:40]]", "model.test_on_batch(x * 100, y)"]
+    "call",
+    [
+        "model.test_on_batch(x * 100, y)",
+        pytest.param("[model.predict_on_batch(row[None] * 100) for row in x[:40]]", marks=pytest.mark.slow),
+    ],
 )
 def test_calls_with_one_batch_are_watched(tmp_path, diagnosed, call):
     path = script(tmp_path, f"{GOOD}\n{call}\n")

@@ -59,7 +59,7 @@ def test_tables_that_are_multiplied_and_start_at_zero():
         assert causes(doctor.findings) == said
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
     found = []
     for callbacks in ([], [Doctor(report=lambda text: None)]):
