@@ -33,7 +33,7 @@ def graves(doctor):
 
 def test_it_names_the_cause_and_is_quiet_about_the_repaired_twin():
     """One of the programs; all of them are the slow test, and each check has tests of its own."""
-    name = "relu_price"
+    name = "relu_regressor"
     assert graves(run(name, repaired=False))[0] in causes_of(name)
     assert graves(run(name, repaired=True)) == []
 

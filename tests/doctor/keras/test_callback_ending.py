@@ -55,7 +55,7 @@ def test_labels_out_of_range_in_validation():
 
 def test_it_is_printed_where_nothing_else_is_asked_for(capsys):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        network().fit(*ONE_TOO_FAR, verbose=0, callbacks=[Doctor()])
+        network().fit(*ONE_TOO_FAR, shuffle=False, verbose=0, callbacks=[Doctor()])
     assert "The labels go from 0 to 10" in capsys.readouterr().err
 
 
