@@ -29,7 +29,7 @@ from exprun import backend
 
 LARGEST = 1 << 20  # bytes of a request
 CLI = ("exprun.cli", "exprun.config.compose", "exprun.sweep.plan", "hydra._internal.hydra")
-RUN = (*CLI, "tensorflow", "keras", "mlflow", "exprun.runner", "exprun.tracking.mlflow")
+RUN = (*CLI, "tensorflow", "keras", "mlflow", "exprun.runner", "exprun.tracking.mlflow", "exprun.diagnose.observation")
 HEAVY = ("tensorflow", "keras", "mlflow")
 _NULL = subprocess.DEVNULL
 _TERMINAL = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)

@@ -74,8 +74,8 @@ def test_activations_after_the_last_weights_are_found():
 )
 def test_a_network_learns_with_the_last_layer_and_loss_that_fit(last, loss, targets):
     model = network(last, loss)
-    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample_of(X, targets, None), 80)
-    done = trials.run((MATCHED,), 0, 80, 60.0)
+    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample_of(X, targets, None), 40)
+    done = trials.run((MATCHED,), 0, 40, 60.0)
     assert done.score > 0.6
     assert done.causes
 
@@ -84,10 +84,10 @@ def test_words_of_sequences_have_a_class_each():
     words = RNG.integers(0, 3, (300, 5))
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((5,)), L.Embedding(3, 8), L.Dense(3, "relu")])
-    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.compile(keras.optimizers.Adam(0.1), "mse")
     sample = sample_of(words, words, None, axes=3)
-    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample, 60)
-    assert trials.run((MATCHED,), 0, 60, 60.0).score > 0.9
+    trials = Trials(Network(model, [np.array(v.numpy()) for v in model.variables], 32), sample, 40)
+    assert trials.run((MATCHED,), 0, 40, 60.0).score > 0.9
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """References and experiments on a small network and few rows."""
 
+import itertools
 from dataclasses import replace
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from exprun.doctor.causes import CHAIN
-from exprun.experiments import proof
+from exprun.experiments import proof, reference
 from exprun.experiments.changes import standard
 from exprun.experiments.reference import references
 from exprun.experiments.rows import ends_with_values
@@ -20,13 +21,28 @@ X = RNG.normal(size=(300, 4)).astype("float32") + 3 * np.eye(3, 4)[Y].astype("fl
 BY_NAME = {change.name: change for change in standard()}
 
 
-def network(optimizer=None, activation="softmax", **more):
+@pytest.fixture(autouse=True)
+def _seeded():
     keras.utils.set_random_seed(0)
-    layers = keras.layers
-    hidden = [layers.Dense(16, "relu", **more), layers.BatchNormalization(), layers.Dropout(0.2)]
-    model = keras.Sequential([keras.Input((4,)), *hidden, layers.Dense(3, activation)])
-    model.compile(optimizer or keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+
+
+def network(optimizer=None, *hidden):
+    """A network with few weights, whose step is traced in little time."""
+    model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(3, "softmax")])
+    model.compile(optimizer or keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
     return Network(model, [np.array(v.numpy()) for v in model.variables], 32)
+
+
+def deep(optimizer=None):
+    """A network whose step draws random numbers and changes more than weights."""
+    layers = keras.layers
+    return network(optimizer, layers.Dense(16, "relu"), layers.BatchNormalization(), layers.Dropout(0.2))
+
+
+@pytest.fixture
+def one_reference(monkeypatch):
+    """Trials are compared with the fastest reference alone."""
+    monkeypatch.setattr(proof, "references", lambda *given: itertools.islice(references(*given), 1))
 
 
 def trial(network, *names, steps=40):
@@ -41,7 +57,10 @@ def changed_rows(name, network, sample):
     return seen[0]
 
 
-def test_references_learn_what_can_be_learned():
+def test_references_learn_what_can_be_learned(monkeypatch):
+    monkeypatch.setattr(reference, "TREES", 30)
+    monkeypatch.setattr(reference, "RATE", 0.01)
+    monkeypatch.setattr(reference, "EPOCHS", 5)
     found = list(references(sample_of(X, Y, None), 1e9))
     assert [one.name for one in found][:2] == ["a linear model", "nearest neighbours"]
     assert len(found) == 4
@@ -52,7 +71,7 @@ def test_references_learn_what_can_be_learned():
 
 
 def test_a_trial_leaves_the_network_as_it_was():
-    one = network()
+    one = deep(keras.optimizers.Adam(0.01))
     model, optimizer = one.model, one.model.optimizer
     model.fit(X, Y, verbose=0)
     before = [np.array(v.numpy()) for v in model.variables]
@@ -88,21 +107,19 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
     ],
 )
 def test_a_network_that_is_too_small_gets_wider_layers(hidden):
-    keras.utils.set_random_seed(0)
-    ring = (np.hypot(*X[:, :2].T) < 1.5).astype("float32")
+    middle = (np.abs(X[:, 3]) < 0.7).astype("float32")
     layers = [keras.layers.Dense(units, "relu", name=name) for name, units in hidden]
     model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1), keras.layers.Activation("sigmoid")])
-    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(0.03), "binary_crossentropy")
     one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
-    trials = Trials(one, sample_of(X, ring, None), 200)
-    done = trials.run((BY_NAME["wider hidden layers"],), 0, 200, 60.0)
+    trials = Trials(one, sample_of(X, middle, None), 70)
+    done = trials.run((BY_NAME["wider hidden layers"],), 0, 70, 60.0)
     assert done.causes == ("low-capacity",)
-    assert done.score > trials.run((), 0, 200, 60.0).score + 0.2
+    assert trials.run((), 0, 70, 60.0).score < 0.4 < 0.6 < done.score
     assert [layer.units for layer in model.layers if hasattr(layer, "units")] == [*(units for _, units in hidden), 1]
 
 
 def test_a_wide_network_is_not_made_wider():
-    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(100, "relu"), keras.layers.Dense(3, "softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
     assert trial(Network(model, [np.array(v.numpy()) for v in model.variables], 32), "wider hidden layers") is None
@@ -120,13 +137,13 @@ def test_half_precision_is_replaced_for_a_trial():
     assert one.model.layers[0].compute_dtype == "float16"
 
 
-def test_the_change_that_makes_it_learn_is_found_and_confirmed(monkeypatch):
+def test_the_change_that_makes_it_learn_is_found_and_confirmed(monkeypatch, one_reference):
     names = ["shuffled rows", "10 times the learning rate", "Adam with a learning rate of 0.001"]
     monkeypatch.setattr(proof, "standard", lambda: [BY_NAME[name] for name in names])
-    monkeypatch.setattr("exprun.experiments.changes.RATE", 0.01)
+    monkeypatch.setattr("exprun.experiments.changes.RATE", 0.1)
     told = []
     one = network(keras.optimizers.SGD(1e-6))
-    found = proof.prove(one, sample_of(X, Y, None), 60, 1e9, proposed=["learning-rate-low"], tell=told.append)
+    found = proof.prove(one, sample_of(X, Y, None), 28, 1e9, proposed=["learning-rate-low"], tell=told.append)
     assert [change.name for change in found.decisive.changes] == ["Adam with a learning rate of 0.001"]
     assert found.confirmed.seed != found.decisive.seed
     assert len(found.plain) == 2
@@ -161,18 +178,19 @@ def test_the_causes_of_all_changes_are_known_to_the_doctor():
 
 
 def test_a_step_that_was_traced_before_trains_as_a_new_one_does():
-    one, sample = network(keras.optimizers.SGD(0.1, momentum=0.9)), sample_of(10 * X, Y, None)
+    one, sample = deep(keras.optimizers.SGD(0.1, momentum=0.9)), sample_of(10 * X, Y, None)
     slower = BY_NAME["a tenth of the learning rate"]
     trials = Trials(one, sample, 40)
-    first, _, again, tenth = (trials.run(c, 0, 40, 60.0) for c in ((), (slower,), (), (slower,)))
+    first, _, again, tenth = (trials.run(c, 0, 10, 60.0) for c in ((), (slower,), (), (slower,)))
     assert trials._traced is not None
     assert first.losses == again.losses
-    assert tenth.losses == Trials(one, sample, 40).run((slower,), 0, 40, 60.0).losses != first.losses
+    assert tenth.losses == Trials(one, sample, 40).run((slower,), 0, 10, 60.0).losses != first.losses
 
 
 def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_leaves_them_out():
     one = replace(network(keras.optimizers.SGD(0.1)), rates=(0.1, *[1e-9] * 19))
-    as_it_is, constant = trial(one, steps=80), trial(one, "a constant learning rate", steps=80)
+    trials = Trials(one, sample_of(X, Y, None), 40)
+    as_it_is, constant = (trials.run(c, 0, 40, 60.0) for c in ((), (BY_NAME["a constant learning rate"],)))
     assert as_it_is.losses[-1] == pytest.approx(as_it_is.losses[-2], rel=0.2)
     assert constant.losses[-1] < 0.5 * as_it_is.losses[-1]
     assert trial(replace(one, rates=()), "a constant learning rate") is None
@@ -181,9 +199,9 @@ def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_lea
 def test_rows_that_are_not_finite_are_left_out():
     x = X.copy()
     x[::10] = np.nan
-    trials = Trials(network(), sample_of(x, Y, None), 60)
-    without = trials.run((BY_NAME["without rows that are not finite"],), 0, 60, 60.0)
-    assert trials.run((), 0, 60, 60.0).score == -np.inf
+    trials = Trials(network(), sample_of(x, Y, None), 40)
+    without = trials.run((BY_NAME["without rows that are not finite"],), 0, 40, 60.0)
+    assert trials.run((), 0, 40, 60.0).score == -np.inf
     assert without.score > 0.7
 
 
@@ -204,29 +222,31 @@ def test_zeros_at_the_end_of_sequences_move_to_the_start():
     ],
 )
 def test_activations_of_hidden_layers_are_changed(hidden, name, applies):
-    keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential([keras.Input((4,)), layers.Dense(8, **hidden), layers.Dropout(0.1), layers.Dense(3)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     one = Network(model, [np.array(v.numpy()) for v in model.variables], 32)
-    assert (trial(one, name, steps=5) is not None) == applies
+    assert (trial(one, name, steps=1) is not None) == applies
     assert model.layers[0].activation is keras.activations.get(hidden["activation"])
 
 
 def test_adam_is_slower_or_faster_than_the_optimiser_of_the_script():
     name = "Adam with a learning rate of 0.001"
-    assert trial(network(keras.optimizers.Adam(0.1)), name, steps=5).causes == ("learning-rate-high",)
-    assert trial(network(keras.optimizers.SGD(1e-4)), name, steps=5).causes[0] == "learning-rate-low"
+    assert trial(network(keras.optimizers.Adam(0.1)), name, steps=1).causes == ("learning-rate-high",)
+    assert trial(network(keras.optimizers.SGD(1e-4)), name, steps=1).causes[0] == "learning-rate-low"
 
 
 def test_more_steps_make_a_slow_network_learn():
-    slow = network(keras.optimizers.SGD(0.002))
-    longer = trial(slow, "10 times as many steps", steps=60)
-    assert (longer.steps, longer.causes) == (600, ("too-few-steps",))
-    assert longer.score > trial(slow, steps=60).score + 0.2
+    slow = network(keras.optimizers.SGD(0.02))
+    longer = trial(slow, "10 times as many steps", steps=7)
+    assert (longer.steps, longer.causes) == (70, ("too-few-steps",))
+    assert longer.score > trial(slow, steps=7).score + 0.2
 
 
-def test_a_reference_predicts_the_class_of_each_pixel():
+def test_a_reference_predicts_the_class_of_each_pixel(monkeypatch):
+    monkeypatch.setattr(reference, "DILATIONS", (1, 2))
+    monkeypatch.setattr(reference, "RATE", 0.01)
+    monkeypatch.setattr(reference, "EPOCHS", 5)
     x = RNG.normal(size=(80, 8, 8, 1)).astype("float32")
     masks = (x > 0.5).astype("float32")
     (learned,) = references(sample_of(x, masks, None, axes=4), 30)
@@ -246,7 +266,7 @@ def test_a_schedule_is_scaled_or_left_out():
 def test_an_optimiser_that_scales_the_loss_is_tried_without_it():
     one = network(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)))
     with_settings = replace(one, settings=one.model.optimizer.get_config())
-    first, second = trial(with_settings), trial(with_settings)
+    first, second = trial(with_settings, steps=20), trial(with_settings, steps=20)
     assert first.losses == second.losses
     assert first.losses[-1] < first.losses[0]
 
@@ -258,22 +278,24 @@ def test_a_longer_trial_says_nothing_about_a_script_that_was_longer_still():
 
 
 def test_smaller_batches_matter_to_batch_norm_alone():
-    one = network()
-    assert trial(replace(one, batch=1), "batches of 32 rows", steps=5).causes == ("small-batch-norm",)
-    assert trial(one, "batches of 32 rows", steps=5) is None
+    one = deep()
+    assert trial(replace(one, batch=1), "batches of 32 rows", steps=1).causes == ("small-batch-norm",)
+    assert trial(one, "batches of 32 rows", steps=1) is None
 
 
-def test_a_change_has_to_be_better_than_what_the_script_has_reached(monkeypatch):
+def test_a_change_has_to_be_better_than_what_the_script_has_reached(monkeypatch, one_reference):
+    one, sample = network(keras.optimizers.SGD(0.01)), sample_of(X, Y, None)
+    trials = Trials(one, sample, 21)  # whose step both times share
+    monkeypatch.setattr(proof, "Trials", lambda *_: trials)
     monkeypatch.setattr(proof, "standard", lambda: [BY_NAME["10 times the learning rate"]])
-    one, sample = network(keras.optimizers.SGD(0.002)), sample_of(X, Y, None)
-    assert proof.prove(one, sample, 60, 1e9).decisive is not None
-    assert proof.prove(one, sample, 60, 1e9, own=0.95).decisive is None
+    assert proof.prove(one, sample, 21, 1e9).decisive is not None
+    assert proof.prove(one, sample, 21, 1e9, own=0.95).decisive is None
 
 
 def test_rows_that_were_sorted_when_they_were_split_are_split_at_random():
     name = "rows that are split at random"
-    trials = Trials(network(), sample_of(X[Y < 2], Y[Y < 2], (X[Y == 2], Y[Y == 2])), 60)
-    assert trials.run((BY_NAME[name],), 0, 60, 60.0).score > trials.run((), 0, 60, 60.0).score + 0.5
+    trials = Trials(network(), sample_of(X[Y < 2], Y[Y < 2], (X[Y == 2], Y[Y == 2])), 40)
+    assert trials.run((BY_NAME[name],), 0, 40, 60.0).score > trials.run((), 0, 40, 60.0).score + 0.5
     assert trial(network(), name) is None
 
 
@@ -330,6 +352,8 @@ def test_few_rows_take_many_steps_in_the_time_of_a_trial(monkeypatch):
     """Several passes over few rows are one epoch, and a fast trial may take more steps."""
     monkeypatch.setattr(proof, "standard", lambda: [])
     monkeypatch.setattr(proof, "SEEDS", (0,))
-    (plain,) = proof.prove(network(), sample_of(X[:64], Y[:64], None), 1000, 1e9, own=-1.0).plain
-    assert plain.steps == 1000
-    assert len(plain.losses) < 50
+    monkeypatch.setattr(proof, "references", lambda *_: iter(()))
+    monkeypatch.setattr("exprun.experiments.trials.FEW", 40)
+    (plain,) = proof.prove(network(), sample_of(X[:64], Y[:64], None), 100, 1e9, own=-1.0).plain
+    assert plain.steps == 100
+    assert len(plain.losses) <= 20

@@ -38,35 +38,31 @@ def test_it_names_the_cause_and_is_quiet_about_the_repaired_twin():
     assert graves(run(name, repaired=True)) == []
 
 
-def network(seed=0, convolves=True):
-    keras.utils.set_random_seed(seed)
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
+def network(*hidden, optimizer="sgd", **options):
+    """A network with few weights, whose step is traced in little time."""
     layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            layers.Conv2D(8, 3) if convolves else layers.Dense(8),
-            layers.BatchNormalization(),
-            layers.ReLU(),
-            layers.Dropout(0.3),
-            layers.Flatten(),
-            layers.Dense(10),
-        ]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
+    model = keras.Sequential([keras.Input((8, 8, 1)), *hidden, layers.Flatten(), layers.Dense(10)])
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
     return model
 
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_the_same_weights_with_and_without_it(jit):
-    (x, y), val = digits(8)
-    weights = []
+    (x, y), (xv, yv) = digits(8)
+    layers, weights = keras.layers, []
     for callbacks in ([], [Doctor(report=lambda text: None, every=3, share=1.0)]):
-        model = network(convolves=not jit)  # XLA takes long to compile convolutions
-        model.jit_compile = jit
-        history = model.fit(
-            x[:320] / 255, y[:320], 32, 2, verbose=0, callbacks=callbacks, validation_data=(val[0] / 255, val[1])
-        )
+        keras.utils.set_random_seed(0)
+        hidden = [layers.Dropout(0.3)]
+        if not jit:  # XLA takes long to compile more layers
+            hidden = [layers.Conv2D(8, 3), layers.BatchNormalization(), layers.ReLU(), *hidden]
+        model = network(*hidden, optimizer="adam", metrics=["accuracy"], jit_compile=jit)
+        validation = xv[:64] / 255, yv[:64]
+        history = model.fit(x[:160] / 255, y[:160], 32, 2, verbose=0, callbacks=callbacks, validation_data=validation)
         weights.append([*model.get_weights(), np.array(history.history["val_loss"])])
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
@@ -75,10 +71,10 @@ def test_the_model_is_as_before_when_it_has_gone():
     (x, y), _ = digits(8)
     model = network()
     before = model.train_step
-    model.fit(x / 255, y, 64, 1, verbose=0, callbacks=[Doctor(report=lambda text: None)])
+    model.fit(x[:320] / 255, y[:320], verbose=0, callbacks=[Doctor(report=lambda text: None)])
     assert model.train_step == before
     assert "train_step" not in vars(model)
-    model.fit(x / 255, y, 64, 1, verbose=0)
+    model.fit(x[:320] / 255, y[:320], verbose=0)
 
 
 def test_nan_in_a_late_batch_is_found_in_that_batch():
@@ -147,11 +143,10 @@ def test_a_step_of_ones_own_is_no_error(sparse):
 
 def test_steps_are_counted_where_several_are_one_call():
     (x, y), _ = digits(8)
-    model = network()
-    model.compile("adam", model.loss, metrics=["accuracy"], steps_per_execution=4)
+    model = network(steps_per_execution=4)
     doctor = Doctor(report=lambda text: None)
-    model.fit(x / 255, y, 64, 2, verbose=0, callbacks=[doctor])
-    assert doctor._step == 2 * 21
+    model.fit(x[:320] / 255, y[:320], 32, 2, verbose=0, callbacks=[doctor])
+    assert doctor._step == 2 * 10
 
 
 def test_given_sets_are_looked_at_before_the_first_step():
@@ -223,15 +218,17 @@ class HeadOnly(keras.Model):
 def test_weights_that_the_step_leaves_out(whole, said):
     (x, y), _ = digits(8)
     model = HeadOnly(whole)
-    model(x[:1].reshape(1, -1) / 255)
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x, y = x[:640].reshape(640, -1) / 255, y[:640]
+    model(x[:1])
+    model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     doctor = Doctor(report=lambda text: None, share=1.0)
-    model.fit(x.reshape(len(x), -1) / 255, y, 32, 3, verbose=0, callbacks=[doctor])
+    model.fit(x, y, 32, 3, verbose=0, callbacks=[doctor])
     assert graves(doctor) == said
 
 
 def test_a_class_number_without_a_unit_in_a_late_batch():
     (x, y), _ = digits(8)
+    y = y[:320]
     first = np.flatnonzero(y != 9)[:200]  # batches without the last class
     order = np.concatenate([first, np.setdiff1d(np.arange(len(y)), first)])
     x, y = x[order] / 255, y[order]
@@ -244,7 +241,7 @@ def test_a_class_number_without_a_unit_in_a_late_batch():
 
 def test_fits_of_one_epoch_in_a_loop_are_one_training():
     (x, y), _ = digits(8)
-    doctor, model = Doctor(report=lambda text: None), network(convolves=False)
+    doctor, model = Doctor(report=lambda text: None), network()
     for _ in range(3):
         model.fit(x[:320] / 255, y[:320], 32, 1, verbose=0, callbacks=[doctor])
     watch = doctor._watch
@@ -260,7 +257,7 @@ def test_fits_of_one_epoch_in_a_loop_are_one_training():
 
 def test_other_data_of_one_epoch_are_another_training():
     (x, y), _ = digits(8)
-    doctor, model = Doctor(report=lambda text: None), network(convolves=False)
+    doctor, model = Doctor(report=lambda text: None), network()
     model.fit(x[:320] / 255, y[:320], batch_size=32, verbose=0, callbacks=[doctor])
     watch = doctor._watch
     assert watch.history.recent.maxlen == 20
@@ -276,7 +273,7 @@ def test_other_data_of_one_epoch_are_another_training():
 def test_what_a_first_fit_seemed_to_show_is_withdrawn_when_another_fit_follows():
     (x, y), _ = digits(8)
     told = []
-    doctor, model = Doctor(report=told.append), network(convolves=False)
+    doctor, model = Doctor(report=told.append), network()
     model.fit(x[:320] / 255, y[:320], batch_size=32, verbose=0, callbacks=[doctor])
     doctor._tell([Finding("loss-at-chance", "error", "training", "")])
     model.fit(x[:320] / 255, y[:320], batch_size=32, epochs=2, verbose=0, callbacks=[doctor])

@@ -27,15 +27,16 @@ def several(size=1.0, kernel="glorot_uniform", grow=1.0):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "said", "as_dictionary"),
     [
-        ({}, []),
-        ({"size": 1e3}, ["unscaled-input"]),
-        ({"grow": 500.0}, ["exploding-signal"]),
-        ({"kernel": "zeros"}, ["symmetric-init"]),
+        ({}, [], False),
+        ({}, [], True),
+        ({"size": 1e3}, ["unscaled-input"], False),
+        ({"size": 1e3}, ["unscaled-input"], True),
+        ({"grow": 500.0}, ["exploding-signal"], False),
+        ({"kernel": "zeros"}, ["symmetric-init"], False),
     ],
 )
-@pytest.mark.parametrize("as_dictionary", [True, False])
 def test_a_network_of_several_inputs_is_looked_at(options, said, as_dictionary):
     model, parts = several(**options)
     inputs = dict(zip(("first", "second"), parts, strict=True)) if as_dictionary else parts
@@ -58,7 +59,7 @@ def test_tables_that_are_multiplied_and_start_at_zero():
         assert causes(doctor.findings) == said
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
     found = []
     for callbacks in ([], [Doctor(report=lambda text: None)]):

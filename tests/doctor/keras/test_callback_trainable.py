@@ -15,7 +15,7 @@ LOSS = "sparse_categorical_crossentropy"
 def network(frozen):
     first = layers.Input((6,))
     model = keras.Model(first, layers.Dense(3, "softmax")(layers.Dense(8, "relu", trainable=not frozen)(first)))
-    model.compile("adam", LOSS)
+    model.compile("sgd", LOSS)
     return model
 
 
