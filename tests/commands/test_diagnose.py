@@ -236,7 +236,7 @@ def test_a_signal_ends_the_script_after_a_report(tmp_path, run_server, number):
         while "Epoch 3/" not in Path("out").read_text():
             assert process.poll() is None
         process.send_signal(number)
-        assert process.wait() == -number
+        assert process.wait(timeout=600) == -number
     assert "[missing-softmax] error" in Path("err").read_text()
     assert report()["fits"][0]["evidence"] is None
 

@@ -1,5 +1,8 @@
 """Whatever ends a fit: the doctor says what it knows before the traceback, and leaves the model as it was."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -57,6 +60,19 @@ def test_it_is_printed_where_nothing_else_is_asked_for(capsys):
     with pytest.raises(tf.errors.InvalidArgumentError):
         network().fit(*ONE_TOO_FAR, shuffle=False, verbose=0, callbacks=[Doctor()])
     assert "The labels go from 0 to 10" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_first_fit_of_a_process_is_watched_where_its_doctor_is_made_in_the_call():
+    text = (
+        "import keras\nimport numpy as np\nfrom exprun.doctor import Doctor\n"
+        "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, 'softmax')])\n"
+        "model.compile('sgd', 'sparse_categorical_crossentropy')\n"
+        "model.fit(np.ones((8, 4)), np.arange(8), verbose=0, callbacks=[Doctor()])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "The labels go from 0 to 7" in done.stderr
 
 
 class Raises(keras.callbacks.Callback):

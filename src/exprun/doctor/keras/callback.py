@@ -153,11 +153,12 @@ _WATCHING: list["Doctor"] = []  # doctors in a `fit` that has begun and not ende
 _TRAINED: "weakref.WeakSet[Any]" = weakref.WeakSet()  # models that a fit has trained
 
 
-def _notify_of_exceptions() -> None:
-    """Let `fit` notify its doctors when an exception ends it: Keras has no callback for that."""
+def _watch_fit() -> None:
+    """Let `fit` show its doctors what Keras does not, and notify them when an exception ends it.
+
+    Not when the first doctor is made: in `model.fit(x, callbacks=[Doctor()])`, Python looks up `fit` before that.
+    """
     original = keras.Model.fit
-    if getattr(original, "notifies_doctors", False):
-        return
 
     @functools.wraps(original)
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -170,8 +171,10 @@ def _notify_of_exceptions() -> None:
             notify_of_exception(self, error)
             raise
 
-    fit.notifies_doctors = True  # type: ignore[attr-defined]
     keras.Model.fit = fit
+
+
+_watch_fit()
 
 
 def introduce(callbacks: Any, data: tuple[Any, ...], shuffles: bool, validation: Any = None) -> None:
@@ -229,7 +232,6 @@ class Doctor(keras.callbacks.Callback):
         super().__init__()
         if memory < 0:
             raise ValueError(f"memory is {memory}, but must not be negative; 0 is for no test.")
-        _notify_of_exceptions()
         self._memory = memory
         self.limits = limits_of(limits)
         self._given = (train, validation)
