@@ -53,7 +53,7 @@ def settle(page) -> None:
 def names(page) -> list[str]:
     """The classes in the rows of the confusion matrix, from its table."""
     page.run("document.querySelector('#confusion + details').open = true")
-    page.frame()
+    page.until("document.querySelectorAll('#confusion + details tbody th').length > 0")
     return page.run("[...document.querySelectorAll('#confusion + details tbody th')].map((one) => one.textContent)")
 
 
