@@ -169,7 +169,12 @@ def test_without_an_adversary_there_is_no_such_figure():
 
 
 @pytest.mark.parametrize(
-    "how", ["trainer.jit=true", "trainer.precision=mixed_bfloat16", "trainer.precision=mixed_float16"]
+    "how",
+    [
+        "trainer.precision=mixed_bfloat16",
+        pytest.param("trainer.jit=true", marks=pytest.mark.slow),
+        pytest.param("trainer.precision=mixed_float16", marks=pytest.mark.slow),
+    ],
 )
 def test_it_goes_with_xla_and_half_precision(how):
     result = tiny(

@@ -162,6 +162,7 @@ def test_a_process_that_has_keras_with_another_backend_is_told(tmp_path, monkeyp
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_doctor_leaves_the_settings_of_keras_to_the_user(tmp_path):
     program = """
 import keras, numpy as np

@@ -5,7 +5,7 @@ import pytest
 from reliability import common
 from reliability.rows import ROWS
 
-SHORT = {"killed": 1, "full": 1}
+SHORT = {"killed": 1}
 LONGER = {"warned": 4, "twice": 1, "server": 5, "store": 6, "memory": 1, "batch": 2, "cache": 1, "folder": 1}
 LONGER |= {"killed": 5, "full": 5}
 

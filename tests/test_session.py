@@ -41,7 +41,7 @@ def made(monkeypatch):
         ["schedule=cosine", "trainer.epochs=2"],
         pytest.param(["trainer.label_smoothing=0"], marks=pytest.mark.slow),
         pytest.param(["augment.crop=2"], marks=pytest.mark.slow),
-        ["init=orthogonal"],
+        pytest.param(["init=orthogonal"], marks=pytest.mark.slow),
     ],
     ids=lambda words: words[0],
 )

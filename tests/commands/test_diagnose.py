@@ -253,6 +253,7 @@ print(copy.evaluate(ordered.map(lambda a, b: (a * 100, b)), verbose=0), copy(x[:
 """
 
 
+@pytest.mark.slow
 def test_calls_after_the_training_are_watched_and_change_nothing(tmp_path, diagnosed, run_server):
     path = script(tmp_path, GOOD + LATER)
     done = diagnosed("train.py")
@@ -297,6 +298,7 @@ print("weights", sum(float(abs(w).sum()) for w in model.get_weights()))
 )
 
 
+@pytest.mark.slow
 def test_each_of_several_outputs_is_examined_and_the_training_is_the_same(tmp_path, diagnosed, run_server):
     path = script(tmp_path, SEVERAL.replace("{last}", ", activation='sigmoid'"))
     done = diagnosed("train.py", prove_minutes=0.05)

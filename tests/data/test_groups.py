@@ -61,6 +61,7 @@ def random_sets(draw):
     return labels, [f"g{number}" for number in groups], parts, more
 
 
+@pytest.mark.slow
 def test_no_group_is_on_two_sides_of_1000_random_sets():
     could_be_divided = []
 

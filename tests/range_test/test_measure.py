@@ -125,7 +125,10 @@ def test_check_does_the_range_test_too_if_it_is_asked_for(run_server, tmp_path):
     assert len(list((tmp_path / "outputs" / "pages").glob("rate-*.html"))) == 1
 
 
-@pytest.mark.parametrize("command", [["rate", "--seeds", "1"], ["batch"], ["check", "--rate"]])
+LONG = [pytest.param(words, marks=pytest.mark.slow) for words in (["batch"], ["check", "--rate"])]
+
+
+@pytest.mark.parametrize("command", [["rate", "--seeds", "1"], *LONG])
 def test_without_pictures_no_page_is_written(command, run_server, tmp_path):
     done = run_server.run(*command, *WORDS, "pictures=false")
     assert done.returncode in (0, 1), done.stderr

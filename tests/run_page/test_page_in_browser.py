@@ -267,6 +267,7 @@ def test_few_classes_and_odd_images(chromium, tmp_path, classes, shape):
     assert chromium.complaints == []
 
 
+@pytest.mark.slow
 def test_a_thousand_classes(chromium, tmp_path):
     folder = write_run(tmp_path / "run")
     classes = [f"class {number}" for number in range(1000)]

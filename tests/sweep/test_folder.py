@@ -215,6 +215,7 @@ def test_its_runs_are_children_of_one_run_in_mlflow(tmp_path, capsys):
     assert page(folder).endswith(f"viewStateShareKey={parent}")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys):
     words = ["tracking=mlflow", "tracking.model=none", "seed=0,1"]
     swept(capsys, *words)
@@ -236,6 +237,7 @@ def test_a_run_that_was_trained_anew_leaves_the_sweep_in_mlflow(tmp_path, capsys
     assert [len(arm["values"]) for arm in json.loads(capsys.readouterr().out)["arms"]] == [2]
 
 
+@pytest.mark.slow
 def test_a_parent_is_left_open_for_the_process_that_ends_last(tmp_path, capsys):
     words = ["tracking=mlflow", "tracking.model=none", "seed=0,1"]
     swept(capsys, *words)

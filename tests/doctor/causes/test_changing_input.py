@@ -93,6 +93,7 @@ def test_text_and_large_batches_are_measured_at_few_values_or_not_at_all():
     assert passed([large], 1).first.deviation == pytest.approx(large.std(), rel=0.1)
 
 
+@pytest.mark.slow
 def test_rare_codes_that_one_epoch_has_at_its_beginning_and_another_at_its_end():
     rng = np.random.default_rng(0)
     for share in (0.3, 0.6):

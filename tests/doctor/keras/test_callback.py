@@ -51,7 +51,7 @@ def network(*hidden, optimizer="sgd", **options):
     return model
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_same_weights_with_and_without_it(jit):
     (x, y), (xv, yv) = digits(8)
     layers, weights = keras.layers, []

@@ -70,7 +70,7 @@ def test_a_network_that_memorises_is_not_to_blame_and_the_finding_says_so():
     assert texts[-1].startswith("doctor: [loss-at-chance] more evidence: In ")
 
 
-@pytest.mark.parametrize("scale", [1.0, SCALE])
+@pytest.mark.parametrize("scale", [SCALE, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_the_test_changes_nothing(scale):
     (plain, _, before), (doctor, _, after) = trained(scale, 0.0), trained(scale, 60.0)
     assert (bool(plain.history.memory), bool(doctor.history.memory)) == (False, True)
