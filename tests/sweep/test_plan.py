@@ -133,6 +133,13 @@ def test_a_plan_does_not_compose_a_config_for_each_seed(composer, monkeypatch):
     assert len(composed) < 10
 
 
+@pytest.mark.parametrize("kind", ["tuned", "decide"])
+@pytest.mark.parametrize(("seed", "sentence"), [("-5", "seed is -5"), ("x", "seed=x|seed is")])
+def test_a_wrong_seed_among_others_is_refused_before_any_run(composer, kind, seed, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        plan.make(composer, [f"sweep={kind}", "norm=none,batch", f"seed=0,{seed},1,2,3,4"])
+
+
 def test_a_search_has_no_plan(composer, monkeypatch):
     monkeypatch.setattr(composer, "dimensions", lambda _: None)
     assert plan.make(composer, ["seed=0,1"]) is None

@@ -233,10 +233,7 @@ def _deciding(
             "sweep=decide needs at least two settings to decide between: give a key several values, as in "
             "norm=none,batch."
         )
-    try:
-        listed = [int(word.partition("=")[2]) for word in given]
-    except ValueError:  # the config says what is wrong with it
-        listed = [config.seed for config in composer.jobs(overrides, [[*arms[0], seed] for seed in given])]
+    listed = _numbers(composer, overrides, arms[0], given)
     seeds = _planned_seeds(listed, first, PLANNED in composer.keys_of(overrides))
     _count(len(arms) * len(seeds))
     allowed, needed = budget.parse(first.sweep.budget), FIRST_LOOK * len(arms)
@@ -260,10 +257,24 @@ def _deciding(
 def _check_later(composer: Composer, overrides: Sequence[str], arms: list[Job], seeds: list[str]) -> None:
     """Check the configs of runs that may follow, before any run starts.
 
-    They differ from each other in the seed alone, so two of each arm show whether they are right and have folders of
-    their own.
+    They differ from each other in the seed alone, so those of the lowest and the highest seed of each arm show whether
+    they are right and have folders of their own.
     """
-    composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in seeds[-2:]])
+    by_number = [seed for _, seed in sorted(zip(_numbers(composer, overrides, arms[0], seeds), seeds, strict=True))]
+    ends = by_number if len(seeds) == 1 else [by_number[0], by_number[-1]]
+    composer.jobs(overrides, [[*arm, seed] for arm in arms for seed in ends])
+
+
+def _numbers(composer: Composer, overrides: Sequence[str], arm: Job, seeds: list[str]) -> list[int]:
+    """The seeds of overrides as numbers.
+
+    Raises:
+        ConfigError: one of them is no number.
+    """
+    try:
+        return [int(word.partition("=")[2]) for word in seeds]
+    except ValueError:  # the config says what is wrong with it
+        return [config.seed for config in composer.jobs(overrides, [[*arm, seed] for seed in seeds])]
 
 
 def _planned_seeds(given: list[int], first: Config, is_number_given: bool) -> list[str]:
