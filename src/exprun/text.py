@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+LARGE = 1e6  # values that are written with an exponent
+
 
 def plural(count: int, noun: str) -> str:
     """A count with its noun: "1 layer", "1,200 layers"."""
@@ -16,6 +18,17 @@ def plural(count: int, noun: str) -> str:
 def nouns(count: int, noun: str) -> str:
     """A noun in the singular or plural, without the count."""
     return noun if count == 1 else f"{noun}s"
+
+
+def rounded(value: float, digits: int = 3) -> str:
+    """A value with some significant digits, and below a million without an exponent: "0.0123", "1,370", "2.5e+07".
+
+    Args:
+        value: the value; it may be infinite or NaN.
+        digits: the number of significant digits.
+    """
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,g}" if abs(float(text)) < LARGE else text
 
 
 def joined(names: Sequence[str]) -> str:
@@ -82,7 +95,8 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str
     return f"<table><thead><tr>{line('th', headings)}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def html_lines(*lines: str) -> str:
-    """Lines of text for a notebook, one paragraph each; the first one is bold."""
-    first, *others = (html.escape(line) for line in lines)
-    return "".join(f"<p>{line}</p>" for line in (f"<b>{first}</b>", *others))
+def html_lines(*lines: str, title: bool = True) -> str:
+    """Lines of text for a notebook, one paragraph each; the first one is bold if it is the title."""
+    bold, plain = (lines[:1], lines[1:]) if title else ((), lines)
+    texts = (*(f"<b>{html.escape(line)}</b>" for line in bold), *map(html.escape, plain))
+    return "".join(f"<p>{text}</p>" for text in texts)

@@ -54,3 +54,4 @@ def test_a_comparison_is_a_table_of_its_arms(tmp_path):
     assert SAFE in text
     assert '<td style="text-align:right">81</td>' in text  # the mean
     assert "95 % interval" in text
+    assert text.index("<b>val/accuracy</b>") < text.index("<table>") < text.index("mean, %")

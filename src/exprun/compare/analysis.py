@@ -71,7 +71,7 @@ class Analysis:
 
     def _repr_html_(self) -> str:
         """The arms as a table, the effects as sentences, and the warnings, for a notebook."""
-        scale, unit = self.unit
+        scale, _ = self.unit
         shown = lambda value: "–" if math.isnan(value) else f"{scale * value:.4g}"  # noqa: E731
         rows = []
         for arm in self.arms:
@@ -79,9 +79,9 @@ class Analysis:
             mean = shown(arm.mean) if arm.values else "–"
             between = "–" if math.isnan(low) else f"{shown(low)} to {shown(high)}"
             rows.append([label(arm.levels, self.factors), len(arm.values), mean, between])
-        table = html_table(["arm", "runs", f"mean{unit and f' ({unit.strip()})'}", "95 % interval"], rows)
+        table = html_table(["arm", "runs", f"mean{', %' if scale == 100 else ''}", "95 % interval"], rows)
         warnings = [f"warning: {warning}" for warning in self.warnings]
-        return table + html_lines(self.metric, *self.sentences(), *self.summary(), *warnings)
+        return html_lines(self.metric) + table + html_lines(*self.sentences(), *self.summary(), *warnings, title=False)
 
     def interval(self, arm: Arm) -> tuple[float, float]:
         """The ends of the confidence interval of an arm, within the range of the metric; NaN if they are unknown."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from exprun.text import rounded
+
 MAX_VALUES = 2_000_000  # values of each split that are measured
 MAX_IMAGES = 1000  # images of each split that are measured, at least; of large ones, every second or third pixel
 MAX_CHANNELS = 4  # with more channels, all of them are measured together
@@ -113,13 +115,13 @@ def difference(training: Channels, other: Channels, slack: float = SLACK) -> str
         size = f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}"
         return (
             f"The values of {other.name} images spread {size} times as {'widely' if word == 'larger' else 'narrowly'} "
-            f"as those of {training.name} images (mean {other_mean:.3g} ± {other_spread:.3g} against {mean:.3g} ± "
-            f"{spread:.3g})."
+            f"as those of {training.name} images (mean {rounded(other_mean)} ± {rounded(other_spread)} against "
+            f"{rounded(mean)} ± {rounded(spread)})."
         )
     return (
-        f"{name} images have mean {other_mean:.3g} ± {other_spread:.3g}, but {training.name} images {mean:.3g} ± "
-        f"{spread:.3g}: the difference is {abs(other_mean - mean) / max(spread, other_spread, 1e-12):.1f} standard "
-        "deviations."
+        f"{name} images have mean {rounded(other_mean)} ± {rounded(other_spread)}, but {training.name} images "
+        f"{rounded(mean)} ± {rounded(spread)}: the difference is "
+        f"{abs(other_mean - mean) / max(spread, other_spread, 1e-12):.1f} standard deviations."
     )
 
 

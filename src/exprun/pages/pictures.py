@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from exprun.text import rounded
+
 SMALL = 64  # pixels a side up to which images are kept as they are, and enlarged by the browser
 SIDE = 128  # pixels of the longer side of larger images in a sheet
 MAX_SIDE = 16383  # pixels a side that WebP has at most
@@ -95,7 +97,7 @@ class Displayed:
     @property
     def range(self) -> str:
         """The values that are shown as black and white, in words."""
-        return f"black is {self.low:.3g}, white is {self.high:.3g}"
+        return f"black is {rounded(self.low)}, white is {rounded(self.high)}"
 
 
 def gallery(images: Sequence[np.ndarray], pictures: Sequence[Picture], side: int = SIDE, columns: int = 0) -> Gallery:

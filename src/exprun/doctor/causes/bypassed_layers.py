@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
-from exprun.doctor.instruments.layers import named
-from exprun.text import nouns
+from exprun.doctor.instruments.layers import MAX_NAMES, named
+from exprun.text import listed, nouns
 
 CAUSE = Cause(
     id="bypassed-layers",
@@ -17,6 +17,7 @@ CAUSE = Cause(
     overrides=("norm=batch", "init=he_normal"),
     in_code=True,
 )
+MOST_LISTED = 12  # names of layers in the evidence, so that the last layer of a usual preprocessing is among them
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -32,12 +33,17 @@ def _setup(context: Context) -> Iterator[Finding]:
     """Find layers whose output does not reach the output of the model."""
     if not context.dropped:
         return
-    count = len(context.dropped)
+    dropped = context.dropped
+    count = len(dropped)
+    is_long = count > MAX_NAMES
+    names = f": {listed((layer.name for layer in dropped), MOST_LISTED)}" if is_long else ""
     yield context.finding(
         "error",
-        f"{nouns(count, 'layer')} {named(context.dropped)}",
+        f"{count} layers, from {dropped[0].name} to {dropped[-1].name}"
+        if is_long
+        else f"{nouns(count, 'layer')} {named(dropped)}",
         f"{count} layer{'s were' if count > 1 else ' was'} called, but no path leads from "
-        f"{'them' if count > 1 else 'it'} to the output of the model.",
+        f"{'them' if count > 1 else 'it'} to the output of the model{names}.",
         {"layers": count},
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.history import LUCK
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="cached-augmentation",
@@ -34,7 +35,7 @@ def check(context: Context) -> Iterator[Finding]:
             "warning",
             "training batches",
             f"The pipeline caches images after it has drawn random numbers ({', '.join(history.drawn_once)}), so each "
-            f"epoch has the same images. The loss is {last.trained:.3g} in training and {last.loss:.3g} in "
+            f"epoch has the same images. The loss is {rounded(last.trained)} in training and {rounded(last.loss)} in "
             f"validation{last.accuracies}.",
             {"val_loss": last.loss, "train_loss": last.trained},
         )

@@ -8,6 +8,7 @@ from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.passes import spread
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="collapsed-predictions",
@@ -60,8 +61,8 @@ def _numbers(context: Context, chance: ChanceLevel) -> Iterator[Finding]:
             "warning",
             "output",
             f"The predictions for {len(outputs)} examples have a standard deviation of {predicted:.2g} around "
-            f"{outputs.mean():,.4g}, but that of their targets is {wanted:,.3g} around {labels.mean():,.4g}. The loss "
-            f"is {chance.shown(context.history.mean_loss)}; {chance.described}.",
+            f"{rounded(outputs.mean(), 4)}, but that of their targets is {rounded(wanted)} around "
+            f"{rounded(labels.mean(), 4)}. The loss is {chance.shown(context.history.mean_loss)}; {chance.described}.",
             {"predicted": predicted, "wanted": wanted},
             "scale the inputs and the targets to mean 0 and standard deviation 1, and check that labels and outputs "
             "have the same shape; then change the learning rate by factors of 10.",

@@ -8,6 +8,7 @@ from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.passes import spread
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="exploding-signal",
@@ -45,10 +46,10 @@ def check(context: Context) -> Iterator[Finding]:
     yield context.finding(
         "error",
         f"layer {name}",
-        f"Before training, differences between images are {signal.at_input:.3g} at the input and "
-        f"{signal.at_last:,.3g} before the last layer, {signal.ratio:,.0f} times larger; up to "
+        f"Before training, differences between images are {rounded(signal.at_input)} at the input and "
+        f"{rounded(signal.at_last)} before the last layer, {signal.ratio:,.0f} times larger; up to "
         f"{context.threshold('exploding'):g} times larger is normal. {name} increases them most, "
-        f"{gains[worst]:.3g} times{wide}.",
+        f"{rounded(gains[worst])} times{wide}.",
         signal.numbers | {"gain": gains[worst]},
         ""
         if wide

@@ -7,7 +7,7 @@ import numpy as np
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.norms import is_nearly_fresh, normalised, uses_averages
-from exprun.text import plural
+from exprun.text import plural, rounded
 
 CAUSE = Cause(
     id="frozen-statistics",
@@ -46,12 +46,12 @@ def check(context: Context) -> Iterator[Finding]:
     shift, scale = normalised(first)
     if not np.isfinite([shift, scale]).all() or (1 / most <= scale <= most and shift <= most):
         return
-    times = f"{scale:,.3g} times" if scale > 1 else f"1/{1 / max(scale, 1e-9):,.3g} of"
+    times = f"{rounded(scale)} times" if scale > 1 else f"1/{rounded(1 / max(scale, 1e-9))} of"
     more = f" The network has {plural(len(frozen), 'batch norm')} with frozen averages." if len(frozen) > 1 else ""
     yield context.finding(
         "warning",
         f"layer {first.layer.name}",
         f"The values that reach the layer have {times} the standard deviation of its frozen averages, and their mean "
-        f"is {shift:,.2g} of these standard deviations away.{more}",
+        f"is {rounded(shift, 2)} of these standard deviations away.{more}",
         {"scale": scale, "shift": shift},
     )

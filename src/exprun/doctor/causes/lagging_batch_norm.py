@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="lagging-batch-norm",
@@ -76,7 +77,7 @@ def _evaluation(context: Context) -> Iterator[Finding]:
     yield context.finding(
         "warning",
         "batch norm",
-        f"The same training images have a loss of {trained:.3g} in training mode and {evaluated:,.3g} in "
+        f"The same training images have a loss of {rounded(trained)} in training mode and {rounded(evaluated)} in "
         f"evaluation{enough if settled else few}",
         {"training": trained, "evaluation": evaluated, "momentum": momentum},
         "larger batches, a lower learning rate, no Dropout before BatchNormalization, or GroupNormalization."

@@ -8,6 +8,7 @@ from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.chance import uniform_loss
 from exprun.doctor.instruments.passes import rms
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="large-first-loss",
@@ -49,8 +50,8 @@ def check(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning" if found.loss > WARNING_FACTOR * large * uniform else "note",
             "loss",
-            f"The loss is {found.loss:,.4g} before training; chance level is {uniform:.3f}, and up to {large:g} times "
-            "that is normal.",
+            f"The loss is {rounded(found.loss, 4)} before training; chance level is {uniform:.3f}, and up to "
+            f"{large:g} times that is normal.",
             {"loss": found.loss, "guessing": uniform},
         )
 
@@ -65,7 +66,7 @@ def _numbers(context: Context, large: float) -> Iterator[Finding]:
         yield context.finding(
             "note",
             "loss",
-            f"Before training, the predictions are around {predicted:,.3g} (root mean square), but the targets around "
-            f"{wanted:,.3g}. The loss is {found.loss:,.4g}; {level.described}.",
+            f"Before training, the predictions are around {rounded(predicted)} (root mean square), but the targets "
+            f"around {rounded(wanted)}. The loss is {rounded(found.loss, 4)}; {level.described}.",
             {"loss": found.loss, "guessing": level.loss},
         )

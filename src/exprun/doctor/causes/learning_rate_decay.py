@@ -7,6 +7,7 @@ import numpy as np
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.history import Epoch
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="learning-rate-decay",
@@ -96,8 +97,8 @@ def _epoch(context: Context) -> Iterator[Finding]:
                 "steps, while the loss still fell. Perhaps a callback that monitors an accuracy with mode='min' lowers "
                 "it."
                 if fell_often
-                else f"steps, and since then the loss has hardly fallen: {epochs[-IN_A_ROW - 1].loss:.3g}, and "
-                f"{last.loss:.3g} after {IN_A_ROW} more epochs."
+                else f"steps, and since then the loss has hardly fallen: {rounded(epochs[-IN_A_ROW - 1].loss)}, and "
+                f"{rounded(last.loss)} after {IN_A_ROW} more epochs."
             ),
             {"rate": last.rate, "top": top},
             "in a schedule, use larger decay_steps; in ReduceLROnPlateau, use monitor='val_loss', or mode='max' "

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.rates import unusual_rate
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="learning-rate-high",
@@ -72,7 +73,7 @@ def _probe(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "weights",
-            f"In {moves.steps} steps, the weights have changed by {typical * moves.steps:,.2g} times their size, and "
-            f"the network has not learned; less than {most:g} times is normal.",
+            f"In {moves.steps} steps, the weights have changed by {rounded(typical * moves.steps, 2)} times their "
+            f"size, and the network has not learned; less than {most:g} times is normal.",
             {"moved": typical * moves.steps},
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="oscillating-loss",
@@ -58,7 +59,8 @@ def check(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "note" if chance is None else "warning",
             "training",
-            f"The training losses of the last {len(losses)} epochs are {', '.join(f'{loss:.3g}' for loss in losses)}; "
-            f"from the noise of batches alone, two epochs in a row would differ by up to {NOISE * noise:.2g}.",
+            f"The training losses of the last {len(losses)} epochs are "
+            f"{', '.join(rounded(loss) for loss in losses)}; from the noise of batches alone, two epochs in a "
+            f"row would differ by up to {NOISE * noise:.2g}.",
             {"least": float(losses.min()), "most": float(losses.max()), "noise": noise},
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="plateau",
@@ -63,8 +64,8 @@ def check(context: Context) -> Iterator[Finding]:
     yield context.finding(
         "note",
         "training",
-        f"The lowest training loss of the last {FLAT_EPOCHS} epochs is {now:.3g}; before them it was "
-        f"{earlier:.3g}.{schedule}",
+        f"The lowest training loss of the last {FLAT_EPOCHS} epochs is {rounded(now)}; before them it was "
+        f"{rounded(earlier)}.{schedule}",
         {"loss": now, "before": earlier, "rate": last.rate},
         "a larger network, or less dropout, weight decay and augmentation." if useless else "",
         () if useless else None,

@@ -6,6 +6,7 @@ from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.history import Epoch
 from exprun.doctor.instruments.chance import ChanceLevel
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="slow-learning",
@@ -76,8 +77,8 @@ def _far_from_the_mean(context: Context, chance: ChanceLevel, last: Epoch, middl
         yield context.finding(
             "warning",
             "training",
-            f"After {last.step:,} of {steps:,} steps, the training loss is {last.loss:,.4g}; {chance.described}. At "
-            f"this pace the run ends at {end:,.4g}, still worse than that.",
+            f"After {last.step:,} of {steps:,} steps, the training loss is {rounded(last.loss, 4)}; "
+            f"{chance.described}. At this pace the run ends at {rounded(end, 4)}, still worse than that.",
             {"loss": last.loss, "guessing": chance.loss, "end": end},
             "standardise the targets, y = (y - y_train.mean()) / y_train.std(), and scale the inputs; or multiply the "
             "learning rate by 10.",

@@ -8,7 +8,7 @@ from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.history import LUCK
 from exprun.doctor.instruments.stopping import Stopping, right_mode
-from exprun.text import plural
+from exprun.text import plural, rounded
 
 CAUSE = Cause(
     id="stopped-early",
@@ -68,10 +68,10 @@ def _ended(context: Context, stopping: Stopping) -> str:
     if evaluations:
         if not evaluations[-1].loss <= NEAR_LOWEST * min(one.loss for one in evaluations):
             return ""
-        validated = f", and the validation loss is at its lowest ({evaluations[-1].loss:.3g})"
+        validated = f", and the validation loss is at its lowest ({rounded(evaluations[-1].loss)})"
     return (
         f"The run has ended after {len(epochs)} of {plural(stopping.planned, 'epoch')}, although the training loss "
-        f"still falls (from {epochs[-2].loss:.3g} to {last:.3g} in the last epoch){validated}."
+        f"still falls (from {rounded(epochs[-2].loss)} to {rounded(last)} in the last epoch){validated}."
     )
 
 
@@ -94,6 +94,6 @@ def _restored(context: Context, stopping: Stopping) -> str:
     accuracies = "" if np.isnan(kept.accuracy) else f" and an accuracy of {kept.accuracy:.1%}"
     of_best = "" if np.isnan(best.accuracy) else f" and {best.accuracy:.1%}"
     return (
-        f"It has restored the weights of epoch {number}, with a validation loss of {kept.loss:.3g}{accuracies}; "
-        f"the best epoch, {evaluations.index(best) + 1 + stopping.first}, had {best.loss:.3g}{of_best}."
+        f"It has restored the weights of epoch {number}, with a validation loss of {rounded(kept.loss)}{accuracies}; "
+        f"the best epoch, {evaluations.index(best) + 1 + stopping.first}, had {rounded(best.loss)}{of_best}."
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="strong-regularization",
@@ -80,8 +81,8 @@ def _first_batch(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "error",
             f"regularised weights, most of all {path}",
-            f"The penalty is {found.penalty:.3g} and the loss without it {found.loss:.3g}; the gradient of the penalty "
-            f"is up to {ratio:,.2g} times that of the loss.",
+            f"The penalty is {rounded(found.penalty)} and the loss without it {rounded(found.loss)}; the gradient of "
+            f"the penalty is up to {rounded(ratio, 2)} times that of the loss.",
             {"ratio": ratio, "penalty": found.penalty, "loss": found.loss},
             remedies=(),  # the cause's overrides change the optimiser's weight decay, which is not the penalty
         )

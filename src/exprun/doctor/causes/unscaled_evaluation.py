@@ -17,7 +17,7 @@ from exprun.doctor.instruments.scaling import (
     refitted,
 )
 from exprun.doctor.use import Use
-from exprun.text import plural
+from exprun.text import plural, rounded
 
 CAUSE = Cause(
     id="unscaled-evaluation",
@@ -95,7 +95,7 @@ def _of_a_use(context: Context, use: Use) -> Iterator[Finding]:
         if trained.ndim == 4 or not inside:
             found = list(_scaling(context, rows, slack, where, there))
     if not found and (is_unsigned(trained, rows) if len(rows) >= SAMPLE else is_far(trained, rows)):
-        ranges = [f"{x.min():.3g} to {x.max():.3g}" for x in (rows, trained)]
+        ranges = [f"{rounded(x.min())} to {rounded(x.max())}" for x in (rows, trained)]
         found = [
             context.finding(
                 "error",
@@ -127,9 +127,9 @@ def _scaling(
         yield context.finding(
             "error",
             where,
-            f"{there[0].upper()}{there[1:]}, {which} mean {other_mean[worst]:.3g} and standard deviation "
-            f"{other_spread[worst]:.3g}, but in training {mean[worst]:.3g} and {spread[worst]:.3g}. They should be "
-            "nearly equal.",
+            f"{there[0].upper()}{there[1:]}, {which} mean {rounded(other_mean[worst])} and standard deviation "
+            f"{rounded(other_spread[worst])}, but in training {rounded(mean[worst])} and {rounded(spread[worst])}. "
+            "They should be nearly equal.",
             {
                 "train_mean": float(mean[worst]),
                 "train_std": float(spread[worst]),

@@ -10,6 +10,7 @@ from exprun.doctor.context import Context
 from exprun.doctor.instruments.divergence import is_of_a_usual_rate
 from exprun.doctor.instruments.layers import NORMS, RECURRENT, WEIGHTED, top_layers
 from exprun.doctor.instruments.passes import rms
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="unscaled-input",
@@ -98,7 +99,7 @@ def _setup(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "input",
-            f"The inputs of {first.name} have values around {size:.3g} (root mean square), but values near 1 are "
+            f"The inputs of {first.name} have values around {rounded(size)} (root mean square), but values near 1 are "
             "usual: its units saturate at the ends of their range and get no gradient.",
             {"rms": size},
             NORMALIZATION,
@@ -120,8 +121,8 @@ def _step(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "error",
             "input",
-            f"{found.evidence} The inputs have values around {size:.3g} (root mean square), and gradients grow with "
-            f"them; a learning rate of {rate:.2g} is usual for values near 1.",
+            f"{found.evidence} The inputs have values around {rounded(size)} (root mean square), and gradients grow "
+            f"with them; a learning rate of {rate:.2g} is usual for values near 1.",
             {"rms": size, **found.numbers},
             "" if context.inputs.ndim == 4 else NORMALIZATION,
         )
@@ -134,8 +135,8 @@ def _large_part(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             f"input {part.name}",
-            f"Its values reach {part.layer.name} unscaled, around {part.size:.3g} (root mean square), but values near "
-            f"1 are usual, and {context.harm}.",
+            f"Its values reach {part.layer.name} unscaled, around {rounded(part.size)} (root mean square), but "
+            f"values near 1 are usual, and {context.harm}.",
             {"rms": part.size, "loss": loss},
             "a layers.Normalization directly after this input, adapted to its training values.",
         )
@@ -173,8 +174,8 @@ def _large(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "input",
-            f"The inputs of {first.layer.name} have values around {size:.3g} (root mean square), but values near 1 "
-            f"are usual, and {context.harm}.",
+            f"The inputs of {first.layer.name} have values around {rounded(size)} (root mean square), but values "
+            f"near 1 are usual, and {context.harm}.",
             {"rms": size, "loss": found.loss},
             "" if first.inputs.ndim == 4 or _are_pixels(first.inputs) else NORMALIZATION,
         )

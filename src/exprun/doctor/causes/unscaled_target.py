@@ -8,7 +8,7 @@ from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.instruments.divergence import is_of_a_usual_rate
 from exprun.doctor.instruments.passes import rms
-from exprun.text import plural
+from exprun.text import plural, rounded
 
 CAUSE = Cause(
     id="unscaled-target",
@@ -65,8 +65,8 @@ def _step(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "error",
             "labels",
-            f"{found.evidence} The targets have values around {size:.3g} (root mean square), and gradients grow with "
-            f"them; a learning rate of {pace.highest_rate:.2g} is usual for values near 1.",
+            f"{found.evidence} The targets have values around {rounded(size)} (root mean square), and gradients grow "
+            f"with them; a learning rate of {pace.highest_rate:.2g} is usual for values near 1.",
             {"rms": size, **found.numbers},
         )
 
@@ -100,9 +100,9 @@ def _first_batch(context: Context) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "labels",
-            f"The targets are {targets.mean():,.4g} on average (standard deviation {targets.std():,.3g}), and the "
-            f"first predictions {found.outputs.mean():,.3g}. With {pace.optimizer} and a learning rate of "
-            f"{pace.highest_rate:.2g}, the last layer moves by about {step:.2g} in a step and {reach:,.3g} in all "
+            f"The targets are {rounded(targets.mean(), 4)} on average (standard deviation {rounded(targets.std())}), "
+            f"and the first predictions {rounded(found.outputs.mean())}. With {pace.optimizer} and a learning rate of "
+            f"{pace.highest_rate:.2g}, the last layer moves by about {step:.2g} in a step and {rounded(reach)} in all "
             f"{plural(pace.steps, 'step')}.",
             {"distance": distance, "reach": reach},
         )

@@ -8,6 +8,7 @@ from exprun.doctor.cause import Cause, Finding, Phase, Threshold
 from exprun.doctor.context import Context
 from exprun.doctor.history import LUCK
 from exprun.doctor.instruments.at_hand import AGAIN, AtHand, Drawn
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="unused-data",
@@ -88,7 +89,8 @@ def _overfits(context: Context, at_hand: AtHand) -> Iterator[Finding]:
         yield context.finding(
             "warning",
             "training batches",
-            f"{text}. The loss is {last.trained:.3g} in training and {last.loss:.3g} in validation{last.accuracies}.",
+            f"{text}. The loss is {rounded(last.trained)} in training and {rounded(last.loss)} in "
+            f"validation{last.accuracies}.",
             {"val_loss": last.loss, "train_loss": last.trained},
             _remedy(at_hand),
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from exprun.doctor.cause import Cause, Finding, Phase
 from exprun.doctor.context import Context
+from exprun.text import rounded
 
 CAUSE = Cause(
     id="zero-gradient",
@@ -48,7 +49,7 @@ def check(context: Context) -> Iterator[Finding]:
     yield context.finding(
         "error",
         f"layer {last}",
-        f"The loss is {found.loss:.3g}, but its gradient is exactly 0 for all {len(gradients)} matrices of weights: it "
-        f"is lost at the end of the network already, after layer {last}.",
+        f"The loss is {rounded(found.loss)}, but its gradient is exactly 0 for all {len(gradients)} matrices of "
+        f"weights: it is lost at the end of the network already, after layer {last}.",
         {"loss": found.loss, "matrices": len(gradients)},
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from exprun.doctor.instruments.labels import ROUNDING, Labels, read_labels
 from exprun.doctor.instruments.objective import Objective
+from exprun.text import rounded
 
 MIN_ROWS = 4  # rows from which the best constant prediction is known
 MAX_VALUES = 2_000_000  # target values on which the best constant prediction is tested
@@ -48,7 +49,7 @@ class ChanceLevel:
 
     def shown(self, loss: float) -> str:
         """A loss as text; losses of numbers may have any size."""
-        return f"{loss:,.4g}" if self.of_numbers else f"{loss:.3f}"
+        return rounded(loss, 4) if self.of_numbers else f"{loss:.3f}"
 
     @property
     def described(self) -> str:

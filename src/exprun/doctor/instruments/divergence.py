@@ -10,6 +10,7 @@ from exprun.doctor.history import History
 from exprun.doctor.instruments.graph import unclipped_recurrence
 from exprun.doctor.instruments.rates import unusual_rate
 from exprun.doctor.subject import Pace
+from exprun.text import rounded
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,13 @@ def divergence_of(history: History, model: Any, step: int) -> Divergence | None:
         return _not_finite(history, unclipped_recurrence(model), step)
     if not history.has_diverged:
         return None
+    assert history.first_loss is not None
     unclipped, mean, lowest = unclipped_recurrence(model), history.mean_loss, history.lowest_loss
     return Divergence(
         "exploding-gradient" if unclipped else "learning-rate-high",
         "training",
-        f"Over the last {len(history.recent)} steps, the loss is {mean:,.3g}; it started at {history.first_loss:,.3g}, "
-        f"and its lowest value was {lowest:,.3g}.{unclipped}",
+        f"Over the last {len(history.recent)} steps, the loss is {rounded(mean)}; it started at "
+        f"{rounded(history.first_loss)}, and its lowest value was {rounded(lowest)}.{unclipped}",
         {"loss": mean, "lowest": lowest},
     )
 
@@ -64,7 +66,11 @@ def _not_finite(history: History, unclipped: str, step: int) -> Divergence:
         "loss",
         f"The loss is {history.recent[-1][0]}"
         + (", and has not been finite since the first reported loss" if at_once else "")
-        + (f"; before that, it had risen from {history.lowest_loss:.3g} to {finite[-1]:.3g}." if rose else ".")
+        + (
+            f"; before that, it had risen from {rounded(history.lowest_loss)} to {rounded(finite[-1])}."
+            if rose
+            else "."
+        )
         + ("" if at_once else unclipped),
         at_once=at_once,
     )

@@ -10,6 +10,7 @@ from exprun.doctor.instruments.inputs import parts
 from exprun.doctor.instruments.layers import Layer
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Pass, rms
+from exprun.text import rounded
 
 MAX_SATURATED = 0.7  # share of a layer's outputs that may be at an end of their range
 HUGE = 1000.0  # outputs of the first layer that no learning rate suits, whatever the last layer is
@@ -35,7 +36,7 @@ def _huge_outputs(found: Pass) -> str:
     first = found.weighted[0] if found.weighted else None
     if first is None or (size := rms(first.outputs)) <= HUGE:
         return ""
-    return f"the outputs of {first.layer.name} are around {size:,.3g} before training"
+    return f"the outputs of {first.layer.name} are around {rounded(size)} before training"
 
 
 def _harm_of_outputs(found: Pass, objective: Objective, labels: np.ndarray, large_loss: float) -> str:
@@ -44,10 +45,11 @@ def _harm_of_outputs(found: Pass, objective: Objective, labels: np.ndarray, larg
     uniform = uniform_loss(objective.kind, units)
     if uniform is not None and found.loss > large_loss * uniform:
         task = "yes or no" if objective.kind == "sigmoid" else f"one of {units} classes"
-        return f"the loss is {found.loss:,.4g} before training, but chance level for {task} is {uniform:.3f}"
+        return f"the loss is {rounded(found.loss, 4)} before training, but chance level for {task} is {uniform:.3f}"
     if objective.kind == "error" and rms(found.outputs) > large_loss * rms(labels):
         return (
-            f"the outputs are around {rms(found.outputs):,.3g} before training, but the labels around {rms(labels):.3g}"
+            f"the outputs are around {rounded(rms(found.outputs))} before training, but the labels around "
+            f"{rounded(rms(labels))}"
         )
     return ""
 

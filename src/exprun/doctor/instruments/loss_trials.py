@@ -7,6 +7,7 @@ import numpy as np
 from exprun.doctor.cause import Finding
 from exprun.doctor.instruments.labels import ROUNDING, Labels
 from exprun.doctor.instruments.objective import Objective
+from exprun.text import rounded
 
 MAX_ROWS = 256  # labels on which a loss is tested
 UNEQUAL = 0.05  # standard deviation of the sizes of targets above which they differ, in units of their mean
@@ -79,7 +80,7 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
                 "error",
                 "loss",
                 f"{objective.name} compares only the direction of the targets, but they also differ in size, "
-                f"{size.min():.3g} to {size.max():.3g}.",
+                f"{rounded(size.min())} to {rounded(size.max())}.",
                 keras="loss='mse' or loss='mae', which also compare the size.",
             )
         return
@@ -110,8 +111,8 @@ def check_direction(objective: Objective, labels: Labels, outputs: np.ndarray) -
             "wrong-loss",
             "error",
             "loss",
-            f"{objective.name} is {right:.3g} if the outputs equal the labels, but {wrong:.3g} if they equal the "
-            "labels of other examples: it is lower for wrong predictions. Its sign is probably wrong.",
+            f"{objective.name} is {rounded(right)} if the outputs equal the labels, but {rounded(wrong)} if they "
+            "equal the labels of other examples: it is lower for wrong predictions. Its sign is probably wrong.",
             numbers={"right": right, "wrong": wrong},
             keras="a loss has to fall as predictions improve: put a minus in front of it, or subtract it from 1.",
         )
@@ -241,8 +242,9 @@ def check_broadcast(objective: Objective, labels: Labels, outputs: np.ndarray) -
     apart = float(each.diagonal().mean())
     if _is_same(together, float(each.mean())) and not _is_same(together, apart):
         yield crossed_finding(
-            f"{objective.name} is {together:.3g} for {CROSSED} right predictions, but {apart:.3g} on average for each "
-            f"of them alone; {together:.3g} is the mean over all {CROSSED * CROSSED} pairs of an output and a label"
+            f"{objective.name} is {rounded(together)} for {CROSSED} right predictions, but {rounded(apart)} on "
+            f"average for each of them alone; {rounded(together)} is the mean over all {CROSSED * CROSSED} pairs of "
+            "an output and a label"
         )
 
 

@@ -11,7 +11,7 @@ from exprun.doctor.instruments.loss_trials import tried_findings
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.instruments.passes import Call, Pass
 from exprun.doctor.subject import Batch
-from exprun.text import plural
+from exprun.text import plural, rounded
 
 # The lowest and the highest output of each activation.
 RANGES = {
@@ -216,8 +216,8 @@ def _check_encoding(objective: Objective, labels: Labels, units: int) -> Iterato
             "loss",
             f"{objective.name} is for one label of many classes, but examples have up to {most:g} labels at once."
             if several
-            else f"{objective.name} is for classes, but the labels are amounts, {labels.least:.3g} to "
-            f"{labels.most:.3g}.",
+            else f"{objective.name} is for classes, but the labels are amounts, {rounded(labels.least)} to "
+            f"{rounded(labels.most)}.",
             keras="loss='binary_crossentropy', and activation='sigmoid' in the last layer: each label is yes or no."
             if several
             else numbers,
@@ -314,7 +314,7 @@ def _check_softmax(outputs: np.ndarray, activation: str, objective: Objective, l
             "missing-softmax",
             "error",
             "last layer",
-            f"The outputs go from {outputs.min():.3g} to {outputs.max():.3g}, but {objective.name} takes "
+            f"The outputs go from {rounded(outputs.min())} to {rounded(outputs.max())}, but {objective.name} takes "
             "probabilities, 0 to 1.",
             numbers={"least": float(outputs.min()), "most": float(outputs.max())},
             keras=f"loss=keras.losses.{'Sparse' if objective.sparse else ''}CategoricalCrossentropy(from_logits=True), "
@@ -479,14 +479,15 @@ def _unfit_for_yes_or_no(objective: Objective, labels: Labels) -> Finding:
             "error",
             "labels",
             f"{objective.name} takes targets from 0 to 1, but the {values.shape[1]:,} targets of each example go from "
-            f"{labels.least:.3g} to {labels.most:.3g}, as pixels do.",
+            f"{rounded(labels.least)} to {rounded(labels.most)}, as pixels do.",
             keras="x = x.astype('float32') / 255, for the inputs and the targets.",
         )
     return Finding(
         "wrong-loss",
         "error",
         "loss",
-        f"{objective.name} is for labels of yes or no, but the labels go from {labels.least:.3g} to {labels.most:.3g}.",
+        f"{objective.name} is for labels of yes or no, but the labels go from {rounded(labels.least)} to "
+        f"{rounded(labels.most)}.",
         keras="to predict numbers, loss='mse' and no activation in the last layer; do not scale class numbers.",
     )
 
@@ -496,8 +497,8 @@ def _missing_sigmoid(outputs: np.ndarray, objective: Objective) -> Finding:
         "missing-softmax",
         "error",
         "last layer",
-        f"The outputs go from {outputs.min():.3g} to {outputs.max():.3g}, but {objective.name} takes probabilities, "
-        "0 to 1.",
+        f"The outputs go from {rounded(outputs.min())} to {rounded(outputs.max())}, but {objective.name} takes "
+        "probabilities, 0 to 1.",
         keras="loss=keras.losses.BinaryCrossentropy(from_logits=True), or activation='sigmoid' in the last layer.",
     )
 
@@ -513,11 +514,11 @@ def _unsuitable_targets(objective: Objective, labels: Labels) -> str:
         return ""
     if "percentage" in name and (labels.least < 0 < labels.most or (labels.values == 0).any()):
         return (
-            f"divides by the target, but the targets go from {labels.least:.3g} to {labels.most:.3g}: targets near "
-            "zero outweigh all others"
+            f"divides by the target, but the targets go from {rounded(labels.least)} to {rounded(labels.most)}: "
+            "targets near zero outweigh all others"
         )
     if "logarithmic" in name and labels.least <= -1:
-        return f"takes the logarithm of 1 + target, but the targets go down to {labels.least:.3g}"
+        return f"takes the logarithm of 1 + target, but the targets go down to {rounded(labels.least)}"
     return ""
 
 
@@ -573,7 +574,7 @@ def _check_reach(activation: str, labels: Labels, units: int) -> Iterator[Findin
             "error",
             "last layer",
             f"The last layer ends in softmax, whose outputs add up to 1 in each row, but the targets of a row add up "
-            f"to {sums.min():.3g} to {sums.max():.3g}.",
+            f"to {rounded(sums.min())} to {rounded(sums.max())}.",
             numbers={"least": float(sums.min()), "most": float(sums.max())},
             keras="no activation in the last layer; if all targets lie between 0 and 1, activation='sigmoid'.",
         )
@@ -586,7 +587,7 @@ def _check_reach(activation: str, labels: Labels, units: int) -> Iterator[Findin
             "error",
             "last layer",
             f"The last layer ends in {activation}, with outputs from {least:g} to {most:g}, but the targets go from "
-            f"{labels.least:.3g} to {labels.most:.3g}: the network cannot predict {outside:.0%} of them.",
+            f"{rounded(labels.least)} to {rounded(labels.most)}: the network cannot predict {outside:.0%} of them.",
             numbers={"outside": outside},
             keras="no activation in the last layer"
             + (", or targets scaled to the range of the activation." if activation != "softmax" else "."),
