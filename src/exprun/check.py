@@ -21,12 +21,14 @@ class Checked:
 
     Args:
         config: the config, with the images that were examined.
+        note: a sentence if fewer images were examined than a run gets; otherwise empty.
         findings: the findings; the one that causes the others comes first.
         assembly: the images, the network and its step.
         context: what the findings are based on.
     """
 
     config: Config
+    note: str
     findings: "list[Finding]"
     assembly: "Assembly"
     context: "Context"
@@ -69,7 +71,12 @@ def check(config: Config, session: "Session", report: Callable[[str], None] = la
             config = replace(config, doctor=replace(limits, images=fitting))
     images = len(assembly.dataset.train) * max(1.0, (drawn or 0) / DRAWN)
     findings, context = examined(config, assembly, int(images))
-    return Checked(config, findings, assembly, context)
+    note = (
+        ""
+        if config.data == whole.data
+        else f"Only {DRAWN} of the {drawn} images of each person were examined and are counted here."
+    )
+    return Checked(config, note, findings, assembly, context)
 
 
 def with_fewer_drawn(config: Config) -> Config:

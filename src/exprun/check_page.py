@@ -47,7 +47,8 @@ def check_page(checked: Checked, config_with: Callable[[str], Config], session: 
     config = checked.config
     title = f"Check of {config.model.name} on {config.data.name}"
     shown = [Shown(finding) for finding in checked.findings]
-    return page(title, verdict(checked.findings), [Part("", shown, figures_of(checked, config_with, session))], command)
+    part = Part("", shown, figures_of(checked, config_with, session), note=checked.note)
+    return page(title, verdict(checked.findings), [part], command)
 
 
 def figures_of(checked: Checked, config_with: Callable[[str], Config], session: Session) -> dict[str, Figure]:

@@ -13,5 +13,5 @@ def test_each_cause_has_a_picture_or_its_numbers_alone():
 
 
 def test_each_kind_of_picture_is_one_that_pages_have():
-    kinds = {kind for kinds in SECTIONS.values() for kind in kinds} | {"pairs", "batches", "outputs"}
+    kinds = {kind for kinds in SECTIONS.values() for kind in kinds} | {"pairs", "batches", "outputs", "paths"}
     assert {kind for found in PICTURES.values() for kind in found} <= kinds

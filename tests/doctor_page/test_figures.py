@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -108,6 +109,18 @@ def history(epochs=3):
     return found
 
 
+def test_the_path_through_bypassed_layers_is_shown_with_the_layer_that_follows_instead():
+    pixels = keras.Input((8, 8, 3), name="pixels")
+    keras.layers.Rescaling(1 / 255, name="scale")(keras.layers.RandomFlip(name="flip")(pixels))
+    model = keras.Model(pixels, keras.layers.Flatten(name="flat")(pixels))
+    found = figures(Material(Subject(model, None, None, Images(images(2, (8, 8, 3)), None))), ("paths",))["paths"]
+    assert found.title == "The output of scale is not used: flat gets the output of pixels instead"
+    assert [(list(path.names), path.is_used) for path in found.paths] == [
+        (["pixels", "flat", "…"], True),
+        (["pixels", "flip", "scale"], False),
+    ]
+
+
 def test_curves_have_the_chance_level():
     loss, accuracy = figures(Material(history=history()))["curves"].series
     assert [line.name for line in loss.lines] == ["training", "validation"]
@@ -154,8 +167,12 @@ def test_outputs_are_shown_only_where_a_finding_asks_for_them():
     found = figures(known, {"outputs"})["outputs"]
     assert found.title == "In training mode, 90% of the outputs are 0"
     assert len(found.heat["rows"]) == len(found.heat["values"]) == 16
+    assert found.heat["values"][0] == [1.0, *[None] * 9]  # without a colour
+    assert found.heat["empty"] == "0"
     unclear = material(images(20, (8, 8, 1)), trained=np.full((20, 1), np.nan))
-    assert figures(unclear, {"outputs"})["outputs"].heat["values"][0] == [None]
+    heat = figures(unclear, {"outputs"})["outputs"].heat
+    assert heat["values"][0] == [None]
+    assert "empty" not in heat
 
 
 @pytest.mark.parametrize(

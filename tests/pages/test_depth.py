@@ -49,7 +49,9 @@ def test_the_title_of_gradients(values, title):
 @pytest.mark.parametrize(
     ("update", "title"),
     [
-        ((0.5, 1e-3, 1e-3), "changes conv1 by 50%"),
+        ((0.5, 1e-3, 1e-3), "changes conv1 by 50% of its size"),
+        ((18.2, 1e-3, 1e-3), "changes conv1 by 18 times its size"),
+        ((1e-3, 1e-3, 1e-3), "changes each layer by 0.001 of its size"),
         ((1e-8, 1e-3, 1e-3), "hardly changes conv1"),
         ((1e-8, 1e-9, 1e-9), "hardly changes any layer"),
         ((0.0, 0.0, 0.0), "changes no layer"),
@@ -79,3 +81,16 @@ def test_layers_that_have_not_changed_are_named():
     assert [line.name for line in found.lines] == ["now"]
     assert charts([depth("now", moved=(0.0,) * 3)])["moved"].title == "The training has not changed any layer"
     assert "moved" not in charts([depth()])
+
+
+def test_frozen_layers_that_have_changed_are_named():
+    moved = depth("now", moved=(0.0, 0.1, 0.2), frozen=(True, True, False))
+    found = charts([depth(), moved])["moved"]
+    assert found.title == "conv2 is frozen, but changed since the start"
+    assert found.names == ("conv1, frozen", "conv2, frozen", "classifier")
+
+
+def test_a_network_has_the_same_colour_in_all_charts():
+    found = charts([depth(), depth("after", update=(None,) * 3), depth("norm=batch")])
+    assert [line.style for line in found["signal"].lines] == [0, 1, 2]
+    assert [line.style for line in found["update"].lines] == [0, 2]

@@ -19,10 +19,9 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "changing-input": SCALES,
     "scrambled-images": ("images",),
     "strong-augmentation": ("images",),
-    "cached-augmentation": ("images",),
+    "cached-augmentation": (*COURSE, "images"),
     "repeated-batches": ("batches", "images"),
-    "mixed-examples": ("images",),
-    "bypassed-layers": SCALES,
+    "bypassed-layers": ("paths", *SCALES),
     "single-time-step": ("images",),
     "long-sequence": ("images",),
     "unmasked-padding": ("images",),
@@ -85,6 +84,6 @@ NUMBERS_ALONE = frozenset(
     (
         *("wrong-loss", "output-units", "output-activation", "missing-softmax", "softmax-twice", "broadcast-loss"),
         *("unscaled-target", "shuffled-predictions", "shuffled-states", "reloaded-model", "uncalled-hook"),
-        *("unused-data", "slow-input", "dropout-before-norm", "shrinking-filters"),
+        *("unused-data", "slow-input", "dropout-before-norm", "shrinking-filters", "mixed-examples"),
     )
 )

@@ -78,7 +78,7 @@ def first_step(model: Any, optimizer: Any, found: Pass, scale: float = 1.0) -> I
 
 
 def moved(depth: Depth, found: Pass, model: Any, first: Sequence[np.ndarray]) -> Depth:
-    """The depth of a network with the change of its weights since the start of the training.
+    """The depth of a network with the change of its weights since the start of the training, and what is frozen.
 
     Args:
         depth: the depth, as from `depth_of`.
@@ -89,7 +89,7 @@ def moved(depth: Depth, found: Pass, model: Any, first: Sequence[np.ndarray]) ->
     before = {id(variable): value for variable, value in zip(model.variables, first, strict=True)}
     matrices = [_weights(call) for call in found.weighted[:MAX_LAYERS]]
     changes = tuple(_ratio(np.asarray(matrix), before[id(matrix)]) for matrix in matrices)
-    return replace(depth, moved=changes)
+    return replace(depth, moved=changes, frozen=tuple(not matrix.trainable for matrix in matrices))
 
 
 def _weights(call: Call) -> Any:

@@ -12,9 +12,12 @@ from exprun.doctor.instruments.labels import read_labels
 from exprun.doctor.subject import Subject
 from exprun.doctor_page.material import Material
 from exprun.doctor_page.pairs import copies
+from exprun.doctor_page.paths import Path, bypassed
 from exprun.doctor_page.statistics import Statistics
 from exprun.pages import channels, depth, pictures
+from exprun.pages.depth import span
 from exprun.pages.series import Line, Series, short
+from exprun.text import rounded
 
 IMAGE_AXES = 4  # axes of images, (images, height, width, channels)
 TRAINING_SHOWN, VALIDATION_SHOWN = 16, 8  # images
@@ -52,6 +55,7 @@ class Figure:
         measured: the values of splits, as histograms and a table.
         bars: counts of classes.
         heat: a heat map, as `heatmap.js` takes it.
+        paths: paths through layers.
     """
 
     kind: str
@@ -62,6 +66,7 @@ class Figure:
     measured: Sequence[channels.Channels] = field(default_factory=tuple)
     bars: Bars | None = None
     heat: dict[str, Any] | None = None
+    paths: Sequence[Path] = field(default_factory=tuple)
 
 
 def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
@@ -69,12 +74,14 @@ def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
 
     Args:
         known: what they are drawn from.
-        wanted: the kinds that findings ask for; pairs of copies, batches and outputs are shown only then.
+        wanted: the kinds that findings ask for; pairs of copies, batches, outputs and paths are drawn only then.
     """
     found: list[Figure | None] = []
     if known.history is not None:
         found += [_curves(known.history), _memory(known.history)]
     subject = known.subject
+    if subject is not None and "paths" in wanted:
+        found.append(_paths(subject.model))
     if subject is not None and len(subject.train.inputs):
         found += [_images(subject, known), _histograms(subject), _classes(subject)]
         found += [_pairs(subject)] if "pairs" in wanted else []
@@ -89,6 +96,11 @@ def figures(known: Material, wanted: Collection[str] = ()) -> dict[str, Figure]:
     if known.history is not None:
         found.append(_steps(known.history))
     return {figure.kind: figure for figure in found if figure is not None}
+
+
+def _paths(model: Any) -> Figure | None:
+    found = bypassed(model)
+    return None if found is None else Figure("paths", found.title, found.note, paths=found.paths)
 
 
 def _images(subject: Subject, known: Material) -> Figure | None:
@@ -153,7 +165,7 @@ def _rows(inputs: np.ndarray, names: Sequence[str]) -> Figure | None:
     low, high = (float(values[np.isfinite(values)].min(initial=0)), float(values[np.isfinite(values)].max(initial=0)))
     return Figure(
         "images",
-        f"Inputs as the network gets them: from {low:.3g} to {high:.3g}",
+        f"Inputs as the network gets them: from {rounded(low)} to {rounded(high)}",
         f"One row for each example, with its label{f'; {left_out:,} further values are left out' if left_out else ''}.",
         heat={
             "rows": [f"{at + 1}: {name}" for at, name in enumerate(names[: len(values)])],
@@ -180,7 +192,7 @@ def _names(subject: Subject, labels: np.ndarray | None, count: int) -> list[str]
 
 def _short_label(label: np.ndarray) -> str:
     values = label.ravel()
-    text = ", ".join(f"{float(value):.3g}" for value in values[:4])
+    text = ", ".join(rounded(float(value)) for value in values[:4])
     return f"{text}, …" if len(values) > 4 else text
 
 
@@ -197,13 +209,15 @@ def _histograms(subject: Subject) -> Figure:
         return Figure("histograms", f"The network gets {_range(train)}", measured=(train,))
     val = channels.channels("validation", subject.val.inputs[:MEASURED])
     alike = f"In training and validation, the network gets {_range(train)}"
-    note = "Square roots of shares, each split with its peak at 1."
-    return Figure("histograms", channels.difference(train, val) or alike, note, measured=(train, val))
+    note = "The height is the square root of the share of the values; each split has its peak at the same height."
+    title = channels.difference(train, val).removesuffix(".") or alike
+    return Figure("histograms", title, note, measured=(train, val))
 
 
 def _range(measured: channels.Channels) -> str:
     mean, spread = float(np.mean(measured.mean)), float(np.mean(measured.spread))
-    return f"values from {min(measured.low):.3g} to {max(measured.high):.3g} (mean {mean:.3g} ± {spread:.3g})"
+    ends = f"{rounded(min(measured.low))} to {rounded(max(measured.high))}"
+    return f"values from {ends} (mean {rounded(mean)} ± {rounded(spread)})"
 
 
 def _classes(subject: Subject) -> Figure | None:
@@ -225,7 +239,8 @@ def _classes(subject: Subject) -> Figure | None:
 def _left_out(classes: int) -> str:
     if classes <= MOST_CLASSES:
         return ""
-    return f"Of {classes:,} classes, the {MOST_CLASSES // 2} with the most and the fewest training images."
+    half = MOST_CLASSES // 2
+    return f"Of {classes:,} classes, the {half} with the most training images and the {half} with the fewest."
 
 
 def _bars(subject: Subject, known: dict[str, np.ndarray]) -> Bars:
@@ -263,19 +278,21 @@ def _outputs(subject: Subject, known: Material) -> Figure | None:
         return None
     outputs = known.trained.reshape(len(known.trained), -1)[:ROWS_SHOWN, :COLUMNS_SHOWN].astype(np.float64)
     names = _names(subject, known.labels, len(outputs))
-    zero = float((outputs == 0).mean())
+    zero, is_finite = float((outputs == 0).mean()), bool(np.isfinite(outputs).all())
     low, high = (float(end(outputs[np.isfinite(outputs)], initial=0)) for end in (np.min, np.max))
     title = (
         f"In training mode, {zero:.0%} of the outputs are 0" if zero else _sides(subject, known.trained, known.labels)
     )
     return Figure(
         "outputs",
-        title or f"In training mode, outputs are from {low:.3g} to {high:.3g}",
-        "One row for each training image, with its label, and one column for each output of the network.",
+        title or f"In training mode, outputs are from {rounded(low)} to {rounded(high)}",
+        "One row for each training image, with its label, and one column for each output of the network."
+        + (" Outputs that are 0 have no colour." if zero and is_finite else ""),
         heat={
             "rows": [f"{at + 1}: {name}" for at, name in enumerate(names)],
             "columns": [str(column) for column in range(outputs.shape[1])],
-            "values": [[short(value) for value in row] for row in outputs.tolist()],
+            "values": [[short(value) if value or not is_finite else None for value in row] for row in outputs.tolist()],
+            **({"empty": "0"} if is_finite else {}),
             "label": "output",
             "rowsLabel": "image",
             "columnsLabel": "output",
@@ -307,7 +324,7 @@ def _statistics(found: Statistics) -> Figure:
         title = "The moving averages of batch norms are those of the values that reach them"
     else:
         title = f"The values that reach {name} have {_times(factor)} the standard deviation of its moving averages"
-        title += f", and their mean is {shift:,.2g} of these away" if shift > 1 else ""
+        title += f", and their mean is {rounded(shift, 2)} of these away" if shift > 1 else ""
     places = range(len(found.layers))
     lines = [Line("values", places, found.reaching), Line("moving averages", places, found.averages)]
     label = "standard deviation, median over channels"
@@ -316,7 +333,7 @@ def _statistics(found: Statistics) -> Figure:
 
 
 def _times(factor: float) -> str:
-    return f"{factor:,.3g} times" if factor >= 1 else f"1/{1 / factor:,.3g} of"
+    return f"{rounded(factor)} times" if factor >= 1 else f"1/{rounded(1 / factor)} of"
 
 
 def _pairs(subject: Subject) -> Figure | None:
@@ -351,7 +368,7 @@ def _curves(history: History) -> Figure | None:
     log = bool(known) and min(known) > 0 and max(known) > WIDE * min(known)
     end = f"The training loss {_ends(trained[-1])}"
     end += f", the validation loss {_ends(evaluated[-1].loss)}" if evaluated else ""
-    end += f"; chance level is {history.chance.loss:.3g}" if history.chance is not None else ""
+    end += f"; chance level is {rounded(history.chance.loss)}" if history.chance is not None else ""
     series = [Series(end, "loss", losses, "epoch", log=log, levels=level)]
     accuracies = [Line("training", epochs, [100 * one.accuracy for one in history.epochs])]
     accuracies += [Line("validation", epochs, [100 * one.accuracy for one in evaluated])] if evaluated else []
@@ -365,7 +382,7 @@ def _curves(history: History) -> Figure | None:
 
 
 def _ends(loss: float) -> str:
-    return f"ends at {loss:.3g}" if math.isfinite(loss) else "is not finite at the end"
+    return f"ends at {rounded(loss)}" if math.isfinite(loss) else "is not finite at the end"
 
 
 def _first_steps(history: History) -> Figure | None:
@@ -382,7 +399,8 @@ def _memory(history: History) -> Figure | None:
     if not history.memory:
         return None
     losses = history.memory
-    title = f"On a few images alone, the loss goes from {losses[0]:.3g} to {losses[-1]:.3g} in {len(losses)} steps"
+    ends = f"{rounded(losses[0])} to {rounded(losses[-1])}"
+    title = f"On a few images alone, the loss goes from {ends} in {len(losses)} steps"
     series = Series(title, "loss", [Line("a few images", range(len(losses)), losses)], "step")
     return Figure("memory", title, series=(series,))
 
@@ -397,7 +415,7 @@ def _steps(history: History) -> Figure | None:
     values = [[short(row[at]) for at in columns] for row in moves.values()]
     known = [value for row in values for value in row if value is not None]
     still = [name for name, row in zip(names, values, strict=True) if all(value == 0 for value in row)]
-    title = f"Weights change by {min(known):.1g} to {max(known):.1g} of their size in a step" if known else "Changes"
+    title = f"Weights change by {span(known)} of their size in a step" if known else "Changes"
     if still:
         title = f"{', '.join(still[:3])}{' and more' if len(still) > 3 else ''} never change"
     return Figure(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exprun.pages.series import Line, Series
-from exprun.text import listed
+from exprun.text import listed, rounded
 
 INPUT, OUTPUT = "input", "output"
 STEADY = 10.0  # factor of a change that is given with two digits
@@ -38,6 +38,7 @@ class Depth:
         update: the norm of the change of each layer's matrix in the optimiser's first step, relative to the norm of
             the matrix, (layers,).
         moved: the same of the change since the start of the training, (layers,); empty if unknown.
+        frozen: whether each layer's matrix is frozen now, (layers,); empty if unknown.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Depth:
     dead: tuple[float | None, ...]
     update: tuple[float | None, ...]
     moved: tuple[float | None, ...] = ()
+    frozen: tuple[bool, ...] = ()
 
     @property
     def change(self) -> float | None:
@@ -74,9 +76,14 @@ def charts(depths: Sequence[Depth]) -> dict[str, Series]:
         ("update", _update_title(first)),
         ("moved", _moved_title(depths)),
     ):
-        lines = [_line(one.name, values) for one in depths if _known(values := _values(one, kind))]
+        lines = [
+            _line(one.name, values, place) for place, one in enumerate(depths) if _known(values := _values(one, kind))
+        ]
         if lines and (lines[0].name == first.name or kind == "moved"):
             names = (INPUT, *longest, OUTPUT) if kind == "signal" else longest
+            if kind == "moved":
+                frozen = next((one.frozen for one in depths if one.frozen), (False,) * len(longest))
+                names = tuple(f"{name}, frozen" if is_it else name for name, is_it in zip(names, frozen, strict=True))
             axis = "at the input of each layer" if kind == "signal" else "layer, from the input to the output"
             levels = (("usual, about 0.001", USUAL_UPDATE),) if kind == "update" else ()
             ends = (0.0, 100.0) if kind == "dead" else None
@@ -84,9 +91,9 @@ def charts(depths: Sequence[Depth]) -> dict[str, Series]:
     return found
 
 
-def _line(name: str, values: Sequence[float | None]) -> Line:
+def _line(name: str, values: Sequence[float | None], style: int) -> Line:
     start = 0 if values[0] is not None else 1  # nothing comes before the first layer
-    return Line(name, range(start, len(values)), values[start:])
+    return Line(name, range(start, len(values)), values[start:], style)
 
 
 def _values(depth: Depth, kind: str) -> list[float | None]:
@@ -153,26 +160,34 @@ def _update_title(depth: Depth) -> str:
         return "Changes of the weights"
     highest, lowest = (depth.layers[_place(depth.update, end)] for end in (max(known), min(known)))
     if max(known) > HIGH_UPDATE:
-        return f"The first step changes {highest} by {max(known):.0%} of its size: too much to keep what it was"
+        size = f"{max(known):.0%} of its size" if max(known) < 1 else f"{rounded(max(known), 2)} times its size"
+        return f"The first step changes {highest} by {size}: too much to keep what it was"
     if max(known) == 0:
         return "The first step changes no layer"
     if max(known) < SMALL_UPDATE:
         return f"The first step hardly changes any layer, at most by {max(known):.1g} of its size"
     if min(known) < SMALL_UPDATE:
         return f"The first step hardly changes {lowest}, by {min(known):.1g} of its size"
-    return f"The first step changes each layer by {min(known):.1g} to {max(known):.1g} of its size"
+    return f"The first step changes each layer by {span(known)} of its size"
 
 
 def _moved_title(depths: Sequence[Depth]) -> str:
     pairs = [pair for one in depths for pair in zip(one.layers, one.moved, strict=False)]
     still = [layer for layer, value in pairs if value == 0]
     known = _known([value for _, value in pairs])
+    held = [pair for one in depths for pair in zip(one.layers, one.moved, one.frozen, strict=False)]
+    if loose := [layer for layer, value, is_frozen in held if is_frozen and value]:
+        return f"{listed(loose)} {'is' if len(loose) == 1 else 'are'} frozen, but changed since the start"
     if still:
         names = "any layer" if len(still) == len(pairs) else listed(still)
         return f"The training has not changed {names}"
-    return (
-        f"Since the start, layers have changed by {min(known):.1g} to {max(known):.1g} of their size" if known else ""
-    )
+    return f"Since the start, layers have changed by {span(known)} of their size" if known else ""
+
+
+def span(values: Sequence[float]) -> str:
+    """The lowest and the highest of some values, with one digit: "0.002 to 0.03"; once if both are the same."""
+    low, high = f"{min(values):.1g}", f"{max(values):.1g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _place(values: Sequence[float | None], value: float) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from exprun.text import rounded
+
 MOST_POINTS = 2000  # of a line that are drawn; of more, points at regular intervals are taken
 MOST_ROWS = 200  # of the table of a chart
 
@@ -17,11 +19,14 @@ class Line:
         name: the name, which is written at the end of the line.
         x: the place of each point.
         y: the value of each point; one that is unknown, infinite or NaN is a gap.
+        style: the number of its colour and marker, which is the same in all charts of a page that have this line; None
+            for its place among the lines of the chart.
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float | None]
+    style: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Series:
             "lines": [
                 {
                     "name": line.name,
+                    "style": line.style,
                     "x": [short(line.x[at]) for at in _thinned(len(line.x), MOST_POINTS)],
                     "y": [short(line.y[at]) for at in _thinned(len(line.x), MOST_POINTS)],
                 }
@@ -88,7 +94,7 @@ class Series:
 
 def text(value: float | None) -> str:
     """A value in a table, with three significant digits; a dash if it is unknown or not finite."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.3g}"
+    return "–" if value is None or not math.isfinite(value) else rounded(value)
 
 
 def short(value: float | None) -> float | None:

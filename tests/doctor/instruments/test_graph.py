@@ -4,7 +4,14 @@ import keras
 import pytest
 from keras import layers
 
-from exprun.doctor.instruments.graph import dropped, has_own_code, is_from_file, is_masked, unclipped_recurrence
+from exprun.doctor.instruments.graph import (
+    dead_ends,
+    dropped,
+    has_own_code,
+    is_from_file,
+    is_masked,
+    unclipped_recurrence,
+)
 from exprun.doctor.instruments.layers import Layer, leaves
 from exprun.kernels import faster
 
@@ -32,6 +39,23 @@ def test_layers_whose_result_is_dropped(where):
     calls[where]()
     found = dropped(keras.Model(first, layers.Dense(4)(layers.Flatten()(x))))
     assert [layer.name for layer in found] == ["lost"]
+
+
+@pytest.mark.usefixtures("mixed")
+def test_a_path_of_dropped_layers_begins_where_the_network_goes_another_way():
+    pixels = keras.Input((8, 8, 1), name="pixels")
+    x = layers.Rescaling(1 / 255, name="scale")(layers.RandomFlip(name="flip")(pixels))
+    layers.RandomZoom(0.1, name="zoom")(x)
+    model = keras.Model(pixels, layers.Flatten(name="flat")(pixels))
+    assert dead_ends(dropped(model)) == [(["pixels", "flip", "scale", "zoom"], ["flat"])]
+
+
+def test_dropped_layers_that_are_called_in_a_circle_have_a_path():
+    rows = keras.Input((4,))
+    one, other = layers.Dense(4, name="one"), layers.Dense(4, name="other")
+    layers.Dense(2, name="last")(one(other(one(rows))))
+    found = dead_ends(dropped(keras.Model(rows, layers.Dense(2)(rows))))
+    assert [path[-1] for path, _ in found] == ["last"]
 
 
 @pytest.mark.usefixtures("mixed")

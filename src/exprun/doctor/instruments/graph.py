@@ -1,12 +1,13 @@
 """What the layers of a model and the connections between them show, without a pass through it."""
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from exprun.doctor.instruments.layers import Layer, all_layers
 
 UNBOUNDED = ("relu", "leaky_relu", "elu", "linear", "selu", "softplus", "gelu")  # activations without upper limit
+CAST = "Cast"  # the class of an operation that Keras adds in mixed precision
 
 
 def dropped(model: Any) -> list[Layer]:
@@ -20,6 +21,35 @@ def dropped(model: Any) -> list[Layer]:
         if inner.isa("Model") and getattr(inner.layer, "_nodes_by_depth", None):
             found += _dangling(inner.layer)
     return [Layer(operation) for operation in found]
+
+
+def dead_ends(dropped: Sequence[Layer]) -> list[tuple[list[str], list[str]]]:
+    """Where the paths through dropped layers end, and where the network goes on instead.
+
+    Args:
+        dropped: the layers whose output does not reach the output of the model, as from `dropped`.
+
+    Returns:
+        For each of these layers whose output no other one uses: the names of the layer that the path branches off from
+        and of the layers on the path; and the names of the other layers that the first one leads to.
+    """
+    inside = {id(layer.layer) for layer in dropped}
+    found = []
+    for layer in dropped:
+        path = [layer.layer]
+        if any(id(node.operation) in inside for node in path[0]._outbound_nodes):
+            continue
+        while id(path[-1]) in inside:
+            tensors = [tensor for node in path[-1]._inbound_nodes for tensor in node.input_tensors]
+            before = [tensor._keras_history.operation for tensor in tensors]
+            new = [one for one in before if all(one is not other for other in path)]
+            if not new:  # layers that were called several times, in a circle
+                break
+            path.append(next((one for one in new if id(one) in inside), new[0]))
+        others = [node.operation for node in path[-1]._outbound_nodes if id(node.operation) not in inside]
+        layers = [one.name for one in others if type(one).__name__ != CAST]
+        found.append(([one.name for one in reversed(path)], layers))
+    return found
 
 
 def _dangling(model: Any) -> list[Any]:
@@ -45,7 +75,7 @@ def _dangling(model: Any) -> list[Any]:
         waiting += operation._outbound_nodes
     # In mixed precision, Keras casts the output of a float32 layer, but records the next layer as called on the output
     # before the cast, so the cast looks unused.
-    unused = [operation for operation in found.values() if type(operation).__name__ != "Cast"]
+    unused = [operation for operation in found.values() if type(operation).__name__ != CAST]
     elsewhere = _used_elsewhere(model) if unused else set()
     return [operation for operation in unused if id(operation) not in elsewhere]
 
