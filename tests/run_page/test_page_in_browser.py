@@ -80,7 +80,7 @@ def test_the_confusion_matrix_can_be_sorted(page):
     page.choose("#cells", "images")
     settle(page)
     box = page.box("#confusion canvas")
-    page.move(box["x"] + box["width"] * 0.2, box["y"] + 14)
+    page.move(box["x"] + box["width"] * 0.2, box["y"] + 28)
     assert "true class" in page.run(TIP)
 
 
@@ -281,3 +281,9 @@ def test_a_thousand_classes(chromium, tmp_path):
     rows = chromium.run("document.querySelectorAll('#confusions tbody tr').length")
     assert 0 < rows <= 50
     assert chromium.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.AXE.exists(), reason=browser.NO_AXE)
+def test_axe_finds_no_severe_violation(page):
+    assert page.violations() == []

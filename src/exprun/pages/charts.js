@@ -2,6 +2,9 @@
 // From page.js: data, element, inks, number, printing, PRINT_WIDTH, redraws.
 
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
+const SHORT_NAME = 4; // characters of a name at an axis that is written upright
+const COUNTED = ["epoch", "step"]; // quantities whose values at an axis are whole numbers
+const WHOLE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 const FONT = "12px system-ui, sans-serif";
 
 /** The style of the item with an index: 7 colours, 4 markers and 4 dashes, so that 28 items differ in more than one. */
@@ -40,6 +43,23 @@ function fit(context, text, room) {
   let length = text.length;
   while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > room) length--;
   return `${text.slice(0, length)}…`;
+}
+
+/** Write a name in the colour of text, which can be read on any ground, with the colour of its line on its left. */
+function writeName(context, plot, name, style, right, middle) {
+  const size = 12 * plot.ratio;
+  context.font = FONT.replace("12px", `${size}px`);
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  context.setLineDash([]);
+  context.lineWidth = 4 * plot.ratio;
+  context.strokeStyle = inks().paper;
+  context.strokeText(name, right, middle); // hides the lines of the grid
+  context.fillStyle = inks().ink;
+  context.fillText(name, right, middle);
+  const left = right - context.measureText(name).width - 5 * plot.ratio;
+  context.fillStyle = paint(style);
+  context.fillRect(left - size, middle - 1.5 * plot.ratio, size, 3 * plot.ratio);
 }
 
 /** Add a marker to a path: a circle, a square, a triangle, a diamond, or a cross. */
@@ -176,6 +196,15 @@ function tick(value) {
   return size < 1e7 ? uPlot.fmtNum(value) : number(value);
 }
 
+/** Values at an axis, with as many digits as it takes to tell them apart; null has no text. */
+function ticks(values) {
+  const known = values.filter((value) => value !== null);
+  const texts = values.map((value) => (value === null ? "" : tick(value)));
+  if (new Set(texts).size >= new Set(values).size) return texts;
+  const digits = Math.ceil(-Math.log10((Math.max(...known) - Math.min(...known)) / known.length));
+  return values.map((value) => (value === null ? "" : value.toFixed(Math.min(Math.max(digits, 0), 12))));
+}
+
 /** A function from values to pixels along an axis of a plot. */
 function mapping(scale, length, offset, flipped) {
   const log = scale.distr === 3;
@@ -187,7 +216,8 @@ function mapping(scale, length, offset, flipped) {
 
 /**
  * A chart. `describe(width)` returns the view: `height`; the axes `x` and `y` with `min`, `max`, `log`, `label` and,
- * for names, `names` (of `x`, all `texts`, the `places` that are named, and the height `high`; of `y`, `texts` and their `width`),
+ * for names, `names` (of `x`, all `texts`, the `places` that are named, the height `high`, and the width `over` of the part of
+ * the last one that lies on the right of the axis; of `y`, `texts` and their `width`),
  * and, for `x`, the `last` place that has a number;
  * `draw(context, plot)`; `hit(plot, left, top)`, which returns what is at a point, with the lines of the tip, or null;
  * `highlight(context, plot)`. `plot` has the functions `x` and `y` from values to pixels.
@@ -226,7 +256,7 @@ class Chart extends Lazy {
         width: this.width,
         height: this.view.height,
         legend: { show: false },
-        padding: [8, 12, 0, 0],
+        padding: [8, Math.max(12, this.view.x.names?.over ?? 0), 0, 0],
         scales: { x: scale("x"), y: scale("y") },
         series: [{}, { show: false }],
         axes: [this.axis("x"), this.axis("y")],
@@ -257,13 +287,14 @@ class Chart extends Lazy {
       labelFont: FONT,
       grid: { stroke: colours.line, width: 1 },
       ticks: { show: false },
-      values: (_, splits) => splits.map((value) => (value === null || value > last ? "" : tick(value))),
+      values: (_, splits) => ticks(splits.map((value) => (value > last ? null : value))),
     };
     if (name === "x" && names) {
       const texts = (_, places) => places.map((place) => names.texts[place]);
-      return { ...common, label, labelSize: 20, size: names.high, rotate: -42, splits: () => names.places, values: texts };
+      const rotate = Math.max(...names.texts.map(({ length }) => length)) > SHORT_NAME ? -42 : 0;
+      return { ...common, label, labelSize: 20, size: rotate ? names.high : 30, rotate, splits: () => names.places, values: texts };
     }
-    if (name === "x") return { ...common, label, labelSize: 20, size: 30 };
+    if (name === "x") return { ...common, label, labelSize: 20, size: 30, ...(COUNTED.includes(label) ? { incrs: WHOLE } : {}) };
     if (!names) return { ...common, size: (_, texts) => 16 + 7 * Math.max(3, ...(texts ?? []).map((text) => text.length)) };
     return {
       ...common,

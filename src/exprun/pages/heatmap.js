@@ -87,7 +87,7 @@ class HeatMap extends Lazy {
     // Numbers of steps may be left out, but not names, as long as there is room for slanted ones.
     const isSlanted = widest + 10 > cellWide && cellWide >= LEAST_SLANTED && columns.some((name) => !isFinite(name));
     const namesHigh = isSlanted ? Math.ceil(0.75 * Math.min(widest, MOST_SLANTED)) + 6 : 16;
-    return { left, top: 4, width, height, rowHigh, cellWide, isSlanted, namesHigh, whole: { width: this.width, height: height + namesHigh + 30 + SCALE_HIGH } };
+    return { left, top: 18, width, height, rowHigh, cellWide, isSlanted, namesHigh, whole: { width: this.width, height: height + namesHigh + 44 + SCALE_HIGH } };
   }
 
   /** Draw each cell, or, where there are several per pixel, the largest value of each pixel, so that no peak is lost. */
@@ -139,9 +139,12 @@ class HeatMap extends Lazy {
   }
 
   drawNames(context) {
-    const { rows, columns, columnsLabel } = this.view;
+    const { rows, columns, rowsLabel, columnsLabel } = this.view;
     const { left, top, width, height, cellWide, rowHigh, isSlanted, namesHigh } = this.box;
     context.fillStyle = inks().soft;
+    context.textAlign = "left";
+    context.textBaseline = "top";
+    context.fillText(rowsLabel, 0, 0);
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (const row of thinned(rows.length, Math.max(1, height / 13))) {

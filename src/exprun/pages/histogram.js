@@ -1,5 +1,5 @@
 // Histograms of channels: one chart for each channel, one line for each split, each with its peak at 1.
-// From page.js: element, hideTip, inks, number, showTip. From charts.js: Chart, FONT, domain, paint, styleAt.
+// From page.js: element, hideTip, inks, number, showTip. From charts.js: Chart, FONT, domain, paint, styleAt, writeName.
 
 const NARROW = 8; // pixels
 const USUAL = 1; // inputs of a network are usually from minus this to this (LeCun et al. 1998, Efficient BackProp, 4.3)
@@ -90,9 +90,7 @@ function drawHistogram(context, plot, { name, style, edges, heights }, place) {
   context.setLineDash(style.dash.map((length) => length * plot.ratio));
   context.stroke();
   context.setLineDash([]);
-  context.font = FONT.replace("12px", `${12 * plot.ratio}px`);
-  context.textAlign = "right";
-  context.fillText(name, plot.box.left + plot.box.width - 4 * plot.ratio, plot.box.top + (16 + 15 * place) * plot.ratio);
+  writeName(context, plot, name, style, plot.box.left + plot.box.width - 4 * plot.ratio, plot.box.top + (12 + 15 * place) * plot.ratio);
 }
 
 /** Draw a bar, with the range next to it, for a split whose values take up no more than a few pixels of the axis. */
@@ -103,5 +101,7 @@ function markNarrow(context, plot, { name, style, edges }) {
   context.fillRect(from, plot.y(1), Math.max(4 * plot.ratio, to - from), plot.y(0) - plot.y(1));
   const onRight = from < plot.box.left + plot.box.width / 2;
   context.textAlign = onRight ? "left" : "right";
+  context.textBaseline = "alphabetic";
+  context.fillStyle = inks().ink;
   context.fillText(`${name}: from ${number(edges[0])} to ${number(edges.at(-1))}`, onRight ? to + 8 * plot.ratio : from - 4 * plot.ratio, plot.y(1.06));
 }

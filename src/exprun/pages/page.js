@@ -46,7 +46,7 @@ function hideTip() {
 function number(value) {
   if (value === null || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  return size && (size >= 1e5 || size < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  return size && (size >= 1e5 || size < 1e-3) ? Number(value.toPrecision(3)).toExponential() : String(Number(value.toPrecision(4)));
 }
 
 // The colour scheme. Pages in a frame may have no storage; the choice then lasts as long as the page.

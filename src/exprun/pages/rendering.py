@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def render(template: Path, data: Any, scripts: Sequence[Path] = (), **context: A
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_with_fixed_percentages,
     )
     script = "\n".join(path.read_text(encoding="utf-8") for path in (*SCRIPTS, *scripts))
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode()
@@ -55,3 +57,8 @@ def render(template: Path, data: Any, scripts: Sequence[Path] = (), **context: A
         data=json_text(data, indent=None).replace("<", "\\u003c"),
         **context,
     )
+
+
+def _with_fixed_percentages(value: Any) -> Any:
+    """A value as it is, or a text in which no line ends between a number and its "%"."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", value) if type(value) is str else value

@@ -23,7 +23,7 @@ function addSeries(charts) {
 
 function linesOfChart(chart) {
   const values = (list) => Float64Array.from(list, (value) => value ?? NaN);
-  return { ...chart, lines: chart.lines.map(({ name, x, y }, i) => ({ name, style: styleAt(i), x: values(x), y: values(y) })) };
+  return { ...chart, lines: chart.lines.map(({ name, style, x, y }, i) => ({ name, style: styleAt(style ?? i), x: values(x), y: values(y) })) };
 }
 
 function describeSeries(chart, width, shown) {
@@ -40,8 +40,11 @@ function describeSeries(chart, width, shown) {
   const pad = names.length ? 0.4 : Math.max((last - first) * 0.02, 1e-9);
   const end = last + pad + ((last - first + 2 * pad) * room) / inner;
   const step = Math.ceil((names.length * 17) / inner); // pixels of a name that is written across
-  const texts = names.map((name) => fit(context, name, 92));
+  const texts = names.map((name) => fit(context, name, 110));
   const high = 14 + 0.7 * Math.max(20, ...texts.map((text) => context.measureText(text).width)); // of names at an angle
+  const places = names.map((_, i) => i).filter((i) => i >= first && i <= last && (i - first) % step === 0);
+  // The end of the last name lies on the right of the axis, unless names of lines are there.
+  const over = isNamed || !places.length ? 0 : Math.ceil(0.75 * context.measureText(texts[places.at(-1)]).width);
   return {
     height: (width < 500 ? 230 : 270) + (names.length ? high : 30),
     x: {
@@ -49,7 +52,7 @@ function describeSeries(chart, width, shown) {
       max: end,
       label: chart.axis,
       last,
-      names: names.length ? { places: names.map((_, i) => i).filter((i) => i >= first && i <= last && (i - first) % step === 0), texts, high } : undefined,
+      names: names.length ? { places, texts, high, over } : undefined,
     },
     y: { min, max, log, label: chart.label },
     draw(context, plot) {

@@ -151,7 +151,7 @@ def of_classes(
             continue
         near = places[np.argsort(traits.distance[places], kind="stable")]
         light = places[np.argsort(traits.brightness[places], kind="stable")]
-        wanted = [("typical", near[0]), *(("drawn", place) for place in rng.permutation(places)[:random])]
+        wanted = [("typical", near[0]), *(("random", place) for place in rng.permutation(places)[:random])]
         wanted += [("most unlike", place) for place in near[:-3:-1]]
         wanted += [("darkest", light[0]), ("brightest", light[-1])]
         large = places[np.argsort(areas[places], kind="stable")]

@@ -1,6 +1,6 @@
 // The curves of a run, and the measures of its layers over time.
 // From page.js: data, element, hideTip, inks, number, showTip. From charts.js: Chart, domain, isWide, paint,
-// styleAt. From lines.js: addCurve, extent, nearestCurve. From heatmap.js: HeatMap.
+// styleAt, writeName. From lines.js: addCurve, extent, nearestCurve. From heatmap.js: HeatMap.
 
 const control = (id) => document.getElementById(id);
 const STYLES = { "training, some steps": 1, "training, epochs": 1, validation: 0, "learning rate": 2 };
@@ -15,28 +15,18 @@ function curvesOf(chart) {
   }).filter((curve) => curve.x.length);
 }
 
-const NAME_WIDE = 88; // pixels: the room for the names of curves, on the right of their last points
+const NAME_WIDE = 104; // pixels: the room for the names of curves, on the right of their last points
 
 /** Write the name of each curve next to its last point, without overlaps. */
 function nameCurves(context, plot, curves) {
   const size = 12 * plot.ratio;
-  context.font = `${size}px system-ui, sans-serif`;
-  context.textAlign = "right";
-  context.textBaseline = "middle";
   const [top, bottom] = [plot.box.top + 0.7 * size, plot.box.top + plot.box.height - 0.7 * size];
   curves.sort((a, b) => a.y - b.y);
   const places = curves.map(({ y }) => y);
   places.forEach((y, i) => (places[i] = Math.max(y, i ? places[i - 1] + 1.1 * size : top)));
   for (let i = places.length - 1; i >= 0; i--) places[i] = Math.min(places[i], i + 1 < places.length ? places[i + 1] - 1.1 * size : bottom);
-  for (const [i, { text, color }] of curves.entries()) {
-    const place = places[i];
-    const right = plot.box.left + plot.box.width - 6 * plot.ratio;
-    context.lineWidth = 4 * plot.ratio;
-    context.strokeStyle = inks().paper;
-    context.setLineDash([]);
-    context.strokeText(text, right, place);
-    context.fillStyle = color;
-    context.fillText(text, right, place);
+  for (const [i, { text, style }] of curves.entries()) {
+    writeName(context, plot, text, style, plot.box.left + plot.box.width - 6 * plot.ratio, places[i]);
   }
 }
 
@@ -65,7 +55,7 @@ function describeCurve(chart, width) {
       if (chance !== null) {
         context.moveTo(plot.box.left, plot.y(chance));
         context.lineTo(plot.box.left + plot.box.width, plot.y(chance));
-        names.push({ text: "chance level", color: inks().soft, y: plot.y(chance) });
+        names.push({ text: "chance level", style: { color: inks().soft }, y: plot.y(chance) });
       }
       if (data.best !== null && chart !== "learning rate") {
         context.moveTo(plot.x(data.best), plot.box.top);
@@ -92,7 +82,7 @@ function describeCurve(chart, width) {
         const shown = curve.name.split(",")[0];
         const y = plot.y(curve.y.at(-1));
         const known = names.find((one) => one.text === shown);
-        if (!known) names.push({ text: shown, color: paint(curve.style), y });
+        if (!known) names.push({ text: shown, style: curve.style, y });
         else if (!curve.isPale) known.y = y; // next to the line that is seen best
       }
       if (data.best !== null && chart !== "learning rate") {

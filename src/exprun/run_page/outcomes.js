@@ -165,13 +165,6 @@ function describeCalibration(width) {
       context.beginPath();
       for (const [confidence, right, count] of bins) addMarker(context, 0, plot.x(100 * confidence), plot.y(100 * right), radius(count) * plot.ratio);
       context.fill();
-      context.fillStyle = inks().soft;
-      context.font = `${12 * plot.ratio}px system-ui, sans-serif`;
-      context.textAlign = "left";
-      context.textBaseline = "top";
-      context.fillText("right, % of the predictions", plot.box.left + 6 * plot.ratio, plot.box.top + 14 * plot.ratio);
-      context.textAlign = "right";
-      context.fillText("too confident below the line", plot.box.left + plot.box.width - 6 * plot.ratio, plot.box.top + plot.box.height - 18 * plot.ratio);
     },
     hit(plot, left, top) {
       const at = bins.find(([confidence, right, count]) => Math.hypot(plot.x(100 * confidence) - left, plot.y(100 * right) - top) < radius(count) + 4);
