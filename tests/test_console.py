@@ -65,3 +65,24 @@ def test_a_long_run_keeps_few_values_of_equal_parts():
     assert SPARK_POINTS / 2 <= len(kept.values) < SPARK_POINTS
     steps = np.diff(kept.values)
     assert steps == pytest.approx(np.full(len(steps), steps[0]))
+
+
+def test_a_notebook_gets_plain_lines(tmp_path, monkeypatch):
+    monkeypatch.setattr("exprun.console.is_notebook", lambda: True)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    console = Console(config("progress=auto"), "a-run", tmp_path)
+    assert console.mode == "plain"
+    assert not console.out.is_jupyter
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_lines_are_broken_between_words_on_terminals_alone(tmp_path, is_terminal):
+    console = Console(config("progress=plain"), "a-run", tmp_path)
+    file = io.StringIO()
+    console.out = Out(file=file, width=20, force_terminal=is_terminal, color_system=None, highlight=False)
+    path = "/a/path/that/is/longer/than/a/line.html"
+    console.say(f"some words before a path: {path} after")
+    shown = (
+        ["some words before a", "path:", path, "after"] if is_terminal else [f"some words before a path: {path} after"]
+    )
+    assert [line.rstrip() for line in file.getvalue().splitlines()] == shown

@@ -17,7 +17,9 @@ from rich.table import Table
 from exprun import metrics as names
 from exprun.classification import uneven
 from exprun.config.schema import Config
+from exprun.pages.frame import is_notebook
 from exprun.sparkline import sparkline
+from exprun.text import folded
 from exprun.trainer.events import Diagnosed, EpochDone, Evaluated, Event, Profiled, RunEnded, RunStarted, StepsDone
 
 if TYPE_CHECKING:
@@ -74,7 +76,11 @@ class Console:
     def __init__(self, config: Config, name: str, folder: Path) -> None:
         self.config, self.name, self.folder = config, name, folder
         # The stream is kept from now on, because standard error is redirected to the log file later.
-        self.out = _Out(file=sys.stdout, highlight=False, soft_wrap=True)
+        # In a notebook, Rich would make an output of each line, which does not wrap; the bar would leave pieces behind.
+        is_terminal = False if is_notebook() else None  # None: Rich finds out
+        self.out = _Out(
+            file=sys.stdout, highlight=False, soft_wrap=True, force_jupyter=False, force_terminal=is_terminal
+        )
         self.mode = config.progress
         if self.mode == "auto":
             self.mode = "rich" if self.out.is_terminal else "plain"
@@ -96,7 +102,7 @@ class Console:
         """
         log.info("%s", text)
         if self.mode != "quiet":
-            (self.progress.console if self.progress else self.out).print(escape(text), markup=True)
+            self._print(text)
 
     def warn(self, text: str) -> None:
         """Print one line even when quiet, and log it as a warning.
@@ -105,7 +111,13 @@ class Console:
             text: the line, which is printed as it is, without markup.
         """
         log.warning("%s", text)
-        (self.progress.console if self.progress else self.out).print(escape(text))
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        """Print a line, which a terminal shows without breaking words, and all else gets as it is."""
+        out = self.progress.console if self.progress else self.out
+        lines = folded(text.splitlines(), out.width if out.is_terminal else None)
+        out.print(escape("\n".join(lines)), soft_wrap=True)
 
     def __call__(self, event: Event) -> None:
         """Print an event."""
