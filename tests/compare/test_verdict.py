@@ -113,6 +113,18 @@ def test_no_difference_beyond_the_arms_that_are_shown_to_be_worse(tmp_path):
     assert difference.startswith("Beyond that, no difference is decided: the largest, ")
 
 
+def test_two_arms_are_not_said_to_have_a_further_difference(tmp_path):
+    for norm, accuracies in (("none", (0.1, 0.5, 0.2)), ("batch", (0.7, 0.825, 0.85))):
+        for seed, accuracy in enumerate(accuracies):
+            write_run(tmp_path / f"{norm}{seed}", accuracy, seed=seed, norm__name=norm)
+    best, difference = verdict_of(tmp_path)
+    assert best.endswith("and the other one is shown to be worse.")
+    start = (
+        "A test in both directions does not decide this: norm=batch against norm=none is +52.5 points (95 % interval "
+    )
+    assert difference.startswith(start)
+
+
 def test_runs_with_the_same_value_are_not_judged(tmp_path):
     for norm, accuracy in (("none", 0.8), ("batch", 0.9)):
         for seed in range(3):

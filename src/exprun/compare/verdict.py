@@ -53,8 +53,12 @@ def _difference(analysis: Analysis) -> str:
     if margin is not None and all(effect.equivalent for effect in effects):
         return f"No difference is above {_size(margin, analysis)}."
     # The comparisons with the best arm, which the first sentence reports, may decide what contrasts do not.
-    some_worse = analysis.best is not None and len(analysis.best) < sum(bool(arm.values) for arm in analysis.arms)
+    count = sum(bool(arm.values) for arm in analysis.arms)
+    some_worse = analysis.best is not None and len(analysis.best) < count
     undecided = "Beyond that, no difference is decided" if some_worse else "No difference is decided"
+    is_same = some_worse and count == 2  # the comparison with the best arm is a test in one direction
+    if is_same:
+        undecided = "A test in both directions does not decide this"
     if single := next((effect for effect in simple if math.isnan(effect.seed_half)), None):
         if analysis.rule is not None:
             return f"No difference is decided, because not all arms share the {FIRST_LOOK} seeds of a first look."
@@ -62,12 +66,13 @@ def _difference(analysis: Analysis) -> str:
         return f"{undecided}, because an arm with one {kind} does not show the size of its {kind} noise."
     effect = max(simple, key=lambda effect: abs(effect.mean))
     scale, name = analysis.unit
+    change = effect.change if is_same else f"the largest, {effect.change},"
     size = f"{scale * effect.mean:{'+z.1f' if scale == 100 else '+z.3g'}}{name}"
     if math.isnan(effect.probability):
         same = "the runs of each arm have the same value"
         same = f"the difference is the same for every {effect.kind}" if effect.blocks else same
-        return f"{undecided}: the largest, {effect.change}, is {size}, which cannot be judged because {same}."
-    start = f"{undecided}: the largest, {effect.change}, is {size}{_noise(effect, 1, analysis)}"
+        return f"{undecided}: {change} is {size}, which cannot be judged because {same}."
+    start = f"{undecided}: {change} is {size}{_noise(effect, 1, analysis)}"
     if not effect.needed:
         return f"{start}."
     return f"{start}; about {effect.needed:,} seeds of each arm would decide a difference of this size."
