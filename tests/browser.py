@@ -23,7 +23,10 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
 )  # fmt: skip
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+NO_AXE = "axe-core is not installed: npm install --no-save axe-core"
 WAIT_SECONDS = 60.0  # the longest that a test waits for something on a page
+SEVERE = ("serious", "critical")  # the impacts of violations that tests do not accept
 FREE = 10  # file descriptors below are given to Chromium
 
 
@@ -174,6 +177,24 @@ class Page:
         """Write the page as a PDF for A4 paper."""
         found = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True)
         path.write_bytes(base64.b64decode(found["data"]))
+
+    def violations(self) -> list[str]:
+        """The serious and critical violations that axe-core finds, on a wide screen and a phone, light and dark.
+
+        The page is wide and light afterwards.
+        """
+        found = []
+        for width, is_dark in ((400, False), (400, True), (1400, True), (1400, False)):
+            self.size(width, is_phone=width == 400)
+            self.dark(is_dark)
+            self.run(f"{AXE.read_text(encoding='utf-8')}; 0")
+            results = self.run(
+                "axe.run({resultTypes: ['violations']}).then(({violations}) => violations.map(({id, impact, nodes}) => "
+                "({id, impact, html: nodes[0].html})))"
+            )
+            where = f"{width} pixels, {'dark' if is_dark else 'light'}"
+            found += [f"{one['id']} at {where}: {one['html']}" for one in results if one["impact"] in SEVERE]
+        return found
 
     @property
     def complaints(self) -> list[str]:

@@ -27,3 +27,14 @@ def test_the_page_shows_the_speeds(tmp_path):
         page.size(400, 800, is_phone=True)
         assert page.run("document.documentElement.scrollWidth") <= 400
         assert page.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.AXE.exists(), reason=browser.NO_AXE)
+def test_axe_finds_no_severe_violation(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(reports.page(report({8: [100.0, 110.0], 16: [190.0, 191.0]}), "python -m exprun batch"))
+    with browser.opened(tmp_path / "profile") as page:
+        page.size(1400)
+        page.open(path.as_uri())
+        assert page.violations() == []

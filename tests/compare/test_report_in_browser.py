@@ -380,3 +380,9 @@ def test_a_thousand_runs_answer_soon(chromium, many, mode):
             )
             assert middle < 250
     assert page.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.AXE.exists(), reason=browser.NO_AXE)
+def test_axe_finds_no_severe_violation(page):
+    assert page.violations() == []

@@ -15,6 +15,17 @@ pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING
 TIP = "document.getElementById('tip')"
 
 
+TEXTS = """
+globalThis.told = [];
+const {prototype} = CanvasRenderingContext2D, write = prototype.fillText;
+prototype.fillText = function (text, x, ...rest) {
+  const {a, e} = this.getTransform(), end = this.textAlign === "left" ? this.measureText(text).width : 0;
+  told.push({text, right: e + a * (x + end), width: this.canvas.width});
+  return write.call(this, text, x, ...rest);
+};
+"""
+
+
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     folder = tmp_path_factory.mktemp("doctor_page")
@@ -94,13 +105,36 @@ def test_a_line_without_a_value_is_said_to_have_none(shown, tmp_path):
     part = Part("", [], {"curves": Figure("curves", "Title", series=(series,))})
     (tmp_path / "page.html").write_text(page("Check", [], [part]))
     before = shown.run("location.href")
-    shown.call(
-        "Page.addScriptToEvaluateOnNewDocument",
-        source="globalThis.told = []; const {prototype} = CanvasRenderingContext2D, write = prototype.fillText; "
-        "prototype.fillText = function (text, ...rest) { told.push(text); return write.call(this, text, ...rest); };",
-    )
+    script = shown.call("Page.addScriptToEvaluateOnNewDocument", source=TEXTS)["identifier"]
     shown.open((tmp_path / "page.html").as_uri())
-    shown.until("told.includes('a')")
-    assert "b: not finite" in shown.run("told")
+    shown.until("told.some(({text}) => text === 'a')")
+    assert "b: not finite" in shown.run("told.map(({text}) => text)")
     shown.open(before)
-    shown.until("told.includes('usual: -1 to 1')")  # next to validation images from 0 to 255
+    shown.until("told.some(({text}) => text === 'usual: -1 to 1')")  # next to validation images from 0 to 255
+    shown.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def test_values_and_names_at_axes_can_be_told_apart_and_are_not_cut_off(shown, tmp_path):
+    before = shown.run("location.href")
+    names = [f"convolution{number}" for number in range(12)]
+    near = Series("Title", "loss", [Line("a", range(12), [2.30231, 2.30258, 2.30262] * 4)], "layer", names)
+    epochs = Series("Title", "loss", [Line("a", [1, 2], [0.5, 1.0])], "epoch")
+    figures = {"curves": Figure("curves", "Title", series=(near, epochs))}
+    (tmp_path / "page.html").write_text(page("Check", [], [Part("", [], figures)]))
+    script = shown.call("Page.addScriptToEvaluateOnNewDocument", source=TEXTS)["identifier"]
+    shown.open((tmp_path / "page.html").as_uri())
+    shown.until("!document.querySelector('.chart[aria-busy=true]') && told.length > 9")
+    found = shown.run("told")
+    values = [one["text"] for one in found if one["text"].startswith("2.30")]
+    assert len(values) == len(set(values)) > 2
+    assert {one["text"] for one in found} >= {"1", "2"}
+    assert "1.2" not in {one["text"] for one in found}
+    assert all(one["right"] <= one["width"] for one in found if one["text"] in names)
+    shown.open(before)
+    shown.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.AXE.exists(), reason=browser.NO_AXE)
+def test_axe_finds_no_severe_violation(shown):
+    assert shown.violations() == []

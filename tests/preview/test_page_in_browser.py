@@ -146,3 +146,9 @@ def test_a_print_has_all_images(opened, of_folder, tmp_path):
     pdf = (tmp_path / "page.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert pdf.count(b"/Subtype /Image") > 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.AXE.exists(), reason=browser.NO_AXE)
+def test_axe_finds_no_severe_violation(opened, of_folder):
+    assert opened(of_folder).violations() == []

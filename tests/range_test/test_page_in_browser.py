@@ -77,3 +77,9 @@ def test_nothing_overflows_on_a_phone_and_it_prints(shown, tmp_path):
     assert page.run("document.documentElement.scrollWidth") <= 400
     page.print(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.AXE.exists(), reason=browser.NO_AXE)
+def test_axe_finds_no_severe_violation(shown):
+    assert shown(report(curve(0), curve(1))).violations() == []
