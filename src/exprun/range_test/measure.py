@@ -70,8 +70,8 @@ def measure(
     """Do the range test of a config with several seeds, each from its own initial weights and order of images.
 
     Everything is as in a run, except that the learning rate rises geometrically from step to step; the schedule is
-    ignored. Small data sets repeat. If most seeds learn at no learning rate, they do it again with more steps. A
-    curve ends when its loss has grown to several times its lowest, or is not finite.
+    ignored. Small data sets repeat. If the loss of most seeds falls clearly at no learning rate, they do it again with
+    more steps. A curve ends when its loss has grown to several times its lowest, or is not finite.
 
     Args:
         config: the config of a run.
@@ -94,9 +94,9 @@ def measure(
     curves: list[Curve] = []
     started = time.perf_counter()
     steps = int(STEPS_PER_DECADE * np.log10(high / low))
-    # A network that does not learn in the first test gets another one with more steps, if the time suffices.
+    # A network whose loss hardly falls in the first test gets another one with more steps, if the time suffices.
     for count in (max(MIN_STEPS, min(steps, limit)), min(MORE * steps, limit - steps)):
-        if curves and (count <= steps or judge(curves, chance) is not None):
+        if curves and (count <= steps or judge(curves, chance, by_loss=True) is not None):
             break
         rates = np.geomspace(low, high, count).astype(np.float32)
         curves = []

@@ -102,7 +102,7 @@ class Range:
     take: float
 
 
-def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
+def judge(curves: Sequence[Curve], chance: Chance, by_loss: bool = False) -> Range | None:
     """The medians over the seeds of the range that learns and of the learning rate to take.
 
     The median of the learning rates is that of their logarithms, as they are compared by their ratios.
@@ -110,11 +110,12 @@ def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
     Args:
         curves: a curve for each seed.
         chance: the chance level.
+        by_loss: whether the loss alone shows that a network learns, not the accuracy.
 
     Returns:
         The range, rounded to what can be told apart; None if most of the seeds learn at no learning rate.
     """
-    accurate = _are_accurate(curves, chance)
+    accurate = not by_loss and _are_accurate(curves, chance)
     ranges = [found for curve in curves if (found := judge_curve(curve, chance, accurate)) is not None]
     if 2 * len(ranges) <= len(curves):
         return None
