@@ -22,4 +22,4 @@ def curve(seed=0, begins=1e-3, best=1e-1, start=2.5, lowest=0.3, noise=0.05, ste
 def report(*curves, overrides="", words=(), minutes=0):
     """The report of these curves."""
     settings = config(*words)
-    return Report(settings, RangeTest(settings.optim.learning_rate, CHANCE, list(curves), 12.0, minutes), overrides)
+    return Report(settings, RangeTest(settings.optim.learning_rate, CHANCE, list(curves), [], 12.0, minutes), overrides)
