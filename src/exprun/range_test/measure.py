@@ -40,6 +40,7 @@ SPANS = {
 }
 USUAL_SPAN = (1e-5, 10.0)
 STEPS_PER_DECADE = 20  # fewer if the time does not suffice; fastai takes 100 steps for 8 decades
+CURVES_SHARE = 0.6  # share of the time that the curves may take, so that short trainings have some left
 MORE = 4  # factor on the steps of a second test
 TRIAL_STEPS, MIN_TRIAL_STEPS = 60, 20  # steps of a short training, and the least that can tell learning rates apart
 END_SHARE = 1 / 3  # share of its steps whose mean loss is the loss at its end
@@ -107,7 +108,8 @@ def measure(
     assembly = assemble(config, session)
     chance = _chance(assembly)
     feed = _feed(assembly)
-    limit = _affordable(assembly, feed, 60 * minutes / seeds)
+    affordable = _affordable(assembly, feed, 60 * minutes / seeds)
+    limit = int(CURVES_SHARE * affordable)
     curves: list[Curve] = []
     started = time.perf_counter()
     steps = int(STEPS_PER_DECADE * np.log10(high / low))
@@ -123,8 +125,8 @@ def measure(
             report(curves[-1])
     found, trials = judge(curves, chance), []
     if found is not None and config.schedule.rates is None:
-        left = (60 * minutes - (time.perf_counter() - started)) / seeds
-        count = min(TRIAL_STEPS, int(left / (60 * minutes / seeds) * limit / len(candidates(found.take))))
+        left = 1 - (time.perf_counter() - started) / (60 * minutes)
+        count = min(TRIAL_STEPS, int(left * affordable / len(candidates(found.take))))
         if count >= MIN_TRIAL_STEPS:
             trials = [_trial(config, session, feed, rate, count, seeds) for rate in candidates(found.take)]
     needed = math.ceil(minutes * (1 + MORE) * steps / max(limit, 1))
