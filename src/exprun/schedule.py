@@ -34,7 +34,7 @@ class Plateau:
             self.factor, self.waited = self.factor * schedule.factor, 0
 
 
-def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: int, total_steps: int) -> np.ndarray:
+def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: float, total_steps: int) -> np.ndarray:
     """The learning rate at each step.
 
     Args:

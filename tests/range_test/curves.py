@@ -19,7 +19,8 @@ def curve(seed=0, begins=1e-3, best=1e-1, start=2.5, lowest=0.3, noise=0.05, ste
     return Curve(seed, rates, losses, 0.1 + (accuracy - 0.1) * done, "")
 
 
-def report(*curves, overrides="", words=(), minutes=0):
+def report(*curves, overrides="", words=(), minutes=0, trials=()):
     """The report of these curves."""
     settings = config(*words)
-    return Report(settings, RangeTest(settings.optim.learning_rate, CHANCE, list(curves), 12.0, minutes), overrides)
+    test = RangeTest(settings.optim.learning_rate, CHANCE, list(curves), list(trials), 12.0, minutes)
+    return Report(settings, test, overrides)

@@ -10,7 +10,7 @@ import pytest
 from exprun import Session
 from exprun.config.errors import RunError
 from exprun.range_test.measure import SPANS, USUAL_SPAN, batches, measure, span
-from exprun.range_test.suggestion import judge
+from exprun.range_test.suggestion import candidates, judge
 from exprun.trainer.feed import epoch_order
 from tiny import SESSION, config
 
@@ -29,7 +29,11 @@ def test_a_small_network_learns_and_each_seed_is_a_training_of_its_own():
     assert test.chance.loss == pytest.approx(np.log(10), abs=0.01)
     assert test.chance.accuracy == pytest.approx(0.1, abs=0.01)
     assert judge(test.curves, test.chance) is not None
-    again = measure(config(*FAST), SESSION, seeds=1)
+    assert [trial.rate for trial in test.trials] == candidates(judge(test.curves, test.chance).take)
+    assert [len(trial.losses) for trial in test.trials] == [3, 3, 3]
+    assert all(trial.loss < test.chance.loss for trial in test.trials[:2])
+    again = measure(config(*FAST, "schedule=by_epoch", "schedule.rates=[0.1]"), SESSION, seeds=1)
+    assert again.trials == []  # this schedule does not use the learning rate
     assert again.curves[0].losses[:20] == pytest.approx(test.curves[0].losses[:20], rel=1e-4)
 
 
@@ -48,6 +52,7 @@ def test_a_network_without_a_signal_learns_at_no_learning_rate():
     assert len(test.curves[0].rates) > len(seen[0].rates)
     assert test.minutes == 0
     assert judge(test.curves, test.chance) is None
+    assert test.trials == []
 
 
 @pytest.mark.parametrize("optim", ["lion", "muon", "rmsprop"])

@@ -4,6 +4,7 @@ import pytest
 
 import browser
 from exprun.range_test import report as reports
+from exprun.range_test.suggestion import Trial
 from range_test.curves import CHANCE, curve, report
 
 pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING)
@@ -43,6 +44,12 @@ def test_the_result_is_at_the_top_and_text_is_text(shown):
     rows = page.run("[...document.querySelectorAll('table')][0].innerText")
     assert "take" in rows
     assert "configured" in rows
+
+
+def test_the_short_trainings_have_a_table(shown):
+    page = shown(report(curve(0), trials=[Trial(0.04, (float("inf"),), 60), Trial(0.01, (0.5,), 60)]))
+    text = page.run("document.querySelector('[aria-label=\"Short trainings\"]').innerText").split()
+    assert text[-6:] == ["0.04", "failed", "failed", "0.01", "0.5", "0.5"]
 
 
 def test_a_curve_tells_its_values_under_the_pointer_and_zooms(shown):

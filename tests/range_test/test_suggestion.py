@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exprun.range_test.suggestion import Chance, Curve, enough, judge, judge_curve, smoothed
+from exprun.range_test.suggestion import Chance, Curve, Trial, decided, enough, judge, judge_curve, smoothed
 from range_test.curves import CHANCE, curve, report
 
 
@@ -104,6 +104,20 @@ def test_a_test_with_too_little_time_for_its_verdict_says_so():
     found = report(stays, overrides="model=vgg16", minutes=12)
     assert any(sentence.endswith("rate model=vgg16 --minutes 12") for sentence in found.sentences())
     assert not any("--minutes" in sentence for sentence in report(curve(), minutes=12).sentences())
+
+
+def test_the_short_training_with_the_lowest_median_decides():
+    found = judge([curve(0)], CHANCE)
+    trials = [Trial(0.04, (0.1, np.inf, np.inf), 60), Trial(0.01, (0.5, 0.4, 0.6), 60), Trial(0.004, (0.9,) * 3, 60)]
+    assert decided(found, trials).take == 0.01
+    assert decided(found, [trials[0]]) == found  # all have failed: nothing is known but the curves
+    assert decided(found, []) == found
+    assert decided(None, []) is None
+    told = report(curve(0), trials=trials)
+    assert told.word == "optim.learning_rate=0.01"
+    assert "Short trainings of 60 steps end with a loss of 0.5 with 0.01 and 0.9 with 0.004 and fail with 0.04." in (
+        told.sentences()
+    )
 
 
 def test_regularisation_does_not_raise_the_fall_that_counts_as_learning():

@@ -10,7 +10,18 @@ import numpy as np
 
 from exprun.config.errors import RunError
 from exprun.config.schema import Config
-from exprun.range_test.suggestion import MIN_STEPS, Chance, Curve, enough, judge, per_decade, smoothed
+from exprun.range_test.suggestion import (
+    MIN_STEPS,
+    Chance,
+    Curve,
+    Trial,
+    candidates,
+    enough,
+    judge,
+    per_decade,
+    smoothed,
+)
+from exprun.schedule import rate_at
 from exprun.session import Session
 
 if TYPE_CHECKING:
@@ -29,7 +40,10 @@ SPANS = {
 }
 USUAL_SPAN = (1e-5, 10.0)
 STEPS_PER_DECADE = 20  # fewer if the time does not suffice; fastai takes 100 steps for 8 decades
+CURVES_SHARE = 0.6  # share of the time that the curves may take, so that short trainings have some left
 MORE = 4  # factor on the steps of a second test
+TRIAL_STEPS, MIN_TRIAL_STEPS = 60, 20  # steps of a short training, and the least that can tell learning rates apart
+END_SHARE = 1 / 3  # share of its steps whose mean loss is the loss at its end
 STEPS_PER_CALL = 5  # steps after which the end of a curve is noticed
 MINUTES = 3.0  # time of all seeds together
 SEEDS = 3
@@ -43,6 +57,7 @@ class RangeTest:
         configured: the configured learning rate, `optim.learning_rate`.
         chance: the chance level; its loss includes the regularisation of the initial weights.
         curves: the loss against the learning rate, a curve for each seed.
+        trials: short trainings with some learning rates; none if the network does not learn or there was no time.
         seconds: the time of all steps.
         minutes: the time that a test with the most steps would need; 0 if this test had them.
     """
@@ -50,6 +65,7 @@ class RangeTest:
     configured: float
     chance: Chance
     curves: list[Curve]
+    trials: list[Trial]
     seconds: float
     minutes: int
 
@@ -70,8 +86,10 @@ def measure(
     """Do the range test of a config with several seeds, each from its own initial weights and order of images.
 
     Everything is as in a run, except that the learning rate rises geometrically from step to step; the schedule is
-    ignored. Small data sets repeat. If most seeds learn at no learning rate, they do it again with more steps. A
-    curve ends when its loss has grown to several times its lowest, or is not finite.
+    ignored. Small data sets repeat. If the loss of most seeds falls clearly at no learning rate, they do it again with
+    more steps. A curve ends when its loss has grown to several times its lowest, or is not finite.
+
+    Then short trainings with the schedule of the config try the learning rate that the curves suggest, and lower ones.
 
     Args:
         config: the config of a run.
@@ -90,25 +108,33 @@ def measure(
     assembly = assemble(config, session)
     chance = _chance(assembly)
     feed = _feed(assembly)
-    limit = _affordable(assembly, feed, 60 * minutes / seeds)
+    affordable = _affordable(assembly, feed, 60 * minutes / seeds)
+    limit = int(CURVES_SHARE * affordable)
     curves: list[Curve] = []
     started = time.perf_counter()
     steps = int(STEPS_PER_DECADE * np.log10(high / low))
-    # A network that does not learn in the first test gets another one with more steps, if the time suffices.
+    # A network whose loss hardly falls in the first test gets another one with more steps, if the time suffices.
     for count in (max(MIN_STEPS, min(steps, limit)), min(MORE * steps, limit - steps)):
-        if curves and (count <= steps or judge(curves, chance) is not None):
+        if curves and (count <= steps or judge(curves, chance, by_loss=True) is not None):
             break
         rates = np.geomspace(low, high, count).astype(np.float32)
         curves = []
         for number in range(seeds):
             assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
-            curves.append(_curve(assembly, feed, rates))
+            curves.append(_curve(assembly, feed, rates, per_decade(rates)))
             report(curves[-1])
+    found, trials = judge(curves, chance), []
+    if found is not None and config.schedule.rates is None:
+        left = 1 - (time.perf_counter() - started) / (60 * minutes)
+        count = min(TRIAL_STEPS, int(left * affordable / len(candidates(found.take))))
+        if count >= MIN_TRIAL_STEPS:
+            trials = [_trial(config, session, feed, rate, count, seeds) for rate in candidates(found.take)]
     needed = math.ceil(minutes * (1 + MORE) * steps / max(limit, 1))
     return RangeTest(
         config.optim.learning_rate,
         chance,
         curves,
+        trials,
         time.perf_counter() - started,
         needed if len(rates) < MORE * steps else 0,
     )
@@ -158,17 +184,40 @@ def _affordable(assembly: "Assembly", feed: "Feed", seconds: float) -> int:
     started = 0.0
     for _ in range(2):
         started = time.perf_counter()
-        _curve(assembly, feed, np.full(1, 1e-30, np.float32))
+        _curve(assembly, feed, np.full(1, 1e-30, np.float32), 1.0)
     return int(seconds / max(time.perf_counter() - started, 1e-6))
 
 
-def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
+def _trial(config: Config, session: Session, feed: "Feed", rate: float, steps: int, seeds: int) -> Trial:
+    """Train briefly with a learning rate and the schedule of the config, which is compressed into these steps.
+
+    Args:
+        config: the config of a run.
+        session: the session, which has the compiled step.
+        feed: the training images.
+        rate: the learning rate.
+        steps: the number of steps.
+        seeds: the number of seeds.
+    """
+    from exprun.assembly import assemble
+
+    rates = rate_at(config.schedule, rate, np.arange(steps), steps / config.trainer.epochs, steps)
+    losses = []
+    for number in range(seeds):
+        assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
+        curve = _curve(assembly, feed, rates, steps)
+        losses.append(math.inf if curve.ended else float(curve.losses[-math.ceil(END_SHARE * steps) :].mean()))
+    return Trial(rate, tuple(losses), steps)
+
+
+def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray, scale: float) -> Curve:
     """The loss at each step of one seed, with the learning rates in order.
 
     Args:
         assembly: the parts of a run, with its initial weights.
         feed: the training images.
         rates: the learning rate of each step, float32, (steps,).
+        scale: the number of steps over which the loss is smoothed, as in `smoothed`.
     """
     import tensorflow as tf
 
@@ -197,7 +246,7 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray) -> Curve:
                 if len(losses) == 1:
                     raise RunError("The loss of the first batch is not finite: python -m exprun check reports why.")
                 return curve(len(losses) - 1, "not finite")
-            if end := enough(smoothed(losses, per_decade(rates))):
+            if end := enough(smoothed(losses, scale)):
                 return curve(end, "grown")
     return curve(len(losses), "")
 

@@ -11,8 +11,8 @@ import numpy as np
 from exprun.config.errors import safe
 from exprun.config.schema import Config
 from exprun.range_test.measure import RangeTest
-from exprun.range_test.suggestion import GROWN, PLACE, Curve, Range, judge, per_decade, smoothed
-from exprun.text import json_text, plural
+from exprun.range_test.suggestion import GROWN, PLACE, Curve, Range, decided, judge, per_decade, smoothed
+from exprun.text import joined, json_text, plural
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,7 +39,7 @@ class Report:
     @cached_property
     def found(self) -> Range | None:
         """The range that learns; None if the network learns at no learning rate."""
-        return judge(self.test.curves, self.test.chance)
+        return decided(judge(self.test.curves, self.test.chance), self.test.trials)
 
     @property
     def word(self) -> str:
@@ -101,6 +101,7 @@ class Report:
         }[self.place]
         lines = [
             f"The network learns from {begin} to {end} ({median}{seeds}). Learning rate to take: {self.word}",
+            *([self.tried] if self.test.trials else []),
             f"The configured learning rate, {shown(self.test.configured)}, {where}.",
         ]
         schedule = self.config.schedule
@@ -109,6 +110,16 @@ class Report:
         elif schedule.name != "constant" or schedule.warmup_epochs:
             lines.append("The test ignores the schedule, whose highest learning rate is the one to take.")
         return lines
+
+    @property
+    def tried(self) -> str:
+        """The losses of the short trainings in one sentence."""
+        trials = self.test.trials
+        losses = [f"{trial.loss:.3g} with {shown(trial.rate)}" for trial in trials if math.isfinite(trial.loss)]
+        ruined = [shown(trial.rate) for trial in trials if not math.isfinite(trial.loss)]
+        parts = [f"end with a loss of {joined(losses)}"] if losses else []
+        parts += [f"fail with {joined(ruined)}"] if ruined else []
+        return f"Short trainings of {plural(trials[0].steps, 'step')} {' and '.join(parts)}."
 
     def rows(self) -> list[tuple[float, list[float | None]]]:
         """Some learning rates with the smoothed loss of each seed; None where a curve has ended before."""
@@ -185,6 +196,10 @@ def facts(report: Report) -> dict[str, Any]:
         "chance": {"loss": report.test.chance.loss, "accuracy": report.test.chance.accuracy},
         "seconds": report.test.seconds,
         "sentences": report.sentences(),
+        "trials": [
+            {"learning_rate": trial.rate, "steps": trial.steps, "losses": list(trial.losses)}
+            for trial in report.test.trials
+        ],
         "curves": [
             {
                 "seed": curve.seed,

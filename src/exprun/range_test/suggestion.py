@@ -1,7 +1,7 @@
 """The rule that turns the curves of a range test into a learning rate; it needs nothing but NumPy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,9 @@ MOST, RISEN = 0.7, 0.5  # shares of the fall: the part that counts as most of it
 BEGUN, HALF = 0.1, 0.5  # shares of the whole fall of the loss
 # The place of the learning rate to take, in logarithms: between that of half the fall (0) and of the lowest loss (1).
 PLACE = 0.7
+# The factors on this learning rate that short trainings try: a network can take a learning rate to which the test has
+# led it up slowly, but not from its initial weights on.
+FACTORS = (1.0, 10**-0.5, 0.1)
 DECADE_SHARE = 0.15  # time constant of the smoothing, in decades of the learning rate
 
 
@@ -71,6 +74,26 @@ def enough(smooth: np.ndarray) -> int:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """Short trainings with one learning rate.
+
+    Args:
+        rate: the learning rate.
+        losses: the loss at the end of the training with each seed; infinite if it has grown or is not finite.
+        steps: the number of steps of a training.
+    """
+
+    rate: float
+    losses: tuple[float, ...]
+    steps: int
+
+    @property
+    def loss(self) -> float:
+        """The median of the losses."""
+        return float(np.median(self.losses))
+
+
+@dataclass(frozen=True)
 class Chance:
     """The chance level of the batches.
 
@@ -102,7 +125,7 @@ class Range:
     take: float
 
 
-def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
+def judge(curves: Sequence[Curve], chance: Chance, by_loss: bool = False) -> Range | None:
     """The medians over the seeds of the range that learns and of the learning rate to take.
 
     The median of the learning rates is that of their logarithms, as they are compared by their ratios.
@@ -110,11 +133,12 @@ def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
     Args:
         curves: a curve for each seed.
         chance: the chance level.
+        by_loss: whether the loss alone shows that a network learns, not the accuracy.
 
     Returns:
         The range, rounded to what can be told apart; None if most of the seeds learn at no learning rate.
     """
-    accurate = _are_accurate(curves, chance)
+    accurate = not by_loss and _are_accurate(curves, chance)
     ranges = [found for curve in curves if (found := judge_curve(curve, chance, accurate)) is not None]
     if 2 * len(ranges) <= len(curves):
         return None
@@ -122,6 +146,19 @@ def judge(curves: Sequence[Curve], chance: Chance) -> Range | None:
         10 ** float(np.median(np.log10([getattr(found, end) for found in ranges]))) for end in ("low", "high", "take")
     )
     return Range(float(f"{low:.2g}"), float(f"{high:.2g}"), float(f"{take:.1g}"))
+
+
+def candidates(take: float) -> list[float]:
+    """The learning rates that short trainings try, from the highest, each rounded to one digit."""
+    return [float(f"{take * factor:.1g}") for factor in FACTORS]
+
+
+def decided(found: Range | None, trials: Sequence[Trial]) -> Range | None:
+    """The range with the learning rate whose short trainings have the lowest loss; unchanged without trainings."""
+    best = min(trials, key=lambda trial: trial.loss, default=None)
+    if found is None or best is None or not np.isfinite(best.loss):
+        return found
+    return replace(found, take=best.rate)
 
 
 def judge_curve(curve: Curve, chance: Chance, accurate: bool = False) -> Range | None:
