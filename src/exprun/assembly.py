@@ -20,6 +20,7 @@ from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.input import Preprocessing, Scaling, fit
+from exprun.loss import class_weights
 from exprun.metrics import measured
 from exprun.network_interface import Interface
 from exprun.session import Session
@@ -114,7 +115,9 @@ def assemble(config: Config, session: Session) -> Assembly:
     from exprun.trainer.structure import structure
 
     device = devices.choose(config.trainer)
-    shape, weights = scaling.shape(dataset.image_shape), dataset.class_weights
+    shape = scaling.shape(dataset.image_shape)
+    counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
+    weights = class_weights(config, counts, dataset.class_weights)
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
     key = None if fault.adds_layers(config) else key  # these layers depend on settings that `structure` leaves out
     session.evict_other_steps(key)

@@ -106,7 +106,7 @@ def test_biases_can_learn_at_twice_the_rate():
 
 
 def test_label_smoothing():
-    step = linear_step("trainer.label_smoothing=0.2")
+    step = linear_step("loss.label_smoothing=0.2")
     follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, smoothing=0.2), momentum_update)
 
 
@@ -127,6 +127,34 @@ def test_clipping_by_the_global_norm():
         return loss, dw * factor, db * factor
 
     follow(linear_step("optim.clip_global_norm=0.01"), [0.5, 0.5], gradient, update)
+
+
+@pytest.mark.parametrize(("gamma", "smoothing"), [(2.0, 0.0), (0.5, 0.2)])
+def test_the_focal_loss_is_that_of_keras(gamma, smoothing):
+    from keras.losses import CategoricalFocalCrossentropy
+
+    step = linear_step("loss=focal", f"loss.gamma={gamma}", f"loss.label_smoothing={smoothing}")
+    reference = CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, from_logits=True, label_smoothing=smoothing)
+
+    def gradient(w, b, index):
+        w, b = tf.constant(w), tf.constant(b)
+        with tf.GradientTape() as tape:
+            tape.watch([w, b])
+            loss = reference(tf.one_hot(LABELS[index], 3), IMAGES[index].reshape(len(index), -1) / 255.0 @ w + b)
+        return loss.numpy(), *(part.numpy() for part in tape.gradient(loss, [w, b]))
+
+    follow(step, [0.5, 0.5], gradient, momentum_update)
+
+
+def test_a_certain_image_has_a_focal_loss_with_a_gradient_of_0():
+    from exprun.loss import focused
+
+    entropy = tf.constant([0.0, 1e-30])
+    with tf.GradientTape() as tape:
+        tape.watch(entropy)
+        loss = focused(entropy, 0.5)
+    assert np.abs(loss).max() < 1e-9
+    assert np.abs(tape.gradient(loss, entropy)).max() < 1e-3
 
 
 @pytest.mark.parametrize("batch", [7, 20, 32])

@@ -96,8 +96,24 @@ def unfair(
         if all(len(values) == 1 for values in rates.values()):
             tested = ", ".join(f"{name} {next(iter(values))}" for name, values in rates.items())
             yield f"The optimisers were not tuned: each was run at one learning rate ({tested})."
+    losses = {_loss(run, metric) for run in ended} if metric.endswith("loss") else set()
+    if len(losses) > 1:
+        yield (
+            f"{metric} is not the same quantity in all runs, as they train with different losses: {listed(losses)}. "
+            "Compare an accuracy instead."
+        )
     if metric.startswith(f"val/{BEST}"):
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
+
+
+def _loss(run: Run, metric: str) -> str:
+    """The loss of a run, as far as it decides what a metric measures; older runs have cross-entropy."""
+    name, gamma = run.config.get("loss.name") or "cross_entropy", run.config.get("loss.gamma")
+    words = [shown(name), *([f"gamma={shown(gamma)}"] if gamma is not None else [])]
+    if metric.startswith("train/"):
+        extras = {key: run.config.get(f"loss.{key}") for key in ("label_smoothing", "class_balance")}
+        words += [f"{key}={shown(value)}" for key, value in extras.items() if value]
+    return " ".join(words)
 
 
 def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str, sequential: bool) -> Iterable[str]:

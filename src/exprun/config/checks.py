@@ -153,6 +153,11 @@ def _check_data(config: Config) -> None:
             raise ConfigError(f"data.class_weights has {len(weights)} weights for {count} classes.")
         if min(weights, default=0.0) < 0 or not sum(weights) > 0:
             raise ConfigError("data.class_weights must not be negative, and at least one must be above 0.")
+    if weights != "none" and config.loss.class_balance is not None:
+        raise ConfigError(
+            "data.class_weights and loss.class_balance both weight the classes: choose data.class_weights=none or "
+            "loss.class_balance=null."
+        )
     if data.limit is not None and count is not None and data.limit < 2 * count:
         raise ConfigError(f"data.limit={data.limit} leaves fewer than two images for each of the {count} classes.")
     if data.folds is None and data.val_fraction + data.test_fraction >= 1:

@@ -1,7 +1,7 @@
 """The compiled step: one call takes many optimiser steps or evaluates many batches.
 
-Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing) are arguments or
-variables of the compiled graphs. So runs that differ only in them can share one compiled step.
+Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing, the focusing parameter)
+are arguments or variables of the compiled graphs. So runs that differ only in them can share one compiled step.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from exprun.adversary import Attack
 from exprun.config.schema import Config
 from exprun.input import Preprocessing, Scaling
 from exprun.kernels import faster
+from exprun.loss import focused
 from exprun.optim import l2_factors
 from exprun.trainer.device import Device
 from exprun.trainer.results import EvalResult, StepResult
@@ -58,7 +59,7 @@ class Step:
         model: the Keras model, whose outputs are logits.
         optimizer: the optimiser, built for the model's variables.
         preprocessing: the crop and the scaling of the pixels.
-        losses: function that computes the loss of each image from logits and labels.
+        losses: function that computes the cross-entropy of each image from logits and labels.
         device: the devices that the step runs on.
         class_weights: the weight of each class in the loss, (classes,), or None.
     """
@@ -84,7 +85,8 @@ class Step:
         self.l2 = l2_factors(config.optim, model)
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
         self.seed = tf.Variable(_as_int32(config.seed), trainable=False)
-        self.smoothing = tf.Variable(config.trainer.label_smoothing, trainable=False)
+        self.smoothing = tf.Variable(config.loss.label_smoothing, trainable=False)
+        self.gamma = None if config.loss.gamma is None else tf.Variable(config.loss.gamma, trainable=False)
         self.strength = {
             name: tf.Variable(value, trainable=False) for name, value in augmentation_strengths(config).items()
         }
@@ -142,7 +144,9 @@ class Step:
         for average, variable in zip(self.averages, self._averaged, strict=False):
             average.assign(variable.value)
         self.seed.assign(_as_int32(config.seed))
-        self.smoothing.assign(config.trainer.label_smoothing)
+        self.smoothing.assign(config.loss.label_smoothing)
+        if self.gamma is not None:
+            self.gamma.assign(config.loss.gamma)
         for name, value in augmentation_strengths(config).items():
             self.strength[name].assign(value)
 
@@ -373,10 +377,22 @@ class Step:
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return tf.constant(True)
 
+    def image_losses(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        """The loss of each image, (batch,), without label smoothing and class weights, as evaluations measure it.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+            targets: the class numbers, (batch,).
+        """
+        return self._focused(self.losses(logits, targets))
+
+    def _focused(self, losses: tf.Tensor) -> tf.Tensor:
+        return losses if self.gamma is None else focused(losses, self.gamma)
+
     def _loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """The sum of the losses of this replica's images divided by the size of the whole batch."""
-        losses = self.losses(logits, targets)
-        uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
+        losses = self.image_losses(logits, targets)
+        uniform = tf.reduce_mean(self._focused(-tf.nn.log_softmax(logits)), axis=1)
         losses += self.smoothing * (uniform - losses)
         if self.class_weights is not None:
             losses *= tf.gather(self.class_weights, targets)
@@ -394,7 +410,7 @@ class Step:
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
-            return self.losses(tf.cast(self.network(scaling(changed), training=False), tf.float32), targets)
+            return self.image_losses(tf.cast(self.network(scaling(changed), training=False), tf.float32), targets)
 
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
 
@@ -413,7 +429,7 @@ class Step:
                     for weight, mirror, shift in views
                 ]
             )
-            return logits, self.losses(logits, targets), tf.argmax(logits, 1, tf.int32)
+            return logits, self.image_losses(logits, targets), tf.argmax(logits, 1, tf.int32)
 
         def one(index: tf.Tensor) -> dict[str, tf.Tensor]:
             inside = tf.maximum(index, 0)
