@@ -94,6 +94,7 @@ class Schedule:
         "exponential",
         "inverse_time",
         "cosine",
+        "cosine_restarts",
         "one_cycle",
         "triangular",
         "plateau",
@@ -107,12 +108,16 @@ class Schedule:
         only=("step",),
         gt=0.0,
     )
+    first_epochs: float | None = setting("Number of epochs until the first restart.", only=("cosine_restarts",), gt=0.0)
+    lengthening: float | None = setting(
+        "Factor by which each period is longer than the one before it.", only=("cosine_restarts",), ge=1.0, le=100.0
+    )
     milestones: list[float] | None = setting(
         "Epochs after which the learning rate is multiplied by `schedule.factor`.", only=("milestones",), min_length=1
     )
     factor: float | None = setting(
         "Factor by which the learning rate is multiplied.",
-        only=("step", "milestones", "exponential", "plateau"),
+        only=("step", "milestones", "exponential", "plateau", "cosine_restarts"),
         gt=0.0,
         le=1.0,
     )
@@ -135,7 +140,7 @@ class Schedule:
     )
     final_fraction: float | None = setting(
         "Learning rate at the end, as a fraction of `optim.learning_rate`.",
-        only=("cosine", "one_cycle", "triangular"),
+        only=("cosine", "cosine_restarts", "one_cycle", "triangular"),
         ge=0.0,
         le=1.0,
     )
