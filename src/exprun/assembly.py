@@ -20,7 +20,7 @@ from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset
 from exprun.input import Preprocessing, Scaling, fit
-from exprun.loss import class_weights
+from exprun.loss import Loss, class_weights
 from exprun.metrics import measured
 from exprun.network_interface import Interface
 from exprun.session import Session
@@ -126,8 +126,8 @@ def assemble(config: Config, session: Session) -> Assembly:
         built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended)
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
-        losses = fault.losses_of(config)
-        make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
+        loss = Loss(trained, fault.losses_of(config), weights)
+        make = partial(Step, trained, built.model, optimizer, preprocessing, loss, device)
         step = session.step(key, make)
         if step.model is not built.model:
             step.reuse_for(trained, built.model, optimizer)

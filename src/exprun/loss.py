@@ -1,8 +1,6 @@
-"""The group `loss`: the loss of an image, and the weights of the classes.
+"""The group `loss`: the loss of an image, the loss of a batch, and the weights of the classes."""
 
-The step computes the cross-entropy. What is here turns it into the loss of the config, or weights it.
-"""
-
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +10,62 @@ from exprun.config.schema import Config
 if TYPE_CHECKING:
     import tensorflow as tf
 
+Losses = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]  # the loss of each image from logits and class numbers
+
 LEAST = 1e-7  # 1 − p, where it is smaller, so that the gradient of its power stays finite
+
+
+class Loss:
+    """The loss of a run. Its numbers are variables, so that runs which differ in them can share a compiled step.
+
+    Args:
+        config: the config of the run.
+        cross_entropy: function that computes the cross-entropy of each image; another one if a fault is injected.
+        class_weights: the weight of each class, float32, (classes,), or None.
+    """
+
+    def __init__(self, config: Config, cross_entropy: Losses, class_weights: np.ndarray | None) -> None:
+        import tensorflow as tf
+
+        self.cross_entropy = cross_entropy
+        self._smoothing = tf.Variable(0.0, trainable=False)
+        self._gamma = None if config.loss.gamma is None else tf.Variable(0.0, trainable=False)
+        self._class_weights = None if class_weights is None else tf.constant(class_weights)
+        self.take(config)
+
+    def take(self, config: Config) -> None:
+        """Use the numbers of a config with the same `loss.name`."""
+        self._smoothing.assign(config.loss.label_smoothing)
+        if self._gamma is not None:
+            self._gamma.assign(config.loss.gamma)
+
+    def of_images(self, logits: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+        """The loss of each image, (batch,), without label smoothing and class weights, as evaluations measure it.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+            targets: the class numbers, (batch,).
+        """
+        return self._focused(self.cross_entropy(logits, targets))
+
+    def total(self, logits: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+        """The sum of the losses of the images in training, with label smoothing and class weights.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+            targets: the class numbers, (batch,).
+        """
+        import tensorflow as tf
+
+        losses = self.of_images(logits, targets)
+        uniform = tf.reduce_mean(self._focused(-tf.nn.log_softmax(logits)), axis=1)
+        losses += self._smoothing * (uniform - losses)
+        if self._class_weights is not None:
+            losses *= tf.gather(self._class_weights, targets)
+        return tf.reduce_sum(losses)
+
+    def _focused(self, losses: "tf.Tensor") -> "tf.Tensor":
+        return losses if self._gamma is None else focused(losses, self._gamma)
 
 
 def focused(cross_entropy: "tf.Tensor", gamma: "tf.Tensor") -> "tf.Tensor":

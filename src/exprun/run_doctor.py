@@ -91,7 +91,7 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
 
 def _objective(step: "Step", classes: int) -> Objective:
     """The loss of a run; its kind is that of the loss that is focused."""
-    return replace(objective_of(step.losses, classes), losses=step.image_losses)
+    return replace(objective_of(step.loss.cross_entropy, classes), losses=step.loss.of_images)
 
 
 def _subject_of_images(

@@ -136,7 +136,9 @@ def _run(
         from exprun.trainer.memory import available, check_batch
 
         if not step.device.gpu:  # TensorFlow reports an error if the memory of a GPU is too small
-            check_batch(model, step.device.precision, config.trainer.batch_size, available())
+            check_batch(
+                model, step.device.precision, config.trainer.batch_size // config.trainer.accumulate, available()
+            )
         if assembly.loaded:
             console.say(f"{name}: weights of {', '.join(assembly.loaded)} from {config.model.weights}")
         folder.summary.write_text(model_summary(model), encoding="utf-8")

@@ -233,6 +233,12 @@ def _check_batches(config: Config) -> None:
                 f"trainer.batch_size={trainer.batch_size}, but there are only about {round(images)} training images."
             )
 
+    if trainer.batch_size % trainer.accumulate:
+        raise ConfigError(
+            f"trainer.batch_size={trainer.batch_size} cannot be split evenly by trainer.accumulate="
+            f"{trainer.accumulate}."
+        )
+
 
 def _check_optimisation(config: Config) -> None:
     optim, schedule, trainer = config.optim, config.schedule, config.trainer

@@ -72,6 +72,13 @@ class Optim:
         "l2",
     )
     decay_exempt: list[Literal["norm", "bias"]] = setting("Kinds of weights without weight decay.", ["norm", "bias"])
+    sam_rho: float | None = setting(
+        "Radius ρ of sharpness-aware minimisation: the gradient is taken at weights that lie ρ uphill; null turns it "
+        "off. A step takes twice the time.",
+        None,
+        gt=0.0,
+        le=10.0,
+    )
     clip_norm: float | None = setting(
         "Largest norm of the gradient of one variable; a larger gradient is scaled down to this norm.", None, gt=0.0
     )

@@ -63,6 +63,13 @@ class Trainer:
 
     epochs: int = setting("Number of epochs: passes over the training images.", ge=1, le=1_000_000)
     batch_size: int = setting("Number of images in a training batch, over all devices.", ge=1, le=1_000_000)
+    accumulate: int = setting(
+        "Number of parts into which a batch is split. Their gradients add up, so that only a part has to fit into "
+        "memory.",
+        1,
+        ge=1,
+        le=1_000_000,
+    )
     eval_batch_size: int = setting("Number of images in an evaluation batch.", 256, ge=1, le=1_000_000)
     max_steps: int | None = setting("Number of steps after which training ends.", None, ge=1)
     max_seconds: float | None = setting("Seconds of training and evaluation after which training ends.", None, gt=0.0)

@@ -121,7 +121,7 @@ def _feed(assembly: "Assembly") -> "Feed":
 
     step, trainer = assembly.step, assembly.config.trainer
     if not step.device.gpu:
-        check_batch(step.model, step.device.precision, trainer.batch_size, available())
+        check_batch(step.model, step.device.precision, trainer.batch_size // trainer.accumulate, available())
     feed = Evaluator(assembly.config, step).feed(assembly.dataset.train)
     if len(feed) < trainer.batch_size:
         raise RunError(f"trainer.batch_size={trainer.batch_size} is more than the {len(feed)} training images.")

@@ -43,7 +43,7 @@ def structure(
         return None
     settings = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del settings["optim"]["learning_rate"]
-    trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
+    trainer = ("batch_size", "accumulate", "metrics", "tta", "ema", "deterministic", "overfit_batch")
     settings["loss"] = {"name": config.loss.name}
     settings["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     settings["device"] = {"precision": device.precision, "jit": device.jit}
