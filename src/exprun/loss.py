@@ -29,6 +29,8 @@ class Loss:
 
         self.cross_entropy = cross_entropy
         self._smoothing = tf.Variable(0.0, trainable=False)
+        self._share = config.loss.teacher_share
+        self._temperature = config.loss.temperature
         self._gamma = None if config.loss.gamma is None else tf.Variable(0.0, trainable=False)
         self._class_weights = None if class_weights is None else tf.constant(class_weights)
         self.take(config)
@@ -48,12 +50,13 @@ class Loss:
         """
         return self._focused(self.cross_entropy(logits, targets))
 
-    def total(self, logits: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+    def total(self, logits: "tf.Tensor", targets: "tf.Tensor", taught: "tf.Tensor | None" = None) -> "tf.Tensor":
         """The sum of the losses of the images in training, with label smoothing and class weights.
 
         Args:
             logits: the logits, float32, (batch, classes).
             targets: the class numbers, (batch,).
+            taught: the logits of the teacher, float32, (batch, classes); None without one.
         """
         import tensorflow as tf
 
@@ -62,10 +65,31 @@ class Loss:
         losses += self._smoothing * (uniform - losses)
         if self._class_weights is not None:
             losses *= tf.gather(self._class_weights, targets)
+        if taught is not None:
+            assert self._share is not None
+            assert self._temperature is not None
+            losses += self._share * (distilled(logits, taught, self._temperature) - losses)
         return tf.reduce_sum(losses)
 
     def _focused(self, losses: "tf.Tensor") -> "tf.Tensor":
         return losses if self._gamma is None else focused(losses, self._gamma)
+
+
+def distilled(logits: "tf.Tensor", taught: "tf.Tensor", temperature: float) -> "tf.Tensor":
+    """The loss of each image against the outputs of a teacher, (batch,) (Hinton et al. 2015, arXiv:1503.02531).
+
+    It is the divergence of the probabilities at the temperature T, times T², as their gradients fall with 1/T². The
+    paper's cross-entropy differs from it by the entropy of the teacher's outputs, which is constant.
+
+    Args:
+        logits: the logits, float32, (batch, classes).
+        taught: the logits of the teacher, float32, (batch, classes).
+        temperature: the temperature T.
+    """
+    import tensorflow as tf
+
+    own, others = (tf.nn.log_softmax(values / temperature) for values in (logits, taught))
+    return temperature**2 * tf.reduce_sum(tf.exp(others) * (others - own), axis=1)
 
 
 def focused(cross_entropy: "tf.Tensor", gamma: "tf.Tensor") -> "tf.Tensor":

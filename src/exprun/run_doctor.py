@@ -21,7 +21,7 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine, write_findings
 from exprun.doctor.history import Epoch
-from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.chance import ChanceLevel, chance_level
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
@@ -84,7 +84,7 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
     return replace(
         _subject_of_images(config, dataset, step.preprocessing, step.model),
         objective=_objective(step, len(dataset.classes)),
-        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay),
+        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay, parts=step.shares),
         loaded=frozenset(assembly.loaded),
     )
 
@@ -209,7 +209,9 @@ class RunDoctor:
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         assert subject.train.counts is not None
         loss = self.config.loss
-        chance = chance_level(subject.train.counts, loss.label_smoothing, loss.gamma or 0.0)
+        chance: ChanceLevel | None = None  # the loss against a teacher has another one, which is not known
+        if loss.name != "distillation":
+            chance = chance_level(subject.train.counts, loss.label_smoothing, loss.gamma or 0.0)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
         if event.first_step:
             self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)

@@ -14,7 +14,7 @@ from exprun.assembly import assemble
 from exprun.config.errors import RunError, UserError, one_line
 from exprun.config.run_name import run_name
 from exprun.config.schema import Config
-from exprun.config.weights import find_weights
+from exprun.config.weights import find_teacher, find_weights
 from exprun.files import sha256
 from exprun.logs import logging_to
 from exprun.network_interface import Interface
@@ -194,6 +194,7 @@ def _run(
                 first_step=loop.state.step,
                 data_fingerprint=assembly.dataset.fingerprint,
                 weights_fingerprint=sha256(find_weights(config.model.weights)) if config.model.weights else "",
+                teacher_fingerprint=_teacher_fingerprint(config.model.teacher),
                 classes=len(dataset.classes),
                 val_images=len(dataset.val),
                 test_images=len(dataset.test) if dataset.test is not None else 0,
@@ -234,6 +235,11 @@ def _run(
     if killed_by := signals.seen():
         raise Killed(killed_by)
     return result
+
+
+def _teacher_fingerprint(teacher: str | None) -> str:
+    """The SHA-256 of a teacher's weights, in hex; empty without one."""
+    return sha256(RunFolder(find_teacher(teacher)).checkpoint("best")) if teacher else ""
 
 
 def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tuple[Config, list[str]]:

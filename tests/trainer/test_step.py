@@ -21,7 +21,7 @@ SCALING = Scaling(np.full(1, 1 / 255, np.float32), np.zeros(1, np.float32))
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
 
 
-def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES) -> Step:
+def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES, teacher=None) -> Step:
     """A softmax regression, so that NumPy can follow."""
     settings = config("trainer.batch_size=8", *overrides)
     model = keras.Sequential(
@@ -30,7 +30,7 @@ def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES
     optimizer = make_optimizer(settings.optim, model, {model.variables[i].path: r for i, r in (rates or {}).items()})
     scalings = Preprocessing(SCALING, SCALING)
     loss = Loss(settings, losses_of(settings), class_weights)
-    return Step(settings, model, optimizer, scalings, loss, DEVICE)
+    return Step(settings, model, optimizer, scalings, loss, DEVICE, teacher)
 
 
 def softmax(z):
@@ -188,6 +188,30 @@ def test_the_focal_loss_is_that_of_keras(gamma, smoothing):
         with tf.GradientTape() as tape:
             tape.watch([w, b])
             loss = reference(tf.one_hot(LABELS[index], 3), IMAGES[index].reshape(len(index), -1) / 255.0 @ w + b)
+        return loss.numpy(), *(part.numpy() for part in tape.gradient(loss, [w, b]))
+
+    follow(step, [0.5, 0.5], gradient, momentum_update)
+
+
+def test_distillation_is_the_weighted_mean_of_both_losses():
+    """Hinton et al. 2015, section 2, with Keras' divergence of the softened outputs."""
+    from keras.losses import KLDivergence, SparseCategoricalCrossentropy
+
+    def teacher(pixels):
+        return tf.reshape(pixels, [-1, 16])[:, :CLASSES] / 50
+
+    step = linear_step(
+        "loss=distillation", "model.teacher=run", "loss.teacher_share=0.7", "loss.temperature=3", teacher=teacher
+    )
+
+    def gradient(w, b, index):
+        w, b, images = tf.constant(w), tf.constant(b), IMAGES[index].reshape(len(index), -1).astype(np.float64)
+        taught = tf.nn.softmax(images[:, :CLASSES] / 50 / 3)
+        with tf.GradientTape() as tape:
+            tape.watch([w, b])
+            logits = images / 255.0 @ w + b
+            soft = KLDivergence()(taught, tf.nn.softmax(logits / 3))
+            loss = 0.7 * 9 * soft + 0.3 * SparseCategoricalCrossentropy(from_logits=True)(LABELS[index], logits)
         return loss.numpy(), *(part.numpy() for part in tape.gradient(loss, [w, b]))
 
     follow(step, [0.5, 0.5], gradient, momentum_update)

@@ -19,6 +19,7 @@ SHOULD_AGREE = {
     "version": "version of exprun",
     "data_fingerprint": "images",
     "weights_fingerprint": "first weights",
+    "teacher_fingerprint": "teacher",
     "precision": "precision",
     "device": "device",
     "tensorflow": "version of TensorFlow",
@@ -185,10 +186,15 @@ def follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
     if key == CODE:  # this is so if each builder has one version of its code
         builders = {run.config.get("model.builder") for run in runs}
         return len({(run.config.get("model.builder"), run.environment.get(key, "")) for run in runs}) == len(builders)
-    if key not in ("precision", "data_fingerprint", "weights_fingerprint"):
+    changes = {
+        "precision": "trainer.precision",
+        "data_fingerprint": "data",
+        "weights_fingerprint": "model.weights",
+        "teacher_fingerprint": "model.teacher",
+    }
+    if key not in changes:
         return False
-    setting = {"precision": "trainer.precision", "data_fingerprint": "data", "weights_fingerprint": "model.weights"}
-    return any(factor == setting[key] or factor.startswith(f"{setting[key]}.") for factor in factors)
+    return any(factor == changes[key] or factor.startswith(f"{changes[key]}.") for factor in factors)
 
 
 def _of_one_fold(runs: Sequence[Run], key: str) -> Sequence[Run]:

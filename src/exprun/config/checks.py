@@ -79,6 +79,10 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
 
 def _check_model(config: Config, overridden: set[str]) -> None:
     model = config.model
+    if model.teacher is not None and config.loss.name != "distillation":
+        raise ConfigError(f"loss={config.loss.name} does not use model.teacher; it belongs to loss=distillation.")
+    if model.teacher is None and config.loss.name == "distillation":
+        raise ConfigError("loss=distillation needs model.teacher=…, the folder of a trained run.")
     if (model.layers is None) == (model.builder is None):
         if model.layers is None:
             raise ConfigError("model=python needs model.builder=package.module:function.")

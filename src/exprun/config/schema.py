@@ -21,13 +21,25 @@ from exprun.config.optimisation import Optim, Schedule
 class Loss:
     """The loss of an image, and how much each class counts."""
 
-    name: Literal["cross_entropy", "focal"] = setting("Loss of an image.")
+    name: Literal["cross_entropy", "focal", "distillation"] = setting("Loss of an image.")
     gamma: float | None = setting(
         "Focusing parameter: the cross-entropy of an image is multiplied by (1 − p)^γ, where p is the probability of "
         "its class. With 0, it is the cross-entropy.",
         only=("focal",),
         ge=0.0,
         le=10.0,
+    )
+    teacher_share: float | None = setting(
+        "Share of the loss that compares the outputs with those of `model.teacher`; the rest is that of the labels.",
+        only=("distillation",),
+        gt=0.0,
+        le=1.0,
+    )
+    temperature: float | None = setting(
+        "Temperature T by which the logits of both networks are divided before they are compared.",
+        only=("distillation",),
+        gt=0.0,
+        le=1e3,
     )
     label_smoothing: float = setting(
         "Fraction of the target probability that is spread over all classes in training.", 0.0, ge=0.0, lt=1.0

@@ -4,6 +4,7 @@ Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, 
 are arguments or variables of the compiled graphs. So runs that differ only in them can share one compiled step.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -60,6 +61,7 @@ class Step:
         preprocessing: the crop and the scaling of the pixels.
         loss: the loss.
         device: the devices that the step runs on.
+        teacher: computes the logits of a trained network, float32, from pixels, or None.
     """
 
     def __init__(
@@ -70,15 +72,17 @@ class Step:
         preprocessing: Preprocessing,
         loss: Loss,
         device: Device,
+        teacher: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
         # On GPUs the fused batch norm has no deterministic gradient in inference mode, which an attack needs.
         plain = config.trainer.deterministic and device.gpu
         self.network = model if plain else faster(model, cpu=not device.gpu, bfloat16=device.bfloat16)
-        self.preprocessing, self.loss = preprocessing, loss
+        self.preprocessing, self.loss, self.teacher = preprocessing, loss, teacher
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
         self.overfit = config.trainer.overfit_batch
+        self.scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         self.parts, self.rho = config.trainer.accumulate, config.optim.sam_rho
         self.shares = self.parts * device.replicas  # parts of a batch, each with its own pass
         self.l2 = l2_factors(config.optim, model)
@@ -328,7 +332,7 @@ class Step:
         so a network of NaN weights has the loss of chance level. With loss scaling, a step whose gradients are not
         finite is skipped and the scale is halved, so here the gradients count as finite until the scale is too small.
         """
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+        if self.scaled:
             return tf.convert_to_tensor(self.optimizer.dynamic_scale > SMALLEST_SCALE)
         small = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None and g.shape.rank == 1]
         return tf.reduce_all(tf.stack([tf.constant(True), *small]))
@@ -341,19 +345,19 @@ class Step:
         XLA may compile this function; it cannot compile all operations of the augmentation, which are therefore not
         part of it.
         """
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if self.attack is not None:
             pixels = self._attacked(pixels, targets, seed, self.preprocessing.train)
         inputs = self.preprocessing.train(pixels)
+        taught = self.teacher(pixels) if self.teacher else None
         variables = self.model.trainable_variables
         state = [(v, tf.identity(v.value)) for v in self.model.non_trainable_variables] if self.rho else []
-        loss, logits, gradients = self._backward(inputs, targets, variables)
+        loss, logits, gradients = self._backward(inputs, targets, taught, variables)
         if self.rho:
             # The second pass leaves moving statistics as they are, and has the dropout of the first.
             uphill = climbed(variables, gradients, self.rho)
             with keras.StatelessScope([*state, *zip(variables, uphill, strict=True)]):
-                gradients = self._backward(inputs, targets, uphill)[2]
-        factor = (self.optimizer.dynamic_scale if scaled else 1.0) / self.shares
+                gradients = self._backward(inputs, targets, taught, uphill)[2]
+        factor = (self.optimizer.dynamic_scale if self.scaled else 1.0) / self.shares
         gradients = [
             g + v * (l2 * factor) if l2 and g is not None else g
             for g, v, l2 in zip(gradients, variables, self.l2, strict=True)
@@ -362,20 +366,19 @@ class Step:
         return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _backward(
-        self, inputs: tf.Tensor, targets: tf.Tensor, weights: list[Any]
+        self, inputs: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor | None, weights: list[Any]
     ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
         """Loss and logits of scaled images, and the gradients with respect to the weights that the network uses.
 
         In float16, the gradients are multiplied by the scale of the loss.
         """
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         with tf.GradientTape() as tape:
             tape.watch([weight for weight in weights if isinstance(weight, tf.Tensor)])
             logits = tf.cast(self.network(inputs, training=True), tf.float32)
-            loss = self.loss.total(logits, targets) / self.batch
+            loss = self.loss.total(logits, targets, taught) / self.batch
             if self.network.losses:
                 loss += tf.add_n(self.network.losses) / self.shares
-            objective = self.optimizer.scale_loss(loss) if scaled else loss
+            objective = self.optimizer.scale_loss(loss) if self.scaled else loss
         return loss, logits, tape.gradient(objective, weights)
 
     def _apply(self, gradients: list[Any]) -> tf.Tensor:
