@@ -1,6 +1,7 @@
 """Runs that learn from the network of another run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_a_teacher_of_other_images_is_an_error_of_the_data(taught, words, messag
 def test_a_teacher_that_is_python_code_is_not_run(taught, tmp_path, monkeypatch):
     from exprun.run_folder import RunFolder
 
-    found = config("model=python", "model.builder=package.module:network")
+    found = config()
+    found = replace(found, model=replace(found.model, layers=None, builder="package.module:network"))
     monkeypatch.setattr(RunFolder, "read_config", lambda self: found)
     with pytest.raises(RunError, match="builds its network with Python code"):
         tiny(*WORDS, f"model.teacher={taught[1].run_dir}", f"run_dir={tmp_path / 'run'}")
