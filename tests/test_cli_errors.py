@@ -158,6 +158,7 @@ WRONG = [
     (["rate", "--html", "."], "--html .: it must be a file"),
     (["batch", "modle=vgg16"], "Unknown key modle"),
     (["batch", "--minutes", "x"], "--minutes"),
+    (["batch", "trainer.accumulate=2"], "leave out trainer.accumulate"),
     (["batch", "--json", "--open"], "add --html FILE, or leave out --open"),
     (["diagnose", "--html", ".", __file__], "--html .: it must be a file"),
     (["check", "--html", "page.html", "pictures=false"], "pictures=false writes none"),

@@ -72,6 +72,28 @@ def test_rate_follows_its_formula(name, step, expected):
     assert rate(SCHEDULES[name], step) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.parametrize("lengthening", [1.0, 1.5, 2.0])
+def test_restarts_are_those_of_keras(lengthening):
+    from keras.optimizers.schedules import CosineDecayRestarts
+
+    reference = CosineDecayRestarts(BASE, 3 * PER_EPOCH, t_mul=lengthening, m_mul=0.8, alpha=0.1)
+    schedule = Schedule(
+        name="cosine_restarts", first_epochs=3.0, lengthening=lengthening, factor=0.8, final_fraction=0.1
+    )
+    steps = np.arange(2 * TOTAL)
+    found = rate_at(schedule, BASE, steps, PER_EPOCH, TOTAL)
+    np.testing.assert_allclose(found, [float(reference(step)) for step in steps], rtol=1e-4)
+
+
+def test_the_first_restart_is_counted_from_the_end_of_the_warm_up():
+    schedule = Schedule(
+        name="cosine_restarts", first_epochs=3.0, lengthening=2.0, factor=1.0, final_fraction=0.0, warmup_epochs=2.0
+    )
+    assert rate(schedule, 9) == pytest.approx(BASE / 2)
+    assert rate(schedule, 49) < 0.01 * BASE
+    assert rate(schedule, 50) == pytest.approx(BASE)
+
+
 def test_a_peak_at_the_start_only_falls():
     schedule = Schedule(name="triangular", start_fraction=0.5, peak_at=0.0, final_fraction=0.0)
     assert [rate(schedule, step) for step in (0, 50, 100)] == pytest.approx([BASE, BASE / 2, 0.0])

@@ -17,7 +17,7 @@ from tiny import SMALL, TINY, checkpoint, config, same
 pytestmark = pytest.mark.usefixtures("own_steps")
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
 
-DETERMINISTIC = ["trainer.deterministic=true", "augment=flip_crop", "trainer.epochs=1", "trainer.label_smoothing=0.1"]
+DETERMINISTIC = ["trainer.deterministic=true", "augment=flip_crop", "trainer.epochs=1", "loss=label_smoothing"]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def made(monkeypatch):
         ["seed=1"],
         pytest.param(["optim.learning_rate=0.003"], marks=pytest.mark.slow),
         ["schedule=cosine", "trainer.epochs=2"],
-        pytest.param(["trainer.label_smoothing=0"], marks=pytest.mark.slow),
+        pytest.param(["loss.label_smoothing=0"], marks=pytest.mark.slow),
         pytest.param(["augment.crop=2"], marks=pytest.mark.slow),
         pytest.param(["init=orthogonal"], marks=pytest.mark.slow),
     ],

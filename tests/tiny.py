@@ -71,6 +71,7 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
     from exprun.data import Split
     from exprun.fault import losses_of
     from exprun.input import Preprocessing, fit
+    from exprun.loss import Loss
     from exprun.model import build
     from exprun.optim import make_optimizer
     from exprun.trainer import device
@@ -81,7 +82,8 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
     built = build(settings, scaling.shape(images.shape[1:]), classes)
     optimizer = make_optimizer(settings.optim, built.model, built.multipliers)
     where = device.choose(settings.trainer)
-    return Step(settings, built.model, optimizer, Preprocessing(scaling, scaling), losses_of(settings), where, None)
+    loss = Loss(settings, losses_of(settings), None)
+    return Step(settings, built.model, optimizer, Preprocessing(scaling, scaling), loss, where)
 
 
 def checkpoint(result: RunResult, name: str = "last") -> dict[str, Any]:

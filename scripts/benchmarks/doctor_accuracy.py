@@ -70,7 +70,7 @@ HEALTHY = (
     "model=cnn data.classes=[0,1,2] trainer.epochs=8",
     "model=cnn augment=affine trainer.epochs=6",
     "model=cnn augment=flip_crop trainer.epochs=6",
-    "model=cnn trainer.label_smoothing=0.1 trainer.epochs=5",
+    "model=cnn loss=label_smoothing trainer.epochs=5",
     "model=cnn trainer.ema=0.99 trainer.epochs=5",
     "model=cnn adversary=fgsm trainer.epochs=4",
     "model=cnn model.activation=tanh init=glorot_uniform trainer.epochs=5",

@@ -7,7 +7,7 @@ import contextlib
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,19 @@ from exprun import backend, classification, fault
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.config.schema import Config
+from exprun.config.weights import find_teacher
 from exprun.data import Dataset
 from exprun.input import Preprocessing, Scaling, fit
+from exprun.loss import Loss, class_weights
 from exprun.metrics import measured
 from exprun.network_interface import Interface
+from exprun.run_folder import RunFolder
 from exprun.session import Session
+from exprun.text import listed
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from exprun.model.build import Built
     from exprun.trainer.step import Step
 
@@ -114,21 +120,82 @@ def assemble(config: Config, session: Session) -> Assembly:
     from exprun.trainer.structure import structure
 
     device = devices.choose(config.trainer)
-    shape, weights = scaling.shape(dataset.image_shape), dataset.class_weights
+    shape = scaling.shape(dataset.image_shape)
+    counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
+    weights = class_weights(config, counts, dataset.class_weights)
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
     key = None if fault.adds_layers(config) else key  # these layers depend on settings that `structure` leaves out
     session.evict_other_steps(key)
+    scope = device.strategy.scope if device.strategy else contextlib.nullcontext
+    with scope():
+        teacher = _teacher(config, dataset, shape) if config.model.teacher else None
     _reset_keras(config.seed, device.precision, clear=key not in session.steps)
-    with device.strategy.scope() if device.strategy else contextlib.nullcontext():
+    with scope():
         built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended)
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
-        losses = fault.losses_of(config)
-        make = partial(Step, trained, built.model, optimizer, preprocessing, losses, device, weights)
+        loss = Loss(trained, fault.losses_of(config), weights)
+        make = partial(Step, trained, built.model, optimizer, preprocessing, loss, device, teacher)
         step = session.step(key, make)
         if step.model is not built.model:
             step.reuse_for(trained, built.model, optimizer)
     return Assembly(trained, dataset, scaling, step, built.loaded)
+
+
+def network_in(folder: RunFolder, name: str) -> tuple[Any, Interface]:
+    """The trained network of a run, from scaled pixels to logits, in float32, and its interface.
+
+    Args:
+        folder: the run folder.
+        name: the name of the run for messages.
+
+    Raises:
+        ConfigError: the config of the run cannot be read, or the code of its network has changed.
+        RunError: the run has no checkpoint, or its checkpoint does not fit.
+    """
+    interface = Interface.read(folder)
+    weights = folder.checkpoint("best")
+    if not weights.exists():
+        raise RunError(f"{name} has no checkpoints/best.npz: it was trained with trainer.checkpoint=false.")
+    config = folder.read_config()
+    if config.model.builder is not None and folder.has_other_code(config.model.builder):
+        raise ConfigError(
+            f"{name} was trained with other code of {config.model.builder}: put that code back, or train it again."
+        )
+    # All weights come from the checkpoint, so pretrained weights need not be loaded.
+    config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
+    return trained_network(config, interface, weights), interface
+
+
+def _teacher(config: Config, dataset: Dataset, shape: tuple[int, int, int]) -> "Callable[[tf.Tensor], tf.Tensor]":
+    """The function from pixels of training, (batch, height, width, channels), to the logits of the teacher.
+
+    Args:
+        config: the config of the run that is taught.
+        dataset: its images.
+        shape: the height, width and channels of its input.
+
+    Raises:
+        DataError: the classes or the shape of the images are not those of the teacher.
+        RunError: the network of the teacher is built by Python code.
+    """
+    import tensorflow as tf
+
+    place = f"model.teacher={config.model.teacher}"
+    folder = RunFolder(find_teacher(str(config.model.teacher)))
+    if folder.read_config().model.builder is not None:
+        raise RunError(f"{place} builds its network with Python code, which is not run for a teacher.")
+    model, interface = network_in(folder, place)
+    if interface.classes != dataset.classes:
+        raise DataError(f"{place} has other classes than the images: {listed(interface.classes)}.")
+    if interface.scaling.shape(interface.image) != shape:
+        wanted, given = ("×".join(map(str, one)) for one in (interface.scaling.shape(interface.image), shape))
+        raise DataError(f"{place} takes images of {wanted}, and this network takes {given}.")
+
+    def logits(pixels: tf.Tensor) -> tf.Tensor:
+        return tf.stop_gradient(tf.cast(model(interface.scaling(pixels), training=False), tf.float32))
+
+    return logits
 
 
 def trained_network(config: Config, interface: Interface, weights: Path) -> Any:

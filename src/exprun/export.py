@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from exprun.assembly import trained_network
+from exprun.assembly import network_in
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.overrides import quoted
@@ -145,19 +145,7 @@ def network_of_scaled(run: Run) -> tuple[Any, Interface]:
         ConfigError: the config of the run cannot be read, or the code of its network has changed.
         RunError: the run has no checkpoint, or its checkpoint does not fit.
     """
-    interface = Interface.read(RunFolder(run.folder))
-    folder = RunFolder(run.folder)
-    weights = folder.checkpoint("best")
-    if not weights.exists():
-        raise RunError(f"{run.name} has no checkpoints/best.npz: it was trained with trainer.checkpoint=false.")
-    config = folder.read_config()
-    if config.model.builder is not None and folder.has_other_code(config.model.builder):
-        raise ConfigError(
-            f"{run.name} was trained with other code of {config.model.builder}: put that code back, or train it again."
-        )
-    # All weights come from the checkpoint, so pretrained weights need not be loaded.
-    config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
-    return trained_network(config, interface, weights), interface
+    return network_in(RunFolder(run.folder), run.name)
 
 
 def export(run: Run, folder: Path) -> list[Path]:

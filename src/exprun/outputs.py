@@ -90,7 +90,7 @@ def with_last_run(overrides: Sequence[str]) -> list[str]:
     replaced = []
     for text in overrides:
         key, _, value = text.partition("=")
-        if value == LAST and key.lstrip("+") in ("run_dir", "hydra.run.dir", "model.weights"):
+        if value == LAST and key.lstrip("+") in ("run_dir", "hydra.run.dir", "model.weights", "model.teacher"):
             text = f"{key}={quoted(str(last_run()))}"
         replaced.append(text)
     return replaced

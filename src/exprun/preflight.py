@@ -8,7 +8,7 @@ from typing import Any
 from exprun.config.errors import ConfigError, DataError, one_line
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
-from exprun.config.weights import find_weights
+from exprun.config.weights import find_teacher, find_weights
 from exprun.run_folder import RunFolder, UnreadableResultError
 from exprun.run_result import RunResult
 from exprun.tracking.accepted import check_tracking
@@ -65,6 +65,8 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
     complete = _complete_result(config, folder)
     if complete is None and config.model.weights is not None:
         find_weights(config.model.weights)
+    if complete is None and config.model.teacher is not None:
+        find_teacher(config.model.teacher)
     if complete is None and config.model.builder is not None:
         _check_code(config, config.model.builder, folder)
     return complete

@@ -35,7 +35,7 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     current |= {f"model.activation={config.model.activation}", f"model.freeze={config.model.freeze}"}
     current |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
     current |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
-    current |= {f"trainer.batch_size={config.trainer.batch_size}"}
+    current |= {f"trainer.batch_size={config.trainer.batch_size}", f"trainer.accumulate={config.trainer.accumulate}"}
     builder = ("norm", "init", "model.activation") if config.model.builder is not None else ()  # builders choose these
     lagging = config.norm.name == "batch" and (config.norm.momentum or 0.0) > 0.9
     decays = config.optim.weight_decay > 1e-4

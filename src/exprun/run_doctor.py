@@ -21,10 +21,11 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine, write_findings
 from exprun.doctor.history import Epoch
-from exprun.doctor.instruments.chance import chance_level
+from exprun.doctor.instruments.chance import ChanceLevel, chance_level
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
+from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.probes import Probes
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
@@ -82,10 +83,15 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
     decay = config.optim.weight_decay if config.optim.decay == "decoupled" else 0.0
     return replace(
         _subject_of_images(config, dataset, step.preprocessing, step.model),
-        objective=objective_of(step.losses, len(dataset.classes)),
-        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay),
+        objective=_objective(step, len(dataset.classes)),
+        pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay, parts=step.shares),
         loaded=frozenset(assembly.loaded),
     )
+
+
+def _objective(step: "Step", classes: int) -> Objective:
+    """The loss of a run; its kind is that of the loss that is focused."""
+    return replace(objective_of(step.loss.cross_entropy, classes), losses=step.loss.of_images)
 
 
 def _subject_of_images(
@@ -113,7 +119,7 @@ def _subject_of_images(
         train,
         _images(dataset.val, preprocessing.evaluation, classes, sample // 2, most),
         _scaled(train.pixels, preprocessing.evaluation, most),
-        weighted=config.data.class_weights != "none",
+        weighted=config.data.class_weights != "none" or config.loss.class_balance is not None,
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
         groupings=cache(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
@@ -202,7 +208,10 @@ class RunDoctor:
         """Begin to watch; returns the findings before the first step."""
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         assert subject.train.counts is not None
-        chance = chance_level(subject.train.counts, self.config.trainer.label_smoothing)
+        loss = self.config.loss
+        chance: ChanceLevel | None = None  # the loss against a teacher has another one, which is not known
+        if loss.name != "distillation":
+            chance = chance_level(subject.train.counts, loss.label_smoothing, loss.gamma or 0.0)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
         if event.first_step:
             self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)
@@ -288,7 +297,7 @@ def same_images(context: Context, assembly: "Assembly") -> Context:
     subject, step = context.subject, assembly.step
     assert subject.train.pixels is not None
     inputs = _scaled(subject.train.pixels[: context.limits.images], step.preprocessing.train, MAX_COMPARED)
-    objective = objective_of(step.losses, len(subject.classes))
+    objective = _objective(step, len(subject.classes))
     train = replace(subject.train, inputs=inputs)
     return replace(context, subject=replace(subject, model=step.model, objective=objective, train=train))
 

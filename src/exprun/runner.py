@@ -14,7 +14,7 @@ from exprun.assembly import assemble
 from exprun.config.errors import RunError, UserError, one_line
 from exprun.config.run_name import run_name
 from exprun.config.schema import Config
-from exprun.config.weights import find_weights
+from exprun.config.weights import find_teacher, find_weights
 from exprun.files import sha256
 from exprun.logs import logging_to
 from exprun.network_interface import Interface
@@ -136,7 +136,9 @@ def _run(
         from exprun.trainer.memory import available, check_batch
 
         if not step.device.gpu:  # TensorFlow reports an error if the memory of a GPU is too small
-            check_batch(model, step.device.precision, config.trainer.batch_size, available())
+            check_batch(
+                model, step.device.precision, config.trainer.batch_size // config.trainer.accumulate, available()
+            )
         if assembly.loaded:
             console.say(f"{name}: weights of {', '.join(assembly.loaded)} from {config.model.weights}")
         folder.summary.write_text(model_summary(model), encoding="utf-8")
@@ -192,6 +194,7 @@ def _run(
                 first_step=loop.state.step,
                 data_fingerprint=assembly.dataset.fingerprint,
                 weights_fingerprint=sha256(find_weights(config.model.weights)) if config.model.weights else "",
+                teacher_fingerprint=_teacher_fingerprint(config.model.teacher),
                 classes=len(dataset.classes),
                 val_images=len(dataset.val),
                 test_images=len(dataset.test) if dataset.test is not None else 0,
@@ -232,6 +235,11 @@ def _run(
     if killed_by := signals.seen():
         raise Killed(killed_by)
     return result
+
+
+def _teacher_fingerprint(teacher: str | None) -> str:
+    """The SHA-256 of a teacher's weights, in hex; empty without one."""
+    return sha256(RunFolder(find_teacher(teacher)).checkpoint("best")) if teacher else ""
 
 
 def _checked(config: Sequence[str] | DictConfig | dict[str, Any] | Config) -> tuple[Config, list[str]]:

@@ -49,10 +49,10 @@ def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: 
     """
     step = np.asarray(step, np.float64)
     warmup = schedule.warmup_epochs * steps_per_epoch
-    # Curves over the whole run (cosine, one_cycle, triangular) begin at the end of the warm-up. Epochs are counted from
-    # the start of the run.
+    # Curves over the whole run (cosine, one_cycle, triangular) and periods begin at the end of the warm-up. Epochs are
+    # counted from the start of the run.
     done = np.clip((step - warmup) / max(total_steps - warmup, 1), 0.0, 1.0)
-    epoch = step / steps_per_epoch
+    epoch = (step - (warmup if schedule.name == "cosine_restarts" else 0)) / steps_per_epoch
     learning_rate = base * _factor(schedule, done, epoch, step)
     if schedule.rates is not None:
         whole = np.minimum((step // steps_per_epoch).astype(int), len(schedule.rates) - 1)
@@ -76,8 +76,10 @@ def _factor(schedule: Schedule, done: np.ndarray, epoch: np.ndarray, step: np.nd
         case "inverse_time":
             return 1.0 / (1.0 + _set(s.decay_rate) * step)
         case "cosine":
-            final = _set(s.final_fraction)
-            return final + (1 - final) * 0.5 * (1 + np.cos(math.pi * done))
+            return _half_a_cosine(s, done)
+        case "cosine_restarts":
+            number, part = _period(s, np.maximum(epoch, 0.0))
+            return _half_a_cosine(s, part, np.power(_set(s.factor), number))
         case "one_cycle":
             rise = 0.5 * (1 - np.cos(math.pi * _rise(s, done)))
             fall = 0.5 * (1 + np.cos(math.pi * _fall(s, done)))
@@ -85,6 +87,26 @@ def _factor(schedule: Schedule, done: np.ndarray, epoch: np.ndarray, step: np.nd
         case "triangular":
             return _up_and_down(s, done, _rise(s, done), 1 - _fall(s, done))
     return np.ones_like(done)
+
+
+def _half_a_cosine(s: Schedule, done: np.ndarray, height: float | np.ndarray = 1.0) -> np.ndarray:
+    """The fall from 1, or from a height of this fall, to `final_fraction`."""
+    final = _set(s.final_fraction)
+    return final + (1 - final) * height * 0.5 * (1 + np.cos(math.pi * done))
+
+
+def _period(s: Schedule, epoch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The number of restarts before each epoch, and the part of its period that has passed, 0 to 1.
+
+    Period n takes first_epochs · lengthening^n epochs, so that the periods before it are a geometric series.
+    """
+    passed, growth = epoch / _set(s.first_epochs) + 1e-9, _set(s.lengthening)
+    if growth == 1.0:
+        number = np.floor(passed)
+        return number, passed - number
+    number = np.floor(np.log1p(passed * (growth - 1)) / math.log(growth))
+    length = np.power(growth, number)
+    return number, (passed - (length - 1) / (growth - 1)) / length
 
 
 def _rise(s: Schedule, done: np.ndarray) -> np.ndarray:

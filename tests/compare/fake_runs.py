@@ -9,6 +9,7 @@ CONFIG = {
     "model": {"name": "cnn", "layers": [{"conv": 8}]},
     "data": {"name": "digits", "limit": None},
     "norm": {"name": "batch", "momentum": 0.9},
+    "loss": {"name": "cross_entropy"},
     "optim": {"name": "sgd_momentum", "learning_rate": 0.01},
     "trainer": {"epochs": 2, "batch_size": 64},
     "tracking": {"name": "mlflow", "tags": None},

@@ -306,6 +306,12 @@ def test_whole_numbers_serve_as_numbers(composer):
         ("data=cifar10 trainer.batch_size=50000", "but there are only about 45000 training"),
         ("data=cifar10 data.classes=[cat,dog] trainer.batch_size=10000", "but there are only about 9000 training"),
         ("optim=adam optim.decay=decoupled", "optim=adam has no decoupled decay"),
+        (
+            "data.class_weights=balanced loss=class_balanced",
+            "choose data.class_weights=none or loss.class_balance=null",
+        ),
+        ("trainer.batch_size=10 trainer.accumulate=4", "cannot be split evenly by trainer.accumulate=4"),
+        ("loss.gamma=1", "loss=cross_entropy does not use loss.gamma; it belongs to loss=focal"),
         ("optim.clip_norm=1 optim.clip_value=1", "Only one of optim.clip_norm"),
         ("optim.clip_norm=1 optim.clip_global_norm=1", "Only one of optim.clip_norm"),
         ("schedule.warmup_epochs=8", "not below trainer.epochs=8"),

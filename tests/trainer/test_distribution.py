@@ -20,6 +20,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tiny import tiny
+SAM = ("optim=sam", "trainer.accumulate=2")
 plain = ["norm=none", "trainer.epochs=1", {LAYERS!r}]
 tiny(*plain, "run_dir=one")
 tiny(*plain, "run_dir=two", "trainer.strategy=mirrored")
@@ -27,8 +28,12 @@ for clip in ("clip_norm", "clip_global_norm", "clip_value"):
     clipped = [*plain, f"optim.{{clip}}=0.001"]
     tiny(*clipped, f"run_dir=one_{{clip}}")
     tiny(*clipped, f"run_dir=two_{{clip}}", "trainer.strategy=mirrored")
+tiny(*plain, "run_dir=one_parts")
+tiny(*plain, "run_dir=two_parts", "trainer.strategy=mirrored", "trainer.accumulate=2")
 full = ["augment=cifar", "optim.weight_decay=0.01", "trainer.ema=0.9", "trainer.epochs=1"]
-for name, extra in [("batch", ()), ("half", ("trainer.precision=mixed_float16",)), ("xla", ("trainer.jit=true",))]:
+CASES = {"batch": (), "half": ("trainer.precision=mixed_float16",), "xla": ("trainer.jit=true",)}
+CASES |= {"sam": SAM, "sam_xla": (*SAM, "trainer.jit=true")}
+for name, extra in CASES.items():
     assert tiny(*full, *extra, f"run_dir={{name}}", "trainer.strategy=mirrored").status == "FINISHED"
 try:
     tiny("trainer.batch_size=33", "trainer.strategy=mirrored", "run_dir=odd")
@@ -50,7 +55,7 @@ def test_two_virtual_devices_train_as_one_does(tmp_path):
     out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err[-2000:]
     assert "RunError trainer.batch_size=33 cannot be shared evenly by 2 devices." in out
-    for case in ("", "_clip_norm", "_clip_global_norm", "_clip_value"):
+    for case in ("", "_parts", "_clip_norm", "_clip_global_norm", "_clip_value"):
         with np.load(f"one{case}/checkpoints/last.npz") as one, np.load(f"two{case}/checkpoints/last.npz") as two:
             weights = [key for key in one.files if key.startswith("model/") and key.endswith(("kernel", "bias"))]
             assert len(weights) == 8

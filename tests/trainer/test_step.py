@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from exprun.fault import losses_of
 from exprun.input import Preprocessing, Scaling
+from exprun.loss import Loss
 from exprun.optim import make_optimizer
 from exprun.trainer.device import Device
 from exprun.trainer.step import Step
@@ -20,7 +21,7 @@ SCALING = Scaling(np.full(1, 1 / 255, np.float32), np.zeros(1, np.float32))
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
 
 
-def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES) -> Step:
+def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES, teacher=None) -> Step:
     """A softmax regression, so that NumPy can follow."""
     settings = config("trainer.batch_size=8", *overrides)
     model = keras.Sequential(
@@ -28,7 +29,8 @@ def linear_step(*overrides: str, class_weights=None, rates=None, classes=CLASSES
     )
     optimizer = make_optimizer(settings.optim, model, {model.variables[i].path: r for i, r in (rates or {}).items()})
     scalings = Preprocessing(SCALING, SCALING)
-    return Step(settings, model, optimizer, scalings, losses_of(settings), DEVICE, class_weights)
+    loss = Loss(settings, losses_of(settings), class_weights)
+    return Step(settings, model, optimizer, scalings, loss, DEVICE, teacher)
 
 
 def softmax(z):
@@ -106,7 +108,7 @@ def test_biases_can_learn_at_twice_the_rate():
 
 
 def test_label_smoothing():
-    step = linear_step("trainer.label_smoothing=0.2")
+    step = linear_step("loss.label_smoothing=0.2")
     follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, smoothing=0.2), momentum_update)
 
 
@@ -114,6 +116,51 @@ def test_class_weights():
     weights = np.array([0.5, 1.0, 2.5], np.float32)
     step = linear_step(class_weights=weights)
     follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, weights=weights), momentum_update)
+
+
+@pytest.mark.parametrize("parts", [2, 8])
+def test_the_gradients_of_the_parts_of_a_batch_add_up(parts):
+    def gradient(w, b, index):
+        loss, dw, db = numpy_gradient(w, b, index, smoothing=0.1)
+        return loss, dw + 0.1 * w, db + 0.1 * b
+
+    words = ["loss=label_smoothing", "optim.weight_decay=0.1", "optim.decay_exempt=[]"]
+    follow(linear_step(f"trainer.accumulate={parts}", *words), [0.5, 0.1], gradient, momentum_update)
+
+
+def test_sharpness_aware_minimisation_takes_the_gradient_uphill():
+    def gradient(w, b, index):
+        loss, dw, db = numpy_gradient(w, b, index)
+        norm = np.sqrt((dw**2).sum() + (db**2).sum())
+        return loss, *numpy_gradient(w + 0.5 * dw / norm, b + 0.5 * db / norm, index)[1:]
+
+    follow(linear_step("optim=sam", "optim.sam_rho=0.5"), [0.5, 0.5], gradient, momentum_update)
+
+
+def test_the_uphill_pass_leaves_moving_statistics_as_they_are_and_repeats_dropout():
+    """With a radius near 0, both passes are the same, so that the run is that without it."""
+    layers = keras.layers
+
+    def trained(*words):
+        keras.utils.set_random_seed(0)
+        settings = config("trainer.batch_size=8", "norm=none", *words)
+        model = keras.Sequential(
+            [keras.Input(SHAPE), layers.Flatten(), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(3)]
+        )
+        step = Step(
+            settings,
+            model,
+            make_optimizer(settings.optim, model, {}),
+            Preprocessing(SCALING, SCALING),
+            Loss(settings, losses_of(settings), None),
+            DEVICE,
+        )
+        order = np.arange(16, dtype=np.int32).reshape(2, 8)
+        step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.full(2, 0.1, np.float32), 0)
+        return [v.numpy() for v in model.variables if v.dtype == "float32"]
+
+    for one, other in zip(trained(), trained("optim.sam_rho=1e-9"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
 def test_clipping_by_the_global_norm():
@@ -127,6 +174,58 @@ def test_clipping_by_the_global_norm():
         return loss, dw * factor, db * factor
 
     follow(linear_step("optim.clip_global_norm=0.01"), [0.5, 0.5], gradient, update)
+
+
+@pytest.mark.parametrize(("gamma", "smoothing"), [(2.0, 0.0), (0.5, 0.2)])
+def test_the_focal_loss_is_that_of_keras(gamma, smoothing):
+    from keras.losses import CategoricalFocalCrossentropy
+
+    step = linear_step("loss=focal", f"loss.gamma={gamma}", f"loss.label_smoothing={smoothing}")
+    reference = CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, from_logits=True, label_smoothing=smoothing)
+
+    def gradient(w, b, index):
+        w, b = tf.constant(w), tf.constant(b)
+        with tf.GradientTape() as tape:
+            tape.watch([w, b])
+            loss = reference(tf.one_hot(LABELS[index], 3), IMAGES[index].reshape(len(index), -1) / 255.0 @ w + b)
+        return loss.numpy(), *(part.numpy() for part in tape.gradient(loss, [w, b]))
+
+    follow(step, [0.5, 0.5], gradient, momentum_update)
+
+
+def test_distillation_is_the_weighted_mean_of_both_losses():
+    """Hinton et al. 2015, section 2, with Keras' divergence of the softened outputs."""
+    from keras.losses import KLDivergence, SparseCategoricalCrossentropy
+
+    def teacher(pixels):
+        return tf.reshape(pixels, [-1, 16])[:, :CLASSES] / 50
+
+    step = linear_step(
+        "loss=distillation", "model.teacher=run", "loss.teacher_share=0.7", "loss.temperature=3", teacher=teacher
+    )
+
+    def gradient(w, b, index):
+        w, b, images = tf.constant(w), tf.constant(b), IMAGES[index].reshape(len(index), -1).astype(np.float64)
+        taught = tf.nn.softmax(images[:, :CLASSES] / 50 / 3)
+        with tf.GradientTape() as tape:
+            tape.watch([w, b])
+            logits = images / 255.0 @ w + b
+            soft = KLDivergence()(taught, tf.nn.softmax(logits / 3))
+            loss = 0.7 * 9 * soft + 0.3 * SparseCategoricalCrossentropy(from_logits=True)(LABELS[index], logits)
+        return loss.numpy(), *(part.numpy() for part in tape.gradient(loss, [w, b]))
+
+    follow(step, [0.5, 0.5], gradient, momentum_update)
+
+
+def test_a_certain_image_has_a_focal_loss_with_a_gradient_of_0():
+    from exprun.loss import focused
+
+    entropy = tf.constant([0.0, 1e-30])
+    with tf.GradientTape() as tape:
+        tape.watch(entropy)
+        loss = focused(entropy, 0.5)
+    assert np.abs(loss).max() < 1e-9
+    assert np.abs(tape.gradient(loss, entropy)).max() < 1e-3
 
 
 @pytest.mark.parametrize("batch", [7, 20, 32])
@@ -208,7 +307,7 @@ def test_views_of_images_of_any_size():
     layers = [keras.Input((None, None, 1)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(CLASSES)]
     model = keras.Sequential(layers)
     optimizer, scalings = make_optimizer(settings.optim, model, {}), Preprocessing(SCALING, SCALING)
-    step = Step(settings, model, optimizer, scalings, losses_of(settings), DEVICE, None)
+    step = Step(settings, model, optimizer, scalings, Loss(settings, losses_of(settings), None), DEVICE)
     found = step.evaluate(tf.constant(IMAGES), tf.constant(LABELS), np.arange(20, dtype=np.int32)[None], "tta")
     assert np.isfinite(found.losses).all()
 

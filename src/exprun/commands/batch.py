@@ -5,6 +5,7 @@ import shlex
 
 from exprun.commands import Parser, without_logs
 from exprun.commands.page_file import add_measuring_options, begin, check_measuring_options, finish
+from exprun.config.errors import ConfigError
 
 
 def parser() -> Parser:
@@ -29,6 +30,8 @@ def run(words: list[str]) -> int:
     """Measure the speed against the batch size, print it and write its page."""
     args = parse(words)
     config, path = begin("batch", args)
+    if config.trainer.accumulate > 1:
+        raise ConfigError("batch measures batches in one part: leave out trainer.accumulate, or set it to 1.")
     if not args.json:
         print(f"Batch sizes of model={config.model.name} and data={config.data.name} …", flush=True)
 

@@ -19,6 +19,7 @@ SHOULD_AGREE = {
     "version": "version of exprun",
     "data_fingerprint": "images",
     "weights_fingerprint": "first weights",
+    "teacher_fingerprint": "teacher",
     "precision": "precision",
     "device": "device",
     "tensorflow": "version of TensorFlow",
@@ -96,8 +97,24 @@ def unfair(
         if all(len(values) == 1 for values in rates.values()):
             tested = ", ".join(f"{name} {next(iter(values))}" for name, values in rates.items())
             yield f"The optimisers were not tuned: each was run at one learning rate ({tested})."
+    losses = {_loss(run, metric) for run in ended} if metric.endswith("loss") else set()
+    if len(losses) > 1:
+        yield (
+            f"{metric} is not the same quantity in all runs, as they train with different losses: {listed(losses)}. "
+            "Compare an accuracy instead."
+        )
     if metric.startswith(f"val/{BEST}"):
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
+
+
+def _loss(run: Run, metric: str) -> str:
+    """The loss of a run, as far as it decides what a metric measures; older runs have cross-entropy."""
+    name, gamma = run.config.get("loss.name") or "cross_entropy", run.config.get("loss.gamma")
+    words = [shown(name), *([f"gamma={shown(gamma)}"] if gamma is not None else [])]
+    if metric.startswith("train/"):
+        extras = {key: run.config.get(f"loss.{key}") for key in ("label_smoothing", "class_balance")}
+        words += [f"{key}={shown(value)}" for key, value in extras.items() if value]
+    return " ".join(words)
 
 
 def _uncertain(arms: Sequence[Arm], factors: Sequence[str], metric: str, sequential: bool) -> Iterable[str]:
@@ -169,10 +186,15 @@ def follows(runs: Sequence[Run], key: str, factors: Sequence[str]) -> bool:
     if key == CODE:  # this is so if each builder has one version of its code
         builders = {run.config.get("model.builder") for run in runs}
         return len({(run.config.get("model.builder"), run.environment.get(key, "")) for run in runs}) == len(builders)
-    if key not in ("precision", "data_fingerprint", "weights_fingerprint"):
+    changes = {
+        "precision": "trainer.precision",
+        "data_fingerprint": "data",
+        "weights_fingerprint": "model.weights",
+        "teacher_fingerprint": "model.teacher",
+    }
+    if key not in changes:
         return False
-    setting = {"precision": "trainer.precision", "data_fingerprint": "data", "weights_fingerprint": "model.weights"}
-    return any(factor == setting[key] or factor.startswith(f"{setting[key]}.") for factor in factors)
+    return any(factor == changes[key] or factor.startswith(f"{changes[key]}.") for factor in factors)
 
 
 def _of_one_fold(runs: Sequence[Run], key: str) -> Sequence[Run]:

@@ -79,6 +79,10 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
 
 def _check_model(config: Config, overridden: set[str]) -> None:
     model = config.model
+    if model.teacher is not None and config.loss.name != "distillation":
+        raise ConfigError(f"loss={config.loss.name} does not use model.teacher; it belongs to loss=distillation.")
+    if model.teacher is None and config.loss.name == "distillation":
+        raise ConfigError("loss=distillation needs model.teacher=…, the folder of a trained run.")
     if (model.layers is None) == (model.builder is None):
         if model.layers is None:
             raise ConfigError("model=python needs model.builder=package.module:function.")
@@ -153,6 +157,11 @@ def _check_data(config: Config) -> None:
             raise ConfigError(f"data.class_weights has {len(weights)} weights for {count} classes.")
         if min(weights, default=0.0) < 0 or not sum(weights) > 0:
             raise ConfigError("data.class_weights must not be negative, and at least one must be above 0.")
+    if weights != "none" and config.loss.class_balance is not None:
+        raise ConfigError(
+            "data.class_weights and loss.class_balance both weight the classes: choose data.class_weights=none or "
+            "loss.class_balance=null."
+        )
     if data.limit is not None and count is not None and data.limit < 2 * count:
         raise ConfigError(f"data.limit={data.limit} leaves fewer than two images for each of the {count} classes.")
     if data.folds is None and data.val_fraction + data.test_fraction >= 1:
@@ -227,6 +236,12 @@ def _check_batches(config: Config) -> None:
             raise ConfigError(
                 f"trainer.batch_size={trainer.batch_size}, but there are only about {round(images)} training images."
             )
+
+    if trainer.batch_size % trainer.accumulate:
+        raise ConfigError(
+            f"trainer.batch_size={trainer.batch_size} cannot be split evenly by trainer.accumulate="
+            f"{trainer.accumulate}."
+        )
 
 
 def _check_optimisation(config: Config) -> None:

@@ -43,6 +43,9 @@ class Model:
     weights: str | None = setting(
         "Source of the initial weights: a run folder, the checkpoint of a run, or a Keras file.", None
     )
+    teacher: str | None = setting(
+        "Folder of the run whose network teaches this one, with loss=distillation.", None, min_length=1
+    )
     freeze: list[str] = setting("Layers that are not trained, by name or by pattern, for example [conv*].", [])
     fine_tune_rate: float = setting(
         "Learning-rate multiplier of the layers whose weights were loaded from `model.weights`.", 1.0, gt=0, le=1

@@ -72,6 +72,13 @@ class Optim:
         "l2",
     )
     decay_exempt: list[Literal["norm", "bias"]] = setting("Kinds of weights without weight decay.", ["norm", "bias"])
+    sam_rho: float | None = setting(
+        "Radius ρ of sharpness-aware minimisation: the gradient is taken at weights that lie ρ uphill; null turns it "
+        "off. A step takes twice the time.",
+        None,
+        gt=0.0,
+        le=10.0,
+    )
     clip_norm: float | None = setting(
         "Largest norm of the gradient of one variable; a larger gradient is scaled down to this norm.", None, gt=0.0
     )
@@ -94,6 +101,7 @@ class Schedule:
         "exponential",
         "inverse_time",
         "cosine",
+        "cosine_restarts",
         "one_cycle",
         "triangular",
         "plateau",
@@ -107,12 +115,16 @@ class Schedule:
         only=("step",),
         gt=0.0,
     )
+    first_epochs: float | None = setting("Number of epochs until the first restart.", only=("cosine_restarts",), gt=0.0)
+    lengthening: float | None = setting(
+        "Factor by which each period is longer than the one before it.", only=("cosine_restarts",), ge=1.0, le=100.0
+    )
     milestones: list[float] | None = setting(
         "Epochs after which the learning rate is multiplied by `schedule.factor`.", only=("milestones",), min_length=1
     )
     factor: float | None = setting(
         "Factor by which the learning rate is multiplied.",
-        only=("step", "milestones", "exponential", "plateau"),
+        only=("step", "milestones", "exponential", "plateau", "cosine_restarts"),
         gt=0.0,
         le=1.0,
     )
@@ -135,7 +147,7 @@ class Schedule:
     )
     final_fraction: float | None = setting(
         "Learning rate at the end, as a fraction of `optim.learning_rate`.",
-        only=("cosine", "one_cycle", "triangular"),
+        only=("cosine", "cosine_restarts", "one_cycle", "triangular"),
         ge=0.0,
         le=1.0,
     )

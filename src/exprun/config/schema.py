@@ -18,6 +18,42 @@ from exprun.config.optimisation import Optim, Schedule
 
 
 @dataclass(config=STRICT)
+class Loss:
+    """The loss of an image, and how much each class counts."""
+
+    name: Literal["cross_entropy", "focal", "distillation"] = setting("Loss of an image.")
+    gamma: float | None = setting(
+        "Focusing parameter: the cross-entropy of an image is multiplied by (1 − p)^γ, where p is the probability of "
+        "its class. With 0, it is the cross-entropy.",
+        only=("focal",),
+        ge=0.0,
+        le=10.0,
+    )
+    teacher_share: float | None = setting(
+        "Share of the loss that compares the outputs with those of `model.teacher`; the rest is that of the labels.",
+        only=("distillation",),
+        gt=0.0,
+        le=1.0,
+    )
+    temperature: float | None = setting(
+        "Temperature T by which the logits of both networks are divided before they are compared.",
+        only=("distillation",),
+        gt=0.0,
+        le=1e3,
+    )
+    label_smoothing: float = setting(
+        "Fraction of the target probability that is spread over all classes in training.", 0.0, ge=0.0, lt=1.0
+    )
+    class_balance: float | None = setting(
+        "β of the class-balanced loss: in training, a class of n images has the weight (1 − β) / (1 − β^n), scaled so "
+        "that the mean over the training images is 1.",
+        None,
+        ge=0.0,
+        lt=1.0,
+    )
+
+
+@dataclass(config=STRICT)
 class Fault:
     """A real-world bug that is injected, to study it or to test diagnoses."""
 
@@ -39,6 +75,13 @@ class Trainer:
 
     epochs: int = setting("Number of epochs: passes over the training images.", ge=1, le=1_000_000)
     batch_size: int = setting("Number of images in a training batch, over all devices.", ge=1, le=1_000_000)
+    accumulate: int = setting(
+        "Number of parts into which a batch is split. Their gradients add up, so that only a part has to fit into "
+        "memory.",
+        1,
+        ge=1,
+        le=1_000_000,
+    )
     eval_batch_size: int = setting("Number of images in an evaluation batch.", 256, ge=1, le=1_000_000)
     max_steps: int | None = setting("Number of steps after which training ends.", None, ge=1)
     max_seconds: float | None = setting("Seconds of training and evaluation after which training ends.", None, gt=0.0)
@@ -54,9 +97,6 @@ class Trainer:
         "Test-time augmentation: the views of each test image over which logits are averaged. Metrics "
         "with and without it are recorded.",
         "none",
-    )
-    label_smoothing: float = setting(
-        "Fraction of the target probability that is spread over all classes.", 0.0, ge=0.0, lt=1.0
     )
     ema: float | None = setting(
         "Decay of a moving average of the weights; every evaluation uses this average.", None, gt=0.0, lt=1.0
@@ -185,6 +225,7 @@ class Config:
     init: Init
     norm: Norm
     optim: Optim
+    loss: Loss
     schedule: Schedule
     adversary: Adversary
     fault: Fault

@@ -10,6 +10,19 @@ SIGNATURES = {".npz": ZIP, ".keras": ZIP, ".h5": HDF5, ".hdf5": HDF5}  # the fir
 ALLOWED = "a run folder, a run's checkpoint (.npz) or a Keras file (.keras, .h5, .hdf5)"
 
 
+def find_teacher(place: str) -> Path:
+    """The folder of the run that `model.teacher` names.
+
+    Raises:
+        ConfigError: there is no such folder, or it has no trained network.
+    """
+    path = user_path(place, f"model.teacher={place}")
+    if not (path / "checkpoints" / "best.npz").exists():
+        problem = "has no checkpoints/best.npz" if path.is_dir() else "is no folder"
+        raise ConfigError(f"model.teacher={place} {problem}; name the folder of a run that is trained.")
+    return path
+
+
 def find_weights(place: str) -> Path:
     """The path of the file with the weights; for a run folder, the path of its best checkpoint.
 

@@ -70,6 +70,7 @@ class Pace:
         batch: the number of images in a step.
         decay: the decoupled weight decay, which is multiplied by the learning rate in each step.
         epsilon: the number that the optimiser adds to a divisor that may be 0; None if it has none, or if unknown.
+        parts: the number of parts of a batch that pass the network apart, such as those of several devices.
     """
 
     optimizer: str
@@ -78,6 +79,7 @@ class Pace:
     batch: int
     decay: float = 0.0
     epsilon: float | None = None
+    parts: int = 1
 
     @property
     def known_rates(self) -> np.ndarray:

@@ -194,7 +194,7 @@ def _examine(study: Study, composer: Composer, session: TrialSession) -> None:
         study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
     dataset = session.dataset(config)
     labels = dataset.val.row_labels
-    chance = chance_level(np.bincount(labels))
+    chance = chance_level(np.bincount(labels), gamma=study.ends[0].config.loss.gamma or 0.0)
     study.chance = ValidationChance(chance.accuracy, chance.loss, len(labels))
     try:
         study.references = in_words(*referenced(dataset, 60 * study.minutes))

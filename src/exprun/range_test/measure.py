@@ -147,7 +147,7 @@ def _feed(assembly: "Assembly") -> "Feed":
 
     step, trainer = assembly.step, assembly.config.trainer
     if not step.device.gpu:
-        check_batch(step.model, step.device.precision, trainer.batch_size, available())
+        check_batch(step.model, step.device.precision, trainer.batch_size // trainer.accumulate, available())
     feed = Evaluator(assembly.config, step).feed(assembly.dataset.train)
     if len(feed) < trainer.batch_size:
         raise RunError(f"trainer.batch_size={trainer.batch_size} is more than the {len(feed)} training images.")
@@ -254,12 +254,13 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray, scale: float) 
 def _chance(assembly: "Assembly") -> Chance:
     """The chance level, with the weights of the classes and the regularisation."""
     from exprun.doctor.instruments.chance import chance_level
+    from exprun.loss import class_weights
 
     labels = assembly.dataset.train.row_labels
     counts = np.bincount(labels, minlength=len(assembly.dataset.classes)).astype(float)
-    weights = assembly.dataset.class_weights
+    loss, weights = assembly.config.loss, class_weights(assembly.config, counts, assembly.dataset.class_weights)
     weighted = counts if weights is None else counts * weights
-    loss = chance_level(weighted, assembly.config.trainer.label_smoothing).loss * weighted.sum() / counts.sum()
+    level = chance_level(weighted, loss.label_smoothing, loss.gamma or 0.0).loss * weighted.sum() / counts.sum()
     regularisation = sum(float(extra) for extra in assembly.step.model.losses)
     batch = assembly.config.trainer.batch_size
-    return Chance(float(loss + regularisation), float(counts.max() / counts.sum()), batch, float(regularisation))
+    return Chance(float(level + regularisation), float(counts.max() / counts.sum()), batch, float(regularisation))

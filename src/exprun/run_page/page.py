@@ -49,7 +49,7 @@ def page(folder: RunFolder, pictures: Pictures) -> str:
     run = read_run(folder.path)
     assert run is not None
     run = run if run.history else replace(run, history=record.epochs(folder))
-    outcomes, level = pictures.outcomes, record.chance(folder)
+    outcomes, level = pictures.outcomes, record.chance(folder, run)
     best, probes, times = record.best_epoch(run), record.probes(folder), read_times(folder.times)
     curves = record.curves(folder)
     data = {

@@ -79,10 +79,12 @@ def _significant(values: Iterable[float]) -> list[float]:
     return [float(f"{value:.4g}") for value in values]
 
 
-def chance(folder: RunFolder) -> ChanceLevel | None:
+def chance(folder: RunFolder, run: Run) -> ChanceLevel | None:
     """The chance level of the training labels; None if their counts were not recorded."""
-    counts = folder.read_dataset().get("splits", {}).get("training")
-    return chance_level(np.array(counts)) if counts and sum(counts) else None
+    counts, gamma = folder.read_dataset().get("splits", {}).get("training"), run.config.get("loss.gamma")
+    if not counts or not sum(counts):
+        return None
+    return chance_level(np.array(counts), gamma=gamma if isinstance(gamma, float) else 0.0)
 
 
 def epochs(folder: RunFolder) -> list[dict[str, float]]:

@@ -42,6 +42,7 @@ class Environment:
                     "precision": event.precision,
                     "data_fingerprint": event.data_fingerprint,
                     "weights_fingerprint": event.weights_fingerprint,
+                    "teacher_fingerprint": event.teacher_fingerprint,
                     "parameters": str(event.parameters),
                     "steps": str(event.total_steps),
                     "classes": str(event.classes),

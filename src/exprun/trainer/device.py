@@ -58,8 +58,9 @@ def choose(config: Trainer) -> Device:
             break
     strategy = _strategy(config.strategy, len(gpus))
     replicas = strategy.num_replicas_in_sync if strategy else 1
-    if config.batch_size % replicas:
-        raise RunError(f"trainer.batch_size={config.batch_size} cannot be shared evenly by {replicas} devices.")
+    if config.batch_size % (replicas * config.accumulate):
+        parts = "" if config.accumulate == 1 else f" in trainer.accumulate={config.accumulate} parts"
+        raise RunError(f"trainer.batch_size={config.batch_size} cannot be shared evenly by {replicas} devices{parts}.")
     # The gradient of max pooling is not deterministic with XLA.
     jit = bool(gpus) and not config.deterministic if config.jit == "auto" else config.jit
     precision = _native_precision(gpus) if config.precision == "auto" else config.precision

@@ -19,6 +19,7 @@ class RunStarted:
         first_step: the number of steps that were done before, if the run is resumed.
         data_fingerprint: the SHA-256 of the images, labels and splits, in hex.
         weights_fingerprint: the SHA-256 of the file of `model.weights`, in hex; empty without one.
+        teacher_fingerprint: the SHA-256 of the weights of `model.teacher`, in hex; empty without one.
         classes: the number of classes.
         val_images: the number of validation images.
         test_images: the number of test images; 0 without them.
@@ -33,6 +34,7 @@ class RunStarted:
     first_step: int
     data_fingerprint: str
     weights_fingerprint: str = ""
+    teacher_fingerprint: str = ""
     classes: int = 0
     val_images: int = 0
     test_images: int = 0

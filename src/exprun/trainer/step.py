@@ -1,7 +1,7 @@
 """The compiled step: one call takes many optimiser steps or evaluates many batches.
 
-Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing) are arguments or
-variables of the compiled graphs. So runs that differ only in them can share one compiled step.
+Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, label smoothing, the focusing parameter)
+are arguments or variables of the compiled graphs. So runs that differ only in them can share one compiled step.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,14 @@ from exprun.adversary import Attack
 from exprun.config.schema import Config
 from exprun.input import Preprocessing, Scaling
 from exprun.kernels import faster
-from exprun.optim import l2_factors
+from exprun.loss import Loss
+from exprun.optim import climbed, l2_factors
+from exprun.trainer.accumulation import accumulated
 from exprun.trainer.device import Device
 from exprun.trainer.results import EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
 from exprun.trainer.views import VIEWS, View, view
 
-Losses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # computes the loss of each image from logits and class numbers
 EvaluatedAs = Literal["train", "evaluation", "tta"]
 # The smallest factor on the loss in float16. The factor falls below 1 only if gradients are not finite again and again.
 SMALLEST_SCALE = 2.0**-14
@@ -58,9 +59,9 @@ class Step:
         model: the Keras model, whose outputs are logits.
         optimizer: the optimiser, built for the model's variables.
         preprocessing: the crop and the scaling of the pixels.
-        losses: function that computes the loss of each image from logits and labels.
+        loss: the loss.
         device: the devices that the step runs on.
-        class_weights: the weight of each class in the loss, (classes,), or None.
+        teacher: computes the logits of a trained network, float32, from pixels, or None.
     """
 
     def __init__(
@@ -69,26 +70,27 @@ class Step:
         model: Any,
         optimizer: Any,
         preprocessing: Preprocessing,
-        losses: Losses,
+        loss: Loss,
         device: Device,
-        class_weights: np.ndarray | None,
+        teacher: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
         # On GPUs the fused batch norm has no deterministic gradient in inference mode, which an attack needs.
         plain = config.trainer.deterministic and device.gpu
         self.network = model if plain else faster(model, cpu=not device.gpu, bfloat16=device.bfloat16)
-        self.preprocessing, self.losses = preprocessing, losses
+        self.preprocessing, self.loss, self.teacher = preprocessing, loss, teacher
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
         self.overfit = config.trainer.overfit_batch
+        self.scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        self.parts, self.rho = config.trainer.accumulate, config.optim.sam_rho
+        self.shares = self.parts * device.replicas  # parts of a batch, each with its own pass
         self.l2 = l2_factors(config.optim, model)
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
         self.seed = tf.Variable(_as_int32(config.seed), trainable=False)
-        self.smoothing = tf.Variable(config.trainer.label_smoothing, trainable=False)
         self.strength = {
             name: tf.Variable(value, trainable=False) for name, value in augmentation_strengths(config).items()
         }
-        self.class_weights = None if class_weights is None else tf.constant(class_weights)
         self.ema_decay = config.trainer.ema
         self.averages = [tf.Variable(v.value, trainable=False) for v in self._averaged] if self.ema_decay else []
         compiled = self._gradients
@@ -142,7 +144,7 @@ class Step:
         for average, variable in zip(self.averages, self._averaged, strict=False):
             average.assign(variable.value)
         self.seed.assign(_as_int32(config.seed))
-        self.smoothing.assign(config.trainer.label_smoothing)
+        self.loss.take(config)
         for name, value in augmentation_strengths(config).items():
             self.strength[name].assign(value)
 
@@ -314,7 +316,7 @@ class Step:
         """
         seed = self._draw(step, replica)
         pixels, targets = self._pixels(batch, seed), tf.gather(batch.labels, batch.indices)
-        loss, accuracy, gradients = self._gradients_of(pixels, targets, seed)
+        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
             # A step that is not finite changes no weights, so that its cause can still be found.
@@ -330,7 +332,7 @@ class Step:
         so a network of NaN weights has the loss of chance level. With loss scaling, a step whose gradients are not
         finite is skipped and the scale is halved, so here the gradients count as finite until the scale is too small.
         """
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+        if self.scaled:
             return tf.convert_to_tensor(self.optimizer.dynamic_scale > SMALLEST_SCALE)
         small = [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None and g.shape.rank == 1]
         return tf.reduce_all(tf.stack([tf.constant(True), *small]))
@@ -338,30 +340,46 @@ class Step:
     def _gradients(
         self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
-        """Loss, accuracy and gradients of a replica's share of the batch.
+        """Loss, accuracy and gradients of a part of a replica's share of the batch.
 
         XLA may compile this function; it cannot compile all operations of the augmentation, which are therefore not
         part of it.
         """
-        variables = self.model.trainable_variables
-        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         if self.attack is not None:
             pixels = self._attacked(pixels, targets, seed, self.preprocessing.train)
         inputs = self.preprocessing.train(pixels)
-        with tf.GradientTape() as tape:
-            logits = tf.cast(self.network(inputs, training=True), tf.float32)
-            loss = self._loss(logits, targets)
-            if self.network.losses:
-                loss += tf.add_n(self.network.losses) / self.device.replicas
-            objective = self.optimizer.scale_loss(loss) if scaled else loss
-        gradients = tape.gradient(objective, variables)
-        factor = (self.optimizer.dynamic_scale if scaled else 1.0) / self.device.replicas
+        taught = self.teacher(pixels) if self.teacher else None
+        variables = self.model.trainable_variables
+        state = [(v, tf.identity(v.value)) for v in self.model.non_trainable_variables] if self.rho else []
+        loss, logits, gradients = self._backward(inputs, targets, taught, variables)
+        if self.rho:
+            # The second pass leaves moving statistics as they are, and has the dropout of the first.
+            uphill = climbed(variables, gradients, self.rho)
+            with keras.StatelessScope([*state, *zip(variables, uphill, strict=True)]):
+                gradients = self._backward(inputs, targets, taught, uphill)[2]
+        factor = (self.optimizer.dynamic_scale if self.scaled else 1.0) / self.shares
         gradients = [
             g + v * (l2 * factor) if l2 and g is not None else g
             for g, v, l2 in zip(gradients, variables, self.l2, strict=True)
         ]
         right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets, tf.float32)
         return loss, tf.reduce_sum(right) / self.batch, gradients
+
+    def _backward(
+        self, inputs: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor | None, weights: list[Any]
+    ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
+        """Loss and logits of scaled images, and the gradients with respect to the weights that the network uses.
+
+        In float16, the gradients are multiplied by the scale of the loss.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch([weight for weight in weights if isinstance(weight, tf.Tensor)])
+            logits = tf.cast(self.network(inputs, training=True), tf.float32)
+            loss = self.loss.total(logits, targets, taught) / self.batch
+            if self.network.losses:
+                loss += tf.add_n(self.network.losses) / self.shares
+            objective = self.optimizer.scale_loss(loss) if self.scaled else loss
+        return loss, logits, tape.gradient(objective, weights)
 
     def _apply(self, gradients: list[Any]) -> tf.Tensor:
         if self.device.strategy is not None and self.clips:
@@ -372,15 +390,6 @@ class Step:
             gradients = [gradient / self.device.replicas for gradient in total]
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return tf.constant(True)
-
-    def _loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """The sum of the losses of this replica's images divided by the size of the whole batch."""
-        losses = self.losses(logits, targets)
-        uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
-        losses += self.smoothing * (uniform - losses)
-        if self.class_weights is not None:
-            losses *= tf.gather(self.class_weights, targets)
-        return tf.reduce_sum(losses) / self.batch
 
     def _update_averages(self, step: tf.Tensor) -> None:
         """Update the averages of `trainer.ema`; the decay starts low, so the initial weights are soon forgotten."""
@@ -394,7 +403,7 @@ class Step:
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
-            return self.losses(tf.cast(self.network(scaling(changed), training=False), tf.float32), targets)
+            return self.loss.of_images(tf.cast(self.network(scaling(changed), training=False), tf.float32), targets)
 
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
 
@@ -413,7 +422,7 @@ class Step:
                     for weight, mirror, shift in views
                 ]
             )
-            return logits, self.losses(logits, targets), tf.argmax(logits, 1, tf.int32)
+            return logits, self.loss.of_images(logits, targets), tf.argmax(logits, 1, tf.int32)
 
         def one(index: tf.Tensor) -> dict[str, tf.Tensor]:
             inside = tf.maximum(index, 0)

@@ -37,13 +37,15 @@ def structure(
         The text, or None if the step cannot be shared.
     """
     model = config.model
-    # The code of a builder may change between two runs. So may a file of weights, which decides which layers are
-    # loaded and so have the learning-rate multiplier `model.fine_tune_rate`.
-    if model.builder is not None or model.weights is not None or device.strategy is not None:
+    # The code of a builder may change between two runs. So may the network of a teacher, and a file of weights, which
+    # decides which layers are loaded and so have the learning-rate multiplier `model.fine_tune_rate`.
+    own = (model.builder, model.weights, model.teacher, device.strategy)
+    if any(part is not None for part in own):
         return None
     settings = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del settings["optim"]["learning_rate"]
-    trainer = ("batch_size", "metrics", "tta", "ema", "deterministic", "overfit_batch")
+    trainer = ("batch_size", "accumulate", "metrics", "tta", "ema", "deterministic", "overfit_batch")
+    settings["loss"] = {"name": config.loss.name}
     settings["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     settings["device"] = {"precision": device.precision, "jit": device.jit}
     # A whitened kernel is not trained: its learning-rate multiplier is 0.

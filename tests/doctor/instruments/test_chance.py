@@ -134,6 +134,14 @@ def test_a_focal_loss_of_class_numbers_and_of_yes_or_no():
     assert (level.loss, level.accuracy, level.classes) == (pytest.approx(np.log(2) / 4), 0.5, 2)
 
 
+@pytest.mark.parametrize("counts", [[100, 100, 100], [5, 60, 200]])
+def test_the_chance_level_of_a_focal_loss_is_its_lowest_constant(counts):
+    shares = np.array(counts) / sum(counts)
+    tried = RNG.dirichlet(10 * shares**0.7, 20_000)
+    lowest = (-shares * (1 - tried) ** 2 * np.log(tried)).sum(1).min()
+    assert chance_level(np.array(counts), gamma=2.0).loss == pytest.approx(lowest, rel=5e-3)
+
+
 def test_label_smoothing_raises_the_level_of_rare_classes():
     rows = np.eye(2, dtype=np.float32)[(np.arange(600) % 10 == 0).astype(int)]
     level = level_of(Objective("softmax", False, False, "CategoricalCrossentropy", None), rows, 2, smooth)

@@ -25,7 +25,7 @@ CAUSE = Cause(
     explains_symptoms=True,
     explains=("learning-rate-low", "learning-rate-high", "lagging-batch-norm", "shuffled-labels"),
     keras="use larger batches, or GroupNormalization.",
-    overrides=("norm=group", "trainer.batch_size=32"),
+    overrides=("norm=group", "trainer.accumulate=1", "trainer.batch_size=32"),
 )
 MAPS = 4  # dimensions of a batch of feature maps, which give batch norm many values for each image
 
@@ -38,10 +38,11 @@ def check(context: Context) -> Iterator[Finding]:
     least = int(context.threshold("norm_batch"))
     if all(layer.layer.input_spec.ndim == MAPS for layer in norms):
         least = max(2, least - 1)
-    if pace.batch < least:
+    count = pace.batch // pace.parts
+    if count < least:
         yield context.finding(
             "warning",
             f"layer {norms[0].name}" + (f" and {len(norms) - 1} more" if len(norms) > 1 else ""),
-            f"Batch norm averages over {plural(pace.batch, 'image')} at a time; 16 or more is usual.",
-            {"batch": pace.batch},
+            f"Batch norm averages over {plural(count, 'image')} at a time; 16 or more is usual.",
+            {"batch": count},
         )

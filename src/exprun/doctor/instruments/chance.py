@@ -13,6 +13,7 @@ MIN_ROWS = 4  # rows from which the best constant prediction is known
 MAX_VALUES = 2_000_000  # target values on which the best constant prediction is tested
 LEAST = 1e-4  # share of an event that is nearly never or nearly always the case, so that its logit is finite
 PLAIN = 1e-3  # share by which a plain cross-entropy differs from the entropy, by rounding
+HALVINGS = 50  # of an interval in which a number is looked for
 FLATTER = (1.0, 0.5, 0.0)  # powers of the class frequencies, one of which is about the best constant for other losses
 
 
@@ -60,17 +61,45 @@ class ChanceLevel:
         return f"chance level is a loss of {self.shown(self.loss)}{accuracy}"
 
 
-def chance_level(counts: np.ndarray, smoothing: float = 0.0) -> ChanceLevel:
+def chance_level(counts: np.ndarray, smoothing: float = 0.0, gamma: float = 0.0) -> ChanceLevel:
     """The chance level of labels.
 
     Args:
         counts: how often each class occurs, (classes,).
         smoothing: the label smoothing of the loss.
+        gamma: the focusing parameter of a focal loss; 0 for the cross-entropy.
     """
     shares = counts / max(1, counts.sum())
     shares = (1 - smoothing) * shares + smoothing / len(counts)
-    loss = -float((shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    shares = shares[shares > 0]
+    constant = _best_constant(shares, gamma) if gamma else shares
+    loss = -float((shares * (1 - constant) ** gamma * np.log(constant)).sum())
     return ChanceLevel(loss, float((counts / max(1, counts.sum())).max()), len(counts))
+
+
+def _best_constant(shares: np.ndarray, gamma: float) -> np.ndarray:
+    """The constant probabilities with the lowest focal loss, (classes,), which are flatter than the class frequencies.
+
+    There, a little more probability lowers the loss of each class by the same slope. Both the slope and, for each
+    slope, the probabilities are found by bisection.
+    """
+    if len(shares) == 1:
+        return shares
+
+    def constant(slope: float) -> np.ndarray:
+        low, high = np.full(len(shares), 1e-12), np.full(len(shares), 1 - 1e-12)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            falls = (1 - middle) ** (gamma - 1) * ((1 - middle) / middle - gamma * np.log(middle))
+            low, high = np.where(shares * falls > slope, middle, low), np.where(shares * falls > slope, high, middle)
+        return low
+
+    low, high = -30.0, 30.0  # logarithms of the slope
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if constant(np.exp(middle)).sum() > 1 else (low, middle)
+    best = constant(np.exp(high))
+    return best / best.sum()
 
 
 def uniform_loss(kind: str, units: int) -> float | None:

@@ -1,0 +1,124 @@
+"""The group `loss`: the loss of an image, the loss of a batch, and the weights of the classes."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exprun.config.schema import Config
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Losses = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]  # the loss of each image from logits and class numbers
+
+LEAST = 1e-7  # 1 − p, where it is smaller, so that the gradient of its power stays finite
+
+
+class Loss:
+    """The loss of a run. Its numbers are variables, so that runs which differ in them can share a compiled step.
+
+    Args:
+        config: the config of the run.
+        cross_entropy: function that computes the cross-entropy of each image; another one if a fault is injected.
+        class_weights: the weight of each class, float32, (classes,), or None.
+    """
+
+    def __init__(self, config: Config, cross_entropy: Losses, class_weights: np.ndarray | None) -> None:
+        import tensorflow as tf
+
+        self.cross_entropy = cross_entropy
+        self._smoothing = tf.Variable(0.0, trainable=False)
+        self._share = config.loss.teacher_share
+        self._temperature = config.loss.temperature
+        self._gamma = None if config.loss.gamma is None else tf.Variable(0.0, trainable=False)
+        self._class_weights = None if class_weights is None else tf.constant(class_weights)
+        self.take(config)
+
+    def take(self, config: Config) -> None:
+        """Use the numbers of a config with the same `loss.name`."""
+        self._smoothing.assign(config.loss.label_smoothing)
+        if self._gamma is not None:
+            self._gamma.assign(config.loss.gamma)
+
+    def of_images(self, logits: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+        """The loss of each image, (batch,), without label smoothing and class weights, as evaluations measure it.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+            targets: the class numbers, (batch,).
+        """
+        return self._focused(self.cross_entropy(logits, targets))
+
+    def total(self, logits: "tf.Tensor", targets: "tf.Tensor", taught: "tf.Tensor | None" = None) -> "tf.Tensor":
+        """The sum of the losses of the images in training, with label smoothing and class weights.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+            targets: the class numbers, (batch,).
+            taught: the logits of the teacher, float32, (batch, classes); None without one.
+        """
+        import tensorflow as tf
+
+        losses = self.of_images(logits, targets)
+        uniform = tf.reduce_mean(self._focused(-tf.nn.log_softmax(logits)), axis=1)
+        losses += self._smoothing * (uniform - losses)
+        if self._class_weights is not None:
+            losses *= tf.gather(self._class_weights, targets)
+        if taught is not None:
+            assert self._share is not None
+            assert self._temperature is not None
+            losses += self._share * (distilled(logits, taught, self._temperature) - losses)
+        return tf.reduce_sum(losses)
+
+    def _focused(self, losses: "tf.Tensor") -> "tf.Tensor":
+        return losses if self._gamma is None else focused(losses, self._gamma)
+
+
+def distilled(logits: "tf.Tensor", taught: "tf.Tensor", temperature: float) -> "tf.Tensor":
+    """The loss of each image against the outputs of a teacher, (batch,) (Hinton et al. 2015, arXiv:1503.02531).
+
+    It is the divergence of the probabilities at the temperature T, times T², as their gradients fall with 1/T². The
+    paper's cross-entropy differs from it by the entropy of the teacher's outputs, which is constant.
+
+    Args:
+        logits: the logits, float32, (batch, classes).
+        taught: the logits of the teacher, float32, (batch, classes).
+        temperature: the temperature T.
+    """
+    import tensorflow as tf
+
+    own, others = (tf.nn.log_softmax(values / temperature) for values in (logits, taught))
+    return temperature**2 * tf.reduce_sum(tf.exp(others) * (others - own), axis=1)
+
+
+def focused(cross_entropy: "tf.Tensor", gamma: "tf.Tensor") -> "tf.Tensor":
+    """The focal loss, (1 − p)^γ times the cross-entropy −log p (Lin et al. 2017, arXiv:1708.02002, equation 4).
+
+    Args:
+        cross_entropy: cross-entropies, float32, of any shape.
+        gamma: the focusing parameter γ, a scalar.
+    """
+    import tensorflow as tf
+
+    return tf.maximum(-tf.math.expm1(-cross_entropy), LEAST) ** gamma * cross_entropy
+
+
+def class_weights(config: Config, counts: np.ndarray, given: np.ndarray | None) -> np.ndarray | None:
+    """The weight of each class in the loss, float32, (classes,), or None.
+
+    With `loss.class_balance`, it is the inverse of the effective number of images of the class (Cui et al. 2019,
+    arXiv:1901.05555, equation 5), scaled so that the mean over the training images is 1; the paper scales the sum over
+    the classes instead, which changes the scale of the whole loss only.
+
+    Args:
+        config: the config of the run.
+        counts: the number of training images of each class, (classes,).
+        given: the weights that `data.class_weights` gives, (classes,), or None.
+    """
+    beta = config.loss.class_balance
+    if beta is None:
+        return given
+    effective = (1 - beta**counts) / (1 - beta)
+    weights = np.divide(1.0, effective, out=np.zeros(len(counts)), where=counts > 0)
+    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
