@@ -56,7 +56,13 @@ def test_a_batch_that_cannot_fit_is_refused_with_the_size_that_does(monkeypatch)
     assert not Path("out").exists()
     size = int(str(error.value).rpartition("=")[2].split()[0])
     assert 1 <= size < 64
-    tiny("run_dir=again", "data.size=64", f"trainer.batch_size={size}", "trainer.max_steps=2")
+    tiny(
+        "run_dir=again",
+        "data.size=64",
+        f"trainer.batch_size={size}",
+        "trainer.eval_batch_size=4",
+        "trainer.max_steps=2",
+    )
 
 
 def refused(settings, left, size=(3000, 4000), batch=None):
@@ -121,10 +127,28 @@ def test_where_no_image_fits_smaller_images_are_advised():
         memory.check_batch(small(), "float32", 2, 99)
 
 
+def test_an_evaluation_batch_that_cannot_fit_is_refused_with_the_size_that_does():
+    model = small()  # its layer takes 10 values and returns 25
+    memory.check_evaluation(model, "float32", 256, 256 * 35 * 4)
+    wrong = "An evaluation batch of 256 images takes at least .*; trainer.eval_batch_size="
+    with pytest.raises(RunError, match=f"{wrong}64 fits"):
+        memory.check_evaluation(model, "float32", 256, 256 * 35 * 4 - 1)
+    with pytest.raises(RunError, match="a smaller data"):
+        memory.check_evaluation(model, "float32", 256, 100)
+    memory.check_evaluation(model, "float32", 256, None)
+
+
+def test_a_run_whose_evaluation_cannot_fit_is_refused_before_it_trains(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 12_000_000)
+    with pytest.raises(RunError, match=r"An evaluation batch of 40 images .*; trainer.eval_batch_size=\d+ fits"):
+        tiny("run_dir=out", "data.size=96", "trainer.batch_size=1", "norm=none")
+    assert not Path("out/checkpoints").exists()
+
+
 def test_a_pass_has_as_many_images_as_fit():
     model = small()
     one = memory.needed(model, "float32")
-    assert [memory.passed(model, "float32", 32, left) for left in (None, 48 * one, 30 * one, 2 * one)] == [
+    assert [memory.passed(model, "float32", 32, left) for left in (None, 128 * one, 80 * one, 2 * one)] == [
         32,
         32,
         20,

@@ -21,6 +21,8 @@ LIMITS = ("memory.max", "memory.limit_in_bytes")  # files with the limit of a co
 VIEWS = ("Flatten", "Reshape", "InputLayer", "Dropout")  # layers whose output needs little or no memory of its own
 SURE = 0.5  # the least memory of a step, in sizes of all layers' outputs; some outputs are freed early or shared
 FEW = 2  # images in a pass, at least, which can be compared
+HELD = 2  # the usual memory of an evaluation, in sizes of what its largest layer takes and returns
+WATCHED = 4  # the usual memory of a pass whose outputs and gradients are kept, in sizes of all layers' outputs
 SMALLER = "a smaller data.size makes the images smaller"
 SIDES = (224, 128, 96, 64, 32)  # image sizes that are advised, in pixels
 WEIGHT = 4  # bytes of a weight, whatever the precision of the run is
@@ -101,7 +103,12 @@ def needed(model: Any, precision: str) -> int:
         model: a built Keras model.
         precision: the precision of the run; half precision halves the size.
     """
-    count = 0
+    count = sum(math.prod(layer.output.shape[1:]) for layer in _layers(model))
+    return count * (4 if precision == "float32" else 2)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """The layers of a model that return one tensor of a known shape, without views."""
     for layer in model._flatten_layers(include_self=False):
         if type(layer).__name__ in VIEWS:
             continue
@@ -110,8 +117,14 @@ def needed(model: Any, precision: str) -> int:
         except (AttributeError, ValueError):  # a layer that is used several times, or inside another model
             continue
         if shapes is not None and None not in shapes[1:]:
-            count += math.prod(shapes[1:])
-    return count * (4 if precision == "float32" else 2)
+            yield layer
+
+
+def _input(layer: Any) -> int:
+    """The number of values that a layer with a kernel takes for one image; others may overwrite what they take."""
+    if not hasattr(layer, "kernel") or isinstance(layer.input, list) or None in layer.input.shape[1:]:
+        return 0
+    return math.prod(layer.input.shape[1:])
 
 
 def may_have_gpu(root: Path = Path("/")) -> bool:
@@ -206,8 +219,32 @@ def check_batch(model: Any, precision: str, batch: int, left: int | None) -> Non
     )
 
 
+def check_evaluation(model: Any, precision: str, batch: int, left: int | None) -> None:
+    """Refuse an evaluation batch for whose largest layer the available memory certainly does not suffice.
+
+    Args:
+        model: a built Keras model.
+        precision: the precision of the run.
+        batch: the number of images in the batch.
+        left: the available memory in bytes, or None if it is not known.
+
+    Raises:
+        RunError: the batch needs more memory; the message names a batch size that fits.
+    """
+    held = [math.prod(layer.output.shape[1:]) + _input(layer) for layer in _layers(model)]
+    one = max(held, default=0) * (4 if precision == "float32" else 2)
+    if left is None or one * batch <= left:
+        return
+    fits = left / (HELD * one)
+    advice = f"trainer.eval_batch_size={2 ** int(math.log2(fits))} fits" if fits >= 1 else SMALLER
+    raise RunError(
+        f"An evaluation batch of {plural(batch, 'image')} takes at least {one * batch / 2**30:.1f} GB, but only "
+        f"{left / 2**30:.1f} GB of memory are left; {advice}."
+    )
+
+
 def passed(model: Any, precision: str, most: int, left: int | None) -> int:
-    """The number of images of a pass that keeps the outputs of all layers: as many as memory allows, at least `FEW`.
+    """The number of images of a pass that keeps all outputs and their gradients, as memory allows, at least `FEW`.
 
     Args:
         model: a built Keras model.
@@ -219,11 +256,11 @@ def passed(model: Any, precision: str, most: int, left: int | None) -> int:
         RunError: not even `FEW` images fit.
     """
     one = max(1, needed(model, precision))
-    if left is None or USUAL * one * most <= left:
+    if left is None or WATCHED * one * most <= left:
         return most
     if FEW * one > left:
         raise RunError(
             f"To pass {FEW} images through the network takes at least {FEW * one / 2**30:.1f} GB, but only "
             f"{left / 2**30:.1f} GB of memory are left; {SMALLER}."
         )
-    return max(FEW, int(left / (USUAL * one)))
+    return max(FEW, int(left / (WATCHED * one)))
