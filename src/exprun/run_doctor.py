@@ -215,6 +215,7 @@ class RunDoctor:
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; returns the findings before the first step."""
+        within_memory(self.limits, self.assembly.step)  # raises its error before the images of the subject take memory
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         self.limits = within_memory(self.limits, self.assembly.step)
         assert subject.train.counts is not None
