@@ -8,6 +8,7 @@ import yaml
 
 import forked
 from exprun.config.options import options
+from exprun.trainer.memory import may_have_gpu
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +250,14 @@ def test_tab_completes_options(server, line):
 
 def test_tab_completion_can_be_installed(server):
     assert "complete " in output(server, "-sc", "install=bash")
+
+
+HUGE = "model.layers=[{conv: 64}, flatten, {dense: 65536, repeat: 1000}]"  # more than the memory of any machine
+
+
+@pytest.mark.skipif(may_have_gpu(), reason="the memory of a GPU is not known before TensorFlow is imported")
+@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"], ["check"], ["rate"], ["batch"], ["explain"]])
+def test_a_network_that_cannot_fit_into_memory_is_refused_before_it_is_built(server, tmp_path, words):
+    sentence = refusal(server, tmp_path, [*words, HUGE])
+    assert "million weights in dense1" in sentence
+    assert "GB of memory are left" in sentence

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 
 from exprun import check
 from exprun.config.errors import RunError
-from exprun.run_doctor import RunDoctor
+from exprun.run_doctor import RunDoctor, within_memory
 from exprun.runner import run
 from exprun.session import Session
 from tiny import SESSION, TINY, checkpoint, config, same
@@ -212,3 +214,22 @@ def test_check_prints_the_group_to_set_if_people_are_split(tmp_path, given, foun
     groups = [finding for finding in told if finding.cause == "split-groups"]
     assert [finding.cause for finding in groups] == found
     assert all(r"set 'data.group=(person\d+)_', which keeps" in str(finding) for finding in groups)
+
+
+def test_a_pass_of_the_doctor_has_as_many_images_as_fit(monkeypatch):
+    import keras
+
+    model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(25)])  # 100 bytes of outputs for each image
+    step = SimpleNamespace(model=model, device=SimpleNamespace(gpu=False, precision="float32"))
+    limits = config("doctor=watch").doctor
+    monkeypatch.setattr("exprun.run_doctor.available", lambda: 4_000)
+    assert 2 <= within_memory(limits, step).images < limits.images
+    step.device.gpu = True
+    assert within_memory(limits, step) == limits
+
+
+def test_a_run_in_which_no_pass_fits_trains_without_the_doctor(monkeypatch):
+    monkeypatch.setattr("exprun.run_doctor.available", lambda: 10_000)
+    result = watched("run_dir=out", "trainer.max_steps=2")
+    assert result.status == "FINISHED"
+    assert "The doctor does not watch this run: To pass 2 images" in Path("out/run.log").read_text()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exprun.commands import without_logs
 from tables import ROOT
 
 IMAGES = ROOT / "docs" / "images"
@@ -45,7 +46,8 @@ def draw_all(presets: Sequence[str]) -> None:
     for chart in CHARTS:
         if chart.preset in presets:
             path = IMAGES / f"depth-{chart.preset}.png"
-            draw(chart, path)
+            with without_logs():
+                draw(chart, path)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 

@@ -116,6 +116,7 @@ def assemble(config: Config, session: Session) -> Assembly:
 
     from exprun.optim import make_optimizer
     from exprun.trainer import device as devices
+    from exprun.trainer import memory
     from exprun.trainer.step import Step
     from exprun.trainer.structure import structure
 
@@ -123,6 +124,12 @@ def assemble(config: Config, session: Session) -> Assembly:
     shape = scaling.shape(dataset.image_shape)
     counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
     weights = class_weights(config, counts, dataset.class_weights)
+    # TensorFlow reports an error if the memory of a GPU is too small.
+    left = None if device.gpu else memory.available()
+    try:  # the shape and the device may not have been known before
+        memory.check_network(trained, (height, width), channels, len(dataset.classes), left, batch=1)
+    except ConfigError as error:
+        raise RunError(str(error)) from None
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
     key = None if fault.adds_layers(config) else key  # these layers depend on settings that `structure` leaves out
     session.evict_other_steps(key)
@@ -131,7 +138,9 @@ def assemble(config: Config, session: Session) -> Assembly:
         teacher = _teacher(config, dataset, shape) if config.model.teacher else None
     _reset_keras(config.seed, device.precision, clear=key not in session.steps)
     with scope():
-        built = _network(config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended)
+        built = _network(
+            config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended, left
+        )
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
         loss = Loss(trained, fault.losses_of(config), weights)
@@ -231,6 +240,7 @@ def _network(
     classes: int,
     images: Callable[[], np.ndarray],
     intended: Scaling,
+    left: int | None = None,
 ) -> "Built":
     """Build the network, with the injected fault.
 
@@ -240,10 +250,11 @@ def _network(
         classes: the number of classes, which is the number of logits.
         images: function that returns scaled training images, for initialisers that depend on them.
         intended: the scaling of the pixels, before the fault is injected.
+        left: the memory in bytes that the weights may take, or None if it is not known.
     """
     from exprun.model import build
 
-    built = build(fault.injected(config), shape, classes, images)
+    built = build(fault.injected(config), shape, classes, images, left)
     built.model = fault.inject(config, built.model, intended)
     return built
 

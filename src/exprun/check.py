@@ -60,15 +60,14 @@ def check(config: Config, session: "Session", report: Callable[[str], None] = la
         report(line)
     assembly = assemble(config, session)
 
-    from exprun.run_doctor import examined
-    from exprun.trainer.memory import available, passed
+    from exprun.run_doctor import examined, within_memory
 
-    step, limits = assembly.step, config.doctor
-    if not step.device.gpu and limits.images is not None:
-        fitting = passed(step.model, step.device.precision, limits.images, available())
-        if fitting < limits.images:
-            report(f"{fitting} images are passed through the network instead of {limits.images}, to save memory.")
-            config = replace(config, doctor=replace(limits, images=fitting))
+    limits = within_memory(config.doctor, assembly.step)
+    if limits != config.doctor:
+        report(
+            f"{limits.images} images are passed through the network instead of {config.doctor.images}, to save memory."
+        )
+        config = replace(config, doctor=limits)
     images = len(assembly.dataset.train) * max(1.0, (drawn or 0) / DRAWN)
     findings, context = examined(config, assembly, int(images))
     note = (

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from exprun.config.checks import check_shape
+from exprun.config.datasets import facts_of
 from exprun.config.errors import ConfigError, DataError, one_line
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
@@ -12,9 +14,11 @@ from exprun.config.weights import find_teacher, find_weights
 from exprun.run_folder import RunFolder, UnreadableResultError
 from exprun.run_result import RunResult
 from exprun.tracking.accepted import check_tracking
+from exprun.trainer import memory
 
 COMPLETE = "complete already"  # the reason of a run that had nothing left to do
 UNNAMED = re.compile(r"outputs/runs/\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d-\d+")  # the folder of a run without a given run_dir
+FEWEST_CLASSES = 2  # of a data set whose classes are not known yet
 LIMITS = ("epochs", "max_steps", "max_seconds", "patience")
 # Settings that may differ when a sweep is repeated.
 FREE_IN_SWEEPS = {
@@ -34,18 +38,23 @@ class OtherConfigError(ConfigError):
     """The run in a folder was trained with another config, so it cannot be resumed."""
 
 
-def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
-    """Check the files and folders that a config names.
+def preflight(
+    config: Config, sweeping: bool = False, elsewhere: bool = False, batch: int | None = None
+) -> RunResult | None:
+    """Check the files and folders that a config names, and whether the memory suffices for its network.
 
     Args:
         config: the config of the run.
         sweeping: whether the run belongs to a sweep, which chooses the run's folder and decides whether it resumes.
+        elsewhere: whether the run may be trained on another machine, with more memory.
+        batch: the number of images in the smallest batch; None for `trainer.batch_size`.
 
     Returns:
         The result of the run if it is complete already; None if it has to be trained.
 
     Raises:
-        ConfigError: a folder or file cannot be used.
+        ConfigError: a folder or file cannot be used, the images are too small for the network, or the network or a
+            batch certainly needs more memory than is left.
     """
     check_data(config)
     check_tracking(config)
@@ -69,7 +78,31 @@ def preflight(config: Config, sweeping: bool = False) -> RunResult | None:
         find_teacher(config.model.teacher)
     if complete is None and config.model.builder is not None:
         _check_code(config, config.model.builder, folder)
+    if complete is None and not elsewhere:
+        _check_size(config, batch)
     return complete
+
+
+def _check_size(config: Config, batch: int | None) -> None:
+    """Refuse a layer list whose network does not fit the images or the memory, if the size of the images is known.
+
+    Args:
+        config: the config of the run.
+        batch: the number of images in the smallest batch; None for `trainer.batch_size`.
+    """
+    if config.model.layers is None:
+        return
+    from exprun.data.shape import image_shape  # imports Pillow
+
+    shape = image_shape(config.data)
+    if shape is None:
+        return
+    height, width, channels = shape
+    check_shape(config, (height, width), channels)
+    if not memory.may_have_gpu():
+        facts = facts_of(config.data)
+        classes = len(config.data.classes or (facts.classes if facts else ())) or FEWEST_CLASSES
+        memory.check_network(config, (height, width), channels, classes, memory.available(), batch)
 
 
 def check_data(config: Config) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exprun.config.doctor import Doctor
 from exprun.config.errors import RunError
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
@@ -34,6 +35,7 @@ from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
 from exprun.trainer.events import Diagnosed, Emit, EpochDone, Evaluated, Event, RunStarted, StepsDone
+from exprun.trainer.memory import available, passed
 
 if TYPE_CHECKING:
     from exprun.assembly import Assembly, Prepared
@@ -162,6 +164,17 @@ def _scaled(pixels: np.ndarray, scaling: Scaling, most: int) -> np.ndarray:
     return np.asarray(scaling(scaling.cropped(pixels[:count].astype(np.float32))))
 
 
+def within_memory(limits: Doctor, step: "Step") -> Doctor:
+    """The settings of the doctor with as few images in a pass as memory allows, whatever the size of a batch is.
+
+    Raises:
+        RunError: the memory is too small to pass two images through the network.
+    """
+    if step.device.gpu or limits.images is None:  # TensorFlow reports an error if the memory of a GPU is too small
+        return limits
+    return replace(limits, images=passed(step.model, step.device.precision, limits.images, available()))
+
+
 class RunDoctor:
     """Watches a run, and reports its findings as events.
 
@@ -188,6 +201,8 @@ class RunDoctor:
             case RunStarted():
                 try:
                     found = self._start(event)
+                except RunError as error:
+                    log.warning("The doctor does not watch this run: %s", error)
                 except Exception:  # a bug in the doctor must not end the run
                     log.exception("The doctor could not examine this run")
                 else:
@@ -206,7 +221,9 @@ class RunDoctor:
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; returns the findings before the first step."""
+        within_memory(self.limits, self.assembly.step)  # raises its error before the images of the subject take memory
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
+        self.limits = within_memory(self.limits, self.assembly.step)
         assert subject.train.counts is not None
         loss = self.config.loss
         chance: ChanceLevel | None = None  # the loss against a teacher has another one, which is not known

@@ -133,12 +133,14 @@ def _run(
         from exprun.trainer.device import computing
         from exprun.trainer.events import RunStarted
         from exprun.trainer.loop import Loop
-        from exprun.trainer.memory import available, check_batch
+        from exprun.trainer.memory import available, check_batch, check_evaluation
 
         if not step.device.gpu:  # TensorFlow reports an error if the memory of a GPU is too small
-            check_batch(
-                model, step.device.precision, config.trainer.batch_size // config.trainer.accumulate, available()
-            )
+            part = config.trainer.batch_size // config.trainer.accumulate
+            check_batch(model, step.device.precision, part, available())
+            evaluated = max(len(split) for split in (dataset.val, dataset.test) if split is not None)
+            evaluated = min(config.trainer.eval_batch_size, evaluated)
+            check_evaluation(model, step.device.precision, evaluated, available())
         if assembly.loaded:
             console.say(f"{name}: weights of {', '.join(assembly.loaded)} from {config.model.weights}")
         folder.summary.write_text(model_summary(model), encoding="utf-8")

@@ -31,9 +31,9 @@ def rounded(value: float, digits: int = 3) -> str:
     return f"{float(text):,g}" if abs(float(text)) < LARGE else text
 
 
-def joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str], word: str = "and") -> str:
     """At least one name as a list in a sentence: "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 def listed(values: Iterable[object], most: int = 5) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exprun.doctor import causes, table
+import exprun.doctor
+from exprun.doctor import Finding, cause, causes, table
 from exprun.doctor.causes import CHAIN
 from exprun.doctor.limits import limits_of
 
@@ -72,3 +73,16 @@ def test_the_catalogue_and_its_driver_need_neither_keras_nor_tensorflow():
     code = "import sys, exprun.doctor.diagnosis; print({'keras', 'tensorflow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_finding_is_printed_before_anything_else_has_imported_the_causes(monkeypatch):
+    monkeypatch.setattr(cause, "_catalogue", {})
+    monkeypatch.setattr(exprun.doctor, "causes", causes)  # restores what the import below replaces
+    for name in [name for name in sys.modules if name.startswith("exprun.doctor.causes")]:
+        monkeypatch.delitem(sys.modules, name)
+    finding = Finding("dead-relu", "error", "conv1", "It is 0 for every image.")
+    assert str(finding).startswith("[dead-relu] error, conv1: It is 0 for every image.")
+    assert "[dead-relu] error" in finding._repr_html_()
+    assert finding.change_of_code
+    with pytest.raises(KeyError):
+        cause.cause_of("no-such-cause")

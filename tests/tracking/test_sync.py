@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,24 @@ def test_a_run_that_did_not_arrive_is_delivered_once(away, tmp_path, capsys):
     found = client.get_metric_history(run.info.run_id, "val/loss")
     assert [(m.step, m.value, m.timestamp) for m in found] == wanted
     assert run.inputs.dataset_inputs[0].dataset.digest
+
+
+def test_a_server_that_does_not_answer_is_asked_once_for_all_runs(away, monkeypatch):
+    import requests
+
+    asked, get = [], requests.get
+    monkeypatch.setattr(requests, "get", lambda uri, **more: [asked.append(uri), get(uri, **more)])
+    reason = "http://127.0.0.1:9 does not answer"
+    assert list(sync.sync([away.path, away.path], None)) == [(away.path, reason)] * 2
+    assert asked == ["http://127.0.0.1:9"]
+
+
+def test_a_server_that_hangs_does_not_answer(monkeypatch):
+    monkeypatch.setattr(sync, "HEALTH_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # accepts connections and says nothing
+        uri = f"http://me:secret@127.0.0.1:{hanging.getsockname()[1]}"
+        assert sync._silence(uri) == f"{uri.replace('me:secret', '***')} does not answer"
+    assert sync._silence("sqlite:////nowhere/mlflow.db") == ""
 
 
 def test_the_same_command_delivers_it_too(away, tmp_path, capsys):

@@ -81,6 +81,7 @@ def begin(command: str, args: argparse.Namespace) -> "tuple[Config, Path]":
     Raises:
         ConfigError: the config or the path is wrong.
     """
+    from exprun.batch_size.measure import SMALLEST
     from exprun.config.compose import Composer
     from exprun.outputs import with_last_run
     from exprun.preflight import preflight
@@ -88,7 +89,7 @@ def begin(command: str, args: argparse.Namespace) -> "tuple[Config, Path]":
     path = page_path(command, args.html)
     config = Composer(args.config_dir).config(with_last_run(args.overrides))
     require_page(args, config.pictures)
-    preflight(config)
+    preflight(config, batch=SMALLEST if command == "batch" else None)
     return config, path
 
 

@@ -52,9 +52,7 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     """
     if config.model.layers is None:
         return
-    layers = parse(config.model.layers)
-    if config.input.crop is not None and config.fault.name != "bypass_preprocessing":
-        size = (config.input.crop, config.input.crop)
+    layers, size = parse(config.model.layers), network_input(config, size)
     try:
         shape = output_shape(layers, (*size, channels or 3))
     except TooSmall:
@@ -75,6 +73,17 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
             )
     if len(shape) != 1:
         raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
+
+
+def network_input(config: Config, size: tuple[int, int]) -> tuple[int, int]:
+    """The height and width of the network's input: those of the crop, or of the images if they are not cropped.
+
+    Args:
+        config: the config of a run.
+        size: the height and width of the images.
+    """
+    crop = config.input.crop
+    return (crop, crop) if crop is not None and config.fault.name != "bypass_preprocessing" else size
 
 
 def _check_model(config: Config, overridden: set[str]) -> None:

@@ -15,25 +15,28 @@ class Facts:
         train: the number of training images.
         test: the number of test images.
         classes: the names of the classes.
+        shape: the height, width and channels of the images in their files.
     """
 
     train: int
     test: int
     classes: tuple[str, ...]
+    shape: tuple[int, int, int]
 
 
+PALM_SIZE = 224  # pixels per side of palm veins if data.size is not set
 _DIGITS = tuple("0123456789")
 _FASHION = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FACTS = {
-    "digits": Facts(1797, 0, _DIGITS),
-    "mnist": Facts(60_000, 10_000, _DIGITS),
-    "fashion_mnist": Facts(60_000, 10_000, _FASHION),
-    "cifar10": Facts(50_000, 10_000, _CIFAR10),
+    "digits": Facts(1797, 0, _DIGITS, (8, 8, 1)),
+    "mnist": Facts(60_000, 10_000, _DIGITS, (28, 28, 1)),
+    "fashion_mnist": Facts(60_000, 10_000, _FASHION, (28, 28, 1)),
+    "cifar10": Facts(50_000, 10_000, _CIFAR10, (32, 32, 3)),
     # The names of the hundred classes are in the files of the data set.
-    "cifar100": Facts(50_000, 10_000, tuple(str(number) for number in range(100))),
+    "cifar100": Facts(50_000, 10_000, tuple(str(number) for number in range(100)), (32, 32, 3)),
 }
 
 
@@ -44,7 +47,9 @@ def facts_of(data: Data) -> Facts | None:
     assert data.people is not None
     assert data.images_per_person is not None
     assert data.first_person is not None
-    return Facts(data.people * data.images_per_person, 0, person_names(data.first_person, data.people))
+    return Facts(
+        data.people * data.images_per_person, 0, person_names(data.first_person, data.people), (PALM_SIZE, PALM_SIZE, 1)
+    )
 
 
 def person_names(first: int, count: int) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ def output_shape(layers: list[Layer], shape: Shape, place: str = "model.layers")
     """
     for index, layer in enumerate(layers):
         for _ in range(getattr(layer, "repeat", 1)):
-            shape = _shape_after(layer, shape, f"{place}[{index}]")
+            shape = shape_after(layer, shape, f"{place}[{index}]")
     return shape
 
 
@@ -197,7 +197,8 @@ class TooSmall(ConfigError):
     """The image is too small for the convolutions and pools of the model."""
 
 
-def _shape_after(layer: Layer, shape: Shape, place: str) -> Shape:
+def shape_after(layer: Layer, shape: Shape, place: str = "model.layers") -> Shape:
+    """The shape of the output of one layer, as `output_shape` describes; `repeat` is ignored."""
     spatial = len(shape) == 3
     if not spatial and not isinstance(layer, Dense | Dropout | FixedNorm | Flatten):
         raise ConfigError(f"{place} needs an image, but comes after flatten or global_pool; move it before them.")

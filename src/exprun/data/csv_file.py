@@ -127,16 +127,27 @@ def check_columns(data: Data) -> None:
         DataError: the file cannot be read, or lacks a column.
     """
     assert data.root is not None
-    _places(read_table(user_path(data.root), (data.image, data.label), only_columns=True), data)
+    _places(read_table(user_path(data.root), (data.image, data.label), most=0), data)
 
 
-def read_table(path: Path, wanted: tuple[str, ...], only_columns: bool = False) -> Table:
+def first_files(data: Data, most: int) -> list[str]:
+    """The paths of the images in the first `most` rows of the CSV file.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or one of these rows has no valid split or group.
+    """
+    assert data.root is not None
+    table = read_table(user_path(data.root), (data.image, data.label), most)
+    return [row.file for row in _rows(table, data, [])]
+
+
+def read_table(path: Path, wanted: tuple[str, ...], most: int | None = None) -> Table:
     """Read a CSV file: in UTF-8, or UTF-16 with a byte order mark, with any of `DELIMITERS` and any line ends.
 
     Args:
         path: the path of the file.
         wanted: columns that it should have, by which the delimiter is found.
-        only_columns: whether only the names of the columns are read; a million rows take seconds.
+        most: the number of rows below the names of the columns that are read; None for all. A million take seconds.
 
     Raises:
         DataError: the file cannot be read, or is not a table.
@@ -160,7 +171,7 @@ def read_table(path: Path, wanted: tuple[str, ...], only_columns: bool = False) 
         for fields in reader:
             if any(value.strip() for value in fields):
                 rows.append((reader.line_num, [value.strip() for value in fields]))
-                if only_columns:
+                if most is not None and len(rows) > most:
                     break
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num:,}, is not CSV: {one_line(error)}.") from None

@@ -1,9 +1,10 @@
 """A folder of images with one folder per class, with or without folders for the splits."""
 
+import contextlib
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -134,6 +135,24 @@ def find_images(folder: str, left_out: list[LeftOut], above: Iterable[str] = ())
             else:
                 images.append(entry.path)
     return sorted(images)
+
+
+def some_images(root: str) -> Iterator[str]:
+    """One image of each folder below the folder of a data set, found without reading the whole folder.
+
+    Folders that are linked are not searched.
+    """
+    for name in _class_folders(root, []):
+        folders = [os.path.join(root, name)]
+        while folders:
+            with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+                for entry in (entry for entry in entries if not is_hidden(entry.name)):
+                    if not _is_folder(entry) and not _unread(entry):
+                        yield entry.path
+                        folders.clear()
+                        break
+                    if _is_folder(entry) and not entry.is_symlink():
+                        folders.append(entry.path)
 
 
 def _visible(folder: str, left_out: list[LeftOut]) -> list[os.DirEntry[str]]:

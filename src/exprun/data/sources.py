@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exprun.config.datasets import FACTS
+from exprun.config.datasets import FACTS, PALM_SIZE
 from exprun.config.errors import DataError, one_line
 from exprun.config.images import Data
 from exprun.config.paths import NO_HOME, user_path
@@ -31,7 +31,6 @@ from exprun.data.groups import groups_of_arrays
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
 
 MAX_CLASSES = 100_000
-PALM_SIZE = 224  # pixels per side if data.size is not set
 
 
 class Remote(NamedTuple):

@@ -1,5 +1,6 @@
 """What a cause and a finding are. Nothing here needs TensorFlow."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -98,7 +99,7 @@ class Cause:
         _catalogue[self.id] = self
 
 
-_catalogue: dict[str, Cause] = {}  # filled when `exprun.doctor.causes` is imported, which imports this module
+_catalogue: dict[str, Cause] = {}  # filled when `exprun.doctor.causes` is imported
 
 
 def cause_of(identifier: str) -> Cause:
@@ -107,6 +108,8 @@ def cause_of(identifier: str) -> Cause:
     Raises:
         KeyError: there is no such cause.
     """
+    if identifier not in _catalogue:
+        importlib.import_module("exprun.doctor.causes")  # not above, because the causes import this module
     return _catalogue[identifier]
 
 

@@ -1,8 +1,10 @@
 """Build the Keras model of a config."""
 
+import contextlib
 import importlib
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -37,7 +39,11 @@ class Built:
 
 
 def build(
-    config: Config, shape: tuple[int, int, int], classes: int, images: Callable[[], np.ndarray] | None = None
+    config: Config,
+    shape: tuple[int, int, int],
+    classes: int,
+    images: Callable[[], np.ndarray] | None = None,
+    left: int | None = None,
 ) -> Built:
     """Build the model of a config.
 
@@ -47,13 +53,15 @@ def build(
         classes: the number of classes, which is the number of logits.
         images: function that returns scaled training images, float32, (images, height, width, channels), for
             initialisers that depend on them.
+        left: the memory in bytes that the weights of a builder may take, or None if it is not known.
 
     Raises:
-        RunError: the builder of `model=python` cannot be imported, fails or does not return a suitable model; the
-            weights do not fit; or no weights are left to train.
+        RunError: the builder of `model=python` cannot be imported, fails or does not return a suitable model, or
+            its weights do not fit into memory; the loaded weights do not fit; or no weights are left to train.
     """
     if config.model.builder is not None:
-        built = Built(_from_builder(config.model.builder, shape, classes))
+        with _limited(config.model.builder, shape, left):
+            built = Built(_from_builder(config.model.builder, shape, classes))
     else:
         built = _Builder(config, images).build(shape, classes)
     if config.model.weights is not None:
@@ -227,6 +235,36 @@ class _Builder:
         return keras.layers.Dropout(rate, seed=self.seed(), name=self.name("dropout"))(x) if rate else x
 
 
+@contextlib.contextmanager
+def _limited(builder: str, shape: tuple[int, int, int], left: int | None) -> Iterator[None]:
+    """Refuse weights that alone do not fit into memory, before they are allocated.
+
+    Args:
+        builder: `model.builder`.
+        shape: the height, width and channels of the network's input.
+        left: the memory in bytes, or None if it is not known.
+    """
+    add, taken = keras.layers.Layer.add_weight, 0
+
+    def counted(layer: Any, *args: Any, **settings: Any) -> Any:
+        nonlocal taken
+        count = math.prod(settings.get("shape") or ())
+        taken += 4 * count
+        if left is not None and taken > left:
+            raise RunError(
+                f"model.builder={builder} for images of {shape[0]}×{shape[1]} pixels, with {count / 1e6:,.0f} million "
+                f"weights in {layer.name}, takes at least {taken / 2**30:,.1f} GB, but only {left / 2**30:.1f} GB of "
+                "memory are left; a smaller data.size makes the images smaller."
+            )
+        return add(layer, *args, **settings)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add
+
+
 def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> Any:
     """The model that the function `package.module:function` returns; modules in the working folder can be imported."""
     module_name, _, function_name = builder.partition(":")
@@ -237,6 +275,8 @@ def _from_builder(builder: str, shape: tuple[int, int, int], classes: int) -> An
         raise RunError(f"model.builder={builder} cannot be imported: {one_line(error)}.") from None
     try:
         model = function(shape, classes)
+    except RunError:
+        raise
     except Exception as error:
         raise RunError(f"model.builder={builder} failed: {type(error).__name__}: {one_line(error)[:200]}.") from error
     try:

@@ -13,7 +13,7 @@ FIRST_BATCH = 8  # images of the first batch of features, whose time says how la
 BATCH = 64
 
 
-def features(model: Any, inputs: Callable[[slice], Any], count: int, seconds: float) -> np.ndarray:
+def features(model: Any, inputs: Callable[[slice], Any], count: int, seconds: float, most: int = BATCH) -> np.ndarray:
     """The inputs of the last layer with weights for some images: as many as there is time for, (images, features).
 
     Args:
@@ -21,19 +21,20 @@ def features(model: Any, inputs: Callable[[slice], Any], count: int, seconds: fl
         inputs: returns the images at some positions as the network takes them.
         count: the number of images.
         seconds: the time after which no further batch is begun.
+        most: the largest number of images in a batch.
     """
     import keras
 
     last = next(layer for layer in reversed(model.layers) if layer.weights)
     part = keras.Model(model.input, last.input)
     found: list[np.ndarray] = []
-    started, done, size = time.perf_counter(), 0, FIRST_BATCH
+    started, done, size = time.perf_counter(), 0, min(FIRST_BATCH, most)
     while done < count:
         values = np.asarray(part(inputs(slice(done, min(done + size, count))), training=False), np.float32)
         found.append(values.reshape(len(values), -1))
         done += len(values)
         elapsed = time.perf_counter() - started
-        size = min(BATCH, int((seconds - elapsed) * done / max(elapsed, 1e-9)))
+        size = min(most, int((seconds - elapsed) * done / max(elapsed, 1e-9)))
         if size < 1:
             break
     return np.concatenate(found)

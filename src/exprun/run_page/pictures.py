@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from exprun.config.errors import RunError
 from exprun.data import Dataset
 from exprun.input import Scaling
 from exprun.pages.pictures import Gallery, Picture, Sheet, as_pixels, gallery, sheet
 from exprun.run_page import network
 from exprun.run_page.embedding import principal
 from exprun.run_page.outcomes import Outcomes
+from exprun.trainer import memory
 
 log = logging.getLogger(__name__)
 FIRST = 24  # errors that a page shows at once, by loss or by confidence
 PAIRS, OF_PAIR = 60, 3  # most frequent confusions, and the errors of each that a page has at least
 ERRORS_SIDE = 112  # pixels of the longer side of larger images among the errors
+PRECISION = "float32"  # of passes here, at most
 MAPPED = 8  # errors, and as many hits, for which the network is asked where it looks
 MAP_SIDE = 128  # pixels of the longer side of these images
 EVIDENCE = (255, 158, 27)  # the colour of pixels with evidence: red, green, blue
@@ -107,6 +110,8 @@ def pictures(
             found[name] = make()
         except _Slow:
             missing.append(f"{what} would have taken too long; runs show with --html makes a page that has it.")
+        except RunError as error:
+            missing.append(f"{what} could not be made: {error}")
         except Exception:  # a page without a picture is better than none
             log.exception("A picture of the run could not be made")
             missing.append(f"{what} could not be made; run.log has the reason.")
@@ -235,7 +240,8 @@ def _embedding(outcomes: Outcomes, inputs: _Inputs, model: Any, budget: _Budget)
     count = len(outcomes.labels)
     chosen = np.random.default_rng(0).permutation(count)[:EMBEDDED]
     started = time.perf_counter()
-    values = network.features(model, lambda part: inputs(chosen[part]), len(chosen), budget.seconds)
+    most = memory.passed(model, PRECISION, network.BATCH, memory.available())
+    values = network.features(model, lambda part: inputs(chosen[part]), len(chosen), budget.seconds, most)
     elapsed = time.perf_counter() - started
     budget.per_image = elapsed / len(values)
     if len(values) < min(FEWEST, count):
@@ -251,7 +257,7 @@ def _maps(outcomes: Outcomes, inputs: _Inputs, model: Any, chosen: np.ndarray, b
     """Images with the evidence for the predicted class and, if another one is true, for the true class."""
     # Two passes back take about four times as long as one forwards.
     affordable = max(2, int(budget.seconds / (5 * budget.per_image))) if budget.per_image else MAPPED
-    chosen = chosen[:affordable]
+    chosen = chosen[: memory.passed(model, PRECISION, affordable, memory.available())]
     if not len(chosen):
         return None
     classes = np.stack((outcomes.predictions[chosen], outcomes.labels[chosen]), axis=1)

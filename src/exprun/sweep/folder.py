@@ -204,12 +204,13 @@ def _changed(config: Config, folder: RunFolder, session: "Session") -> str:
     return "its images have changed" if earlier.get("data_fingerprint") != session.dataset(config).fingerprint else ""
 
 
-def check_run(config: Config, folder: Path, searched: bool = False) -> None:
+def check_run(config: Config, folder: Path, elsewhere: bool, searched: bool = False) -> None:
     """Check the files of a run of a sweep, which resumes if its folder holds the run already.
 
     Args:
         config: the current config of the run.
         folder: the run's folder.
+        elsewhere: whether the run may be trained on another machine.
         searched: whether a sweeper chooses the runs, so that another config in the folder is not a mistake.
 
     Raises:
@@ -217,7 +218,7 @@ def check_run(config: Config, folder: Path, searched: bool = False) -> None:
     """
     trainer = replace(config.trainer, resume=config.sweep.rerun != "always")
     try:
-        preflight(replace(config, run_dir=str(folder), trainer=trainer), sweeping=True)
+        preflight(replace(config, run_dir=str(folder), trainer=trainer), sweeping=True, elsewhere=elsewhere)
     except OtherConfigError as error:
         if searched or config.sweep.rerun == "changed" or config.sweep.name == "tuned":
             return  # the run is replaced when it starts

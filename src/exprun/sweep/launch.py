@@ -65,7 +65,7 @@ def sweep(
     folder = _folder(composer, hydra, plan, config, given, options)
     has_run_dir = "run_dir" in composer.keys_of(given)
     for number, run_config in enumerate(plan.configs if plan is not None and not has_run_dir else ()):
-        check_run(run_config, folder / str(number))
+        check_run(run_config, folder / str(number), has_launcher(given))
     (folder / STOPPED).unlink(missing_ok=True)
     factors = composer.factors(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
@@ -322,6 +322,11 @@ def _scores(returned: Any) -> Iterator[Score]:
         yield value
 
 
+def has_launcher(overrides: Sequence[str]) -> bool:
+    """Whether a launcher is chosen, which starts the runs in other processes or on other machines."""
+    return any("hydra/launcher=" in word for word in overrides)
+
+
 def _open_parent(
     config: Config, plan: Plan | None, folder: Path, factors: list[str], given: list[str], command: str
 ) -> Any:
@@ -339,7 +344,7 @@ def _open_parent(
     charts = Charts(factors, is_grouped=plan is not None, stage="compared" if plan is not None and plan.arms else "")
     name = f"sweep {without_password(' '.join(vary or given))}"
     parent = Parent(config, folder, name, command, tags, charts)
-    if not any("hydra/launcher=" in word for word in given):
+    if not has_launcher(given):
         from exprun.logs import logging_to
 
         with logging_to(folder / "sweep.log"):

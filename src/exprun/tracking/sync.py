@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exprun.config.compose import Composer
-from exprun.config.errors import ConfigError, UserError, one_line, say, without_password
+from exprun.config.errors import ConfigError, RunError, UserError, one_line, say, without_password
 from exprun.config.paths import sqlite_path, user_path
 from exprun.config.run_name import run_name
 from exprun.config.schema import Config
@@ -23,6 +23,7 @@ from exprun.trainer.events import RunEnded
 MASKED = "://***@"
 DIED = "the process died without recording a status"
 ANSWER_SECONDS = 60.0  # the longest that a complete run waits for an MLflow server
+HEALTH_SECONDS = 30.0  # the longest that an upload waits for the first answer of an MLflow server
 RETRY_SECONDS = 600.0  # after a server did not answer, further complete runs do not wait for it for this long
 _unreachable: dict[str, float] = {}  # servers that did not answer, with the time of the attempt (time.monotonic)
 
@@ -55,11 +56,12 @@ def sync(folders: Iterable[Path], uri: str | None) -> Iterator[tuple[Path, str]]
         folders: the folders of the runs.
         uri: the URI of the store to use for all runs; None uploads each run to its own store.
     """
+    silent: dict[str, str] = {}
     for folder in folders:
         try:
             run = RunFolder(folder.resolve())
             with run.locked():
-                _upload(run, uri)
+                _upload(run, uri, silent)
             yield folder, ""
         except RunLockedError:
             yield folder, "another process is training in it"
@@ -92,9 +94,39 @@ def upload_complete(config: Config, folder: RunFolder) -> None:
         say(f"MLflow has not received the run in {folder.path} ({problems[-1]}); python -m exprun sync uploads it.")
 
 
-def _upload(folder: RunFolder, uri: str | None) -> None:
+def _silence(uri: str) -> str:
+    """A sentence if the server of a store does not answer, for which MLflow would wait minutes; empty otherwise."""
+    if not uri.startswith("http"):
+        return ""
+    import requests
+
+    try:
+        requests.get(uri, timeout=HEALTH_SECONDS, stream=True).close()
+    except requests.exceptions.SSLError:  # MLflow has settings of its own for certificates
+        return ""
+    except (requests.ConnectionError, requests.Timeout):
+        return f"{without_password(uri)} does not answer"
+    return ""
+
+
+def _upload(folder: RunFolder, uri: str | None, silent: dict[str, str]) -> None:
+    """Upload a run.
+
+    Args:
+        folder: the folder of the run.
+        uri: the URI of the store; None for the run's own.
+        silent: a sentence for each store whose server did not answer, and an empty one for each other store; this
+            function adds the store of the run.
+
+    Raises:
+        UserError: the run has no config or no store, or the server of the store does not answer.
+    """
     tracking = folder.read_tracking()
     config = _config(folder, uri, tracking)
+    store = str(config.tracking.uri)
+    silent[store] = silent[store] if store in silent else _silence(store)
+    if silent[store]:
+        raise RunError(silent[store])
     rows = folder.read_journal()
     result = folder.read_result()
     if result is not None:

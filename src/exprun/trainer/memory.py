@@ -1,21 +1,36 @@
-"""The memory that a run may use, and a check that a batch fits into it.
+"""The memory that a run may use, and checks that a network and a batch fit into it.
 
-Without the check, the operating system would kill a process that runs out of memory on a CPU, without any message.
+Without the checks, the operating system would kill a process that runs out of memory on a CPU, without any message.
 """
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exprun.config.errors import RunError
+from exprun.config.checks import network_input
+from exprun.config.errors import ConfigError, RunError
+from exprun.config.layers import TooSmall
+from exprun.config.network_size import NetworkSize, network_size
+from exprun.config.schema import Config
+from exprun.text import joined, plural
 
 LIMITS = ("memory.max", "memory.limit_in_bytes")  # files with the limit of a control group, version 2 and version 1
 VIEWS = ("Flatten", "Reshape", "InputLayer", "Dropout")  # layers whose output needs little or no memory of its own
 SURE = 0.5  # the least memory of a step, in sizes of all layers' outputs; some outputs are freed early or shared
 FEW = 2  # images in a pass, at least, which can be compared
+HELD = 2  # the usual memory of an evaluation, in sizes of what its largest layer takes and returns
+WATCHED = 4  # the usual memory of a pass whose outputs and gradients are kept, in sizes of all layers' outputs
 SMALLER = "a smaller data.size makes the images smaller"
+SIDES = (224, 128, 96, 64, 32)  # image sizes that are advised, in pixels
+WEIGHT = 4  # bytes of a weight, whatever the precision of the run is
+# Values that an optimiser keeps for each weight, at least; none for the others.
+SLOTS = {"adam": 2, "adamw": 2, "nadam": 2} | dict.fromkeys(
+    ("sgd_momentum", "nesterov", "rmsprop", "adagrad", "lion", "muon", "muon_nesterov"), 1
+)
+GPUS = ("nvidia[0-9]*", "kfd", "dxg")  # devices of NVIDIA, AMD and the Windows Subsystem for Linux in /dev
 USUAL = 1.5  # the usual memory of a step in the same unit, with gradients and copies
 
 
@@ -88,7 +103,12 @@ def needed(model: Any, precision: str) -> int:
         model: a built Keras model.
         precision: the precision of the run; half precision halves the size.
     """
-    count = 0
+    count = sum(math.prod(layer.output.shape[1:]) for layer in _layers(model))
+    return count * (4 if precision == "float32" else 2)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """The layers of a model that return one tensor of a known shape, without views."""
     for layer in model._flatten_layers(include_self=False):
         if type(layer).__name__ in VIEWS:
             continue
@@ -97,8 +117,89 @@ def needed(model: Any, precision: str) -> int:
         except (AttributeError, ValueError):  # a layer that is used several times, or inside another model
             continue
         if shapes is not None and None not in shapes[1:]:
-            count += math.prod(shapes[1:])
-    return count * (4 if precision == "float32" else 2)
+            yield layer
+
+
+def _input(layer: Any) -> int:
+    """The number of values that a layer with a kernel takes for one image; others may overwrite what they take."""
+    if not hasattr(layer, "kernel") or isinstance(layer.input, list) or None in layer.input.shape[1:]:
+        return 0
+    return math.prod(layer.input.shape[1:])
+
+
+def may_have_gpu(root: Path = Path("/")) -> bool:
+    """Whether the network may be in the memory of a GPU, as far as is known before TensorFlow is imported.
+
+    Args:
+        root: root of the file system with /dev.
+    """
+    return any(any((root / "dev").glob(name)) for name in GPUS)
+
+
+def check_network(
+    config: Config, size: tuple[int, int], channels: int, classes: int, left: int | None, batch: int | None = None
+) -> None:
+    """Refuse a layer list that certainly needs more memory than is available, before it is built.
+
+    Args:
+        config: the config of the run.
+        size: the height and width of the images.
+        channels: the number of channels of the images.
+        classes: the number of classes.
+        left: the available memory in bytes, or None if it is not known.
+        batch: the number of images in the smallest batch; None for that of the config, for which others are advised.
+
+    Raises:
+        ConfigError: the network or a batch needs more memory, or the network does not fit the images; the message names
+            an image size or a batch size that fits.
+    """
+    if config.model.layers is None or left is None:
+        return
+    trainer, given, shape = config.trainer, batch, network_input(config, size)
+    batch = given or trainer.batch_size // trainer.accumulate
+    network, weights, one = _bytes(config, shape, channels, classes)
+    if weights + SURE * one * batch <= left:
+        return
+    fits = (left - weights) / (USUAL * one)
+    advice = []
+    if fits >= 1 and given is None:
+        part = 2 ** int(math.log2(fits))
+        advice.append(f"trainer.batch_size={part * trainer.accumulate}")
+        if trainer.batch_size % part == 0:
+            advice.append(f"trainer.accumulate={trainer.batch_size // part}")
+    for side in (side for side in SIDES[: 1 if advice else None] if side**2 < math.prod(shape)):
+        with contextlib.suppress(TooSmall):
+            _, fewer, smaller = _bytes(config, (side, side), channels, classes)
+            if fewer + USUAL * smaller * batch <= left:
+                advice.append(f"{'data.size' if shape == size else 'input.crop'}={side}")
+                break
+    pixels = f"{shape[0]}×{shape[1]} pixels"
+    if weights > left:
+        millions = network.weights[network.largest] / 1e6
+        need = f"model={config.model.name} for images of {pixels}, with {millions:,.0f} million weights in "
+        need += f"{network.largest},"
+    else:
+        need, weights = f"A batch of {plural(batch, 'image')} of {pixels}", int(weights + SURE * one * batch)
+    raise ConfigError(
+        f"{need} takes at least {weights / 2**30:,.1f} GB, but only {left / 2**30:.1f} GB of memory are left; "
+        f"{joined(advice, 'or') if advice else 'no smaller images'} {'fits' if advice else 'would fit: choose a smaller network'}."
+    )
+
+
+def _bytes(config: Config, shape: tuple[int, int], channels: int, classes: int) -> tuple[NetworkSize, int, int]:
+    """The size of a network, the bytes of its weights in training, at least, and those of one image's outputs.
+
+    Args:
+        config: the config of the run.
+        shape: the height and width of the network's input.
+        channels: the number of channels of the images.
+        classes: the number of classes.
+    """
+    size = network_size(config.model, config.norm, (*shape, channels), classes)
+    # In training there are a gradient and the values of the optimiser for each weight that is not frozen. How many are
+    # frozen is only known when the network is built.
+    copies = 1 if config.model.freeze else 2 + SLOTS.get(config.optim.name, 0)
+    return size, copies * WEIGHT * size.total, size.outputs * (4 if config.trainer.precision == "float32" else 2)
 
 
 def check_batch(model: Any, precision: str, batch: int, left: int | None) -> None:
@@ -124,8 +225,32 @@ def check_batch(model: Any, precision: str, batch: int, left: int | None) -> Non
     )
 
 
+def check_evaluation(model: Any, precision: str, batch: int, left: int | None) -> None:
+    """Refuse an evaluation batch for whose largest layer the available memory certainly does not suffice.
+
+    Args:
+        model: a built Keras model.
+        precision: the precision of the run.
+        batch: the number of images in the batch.
+        left: the available memory in bytes, or None if it is not known.
+
+    Raises:
+        RunError: the batch needs more memory; the message names a batch size that fits.
+    """
+    held = [math.prod(layer.output.shape[1:]) + _input(layer) for layer in _layers(model)]
+    one = max(held, default=0) * (4 if precision == "float32" else 2)
+    if left is None or one * batch <= left:
+        return
+    fits = left / (HELD * one)
+    advice = f"trainer.eval_batch_size={2 ** int(math.log2(fits))} fits" if fits >= 1 else SMALLER
+    raise RunError(
+        f"An evaluation batch of {plural(batch, 'image')} takes at least {one * batch / 2**30:.1f} GB, but only "
+        f"{left / 2**30:.1f} GB of memory are left; {advice}."
+    )
+
+
 def passed(model: Any, precision: str, most: int, left: int | None) -> int:
-    """The number of images of a pass that keeps the outputs of all layers: as many as memory allows, at least `FEW`.
+    """The number of images of a pass that keeps all outputs and their gradients, as memory allows, at least `FEW`.
 
     Args:
         model: a built Keras model.
@@ -137,11 +262,11 @@ def passed(model: Any, precision: str, most: int, left: int | None) -> int:
         RunError: not even `FEW` images fit.
     """
     one = max(1, needed(model, precision))
-    if left is None or USUAL * one * most <= left:
+    if left is None or WATCHED * one * most <= left:
         return most
     if FEW * one > left:
         raise RunError(
             f"To pass {FEW} images through the network takes at least {FEW * one / 2**30:.1f} GB, but only "
             f"{left / 2**30:.1f} GB of memory are left; {SMALLER}."
         )
-    return max(FEW, int(left / (USUAL * one)))
+    return max(FEW, int(left / (WATCHED * one)))

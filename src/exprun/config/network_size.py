@@ -1,0 +1,140 @@
+"""The weights and outputs of a layer list, counted from the shape of an image; no network is built."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from exprun.config import layers as grammar
+from exprun.config.layers import Shape, shape_after
+from exprun.config.network import Model, Norm
+
+
+@dataclass
+class NetworkSize:
+    """How many weights a network has, and how many values its layers return.
+
+    Args:
+        weights: the number of weights of each layer that has some, by the layer's name.
+        outputs: the number of values that all layers together return for one image, without views and dropout.
+    """
+
+    weights: dict[str, int] = field(default_factory=dict)
+    outputs: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of weights of all layers."""
+        return sum(self.weights.values())
+
+    @property
+    def largest(self) -> str:
+        """The name of the layer with the most weights."""
+        return max(self.weights, key=lambda name: self.weights[name])
+
+
+def network_size(model: Model, norm: Norm, shape: Shape, classes: int) -> NetworkSize:
+    """The size of the network of a layer list, as `exprun.model.build` builds it.
+
+    Args:
+        model: the group `model` of the config, with `layers`.
+        norm: the group `norm` of the config.
+        shape: the height, width and channels of the network's input.
+        classes: the number of classes, which is the number of logits.
+
+    Raises:
+        ConfigError: a layer does not fit the layer before it, or the image is too small.
+    """
+    assert model.layers is not None
+    counter = _Counter(model, norm)
+    after = counter.add_all(grammar.parse(model.layers), shape)
+    counter.add("classifier", math.prod(after) * classes + classes, (classes,))
+    return counter.size
+
+
+class _Counter:
+    """Goes through the layers in the order in which they are built, and counts them for their names."""
+
+    def __init__(self, model: Model, norm: Norm) -> None:
+        self.model, self.own_norm = model, norm
+        self.counts: Counter[str] = Counter()
+        self.size = NetworkSize()
+
+    def add_all(self, layers: list[grammar.Layer], shape: Shape) -> Shape:
+        """Count layers; returns the shape of their output."""
+        for layer in layers:
+            for _ in range(getattr(layer, "repeat", 1)):
+                shape = self.add_layer(layer, shape)
+        return shape
+
+    def add(self, name: str, weights: int, shape: Shape) -> None:
+        """Count a layer with its number of weights and the shape of its output."""
+        if weights:
+            self.size.weights[name] = self.size.weights.get(name, 0) + weights
+        self.size.outputs += math.prod(shape)
+
+    def add_layer(self, layer: grammar.Layer, shape: Shape) -> Shape:
+        after = shape_after(layer, shape)
+        match layer:
+            case grammar.Conv():
+                inner = shape_after(replace(layer, pool=1), shape)
+                self.add_weighted(layer, "conv", layer.kernel**2 * (shape[2] // layer.groups), inner, after)
+            case grammar.Dense():
+                self.add_weighted(layer, "dense", shape[0], after, after)
+            case grammar.Residual():
+                self.add_residual(layer, shape, after)
+            case grammar.FixedNorm():
+                self.counts["norm"] += 1
+                self.add_norm(grammar.fixed_norm(layer), f"norm{self.counts['norm']}", after)
+            case grammar.Pool() | grammar.GlobalPool() | grammar.Lrn():
+                self.add("", 0, after)
+        return after
+
+    def add_weighted(
+        self, layer: grammar.Conv | grammar.Dense, kind: str, fan_in: int, inner: Shape, after: Shape
+    ) -> None:
+        """Count a convolution or hidden dense layer with its pooling, norm and activation.
+
+        Args:
+            layer: the layer.
+            kind: `conv` or `dense`.
+            fan_in: the number of inputs of a unit.
+            inner: the shape of the output before the pooling.
+            after: the shape of the output after the pooling.
+        """
+        self.counts[kind] += 1
+        name, has_norm = f"{kind}{self.counts[kind]}", layer.norm != "none" and self.follows(kind)
+        bias = inner[-1] if not has_norm or self.own_norm.name == "lrn" else 0
+        self.add(name, fan_in * inner[-1] + bias, inner)
+        if inner != after:
+            self.add("", 0, after)
+        if has_norm:
+            self.add_norm(self.own_norm, f"{name}_norm", after)
+        self.add_activation(layer.activation, after)
+
+    def add_residual(self, layer: grammar.Residual, shape: Shape, after: Shape) -> None:
+        self.counts["residual"] += 1
+        name = f"residual{self.counts['residual']}"
+        self.add_all(grammar.parse(layer.residual), shape)
+        if layer.shortcut == "projection":
+            bias = 0 if self.follows("conv") else after[2]
+            self.add(f"{name}_shortcut", shape[2] * after[2] + bias, after)
+            if self.follows("conv"):
+                self.add_norm(self.own_norm, f"{name}_shortcut_norm", after)
+        elif layer.shortcut == "pad" and after[:2] != shape[:2]:
+            self.add("", 0, (*after[:2], shape[2]))
+        self.add("", 0, after)
+        self.add_activation(layer.activation, after)
+
+    def follows(self, kind: str) -> bool:
+        """Whether the norm of the config follows layers of a kind."""
+        return self.own_norm.name != "none" and kind in (self.own_norm.where or ())
+
+    def add_norm(self, norm: Norm, name: str, shape: Shape) -> None:
+        """Count a norm; layer norm after a convolution has its weights for each pixel."""
+        channels = math.prod(shape) if norm.name == "layer" else shape[-1]
+        each = 0 if norm.name == "lrn" else int(norm.scale) + 1 + 2 * (norm.name == "batch")  # with moving averages
+        self.add(name, each * channels, shape)
+
+    def add_activation(self, of_layer: str | None, shape: Shape) -> None:
+        if (of_layer or self.model.activation) != "none":
+            self.add("", 0, shape)

@@ -1,0 +1,50 @@
+"""The size of a network, counted from shapes, is that of the network that is built."""
+
+import pytest
+
+from exprun.config.compose import Composer
+from exprun.config.network_size import network_size
+from exprun.config.options import options
+from exprun.trainer.memory import needed
+from tiny import config
+
+NORMS = ("none", "batch", "layer", "group", "instance", "lrn")
+# Each kind of layer, with each option on which weights or outputs depend.
+LAYERS = (
+    "{conv: 6, kernel: 2, groups: 3, repeat: 2, norm: none}",
+    "{conv: 4, padding: valid, pool: 2, activation: none}",
+    "{lrn: 2}",
+    "{norm: batch}",
+    "{norm: layer}",
+    "{residual: [{conv: 6, stride: 2}], shortcut: projection}",
+    "{residual: [{conv: 8, stride: 2}], shortcut: pad, activation: none}",
+    "{residual: [{conv: 8}], repeat: 2}",
+    "{pool: avg}",
+    "{dropout: 0.5}",
+    "flatten",
+    "{dense: 5, dropout: 0.5, repeat: 2}",
+    "{norm: group}",
+)
+
+
+def check(settings, shape, classes=7):
+    from exprun.model import build
+
+    model = build(settings, shape, classes).model
+    size = network_size(settings.model, settings.norm, shape, classes)
+    assert size.total == model.count_params()
+    assert 4 * size.outputs == needed(model, "float32")
+    built = {layer.name: layer.count_params() for layer in model.layers if layer.count_params()}
+    assert size.weights == built
+    assert built[size.largest] == max(built.values())
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_size_is_that_of_the_network_that_is_built(norm):
+    check(config(f"model.layers=[{','.join(LAYERS)}]", f"norm={norm}"), (26, 24, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", sorted(set(options()["model"]) - {"python"}))
+def test_the_size_of_each_model_is_that_of_the_network_that_is_built(model):
+    check(Composer().config([f"model={model}", "data.size=67"]), (67, 67, 3))
