@@ -180,9 +180,9 @@ def check_network(
         need += f"{network.largest},"
     else:
         need, weights = f"A batch of {plural(batch, 'image')} of {pixels}", int(weights + SURE * one * batch)
+    what = f"{joined(advice, 'or')} fits" if advice else "no smaller images would fit: choose a smaller network"
     raise ConfigError(
-        f"{need} takes at least {weights / 2**30:,.1f} GB, but only {left / 2**30:.1f} GB of memory are left; "
-        f"{joined(advice, 'or') if advice else 'no smaller images'} {'fits' if advice else 'would fit: choose a smaller network'}."
+        f"{need} takes at least {weights / 2**30:,.1f} GB, but only {left / 2**30:.1f} GB of memory are left; {what}."
     )
 
 
