@@ -89,6 +89,13 @@ def test_a_file_that_changes_is_read_again_and_otherwise_once(tmp_path, monkeypa
     assert composer.config(["optim=mine"]).optim.learning_rate == 0.7
 
 
+def test_a_defaults_list_may_refer_to_a_choice(tmp_path):
+    root = (shipped_conf() / "config.yaml").read_text()
+    write(tmp_path / "config.yaml", root.replace("- optim: sgd_momentum", "- optim: ${model}"))
+    write(tmp_path / "optim" / "cnn.yaml", "name: sgd\nlearning_rate: 0.25\n")
+    assert Composer(str(tmp_path)).config([]).optim.learning_rate == 0.25
+
+
 def test_null_deselects_an_experiment(composer):
     assert composer.config(["experiment=null"]).model.name == "cnn"
 
