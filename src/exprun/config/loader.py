@@ -20,6 +20,7 @@ from exprun.config.repository import Repository
 
 MAX_COMPOSED = 256  # choices of options whose composed config is kept
 MAX_PARSED = 4096  # overrides that are kept
+_START = "_start_"  # stands in a list of files for those that are composed already
 
 # The contents of the files and the pickled config that was composed from them, about 30 kB. OmegaConf needs an eighth
 # of the time to load a pickled config that it needs to copy it.
@@ -64,6 +65,13 @@ class Loader(ConfigLoaderImpl):
         if key not in _COMPOSED:
             own = copy.copy(repo)  # Hydra changes the contents that it composes
             own.cache = pickle.loads(pickle.dumps(repo.cache))
+            # Hydra's own files and the root config come first, and most choices share what they are composed to.
+            shared = next((number for number, default in enumerate(defaults, 1) if default.primary), 0)
+            if 0 < shared < len(defaults):
+                start = self._compose_config_from_defaults_list(defaults[:shared], repo)
+                composed = ConfigResult("", "", start, {"package": None}, is_schema_source=True)
+                own.cache[f"config_path={_START}"] = composed
+                defaults = [ResultDefault(config_path=_START, primary=True), *defaults[shared:]]
             config = super()._compose_config_from_defaults_list(defaults, own)
             _COMPOSED[key] = contents, pickle.dumps(config)
             while len(_COMPOSED) > MAX_COMPOSED:
