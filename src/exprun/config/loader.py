@@ -1,10 +1,11 @@
 """Hydra's loader of configs, which composes the same options and reads the same override only once in a process."""
 
 import copy
+import io
 import pickle
 from collections import OrderedDict
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from hydra._internal import defaults_list as hydra_defaults
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -22,9 +23,48 @@ MAX_COMPOSED = 256  # choices of options whose composed config is kept
 MAX_PARSED = 4096  # overrides that are kept
 _START = "_start_"  # stands in a list of files for those that are composed already
 
-# The contents of the files and the pickled config that was composed from them, about 30 kB. OmegaConf needs an eighth
-# of the time to load a pickled config that it needs to copy it.
-_COMPOSED: OrderedDict[tuple[Any, ...], tuple[list[ConfigResult | None], bytes]] = OrderedDict()
+
+class _Pickler(pickle.Pickler):
+    """Pickles values with numbers for their classes: Hydra may load the modules of its plug-ins again, for example in
+    the workers of a launcher, and then a class can no longer be found by its name.
+    """
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.classes: dict[type, int] = {}
+
+    def persistent_id(self, value: Any) -> int | None:
+        return self.classes.setdefault(value, len(self.classes)) if isinstance(value, type) else None
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, content: bytes, classes: list[type]) -> None:
+        super().__init__(io.BytesIO(content))
+        self.classes = classes
+
+    def persistent_load(self, number: int) -> type:
+        return self.classes[number]
+
+
+class _Kept:
+    """A value of which copies are taken. OmegaConf copies a config in several times the time of loading a pickled one.
+
+    Args:
+        value: the value, such as a composed config; it may change later.
+    """
+
+    def __init__(self, value: Any) -> None:
+        pickler = _Pickler(file := io.BytesIO())
+        pickler.dump(value)
+        self.content, self.classes = file.getvalue(), list(pickler.classes)
+
+    def copy(self) -> Any:
+        """A copy of the value as it was."""
+        return _Unpickler(self.content, self.classes).load()
+
+
+# The contents of the files and the config that was composed from them.
+_COMPOSED: OrderedDict[tuple[Any, ...], tuple[list[ConfigResult | None], _Kept]] = OrderedDict()
 
 
 class Loader(ConfigLoaderImpl):
@@ -64,7 +104,7 @@ class Loader(ConfigLoaderImpl):
         key = (repr(defaults), *map(id, contents))
         if key not in _COMPOSED:
             own = copy.copy(repo)  # Hydra changes the contents that it composes
-            own.cache = pickle.loads(pickle.dumps(repo.cache))
+            own.cache = _Kept(repo.cache).copy()
             # Hydra's own files and the root config come first, and most choices share what they are composed to.
             shared = next((number for number, default in enumerate(defaults, 1) if default.primary), 0)
             if 0 < shared < len(defaults):
@@ -73,11 +113,11 @@ class Loader(ConfigLoaderImpl):
                 own.cache[f"config_path={_START}"] = composed
                 defaults = [ResultDefault(config_path=_START, primary=True), *defaults[shared:]]
             config = super()._compose_config_from_defaults_list(defaults, own)
-            _COMPOSED[key] = contents, pickle.dumps(config)
+            _COMPOSED[key] = contents, _Kept(config)
             while len(_COMPOSED) > MAX_COMPOSED:
                 _COMPOSED.popitem(last=False)
         _COMPOSED.move_to_end(key)
-        return pickle.loads(_COMPOSED[key][1])
+        return cast(DictConfig, _COMPOSED[key][1].copy())
 
 
 @lru_cache(MAX_PARSED)
