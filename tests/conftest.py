@@ -157,9 +157,12 @@ def empty_store(tmp_path_factory):
     return copied
 
 
-@pytest.fixture(autouse=True)
-def _stores_are_copies(empty_store, monkeypatch):
-    monkeypatch.setattr("exprun.tracking.mlflow._make_tables", empty_store)
+@pytest.fixture(scope="session", autouse=True)
+def _stores_are_copies(empty_store):
+    """Also those that fixtures of a module make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exprun.tracking.mlflow._make_tables", empty_store)
+        yield
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 
 from exprun.run_folder import RunFolder
 from reliability.common import until
+from tiny import LAYERS
 
-WORDS = ["trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400"]
+WORDS = [LAYERS, "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400", "doctor=none"]
 
 
 def statuses(server) -> list[tuple[str]]:
@@ -39,7 +40,9 @@ def started(server):
         pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
     ],
 )
-def test_a_signal_ends_a_run_well_and_it_can_be_resumed(number, code, run_server):
+def test_a_signal_ends_a_run_well_and_it_can_be_resumed(number, code, run_server, empty_store):
+    Path("outputs").mkdir()
+    empty_store(f"sqlite:///{Path('outputs/mlflow.db').absolute()}")
     process = started(run_server)
     process.send_signal(number)
     returned, err = process.wait(), Path("err.txt").read_text()

@@ -84,7 +84,8 @@ def _train(words: list[str]) -> int:
     from hydra._internal.hydra import Hydra
     from hydra.core.global_hydra import GlobalHydra
 
-    hydra = Hydra.create_main_hydra2("exprun", composer.search_path)
+    hydra = Hydra("exprun", composer.loader)
+    GlobalHydra.instance().initialize(hydra)
     try:
         if args.hydra_help:
             hydra.hydra_help(composer.config_name, _hydra_parser(), args)

@@ -1,6 +1,7 @@
 """From overrides to a checked config: what is allowed, where files are found, and what each error says."""
 
 import re
+from collections import OrderedDict
 from dataclasses import asdict
 from functools import cache
 
@@ -87,6 +88,21 @@ def test_a_file_that_changes_is_read_again_and_otherwise_once(tmp_path, monkeypa
         assert composer.config(["optim=mine"]).optim.learning_rate == 0.5
     write(tmp_path / "optim" / "mine.yaml", "name: sgd\nlearning_rate: 0.7\n")
     assert composer.config(["optim=mine"]).optim.learning_rate == 0.7
+
+
+def test_a_defaults_list_may_refer_to_a_choice(tmp_path):
+    root = (shipped_conf() / "config.yaml").read_text()
+    write(tmp_path / "config.yaml", root.replace("- optim: sgd_momentum", "- optim: ${model}"))
+    write(tmp_path / "optim" / "cnn.yaml", "name: sgd\nlearning_rate: 0.25\n")
+    assert Composer(str(tmp_path)).config([]).optim.learning_rate == 0.25
+
+
+def test_a_class_of_a_plugin_that_was_loaded_again_is_no_obstacle(composer, monkeypatch):
+    from hydra._internal.core_plugins import basic_sweeper
+
+    monkeypatch.setattr("exprun.config.loader._COMPOSED", OrderedDict())
+    monkeypatch.setattr(basic_sweeper, "BasicSweeperConf", type("BasicSweeperConf", (), {}))
+    assert composer.config(["norm=none"]).norm.name == "none"
 
 
 def test_null_deselects_an_experiment(composer):

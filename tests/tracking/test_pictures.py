@@ -22,9 +22,10 @@ def folder(tmp_path):
     return run
 
 
-def test_they_are_logged_once_and_a_resumed_run_replaces_its_tables(folder, tmp_path, monkeypatch):
+def test_they_are_logged_once_and_a_resumed_run_replaces_its_tables(folder, tmp_path, empty_store):
     import mlflow
 
+    empty_store(f"sqlite:///{tmp_path}/store.db")
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/store.db")
     experiment = client.create_experiment("e", artifact_location=(tmp_path / "artifacts").as_uri())
     run_id = client.create_run(experiment).info.run_id

@@ -19,14 +19,14 @@ LOGGED = ["tracking=mlflow", "trainer.epochs=1", "data.limit=100", "trainer.batc
 
 
 @pytest.fixture
-def client(tmp_path):
+def client(done, tmp_path):
     import mlflow
 
     return mlflow.MlflowClient(f"sqlite:///{tmp_path}/outputs/mlflow.db")
 
 
 @pytest.fixture
-def done(client):
+def done():
     return tiny(*LOGGED, "run_dir=outputs/runs/done")
 
 
