@@ -88,9 +88,9 @@ def test_a_network_that_cannot_fit_is_refused_with_the_image_size_that_does():
 
 
 def test_a_part_of_a_batch_has_to_fit():
-    settings = config("model.layers=[{conv: 8}, {global_pool: avg}]", "trainer.batch_size=64", "trainer.accumulate=32")
-    memory.check_network(settings, (3000, 4000), 3, 2, 4 * GB)
-    assert refused(settings, 2 * GB).endswith("; trainer.batch_size=32, trainer.accumulate=64 or data.size=224 fits.")
+    settings = config("model.layers=[{conv: 8}, {global_pool: avg}]", "trainer.batch_size=64", "trainer.accumulate=8")
+    memory.check_network(settings, (3000, 4000), 3, 2, 8 * GB)
+    assert refused(settings, 4 * GB).endswith("; trainer.batch_size=16, trainer.accumulate=32 or data.size=224 fits.")
 
 
 def test_a_batch_of_large_images_is_refused_with_what_fits():
