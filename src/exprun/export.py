@@ -22,6 +22,7 @@ CONTINUED = " continued"  # ends the name of a continued run in messages and in 
 # of `data` can bring images into validation that the run was trained on.
 FREE_IN_KEPT = (
     "model.weights",
+    "model.teacher",
     "model.freeze",
     "model.fine_tune_rate",
     "data.root",

@@ -23,6 +23,7 @@ NEEDED = {
     "model=palm_alexnet": ["data.size=57"],
     "init=whiten": ["model=cifar10_fast"],
     "schedule=by_epoch": ["schedule.rates=[0.1]"],
+    "loss=distillation": ["model.teacher=run"],
     "schedule=milestones": ["schedule.milestones=[1.0]"],
 }
 SHIPPED = {group: found for group, found in options().items() if group != "experiment"}
