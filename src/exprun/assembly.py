@@ -133,11 +133,9 @@ def assemble(config: Config, session: Session) -> Assembly:
     key = structure(trained, shape, len(dataset.classes), preprocessing, device, weights)
     key = None if fault.adds_layers(config) else key  # these layers depend on settings that `structure` leaves out
     session.evict_other_steps(key)
-    scope = device.strategy.scope if device.strategy else contextlib.nullcontext
-    with scope():
-        teacher = _teacher(config, dataset, shape) if config.model.teacher else None
+    teacher = _teacher(config, dataset, shape) if config.model.teacher else None
     _reset_keras(config.seed, device.precision, clear=key not in session.steps)
-    with scope():
+    with device.strategy.scope() if device.strategy else contextlib.nullcontext():
         built = _network(
             config, shape, len(dataset.classes), partial(_network_inputs, dataset, scaling), intended, left
         )
