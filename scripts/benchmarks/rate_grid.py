@@ -71,9 +71,9 @@ JUDGED_ON = (
     (50, 3, "model=matconvnet data.size=28 data.channels=1 input=center init=gaussian_matconvnet "
          "optim=sgd_momentum_matconvnet norm=none trainer.batch_size=16"),
     # In so few steps, moving averages with the usual momentum of 0.9 lag behind, and evaluations would measure the lag.
-    (40, 1, f"model=resnet18 optim=lion {SMALL} norm.momentum=0.6"),
+    (40, 3, f"model=resnet18 optim=lion {SMALL} norm.momentum=0.6"),
     (40, 1, "model=vgg11 trainer.batch_size=16 norm.momentum=0.6"),
-    (30, 1, "model=alexnet data.size=67 norm=none trainer.batch_size=16"),
+    (100, 1, "model=alexnet data.size=67 norm=none trainer.batch_size=16"),
     (40, 1, "experiment=stuck_vgg16 data=digits norm=batch norm.momentum=0.6 trainer.batch_size=16"),
     (40, 1, "model=vgg16 norm=batch norm.momentum=0.6 optim=sgd_momentum trainer.batch_size=16"),
 )  # fmt: skip

@@ -115,7 +115,7 @@ def test_the_short_training_with_the_lowest_median_decides():
     assert decided(None, []) is None
     told = report(curve(0), trials=trials)
     assert told.word == "optim.learning_rate=0.01"
-    assert "Short trainings of 60 steps end with a loss of 0.5 with 0.01 and 0.9 with 0.004 and fail with 0.04." in (
+    assert "Short trainings of 60 steps end with a loss of 0.5 at 0.01 and 0.9 at 0.004 and fail at 0.04." in (
         told.sentences()
     )
 

@@ -115,10 +115,10 @@ class Report:
     def tried(self) -> str:
         """The losses of the short trainings in one sentence."""
         trials = self.test.trials
-        losses = [f"{trial.loss:.3g} with {shown(trial.rate)}" for trial in trials if math.isfinite(trial.loss)]
+        losses = [f"{trial.loss:.3g} at {shown(trial.rate)}" for trial in trials if math.isfinite(trial.loss)]
         ruined = [shown(trial.rate) for trial in trials if not math.isfinite(trial.loss)]
         parts = [f"end with a loss of {joined(losses)}"] if losses else []
-        parts += [f"fail with {joined(ruined)}"] if ruined else []
+        parts += [f"fail at {joined(ruined)}"] if ruined else []
         return f"Short trainings of {plural(trials[0].steps, 'step')} {' and '.join(parts)}."
 
     def rows(self) -> list[tuple[float, list[float | None]]]:
