@@ -108,7 +108,7 @@ class Report:
         if schedule.rates is not None:
             lines.append(f"schedule={schedule.name} takes its learning rates from schedule.rates instead.")
         elif schedule.name != "constant" or schedule.warmup_epochs:
-            lines.append("The test ignores the schedule, whose highest learning rate is the one to take.")
+            lines.append("The curves ignore the schedule; the learning rate to take is its highest.")
         return lines
 
     @property
