@@ -295,7 +295,7 @@ def test_the_report_says_what_the_terminal_says(sweep, capsys):
     write_run(sweep / "12", 0.1, "FAILED", "out of memory", norm__name="batch", seed=9)
     assert cli.main(["compare"]) == 0
     found = analysed(sweep)
-    page = html.unescape((sweep / "report.html").read_text())
+    page = html.unescape((sweep / "report.html").read_text()).replace("\N{NO-BREAK SPACE}%", " %")
     for text in (*verdict(found), *found.sentences(), *found.summary(), *found.warnings):
         assert f">{text}<" in page, text
     assert "out of memory</li>" in page

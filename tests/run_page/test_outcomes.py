@@ -80,6 +80,7 @@ def test_a_network_that_is_too_slow_for_the_embedding_is_told(monkeypatch):
     from exprun.run_page import network, pictures
 
     dataset, found = images(CLASSES, 60)
+    monkeypatch.setattr(pictures.memory, "passed", lambda model, precision, most, left: most)
     monkeypatch.setattr(network, "features", lambda *_: np.zeros((8, 4), np.float32))
     monkeypatch.setattr(network, "first_filters", lambda *_: None)
     monkeypatch.setattr(network, "grad_cam", lambda *_: None)
