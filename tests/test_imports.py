@@ -29,7 +29,7 @@ TIERS = (
     ),
     ("config",),
     ("locks", "journal_rows", "run_result", "run_folder", "outputs", "records", "backend", "logs"),
-    ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels"),
+    ("data", "input", "augment", "init", "norm", "optim", "schedule", "adversary", "fault", "model", "kernels", "loss"),
     ("network_interface", "doctor"),
     ("doctor_page",),
     ("experiments",),
