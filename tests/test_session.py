@@ -56,6 +56,7 @@ def test_a_run_that_shares_a_step_ends_with_the_bits_of_one_that_is_alone(varied
     assert shared.history == alone.history
 
 
+@pytest.mark.slow
 def test_random_changes_of_other_strengths_share_a_step_and_resume(made):
     """RandAugment, TrivialAugment, erasing and mixing depend only on the seed and the step, to the last bit."""
     words = [*TINY, *SMALL, "data.limit=200", "trainer.deterministic=true", "schedule=constant", "augment=mixup"]

@@ -3,7 +3,8 @@
 The small CNN trains on noise of 32×32 pixels, in batches of 128, in float32, with each augmentation and without any, in
 turn. On the other side, the same network trains with Keras' `fit`, and the layers of Keras change the images in
 `map(…, num_parallel_calls=AUTOTUNE)`: one by one, or for MixUp and CutMix, in batches. The medians of the images per
-second of processor time, summed over all cores, are printed as a table.
+second of processor time, summed over all cores, are printed as a table, and the processor time that it takes to prepare
+a batch without training.
 """
 
 import os
@@ -19,12 +20,13 @@ import numpy as np
 from arguments import repeats
 from speed_data import noise_arrays
 
-BATCH, STEPS = 128, 4  # images in a step, and steps that are timed at once
+BATCH, STEPS = 128, 8  # images in a step, and steps that are timed at once
+Side = tuple[Callable[[], object], Callable[[], object]]  # takes the steps, and only prepares their batches
 AUGMENTATIONS = ("none", "random_erasing", "mixup", "cutmix", "trivialaugment", "randaugment")
 
 
-def exprun_side(name: str, words: list[str]) -> Callable[[], object]:
-    """A function that takes the steps in exprun."""
+def exprun_side(name: str, words: list[str]) -> Side:
+    """The functions of exprun."""
     import tensorflow as tf
 
     from exprun import Session
@@ -37,11 +39,17 @@ def exprun_side(name: str, words: list[str]) -> Callable[[], object]:
     images, labels = tf.constant(train.images[train.rows]), tf.constant(train.row_labels.astype(np.int32))
     order = np.arange(BATCH * STEPS, dtype=np.int32).reshape(STEPS, BATCH)
     rates = np.full(STEPS, 0.01, np.float32)
-    return lambda: assembly.step.train(images, labels, order, rates, 0)
+    inputs = tf.function(lambda index, step: assembly.step.batch_inputs(images, index, step))
+
+    def prepare() -> None:
+        for number, index in enumerate(order):
+            inputs(tf.constant(index), tf.constant(number)).numpy()
+
+    return lambda: assembly.step.train(images, labels, order, rates, 0), prepare
 
 
-def keras_side(name: str, words: list[str]) -> Callable[[], object] | None:
-    """A function that takes the steps with Keras' `fit`; None if Keras has no such layer."""
+def keras_side(name: str, words: list[str]) -> Side | None:
+    """The functions of Keras; None if Keras has no such layer."""
     import keras
     import tensorflow as tf
 
@@ -77,7 +85,21 @@ def keras_side(name: str, words: list[str]) -> Callable[[], object] | None:
         data = data.map(lambda x, y: (change(x, training=True), y), num_parallel_calls=tf.data.AUTOTUNE)
         data = data.batch(BATCH, drop_remainder=True)
     data = data.map(lambda x, y: (scaling(x), y)).prefetch(tf.data.AUTOTUNE)
-    return lambda: model.fit(data, epochs=1, verbose=0)
+    return lambda: model.fit(data, epochs=1, verbose=0), lambda: [None for _ in data]
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    started = time.process_time()
+    function()
+    return time.process_time() - started
+
+
+def _cells(measured: list[list[float]] | None) -> str:
+    """The medians of the images per second in training, and of the milliseconds that it takes to prepare a batch."""
+    if measured is None:
+        return "– | –"
+    training, preparing = (statistics.median(values) for values in zip(*measured, strict=True))
+    return f"{BATCH * STEPS / training:,.0f} | {1000 * preparing / STEPS:,.1f}"
 
 
 def main() -> int:
@@ -90,27 +112,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         words = ["model=cnn", *noise_arrays(Path(folder), 32, BATCH * STEPS), f"trainer.batch_size={BATCH}"]
         words += ["trainer.precision=float32"]
-        sides: dict[tuple[str, str], Callable[[], object]] = {}
-        for name in AUGMENTATIONS:
-            for side, make in (("exprun", exprun_side), ("tf.data", keras_side)):
-                if (step := make(name, words)) is not None:
-                    sides[name, side] = step
-                    step()  # compiles
-        speeds: dict[tuple[str, str], list[float]] = {key: [] for key in sides}
-        for _ in range(turns):
-            for key, step in sides.items():
-                started = time.process_time()
-                step()
-                speeds[key].append(BATCH * STEPS / (time.process_time() - started))
-    print("| `augment` | exprun | of `none` | tf.data | of `none` |\n| --- | --- | --- | --- | --- |")
-    medians = {key: statistics.median(values) for key, values in speeds.items()}
-    for name in AUGMENTATIONS:
-        cells = [
-            f"{medians[name, side]:,.0f} | {medians[name, side] / medians['none', side]:.0%}"
-            if (name, side) in medians
-            else "– | –"
-            for side in ("exprun", "tf.data")
+        made = [
+            (n, s, f(n, words)) for n in AUGMENTATIONS for s, f in (("exprun", exprun_side), ("tf.data", keras_side))
         ]
+        sides = {(name, side): functions for name, side, functions in made if functions is not None}
+        seconds: dict[tuple[str, str], list[list[float]]] = {key: [] for key in sides}
+        for turn in range(turns + 1):
+            for key, functions in sides.items():
+                measured = [_seconds(function) for function in functions]
+                if turn:  # the first calls compile
+                    seconds[key].append(measured)
+    print("| `augment` | exprun, images/s | ms for a batch | tf.data, images/s | ms for a batch |")
+    print("| --- | --- | --- | --- | --- |")
+    for name in AUGMENTATIONS:
+        cells = [_cells(seconds.get((name, side))) for side in ("exprun", "tf.data")]
         print(f"| `{name}` | {' | '.join(cells)} |")
     return 0
 
