@@ -44,6 +44,7 @@ TIERS = (
         "finished_page",
         "check_page",
         "export",
+        "formats",
         "predict",
         "evaluate",
         "runs",

@@ -12,7 +12,7 @@ import numpy as np
 
 from exprun.config.schema import Config
 from exprun.data import Split
-from exprun.network_interface import Interface, of_pixels, save_keras
+from exprun.network_interface import Interface, of_pixels, save_keras, served
 from exprun.run_folder import RunFolder
 from exprun.text import listed
 from exprun.tracking.descriptions import NOTE, plain
@@ -58,17 +58,6 @@ def save_mlflow(path: Path, model: Any, interface: Interface, example: np.ndarra
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    class Served(tf.Module):
-        """The network and the softmax as a function of TensorFlow."""
-
-        def __init__(self) -> None:
-            self.weights = [variable.value for variable in model.variables]  # TensorFlow saves what attributes hold
-
-        @tf.function(input_signature=[tf.TensorSpec((None, *interface.image), tf.uint8, "image")])
-        def __call__(self, images: Any) -> Any:
-            logits = model(tf.cast(images, tf.float32), training=False)
-            return tf.nn.softmax(tf.cast(logits, tf.float32))
-
     # Without names: MLflow passes named tensors as a mapping, which it then refuses for graphs of TensorFlow.
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *interface.image))]),
@@ -76,7 +65,7 @@ def save_mlflow(path: Path, model: Any, interface: Interface, example: np.ndarra
     )
     shutil.rmtree(path, ignore_errors=True)
     mlflow.tensorflow.save_model(
-        Served(),
+        served(model, interface),
         path,
         signature=signature,
         input_example=example[None],
