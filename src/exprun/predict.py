@@ -105,6 +105,19 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
         RunError: the run has no network.
     """
     model, interface = network(run)
+    yield from predict_with(model, interface, run, files, top)
+
+
+def predict_with(model: Any, interface: Interface, run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
+    """The same predictions as `predict` returns, with a network that is loaded already.
+
+    Args:
+        model: the Keras model of the run, from pixels of 0 to 255 to logits.
+        interface: the interface of the network.
+        run: the run, which gives the background of transparent images.
+        files: the paths of the images.
+        top: the number of classes to return for each image.
+    """
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
         images, problems = decoded(batch, run, interface)
