@@ -62,11 +62,19 @@ def _onnx(graph: Any) -> bytes:
     """
     import onnx
     import tf2onnx
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it lists the operations that are named below
-    call = graph.__call__
-    model, _ = tf2onnx.convert.from_function(
-        call, input_signature=call.input_signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+    # Not `tf2onnx.convert.from_function`, for which constants that the graph captured are inputs.
+    frozen = convert_variables_to_constants_v2(graph.__call__.get_concrete_function())
+    (pixels,), (probabilities,) = frozen.inputs, frozen.outputs
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(),
+        input_names=[pixels.name],
+        output_names=[probabilities.name],
+        tensors_to_rename={pixels.name: "image", probabilities.name: "probabilities"},
+        opset=OPSET,
+        custom_op_handlers={"Erfc": (_erfc, [])},
     )
     if unknown := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)}):
         raise RunError(f"The network has operations that ONNX lacks: {', '.join(unknown)}; choose another --to.")
