@@ -295,8 +295,23 @@ def _check_run(config: Config) -> None:
         raise ConfigError("trainer.resume=true needs checkpoints: set trainer.checkpoint=true.")
     if config.tracking.model == "checkpoint" and not trainer.checkpoint:
         raise ConfigError("tracking.model=checkpoint needs checkpoints: set trainer.checkpoint=true.")
+    _check_register(config)
     if "\0" in config.run_dir:
         raise ConfigError("run_dir contains a character that is not allowed in a path.")
+
+
+def _check_register(config: Config) -> None:
+    name = config.tracking.register
+    if name is None:
+        return
+    if config.tracking.name == "none":
+        raise ConfigError("tracking=none does not use tracking.register; it belongs to tracking=mlflow.")
+    if config.tracking.model not in ("mlflow", "keras"):
+        raise ConfigError(
+            f"tracking.register={name} needs the file of a model: add tracking.model=mlflow or tracking.model=keras."
+        )
+    if not name.strip() or set(name) & set("/:"):
+        raise ConfigError(f"tracking.register is '{name}', but a name in MLflow's registry contains neither / nor :.")
 
 
 def _check_select(config: Config) -> None:
