@@ -100,7 +100,7 @@ def unfair(
     losses = {_loss(run, metric) for run in ended} if metric.endswith("loss") else set()
     if len(losses) > 1:
         yield (
-            f"{metric} is not the same quantity in all runs, as they train with different losses: {listed(losses)}. "
+            f"{metric} is not the same quantity in all runs, as they train with different losses: {listed(sorted(losses))}. "
             "Compare an accuracy instead."
         )
     if metric.startswith(f"val/{BEST}"):
