@@ -150,8 +150,8 @@ def test_mixed_images_are_trained_with_both_labels(words):
     follow(step, [0.5, 0.5, 0.1], gradient, momentum_update)
     if step.attack is None:
         order = np.arange(BATCH, dtype=np.int32)
-        found = step.train(tf.constant(IMAGES), tf.constant(LABELS), order[None], np.zeros(1, np.float32), 3)
         w, b = (v.numpy() for v in step.model.variables)
+        found = step.train(tf.constant(IMAGES), tf.constant(LABELS), order[None], np.zeros(1, np.float32), 3)
         x, ((first, share), (second, _)) = batch(order)
         right = (x / 255 @ w + b).argmax(axis=1) == np.where(share >= 0.5, first, second)
         assert found.accuracies[0] == pytest.approx(right.mean())

@@ -100,8 +100,8 @@ def unfair(
     losses = {_loss(run, metric) for run in ended} if metric.endswith("loss") else set()
     if len(losses) > 1:
         yield (
-            f"{metric} is not the same quantity in all runs, as they train with different losses: {listed(sorted(losses))}. "
-            "Compare an accuracy instead."
+            f"{metric} is not the same quantity in all runs, as they train with different losses: "
+            f"{listed(sorted(losses))}. Compare an accuracy instead."
         )
     if metric.startswith(f"val/{BEST}"):
         yield f"{metric} is the best of all epochs, which favours settings whose metric varies most between epochs."
