@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from exprun.adversary import Attack
 from exprun.config.images import Adversary
+from exprun.loss import Targets
 from exprun.model import build
 from exprun.trainer.feed import whole_order
 from tiny import SMALL, config, kept, step_of, tiny
@@ -115,7 +116,8 @@ def test_the_random_start_is_a_function_of_the_seed(batch, losses):
 def test_an_attack_leaves_the_network_as_it_is(trained, batch):
     step = trained[1].step
     before = {key: v.numpy().copy() for key, v in step.variables.items()}
-    step._attacked(*batch, SEED, step.preprocessing.train)
+    pixels, labels = batch
+    step._attacked(pixels, Targets(labels), SEED, step.preprocessing.train)
     val = trained[1].val_feed
     for chunk in val.chunks(whole_order(len(val), 16), lambda: 16):
         step.evaluate(*chunk, "evaluation")

@@ -12,7 +12,8 @@ from exprun import cli
 from exprun.compare.fairness import follows
 from exprun.config.errors import ConfigError
 from exprun.data.dataset import load
-from exprun.export import card, continued
+from exprun.export import continued
+from exprun.formats.card import card
 from exprun.network_interface import Interface
 from exprun.records import Run
 from exprun.records import find_run as find
@@ -62,7 +63,8 @@ def test_the_exported_model_says_what_the_run_measured(place, capsys):
     import keras
 
     assert cli.main(["export", "digits"]) == 0
-    files = capsys.readouterr().out.split()
+    *files, compared = capsys.readouterr().out.splitlines()
+    assert compared.startswith("Compared with predict on 40 test images: ")
     assert files == ["outputs/runs/digits/export/model.keras", "outputs/runs/digits/export/README.md"]
     model = keras.saving.load_model(files[0])
     test = load(config(*WORDS, "data.channels=1").data).test
@@ -71,7 +73,7 @@ def test_the_exported_model_says_what_the_run_measured(place, capsys):
 
 
 def test_the_card_tells_use_figures_and_settings(place):
-    cli.main(["export", "digits", "--to", "elsewhere"])
+    cli.main(["export", "digits", "--folder", "elsewhere"])
     text = (place / "elsewhere" / "README.md").read_text()
     run = find("digits")
     assert text.startswith("---\nlibrary_name: keras\n")
@@ -83,7 +85,7 @@ def test_the_card_tells_use_figures_and_settings(place):
 def test_text_on_the_card_is_no_markup(place):
     run = find("digits")
     run.config["model.name"] = "<script>alert(1)</script> | `x`"
-    text = card(run, Interface.read(RunFolder(run.folder)))
+    text = card(run, Interface.read(RunFolder(run.folder)), "keras", "float32", None)
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
 
@@ -216,7 +218,7 @@ def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, m
     ("words", "code", "sentence"),
     [
         ("export nothing", 2, "There is no run named nothing; python -m exprun runs lists all runs."),
-        ("export digits --to pictures/x.png", 2, "--to pictures/x.png is a file, but must be a folder."),
+        ("export digits --folder pictures/x.png", 2, "--folder pictures/x.png is a file, but must be a folder."),
         ("predict digits nothing.png", 2, "There is no image nothing.png."),
         ("predict digits empty", 2, "There is no image in empty."),
         ("predict digits mine.py --top 0", 2, "--top is 0, but must be above 0."),

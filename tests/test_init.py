@@ -76,6 +76,7 @@ def test_the_first_convolution_may_start_differently():
         (["init.first={name: whiten}"], "needs init.first.epsilon"),
         (["init=dirac", "init.epsilon=1"], "init=dirac does not use init.epsilon"),
         (["augment=alternating_flip", "augment.flip=true"], "exclude each other"),
+        (["augment=mixup", "augment.randaugment_ops=3"], "set augment.randaugment"),
     ],
 )
 def test_what_does_not_go_is_said(words, said):

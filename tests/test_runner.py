@@ -486,7 +486,9 @@ def test_loss_scaling_that_never_helps_ends_the_run(monkeypatch):
 
 @pytest.mark.slow
 def test_every_augmentation_goes_with_xla():
-    assert tiny("trainer.jit=true", "augment=affine", "augment.crop=2", "augment.cutout=4", "run_dir=out").history
+    more = ["augment.mixup=1", "augment.cutmix=1", "augment.randaugment=0.5", "augment.trivialaugment=1"]
+    more += ["augment.crop=2", "augment.cutout=4", "augment.erasing=0.5"]
+    assert tiny("trainer.jit=true", "augment=affine", *more, "run_dir=out").history
 
 
 def test_a_layer_of_rate_zero_stays_as_it_was():

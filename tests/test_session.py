@@ -56,6 +56,24 @@ def test_a_run_that_shares_a_step_ends_with_the_bits_of_one_that_is_alone(varied
     assert shared.history == alone.history
 
 
+@pytest.mark.slow
+def test_random_changes_of_other_strengths_share_a_step_and_resume(made):
+    """RandAugment, TrivialAugment, erasing and mixing depend only on the seed and the step, to the last bit."""
+    words = [*TINY, *SMALL, "data.limit=200", "trainer.deterministic=true", "schedule=constant", "augment=mixup"]
+    words += ["augment.cutmix=1", "augment.randaugment=0.9", "augment.trivialaugment=1", "augment.erasing=0.5"]
+    varied = ["augment.mixup=0.3", "augment.cutmix=0.5", "augment.randaugment=0.5", "augment.randaugment_ops=1"]
+    varied += ["augment.trivialaugment=0.2", "augment.erasing=0.2", "seed=1"]
+    session = Session()
+    first = run(words, session)
+    shared = run([*words, *varied], session)
+    part = [*words, *varied, "run_dir=part"]
+    run([*part, "trainer.epochs=1"], session)
+    assert len(made) == 1
+    resumed = run([*part, "trainer.resume=true"], Session(session.datasets))
+    assert same(checkpoint(resumed), checkpoint(shared))
+    assert resumed.history == shared.history != first.history
+
+
 def test_averages_start_afresh(made):
     session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
     run(words, session)
@@ -96,6 +114,8 @@ def key_of(*overrides, scale=1.0, reverse=False, weights=None, device=DEVICE, sh
         "trainer.metrics=[binary_accuracy]",
         "augment=flip",
         "augment=none",
+        "augment.mixup=1",
+        "augment.randaugment=0.5",
         "adversary=fgsm",
         "fault=softmax_twice",
         "model.freeze=[conv1]",

@@ -161,9 +161,7 @@ def network_in(folder: RunFolder, name: str) -> tuple[Any, Interface]:
         RunError: the run has no checkpoint, or its checkpoint does not fit.
     """
     interface = Interface.read(folder)
-    weights = folder.checkpoint("best")
-    if not weights.exists():
-        raise RunError(f"{name} has no checkpoints/best.npz: it was trained with trainer.checkpoint=false.")
+    weights = trained_weights(folder, name)
     config = folder.read_config()
     if config.model.builder is not None and folder.has_other_code(config.model.builder):
         raise ConfigError(
@@ -172,6 +170,22 @@ def network_in(folder: RunFolder, name: str) -> tuple[Any, Interface]:
     # All weights come from the checkpoint, so pretrained weights need not be loaded.
     config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
     return trained_network(config, interface, weights), interface
+
+
+def trained_weights(folder: RunFolder, name: str) -> Path:
+    """The path of the checkpoint whose weights were best on the validation images.
+
+    Args:
+        folder: the run folder.
+        name: the name of the run for messages.
+
+    Raises:
+        RunError: the run has no checkpoint.
+    """
+    weights = folder.checkpoint("best")
+    if not weights.exists():
+        raise RunError(f"{name} has no checkpoints/best.npz: it was trained with trainer.checkpoint=false.")
+    return weights
 
 
 def _teacher(config: Config, dataset: Dataset, shape: tuple[int, int, int]) -> "Callable[[tf.Tensor], tf.Tensor]":

@@ -1,4 +1,4 @@
-"""Export a trained network: the Keras model, which takes pixels, and a model card that describes it."""
+"""The trained network of a run, and the configs for repeating the run and for training it further."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -7,16 +7,14 @@ from typing import Any
 
 from exprun.assembly import network_in
 from exprun.config.compose import Composer, typed
-from exprun.config.errors import ConfigError, RunError
+from exprun.config.errors import ConfigError
 from exprun.config.overrides import quoted
 from exprun.config.run_name import run_name
 from exprun.config.schema import GROUPS, Config, settings
 from exprun.network_interface import Interface, of_pixels
 from exprun.records import Run, shown
 from exprun.run_folder import RunFolder
-from exprun.text import listed, nouns
 
-MODEL, CARD = "model.keras", "README.md"
 CONTINUED = " continued"  # ends the name of a continued run in messages and in MLflow
 # Keys that a continued run may change in groups that it keeps: other keys of `model` change the network, and other keys
 # of `data` can bring images into validation that the run was trained on.
@@ -147,83 +145,3 @@ def network_of_scaled(run: Run) -> tuple[Any, Interface]:
         RunError: the run has no checkpoint, or its checkpoint does not fit.
     """
     return network_in(RunFolder(run.folder), run.name)
-
-
-def export(run: Run, folder: Path) -> list[Path]:
-    """Write `model.keras` and its model card.
-
-    Args:
-        run: a run that has a checkpoint.
-        folder: the folder for the files; it is created if it does not exist.
-
-    Returns:
-        The paths of the files.
-
-    Raises:
-        RunError: the run has no network, or the files cannot be written.
-    """
-    model, interface = network(run)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        model.save(folder / MODEL)
-        (folder / CARD).write_text(card(run, interface), encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror}.") from None
-    return [folder / MODEL, folder / CARD]
-
-
-def card(run: Run, interface: Interface) -> str:
-    """The model card, as Markdown with the metadata that model hubs read: purpose, use, metrics and settings."""
-    setting = lambda key: shown(run.config.get(key))  # noqa: E731
-    height, width, channels = interface.image
-    name, data = f"{setting('model.name')} on {setting('data.name')}", setting("data.name")
-    lines = ["---", "library_name: keras", "pipeline_tag: image-classification", "---", "", f"# {_plain(name)}", ""]
-    lines += [
-        f"Classifies images of {height}×{width} pixels and {channels} {nouns(channels, 'channel')} into "
-        f"{len(interface.classes)} classes: {_plain(listed(interface.classes, most=20))}.",
-        "",
-        "## Use",
-        "",
-        "The model takes pixels of 0 to 255, scales them itself, and returns one logit for each class.",
-        "",
-        "```python",
-        "import keras",
-        "",
-        f'model = keras.saving.load_model("{MODEL}")',
-        f"probabilities = keras.ops.softmax(model(images))  # images: (number, {height}, {width}, {channels})",
-        "```",
-        "",
-        "## Metrics",
-        "",
-        "| Images | Loss | Accuracy |",
-        "| --- | --- | --- |",
-    ]
-    prefixes = {"validation, on which the weights were chosen": "val/best_", "test, measured once": "test/"}
-    for label, prefix in prefixes.items():
-        if f"{prefix}accuracy" in run.metrics:
-            loss, accuracy = run.metrics[f"{prefix}loss"], run.metrics[f"{prefix}accuracy"]
-            lines.append(f"| {label} | {loss:.4f} | {accuracy:.2%} |")
-    lines += ["", f"The model was not measured on images other than those of {_plain(data)}.", ""]
-    if run.status != "FINISHED":
-        lines += [
-            f"The run did not finish ({run.status}{f', {_plain(run.reason)}' if run.reason else ''}).",
-            "",
-        ]
-    if run.config.get("fault.name", "none") != "none":
-        lines += [f"The run had a fault, injected on purpose: {setting('fault.name')}.", ""]
-    lines += ["## Findings of the doctor", ""]
-    lines += [f"- {_plain(str(finding.get('text', '')))}" for finding in run.findings] or ["None."]
-    lines += ["", "## Training", "", "| Setting | Value |", "| --- | --- |"]
-    lines += [f"| {key} | {_plain(value)} |" for key, value in run.environment.items() if value and key != "run_dir"]
-    wanted = ("model.", "data.", "input.", "augment.", "init.", "norm.", "optim.", "schedule.", "trainer.", "seed")
-    for key, value in run.config.items():
-        if value is not None and key.startswith(wanted):
-            lines.append(f"| {key} | {_plain(shown(value))} |")
-    return "\n".join(lines) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Text, escaped so that it is neither Markdown nor HTML in a table."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
-        text = text.replace(character, entity)
-    return " ".join(text.split())

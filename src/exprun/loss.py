@@ -1,7 +1,7 @@
 """The group `loss`: the loss of an image, the loss of a batch, and the weights of the classes."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,44 @@ if TYPE_CHECKING:
 Losses = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]  # the loss of each image from logits and class numbers
 
 LEAST = 1e-7  # 1 − p, where it is smaller, so that the gradient of its power stays finite
+
+
+class Targets(NamedTuple):
+    """The labels of a batch in training.
+
+    Args:
+        labels: the class numbers, int32, (batch,).
+        others: the class numbers of the images that are mixed in, int32, (batch,); None without mixing.
+        shares: the share of the first label, float32, (batch,); None without mixing.
+    """
+
+    labels: "tf.Tensor"
+    others: "tf.Tensor | None" = None
+    shares: "tf.Tensor | None" = None
+
+    def part(self, start: "tf.Tensor", size: int) -> "Targets":
+        """The labels of some images in a row: the position of the first, and their number."""
+        import tensorflow as tf
+
+        return Targets(*(None if x is None else tf.ensure_shape(x[start : start + size], [size]) for x in self))
+
+    def mean(self, losses: "Callable[[tf.Tensor], tf.Tensor]") -> "tf.Tensor":
+        """The loss of each image, (batch,): the mean of those of its labels, weighted by their shares.
+
+        Args:
+            losses: computes the loss of each image from its class number.
+        """
+        found = losses(self.labels)
+        if self.others is None or self.shares is None:
+            return found
+        return self.shares * found + (1 - self.shares) * losses(self.others)
+
+    @property
+    def main(self) -> "tf.Tensor":
+        """The label with the larger share, int32, (batch,), which the training accuracy counts."""
+        import tensorflow as tf
+
+        return self.labels if self.shares is None else tf.where(self.shares >= 0.5, self.labels, self.others)
 
 
 class Loss:
@@ -50,21 +88,24 @@ class Loss:
         """
         return self._focused(self.cross_entropy(logits, targets))
 
-    def total(self, logits: "tf.Tensor", targets: "tf.Tensor", taught: "tf.Tensor | None" = None) -> "tf.Tensor":
+    def total(self, logits: "tf.Tensor", targets: Targets, taught: "tf.Tensor | None" = None) -> "tf.Tensor":
         """The sum of the losses of the images in training, with label smoothing and class weights.
 
         Args:
             logits: the logits, float32, (batch, classes).
-            targets: the class numbers, (batch,).
+            targets: the labels.
             taught: the logits of the teacher, float32, (batch, classes); None without one.
         """
         import tensorflow as tf
 
-        losses = self.of_images(logits, targets)
         uniform = tf.reduce_mean(self._focused(-tf.nn.log_softmax(logits)), axis=1)
-        losses += self._smoothing * (uniform - losses)
-        if self._class_weights is not None:
-            losses *= tf.gather(self._class_weights, targets)
+
+        def of(labels: tf.Tensor) -> tf.Tensor:
+            losses = self.of_images(logits, labels)
+            losses += self._smoothing * (uniform - losses)
+            return losses if self._class_weights is None else losses * tf.gather(self._class_weights, labels)
+
+        losses = targets.mean(of)
         if taught is not None:
             assert self._share is not None
             assert self._temperature is not None

@@ -74,8 +74,37 @@ class Interface:
 
 
 def save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> None:
-    """Save a Keras model that includes the scaling, from pixels of 0 to 255 to logits."""
-    of_pixels(model, scaling, shape).save(path)
+    """Save a Keras model with its scaling, from pixels of 0 to 255 to logits, which loads without exprun."""
+    from exprun.model.plain import plain
+
+    of_pixels(plain(model, convolutions=False), scaling, shape).save(path)
+
+
+def served(model: Any, interface: Interface) -> Any:
+    """The network and the softmax as a graph of TensorFlow, which needs neither exprun nor the classes of Keras layers.
+
+    Args:
+        model: the Keras model, from pixels of 0 to 255, (images, *interface.image), to logits, (images, classes).
+        interface: the interface of the network.
+
+    Returns:
+        A `tf.Module`; called with images, uint8, (images, *interface.image), it returns the probabilities of the
+        classes, float32, (images, classes).
+    """
+    import tensorflow as tf
+
+    class Served(tf.Module):
+        """The network and the softmax as a function of TensorFlow."""
+
+        def __init__(self) -> None:
+            self.weights = [variable.value for variable in model.variables]  # TensorFlow saves what attributes hold
+
+        @tf.function(input_signature=[tf.TensorSpec((None, *interface.image), tf.uint8, "image")])
+        def __call__(self, image: Any) -> Any:
+            logits = model(tf.cast(image, tf.float32), training=False)
+            return tf.nn.softmax(tf.cast(logits, tf.float32))
+
+    return Served()
 
 
 def of_pixels(model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> Any:

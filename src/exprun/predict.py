@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,13 @@ def decoded(files: Sequence[str], run: Run, interface: Interface) -> tuple[dict[
     return images, problems
 
 
+def softmax(logits: Any) -> np.ndarray:
+    """The probabilities of logits, float64, (images, classes)."""
+    found = np.asarray(logits, np.float64)
+    exponentials = np.exp(found - found.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
 def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
     """Predict the classes of images, which are decoded as in `data=image_folder`, with the background of the run.
 
@@ -97,14 +105,25 @@ def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
         RunError: the run has no network.
     """
     model, interface = network(run)
+    yield from predict_with(model, interface, run, files, top)
+
+
+def predict_with(model: Any, interface: Interface, run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
+    """The same predictions as `predict` returns, with a network that is loaded already.
+
+    Args:
+        model: the Keras model of the run, from pixels of 0 to 255 to logits.
+        interface: the interface of the network.
+        run: the run, which gives the background of transparent images.
+        files: the paths of the images.
+        top: the number of classes to return for each image.
+    """
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
         images, problems = decoded(batch, run, interface)
         chosen: dict[str, list[tuple[str, float]]] = {}
         if images:
-            logits = np.asarray(model(np.stack(list(images.values()))), np.float64)
-            probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
-            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            probabilities = softmax(model(np.stack(list(images.values()))))
             for file, row in zip(images, probabilities, strict=True):
                 best = np.argsort(-row)[:top]
                 chosen[file] = [(interface.classes[label], float(row[label])) for label in best]

@@ -228,7 +228,11 @@ class RunDoctor:
         loss = self.config.loss
         chance: ChanceLevel | None = None  # the loss against a teacher has another one, which is not known
         if loss.name != "distillation":
-            chance = chance_level(subject.train.counts, loss.label_smoothing, loss.gamma or 0.0)
+            from exprun.augment import typical_shares
+            from exprun.trainer.structure import augmentation_strengths
+
+            mixing = typical_shares(augmentation_strengths(self.config))
+            chance = chance_level(subject.train.counts, loss.label_smoothing, loss.gamma or 0.0, mixing)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
         if event.first_step:
             self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)

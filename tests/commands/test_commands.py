@@ -14,7 +14,12 @@ PAGES = Path(__file__).parents[2] / "docs"
 
 
 def test_the_commands_are_the_modules_of_the_package():
-    files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")} - {"__init__", "help", "page_file"}
+    files = {file.stem for file in Path(commands.__file__).parent.glob("*.py")} - {
+        "__init__",
+        "help",
+        "page_file",
+        "server",
+    }
     assert set(commands.NAMES) == files
     assert {"check", "compare", "explain", "export", "predict", "runs", "sync", "ui"} <= files
 

@@ -164,7 +164,7 @@ def test_a_browser_opens_the_charts_of_the_last_sweep(fake, sweep, mark, tmp_pat
 def test_no_browser_opens_without_a_display_or_unasked(store, sweep, capsys, monkeypatch, words, display):
     opened = []
     monkeypatch.setattr(ui, "_open", lambda *page: opened.append(page))
-    monkeypatch.setattr(ui, "_serve", lambda *_: 0)
+    monkeypatch.setattr(ui, "serve", lambda *_: 0)
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert cli.main(["ui", "--port", str(free_port()), *words]) == 1

@@ -10,6 +10,7 @@ CONFIG = {
     "data": {"name": "digits", "limit": None},
     "norm": {"name": "batch", "momentum": 0.9},
     "loss": {"name": "cross_entropy"},
+    "augment": {"name": "none"},
     "optim": {"name": "sgd_momentum", "learning_rate": 0.01},
     "trainer": {"epochs": 2, "batch_size": 64},
     "tracking": {"name": "mlflow", "tags": None},

@@ -48,7 +48,7 @@ def test_the_metric_has_its_direction_and_unit(tmp_path, metric, best, said):
 
 
 def test_losses_of_several_kinds_are_not_comparable(tmp_path):
-    losses = [{"loss__name": "focal", "loss__gamma": 2.0}, {"loss__label_smoothing": 0.1}]
+    losses = [{"loss__name": "focal", "loss__gamma": 2.0}, {"loss__label_smoothing": 0.1, "augment__mixup": 1.0}]
     for number in range(6):
         write_run(tmp_path / str(number), 0.5 + 0.01 * number, seed=number // 2, **losses[number % 2])
     runs = select([str(tmp_path)])
@@ -60,7 +60,7 @@ def test_losses_of_several_kinds_are_not_comparable(tmp_path):
         "val/loss is not the same quantity in all runs, as they train with different losses: cross_entropy, focal "
         "gamma=2. Compare an accuracy instead."
     ]
-    assert "cross_entropy label_smoothing=0.1" in said("train/loss")[0]
+    assert "cross_entropy label_smoothing=0.1 mixup=1" in said("train/loss")[0]
     assert not said("val/accuracy")
     assert not [one for one in analyse(runs[1::2], None, "val/loss").warnings if "same quantity" in one]
 

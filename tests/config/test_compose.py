@@ -335,6 +335,12 @@ def test_whole_numbers_serve_as_numbers(composer):
         ("schedule=by_epoch schedule.rates=[0.1,-0.1]", "schedule.rates must lie between 0 and 1000"),
         ("trainer.resume=true trainer.checkpoint=false", "trainer.resume=true needs checkpoints"),
         ("tracking.model=checkpoint trainer.checkpoint=false", "tracking.model=checkpoint needs checkpoints"),
+        (
+            "tracking.register=digits",
+            "tracking.register=digits needs the file of a model: add tracking.model=mlflow or",
+        ),
+        ("tracking.model=mlflow tracking.register=a/b", "tracking.register is 'a/b', but a name in MLflow's registry"),
+        ("tracking=none tracking.register=digits", "tracking=none does not use tracking.register"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(overrides, message):

@@ -27,9 +27,9 @@ def after_steps(losses, accuracies=0.1, steps=400, chance=TEN, **more):
     return history
 
 
-def after_epochs(losses, rates=0.01, accuracy=0.15, steps=100, total=None, noise=None):
+def after_epochs(losses, rates=0.01, accuracy=0.15, steps=100, total=None, noise=None, chance=TEN):
     """The history after epochs of `steps` steps, with a loss and a learning rate each."""
-    history = History(TEN, total)
+    history = History(chance, total)
     for number, (loss, rate) in enumerate(zip(losses, np.broadcast_to(rates, len(losses)), strict=True), 1):
         history.record_epoch(Epoch(steps * number, loss, accuracy, float(rate)))
         if noise is not None:

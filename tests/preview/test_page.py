@@ -40,7 +40,10 @@ def of_folder(folder):
     return ["data=image_folder", f"data.root={folder}", "data.size=32"]
 
 
-@pytest.mark.parametrize("name", ["augment=cifar", "augment=alternating_flip", "augment=affine", "input.crop=24"])
+@pytest.mark.parametrize(
+    "name",
+    ["augment=cifar", "augment=alternating_flip", "augment=affine", "augment=mixup", "augment=cutmix", "input.crop=24"],
+)
 def test_the_first_batch_is_that_of_the_first_step(name):
     overrides = [LAYERS, "data.limit=200", "trainer.batch_size=32", "trainer.precision=float32", "seed=3", name]
     config = Composer().config(overrides)
@@ -51,11 +54,23 @@ def test_the_first_batch_is_that_of_the_first_step(name):
     mirrored = augment.mirrored_in(order[None], len(train), 3, 0)[0]
     wanted = np.asarray(assembly.step.batch_inputs(train.images[train.rows], order, np.int32(0), mirrored))
     pipeline = Pipeline(config, prepare(config, session))
-    found = pipeline.trained(pipeline.first_batch()[:10])
+    found = pipeline.in_step(0, 10)
     assert np.allclose(found.tensors, wanted[:10], atol=1e-5)
     assert np.array_equal(found.labels, train.row_labels[order[:10]])
-    again = pipeline.trained(pipeline.first_batch()[:10], step=1)
+    again = pipeline.in_step(1, 10)
     assert not np.allclose(found.tensors, again.tensors)
+
+
+def test_mixed_images_have_both_labels_and_their_shares():
+    found = looked("data=digits", "data.limit=200", "trainer.batch_size=32", "augment=cutmix")
+    captions = [picture.caption for picture in found.augmented.pictures]
+    mixed = [re.fullmatch(r"(\d+)% (\d), (\d+)% (\d)", caption) for caption in captions]
+    assert sum(one is not None for one in mixed) > len(captions) / 2
+    for one in filter(None, mixed):
+        assert 99 <= int(one[1]) + int(one[3]) <= 101
+        assert one[2] != one[4]
+    assert "cutmix 1" in found.augmentation
+    assert any(", " in picture.caption for picture in found.seen[0][1].pictures)  # those of the first batch too
 
 
 def test_nothing_unusual_in_healthy_images():

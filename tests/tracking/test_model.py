@@ -17,7 +17,8 @@ from exprun.run_folder import RunFolder
 from servers import free_port, mlflow_server
 from tiny import leave_out_pages, tiny
 
-WORDS = ("tracking=mlflow", "tracking.model=mlflow", "run_dir=outputs/runs/it")
+WORDS = ("tracking=mlflow", "tracking.model=mlflow", "tracking.register=digits", "run_dir=outputs/runs/it")
+KERAS = ("tracking=mlflow", "tracking.model=keras", "tracking.register=digits", "run_dir=outputs/runs/keras")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def trained(tmp_path_factory):
         leave_out_pages(patch)
         for epochs in (1, 2):
             tiny(*WORDS, f"trainer.epochs={epochs}", "trainer.resume=true", "schedule=constant")
+        tiny(*KERAS, "trainer.epochs=1", "tracking.experiment=other")
     return folder
 
 
@@ -101,6 +103,22 @@ def test_a_model_is_uploaded_once(project):
     assert cli.main(["sync", "outputs/runs/it"]) == 0
     after = stored("sqlite:///outputs/mlflow.db")[2]
     assert [one.model_id for one in after] == [one.model_id for one in before]
+
+
+def test_each_model_is_one_version_of_its_registered_name(project):
+    import mlflow
+
+    for folder in ("it", "keras"):
+        assert cli.main(["sync", f"outputs/runs/{folder}"]) == 0  # registers nothing again
+    client, run, models = stored("sqlite:///outputs/mlflow.db")
+    versions = client.search_model_versions("name = 'digits'")
+    [of_keras] = [one for one in versions if one.run_id != run.info.run_id]
+    assert {one.source for one in versions} == {of_keras.source, *(one.artifact_location for one in models)}
+    assert len(versions) == 3
+    assert all('"name": "digits"' in one.tags["mlflow.modelVersions"] for one in models)  # links in MLflow's UI
+    store = "sqlite:///outputs/mlflow.db"
+    [file] = mlflow.artifacts.list_artifacts(artifact_uri=of_keras.source, tracking_uri=store)
+    assert file.path.endswith("model.keras")
 
 
 @pytest.mark.slow

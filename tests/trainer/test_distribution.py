@@ -32,6 +32,8 @@ tiny(*plain, "run_dir=one_parts")
 tiny(*plain, "run_dir=two_parts", "trainer.strategy=mirrored", "trainer.accumulate=2")
 full = ["augment=cifar", "optim.weight_decay=0.01", "trainer.ema=0.9", "trainer.epochs=1"]
 CASES = {{"batch": (), "half": ("trainer.precision=mixed_float16",), "xla": ("trainer.jit=true",)}}
+CHANGES = ("augment.mixup=1", "augment.cutmix=1", "augment.randaugment=0.5", "augment.erasing=0.5")
+CASES |= {{"mixed": (*CHANGES, "trainer.accumulate=2")}}
 CASES |= {{"sam": SAM, "sam_xla": (*SAM, "trainer.jit=true")}}
 for name, extra in CASES.items():
     assert tiny(*full, *extra, f"run_dir={{name}}", "trainer.strategy=mirrored").status == "FINISHED"

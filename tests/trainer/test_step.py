@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from exprun import augment
 from exprun.fault import losses_of
 from exprun.input import Preprocessing, Scaling
 from exprun.loss import Loss
@@ -116,6 +117,44 @@ def test_class_weights():
     weights = np.array([0.5, 1.0, 2.5], np.float32)
     step = linear_step(class_weights=weights)
     follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, weights=weights), momentum_update)
+
+
+@pytest.mark.parametrize("words", [[], ["trainer.accumulate=4"], ["adversary=fgsm"]], ids=["plain", "parts", "attack"])
+def test_mixed_images_are_trained_with_both_labels(words):
+    """The loss is linear in the label, with smoothing and class weights, in parts, and in an attack."""
+    weights = np.array([0.5, 1.0, 2.5], np.float32)
+    mixing = ["augment.mixup=1", "augment.cutmix=1", "loss.label_smoothing=0.1"]
+    step = linear_step(*mixing, *words, class_weights=weights)
+    numbers = iter(range(10))
+
+    def batch(index):
+        seed = augment.seed_of(tf.constant(0), tf.constant(next(numbers)))
+        found = augment.in_training(tf.constant(IMAGES[index]), seed, step.strength, SCALING, None, False)
+        share = np.asarray(found.shares, np.float64)
+        pairs = [(LABELS[index], share), (LABELS[index][found.partners], 1 - share)]
+        return np.asarray(found.pixels, np.float64).reshape(len(index), -1), pairs
+
+    def gradient(w, b, index):
+        x, pairs = batch(index)
+        if step.attack is not None:
+            target = sum(np.eye(CLASSES)[labels] * share[:, None] for labels, share in pairs)
+            x = np.clip(x + 8 * np.sign((softmax(x / 255 @ w + b) - target) @ w.T), 0, 255)
+        p, loss, d = softmax(x / 255 @ w + b), 0.0, 0.0
+        for labels, share in pairs:
+            target = np.eye(CLASSES)[labels] * 0.9 + 0.1 / CLASSES
+            scale = weights[labels] * share / len(index)
+            loss -= (target * np.log(p)).sum(axis=1) @ scale
+            d = d + (p - target) * scale[:, None]
+        return loss, x.T / 255 @ d, d.sum(axis=0)
+
+    follow(step, [0.5, 0.5, 0.1], gradient, momentum_update)
+    if step.attack is None:
+        order = np.arange(BATCH, dtype=np.int32)
+        w, b = (v.numpy() for v in step.model.variables)
+        found = step.train(tf.constant(IMAGES), tf.constant(LABELS), order[None], np.zeros(1, np.float32), 3)
+        x, ((first, share), (second, _)) = batch(order)
+        right = (x / 255 @ w + b).argmax(axis=1) == np.where(share >= 0.5, first, second)
+        assert found.accuracies[0] == pytest.approx(right.mean())
 
 
 @pytest.mark.parametrize("parts", [2, 8])

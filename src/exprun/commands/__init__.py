@@ -1,8 +1,8 @@
 """The commands other than training. Each is a module that is imported only when its command is called.
 
 Each module of this package is the command of the same name and has the three functions of `Command`, except `help`,
-which prints the help of all commands, and `page_file`, which several commands use. No module here imports TensorFlow or
-MLflow before the command line is checked.
+which prints the help of all commands, and `page_file` and `server`, which several commands use. No module here imports
+TensorFlow or MLflow before the command line is checked.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol, cast
 
 from exprun.config.errors import ConfigError
 
-NO_COMMANDS = ("help", "page_file")
+NO_COMMANDS = ("help", "page_file", "server")
 NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in NO_COMMANDS))
 
 

@@ -4,22 +4,16 @@ Only this machine can open the pages unless another address is given.
 """
 
 import argparse
-import errno
 import ipaddress
-import os
-import socket
-import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 from exprun.commands import Parser
+from exprun.commands.server import answers, check_number, check_port, serve
 from exprun.config.errors import ConfigError, RunError, without_password
 from exprun.pages.frame import has_display, open_page
 
 PORT, HOST = 5000, "127.0.0.1"
-START_SECONDS = 120.0  # the longest that the browser waits for the server
 
 
 def parser() -> Parser:
@@ -35,8 +29,7 @@ def parser() -> Parser:
 def parse(words: list[str]) -> argparse.Namespace:
     """The arguments of a command line."""
     args = parser().parse_args(words)
-    if args.port is not None and not 0 < args.port < 65536:
-        raise ConfigError(f"--port is {args.port}, but must be from 1 to 65535.")
+    check_number(args.port)
     try:
         ipaddress.ip_address(args.host or HOST)
     except ValueError:
@@ -68,7 +61,7 @@ def run(words: list[str]) -> int:
     args.host, args.port = args.host or HOST, args.port or PORT
     _check_store(uri)
     repair(uri)
-    _check_port(args.host, args.port)
+    check_port(args.host, args.port, "python -m exprun ui")
     OUTPUTS.mkdir(exist_ok=True)
     log = OUTPUTS / "ui.log"
     host = f"[{args.host}]" if ":" in args.host else args.host
@@ -81,7 +74,7 @@ def run(words: list[str]) -> int:
         )
     if not args.no_open and has_display():
         threading.Thread(target=_open, args=(page, args.host, args.port), daemon=True).start()
-    code = _serve(_server(uri, args.host, args.port), log)
+    code = serve(_server(uri, args.host, args.port), log)
     raise RunError(f"MLflow's server ended with code {code}; its log is {log}.")
 
 
@@ -101,18 +94,6 @@ def _check_store(uri: str) -> None:
     path = sqlite_path(uri)
     if path is not None and not path.exists():
         raise ConfigError(f"There is no store at {path} yet: train first, in this folder.")
-
-
-def _check_port(host: str, port: int) -> None:
-    """Refuse a port that is in use, and an address that does not belong to this machine."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise RunError(f"The server cannot listen on {host}, port {port}: {error.strerror}.") from None
-            raise RunError(f"Port {port} is in use; choose another: python -m exprun ui --port {port + 1}.") from None
 
 
 def _announce(uri: str, served: str, remark: str) -> str:
@@ -140,13 +121,8 @@ def _open(page: str, host: str, port: int) -> None:
         host: the address on which the server listens.
         port: the port on which the server listens.
     """
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            if probe.connect_ex((host, port)) == 0:
-                open_page(page)
-                return
-        time.sleep(0.3)
+    if answers(host, port):
+        open_page(page)
 
 
 def _server(uri: str, host: str, port: int) -> list[str]:
@@ -157,28 +133,3 @@ def _server(uri: str, host: str, port: int) -> list[str]:
     if root := artifact_root(uri):
         command += ["--default-artifact-root", root]
     return [*command, "--host", host, "--port", str(port), "--workers", "1"]
-
-
-def _serve(command: list[str], log: Path) -> int:
-    """Run a server until it ends or a signal ends this process, then end all its processes; returns its exit code.
-
-    Args:
-        command: the command line of the server.
-        log: the path of the file for the server's output.
-    """
-    from exprun.signals import Signals
-
-    # MLflow's job runners are seven more processes, which only its features for language models need.
-    env = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
-    guard = [sys.executable, "-m", "exprun.guard", *command]
-    with open(log, "w") as file, Signals():
-        # The server runs in a new session, so that a signal from the terminal reaches only this process.
-        server = subprocess.Popen(
-            guard, stdin=subprocess.PIPE, stdout=file, stderr=file, env=env, start_new_session=True
-        )
-        try:
-            return server.wait()
-        finally:
-            assert server.stdin is not None
-            server.stdin.close()
-            server.wait()

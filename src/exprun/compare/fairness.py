@@ -112,7 +112,8 @@ def _loss(run: Run, metric: str) -> str:
     name, gamma = run.config.get("loss.name") or "cross_entropy", run.config.get("loss.gamma")
     words = [shown(name), *([f"gamma={shown(gamma)}"] if gamma is not None else [])]
     if metric.startswith("train/"):
-        extras = {key: run.config.get(f"loss.{key}") for key in ("label_smoothing", "class_balance")}
+        keys = ("loss.label_smoothing", "loss.class_balance", "augment.mixup", "augment.cutmix")
+        extras = {key.split(".")[1]: run.config.get(key) for key in keys}
         words += [f"{key}={shown(value)}" for key, value in extras.items() if value]
     return " ".join(words)
 

@@ -5,7 +5,7 @@ import re
 from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, one_line
-from exprun.config.images import FOLDER_GROUPS, Data
+from exprun.config.images import FOLDER_GROUPS, Augment, Data
 from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import INIT_PARTS
 from exprun.config.optimisation import DECOUPLED_OPTIMS
@@ -33,6 +33,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_folds(config.data, overridden)
     _check_group(config.data)
     _check_batches(config)
+    _check_augment(config.augment, overridden)
     _check_optimisation(config)
     _check_run(config)
     _check_select(config)
@@ -253,12 +254,17 @@ def _check_batches(config: Config) -> None:
         )
 
 
+def _check_augment(augment: Augment, overridden: set[str]) -> None:
+    if augment.flip and augment.alternating_flip:
+        raise ConfigError("augment.flip and augment.alternating_flip exclude each other.")
+    if "augment.randaugment_ops" in overridden and not augment.randaugment:
+        raise ConfigError("augment.randaugment_ops needs a strength above 0: set augment.randaugment, such as to 0.9.")
+
+
 def _check_optimisation(config: Config) -> None:
     optim, schedule, trainer = config.optim, config.schedule, config.trainer
     if optim.decay == "decoupled" and optim.name not in DECOUPLED_OPTIMS:
         raise ConfigError(f"optim={optim.name} has no decoupled decay; use optim.decay=l2, or optim=adamw.")
-    if config.augment.flip and config.augment.alternating_flip:
-        raise ConfigError("augment.flip and augment.alternating_flip exclude each other.")
     if optim.momentum_of == "gradients" and optim.name not in ("sgd_momentum", "nesterov"):
         raise ConfigError("optim.momentum_of=gradients belongs to optim=sgd_momentum and optim=nesterov.")
     if sum(x is not None for x in (optim.clip_norm, optim.clip_global_norm, optim.clip_value)) > 1:
@@ -289,8 +295,23 @@ def _check_run(config: Config) -> None:
         raise ConfigError("trainer.resume=true needs checkpoints: set trainer.checkpoint=true.")
     if config.tracking.model == "checkpoint" and not trainer.checkpoint:
         raise ConfigError("tracking.model=checkpoint needs checkpoints: set trainer.checkpoint=true.")
+    _check_register(config)
     if "\0" in config.run_dir:
         raise ConfigError("run_dir contains a character that is not allowed in a path.")
+
+
+def _check_register(config: Config) -> None:
+    name = config.tracking.register
+    if name is None:
+        return
+    if config.tracking.name == "none":
+        raise ConfigError("tracking=none does not use tracking.register; it belongs to tracking=mlflow.")
+    if config.tracking.model not in ("mlflow", "keras"):
+        raise ConfigError(
+            f"tracking.register={name} needs the file of a model: add tracking.model=mlflow or tracking.model=keras."
+        )
+    if not name.strip() or set(name) & set("/:"):
+        raise ConfigError(f"tracking.register is '{name}', but a name in MLflow's registry contains neither / nor :.")
 
 
 def _check_select(config: Config) -> None:

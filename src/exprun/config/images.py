@@ -157,6 +157,38 @@ class Augment:
         ge=0.0,
         lt=1.0,
     )
+    randaugment: float = setting(
+        "Strength of RandAugment, a tenth of the paper's M; each image is changed by random operations of its own.",
+        0.0,
+        ge=0.0,
+        le=1.0,
+    )
+    randaugment_ops: int = setting(
+        "Number of operations that `augment.randaugment` applies to each image, the paper's N.", 2, ge=1, le=10
+    )
+    trivialaugment: float = setting(
+        "Largest strength of TrivialAugment, which changes each image by one random operation of random strength.",
+        0.0,
+        ge=0.0,
+        le=1.0,
+    )
+    erasing: float = setting(
+        "Probability with which a random rectangle of an image is filled with noise.", 0.0, ge=0.0, le=1.0
+    )
+    mixup: float = setting(
+        "Alpha of MixUp, which blends each image and its label with another of the batch; the shares are drawn from "
+        "Beta(alpha, alpha).",
+        0.0,
+        ge=0.0,
+        le=100.0,
+    )
+    cutmix: float = setting(
+        "Alpha of CutMix, which replaces a box of each image with that of another of the batch; the size of the box is "
+        "drawn from Beta(alpha, alpha), and the label is mixed by area.",
+        0.0,
+        ge=0.0,
+        le=100.0,
+    )
 
 
 @dataclass(config=STRICT)

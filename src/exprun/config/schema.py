@@ -153,6 +153,11 @@ class Tracking:
         "loads; checkpoint: the files in checkpoints/.",
         only=("mlflow",),
     )
+    register: str | None = setting(
+        "Name in MLflow's registry under which the model gets a new version; null registers nothing.",
+        None,
+        min_length=1,
+    )
     system_metrics: bool = setting(
         "Whether the use of processors, memory, disk, network and GPUs is recorded every 10 seconds.", False
     )

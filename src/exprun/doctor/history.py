@@ -334,19 +334,19 @@ class History:
             return False
         last, share = self.epochs[-1], self.chance.accuracy
         accurate = last.accuracy > share + ACCURATE * (1 - share)  # false if one of them is not known
-        return last.loss < FITTED * self.chance.loss * (2 if accurate else 1)
+        return last.loss < self.chance.at(FITTED * (2 if accurate else 1))
 
     @property
     def is_below_chance(self) -> bool:
         """Whether the loss of the last training epoch is clearly below chance level."""
         if self.chance is None or self.weighted or not self.epochs:
             return False
-        return self.epochs[-1].loss + UNCERTAIN * self.chance.error < LEARNED * self.chance.loss
+        return self.epochs[-1].loss + UNCERTAIN * self.chance.error < self.chance.at(LEARNED)
 
     @property
     def training_learns(self) -> bool:
         """Whether, at the last validation pass, the training loss was clearly below chance level."""
-        return self.chance is not None and self.evaluations[-1].trained < LEARNED * self.chance.loss
+        return self.chance is not None and self.evaluations[-1].trained < self.chance.at(LEARNED)
 
     def _is_worse_than_chance(self) -> bool:
         """Whether training has learned, but the validation loss is clearly above chance level."""

@@ -30,6 +30,12 @@ class Names:
         """The name of the class of an image."""
         return self.dataset.classes[int(self.labels[row])]
 
+    def labels_of(self, seen: Seen, place: int) -> str:
+        """The name of the class of an image as the network gets it; of mixed images, both names with their shares."""
+        label, other = (self.dataset.classes[int(labels[place])] for labels in (seen.labels, seen.others))
+        share = float(seen.shares[place])
+        return label if label == other else f"{share:.0%} {label}, {1 - share:.0%} {other}"
+
     def lines(self, row: int) -> tuple[str, ...]:
         """The file of an image, or its number without one."""
         return (self.dataset.files[row] if self.dataset.files else f"image {row:,} of the data set",)
@@ -50,9 +56,8 @@ def of_tensors(seen: Seen, names: Names, ends: tuple[float, float] | None) -> tu
     """
     shown = displayed(seen.tensors, ends)
     pictures = []
-    for row, label, tensor in zip(seen.rows, seen.labels, seen.tensors, strict=True):
-        text = names.dataset.classes[int(label)]
-        pictures.append(Picture(text, (*names.lines(int(row)), _range(tensor))))
+    for place, (row, tensor) in enumerate(zip(seen.rows, seen.tensors, strict=True)):
+        pictures.append(Picture(names.labels_of(seen, place), (*names.lines(int(row)), _range(tensor))))
     return gallery(list(shown.images), pictures), shown
 
 
@@ -64,15 +69,15 @@ def of_augmentation(pipeline: Pipeline, names: Names, ends: tuple[float, float])
         names: the classes and files of the images.
         ends: the values that are shown as black and white.
     """
-    positions = pipeline.first_batch()[:AUGMENTED]
-    plain = pipeline.plain(positions)
-    drawn = [pipeline.trained(positions, step) for step in range(DRAWS)]
+    plain = pipeline.plain(pipeline.first_batch()[:AUGMENTED])
+    drawn = [pipeline.in_step(step, AUGMENTED) for step in range(DRAWS)]
     images, pictures = [], []
     for place, row in enumerate(plain.rows):
         for number, seen in enumerate([plain, *drawn]):
             images.append(displayed(seen.tensors[place], ends).images)
-            caption = names.label(int(row)) if number == 0 else f"draw {number}"
-            lines = (names.label(int(row)), *names.lines(int(row)), _range(seen.tensors[place]))
+            labels = names.labels_of(seen, place)
+            caption = labels if number == 0 or seen.shares[place] < 1 else f"draw {number}"
+            lines = (labels, *names.lines(int(row)), _range(seen.tensors[place]))
             pictures.append(Picture(caption, lines))
     return gallery(images, pictures, SMALL_SIDE, columns=1 + DRAWS)
 

@@ -156,7 +156,7 @@ def look(config: Config, session: Session) -> Look:
     labels = extremes.labels_of(dataset)
     names = galleries.Names(dataset, labels)
 
-    training, shown = galleries.of_tensors(pipeline.trained(pipeline.first_batch()[:FIRST]), names, None)
+    training, shown = galleries.of_tensors(pipeline.in_step(0, FIRST), names, None)
     ends = shown.low, shown.high
 
     def measured(one: "Seen") -> tuple[Channels, Gallery]:

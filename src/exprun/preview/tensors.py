@@ -32,12 +32,20 @@ class Seen:
         rows: the rows of the images in the pool, (images,).
         labels: the class number of each image, (images,).
         tensors: float32, (images, height, width, channels).
+        others: the class number of the image that each is mixed with, (images,); the same as `labels` without mixing.
+        shares: the share of each image itself, (images,); 1 without mixing.
     """
 
     name: str
     rows: np.ndarray
     labels: np.ndarray
     tensors: np.ndarray
+    others: np.ndarray
+    shares: np.ndarray
+
+    def first(self, count: int) -> "Seen":
+        """The first of these images."""
+        return self._at(np.arange(min(count, len(self.rows))))
 
     def some(self, count: int, seed: int) -> "Seen":
         """Some of these images, in the same order.
@@ -46,14 +54,20 @@ class Seen:
             count: the largest number of images.
             seed: the seed of their choice.
         """
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(self.rows))[:count])
-        return Seen(self.name, self.rows[chosen], self.labels[chosen], self.tensors[chosen])
+        return self._at(np.sort(np.random.default_rng(seed).permutation(len(self.rows))[:count]))
+
+    def _at(self, places: np.ndarray) -> "Seen":
+        return Seen(self.name, *(values[places] for values in self.arrays))
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All that is known of each image."""
+        return self.rows, self.labels, self.tensors, self.others, self.shares
 
 
 def joined(parts: Sequence[Seen]) -> Seen:
     """The images of several parts of a split, at least one."""
-    rows, labels, tensors = zip(*((one.rows, one.labels, one.tensors) for one in parts), strict=True)
-    return Seen(parts[0].name, np.concatenate(rows), np.concatenate(labels), np.concatenate(tensors))
+    return Seen(parts[0].name, *map(np.concatenate, zip(*(one.arrays for one in parts), strict=True)))
 
 
 class Pipeline:
@@ -75,7 +89,7 @@ class Pipeline:
         """The random changes of training images that are on, with their strengths; empty without any."""
         switches = ("flip", "alternating_flip")
         strengths = augmentation_strengths(self.config).items()
-        named = [name.replace("_", " ") if name in switches else f"{name} {value:g}" for name, value in strengths]
+        named = [name.replace("_", " ") + ("" if name in switches else f" {value:g}") for name, value in strengths]
         crops = self.training.crop is not None and not self.config.trainer.overfit_batch
         return ", ".join([*named, *([f"random crop to {self.training.crop}"] if crops else [])])
 
@@ -93,11 +107,16 @@ class Pipeline:
         order = epoch_order(count, min(batch, count), self.config.seed, 0)
         return order[0][: self.most]
 
+    def in_step(self, step: int, count: int) -> Seen:
+        """The first images of the first training batch, with the changes of a step; they may be mixed with others."""
+        batch = self.first_batch()
+        return self.trained(batch if augment.mixes(self.strength) else batch[:count], step).first(count)
+
     def trained(self, positions: np.ndarray, step: int = 0) -> Seen:
         """Training images as a step gets them.
 
         Args:
-            positions: the positions of the images in the training split, (images,).
+            positions: the positions of the images of the batch in the training split, (images,).
             step: the number of the step, from 0, of which the augmentation is drawn; for `augment.alternating_flip`,
                 also the number of the epoch.
         """
@@ -105,7 +124,7 @@ class Pipeline:
         mirrored = augment.mirrored_in(positions, len(train), config.seed, step)
         rows = train.rows[positions]
         seed = augment.seed_of(tf.constant(np.array(config.seed).astype(np.uint32).astype(np.int32)), tf.constant(step))
-        pixels = augment.in_training(
+        mixed = augment.in_training(
             tf.constant(train.images[rows]),
             seed,
             self.strength,
@@ -113,7 +132,10 @@ class Pipeline:
             tf.constant(mirrored),
             not config.trainer.overfit_batch,
         )
-        return Seen("training", rows, train.labels[rows], np.asarray(self.training(pixels)))
+        labels = train.labels[rows]
+        others = labels if mixed.partners is None else labels[mixed.partners]
+        shares = np.ones(len(rows)) if mixed.shares is None else np.asarray(mixed.shares)
+        return Seen("training", rows, labels, np.asarray(self.training(mixed.pixels)), others, shares)
 
     def evaluated(self, name: str, split: Split, scaling: Scaling, rows: np.ndarray) -> Seen:
         """Images of a split as an evaluation gets them.
@@ -125,7 +147,8 @@ class Pipeline:
             rows: the rows of the images in the pool, (images,).
         """
         pixels = tf.constant(split.images[rows].astype(np.float32))
-        return Seen(name, rows, split.labels[rows], np.asarray(scaling(scaling.cropped(pixels))))
+        labels = split.labels[rows]
+        return Seen(name, rows, labels, np.asarray(scaling(scaling.cropped(pixels))), labels, np.ones(len(rows)))
 
     def plain(self, positions: np.ndarray) -> Seen:
         """Training images without augmentation."""

@@ -336,8 +336,13 @@ class MlflowTracker:
                 client.log_artifact(run_id, str(path), "model")
         run = client.get_run(run_id)
         wanted = self.config.tracking.model == "mlflow" and ended.status == "FINISHED"
+        uploaded = None
         if wanted and self.folder.mlflow_model.exists():  # only a warning is printed if it could not be written
-            model.upload(client, run, self.folder, last | {key: (step, self._end_time, final[key]) for key in final})
+            of_model = last | {key: (step, self._end_time, final[key]) for key in final}
+            uploaded = model.upload(client, run, self.folder, of_model)
+        has_file = self.config.tracking.model == "keras" and self.folder.keras_model.exists()
+        if self.config.tracking.register and ended.status == "FINISHED" and (uploaded or has_file):
+            model.register(client, run, self.config.tracking.register, uploaded)
         findings, command = self.folder.read_findings(), without_password(self.command)
         text = descriptions.of_run(ended.status, ended.reason, ended.metrics, findings, command)
         descriptions.describe(client, run, self.folder, text)

@@ -3,6 +3,7 @@
 The run writes the model to its folder, and its tracker, or `sync` later, uploads it from there.
 """
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from exprun.config.schema import Config
 from exprun.data import Split
-from exprun.network_interface import Interface, of_pixels, save_keras
+from exprun.network_interface import Interface, of_pixels, save_keras, served
 from exprun.run_folder import RunFolder
 from exprun.text import listed
 from exprun.tracking.descriptions import NOTE, plain
@@ -21,6 +22,7 @@ from exprun.tracking.inputs import TEST, VALIDATION, digest
 NAME = "model"  # the name of the model in MLflow: `runs:/<run>/model` is its URI
 MEASURED_ON = {"val/best_": VALIDATION, "test/": TEST}  # metrics of the chosen weights, and their split
 MEASURED = tuple(MEASURED_ON)
+VERSIONS = "mlflow.modelVersions"  # tag of a model in MLflow: its versions in the registry, as JSON
 IDENTITY = "exprun.model_uuid"  # tag of a model in MLflow: the `model_uuid` of the files that were uploaded
 
 
@@ -58,17 +60,6 @@ def save_mlflow(path: Path, model: Any, interface: Interface, example: np.ndarra
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    class Served(tf.Module):
-        """The network and the softmax as a function of TensorFlow."""
-
-        def __init__(self) -> None:
-            self.weights = [variable.value for variable in model.variables]  # TensorFlow saves what attributes hold
-
-        @tf.function(input_signature=[tf.TensorSpec((None, *interface.image), tf.uint8, "image")])
-        def __call__(self, images: Any) -> Any:
-            logits = model(tf.cast(images, tf.float32), training=False)
-            return tf.nn.softmax(tf.cast(logits, tf.float32))
-
     # Without names: MLflow passes named tensors as a mapping, which it then refuses for graphs of TensorFlow.
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *interface.image))]),
@@ -76,7 +67,7 @@ def save_mlflow(path: Path, model: Any, interface: Interface, example: np.ndarra
     )
     shutil.rmtree(path, ignore_errors=True)
     mlflow.tensorflow.save_model(
-        Served(),
+        served(model, interface),
         path,
         signature=signature,
         input_example=example[None],
@@ -86,8 +77,8 @@ def save_mlflow(path: Path, model: Any, interface: Interface, example: np.ndarra
     )
 
 
-def upload(client: Any, run: Any, folder: RunFolder, metrics: Mapping[str, tuple[int, int, float]]) -> None:
-    """Upload the model of a run as a logged model of MLflow, unless the store has it already.
+def upload(client: Any, run: Any, folder: RunFolder, metrics: Mapping[str, tuple[int, int, float]]) -> str:
+    """Upload the model of a run as a logged model of MLflow, unless the store has it already; returns its identifier.
 
     Args:
         client: MLflow's client.
@@ -106,7 +97,7 @@ def upload(client: Any, run: Any, folder: RunFolder, metrics: Mapping[str, tuple
     tags = {IDENTITY: str(saved.model_uuid), NOTE: _description(saved, run_id)}
     made = models[0] if models else client.create_logged_model(experiment, NAME, run_id, tags, run.data.params)
     if str(made.status) == "READY":
-        return
+        return str(made.model_id)
     saved.run_id, saved.model_id, saved.artifact_path = run_id, made.model_id, made.artifact_location
     saved.save(str(folder.mlflow_model / "MLmodel"))
     client.log_model_artifacts(made.model_id, str(folder.mlflow_model))
@@ -116,6 +107,36 @@ def upload(client: Any, run: Any, folder: RunFolder, metrics: Mapping[str, tuple
     recorded, data = folder.read_dataset(), str(run.data.params.get("data.name"))
     client.log_batch(run_id, metrics=_metrics(metrics, str(made.model_id), data, recorded.get("fingerprint", "")))
     client.finalize_logged_model(made.model_id, "READY")
+    return str(made.model_id)
+
+
+def register(client: Any, run: Any, name: str, model_id: str | None) -> None:
+    """Register the model of a run as a new version of a name in MLflow's registry, unless it is one already.
+
+    Args:
+        client: MLflow's client.
+        run: the run, as MLflow returns it.
+        name: the name, which is created if the registry does not have it.
+        model_id: the identifier of the logged model; None for the Keras file among the artifacts of the run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    run_id = str(run.info.run_id)
+    # MLflow would look for `models:/…` and `runs:/…` in the store of the environment, not in that of the client.
+    source = client.get_logged_model(model_id).artifact_location if model_id else f"{run.info.artifact_uri}/{NAME}"
+    known = [one for one in client.search_model_versions(f"run_id = '{run_id}'") if one.name == name]
+    if any(one.source == source for one in known):
+        return
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = client.create_model_version(name, source, run_id, model_id=model_id)
+    if model_id:  # a server sets this tag itself, by which MLflow's UI finds the version; a database does not
+        versions = json.loads(client.get_logged_model(model_id).tags.get(VERSIONS, "[]"))
+        if (version := {"name": name, "version": made.version}) not in versions:
+            client.set_logged_model_tags(model_id, {VERSIONS: json.dumps([*versions, version])})
 
 
 def _description(saved: Any, run_id: str) -> str:

@@ -5,11 +5,13 @@ from typing import Any
 
 import tensorflow as tf
 
-Gradients = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, list[Any]]]
+from exprun.loss import Targets
+
+Gradients = Callable[[tf.Tensor, Targets, tf.Tensor], tuple[tf.Tensor, tf.Tensor, list[Any]]]
 
 
 def accumulated(
-    gradients_of: Gradients, parts: int, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor
+    gradients_of: Gradients, parts: int, pixels: tf.Tensor, targets: Targets, seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
     """Loss, accuracy and gradients, summed over the parts of a batch, which are computed one after the other.
 
@@ -17,7 +19,7 @@ def accumulated(
         gradients_of: computes loss, accuracy and gradients of a part from its pixels, labels and seed.
         parts: the number of parts, a divisor of the size of the batch.
         pixels: the batch, float32, (batch, height, width, channels); the size is known when the graph is built.
-        targets: the labels, int32, (batch,).
+        targets: the labels.
         seed: the seed of the batch, (2,).
     """
     if parts == 1:
@@ -25,10 +27,10 @@ def accumulated(
     size = pixels.shape[0] // parts
 
     def part(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
-        rows = slice(number * size, (number + 1) * size)
-        some = tf.ensure_shape(pixels[rows], [size, *pixels.shape[1:]])
+        start = number * size
+        some = tf.ensure_shape(pixels[start : start + size], [size, *pixels.shape[1:]])
         fresh = tf.random.experimental.stateless_fold_in(seed, number)
-        return gradients_of(some, tf.ensure_shape(targets[rows], [size]), fresh)
+        return gradients_of(some, targets.part(start, size), fresh)
 
     def add(number: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
         loss, accuracy, gradients = part(number)

@@ -217,3 +217,17 @@ def _cpu_info(key: str) -> str:
     except OSError:
         pass
     return ""
+
+
+def average_over_devices(strategy: Any, variables: list[Any]) -> None:
+    """Set variables to their mean over the devices of a `tf.distribute` strategy, each of which has its own copy."""
+
+    def on_replica() -> None:
+        context = tf.distribute.get_replica_context()
+        # The factor 1.0 makes each value the result of an operation with a device, as the reduction requires.
+        values = [1.0 * v.value for v in variables]
+        for variable, mean in zip(variables, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
+            variable.assign(mean)
+
+    if variables:
+        strategy.run(on_replica)

@@ -17,10 +17,10 @@ from exprun.adversary import Attack
 from exprun.config.schema import Config
 from exprun.input import Preprocessing, Scaling
 from exprun.kernels import faster
-from exprun.loss import Loss
+from exprun.loss import Loss, Targets
 from exprun.optim import climbed, l2_factors
 from exprun.trainer.accumulation import accumulated
-from exprun.trainer.device import Device
+from exprun.trainer.device import Device, average_over_devices
 from exprun.trainer.results import EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
 from exprun.trainer.views import VIEWS, View, view
@@ -110,7 +110,8 @@ class Step:
         self._signature = signature
         self._compiled: dict[int, Any] = {}  # the compiled training, by the number of images in a batch
         self.take_batches_of(config.trainer.batch_size)
-        self._share = tf.function(self._share_graph, autograph=False)
+        statistics = [v for v in model.non_trainable_variables if v.dtype == "float32"]
+        self._share = tf.function(partial(average_over_devices, device.strategy, statistics), autograph=False)
         evaluations = {
             "train": partial(self._evaluate_graph, preprocessing.train, VIEWS["none"]),
             "evaluation": partial(self._evaluate_graph, preprocessing.evaluation, VIEWS["none"]),
@@ -214,21 +215,6 @@ class Step:
         if self.device.strategy is not None:
             self._share()
 
-    def _share_graph(self) -> None:
-        strategy = self.device.strategy
-        assert strategy is not None
-        statistics = [v for v in self.model.non_trainable_variables if v.dtype == "float32"]
-
-        def on_replica() -> None:
-            context = tf.distribute.get_replica_context()
-            # The factor 1.0 makes each value the result of an operation with a device, as the reduction requires.
-            values = [1.0 * v.value for v in statistics]
-            for variable, mean in zip(statistics, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
-                variable.assign(mean)
-
-        if statistics:
-            strategy.run(on_replica)
-
     def swap_averages(self) -> None:
         """Exchange the weights with their averages; a second call exchanges them back."""
         for variable, average in zip(self._averaged, self.averages, strict=False):
@@ -247,18 +233,18 @@ class Step:
             step: the number of the step, from 0.
             mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
         """
-        return self.preprocessing.train(self._pixels(Batch(images, None, index, mirrored), self._draw(step, 0)))
+        return self.preprocessing.train(self._mixed(Batch(images, None, index, mirrored), self._draw(step, 0)).pixels)
 
     def _draw(self, step: tf.Tensor, replica: int | tf.Tensor) -> tf.Tensor:
         """The seed of all random numbers of a step on one device, (2,)."""
         return augmentation.seed_of(self.seed, step, replica)
 
-    def _pixels(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
-        """The augmented and cropped pixels of a training batch, float32, from 0 to 255."""
+    def _mixed(self, batch: Batch, seed: tf.Tensor) -> augmentation.Mixed:
+        """The augmented, cropped and mixed pixels of a training batch, float32, from 0 to 255."""
         images = tf.gather(batch.images, batch.indices)
         scaling = self.preprocessing.train
-        pixels = augmentation.in_training(images, seed, self.strength, scaling, batch.mirrored, not self.overfit)
-        return self._shaped(pixels)
+        mixed = augmentation.in_training(images, seed, self.strength, scaling, batch.mirrored, not self.overfit)
+        return mixed._replace(pixels=self._shaped(mixed.pixels))
 
     def _shaped(self, pixels: tf.Tensor) -> tf.Tensor:
         """The pixels, with the height and width that the network was built for; some layers need a known shape."""
@@ -315,8 +301,10 @@ class Step:
             Loss and accuracy, which add up over the replicas, and 1 if the loss or a gradient is not finite, else 0.
         """
         seed = self._draw(step, replica)
-        pixels, targets = self._pixels(batch, seed), tf.gather(batch.labels, batch.indices)
-        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, pixels, targets, seed)
+        mixed, labels = self._mixed(batch, seed), tf.gather(batch.labels, batch.indices)
+        others = None if mixed.partners is None else tf.gather(labels, mixed.partners)
+        targets = Targets(labels, others, mixed.shares)
+        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, mixed.pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
             # A step that is not finite changes no weights, so that its cause can still be found.
@@ -338,7 +326,7 @@ class Step:
         return tf.reduce_all(tf.stack([tf.constant(True), *small]))
 
     def _gradients(
-        self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor
+        self, pixels: tf.Tensor, targets: Targets, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
         """Loss, accuracy and gradients of a part of a replica's share of the batch.
 
@@ -362,11 +350,11 @@ class Step:
             g + v * (l2 * factor) if l2 and g is not None else g
             for g, v, l2 in zip(gradients, variables, self.l2, strict=True)
         ]
-        right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets, tf.float32)
+        right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets.main, tf.float32)
         return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _backward(
-        self, inputs: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor | None, weights: list[Any]
+        self, inputs: tf.Tensor, targets: Targets, taught: tf.Tensor | None, weights: list[Any]
     ) -> tuple[tf.Tensor, tf.Tensor, list[Any]]:
         """Loss and logits of scaled images, and the gradients with respect to the weights that the network uses.
 
@@ -398,12 +386,13 @@ class Step:
         for average, variable in zip(self.averages, self._averaged, strict=True):
             average.assign_sub((1 - decay) * (average - variable))
 
-    def _attacked(self, pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, scaling: Scaling) -> tf.Tensor:
+    def _attacked(self, pixels: tf.Tensor, targets: Targets, seed: tf.Tensor, scaling: Scaling) -> tf.Tensor:
         """The batch after the attack, which uses the network in inference mode and so changes no moving statistics."""
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
-            return self.loss.of_images(tf.cast(self.network(scaling(changed), training=False), tf.float32), targets)
+            logits = tf.cast(self.network(scaling(changed), training=False), tf.float32)
+            return targets.mean(partial(self.loss.of_images, logits))
 
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
 
@@ -437,7 +426,7 @@ class Step:
                     tf.cast((tf.nn.softmax(logits) > 0.5) == wanted, tf.float32), 1
                 )
             if self.attack is not None:
-                changed = self._attacked(pixels, targets, self._draw(tf.constant(0), 0), scaling)
+                changed = self._attacked(pixels, Targets(targets), self._draw(tf.constant(0), 0), scaling)
                 _, losses, predictions = outputs(changed, targets)
                 results["adversarial_loss"] = losses
                 results["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)

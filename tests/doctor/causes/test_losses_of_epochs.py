@@ -1,12 +1,13 @@
 """Causes that the losses of whole epochs show: they swing, they fall no further, or they fall too slowly."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from doctor.contexts import found
-from doctor.histories import Network, after_epochs, training
+from doctor.histories import TEN, Network, after_epochs, training
 from exprun.doctor.cause import Phase
 from exprun.doctor.causes import (
     learning_rate_decay,
@@ -79,6 +80,13 @@ def test_a_loss_that_falls_no_further_is_a_note_that_says_what_the_schedule_did(
 @pytest.mark.parametrize("losses", [np.linspace(2.2, 1.2, 12), [0.1] * 12, [2.303] * 12, [1.5] * 9])
 def test_what_is_no_plateau(losses):
     assert not found_by(plateau, losses)
+
+
+def test_a_loss_near_the_lowest_of_mixed_labels_is_neither_a_plateau_nor_swings():
+    mixed = replace(TEN, floor=1.3)
+    assert not found_by(plateau, FLAT, chance=mixed)
+    assert not found_by(oscillating_loss, [loss - 0.3 for loss in SWINGS], chance=mixed)
+    assert found_by(plateau, [loss + 0.3 for loss in FLAT], chance=mixed)
 
 
 def test_a_loss_that_cannot_be_compared_with_chance_level_is_neither_flat_nor_slow():

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.special import digamma
 
+from exprun.augment import typical_shares
 from exprun.doctor.instruments.chance import ChanceLevel, chance_level, level_of
 from exprun.doctor.instruments.objective import Objective
 
@@ -29,6 +31,23 @@ def test_the_loss_at_chance_level_is_the_entropy_of_the_classes():
     assert chance_level(np.array([10, 10])) == ChanceLevel(pytest.approx(np.log(2)), 0.5, 2)
     assert chance_level(np.array([90, 10])).loss == pytest.approx(0.3251, abs=1e-4)
     assert chance_level(np.array([90, 10]), smoothing=1.0).loss == pytest.approx(np.log(2))
+
+
+def test_the_floor_is_the_entropy_of_mixed_and_smoothed_labels():
+    """For shares from Beta(a, a), it is ψ(2a + 1) − ψ(a + 1), in the pairs of images that have two labels."""
+    assert chance_level(np.full(10, 5)).floor == 0
+    for alpha in (0.2, 1.0, 5.0):
+        shares = typical_shares({"mixup": alpha})
+        wanted = 0.9 * (digamma(2 * alpha + 1) - digamma(alpha + 1))
+        assert chance_level(np.full(10, 5), mixing=shares).floor == pytest.approx(wanted, rel=0.05)
+    smoothed = np.array([0.91, *[0.01] * 9])
+    level = chance_level(np.full(10, 5), smoothing=0.1)
+    assert level.floor == pytest.approx(-(smoothed * np.log(smoothed)).sum())
+    assert level.at(0.5) == pytest.approx((level.floor + level.loss) / 2)
+    with_both = chance_level(np.full(10, 5), smoothing=0.1, mixing=typical_shares({"mixup": 1.0, "cutmix": 1.0}))
+    assert level.floor + 0.2 < with_both.floor < level.floor + 0.45
+    focal = chance_level(np.full(10, 5), gamma=2.0, mixing=typical_shares({"mixup": 1.0}))
+    assert 0.05 < focal.floor < 0.45
 
 
 @pytest.mark.parametrize("shape", [(200,), (200, 1), (200, 5), (200, 7, 1)])

@@ -88,7 +88,9 @@ def _epoch(context: Context) -> Iterator[Finding]:
     ends = [max(1, number - 1) for number in lowered if epochs[number - 1].rate > FALLEN * top]
     fell = [epochs[end - 1].loss > (1 + STILL_FALLS) * epochs[end].loss for end in ends]
     fell_often = len(fell) > 1 and all(fell)
-    if (fell_often or _has_ended(context, epochs, top)) and last.loss > FITTED * epochs[0].loss:
+    floor = 0.0 if context.chance is None else context.chance.floor
+    unfitted = last.loss - floor > FITTED * (epochs[0].loss - floor)
+    if (fell_often or _has_ended(context, epochs, top)) and unfitted:
         yield context.finding(
             "warning",
             "training",
@@ -119,5 +121,5 @@ def _has_ended(context: Context, epochs: Sequence[Epoch], top: float) -> bool:
         return False
     usual = [number for number in range(1, len(epochs)) if not low[number]]
     if not usual:  # the loss of one epoch does not show whether it fell
-        return context.chance is not None and epochs[-1].loss > FITTED * context.chance.loss
+        return context.chance is not None and epochs[-1].loss > context.chance.at(FITTED)
     return epochs[usual[-1] - 1].loss > (1 + STILL_FALLS) * epochs[usual[-1]].loss

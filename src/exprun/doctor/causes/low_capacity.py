@@ -33,7 +33,7 @@ def check(context: Context) -> Iterator[Finding]:
     if chance is None or not history.has_ended or len(epochs) < MIN_EPOCHS:
         return
     before, last = epochs[-1 - len(epochs) // 4].loss, epochs[-1].loss
-    if not np.isfinite([before, last]).all() or last < UNLEARNED * chance.loss or last < (1 - PROGRESS) * before:
+    if not np.isfinite([before, last]).all() or last < chance.at(UNLEARNED) or last < (1 - PROGRESS) * before:
         return
     weighted = [one for one in context.all_layers if one.is_weighted or one.isa(*RECURRENT)]
     narrow = [one for one in weighted[:-1] if 0 < one.width <= context.threshold("narrow")]

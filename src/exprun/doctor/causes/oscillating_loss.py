@@ -49,7 +49,7 @@ def check(context: Context) -> Iterator[Finding]:
     losses, rates = (np.array([getattr(epoch, name) for epoch in window]) for name in ("loss", "rate"))
     if len(window) <= SWINGS or not np.isfinite(losses).all() or window[-1].step - window[0].step < MIN_STEPS:
         return
-    if rates.max() > 2 * rates.min() or losses.mean() < FITTED * (chance.loss if chance else epochs[0].loss):
+    if rates.max() > 2 * rates.min() or losses.mean() < (chance.at(FITTED) if chance else FITTED * epochs[0].loss):
         return  # a cyclic learning rate makes the loss swing by design
     changes = np.diff(losses)
     noise = max(math.hypot(a.noise, b.noise) for a, b in pairwise(window))

@@ -44,7 +44,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     last = epochs[-1]
     earlier, now = (min(epoch.loss for epoch in some) for some in (epochs[:-FLAT_EPOCHS], epochs[-FLAT_EPOCHS:]))
-    learned = FITTED * chance.loss < now < NEAR_CHANCE * chance.loss
+    learned = chance.at(FITTED) < now < chance.at(NEAR_CHANCE)
     if not (learned and np.isfinite(now) and now > (1 - context.threshold("plateau")) * earlier):
         return
     top = float(np.nanmax([epoch.rate for epoch in epochs], initial=0.0))

@@ -52,7 +52,7 @@ def check(context: Context) -> Iterator[Finding]:
     low = context.threshold("untrained") * chance.loss - NOISE * chance.error
     rose = history.first_loss is not None and now > history.first_loss + NOISE * noise
     few = steps < FEW_STEPS and steps * history.batch >= MIN_ROWS and not rose
-    if now < HALF_LEARNED * chance.loss or not (falls or (few and now > low)):
+    if now < chance.at(HALF_LEARNED) or not (falls or (few and now > low)):
         return
     ways = f" The loss still falls, from {chance.shown(before)} {plural(apart, 'step')} earlier." if falls else ""
     yield context.finding(

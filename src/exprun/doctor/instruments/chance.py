@@ -28,6 +28,7 @@ class ChanceLevel:
         constant: the prediction if it is not one of the class frequencies: "mean", "median" or "frequency" (of each
             of several labels).
         error: the standard error of the loss, because only some labels are known; 0 if all are.
+        floor: the lowest training loss that predictions can have, above 0 if labels are mixed or smoothed.
     """
 
     loss: float
@@ -35,6 +36,11 @@ class ChanceLevel:
     classes: int
     constant: str = ""
     error: float = 0.0
+    floor: float = 0.0
+
+    def at(self, share: float) -> float:
+        """The training loss at a share of the way from the lowest one to chance level."""
+        return self.floor + share * (self.loss - self.floor)
 
     @property
     def of_numbers(self) -> bool:
@@ -61,20 +67,35 @@ class ChanceLevel:
         return f"chance level is a loss of {self.shown(self.loss)}{accuracy}"
 
 
-def chance_level(counts: np.ndarray, smoothing: float = 0.0, gamma: float = 0.0) -> ChanceLevel:
+def chance_level(
+    counts: np.ndarray, smoothing: float = 0.0, gamma: float = 0.0, mixing: np.ndarray | None = None
+) -> ChanceLevel:
     """The chance level of labels.
 
     Args:
         counts: how often each class occurs, (classes,).
         smoothing: the label smoothing of the loss.
         gamma: the focusing parameter of a focal loss; 0 for the cross-entropy.
+        mixing: shares of the first label in images that are mixed, typical ones, (numbers,); None without mixing.
     """
-    shares = counts / max(1, counts.sum())
-    shares = (1 - smoothing) * shares + smoothing / len(counts)
+    frequencies = counts / max(1, counts.sum())
+
+    def lowest(shares: np.ndarray) -> float:
+        return _lowest((1 - smoothing) * shares + smoothing / len(counts), gamma)
+
+    floor = lowest(np.eye(len(counts))[0])
+    if mixing is not None and len(counts) > 1:
+        differ = 1 - float((frequencies**2).sum())  # share of the pairs of images with two labels
+        pairs = [lowest(share * np.eye(len(counts))[0] + (1 - share) * np.eye(len(counts))[1]) for share in mixing]
+        floor += differ * (float(np.mean(pairs)) - floor)
+    return ChanceLevel(lowest(frequencies), float(frequencies.max()), len(counts), floor=floor)
+
+
+def _lowest(shares: np.ndarray, gamma: float) -> float:
+    """The lowest mean loss of one prediction for labels that have shares, (classes,)."""
     shares = shares[shares > 0]
     constant = _best_constant(shares, gamma) if gamma else shares
-    loss = -float((shares * (1 - constant) ** gamma * np.log(constant)).sum())
-    return ChanceLevel(loss, float((counts / max(1, counts.sum())).max()), len(counts))
+    return -float((shares * (1 - constant) ** gamma * np.log(constant)).sum())
 
 
 def _best_constant(shares: np.ndarray, gamma: float) -> np.ndarray:

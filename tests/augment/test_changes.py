@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from exprun.augment import _affine, augment, mirrored_in, strengths
+from exprun.augment.changes import augment, mirrored_in, strengths
+from exprun.augment.geometry import affine
 from exprun.config.images import Augment
 from exprun.input import Scaling
 
@@ -93,13 +94,13 @@ def ones(value):
 
 
 def test_a_quarter_turn_is_exact():
-    out = _affine(tf.constant(IMAGES), ones(math.pi / 2), ones(1), ones(1), ones(0), ones(0)).numpy()
+    out = affine(tf.constant(IMAGES), ones(math.pi / 2), ones(1), ones(1), ones(0), ones(0)).numpy()
     turned = [np.rot90(IMAGES, k, axes=(1, 2)) for k in (1, 3)]
     assert any(np.allclose(out, t, atol=0.05) for t in turned)
 
 
 def test_a_translation_moves_down_and_right():
-    out = _affine(tf.constant(IMAGES), ones(0), ones(1), ones(1), ones(0.25), ones(0.5)).numpy()
+    out = affine(tf.constant(IMAGES), ones(0), ones(1), ones(1), ones(0.25), ones(0.5)).numpy()
     np.testing.assert_allclose(out[:, 3:, 6:], IMAGES[:, :-3, :-6], atol=0.01)
 
 
@@ -107,14 +108,14 @@ def test_zoom_keeps_the_middle():
     image = np.zeros((1, 11, 11, 1), np.float32)
     image[0, 5, 5] = 255
     zero, two = tf.constant([0.0]), tf.constant([2.0])
-    out = _affine(tf.constant(image), zero, two, two, zero, zero).numpy()
+    out = affine(tf.constant(image), zero, two, two, zero, zero).numpy()
     assert out[0, 5, 5] == 255
     assert out.sum() > image.sum()  # larger, so more of it
 
 
 @pytest.mark.parametrize(("angle", "high", "wide"), [(0.0, 1.2, 0.9), (30.0, 1.0, 1.0), (30.0, 0.8, 1.1)])
 def test_turning_and_stretching_are_those_of_scipy(angle, high, wide):
-    out = _affine(tf.constant(IMAGES), ones(math.radians(angle)), ones(high), ones(wide), ones(0), ones(0)).numpy()
+    out = affine(tf.constant(IMAGES), ones(math.radians(angle)), ones(high), ones(wide), ones(0), ones(0)).numpy()
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     # From where in the image a pixel comes: first squeezed back along the axes, then turned back.
     back = np.array([[cos, sin], [-sin, cos]]) @ np.diag([1 / high, 1 / wide])

@@ -1,0 +1,111 @@
+"""Export every model of conf/model/ with untrained weights in every format, and compare the files with the network.
+
+Prints the table of docs/export.md: the largest difference of a probability on 16 images of noise, or why a format
+fails. Fails if a difference is larger than `export` allows for the format.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exprun import backend
+from exprun.config.compose import Composer
+from exprun.config.errors import UserError
+from exprun.config.options import option_names
+from exprun.formats import FORMATS, LIMITS
+from exprun.formats.agreement import agreement, reader
+from exprun.formats.write import write
+from exprun.input import Scaling
+from exprun.network_interface import Interface, of_pixels
+from exprun.predict import softmax
+
+CLASSES, IMAGES = 10, 16
+SIZES = {"alexnet": 67, "palm_alexnet": 57}  # of those that need images larger than 32×32
+PIXELS = Scaling(np.full(3, 1 / 64, np.float32), np.full(3, -2, np.float32))
+COLUMNS = [*((form, "float32") for form in FORMATS), ("tflite", "float16"), ("tflite", "int8")]
+BUILDERS = ("ConvNeXtTiny", "EfficientNetV2B0", "MobileNetV2")  # of keras.applications, for model=python
+
+
+def convnexttiny(shape: tuple[int, int, int], classes: int) -> Any:
+    """ConvNeXt-T, which has grouped convolutions and GELU (Liu et al. 2022, arXiv:2201.03545)."""
+    return _application("ConvNeXtTiny", shape, classes)
+
+
+def efficientnetv2b0(shape: tuple[int, int, int], classes: int) -> Any:
+    """EfficientNetV2-B0 (Tan & Le 2021, arXiv:2104.00298)."""
+    return _application("EfficientNetV2B0", shape, classes)
+
+
+def mobilenetv2(shape: tuple[int, int, int], classes: int) -> Any:
+    """MobileNetV2, which has depthwise convolutions (Sandler et al. 2018, arXiv:1801.04381)."""
+    return _application("MobileNetV2", shape, classes)
+
+
+def _application(name: str, shape: tuple[int, int, int], classes: int) -> Any:
+    import keras
+
+    made = getattr(keras.applications, name)
+    return made(weights=None, input_shape=shape, classes=classes, classifier_activation=None)
+
+
+def row(name: str, words: list[str], size: int, folder: Path) -> tuple[list[str], bool]:
+    """The cells of a model, and whether all formats agree with it.
+
+    Args:
+        name: the name of the model, for people.
+        words: the overrides that choose it.
+        size: the height and width of its images.
+        folder: an empty folder for the files.
+    """
+    import keras
+
+    from exprun.model import build
+
+    keras.utils.clear_session()
+    shape = (size, size, 3)
+    interface = Interface([str(number) for number in range(CLASSES)], shape, PIXELS)
+    network = build(Composer().config([*words, f"data.size={size}"]), shape, CLASSES).model
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), np.uint8)
+    wanted = softmax(of_pixels(network, PIXELS, shape)(images))
+    cells, good = [name], True
+    for form, precision in COLUMNS:
+        path = folder / f"{name}-{precision}-{FORMATS[form].file}"
+        try:
+            write(path, form, network, interface, precision, images)
+            found = agreement("noise", wanted, reader(path, form)(images), precision)
+        except UserError as error:
+            cells.append(str(error))
+            good = False
+        else:
+            cells.append(f"{found.difference:.0e}" if found.difference else "0")
+            good &= found.holds
+    return cells, good
+
+
+def main() -> None:
+    """Print the table, one row for each model as it is measured."""
+    parser = argparse.ArgumentParser(prog="scripts/bench formats", description=__doc__)
+    names = [name for name in option_names()["model"] if name != "python"]
+    parser.add_argument("models", nargs="*", default=[*names, *BUILDERS], help="models (default: all)")
+    args = parser.parse_args()
+    backend.load()
+    headings = [form if precision == "float32" else f"{form} {precision}" for form, precision in COLUMNS]
+    print(f"| Model | {' | '.join(headings)} |\n| {'--- | ' * len(COLUMNS)}--- |", flush=True)
+    all_good = True
+    for name in args.models:
+        words = [f"model={name}"]
+        if name in BUILDERS:
+            words = ["model=python", f"model.builder=formats:{name.lower()}"]
+        with tempfile.TemporaryDirectory() as folder:
+            cells, good = row(name, words, SIZES.get(name, 32), Path(folder))
+        print(f"| {' | '.join(cells)} |", flush=True)
+        all_good &= good
+    if not all_good:
+        raise SystemExit(f"A format fails or differs by more than the limits: {LIMITS}.")
+
+
+if __name__ == "__main__":
+    main()
