@@ -79,6 +79,8 @@ def test_the_card_tells_use_figures_and_settings(place):
     assert text.startswith("---\nlibrary_name: keras\n")
     assert f"{run.metrics['test/accuracy']:.2%}" in text
     assert "| optim.name | sgd_momentum |" in text
+    assert "| loss.name | cross_entropy |" in text
+    assert f"| seed | {run.config['seed']} |" in text
     assert "images of 16×16 pixels and 1 channel into 10 classes: 0, 1, 2" in text
 
 

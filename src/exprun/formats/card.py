@@ -6,6 +6,7 @@ from exprun.network_interface import Interface
 from exprun.records import Run, shown
 from exprun.text import listed, nouns
 
+SETTINGS = ("model", "data", "input", "augment", "init", "norm", "optim", "loss", "schedule", "trainer")  # groups
 SHOWN = 20  # classes in the first sentence
 
 
@@ -68,9 +69,8 @@ def card(run: Run, interface: Interface, form: str, precision: str, found: Agree
     lines += [f"- {_plain(str(finding.get('text', '')))}" for finding in run.findings] or ["None."]
     lines += ["", "## Training", "", "| Setting | Value |", "| --- | --- |"]
     lines += [f"| {key} | {_plain(value)} |" for key, value in run.environment.items() if value and key != "run_dir"]
-    wanted = ("model.", "data.", "input.", "augment.", "init.", "norm.", "optim.", "schedule.", "trainer.", "seed")
     for key, value in run.config.items():
-        if value is not None and key.startswith(wanted):
+        if value is not None and (key == "seed" or key.split(".")[0] in SETTINGS):
             lines.append(f"| {key} | {_plain(shown(value))} |")
     return "\n".join(lines) + "\n"
 
