@@ -217,12 +217,7 @@ def check_batch(model: Any, precision: str, batch: int, left: int | None) -> Non
     one = needed(model, precision)
     if left is None or SURE * one * batch <= left:
         return
-    fits = left / (USUAL * one)
-    advice = f"trainer.batch_size={2 ** int(math.log2(fits))} fits" if fits >= 1 else SMALLER
-    raise RunError(
-        f"A batch of {batch} images takes at least {SURE * one * batch / 2**30:.1f} GB, but only "
-        f"{left / 2**30:.1f} GB of memory are left; {advice}."
-    )
+    raise _too_large(f"A batch of {batch} images", SURE * one * batch, left, "trainer.batch_size", USUAL * one)
 
 
 def check_evaluation(model: Any, precision: str, batch: int, left: int | None) -> None:
@@ -241,11 +236,24 @@ def check_evaluation(model: Any, precision: str, batch: int, left: int | None) -
     one = max(held, default=0) * (4 if precision == "float32" else 2)
     if left is None or one * batch <= left:
         return
-    fits = left / (HELD * one)
-    advice = f"trainer.eval_batch_size={2 ** int(math.log2(fits))} fits" if fits >= 1 else SMALLER
-    raise RunError(
-        f"An evaluation batch of {plural(batch, 'image')} takes at least {one * batch / 2**30:.1f} GB, but only "
-        f"{left / 2**30:.1f} GB of memory are left; {advice}."
+    what = f"An evaluation batch of {plural(batch, 'image')}"
+    raise _too_large(what, one * batch, left, "trainer.eval_batch_size", HELD * one)
+
+
+def _too_large(what: str, least: float, left: int, key: str, usual: float) -> RunError:
+    """The error of a batch that does not fit.
+
+    Args:
+        what: the batch, for people.
+        least: the bytes that it takes at least.
+        left: the available memory in bytes.
+        key: the key of the number of its images.
+        usual: the bytes that an image usually takes.
+    """
+    fits = left / usual
+    advice = f"{key}={2 ** int(math.log2(fits))} fits" if fits >= 1 else SMALLER
+    return RunError(
+        f"{what} takes at least {least / 2**30:.1f} GB, but only {left / 2**30:.1f} GB of memory are left; {advice}."
     )
 
 
