@@ -149,20 +149,23 @@ def assemble(config: Config, session: Session) -> Assembly:
     return Assembly(trained, dataset, scaling, step, built.loaded)
 
 
-def network_in(folder: RunFolder, name: str) -> tuple[Any, Interface]:
+def network_in(folder: RunFolder, name: str, trust: bool = True) -> tuple[Any, Interface]:
     """The trained network of a run, from scaled pixels to logits, in float32, and its interface.
 
     Args:
         folder: the run folder.
         name: the name of the run for messages.
+        trust: whether Python code that builds the network may be run.
 
     Raises:
         ConfigError: the config of the run cannot be read, or the code of its network has changed.
-        RunError: the run has no checkpoint, or its checkpoint does not fit.
+        RunError: the run has no checkpoint, its checkpoint does not fit, or its code may not be run.
     """
     interface = Interface.read(folder)
     weights = trained_weights(folder, name)
     config = folder.read_config()
+    if config.model.builder is not None and not trust:
+        raise RunError(f"{name} builds its network with Python code, which is not run for a teacher.")
     if config.model.builder is not None and folder.has_other_code(config.model.builder):
         raise ConfigError(
             f"{name} was trained with other code of {config.model.builder}: put that code back, or train it again."
@@ -203,10 +206,7 @@ def _teacher(config: Config, dataset: Dataset, shape: tuple[int, int, int]) -> "
     import tensorflow as tf
 
     place = f"model.teacher={config.model.teacher}"
-    folder = RunFolder(find_teacher(str(config.model.teacher)))
-    if folder.read_config().model.builder is not None:
-        raise RunError(f"{place} builds its network with Python code, which is not run for a teacher.")
-    model, interface = network_in(folder, place)
+    model, interface = network_in(RunFolder(find_teacher(str(config.model.teacher))), place, trust=False)
     if interface.classes != dataset.classes:
         raise DataError(f"{place} has other classes than the images: {listed(interface.classes)}.")
     if interface.scaling.shape(interface.image) != shape:

@@ -70,7 +70,7 @@ class Loss:
         self._share = config.loss.teacher_share
         self._temperature = config.loss.temperature
         self._gamma = None if config.loss.gamma is None else tf.Variable(0.0, trainable=False)
-        self._class_weights = None if class_weights is None else tf.constant(class_weights)
+        self.class_weights = class_weights
         self.take(config)
 
     def take(self, config: Config) -> None:
@@ -103,7 +103,7 @@ class Loss:
         def of(labels: tf.Tensor) -> tf.Tensor:
             losses = self.of_images(logits, labels)
             losses += self._smoothing * (uniform - losses)
-            return losses if self._class_weights is None else losses * tf.gather(self._class_weights, labels)
+            return losses if self.class_weights is None else losses * tf.gather(self.class_weights, labels)
 
         losses = targets.mean(of)
         if taught is not None:

@@ -120,7 +120,7 @@ def measure(
         rates = np.geomspace(low, high, count).astype(np.float32)
         curves = []
         for number in range(seeds):
-            assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
+            assembly = assemble(_with_seed(config, number), session)
             curves.append(_curve(assembly, feed, rates, per_decade(rates)))
             report(curves[-1])
     found, trials = judge(curves, chance), []
@@ -138,6 +138,11 @@ def measure(
         time.perf_counter() - started,
         needed if len(rates) < MORE * steps else 0,
     )
+
+
+def _with_seed(config: Config, number: int) -> Config:
+    """The config with one of the following seeds, from number 0, its own."""
+    return replace(config, seed=(config.seed + number) % 2**32)
 
 
 def _feed(assembly: "Assembly") -> "Feed":
@@ -204,7 +209,7 @@ def _trial(config: Config, session: Session, feed: "Feed", rate: float, steps: i
     rates = rate_at(config.schedule, rate, np.arange(steps), steps / config.trainer.epochs, steps)
     losses = []
     for number in range(seeds):
-        assembly = assemble(replace(config, seed=(config.seed + number) % 2**32), session)
+        assembly = assemble(_with_seed(config, number), session)
         curve = _curve(assembly, feed, rates, steps)
         losses.append(math.inf if curve.ended else float(curve.losses[-math.ceil(END_SHARE * steps) :].mean()))
     return Trial(rate, tuple(losses), steps)
@@ -254,11 +259,10 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray, scale: float) 
 def _chance(assembly: "Assembly") -> Chance:
     """The chance level, with the weights of the classes and the regularisation."""
     from exprun.doctor.instruments.chance import chance_level
-    from exprun.loss import class_weights
 
     labels = assembly.dataset.train.row_labels
     counts = np.bincount(labels, minlength=len(assembly.dataset.classes)).astype(float)
-    loss, weights = assembly.config.loss, class_weights(assembly.config, counts, assembly.dataset.class_weights)
+    loss, weights = assembly.config.loss, assembly.step.loss.class_weights
     weighted = counts if weights is None else counts * weights
     level = chance_level(weighted, loss.label_smoothing, loss.gamma or 0.0).loss * weighted.sum() / counts.sum()
     regularisation = sum(float(extra) for extra in assembly.step.model.losses)

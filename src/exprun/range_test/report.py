@@ -279,6 +279,7 @@ def _settings(config: Config) -> dict[str, str]:
         "data": config.data.name,
         "norm": config.norm.name,
         "init": config.init.name,
+        "loss": config.loss.name,
         "optim": optim.name,
         "optim.momentum": optim.momentum,
         "optim.weight_decay": optim.weight_decay,
