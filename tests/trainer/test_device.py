@@ -76,11 +76,17 @@ def test_threads_come_from_the_process_then_the_environment_then_the_cores(monke
 
 
 def test_where_tensorflow_has_started_other_threads_are_refused_or_said(monkeypatch, capsys):
-    monkeypatch.setattr(device, "_fixed", [])  # an earlier test of this process may have fixed the threads
     tf.constant(1) + 1
     before = device._intra_op_threads()
     with pytest.raises(RunError, match=f"in this process with {before} threads? .* trainer.threads=99 needs a command"):
         device.set_threads(config("trainer.threads=99").trainer)
+
+    def refuse(_):
+        raise RuntimeError
+
+    # An earlier test of this process may have fixed the threads; then TensorFlow accepts the same number again.
+    monkeypatch.setattr(device, "_fixed", [])
+    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", refuse)
     device.set_threads(config(f"trainer.threads={before}").trainer)
     device.set_threads(config().trainer)
     assert not capsys.readouterr().err
