@@ -17,7 +17,7 @@ from exprun.data.folder import summary
 from exprun.data.folds import fold_of
 from exprun.data.groups import Groups, check_given_splits, held_out_groups, nothing_held_out
 from exprun.data.groups import summary as groups_summary
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source
 from exprun.data.several import divided
 from exprun.data.sources import locate
 
@@ -130,6 +130,18 @@ def load(data: Data) -> Dataset:
     Raises:
         DataError: files are missing or damaged, or do not contain what the config asks for.
     """
+    source, pool = read_pool(data)
+    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
+    notes = (source.note, *dataset.notes) if source.note else dataset.notes
+    return replace(dataset, left_out=source.left_out, notes=notes)
+
+
+def read_pool(data: Data) -> tuple[Source, Pool]:
+    """The files of a data set, and all of its images before they are split, from the cache if they are there.
+
+    Raises:
+        DataError: files are missing or damaged, or do not contain what the config asks for.
+    """
     source = locate(data)
     folder = user_path(data.cache, f"data.cache={data.cache}")
     key = {
@@ -142,10 +154,7 @@ def load(data: Data) -> Dataset:
         "background": data.background,
         **({"labels": data.labels} if data.labels in ROWS else {}),
     }
-    pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
-    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
-    notes = (source.note, *dataset.notes) if source.note else dataset.notes
-    return replace(dataset, left_out=source.left_out, notes=notes)
+    return source, cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
 
 
 def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:
