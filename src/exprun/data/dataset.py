@@ -10,7 +10,6 @@ import numpy as np
 from exprun.config.datasets import class_numbers
 from exprun.config.errors import ConfigError, DataError
 from exprun.config.images import Data
-from exprun.config.labels import ROWS
 from exprun.config.paths import user_path
 from exprun.data.cache import cached, file_key
 from exprun.data.folder import summary
@@ -152,7 +151,7 @@ def read_pool(data: Data) -> tuple[Source, Pool]:
         "channels": data.channels,
         "corrupt": data.corrupt,
         "background": data.background,
-        **({"labels": data.labels} if data.labels in ROWS else {}),
+        **({} if data.labels == "one" else {"labels": data.labels}),
     }
     return source, cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
 

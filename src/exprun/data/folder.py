@@ -16,6 +16,7 @@ from exprun.config.images import OUTER_FOLDER, Data
 from exprun.config.paths import user_path
 from exprun.data.decode import SUFFIXES, UnreadableImage, decode_image, upright_size
 from exprun.data.groups import check_complete, group_finder
+from exprun.data.label_values import natural
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
 
 SPLITS = {
@@ -71,7 +72,8 @@ def locate_folder(data: Data) -> Source:
                 class_folder = os.path.relpath(folder / name, root)
                 groups |= {path: group_of(path, class_folder) for path in (below(file, root) for file in files)}
     left_out = [LeftOut(os.path.relpath(path, root), reason) for path, reason in left_out + unread]
-    classes = sorted({name for _, name, part in found if part == TRAIN})
+    order = natural if data.labels == "ordered" else None
+    classes: list[str] = sorted({name for _, name, part in found if part == TRAIN}, key=order)
     also = f"; {summary(left_out)}" if left_out else ""
     if len(classes) < 2:
         raise DataError(
