@@ -6,6 +6,7 @@ from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, one_line
 from exprun.config.images import FOLDER_GROUPS, Augment, Data
+from exprun.config.labels import check_labels
 from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import INIT_PARTS
 from exprun.config.optimisation import DECOUPLED_OPTIMS
@@ -30,6 +31,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
+    check_labels(config)
     _check_folds(config.data, overridden)
     _check_group(config.data)
     _check_batches(config)

@@ -31,6 +31,11 @@ class Data:
         "images have in their files.",
         None,
     )
+    labels: Literal["one", "several", "ordered", "soft"] = setting(
+        "Labels of each image: one class; several classes or none; one of classes with an order; or soft labels, a "
+        "probability for each class.",
+        "one",
+    )
     classes: list[str | int] | None = setting(
         "Classes to keep; null keeps all. Classes are given by name, or by index from 0 if no class has a "
         "number as its name.",
@@ -100,7 +105,11 @@ class Data:
     image: str = setting(
         "Column with the paths of the images, relative to the folder of the CSV file.", "image", only=("csv",)
     )
-    label: str = setting("Column with the classes of the images.", "label", only=("csv",))
+    label: str | list[str] = setting(
+        "Column with the classes of the images; or a list of columns, one for each class, for several or soft labels.",
+        "label",
+        only=("csv",),
+    )
     split: str | None = setting(
         "Column with the splits of the images (train, val or test), for `csv`; null draws the splits.", None
     )

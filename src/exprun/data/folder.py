@@ -220,7 +220,12 @@ def summary(left_out: Sequence[LeftOut]) -> str:
 
 
 def read_images(
-    found: list[tuple[str, str, int]], classes: list[str], data: Data, root: Path, allocate: Allocate
+    found: list[tuple[str, str, int]],
+    classes: list[str],
+    data: Data,
+    root: Path,
+    allocate: Allocate,
+    labels: np.ndarray | None = None,
 ) -> Pool:
     """Decode images into a pool.
 
@@ -230,16 +235,24 @@ def read_images(
         data: the settings of the data set.
         root: the folder of the data set, which the names of files leave out.
         allocate: function that allocates the array of images.
+        labels: several or soft labels, float32, (images, classes); None for those of `found`.
 
     Raises:
         DataError: an image cannot be read and `data.corrupt=refuse`, no training image of a class can be read, or the
             images differ in size and `data.size` is not set.
     """
     with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read nevertheless
-        return _decoded(found, classes, data, root, allocate)
+        return _decoded(found, classes, data, root, allocate, labels)
 
 
-def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, root: Path, allocate: Allocate) -> Pool:
+def _decoded(
+    found: list[tuple[str, str, int]],
+    classes: list[str],
+    data: Data,
+    root: Path,
+    allocate: Allocate,
+    labels: np.ndarray | None,
+) -> Pool:
     Image.init()  # not thread-safe, so it is called before the threads start
     size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found])
     mode = "L" if data.channels == 1 else "RGB"
@@ -267,12 +280,17 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
         every, images = images, allocate((int(keep.sum()), *images.shape[1:]))
         for position, index in enumerate(np.flatnonzero(keep)):
             images[position] = every[index]
-    numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers[name] for _, name, _ in found], np.int32)[keep]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
-    if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
-        name = classes[min(empty)]
-        first = next(text for index, text in sorted(skipped.items()) if found[index][1:] == (name, TRAIN))
+    if labels is None:
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers[name] for _, name, _ in found], np.int32)
+        of_class = labels[:, None] == np.arange(len(classes))
+    else:
+        of_class = labels > 0
+    labels = labels[keep]
+    if len(empty := np.flatnonzero(~of_class[keep][parts == TRAIN].any(axis=0))):
+        name = classes[empty[0]]
+        first = next(text for index, text in sorted(skipped.items()) if of_class[index, empty[0]])
         raise DataError(f"None of the training images of class {name} can be read, the first is {first}.")
     files = [below(file, root) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
     names, unreadable = [plain(name) for name in classes], [skipped[i] for i in sorted(skipped)]

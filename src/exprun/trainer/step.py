@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 
     Args:
         images: all images on the device, uint8, (images, height, width, channels).
-        labels: the labels of all images, int32, (images,); None if only the images are needed.
+        labels: the labels of all images, as `Loss.label_spec` describes them; None if only the images are needed.
         indices: the positions of the batch among all images, int32, (batch,).
         mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
     """
@@ -98,7 +98,7 @@ class Step:
         shape = [None, None, None, model.input_shape[3]]
         data = [
             tf.TensorSpec(shape, tf.uint8),
-            tf.TensorSpec([None], tf.int32),
+            loss.label_spec(model.output_shape[-1]),
             tf.TensorSpec([None, None], tf.int32),
         ]
         signature = [
@@ -178,7 +178,7 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: the labels of all images, int32, (images,).
+            labels: the labels of all images, as `Loss.label_spec` describes them.
             indices: the positions of each batch among all images, int32, (steps, batch).
             learning_rates: the learning rate of each step, float32, (steps,).
             first: the number of the first of these steps, from 0.
@@ -196,7 +196,7 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: the labels of all images, int32, (images,).
+            labels: the labels of all images, as `Loss.label_spec` describes them.
             indices: the positions of each batch among all images, int32, (steps, batch); -1 is padding.
             as_in: the preprocessing of the images: as in `train` or as in `evaluation`; or `tta`, the mean over several
                 views with the preprocessing of evaluation.
@@ -350,7 +350,7 @@ class Step:
             g + v * (l2 * factor) if l2 and g is not None else g
             for g, v, l2 in zip(gradients, variables, self.l2, strict=True)
         ]
-        right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets.main, tf.float32)
+        right = self.loss.right(logits, targets.main)
         return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _backward(
@@ -427,9 +427,9 @@ class Step:
                 )
             if self.attack is not None:
                 changed = self._attacked(pixels, Targets(targets), self._draw(tf.constant(0), 0), scaling)
-                _, losses, predictions = outputs(changed, targets)
+                logits, losses, _ = outputs(changed, targets)
                 results["adversarial_loss"] = losses
-                results["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
+                results["adversarial_accuracy"] = self.loss.right(logits, targets)
             return results
 
         names = ["losses", "logits", *self.metrics] + (
