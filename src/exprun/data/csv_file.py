@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -72,10 +72,22 @@ class Table:
             return self.columns.index(column)
         if column in self.columns:
             raise DataError(f"{self.path} has several columns {column}: rename all but one.")
-        near = did_you_mean(column, self.columns)
-        shown = ", ".join(self.columns[:SHOWN]) + (", …" if len(self.columns) > SHOWN else "")
-        hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
-        raise DataError(f"{key}={column}, but the columns of {self.path} are {printable(shown)}{hint}")
+        raise no_column(key, column, self.columns, str(self.path))
+
+
+def no_column(key: str, column: str, columns: Sequence[str], file: str) -> DataError:
+    """The error that a file lacks a column, with the columns that it has.
+
+    Args:
+        key: the key of the config that names the column.
+        column: the name of the column.
+        columns: the names of the columns of the file.
+        file: the path of the file.
+    """
+    near = did_you_mean(column, columns)
+    shown = ", ".join(columns[:SHOWN]) + (", …" if len(columns) > SHOWN else "")
+    hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
+    return DataError(f"{key}={column}, but the columns of {file} are {printable(shown)}{hint}")
 
 
 def locate_csv(data: Data) -> Source:
@@ -98,7 +110,7 @@ def locate_csv(data: Data) -> Source:
             f"None of the {len(rows):,} images in {path} exists, such as {printable(rows[0].file)}: paths in "
             f"data.image={data.image} are relative to the folder of the CSV file."
         )
-    classes = sorted({row.label for row in rows if row.part == TRAIN}, key=_natural)
+    classes = sorted({row.label for row in rows if row.part == TRAIN}, key=natural)
     if len(classes) < 2:
         found = "1 class" if classes else "no class"
         raise DataError(
@@ -267,6 +279,6 @@ def _unused_splits(table: Table, data: Data) -> str:
     return ""
 
 
-def _natural(name: str) -> tuple[int, float, str]:
+def natural(name: str) -> tuple[int, float, str]:
     """A sort key that orders numbers by their size, before all other names."""
     return (0, float(name), name) if NUMBER.fullmatch(name) else (1, 0.0, name)
