@@ -4,8 +4,8 @@ import re
 
 from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
-from exprun.config.errors import ConfigError, one_line
-from exprun.config.images import FOLDER_GROUPS, Augment, Data
+from exprun.config.errors import ConfigError, one_line, without_password
+from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
 from exprun.config.labels import check_labels
 from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import INIT_PARTS
@@ -149,11 +149,18 @@ def _check_input(config: Config) -> None:
 
 def _check_data(config: Config) -> None:
     data = config.data
-    if data.name in ("image_folder", "csv", "arrays") and data.root is None:
+    if data.name in ("image_folder", "arrays", *TABLES) and data.root is None:
         what = "the CSV file that lists your images" if data.name == "csv" else "the path of your images"
         raise ConfigError(f"data={data.name} needs data.root=…, {what}.")
-    if data.split is not None and data.name != "csv":
-        raise ConfigError(f"data={data.name} does not use data.split; it belongs to data=csv.")
+    if data.split is not None and data.name not in TABLES:
+        raise ConfigError(
+            f"data={data.name} does not use data.split; it belongs to data={', '.join(TABLES[:-1])} and {TABLES[-1]}."
+        )
+    if data.root is not None and "://" in data.root and data.name not in REMOTE:
+        raise ConfigError(
+            f"data={data.name} reads files of this machine only, not data.root={without_password(data.root)}: choose "
+            f"data={', '.join(REMOTE[:-1])} or {REMOTE[-1]}, or copy the files."
+        )
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
@@ -214,9 +221,10 @@ def _check_group(data: Data) -> None:
     group = data.group
     if group is None:
         return
-    if data.name not in ("image_folder", "csv", "arrays"):
+    if data.name not in ("image_folder", "arrays", *TABLES):
         raise ConfigError(
-            f"data={data.name} has no groups: data.group belongs to data=image_folder, data=csv and data=arrays."
+            f"data={data.name} has no groups: data.group belongs to data sets of your own, such as data=image_folder "
+            "and data=csv."
         )
     if data.name != "image_folder" or group in FOLDER_GROUPS:
         return
