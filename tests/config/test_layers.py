@@ -10,7 +10,7 @@ from exprun.config.errors import ConfigError
 from exprun.config.layers import Conv, Flatten, Residual, TooSmall, fixed_norm, output_shape, parse, smallest_image
 from exprun.config.options import options, shipped_conf
 
-MODELS = [name for name in options()["model"] if name != "python"]
+MODELS = [name for name in options()["model"] if name not in ("python", "application")]
 
 
 def shape_of(text, size=32, channels=3):
