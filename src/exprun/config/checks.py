@@ -6,7 +6,8 @@ from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, one_line
 from exprun.config.images import FOLDER_GROUPS, Augment, Data
-from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
+from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
+from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import INIT_PARTS
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
@@ -67,7 +68,12 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     first = layers[0] if layers else None
     if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
-        if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
+        if not isinstance(first, Conv) or (*(first.conv, first.groups, first.dilation, first.repeat),) != (
+            needed,
+            1,
+            1,
+            1,
+        ):
             raise ConfigError(
                 "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
                 f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
@@ -108,11 +114,28 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             raise ConfigError(
                 f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
             )
+        if model.stochastic_depth:
+            raise ConfigError(
+                "model=python does not use model.stochastic_depth: a model from a builder has its own layers."
+            )
         return
     assert model.layers is not None
-    parse(model.layers)
+    layers = parse(model.layers)
+    if model.stochastic_depth and not _has_blocks(layers):
+        raise ConfigError(
+            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
+            "none; leave it out, or choose another model, such as model=resnet20."
+        )
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
+
+
+def _has_blocks(layers: list[Layer]) -> bool:
+    """Whether a layer list has residual blocks."""
+    return any(
+        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
+        for layer in layers
+    )
 
 
 def _check_init(config: Config) -> None:
