@@ -8,7 +8,8 @@ from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, did_you_mean, one_line, without_password
 from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
 from exprun.config.labels import check_labels
-from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
+from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
+from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import APPLICATION, INIT_PARTS, Model
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
@@ -72,7 +73,12 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     first = layers[0] if layers else None
     if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
-        if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
+        if not isinstance(first, Conv) or (*(first.conv, first.groups, first.dilation, first.repeat),) != (
+            needed,
+            1,
+            1,
+            1,
+        ):
             raise ConfigError(
                 "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
                 f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
@@ -143,9 +149,17 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             raise ConfigError(
                 f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
             )
+        if model.stochastic_depth:
+            raise ConfigError(
+                "model=python does not use model.stochastic_depth: a model from a builder has its own layers."
+            )
         return
-    if model.layers is not None:
-        parse(model.layers)
+    layers = parse(model.layers) if model.layers is not None else []
+    if model.stochastic_depth and not _has_blocks(layers):
+        raise ConfigError(
+            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
+            "no list with such blocks; leave it out, or choose another model, such as model=resnet20."
+        )
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
 
@@ -179,6 +193,14 @@ def _check_application(model: Model, overridden: set[str]) -> None:
         found = re.fullmatch(r"stage(\d+)(?:-(\d+))?", pattern)
         if found and not all(1 <= int(number) <= count for number in found.groups() if number):
             raise ConfigError(f"model.freeze={pattern}, but {name} has the stages 1 to {count}: write stage1-{count}.")
+
+
+def _has_blocks(layers: list[Layer]) -> bool:
+    """Whether a layer list has residual blocks."""
+    return any(
+        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
+        for layer in layers
+    )
 
 
 def _check_init(config: Config) -> None:
