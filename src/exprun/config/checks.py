@@ -385,6 +385,13 @@ def _check_run(config: Config) -> None:
             "trainer.strategy=multi_worker excludes trainer.max_seconds, because all workers must end at the same "
             "step; use trainer.max_steps."
         )
+    if trainer.swa_start is not None and trainer.ema is not None:
+        raise ConfigError("trainer.ema and trainer.swa_start both average the weights: leave one out.")
+    if trainer.swa_start is not None and trainer.swa_start >= trainer.epochs:
+        raise ConfigError(
+            f"trainer.swa_start={trainer.swa_start}, but it must be below trainer.epochs={trainer.epochs}, so that at "
+            "least two epochs are averaged."
+        )
     if config.model.fine_tune_rate != 1.0 and config.model.weights is None:
         raise ConfigError("model.fine_tune_rate is for loaded layers, so it needs model.weights=….")
     if trainer.resume and not trainer.checkpoint:
