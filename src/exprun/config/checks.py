@@ -158,7 +158,7 @@ def _check_model(config: Config, overridden: set[str]) -> None:
     if model.stochastic_depth and not _has_blocks(layers):
         raise ConfigError(
             f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
-            "no list with such blocks; leave it out, or choose another model, such as model=resnet20."
+            "none in a list; leave it out, or choose another model, such as model=resnet20."
         )
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
