@@ -37,10 +37,12 @@ def adds_layers(config: Config) -> bool:
 
 
 def _linear(layer: Any) -> Any:
-    """A layer of the model's list without its `activation`; inside a residual block, all layers are changed so."""
+    """A layer of the model's list without its `activation`; inside a block, all layers are changed so."""
     if not isinstance(layer, dict):
         return layer
-    inner = {"residual": [_linear(part) for part in layer["residual"]]} if "residual" in layer else {}
+    if set(layer) == {"activation"}:
+        return {"activation": "none"}
+    inner = {key: [_linear(part) for part in layer[key]] for key in ("block", "residual") if key in layer}
     return {key: value for key, value in (layer | inner).items() if key != "activation"}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from exprun.config.doctor import Doctor
 from exprun.config.errors import RunError
+from exprun.config.images import TABLES
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.data.group_names import are_splits_given, suggested
@@ -146,7 +147,7 @@ def _groupings(dataset: Dataset, config: Config) -> list[NameGroups]:
         remedy = f"set {shlex.quote(f'data.group={group}')}, which keeps each group on one side of every split."
         if are_splits_given(dataset, data):
             remedy = "move the images of each group to one side of every split."
-        elif data.name == "csv":
+        elif data.name in TABLES:
             remedy = f"add a column with the group of each image to {data.root}, and set data.group to its name."
         found.append(NameGroups(groups.numbers, groups.names, labels, remedy))
     return found

@@ -2,7 +2,7 @@
 
 from exprun import metrics as names
 from exprun.config.errors import ConfigError
-from exprun.config.images import Data
+from exprun.config.images import TABLES, Data
 from exprun.config.schema import Config
 from exprun.text import joined
 
@@ -17,6 +17,12 @@ OF_ONE = (names.BALANCED_ACCURACY, names.TOP5_ACCURACY)
 def label_columns(data: Data) -> tuple[str, ...]:
     """The columns of a table that have the labels."""
     return (data.label,) if isinstance(data.label, str) else tuple(data.label)
+
+
+def label_column(data: Data) -> str:
+    """The column that has the labels, in a data set that has only one."""
+    assert isinstance(data.label, str)
+    return data.label
 
 
 def check_labels(config: Config) -> None:
@@ -59,6 +65,10 @@ def check_labels(config: Config) -> None:
 
 def _check_columns(data: Data) -> None:
     if data.name != "csv":
+        if data.name in TABLES and not isinstance(data.label, str):
+            raise ConfigError(
+                f"data.label lists {len(data.label)} columns, but data={data.name} takes one; data=csv takes several."
+            )
         return
     if isinstance(data.label, str):
         if data.labels == "soft":

@@ -111,6 +111,12 @@ class Trainer:
     ema: float | None = setting(
         "Decay of a moving average of the weights; every evaluation uses this average.", None, gt=0.0, lt=1.0
     )
+    swa_start: int | None = setting(
+        "Number of epochs after which stochastic weight averaging begins: the weights at the end of this epoch and of "
+        "each later one are averaged, and every evaluation from then on uses this average.",
+        None,
+        ge=1,
+    )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
         "Precision of the computation; weights stay float32.", "auto"
     )

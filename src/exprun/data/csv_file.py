@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -75,10 +75,22 @@ class Table:
             return self.columns.index(column)
         if column in self.columns:
             raise DataError(f"{self.path} has several columns {column}: rename all but one.")
-        near = did_you_mean(column, self.columns)
-        shown = ", ".join(self.columns[:SHOWN]) + (", …" if len(self.columns) > SHOWN else "")
-        hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
-        raise DataError(f"{key}={column}, but the columns of {self.path} are {printable(shown)}{hint}")
+        raise no_column(key, column, self.columns, str(self.path))
+
+
+def no_column(key: str, column: str, columns: Sequence[str], file: str) -> DataError:
+    """The error that a file lacks a column, with the columns that it has.
+
+    Args:
+        key: the key of the config that names the column.
+        column: the name of the column.
+        columns: the names of the columns of the file.
+        file: the path of the file.
+    """
+    near = did_you_mean(column, columns)
+    shown = ", ".join(columns[:SHOWN]) + (", …" if len(columns) > SHOWN else "")
+    hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
+    return DataError(f"{key}={column}, but the columns of {file} are {printable(shown)}{hint}")
 
 
 def locate_csv(data: Data) -> Source:

@@ -14,6 +14,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,13 +27,26 @@ from exprun.config.images import Data
 from exprun.config.labels import ROWS
 from exprun.config.paths import NO_HOME, user_path
 from exprun.data import palm_vein
+from exprun.data.arrow import locate_arrow
 from exprun.data.csv_file import locate_csv
 from exprun.data.folder import is_hidden, locate_folder
 from exprun.data.groups import groups_of_arrays
 from exprun.data.label_values import checked
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
+from exprun.data.remote import is_remote
+from exprun.data.remote_folder import locate_remote_folder
+from exprun.data.tfds import locate_tfds
+from exprun.data.tfrecord import locate_tfrecord
+from exprun.data.webdataset import locate_webdataset
 
 MAX_CLASSES = 100_000
+SHARD_FORMATS: dict[str, Callable[[Data], Source]] = {
+    "parquet": locate_arrow,
+    "tfrecord": locate_tfrecord,
+    "webdataset": locate_webdataset,
+    "huggingface": locate_arrow,
+    "tfds": locate_tfds,
+}
 
 
 class Remote(NamedTuple):
@@ -103,10 +117,12 @@ def locate(data: Data) -> Source:
         case "palm_vein":
             return _palm_vein(data)
         case "image_folder":
-            return locate_folder(data)
+            return locate_remote_folder(data) if is_remote(str(data.root)) else locate_folder(data)
         case "csv":
             return locate_csv(data)
-    return _arrays(data)
+        case "arrays":
+            return _arrays(data)
+    return SHARD_FORMATS[data.name](data)
 
 
 def _folders(data: Data, *names: str) -> list[Path]:
