@@ -5,9 +5,11 @@ import re
 from exprun.config import budget
 from exprun.config.applications import APPLICATIONS, IMAGENET
 from exprun.config.datasets import class_numbers, facts_of
-from exprun.config.errors import ConfigError, did_you_mean, one_line
-from exprun.config.images import FOLDER_GROUPS, Augment, Data
-from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
+from exprun.config.errors import ConfigError, did_you_mean, one_line, without_password
+from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
+from exprun.config.labels import check_labels
+from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
+from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import APPLICATION, INIT_PARTS, Model
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
@@ -31,6 +33,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
+    check_labels(config)
     _check_folds(config.data, overridden)
     _check_group(config.data)
     _check_batches(config)
@@ -70,7 +73,12 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     first = layers[0] if layers else None
     if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
-        if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
+        if not isinstance(first, Conv) or (*(first.conv, first.groups, first.dilation, first.repeat),) != (
+            needed,
+            1,
+            1,
+            1,
+        ):
             raise ConfigError(
                 "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
                 f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
@@ -141,9 +149,17 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             raise ConfigError(
                 f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
             )
+        if model.stochastic_depth:
+            raise ConfigError(
+                "model=python does not use model.stochastic_depth: a model from a builder has its own layers."
+            )
         return
-    if model.layers is not None:
-        parse(model.layers)
+    layers = parse(model.layers) if model.layers is not None else []
+    if model.stochastic_depth and not _has_blocks(layers):
+        raise ConfigError(
+            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
+            "none in a list; leave it out, or choose another model, such as model=resnet20."
+        )
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
 
@@ -179,6 +195,14 @@ def _check_application(model: Model, overridden: set[str]) -> None:
             raise ConfigError(f"model.freeze={pattern}, but {name} has the stages 1 to {count}: write stage1-{count}.")
 
 
+def _has_blocks(layers: list[Layer]) -> bool:
+    """Whether a layer list has residual blocks."""
+    return any(
+        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
+        for layer in layers
+    )
+
+
 def _check_init(config: Config) -> None:
     init = config.init
     for key, part in {"init": init, **{f"init.{name}": getattr(init, name) for name in INIT_PARTS}}.items():
@@ -211,11 +235,18 @@ def _check_input(config: Config) -> None:
 
 def _check_data(config: Config) -> None:
     data = config.data
-    if data.name in ("image_folder", "csv", "arrays") and data.root is None:
+    if data.name in ("image_folder", "arrays", *TABLES) and data.root is None:
         what = "the CSV file that lists your images" if data.name == "csv" else "the path of your images"
         raise ConfigError(f"data={data.name} needs data.root=…, {what}.")
-    if data.split is not None and data.name != "csv":
-        raise ConfigError(f"data={data.name} does not use data.split; it belongs to data=csv.")
+    if data.split is not None and data.name not in TABLES:
+        raise ConfigError(
+            f"data={data.name} does not use data.split; it belongs to data={', '.join(TABLES[:-1])} and {TABLES[-1]}."
+        )
+    if data.root is not None and "://" in data.root and data.name not in REMOTE:
+        raise ConfigError(
+            f"data={data.name} reads files of this machine only, not data.root={without_password(data.root)}: choose "
+            f"data={', '.join(REMOTE[:-1])} or {REMOTE[-1]}, or copy the files."
+        )
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
@@ -276,9 +307,10 @@ def _check_group(data: Data) -> None:
     group = data.group
     if group is None:
         return
-    if data.name not in ("image_folder", "csv", "arrays"):
+    if data.name not in ("image_folder", "arrays", *TABLES):
         raise ConfigError(
-            f"data={data.name} has no groups: data.group belongs to data=image_folder, data=csv and data=arrays."
+            f"data={data.name} has no groups: data.group belongs to data sets of your own, such as data=image_folder "
+            "and data=csv."
         )
     if data.name != "image_folder" or group in FOLDER_GROUPS:
         return
@@ -357,6 +389,13 @@ def _check_run(config: Config) -> None:
         raise ConfigError(
             "trainer.strategy=multi_worker excludes trainer.max_seconds, because all workers must end at the same "
             "step; use trainer.max_steps."
+        )
+    if trainer.swa_start is not None and trainer.ema is not None:
+        raise ConfigError("trainer.ema and trainer.swa_start both average the weights: leave one out.")
+    if trainer.swa_start is not None and trainer.swa_start >= trainer.epochs:
+        raise ConfigError(
+            f"trainer.swa_start={trainer.swa_start}, but it must be below trainer.epochs={trainer.epochs}, so that at "
+            "least two epochs are averaged."
         )
     if config.model.fine_tune_rate != 1.0 and config.model.weights is None:
         raise ConfigError("model.fine_tune_rate is for loaded layers, so it needs model.weights=….")

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from exprun.config.fields import STRICT, setting
 
-Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
+Activation = Literal["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
 InitName = Literal[
     "glorot_uniform",
     "glorot_normal",
@@ -21,6 +21,7 @@ InitName = Literal[
     "whiten",
 ]
 APPLICATION = "application"  # the option of the networks of keras.applications
+NormAxis = Literal["image", "channels"]
 INIT_PARTS = ("first", "conv", "dense", "classifier")
 STDDEV_INITS = ("gaussian", "truncated_normal")
 MEAN_NORMS = ("batch", "layer", "group", "instance")
@@ -56,6 +57,13 @@ class Model:
     head_dropout: float = setting(
         "Dropout rate before the classifier of `model.application`: the fraction of its inputs that are set to zero in "
         "training.",
+        0.0,
+        ge=0.0,
+        lt=1.0,
+    )
+    stochastic_depth: float = setting(
+        "Rate at which the last residual block is left out in training, image by image; it rises linearly from the "
+        "first block on (arXiv:1603.09382, section 3).",
         0.0,
         ge=0.0,
         lt=1.0,
@@ -135,6 +143,10 @@ class Norm:
     name: Literal["none", "batch", "layer", "group", "instance", "lrn"] = setting("Kind of normalisation layer.")
     where: list[Literal["conv", "dense"]] | None = setting(
         "Kinds of layers that a normalisation layer follows.", only=(*MEAN_NORMS, "lrn")
+    )
+    axis: NormAxis | None = setting(
+        "Values of an image that are normalised together: all (`image`), or the channels of each pixel (`channels`).",
+        only=("layer",),
     )
     momentum: float | None = setting(
         "Momentum of the moving averages of mean and variance: the fraction of the old average that each step keeps.",

@@ -137,7 +137,7 @@ def _store(entry: Path, temporary: Path, pool: Pool) -> None:
             np.save(path, array)
     sums = {name: _checksums(getattr(pool, name)) for name in ARRAYS}
     meta = {"classes": pool.classes, "skipped": pool.skipped, "fingerprint": pool.fingerprint, "sums": sums}
-    meta["files"] = pool.files
+    meta |= {"files": pool.files, "groups": pool.groups}
     (finished / "meta.json").write_text(json.dumps(meta))
     if _open(entry) is None:
         shutil.rmtree(entry, ignore_errors=True)  # a damaged entry would keep the rename from succeeding
@@ -157,7 +157,8 @@ def _open(entry: Path) -> Pool | None:
         arrays = zip(ARRAYS, (images, labels, parts), strict=True)
         if any(_checksums(array) != meta["sums"][name] for name, array in arrays):
             return None
-        return Pool(images, labels, meta["classes"], parts, meta["skipped"], meta["fingerprint"], meta["files"])
+        rest = {name: meta[name] for name in ("skipped", "fingerprint", "files")}
+        return Pool(images, labels, meta["classes"], parts, **rest, groups=meta.get("groups", []))
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError):
         return None
 

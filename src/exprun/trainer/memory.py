@@ -103,7 +103,7 @@ def needed(model: Any, precision: str) -> int:
         model: a built Keras model.
         precision: the precision of the run; half precision halves the size.
     """
-    count = sum(math.prod(layer.output.shape[1:]) for layer in _layers(model))
+    count = sum(math.prod(layer.output.shape[1:]) for layer in _layers(model)) + sum(_attention(model))
     return count * (4 if precision == "float32" else 2)
 
 
@@ -118,6 +118,15 @@ def _layers(model: Any) -> Iterator[Any]:
             continue
         if shapes is not None and None not in shapes[1:]:
             yield layer
+
+
+def _attention(model: Any) -> Iterator[int]:
+    """The number of values of each self-attention for one image: a weight for each head and pair of pixels."""
+    for part in [model, *model._flatten_layers(include_self=False)]:
+        for operation in getattr(part, "operations", ()):
+            if type(operation).__name__ == "DotProductAttention":
+                pixels, heads = operation.output.shape[1:3]
+                yield heads * pixels**2
 
 
 def _input(layer: Any) -> int:
@@ -233,7 +242,7 @@ def check_evaluation(model: Any, precision: str, batch: int, left: int | None) -
     Raises:
         RunError: the batch needs more memory; the message names a batch size that fits.
     """
-    held = [math.prod(layer.output.shape[1:]) + _input(layer) for layer in _layers(model)]
+    held = [math.prod(layer.output.shape[1:]) + _input(layer) for layer in _layers(model)] + [*_attention(model)]
     one = max(held, default=0) * (4 if precision == "float32" else 2)
     if left is None or one * batch <= left:
         return
