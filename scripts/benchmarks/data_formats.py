@@ -5,9 +5,9 @@ format, a process reads them cold, that is, decodes them and writes the cache, a
 cache as a run does. It is then asserted that all formats give the same images and labels. On the other side, tf.data
 and, if it is importable, PyTorch's DataLoader decode the same files in each epoch, as people write it by hand: a map of
 `read_file` and `decode_jpeg` with AUTOTUNE, and a Dataset that opens files with Pillow. All sides take turns. The
-medians of the images per second and of the peak memory are printed as a table.
+medians of the images per second of processor time, summed over all cores, and of the peak memory are printed.
 
-With `--files N`, a folder of N small files is written, and the time to find the files, to compute the key of the cache
+With `--files N`, a folder of N small files is written, and the processor time to find the files, to compute the key of the cache
 and to decode them is measured, with and without what earlier starts have remembered.
 """
 
@@ -84,22 +84,22 @@ def read_once(name: str, root: str, cache: str, size: int | None) -> dict[str, A
     from exprun.data import load
     from exprun.trainer.feed import Feed
 
-    settings: dict[str, Any] = dict(WRITERS[name][1])
+    settings: dict[str, Any] = {"name": name, **WRITERS[name][1]}
     settings |= {"corrupt": "refuse", "background": "white"} if name != "arrays" else {}
-    data = Data(name=name, root=root, cache=cache, channels=3, size=size, val_fraction=0.1, **settings)
-    memory, started = Memory(), time.perf_counter()
+    data = Data(root=root, cache=cache, channels=3, size=size, val_fraction=0.1, **settings)
+    memory, started = Memory(), time.process_time()
     load(data)
-    cold = time.perf_counter() - started
-    started = time.perf_counter()
+    cold = time.process_time() - started
+    started = time.process_time()
     dataset = load(data)
-    again = time.perf_counter() - started
+    again = time.process_time() - started
     order = np.random.default_rng(0).permutation(len(dataset.train))
     steps = order[: len(order) // BATCH * BATCH].astype(np.int32).reshape(-1, BATCH)
-    started = time.perf_counter()
+    started = time.process_time()
     for images, _, positions in Feed(dataset.train, resident=False).chunks(steps, lambda: 1000):
         for batch in positions:
             tf.gather(images, batch)
-    warm = time.perf_counter() - started
+    warm = time.process_time() - started
     pixels, labels = dataset.train.images, dataset.train.labels
     images_of = zip(pixels, labels, strict=True)
     hashes = sorted(hashlib.sha256(image.tobytes() + bytes([label])).hexdigest() for image, label in images_of)
@@ -137,7 +137,7 @@ def torch_once(root: str, size: int | None) -> dict[str, Any]:
     files = sorted(str(path) for path in Path(root).rglob("*.*"))
     names = sorted({Path(file).parent.name for file in files})
 
-    class Files(torch.utils.data.Dataset):  # type: ignore[misc]
+    class Files(torch.utils.data.Dataset):
         """The images of the folder."""
 
         def __len__(self) -> int:
@@ -148,18 +148,17 @@ def torch_once(root: str, size: int | None) -> dict[str, Any]:
             image = image if size is None else image.resize((size, size))
             return torch.from_numpy(np.array(image)), names.index(Path(files[number]).parent.name)
 
-    workers = max(1, len(os.sched_getaffinity(0)) - 1)
-    loader = torch.utils.data.DataLoader(Files(), BATCH, shuffle=True, num_workers=workers, persistent_workers=True)
-    return _epochs(loader, len(files))
+    # In this process, so that its processor time can be measured.
+    return _epochs(torch.utils.data.DataLoader(Files(), BATCH, shuffle=True, num_workers=0), len(files))
 
 
 def _epochs(batches: Any, images: int) -> dict[str, Any]:
     memory, seconds = Memory(), []
     for _ in range(2):
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in batches:
             pass
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     return {"cold": images / seconds[0], "warm": images / seconds[1], "memory": memory.end()}
 
 
@@ -237,9 +236,9 @@ def many_files(folder: Path, count: int) -> None:
     steps: list[tuple[str, float]] = []
 
     def step(name: str, function: Any) -> Any:
-        started = time.perf_counter()
+        started = time.process_time()
         result = function()
-        steps.append((name, time.perf_counter() - started))
+        steps.append((name, time.process_time() - started))
         return result
 
     source = step("find the files", lambda: locate(data))
@@ -248,7 +247,7 @@ def many_files(folder: Path, count: int) -> None:
     step("first start, of which decoding is the rest", lambda: load(data))
     step("next start", lambda: load(data))
     print(f"{count:,} files in {CLASSES_OF_FILES:,} classes; at most {memory.end():,.0f} MB of memory.\n")
-    print("| Step | Seconds | Microseconds for each file |\n| --- | --- | --- |")
+    print("| Step | Seconds of one core | Microseconds for each file |\n| --- | --- | --- |")
     for name, seconds in steps:
         print(f"| {name} | {seconds:.1f} | {1e6 * seconds / count:.0f} |")
 
