@@ -7,8 +7,8 @@ and, if it is importable, PyTorch's DataLoader decode the same files in each epo
 `read_file` and `decode_jpeg` with AUTOTUNE, and a Dataset that opens files with Pillow. All sides take turns. The
 medians of the images per second of processor time, summed over all cores, and of the peak memory are printed.
 
-With `--files N`, a folder of N small files is written, and the processor time to find the files, to compute the key of the cache
-and to decode them is measured, with and without what earlier starts have remembered.
+With `--files N`, a folder of N small files is written, and the processor time to find the files, to compute the key of
+the cache and to decode them is measured, with and without what earlier starts have remembered.
 """
 
 import argparse
