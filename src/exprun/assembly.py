@@ -171,7 +171,7 @@ def network_in(folder: RunFolder, name: str, trust: bool = True) -> tuple[Any, I
             f"{name} was trained with other code of {config.model.builder}: put that code back, or train it again."
         )
     # All weights come from the checkpoint, so pretrained weights need not be loaded.
-    config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0))
+    config = replace(config, model=replace(config.model, weights=None, freeze=[], fine_tune_rate=1.0, layer_decay=1.0))
     return trained_network(config, interface, weights), interface
 
 

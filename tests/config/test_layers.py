@@ -12,7 +12,7 @@ from exprun.config.layers import TooSmall, fixed_norm, output_shape, parse, resi
 from exprun.config.network import Norm
 from exprun.config.options import options, shipped_conf
 
-MODELS = [name for name in options()["model"] if name != "python"]
+MODELS = [name for name in options()["model"] if name not in ("python", "application")]
 
 
 def shape_of(text, size=32, channels=3):
@@ -212,8 +212,8 @@ def test_inverted_residuals_are_added_only_where_the_shape_stays():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model=cnn"], "model=cnn has none"),
-        (["model=python", "model.builder=a:b"], "model=python does not use model.stochastic_depth"),
+        (["model=cnn"], "model=cnn has none in model.layers"),
+        (["model=python", "model.builder=a:b"], "model=python has none in model.layers"),
     ],
 )
 def test_stochastic_depth_needs_residual_blocks(composer, words, message):

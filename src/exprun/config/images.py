@@ -110,8 +110,8 @@ class Data:
 class Input:
     """How pixels are scaled before they enter the network."""
 
-    name: Literal["raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe"] = setting(
-        "How pixel values are scaled."
+    name: Literal["auto", "raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe", "imagenet"] = (
+        setting("How pixel values are scaled.")
     )
     crop: int | None = setting(
         "Height and width, in pixels, of a square that is cropped from each image: at a random position "

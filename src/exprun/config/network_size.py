@@ -1,4 +1,4 @@
-"""The weights and outputs of a layer list, counted from the shape of an image; no network is built."""
+"""The weights and outputs of a network: counted for a layer list, and known for an application; none is built."""
 
 import math
 from collections import Counter
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from exprun.config import layer_kinds as kinds
 from exprun.config import layers as grammar
+from exprun.config.applications import APPLICATIONS, MEASURED, REDUCTION
 from exprun.config.layers import Shape, shape_after
 from exprun.config.network import Model, Norm
 
@@ -34,10 +35,10 @@ class NetworkSize:
 
 
 def network_size(model: Model, norm: Norm, shape: Shape, classes: int) -> NetworkSize:
-    """The size of the network of a layer list, as `exprun.model.build` builds it.
+    """The size of a network, as `exprun.model.build` builds it.
 
     Args:
-        model: the group `model` of the config, with `layers`.
+        model: the group `model` of the config, with `layers` or `application`.
         norm: the group `norm` of the config.
         shape: the height, width and channels of the network's input.
         classes: the number of classes, which is the number of logits.
@@ -45,11 +46,30 @@ def network_size(model: Model, norm: Norm, shape: Shape, classes: int) -> Networ
     Raises:
         ConfigError: a layer does not fit the layer before it, or the image is too small.
     """
+    if model.application is not None:
+        return _application_size(model, shape, classes)
     assert model.layers is not None
     counter = _Counter(model, norm)
     after = counter.add_all(grammar.parse(model.layers), shape)
     counter.add("classifier", math.prod(after) * classes + classes, (classes,))
     return counter.size
+
+
+def smallest_side(model: Model) -> int:
+    """The height and width of the smallest images of an application; 1 for other models, whose layers say it."""
+    return APPLICATIONS[model.application].smallest if model.application is not None else 1
+
+
+def _application_size(model: Model, shape: Shape, classes: int) -> NetworkSize:
+    """The size of a network of keras.applications; its outputs are in proportion to the area of the image."""
+    facts = APPLICATIONS[str(model.application)]
+    inputs, weights = facts.features, {str(model.application): facts.weights}
+    if model.pooling == "flatten":
+        inputs *= (shape[0] // REDUCTION) * (shape[1] // REDUCTION)
+    for number, units in enumerate([*(model.hidden or []), classes], start=1):
+        weights["classifier" if number > len(model.hidden or []) else f"hidden{number}"] = (inputs + 1) * units
+        inputs = units
+    return NetworkSize(weights, facts.outputs * shape[0] * shape[1] // MEASURED**2)
 
 
 class _Counter:

@@ -3,8 +3,9 @@
 import contextlib
 import importlib
 import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,15 +15,19 @@ import numpy as np
 
 from exprun.config import layer_kinds as kinds
 from exprun.config import layers as grammar
+from exprun.config.applications import IMAGENET
 from exprun.config.builder import make_importable
 from exprun.config.errors import RunError, one_line
 from exprun.config.network import Norm
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.init import bias_initializer, depthwise_initializer, kernel_initializer, part_for, transpose_initializer
+from exprun.model import application
 from exprun.model.added_weights import LayerScale, PositionEmbedding
+from exprun.model.stages import stages
 from exprun.model.weights import load_weights
 from exprun.norm import LocalResponseNormalization, norm_layer
+from exprun.text import listed
 
 
 @dataclass
@@ -33,11 +38,13 @@ class Built:
         model: the Keras model, from images (batch, height, width, channels) to logits, float32, (batch, classes).
         multipliers: the learning-rate multipliers other than 1, by the path of the variable.
         loaded: the names of the layers whose weights come from `model.weights`.
+        stages: the layers of each stage before the head, from `exprun.model.stages`.
     """
 
     model: Any
     multipliers: dict[str, float] = field(default_factory=dict)
     loaded: list[str] = field(default_factory=list)
+    stages: list[list[Any]] = field(default_factory=list)
 
 
 def build(
@@ -59,43 +66,79 @@ def build(
 
     Raises:
         RunError: the builder of `model=python` cannot be imported, fails or does not return a suitable model, or
-            its weights do not fit into memory; the loaded weights do not fit; or no weights are left to train.
+            its weights do not fit into memory; the loaded weights do not fit or cannot be downloaded; or no weights are
+            left to train.
     """
-    if config.model.builder is not None:
-        with _limited(config.model.builder, shape, left):
-            built = Built(_from_builder(config.model.builder, shape, classes))
+    model, backbone = config.model, None
+    if model.builder is not None:
+        with _limited(model.builder, shape, left):
+            built = Built(_from_builder(model.builder, shape, classes))
+    elif model.application is not None:
+        network, backbone = application.application(config, shape, classes)
+        built = Built(network)
     else:
         built = _Builder(config, images).build(shape, classes)
-    if config.model.weights is not None:
-        built.loaded = load_weights(built.model, find_weights(config.model.weights))
-        if (factor := config.model.fine_tune_rate) != 1.0:
-            for variable in _variables(built.model, built.loaded):
-                built.multipliers[variable.path] = factor * built.multipliers.get(variable.path, 1.0)
-    freeze(built.model, config.model.freeze)
+    hidden = [f"hidden{number}" for number, _ in enumerate(model.hidden or [], start=1)]
+    built.stages = stages(built.model, head=len(hidden) + 1)
+    if model.weights is not None:
+        pretrained = model.weights == IMAGENET
+        path = application.download(config, shape) if pretrained else find_weights(model.weights)
+        if backbone is not None and path.suffix.lower() != ".npz":
+            built.loaded = application.fill(backbone, config, path)
+        else:
+            built.loaded = load_weights(built.model, path, hidden)
+        _multiply(built, _variables(built.model, built.loaded), model.fine_tune_rate)
+    for number, layers in enumerate(reversed(built.stages), start=1):
+        _multiply(built, [v for layer in layers for v in layer.trainable_variables], model.layer_decay**number)
+    freeze(built.model, model.frozen, built.stages)
     return built
 
 
-def freeze(model: Any, patterns: Iterable[str]) -> None:
+def _multiply(built: Built, variables: Iterable[Any], factor: float) -> None:
+    """Multiply the learning-rate multipliers of variables by a factor."""
+    if factor != 1.0:
+        for variable in variables:
+            built.multipliers[variable.path] = factor * built.multipliers.get(variable.path, 1.0)
+
+
+def freeze(model: Any, patterns: Iterable[str], stages: Sequence[Sequence[Any]] = ()) -> None:
     """Freeze layers: their weights are not trained, and frozen norms run in inference mode.
 
     Args:
         model: the Keras model.
-        patterns: names of layers, or patterns such as `conv*`.
+        patterns: names of layers, patterns such as `conv*`, `backbone` for all layers of all stages, and stages:
+            `stage1`, or `stage1-3`.
+        stages: the layers of each stage.
 
     Raises:
         RunError: a pattern matches no layer with weights, or no weights are left to train.
     """
+    # A pattern that matches `conv1` also matches the norm after it, `conv1_norm`.
+    aliases = {layer.name: {layer.name, layer.name.removesuffix("_norm")} for layer in model.layers}
+    for number, layers in enumerate(stages, start=1):
+        for layer in layers:
+            aliases[layer.name] |= {"backbone", f"stage{number}"}
     for pattern in patterns:
-        # A pattern that matches `conv1` also matches the norm after it, `conv1_norm`.
-        names = [(layer, (layer.name, layer.name.removesuffix("_norm"))) for layer in model.layers]
-        frozen = [layer for layer, aliases in names if any(fnmatchcase(name, pattern) for name in aliases)]
+        named = _stages_in(pattern) or [pattern]
+        frozen = [
+            layer for layer in model.layers if any(fnmatchcase(a, one) for a in aliases[layer.name] for one in named)
+        ]
         if not any(layer.weights for layer in frozen):
-            layers = ", ".join(layer.name for layer in model.layers if layer.weights)
-            raise RunError(f"model.freeze names {pattern}, which matches no layer with weights; there are {layers}.")
+            of_stages = [f"stage{number}" for number, _ in enumerate(stages, start=1)]
+            names = ["backbone", *of_stages, *(layer.name for layer in model.layers if layer.weights)]
+            raise RunError(
+                f"model.freeze names {pattern}, which matches no layer with weights; there are {listed(names, 20)}."
+            )
         for layer in frozen:
             layer.trainable = False
     if not model.trainable_variables:
         raise RunError("model.freeze leaves no weights to train; do not freeze the classifier.")
+
+
+def _stages_in(pattern: str) -> list[str]:
+    """The stages in a range such as `stage1-3`; empty for other patterns."""
+    ends = re.fullmatch(r"stage(\d+)-(\d+)", pattern)
+    return [f"stage{number}" for number in range(int(ends[1]), int(ends[2]) + 1)] if ends else []
 
 
 def _variables(model: Any, names: Iterable[str]) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from exprun import metrics as names
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
-from exprun.config.options import default_options, option_names, root_settings
+from exprun.config.options import option_names
 from exprun.config.schema import GROUPS, settings
 from exprun.doctor.causes import CHAIN
 from exprun.doctor.instruments.chance import ChanceLevel, chance_level
@@ -226,7 +226,7 @@ def time_rows(times: Mapping[str, float]) -> list[tuple[str, float, float]]:
 def changed_settings(run: Run) -> list[str]:
     """The overrides by which the config differs from the defaults: options first, then keys, as they are typed."""
     composer, known = Composer(), option_names()
-    default = default_options(root_settings(composer.dirs))
+    default = {group: getattr(values, "name", None) for group, values in vars(composer.config([])).items()}
     names = {group: run.config.get(f"{group}.name") for group in GROUPS}
     chosen = {
         group: str(name) for group, name in names.items() if name != default.get(group) and name in known.get(group, ())
