@@ -355,6 +355,11 @@ def _check_optimisation(config: Config) -> None:
         raise ConfigError(
             f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}."
         )
+    if schedule.unfreeze is not None and schedule.unfreeze >= trainer.epochs:
+        raise ConfigError(
+            f"schedule.unfreeze={schedule.unfreeze} is not below trainer.epochs={trainer.epochs}, so only the head is "
+            "trained: write model.freeze=backbone for that."
+        )
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")
 

@@ -140,6 +140,7 @@ class Loop:
         """Take the remaining steps of the epoch; returns why training ends here, or an empty string."""
         config, state = self.config, self.state
         seed = config.seed
+        self.step.unfreeze(config.schedule.unfreeze, state.epoch)
         epoch = 0 if config.trainer.overfit_batch else state.epoch
         order = epoch_order(len(self.train_feed), config.trainer.batch_size, seed, epoch)[: self.steps_per_epoch]
         if config.trainer.overfit_batch:
