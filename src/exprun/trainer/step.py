@@ -22,6 +22,7 @@ from exprun.optim import climbed, l2_factors
 from exprun.trainer.accumulation import accumulated
 from exprun.trainer.averaging import Averages
 from exprun.trainer.device import Device, average_over_devices
+from exprun.trainer.resizing import Networks, Size, resized
 from exprun.trainer.results import EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
 from exprun.trainer.views import VIEWS, View, view
@@ -108,7 +109,9 @@ class Step:
             tf.TensorSpec([], tf.int32),
         ]
         self._signature = signature
-        self._compiled: dict[int, Any] = {}  # the compiled training, by the number of images in a batch
+        self.networks = Networks(self.network, model.input_shape[1:], config.schedule.sizes or [])
+        self._compiled: dict[tuple[int, Size], Any] = {}  # the compiled training, by batch size and image size
+        self.size = self.networks.whole
         self.take_batches_of(config.trainer.batch_size)
         statistics = [v for v in model.non_trainable_variables if v.dtype == "float32"]
         self._share = tf.function(partial(average_over_devices, device.strategy, statistics), autograph=False)
@@ -124,9 +127,25 @@ class Step:
     def take_batches_of(self, size: int) -> None:
         """Train with batches of `size` images from now on; the next step compiles if the size is new."""
         self.batch = size
-        if size not in self._compiled:
-            self._compiled[size] = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
-        self._train = self._compiled[size]
+        self._choose()
+
+    def take_images_of(self, size: Size) -> bool:
+        """Train on images of another height and width from now on; returns whether the next step compiles.
+
+        The images are resized after augmentation. Evaluations use the whole size.
+
+        Args:
+            size: the height and width: the whole size, or one of `schedule.sizes`.
+        """
+        self.size = size
+        return self._choose()
+
+    def _choose(self) -> bool:
+        key = self.batch, self.size
+        if is_new := key not in self._compiled:
+            self._compiled[key] = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
+        self._train = self._compiled[key]
+        return is_new
 
     def reuse_for(self, config: Config, model: Any, optimizer: Any) -> None:
         """Prepare this compiled step for another run of the same `structure`: its initial weights, seed and numbers.
@@ -143,6 +162,7 @@ class Step:
             if hasattr(layer, "kernel_initializer"):  # the doctor compares the weights with it
                 layer.kernel_initializer = other.kernel_initializer
         self.averages.restart()
+        self.take_images_of(self.networks.whole)
         self.seed.assign(_as_int32(config.seed))
         self.loss.take(config)
         for name, value in augmentation_strengths(config).items():
@@ -291,7 +311,8 @@ class Step:
         mixed, labels = self._mixed(batch, seed), tf.gather(batch.labels, batch.indices)
         others = None if mixed.partners is None else tf.gather(labels, mixed.partners)
         targets = Targets(labels, others, mixed.shares)
-        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, mixed.pixels, targets, seed)
+        pixels = resized(mixed.pixels, self.size)
+        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
             # A step that is not finite changes no weights, so that its cause can still be found.
@@ -349,7 +370,7 @@ class Step:
         """
         with tf.GradientTape() as tape:
             tape.watch([weight for weight in weights if isinstance(weight, tf.Tensor)])
-            logits = tf.cast(self.network(inputs, training=True), tf.float32)
+            logits = tf.cast(self.networks.of(inputs)(inputs, training=True), tf.float32)
             loss = self.loss.total(logits, targets, taught) / self.batch
             if self.network.losses:
                 loss += tf.add_n(self.network.losses) / self.shares
@@ -371,7 +392,8 @@ class Step:
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
-            logits = tf.cast(self.network(scaling(changed), training=False), tf.float32)
+            inputs = scaling(changed)
+            logits = tf.cast(self.networks.of(inputs)(inputs, training=False), tf.float32)
             return targets.mean(partial(self.loss.of_images, logits))
 
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)
