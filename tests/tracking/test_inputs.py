@@ -48,6 +48,8 @@ def test_mlflow_reads_the_schema_and_the_source(folder):
     assert schema.features.inputs[0].shape == (-1, 8, 9, 1)
     source = get_dataset_source_from_json(dataset.source, dataset.source_type)
     assert source.uri.endswith("/flowers")
+    remote = inputs(folder, config("data=image_folder", "data.root=s3://bucket/flowers").data)[0].dataset
+    assert json.loads(remote.source)["uri"] == "s3://bucket/flowers"
 
 
 def test_a_run_of_an_older_version_has_no_inputs(tmp_path):

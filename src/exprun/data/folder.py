@@ -312,10 +312,10 @@ def _decoded(
     if len(skipped) == len(found):
         raise DataError(f"None of the {len(found)} images can be read, the first is {skipped[0]}.")
     keep = np.array([index not in skipped for index in range(len(found))], bool)
-    if len(skipped):
-        every, images = images, allocate((int(keep.sum()), *images.shape[1:]))
-        for position, index in enumerate(np.flatnonzero(keep)):
-            images[position] = every[index]
+    for position, index in enumerate(np.flatnonzero(keep)):
+        if position != index:  # moved in place, because a second array might not fit onto the disk
+            images[position] = images[index]
+    images = images[: int(keep.sum())]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
     if labels is None:
         numbers = {name: number for number, name in enumerate(classes)}
