@@ -163,6 +163,26 @@ def test_labels(labels, classes):
         )
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([["b", "a"], ["b"], [], ["c"]] * 3, None),
+        (["b|a", "b", "", "c"] * 3, None),
+        ([[1, 0], [1], [], [2]] * 3, ["a", "b", "c"]),
+    ],
+)
+def test_several_labels(labels, names):
+    table = pa.table({"image": [image.content for image in IMAGES], "label": labels})
+    if names:  # as Hugging Face's library writes a list of classes
+        features = {"label": {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "List"}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, "all.parquet")
+    data = read("parquet", root="all.parquet", labels="several")
+    assert data.classes == ["a", "b", "c"]
+    assert data.train.labels.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]] * 3
+    assert not data.skipped
+
+
 def test_labels_of_the_other_fields_of_a_sample():
     for mode in ("w", "w:gz"):
         write_webdataset(Path("webdataset"), IMAGES, mode=mode)

@@ -133,8 +133,9 @@ def _class_names(schema: "pa.Schema", label: str) -> list[str] | None:
     """The names of the classes in the metadata that Hugging Face's library writes; None if there are none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names = features[label]["names"]
-    except (KeyError, TypeError, ValueError):
+        feature = features[label]
+        names = feature.get("feature", feature)["names"]  # of a list of labels, or of one
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return [str(name) for name in names] if isinstance(names, list) else None
 
