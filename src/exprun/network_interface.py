@@ -75,9 +75,11 @@ class Interface:
 
 def save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, int]) -> None:
     """Save a Keras model with its scaling, from pixels of 0 to 255 to logits, which loads without exprun."""
-    from exprun.model.plain import plain
+    from exprun.model.plain import plain, plain_initializers
 
-    of_pixels(plain(model, convolutions=False), scaling, shape).save(path)
+    whole = of_pixels(plain(model, convolutions=False), scaling, shape)
+    with plain_initializers(whole):
+        whole.save(path)
 
 
 def served(model: Any, interface: Interface) -> Any:

@@ -3,11 +3,14 @@
 import re
 
 from exprun.config import budget
+from exprun.config.applications import APPLICATIONS, IMAGENET
 from exprun.config.datasets import class_numbers, facts_of
-from exprun.config.errors import ConfigError, one_line, without_password
+from exprun.config.errors import ConfigError, did_you_mean, one_line, without_password
 from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
-from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
-from exprun.config.network import INIT_PARTS
+from exprun.config.labels import check_labels
+from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
+from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
+from exprun.config.network import APPLICATION, INIT_PARTS, Model
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
 from exprun.metrics import TOP, TOP5_ACCURACY
@@ -30,6 +33,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
+    check_labels(config)
     _check_folds(config.data, overridden)
     _check_group(config.data)
     _check_batches(config)
@@ -41,7 +45,7 @@ def check(config: Config, overridden: set[str]) -> None:
 
 
 def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
-    """Refuse a layer list that does not fit the images, or their crop.
+    """Refuse a layer list or an application that does not fit the images, or their crop.
 
     Args:
         config: the config of a run.
@@ -51,6 +55,8 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     Raises:
         ConfigError: the images are too small, or a layer cannot follow the layer before it.
     """
+    if config.model.application is not None:
+        _check_application_shape(config, network_input(config, size), channels)
     if config.model.layers is None:
         return
     layers, size = parse(config.model.layers), network_input(config, size)
@@ -67,13 +73,38 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     first = layers[0] if layers else None
     if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
-        if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
+        if not isinstance(first, Conv) or (*(first.conv, first.groups, first.dilation, first.repeat),) != (
+            needed,
+            1,
+            1,
+            1,
+        ):
             raise ConfigError(
                 "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
                 f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
             )
     if len(shape) != 1:
         raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
+
+
+def _check_application_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
+    """Refuse images that are too small for a network of keras.applications, or grey."""
+    name = str(config.model.application)
+    smallest = APPLICATIONS[name].smallest
+    needs, has, remedies = [], [], []
+    if min(size) < smallest:
+        needs.append(f"at least {smallest}×{smallest} pixels")
+        has.append(f"{size[0]}×{size[1]} pixels")
+        remedies.append(f"{'data.size' if config.input.crop is None else 'input.crop'}={smallest}")
+    if channels == 1:
+        needs.append("three channels")
+        has.append("one channel")
+        remedies.append("data.channels=3")
+    if needs:
+        raise ConfigError(
+            f"model.application={name} needs images of {' and '.join(needs)}, not of {' and '.join(has)}: set "
+            f"{' '.join(remedies)}."
+        )
 
 
 def network_input(config: Config, size: tuple[int, int]) -> tuple[int, int]:
@@ -93,10 +124,20 @@ def _check_model(config: Config, overridden: set[str]) -> None:
         raise ConfigError(f"loss={config.loss.name} does not use model.teacher; it belongs to loss=distillation.")
     if model.teacher is None and config.loss.name == "distillation":
         raise ConfigError("loss=distillation needs model.teacher=…, the folder of a trained run.")
-    if (model.layers is None) == (model.builder is None):
-        if model.layers is None:
-            raise ConfigError("model=python needs model.builder=package.module:function.")
-        raise ConfigError("model.layers and model.builder exclude each other; model=python takes a builder.")
+    ways = {"layers": model.layers, "builder": model.builder, "application": model.application}
+    given = [f"model.{key}" for key, value in ways.items() if value is not None]
+    if not given:
+        if model.name == APPLICATION:
+            raise ConfigError(
+                "model=application needs model.application=…, a network of keras.applications such as EfficientNetV2B0."
+            )
+        raise ConfigError("model=python needs model.builder=package.module:function.")
+    if len(given) > 1:
+        raise ConfigError(
+            f"{given[0]} and {given[1]} exclude each other; model=python takes a builder, and model=application a "
+            "network of keras.applications."
+        )
+    _check_application(model, overridden)
     if model.builder is not None:
         if (
             not all(part.isidentifier() for part in model.builder.replace(":", ".", 1).split("."))
@@ -108,11 +149,58 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             raise ConfigError(
                 f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
             )
+        if model.stochastic_depth:
+            raise ConfigError(
+                "model=python does not use model.stochastic_depth: a model from a builder has its own layers."
+            )
         return
-    assert model.layers is not None
-    parse(model.layers)
+    layers = parse(model.layers) if model.layers is not None else []
+    if model.stochastic_depth and not _has_blocks(layers):
+        raise ConfigError(
+            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
+            "none in a list; leave it out, or choose another model, such as model=resnet20."
+        )
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
+
+
+def _check_application(model: Model, overridden: set[str]) -> None:
+    """Check the settings of a network of keras.applications, and refuse them for other networks."""
+    name = model.application
+    if name is None:
+        for key in ("pooling", "hidden", "head_dropout"):
+            if getattr(model, key):
+                raise ConfigError(f"model={model.name} does not use model.{key}; it belongs to model=application.")
+        if model.weights == IMAGENET:
+            raise ConfigError(
+                f"model={model.name} has no ImageNet weights: choose model=application model.application=VGG16 or "
+                "another network of keras.applications, or name a file or a run."
+            )
+        return
+    if name not in APPLICATIONS:
+        raise ConfigError(f"model.application={name} is not known; {did_you_mean(name, APPLICATIONS)}")
+    inner = tuple(f"init.{part}" for part in ("first", "conv"))
+    unused = [
+        key for key in sorted(overridden) if key.split(".")[0] == "norm" or key.startswith(("model.activation", *inner))
+    ]
+    if unused:
+        raise ConfigError(
+            f"model.application={name} does not use {unused[0]}: it has its own layers, and init initialises only its "
+            "head, the layers of model.hidden and the classifier."
+        )
+    count = APPLICATIONS[name].stages
+    for pattern in model.frozen:
+        found = re.fullmatch(r"stage(\d+)(?:-(\d+))?", pattern)
+        if found and not all(1 <= int(number) <= count for number in found.groups() if number):
+            raise ConfigError(f"model.freeze={pattern}, but {name} has the stages 1 to {count}: write stage1-{count}.")
+
+
+def _has_blocks(layers: list[Layer]) -> bool:
+    """Whether a layer list has residual blocks."""
+    return any(
+        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
+        for layer in layers
+    )
 
 
 def _check_init(config: Config) -> None:
@@ -139,8 +227,8 @@ def _check_sweep(config: Config) -> None:
 
 def _check_input(config: Config) -> None:
     crop, size = config.input.crop, config.data.size
-    if config.input.name == "caffe" and config.data.channels == 1:
-        raise ConfigError("input=caffe needs images of three channels; set data.channels=3.")
+    if config.input.name in ("caffe", "imagenet") and config.data.channels == 1:
+        raise ConfigError(f"input={config.input.name} needs images of three channels; set data.channels=3.")
     if crop is not None and size is not None and crop > size:
         raise ConfigError(f"input.crop={crop} is more than data.size={size}.")
 
@@ -296,6 +384,13 @@ def _check_run(config: Config) -> None:
         raise ConfigError(
             "trainer.strategy=multi_worker excludes trainer.max_seconds, because all workers must end at the same "
             "step; use trainer.max_steps."
+        )
+    if trainer.swa_start is not None and trainer.ema is not None:
+        raise ConfigError("trainer.ema and trainer.swa_start both average the weights: leave one out.")
+    if trainer.swa_start is not None and trainer.swa_start >= trainer.epochs:
+        raise ConfigError(
+            f"trainer.swa_start={trainer.swa_start}, but it must be below trainer.epochs={trainer.epochs}, so that at "
+            "least two epochs are averaged."
         )
     if config.model.fine_tune_rate != 1.0 and config.model.weights is None:
         raise ConfigError("model.fine_tune_rate is for loaded layers, so it needs model.weights=….")

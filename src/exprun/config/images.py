@@ -57,6 +57,11 @@ class Data:
         "images have in their files.",
         None,
     )
+    labels: Literal["one", "several", "ordered", "soft"] = setting(
+        "Labels of each image: one class; several classes or none; one of classes with an order; or soft labels, a "
+        "probability for each class.",
+        "one",
+    )
     classes: list[str | int] | None = setting(
         "Classes to keep; null keeps all. Classes are given by name, or by index from 0 if no class has a "
         "number as its name.",
@@ -126,7 +131,11 @@ class Data:
     image: str = setting(
         "Column with the images, or with their paths, relative to the folder of the file.", "image", only=TABLES
     )
-    label: str = setting("Column with the classes of the images.", "label", only=TABLES)
+    label: str | list[str] = setting(
+        "Column with the classes of the images; or a list of columns, one for each class, for several or soft labels.",
+        "label",
+        only=TABLES,
+    )
     split: str | None = setting(
         "Column with the splits of the images (train, val or test); null takes the splits that the names of files "
         "give, or draws them.",
@@ -138,8 +147,8 @@ class Data:
 class Input:
     """How pixels are scaled before they enter the network."""
 
-    name: Literal["raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe"] = setting(
-        "How pixel values are scaled."
+    name: Literal["auto", "raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe", "imagenet"] = (
+        setting("How pixel values are scaled.")
     )
     crop: int | None = setting(
         "Height and width, in pixels, of a square that is cropped from each image: at a random position "

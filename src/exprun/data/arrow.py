@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
+from exprun.config.labels import label_column
 from exprun.data.decode import Content
 from exprun.data.pool import Source
 from exprun.data.remote import is_remote, open_file
@@ -49,17 +50,17 @@ def locate_arrow(data: Data) -> Source:
     for path, schema in schemas.items():
         check_columns(data, schema.names, path)
         _check_image(schema.field(data.image).type, data.image, path)
-        kinds = [str(one.field(data.label).type) for one in (schemas[first], schema)]
+        kinds = [str(one.field(label_column(data)).type) for one in (schemas[first], schema)]
         if kinds[0] != kinds[1]:
             raise DataError(
                 f"data.label={data.label} is {kinds[0]} in {printable(first)}, but {kinds[1]} in {printable(path)}: "
                 "write all files with the same columns."
             )
-        if _class_names(schema, data.label) != _class_names(schemas[first], data.label):
+        if _class_names(schema, label_column(data)) != _class_names(schemas[first], label_column(data)):
             raise DataError(f"{printable(first)} and {printable(path)} have different names of classes.")
     read = partial(_records, is_parquet, data.image)
     shards = [Shard(path, part, partial(read, path)) for path, part in files.parts(data).items()]
-    names = _class_names(schemas[first], data.label) or names_beside(files, data.label)
+    names = _class_names(schemas[first], label_column(data)) or names_beside(files, label_column(data))
     images = [
         str(_content(path, shard))
         for shard in shards

@@ -247,6 +247,7 @@ def read_images(
     data: Data,
     root: Path | str,
     allocate: Allocate,
+    labels: np.ndarray | None = None,
     contents: Callable[[], Iterable[Content]] | None = None,
 ) -> Pool:
     """Decode images into a pool.
@@ -259,6 +260,7 @@ def read_images(
         data: the settings of the data set.
         root: the folder of the data set, which the names of files leave out.
         allocate: function that allocates the array of images.
+        labels: several or soft labels, float32, (images, classes); None for those of `found`.
         contents: function that returns the content of each image, in the order of `found`; None reads the files.
 
     Raises:
@@ -266,7 +268,8 @@ def read_images(
             images differ in size and `data.size` is not set.
     """
     with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read nevertheless
-        return _decoded(found, classes, data, root, allocate, contents or (lambda: [file for file, _, _ in found]))
+        contents = contents or (lambda: [file for file, _, _ in found])
+        return _decoded(found, classes, data, root, allocate, labels, contents)
 
 
 def _decoded(
@@ -275,6 +278,7 @@ def _decoded(
     data: Data,
     root: Path | str,
     allocate: Allocate,
+    labels: np.ndarray | None,
     contents: Callable[[], Iterable[Content]],
 ) -> Pool:
     Image.init()  # not thread-safe, so it is called before the threads start
@@ -310,12 +314,17 @@ def _decoded(
         if position != index:  # moved in place, because a second array might not fit onto the disk
             images[position] = images[index]
     images = images[: int(keep.sum())]
-    numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers[name] for _, name, _ in found], np.int32)[keep]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
-    if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
-        name = classes[min(empty)]
-        first = next(text for index, text in sorted(skipped.items()) if found[index][1:] == (name, TRAIN))
+    if labels is None:
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers[name] for _, name, _ in found], np.int32)
+        of_class = labels[:, None] == np.arange(len(classes))
+    else:
+        of_class = labels > 0
+    labels = labels[keep]
+    if len(empty := np.flatnonzero(~of_class[keep][parts == TRAIN].any(axis=0))):
+        name = classes[empty[0]]
+        first = next(text for index, text in sorted(skipped.items()) if of_class[index, empty[0]])
         raise DataError(f"None of the training images of class {name} can be read, the first is {first}.")
     files = [below(file, root) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
     names, unreadable = [plain(name) for name in classes], [skipped[i] for i in sorted(skipped)]

@@ -26,7 +26,8 @@ def suggested(dataset: Dataset, data: Data) -> Iterator[tuple[str, Groups]]:
     files, labels = dataset.files, dataset.train.labels
     if not files:
         return
-    folders = [_class_folder(file, dataset.classes[label]) for file, label in zip(files, labels, strict=True)]
+    names_of = [""] * len(files) if dataset.has_several else [dataset.classes[label] for label in labels]
+    folders = [_class_folder(file, name) for file, name in zip(files, names_of, strict=True)]
     known: list[list[str]] = []
     for group in (FOLDER, *PATTERNS):
         find = group_finder(group)

@@ -19,7 +19,7 @@ class Pool:
 
     Args:
         images: the images, uint8, (images, height, width, channels).
-        labels: the class number of each image, int32, (images,).
+        labels: the class number of each image, int32, (images,); or several or soft labels, float32, (images, classes).
         classes: the names of the classes, in the order of their numbers.
         parts: the split to which the data set assigns each image, uint8, (images,): 0 training, 1 validation, 2 test.
         skipped: the files that could not be read, each with the reason.

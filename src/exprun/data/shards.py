@@ -15,10 +15,12 @@ from typing import Any
 
 from exprun.config.errors import DataError, printable, without_password
 from exprun.config.images import Data
+from exprun.config.labels import label_column
 from exprun.config.paths import user_path
-from exprun.data.csv_file import natural, no_column
+from exprun.data.csv_file import no_column
 from exprun.data.decode import Content
 from exprun.data.folder import SPLITS, below, is_hidden, read_images, summary
+from exprun.data.label_values import natural
 from exprun.data.pool import TRAIN, Allocate, LeftOut, Pool, Source, plain
 from exprun.data.remote import is_remote, listing, open_file
 
@@ -187,7 +189,12 @@ def _is_format(path: str, pattern: str) -> bool:
 
 def wanted_columns(data: Data) -> list[tuple[str, str]]:
     """The columns that a config names, each with its key."""
-    keys = {"data.image": data.image, "data.label": data.label, "data.split": data.split, "data.group": data.group}
+    keys = {
+        "data.image": data.image,
+        "data.label": label_column(data),
+        "data.split": data.split,
+        "data.group": data.group,
+    }
     return [(key, column) for key, column in keys.items() if column is not None]
 
 
@@ -323,7 +330,7 @@ def _read(
                     yield b"" if value is None else content(value, shard)
                 place += 1
 
-    pool = read_images(found, classes, data, files.root, allocate, contents)
+    pool = read_images(found, classes, data, files.root, allocate, contents=contents)
     if data.group is not None:
         group_of = {below(name, files.root): group for (name, _, _), group in zip(found, groups, strict=True)}
         pool.groups = [group_of[file] for file in pool.files]

@@ -9,6 +9,7 @@ from typing import Any
 
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
+from exprun.config.labels import label_column
 from exprun.config.paths import user_path
 from exprun.data.folder import SPLITS
 from exprun.data.pool import TRAIN, LeftOut, Source
@@ -31,7 +32,7 @@ def locate_tfds(data: Data) -> Source:
     folder = _folder(user_path(data.root, f"data.root={data.root}"), data.root)
     features = _json(folder / FEATURES).get("featuresDict", {}).get("features", {})
     check_columns(data, list(features), str(folder))
-    names = _names(folder, data.label, features[data.label])
+    names = _names(folder, label_column(data), features[label_column(data)])
     splits = [str(split["name"]) for split in _json(folder / INFO).get("splits", [])]
     known = {name: SPLITS[name.lower()] for name in splits if name.lower() in SPLITS}
     if TRAIN not in known.values():

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
+from exprun.config.labels import label_column
 from exprun.data.pool import Source
 from exprun.data.remote import open_file
 from exprun.data.shards import Record, Shard, check_columns, find_files, names_beside, source_of
@@ -36,7 +37,7 @@ def locate_tfrecord(data: Data) -> Source:
     other = {column: ALSO[column] for column in ALSO if column not in columns and ALSO[column] in columns}
     check_columns(data, [*columns, *other], files.paths[0])
     shards = [Shard(path, part, partial(_records, path, other)) for path, part in files.parts(data).items()]
-    return source_of(data, files, shards, names_beside(files, other.get(data.label, data.label)))
+    return source_of(data, files, shards, names_beside(files, other.get(label_column(data), label_column(data))))
 
 
 def _columns(path: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
+from exprun.config.labels import label_column
 from exprun.data.decode import SUFFIXES
 from exprun.data.folder import is_hidden
 from exprun.data.pool import Source
@@ -86,7 +87,7 @@ def locate_webdataset(data: Data) -> Source:
     columns = _columns(files.paths[0])
     check_columns(data, columns, files.paths[0])
     shards = [Shard(path, part, partial(_records, path)) for path, part in files.parts(data).items()]
-    return source_of(data, files, shards, names_beside(files, data.label))
+    return source_of(data, files, shards, names_beside(files, label_column(data)))
 
 
 def _columns(path: str) -> list[str]:

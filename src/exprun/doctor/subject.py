@@ -27,6 +27,7 @@ class Images:
         unused: whether the weight of each of these images in the loss is 0, (images,); None if unknown.
         amounts: targets that are not classes, (images, numbers); None if unknown.
         is_representative: whether `counts` are those of all images of the split, or of a random sample.
+        labels: the labels of `inputs`, as the loss gets them; None if unknown.
     """
 
     inputs: np.ndarray
@@ -37,6 +38,7 @@ class Images:
     unused: np.ndarray | None = None
     amounts: np.ndarray | None = None
     is_representative: bool = True
+    labels: np.ndarray | None = None
 
     @property
     def of_something(self) -> tuple[bytes, ...]:

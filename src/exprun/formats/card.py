@@ -3,7 +3,7 @@
 from exprun.formats import FORMATS
 from exprun.formats.agreement import Agreement
 from exprun.network_interface import Interface
-from exprun.records import Run, shown
+from exprun.records import Run, network_of, shown
 from exprun.text import listed, nouns
 
 SETTINGS = ("model", "data", "input", "augment", "init", "norm", "optim", "loss", "schedule", "trainer")  # groups
@@ -22,7 +22,7 @@ def card(run: Run, interface: Interface, form: str, precision: str, found: Agree
     """
     setting = lambda key: shown(run.config.get(key))  # noqa: E731
     height, width, channels = interface.image
-    name, data = f"{setting('model.name')} on {setting('data.name')}", setting("data.name")
+    name, data = f"{network_of(run)} on {setting('data.name')}", setting("data.name")
     kind = FORMATS[form]
     lines = ["---", f"library_name: {kind.library}", "pipeline_tag: image-classification", "---", ""]
     lines += [
