@@ -193,6 +193,14 @@ def test_other_names_of_features(tmp_path):
     assert message in refused_before_reading("tfrecord", root="a", label="label")
 
 
+@pytest.mark.parametrize(("name", "image"), [("tfrecord", "image/class/label"), ("webdataset", "person")])
+def test_columns_that_hold_no_images(name, image):
+    WRITERS[name][0](Path(name), IMAGES)
+    sentence = refused(name, image=image)
+    assert f"data.image={image} is " in sentence
+    assert "but must be an image of a format such as JPEG" in sentence
+
+
 # What is refused, or left out
 
 
