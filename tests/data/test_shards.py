@@ -16,7 +16,8 @@ import pytest
 from exprun import cli
 from exprun.config.errors import DataError
 from exprun.config.images import Data
-from exprun.data import load
+from exprun.data import arrow, load
+from exprun.data.pool import in_memory
 from exprun.data.shards import find_files
 from exprun.data.sources import locate
 from shard_files import WRITERS, made, splits, write_folder, write_parquet, write_tfrecord, write_webdataset
@@ -106,6 +107,16 @@ def test_a_changed_file_is_read_again():
     write_parquet(Path("parquet"), IMAGES[1:])
     assert read("parquet").fingerprint != before
     assert read("parquet", size=4).image_shape == (4, 4, 3)
+
+
+def test_only_the_labels_are_read_before_the_cache(written, monkeypatch):
+    asked = []
+    records = arrow._records
+    monkeypatch.setattr(arrow, "_records", lambda *args: asked.append(args[-1]) or records(*args))
+    source = locate(settings("parquet", root=str(written("parquet"))))
+    assert asked == []
+    source.read(in_memory)
+    assert asked == [["label"]] * 4 + [["image"]] * 8  # the sizes of the images are compared, too
 
 
 # Columns
@@ -200,6 +211,14 @@ def test_other_names_of_features(tmp_path):
     assert read("tfrecord", root="a", label="image/class/text").classes == ["cat", "dog", "eel"]
     message = "data.label=label, but the columns of a/test-00000-of-00002 are image/class/label, image/class/text,"
     assert message in refused_before_reading("tfrecord", root="a", label="label")
+
+
+@pytest.mark.parametrize(("name", "image"), [("tfrecord", "image/class/label"), ("webdataset", "person")])
+def test_columns_that_hold_no_images(name, image):
+    WRITERS[name][0](Path(name), IMAGES)
+    sentence = refused(name, image=image)
+    assert f"data.image={image} is " in sentence
+    assert "but must be an image of a format such as JPEG" in sentence
 
 
 # What is refused, or left out

@@ -249,7 +249,7 @@ def source_of(
     files: Files,
     shards: Sequence[Shard],
     names: Sequence[str] | None,
-    content: Callable[[Any, Shard], Content] = lambda value, _: value,
+    content: Callable[[Any, Shard], Content] | None = None,
     more: Sequence[str] = (),
 ) -> Source:
     """The source of images in shards.
@@ -259,7 +259,8 @@ def source_of(
         files: the files of the shards.
         shards: the shards, in the order in which their images are read.
         names: the names of the classes in the order of their numbers; None if labels are names.
-        content: function that returns the content of an image or its path, from the value of its column.
+        content: function that returns the content of an image or its path, from the value of its column; without it,
+            the values have to be the contents of image files.
         more: the paths of further files that the images depend on.
     """
     wanted = [f"{key}={column}" for key, column in wanted_columns(data)]
@@ -280,7 +281,7 @@ def _read(
     files: Files,
     shards: Sequence[Shard],
     names: Sequence[str] | None,
-    content: Callable[[Any, Shard], Content],
+    content: Callable[[Any, Shard], Content] | None,
     allocate: Allocate,
 ) -> Pool:
     """Read the labels of all records, and then their images.
@@ -337,9 +338,10 @@ def _read(
     def contents() -> Iterator[Content]:
         place = 0
         for shard in shards:
-            for _, (value,) in shard.records([data.image]):
+            for record, (value,) in shard.records([data.image]):
                 if kept[place]:
-                    yield b"" if value is None else content(value, shard)
+                    where = f"{shard.name}/{record}: data.image={data.image}"
+                    yield content(value, shard) if content is not None else _encoded(value, where)
                 place += 1
 
     pool = read_images(found, classes, data, files.root, allocate, labels, contents)
@@ -367,6 +369,18 @@ def _several_names(label: Any, names: Sequence[str] | None, where: str) -> str:
         label = label.split(SEPARATOR)
     found = [_class_name(one, names, where) for one in (label if isinstance(label, list | tuple) else [label])]
     return SEPARATOR.join(name for name in found if name is not None)
+
+
+def _encoded(value: Any, where: str) -> bytes:
+    """The content of an image file; empty if there is no value.
+
+    Raises:
+        DataError: the value is no content of a file.
+    """
+    if value is not None and not isinstance(value, bytes):
+        shown = f"{printable(where)} is {printable(str(value))[:60]}"
+        raise DataError(f"{shown}, but must be an image of a format such as JPEG.")
+    return value or b""
 
 
 def _class_name(label: Any, names: Sequence[str] | None, where: str) -> str | None:
