@@ -68,6 +68,13 @@ class Model:
         ge=0.0,
         lt=1.0,
     )
+    norm_momentum: float | None = setting(
+        "Momentum of the moving averages of all batch norms of `model.application`; null keeps those of Keras, up to "
+        "0.999.",
+        None,
+        ge=0.0,
+        lt=1.0,
+    )
     weights: str | None = setting(
         "Source of the initial weights: a run folder, the checkpoint of a run, a Keras file, or imagenet for those of "
         "Keras for `model.application`; none is null.",
