@@ -48,7 +48,10 @@ CAUSE = Cause(
         "overfitting",
         "plateau",
     ),
-    keras="scale pixels with the preprocess_input of the module of the network, such as keras.applications.resnet.",
+    keras=(
+        "scale inputs as in the training of the weights; for keras.applications, use preprocess_input of the network's "
+        "module."
+    ),
 )
 IMAGE_AXES = 4
 
