@@ -6,7 +6,7 @@ import json
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image as Pillow
@@ -151,7 +151,7 @@ def write_tfrecord(folder: Path, images: Sequence[Image], shards: int = 2) -> st
     return str(folder)
 
 
-def write_webdataset(folder: Path, images: Sequence[Image], shards: int = 2, mode: str = "w") -> str:
+def write_webdataset(folder: Path, images: Sequence[Image], shards: int = 2, mode: Literal["w", "w:gz"] = "w") -> str:
     """Write tar files with an image, a file `cls` and a file `json` for each sample."""
     folder.mkdir(parents=True, exist_ok=True)
     classes = classes_of(images)

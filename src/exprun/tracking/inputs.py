@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from exprun.config.errors import without_password
 from exprun.config.images import Data
 from exprun.data import Dataset
+from exprun.data.remote import is_remote
 from exprun.run_folder import RunFolder
 from exprun.text import plural
 
@@ -67,7 +69,9 @@ def inputs(folder: RunFolder, data: Data) -> list[Any]:
     from mlflow.entities import DatasetInput, InputTag
 
     # MLflow's UI shows the field `uri` as the source of a dataset of the type `local`.
-    uri = str(Path(data.root).absolute()) if data.root else f"data={data.name}"
+    uri = f"data={data.name}"
+    if data.root:
+        uri = without_password(data.root) if is_remote(data.root) else str(Path(data.root).absolute())
     source = {"uri": uri, "split_seed": data.split_seed}
     rows = "means" in recorded
     schema = json.dumps({"mlflow_tensorspec": _schema(recorded["image"], len(recorded["classes"]) if rows else None)})
