@@ -86,10 +86,8 @@ def measure(name: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         (_, *cells), agree = row(name, Path(folder), FORMATS)
     count = f"{ours / 1e6:.1f} million" + ("" if ours == theirs else f", Keras: {theirs:,}")
-    print(
-        f"| {' | '.join([name, count, f'{difference:.0e}' if difference else '0', 'done' if stepped else 'failed', *cells])} |",
-        flush=True,
-    )
+    distance = f"{difference:.0e}" if difference else "0"
+    print(f"| {' | '.join([name, count, distance, 'done' if stepped else 'failed', *cells])} |", flush=True)
     return ours == theirs and difference <= CLOSE and stepped and agree
 
 
