@@ -90,6 +90,20 @@ def test_stochastic_depth_and_attention_share_a_step_and_resume(made):
     assert resumed.history == shared.history != first.history
 
 
+@pytest.mark.slow
+def test_networks_of_keras_applications_share_a_step_with_all_numbers_of_frozen_stages(made):
+    network = ["model=application", "model.application=MobileNetV3Small", "model.layers=null", "model.head_dropout=0.2"]
+    words = [*TINY, *network, "data.size=32", "data.channels=3", "data.limit=100", "trainer.deterministic=true"]
+    words += ["schedule.unfreeze=1", "trainer.epochs=2", "doctor=none"]
+    session = Session()
+    first = run(words, session)
+    shared = run([*words, "seed=1"], session)
+    assert len(made) == 1
+    alone = run([*words, "seed=1"], Session(session.datasets))
+    assert same(checkpoint(shared), checkpoint(alone))
+    assert shared.history == alone.history != first.history
+
+
 def test_averages_start_afresh(made):
     session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
     run(words, session)

@@ -200,8 +200,8 @@ def _check_application(model: Model, overridden: set[str]) -> None:
     """Check the settings of a network of keras.applications, and refuse them for other networks."""
     name = model.application
     if name is None:
-        for key in ("pooling", "hidden", "head_dropout"):
-            if getattr(model, key):
+        for key in ("pooling", "hidden", "head_dropout", "norm_momentum"):
+            if getattr(model, key) not in (None, [], 0.0):
                 raise ConfigError(f"model={model.name} does not use model.{key}; it belongs to model=application.")
         if model.weights == IMAGENET:
             raise ConfigError(
