@@ -88,7 +88,7 @@ def row(name: str, words: list[str], size: int, folder: Path) -> tuple[list[str]
 def main() -> None:
     """Print the table, one row for each model as it is measured."""
     parser = argparse.ArgumentParser(prog="scripts/bench formats", description=__doc__)
-    names = [name for name in option_names()["model"] if name != "python"]
+    names = [name for name in option_names()["model"] if name not in ("python", "application", "hub")]
     parser.add_argument("models", nargs="*", default=[*names, *BUILDERS], help="models (default: all)")
     args = parser.parse_args()
     backend.load()

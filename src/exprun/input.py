@@ -113,12 +113,13 @@ class Preprocessing:
     evaluation: Scaling
 
 
-def fit(config: Input, train: Split) -> Scaling:
+def fit(config: Input, train: Split, preset: str | None = None) -> Scaling:
     """The scaling of a config, fitted on the training images.
 
     Args:
         config: the group `input` of the config.
         train: the training split; only `standardize` and `center` use its images.
+        preset: the preset of KerasHub whose scaling `preset` is.
 
     Raises:
         DataError: the images are smaller than the crop, or do not have the three channels that ImageNet's means need.
@@ -138,6 +139,12 @@ def fit(config: Input, train: Split) -> Scaling:
             scale, offset = (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
         case "center":
             offset = -channel_moments(train)[0].astype(np.float32)
+        case "preset":
+            from exprun.model.hub import scaling_of
+
+            factor, addend = scaling_of(str(preset))
+            scale = np.broadcast_to(np.float32(1 if factor is None else factor), channels).copy()
+            offset = np.broadcast_to(np.float32(0 if addend is None else addend), channels).copy()
         case "caffe" | "imagenet" if channels != 3:
             raise DataError(f"input={config.name} needs images of three channels; set data.channels=3.")
         case "caffe":
