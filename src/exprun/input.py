@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exprun.config.errors import DataError
+from exprun.config.errors import DataError, RunError, one_line
+from exprun.config.hub import preset_source
 from exprun.config.images import Input
 from exprun.data import Split
 
@@ -140,9 +141,7 @@ def fit(config: Input, train: Split, preset: str | None = None) -> Scaling:
         case "center":
             offset = -channel_moments(train)[0].astype(np.float32)
         case "preset":
-            from exprun.model.hub import scaling_of
-
-            factor, addend = scaling_of(str(preset))
+            factor, addend = _of_preset(str(preset))
             scale = np.broadcast_to(np.float32(1 if factor is None else factor), channels).copy()
             offset = np.broadcast_to(np.float32(0 if addend is None else addend), channels).copy()
         case "caffe" | "imagenet" if channels != 3:
@@ -176,3 +175,21 @@ def channel_moments(split: Split, chunk: int = COUNTED) -> tuple[np.ndarray, np.
     mean = counts @ values / total
     std = np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0))
     return mean, np.where(std > 0, std, 1.0)
+
+
+def _of_preset(preset: str) -> tuple[Any, Any]:
+    """The factor and the addend of pixels, numbers or one for each channel, of the image converter of a preset.
+
+    Raises:
+        RunError: the preset has no image converter.
+    """
+    import keras_hub  # type: ignore[import-untyped]
+
+    try:
+        converter = keras_hub.layers.ImageConverter.from_preset(preset_source(preset))
+    except Exception as error:
+        raise RunError(
+            f"model.preset={preset} has no image converter, which input=auto takes the scaling from "
+            f"({one_line(error)[:120].rstrip('.')}); choose the scaling, for example input=unit."
+        ) from None
+    return converter.scale, converter.offset

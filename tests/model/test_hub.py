@@ -9,6 +9,9 @@ import pytest
 from exprun import cli
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.hub import check_preset
+from exprun.config.images import Input
+from exprun.data import Split
+from exprun.input import fit
 from exprun.predict import predict
 from exprun.records import find_run
 from tiny import checkpoint, config, tiny
@@ -45,7 +48,6 @@ def test_the_network_is_the_backbone_of_the_preset_with_a_head(preset):
     import keras_hub
 
     from exprun.model import build
-    from exprun.model.hub import scaling_of
 
     built = build(config(*words(preset, "model.hidden=[6]", "model.freeze=backbone")), SHAPE, 5)
     assert built.loaded == ["vit_patching_and_embedding", "vit_encoder"]
@@ -54,7 +56,10 @@ def test_the_network_is_the_backbone_of_the_preset_with_a_head(preset):
     features = keras.Model(built.model.inputs, built.model.get_layer("global_pool").output)([x])
     wanted = keras_hub.models.Backbone.from_preset(str(preset))(x).numpy().mean(axis=1)
     np.testing.assert_allclose(features, wanted, atol=1e-5)
-    assert scaling_of(str(preset)) == (1 / 127.5, -1)
+    rows = np.arange(1)
+    scaling = fit(Input(name="preset"), Split(np.zeros((1, *SHAPE), np.uint8), rows, rows), str(preset))
+    assert (scaling.scale == np.float32(1 / 127.5)).all()
+    assert scaling.offset.tolist() == [-1, -1, -1]
     other = build(config(*words(preset, "model.weights=none")), SHAPE, 5)
     assert other.loaded == []
     with pytest.raises(RunError, match=r"cannot be loaded for images of 24×24×3: .*set data.size"):
@@ -63,7 +68,7 @@ def test_the_network_is_the_backbone_of_the_preset_with_a_head(preset):
 
 @needs_hub
 @pytest.mark.slow
-def test_a_run_takes_the_scaling_of_the_preset_and_predicts_alone(preset, tmp_path, monkeypatch):
+def test_a_run_takes_the_scaling_of_the_preset_and_predicts_alone(preset, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     result = tiny(*words(preset, "run_dir=outputs/runs/it", "model.freeze=backbone", "trainer.epochs=1"))
     scaling = json.loads((result.run_dir / "network.json").read_text())["scaling"]
@@ -77,7 +82,9 @@ def test_a_run_takes_the_scaling_of_the_preset_and_predicts_alone(preset, tmp_pa
 
     Image.new("RGB", SHAPE[:2], "red").save("red.png")
     assert len(list(predict(find_run("it"), ["red.png"], 1))) == 1
-    assert cli.main(["export", "it"]) == 0
+    assert cli.main(["export", "it", "--to", "savedmodel"]) == 0
+    assert cli.main(["export", "it"]) == 1
+    assert "Keras cannot load the network that it saved: " in capsys.readouterr().err
 
 
 def test_mistakes_are_errors_before_tensorflow_is_imported(composer, tmp_path, monkeypatch):

@@ -58,21 +58,3 @@ def _pooled(x: Any, pooling: str | None) -> Any:
         return keras.layers.Flatten(name="flatten")(x)
     kind = f"Global{'Max' if pooling == 'max' else 'Average'}Pooling{len(x.shape) - 2}D"
     return getattr(keras.layers, kind)(name="global_pool")(x)
-
-
-def scaling_of(preset: str) -> tuple[Any, Any]:
-    """The factor and the addend of pixels, numbers or one for each channel, of the image converter of a preset.
-
-    Raises:
-        RunError: the preset has no image converter.
-    """
-    import keras_hub
-
-    try:
-        converter = keras_hub.layers.ImageConverter.from_preset(preset_source(preset))
-    except Exception as error:
-        raise RunError(
-            f"model.preset={preset} has no image converter, which input=auto takes the scaling from "
-            f"({one_line(error)[:120].rstrip('.')}); choose the scaling, for example input=unit."
-        ) from None
-    return converter.scale, converter.offset
