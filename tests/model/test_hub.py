@@ -84,7 +84,7 @@ def test_a_run_takes_the_scaling_of_the_preset_and_predicts_alone(preset, tmp_pa
     assert len(list(predict(find_run("it"), ["red.png"], 1))) == 1
     assert cli.main(["export", "it", "--to", "savedmodel"]) == 0
     assert cli.main(["export", "it"]) == 1
-    assert "Keras cannot load the network that it saved: " in capsys.readouterr().err
+    assert "Keras cannot load the file that it saved: " in capsys.readouterr().err
 
 
 def test_mistakes_are_errors_before_tensorflow_is_imported(composer, tmp_path, monkeypatch):

@@ -77,7 +77,7 @@ def reader(path: Path, form: str) -> Callable[[np.ndarray], np.ndarray]:
             keras_model = keras.saving.load_model(path)
         except Exception as error:  # layers of other packages may not restore from their own config
             raise RunError(
-                f"Keras cannot load the network that it saved: {one_line(error)[:120].rstrip('.')}; choose another --to."
+                f"Keras cannot load the file that it saved: {one_line(error)[:110].rstrip('.')}; choose another --to."
             ) from None
         return lambda images: softmax(keras_model(images))
     if form == "savedmodel":
