@@ -83,8 +83,9 @@ def prepare(config: Config, session: Session) -> Prepared:
     """
     dataset = fault.injected_dataset(config, session.dataset(config))
     trained = fault.injected(config)
-    intended = fit(config.input, dataset.train)
-    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train)
+    preset = config.model.preset
+    intended = fit(config.input, dataset.train, preset)
+    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train, preset)
     return Prepared(trained, dataset, Preprocessing(scaling, fault.injected_evaluation(config, scaling)), intended)
 
 

@@ -38,11 +38,11 @@ def structure(
         The text, or None if the step cannot be shared.
     """
     model = config.model
-    # The code of a builder may change between two runs. So may the network of a teacher, and a file of weights, which
-    # decides which layers are loaded and so have the learning-rate multiplier `model.fine_tune_rate`. Keras' ImageNet
-    # weights are those of all layers before the head.
+    # The code of a builder and the folder of a preset may change between two runs. So may the network of a teacher, and
+    # a file of weights, which decides which layers are loaded and so have the learning-rate multiplier
+    # `model.fine_tune_rate`. Keras' ImageNet weights are those of all layers before the head.
     weights = None if model.weights == IMAGENET else model.weights
-    own = (model.builder, weights, model.teacher, device.strategy)
+    own = (model.builder, model.preset, weights, model.teacher, device.strategy)
     if any(part is not None for part in own):
         return None
     settings = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
