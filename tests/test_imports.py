@@ -42,6 +42,7 @@ TIERS = (
         "range_test",
         "batch_size",
         "finished_page",
+        "label_noise",
         "check_page",
         "export",
         "formats",

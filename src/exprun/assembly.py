@@ -143,7 +143,7 @@ def assemble(config: Config, session: Session) -> Assembly:
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
         loss = make_loss(trained, fault.losses_of(config), weights)
-        make = partial(Step, trained, built.model, optimizer, preprocessing, loss, device, teacher)
+        make = partial(Step, trained, built.model, optimizer, preprocessing, loss, device, teacher, built.stages)
         step = session.step(key, make)
         if step.model is not built.model:
             step.reuse_for(trained, built.model, optimizer)

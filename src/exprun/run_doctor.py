@@ -164,8 +164,7 @@ def _prints(dataset: Dataset) -> list[Prints]:
 def _images(split: Split, scaling: Scaling, classes: int, sample: int, most: int) -> Images:
     """Some images of a split, the same ones at each call, and the class counts of all its labels.
 
-    With several labels, there are no class counts, and the classes of the pixels are 1 for the images that have one of
-    the labels and 0 for the others: the label that is nearest to half of the images, which is the easiest to learn.
+    With several labels, there are no class counts.
     """
     order = np.random.default_rng(0).permutation(split.rows)[:sample]
     pixels = split.images[order]
@@ -173,9 +172,7 @@ def _images(split: Split, scaling: Scaling, classes: int, sample: int, most: int
     targets = (labels if split.shares is None else split.shares[order])[: len(inputs)]
     targets = targets if targets.ndim > 1 else targets.astype(np.int32)
     counts: np.ndarray | None = None
-    if labels.ndim > 1:
-        labels = labels[:, np.abs(split.row_labels.mean(axis=0) - 0.5).argmin()]
-    else:
+    if labels.ndim == 1:
         counts = split.per_class(classes)
     return Images(inputs, counts, pixels, labels.astype(np.int32), digests(split.images, order), labels=targets)
 

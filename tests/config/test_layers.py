@@ -212,8 +212,8 @@ def test_inverted_residuals_are_added_only_where_the_shape_stays():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model=cnn"], "model=cnn has none"),
-        (["model=python", "model.builder=a:b"], "model=python does not use model.stochastic_depth"),
+        (["model=cnn"], "model=cnn has none in model.layers"),
+        (["model=python", "model.builder=a:b"], "model=python has none in model.layers"),
     ],
 )
 def test_stochastic_depth_needs_residual_blocks(composer, words, message):

@@ -38,7 +38,7 @@ def test_each_part_has_its_share_of_each_label():
     empty = [(labels[part].sum(axis=1) == 0).mean() for part in parts]
     assert np.ptp(empty) < 0.1
     by_luck = np.random.default_rng(0).permutation(IMAGES)[:100]
-    assert np.abs(labels[by_luck].sum(axis=0) - 0.1 * labels.sum(axis=0)).max() > 3
+    assert np.abs(labels[by_luck].sum(axis=0) - 0.1 * labels.sum(axis=0)).max() > 2
 
 
 def test_the_seed_decides():

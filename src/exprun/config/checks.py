@@ -138,6 +138,12 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             "network of keras.applications."
         )
     _check_application(model, overridden)
+    layers = parse(model.layers or [])
+    if model.stochastic_depth and not _has_blocks(layers):
+        raise ConfigError(
+            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
+            "none in model.layers; leave it out, or choose another model, such as model=resnet20."
+        )
     if model.builder is not None:
         if (
             not all(part.isidentifier() for part in model.builder.replace(":", ".", 1).split("."))
@@ -149,19 +155,17 @@ def _check_model(config: Config, overridden: set[str]) -> None:
             raise ConfigError(
                 f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
             )
-        if model.stochastic_depth:
-            raise ConfigError(
-                "model=python does not use model.stochastic_depth: a model from a builder has its own layers."
-            )
         return
-    layers = parse(model.layers) if model.layers is not None else []
-    if model.stochastic_depth and not _has_blocks(layers):
-        raise ConfigError(
-            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
-            "none in a list; leave it out, or choose another model, such as model=resnet20."
-        )
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
+
+
+def _has_blocks(layers: list[Layer]) -> bool:
+    """Whether a layer list has residual blocks."""
+    return any(
+        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
+        for layer in layers
+    )
 
 
 def _check_application(model: Model, overridden: set[str]) -> None:
@@ -193,14 +197,6 @@ def _check_application(model: Model, overridden: set[str]) -> None:
         found = re.fullmatch(r"stage(\d+)(?:-(\d+))?", pattern)
         if found and not all(1 <= int(number) <= count for number in found.groups() if number):
             raise ConfigError(f"model.freeze={pattern}, but {name} has the stages 1 to {count}: write stage1-{count}.")
-
-
-def _has_blocks(layers: list[Layer]) -> bool:
-    """Whether a layer list has residual blocks."""
-    return any(
-        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
-        for layer in layers
-    )
 
 
 def _check_init(config: Config) -> None:
@@ -368,6 +364,11 @@ def _check_optimisation(config: Config) -> None:
     if schedule.warmup_epochs and schedule.warmup_epochs >= trainer.epochs:
         raise ConfigError(
             f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}."
+        )
+    if schedule.unfreeze is not None and schedule.unfreeze >= trainer.epochs:
+        raise ConfigError(
+            f"schedule.unfreeze={schedule.unfreeze} is not below trainer.epochs={trainer.epochs}, so only the head is "
+            "trained: write model.freeze=backbone for that."
         )
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")

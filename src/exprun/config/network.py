@@ -20,8 +20,8 @@ InitName = Literal[
     "dirac",
     "whiten",
 ]
-APPLICATION = "application"  # the option of the networks of keras.applications
 NormAxis = Literal["image", "channels"]
+APPLICATION = "application"  # the option of the networks of keras.applications
 INIT_PARTS = ("first", "conv", "dense", "classifier")
 STDDEV_INITS = ("gaussian", "truncated_normal")
 MEAN_NORMS = ("batch", "layer", "group", "instance")
@@ -43,6 +43,13 @@ class Model:
         "(input_shape, classes) and returns a Keras model whose outputs are logits.",
         None,
     )
+    stochastic_depth: float = setting(
+        "Rate at which the last residual block is left out in training, image by image; it rises linearly from the "
+        "first block on (arXiv:1603.09382, section 3).",
+        0.0,
+        ge=0.0,
+        lt=1.0,
+    )
     application: str | None = setting(
         "Network of keras.applications, by its name there, for example EfficientNetV2B0.", None, min_length=1
     )
@@ -57,13 +64,6 @@ class Model:
     head_dropout: float = setting(
         "Dropout rate before the classifier of `model.application`: the fraction of its inputs that are set to zero in "
         "training.",
-        0.0,
-        ge=0.0,
-        lt=1.0,
-    )
-    stochastic_depth: float = setting(
-        "Rate at which the last residual block is left out in training, image by image; it rises linearly from the "
-        "first block on (arXiv:1603.09382, section 3).",
         0.0,
         ge=0.0,
         lt=1.0,

@@ -174,6 +174,11 @@ class Tracking:
         None,
         min_length=1,
     )
+    also: list[Literal["tensorboard", "wandb"]] = setting(
+        "Further trackers that record the run. tensorboard: files for TensorBoard in the run folder; wandb: Weights & "
+        "Biases.",
+        [],
+    )
     system_metrics: bool = setting(
         "Whether the use of processors, memory, disk, network and GPUs is recorded every 10 seconds.", False
     )

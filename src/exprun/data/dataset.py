@@ -10,14 +10,13 @@ import numpy as np
 from exprun.config.datasets import class_numbers
 from exprun.config.errors import ConfigError, DataError
 from exprun.config.images import Data
-from exprun.config.labels import ROWS
 from exprun.config.paths import user_path
 from exprun.data.cache import cached, file_key
 from exprun.data.folder import summary
 from exprun.data.folds import fold_of
 from exprun.data.groups import Groups, check_given_splits, held_out_groups, nothing_held_out
 from exprun.data.groups import summary as groups_summary
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source
 from exprun.data.several import divided
 from exprun.data.sources import locate
 
@@ -130,6 +129,18 @@ def load(data: Data) -> Dataset:
     Raises:
         DataError: files are missing or damaged, or do not contain what the config asks for.
     """
+    source, pool = read_pool(data)
+    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
+    notes = (source.note, *dataset.notes) if source.note else dataset.notes
+    return replace(dataset, left_out=source.left_out, notes=notes)
+
+
+def read_pool(data: Data) -> tuple[Source, Pool]:
+    """The files of a data set, and all of its images before they are split, from the cache if they are there.
+
+    Raises:
+        DataError: files are missing or damaged, or do not contain what the config asks for.
+    """
     source = locate(data)
     folder = user_path(data.cache, f"data.cache={data.cache}")
     key = {
@@ -140,12 +151,9 @@ def load(data: Data) -> Dataset:
         "channels": data.channels,
         "corrupt": data.corrupt,
         "background": data.background,
-        **({"labels": data.labels} if data.labels in ROWS else {}),
+        **({} if data.labels == "one" else {"labels": data.labels}),
     }
-    pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
-    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
-    notes = (source.note, *dataset.notes) if source.note else dataset.notes
-    return replace(dataset, left_out=source.left_out, notes=notes)
+    return source, cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
 
 
 def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:

@@ -17,6 +17,7 @@ from exprun.config.images import OUTER_FOLDER, Data
 from exprun.config.paths import user_path
 from exprun.data.decode import SUFFIXES, Content, UnreadableImage, decode_image, upright_size
 from exprun.data.groups import check_complete, group_finder
+from exprun.data.label_values import natural
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
 from exprun.data.remote import fetched
 
@@ -93,7 +94,8 @@ def source_of_files(
     Raises:
         DataError: there are images of fewer than two classes, a class has no training images, or an image has no group.
     """
-    classes = sorted({name for _, name, part in found if part == TRAIN})
+    order = natural if data.labels == "ordered" else None
+    classes: list[str] = sorted({name for _, name, part in found if part == TRAIN}, key=order)
     also = f"; {summary(left_out)}" if left_out else ""
     if len(classes) < 2:
         raise DataError(

@@ -20,6 +20,19 @@ def natural(name: str) -> tuple[int, float, str]:
     return (0, float(name), name) if NUMBER.fullmatch(name) else (1, 0.0, name)
 
 
+def named(label: np.ndarray | int, classes: Sequence[str], separator: str = " + ") -> str:
+    """The name of a class, or the names of several labels; `no label` without any.
+
+    Args:
+        label: the number of a class, or 0 or 1 for each class, (classes,).
+        classes: the names of the classes.
+        separator: the text between two names.
+    """
+    if np.ndim(label) == 0:
+        return classes[int(label)]
+    return separator.join(classes[int(one)] for one in np.flatnonzero(label)) or "no label"
+
+
 def labels_of(
     texts: Sequence[str], kind: str, places: Sequence[str], columns: list[str] | None
 ) -> tuple[list[str], np.ndarray]:

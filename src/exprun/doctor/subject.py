@@ -22,7 +22,8 @@ class Images:
         inputs: the images as the network takes them, float32, (images, …).
         counts: how often each class occurs in the split, (classes,); None if the labels are numbers to predict.
         pixels: images before any scaling, uint8 or float32, (other images, …); None if unknown.
-        pixel_labels: the class number of each image in `pixels`, (other images,); None if unknown.
+        pixel_labels: the class number of each image in `pixels`, (other images,), or its labels, 0 or 1, (other images,
+            classes); None if unknown.
         digests: the digests of images of the split; empty if unknown.
         unused: whether the weight of each of these images in the loss is 0, (images,); None if unknown.
         amounts: targets that are not classes, (images, numbers); None if unknown.

@@ -173,11 +173,11 @@ class Trials:
             gap=False,
             tta="none",
         )
-        tracking = replace(config.tracking, name="none")
+        tracking = replace(config.tracking, name="none", also=[])
         if self.tags is not None:
             tags = {**(config.tracking.tags or {}), **self.tags}
             name = f"{candidate.label}, seed {seed}, {steps} steps"
-            tracking = replace(config.tracking, model="none", run_name=name, tags=tags)
+            tracking = replace(config.tracking, model="none", run_name=name, tags=tags, also=[])
         return replace(
             config,
             seed=seed,

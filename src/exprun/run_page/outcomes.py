@@ -14,6 +14,7 @@ import numpy as np
 from exprun import classification
 from exprun.classification import BINS
 from exprun.data import Dataset
+from exprun.data.label_values import named
 from exprun.run_folder import RunFolder
 
 PIECE = 1 << 22  # logits that are converted to float64 at a time
@@ -73,15 +74,8 @@ class Outcomes:
         return classification.predicted(self.labels, self.logits)
 
     def named(self, label: np.ndarray | int, separator: str = " + ") -> str:
-        """The name of a class, or the names of several labels; `no label` without any.
-
-        Args:
-            label: the number of a class, or 0 or 1 for each class.
-            separator: the text between two names.
-        """
-        if not self.has_several:
-            return self.classes[int(label)]
-        return separator.join(self.classes[int(one)] for one in np.flatnonzero(label)) or "no label"
+        """The name of a class, or the names of several labels, as `label_values.named` returns them."""
+        return named(label, self.classes, separator)
 
     @cached_property
     def is_finite(self) -> bool:

@@ -140,6 +140,7 @@ class Loop:
     def _train_epoch(self) -> str:
         """Take the remaining steps of the epoch; returns why training ends here, or an empty string."""
         config, state = self.config, self.state
+        self.step.unfreeze(config.schedule.unfreeze, state.epoch)
         left = max(0, min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps))
         order, mirrored = (part[state.epoch_steps : state.epoch_steps + left] for part in self._batches(state.epoch))
         taken = 0
