@@ -45,13 +45,16 @@ class UnreadableImage(Exception):
     """An image file cannot be read; the message is the reason, without the name of the file."""
 
 
-def decode_image(file: Content, size: tuple[int, int], mode: str, background: str | int = "white") -> np.ndarray:
+def decode_image(
+    file: Content, size: tuple[int, int], mode: str, background: str | int = "white", scale: bool = True
+) -> np.ndarray:
     """Decode one image, crop its centre to the wanted aspect ratio, and scale it to the wanted size.
 
     Args:
         file: path of the image file, or its content.
         size: width and height of the result.
         mode: `L` for grey, `RGB` for colour.
+        scale: whether an image of another size is cropped and scaled, or returned as it is.
         background: colour under transparent pixels: `white`, `black` or a grey from 0 to 255.
 
     Returns:
@@ -66,7 +69,7 @@ def decode_image(file: Content, size: tuple[int, int], mode: str, background: st
         if flat.mode not in ("1", "L"):
             flat = flat.convert("RGB")  # from RGB, Pillow can convert every mode to grey
         flat = flat.convert(mode)
-        if flat.size != size:
+        if flat.size != size and scale:
             flat = ImageOps.fit(flat, size, Image.Resampling.BILINEAR)
         pixels = np.asarray(flat)
     return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -284,16 +284,24 @@ def _decoded(
     contents: Callable[[], Iterable[Content]],
 ) -> Pool:
     Image.init()  # not thread-safe, so it is called before the threads start
-    size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found], contents())
+    size = (data.size, data.size) if data.size else _first_size([file for file, _, _ in found], contents())
     mode = "L" if data.channels == 1 else "RGB"
     images = allocate((len(found), size[1], size[0], 1 if mode == "L" else 3))
     skipped: dict[int, str] = {}
 
     def decode(index: int, content: Content) -> None:
         try:
-            images[index] = decode_image(fetched(content), size, mode, data.background)
+            content = fetched(content)
+            pixels = decode_image(content, size, mode, data.background, scale=data.size is not None)
         except UnreadableImage as reason:
             skipped[index] = f"{found[index][0]}: {reason}"
+            return
+        if pixels.shape[1::-1] != size:
+            a, b = sorted((size, upright_size(content)))
+            raise DataError(
+                f"The images differ in size ({a[0]}×{a[1]}, {b[0]}×{b[1]}); choose one, for example data.size=64."
+            )
+        images[index] = pixels
 
     with ThreadPoolExecutor() as threads:
         pending: deque[Future[None]] = deque()
@@ -333,19 +341,12 @@ def _decoded(
     return Pool(images, labels, names, parts, unreadable, files=files)
 
 
-def _common_size(files: list[str], contents: Iterable[Content]) -> tuple[int, int]:
-    """The width and height of the images, which must be the same for all of them."""
-    sizes, first = set(), ""
+def _first_size(files: list[str], contents: Iterable[Content]) -> tuple[int, int]:
+    """The width and height of the first image that can be read."""
+    first = ""
     for file, content in zip(files, contents, strict=True):
         try:
-            sizes.add(upright_size(fetched(content)))
+            return upright_size(fetched(content))
         except UnreadableImage as reason:  # decoding will report the file
             first = first or f"{file}: {reason}"
-        if len(sizes) > 1:
-            a, b = sorted(sizes)
-            raise DataError(
-                f"The images differ in size ({a[0]}×{a[1]}, {b[0]}×{b[1]}); choose one, for example data.size=64."
-            )
-    if not sizes:
-        raise DataError(f"None of the {len(files)} images can be read, the first is {first}.")
-    return sizes.pop()
+    raise DataError(f"None of the {len(files)} images can be read, the first is {first}.")
