@@ -78,7 +78,7 @@ def measure(name: str) -> bool:
     backend.load()
     side = APPLICATIONS[name].smallest
     head = next((words for start, words in HEADS.items() if name.startswith(start)), [])
-    chosen = ["model=application", f"model.application={name}", *head]
+    chosen = ["model=application", f"model.application={name}", f"data.size={side}", *head]
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, side, side, 3), np.uint8)
     ours, theirs, difference = compared(name, chosen, images[:4])
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,6 @@
 """Find and recognise the file of `model.weights`, before TensorFlow is imported."""
 
 import os
-import urllib.request
 from pathlib import Path
 
 from exprun.config.applications import IMAGENET, PretrainedFile, pretrained
@@ -87,6 +86,8 @@ def check_pretrained(model: Model, size: tuple[int, int]) -> None:
     Raises:
         ConfigError: the file is missing and the server does not answer; the message says which file goes where.
     """
+    import urllib.request  # not above, because it imports many modules that no other command needs
+
     file = pretrained(model, size)
     if _cached(file) is not None:
         return
