@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exprun import backend, classification, fault
-from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError, DataError, RunError
+from exprun.config.model_checks import check_shape
 from exprun.config.schema import Config
 from exprun.config.weights import find_teacher
 from exprun.data import Dataset

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from exprun.config.applications import IMAGENET, MEASURED
-from exprun.config.checks import check_shape, network_input
 from exprun.config.datasets import facts_of
 from exprun.config.errors import ConfigError, DataError, one_line
 from exprun.config.hub import PRESET, check_preset
 from exprun.config.images import TABLES
+from exprun.config.model_checks import check_shape, network_input
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
 from exprun.config.weights import check_pretrained, find_teacher, find_weights

@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 from omegaconf import OmegaConf
 
-from exprun.config.checks import check_shape
 from exprun.config.compose import Composer, typed
 from exprun.config.errors import ConfigError
+from exprun.config.model_checks import check_shape
 from exprun.config.options import options, shipped_conf
 from exprun.sweep import plan
 

@@ -5,10 +5,10 @@ import re
 import pytest
 import yaml
 
-from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError
 from exprun.config.layer_kinds import Conv, Flatten, Residual
 from exprun.config.layers import TooSmall, fixed_norm, output_shape, parse, residual_blocks, smallest_image
+from exprun.config.model_checks import check_shape
 from exprun.config.network import Norm
 from exprun.config.options import options, shipped_conf
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from exprun import backend
 from exprun.assembly import Prepared, prepare
-from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError
+from exprun.config.model_checks import check_shape
 from exprun.config.schema import Config
 from exprun.pages import channels
 from exprun.pages.channels import SLACK, Channels

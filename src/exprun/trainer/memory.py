@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exprun.config.checks import network_input
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.layers import TooSmall
+from exprun.config.model_checks import network_input
 from exprun.config.network_size import NetworkSize, network_size, smallest_side
 from exprun.config.schema import Config
 from exprun.text import joined, plural
