@@ -13,6 +13,7 @@ from exprun.data import Split
 from exprun.input import fit
 from exprun.model import build
 from exprun.model.application import application, fill
+from exprun.model.build import freeze
 from exprun.model.stages import stages
 from exprun.trainer.memory import needed
 from tiny import config
@@ -156,20 +157,17 @@ FROZEN: dict[str, Callable[[int], bool]] = {
 }
 
 
-@pytest.mark.parametrize("freeze", FROZEN)
-def test_stages_are_frozen_by_name(freeze):
-    keras.utils.clear_session()
-    made = build(configured(f"model.freeze={freeze}"), SHAPE, 5)
-    for number, layers in enumerate(made.stages, start=1):
-        for layer in layers:
-            named = freeze.startswith("[") and layer.name.startswith("expanded_conv_10")
-            assert layer.trainable == (not (FROZEN[freeze](number) or named)), layer.name
-    assert made.model.get_layer("classifier").trainable
-
-
-def test_each_stage_has_its_learning_rate():
+def test_stages_are_frozen_by_name_and_have_learning_rates_of_their_own():
     keras.utils.clear_session()
     made = build(configured("model.layer_decay=0.5", "model.hidden=[8]"), SHAPE, 5)
+    for pattern, expected in FROZEN.items():
+        freeze(made.model, pattern.strip("[]").split(","), made.stages)
+        for number, layers in enumerate(made.stages, start=1):
+            for layer in layers:
+                named = pattern.startswith("[") and layer.name.startswith("expanded_conv_10")
+                assert layer.trainable == (not (expected(number) or named)), layer.name
+                layer.trainable = True
+        assert made.model.get_layer("classifier").trainable
     for number, layers in enumerate(made.stages, start=1):
         found = {made.multipliers[v.path] for layer in layers for v in layer.trainable_variables}
         assert found == {0.5 ** (6 - number)}
