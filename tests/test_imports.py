@@ -35,7 +35,7 @@ TIERS = (
     ("experiments",),
     ("trainer",),
     ("session", "assembly"),
-    ("tracking", "console", "remedies", "run_doctor", "run_page", "times"),
+    ("label_chance", "tracking", "console", "remedies", "run_doctor", "run_page", "times"),
     ("preflight", "run_end", "runner", "attempt"),
     (
         "check",

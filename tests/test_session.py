@@ -74,6 +74,22 @@ def test_random_changes_of_other_strengths_share_a_step_and_resume(made):
     assert resumed.history == shared.history != first.history
 
 
+def test_stochastic_depth_and_attention_share_a_step_and_resume(made):
+    """Which blocks are left out depends only on the seed and the step, to the last bit."""
+    layers = (
+        "model.layers=[{conv: 4, stride: 2},{block: [{residual: [{attention: 2}]},{inverted: 4}], repeat: 2},flatten]"
+    )
+    words = [*TINY, *SMALL, layers, "model.stochastic_depth=0.5", "data.limit=200", "trainer.deterministic=true"]
+    session, words = Session(), [*words, "schedule=constant"]
+    first = run(words, session)
+    shared = run([*words, "seed=1"], session)
+    run([*words, "seed=1", "run_dir=part", "trainer.epochs=1"], session)
+    assert len(made) == 1
+    resumed = run([*words, "seed=1", "run_dir=part", "trainer.resume=true"], Session(session.datasets))
+    assert same(checkpoint(resumed), checkpoint(shared))
+    assert resumed.history == shared.history != first.history
+
+
 def test_averages_start_afresh(made):
     session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
     run(words, session)

@@ -45,7 +45,7 @@ def check_page(checked: Checked, config_with: Callable[[str], Config], session: 
         command: the command that makes the page again.
     """
     config = checked.config
-    title = f"Check of {config.model.name} on {config.data.name}"
+    title = f"Check of {config.model.label} on {config.data.name}"
     shown = [Shown(finding) for finding in checked.findings]
     part = Part("", shown, figures_of(checked, config_with, session), note=checked.note)
     return page(title, verdict(checked.findings), [part], command)
@@ -64,7 +64,7 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
         subject = checked.context.subject
         is_large = subject.model.count_params() > MAX_PARAMETERS
         others = [] if is_large else alternatives(checked.findings, checked.config)
-        val_labels = None if subject.val is None else subject.val.pixel_labels
+        val_labels = None if subject.val is None else subject.val.labels
         depths: list[Depth] = []
         trained: np.ndarray | None = None
         statistics: Statistics | None = None
@@ -74,7 +74,7 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
             trained, statistics = found.outputs, statistics_of(found)
         except Exception:  # the other pictures do not need the passes
             log.info("The signal could not be measured", exc_info=True)
-        labels = subject.train.pixel_labels
+        labels = subject.train.labels
         return Material(subject, labels, val_labels, depths=depths, statistics=statistics, trained=trained)
 
     return drawn(checked.findings, known)
@@ -118,7 +118,7 @@ def alternatives(findings: Sequence[Finding], config: Config) -> list[str]:
     proposed = [remedy for finding in of_depth for remedy in finding.overrides]
     of_signal = [one for one in proposed if all(part.startswith(CHANGING) for part in one.split())]
     current = {f"init={config.init.name}", f"norm={config.norm.name}"}
-    usual = [] if config.model.builder is not None else [one for one in USUAL if one not in current]
+    usual = [] if config.model.layers is None else [one for one in USUAL if one not in current]
     return list(dict.fromkeys([*of_signal, *usual]))[:MOST]
 
 

@@ -23,6 +23,7 @@ FREE_IN_KEPT = (
     "model.teacher",
     "model.freeze",
     "model.fine_tune_rate",
+    "model.layer_decay",
     "data.root",
     "data.cache",
     "data.class_weights",

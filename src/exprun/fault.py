@@ -37,10 +37,12 @@ def adds_layers(config: Config) -> bool:
 
 
 def _linear(layer: Any) -> Any:
-    """A layer of the model's list without its `activation`; inside a residual block, all layers are changed so."""
+    """A layer of the model's list without its `activation`; inside a block, all layers are changed so."""
     if not isinstance(layer, dict):
         return layer
-    inner = {"residual": [_linear(part) for part in layer["residual"]]} if "residual" in layer else {}
+    if set(layer) == {"activation"}:
+        return {"activation": "none"}
+    inner = {key: [_linear(part) for part in layer[key]] for key in ("block", "residual") if key in layer}
     return {key: value for key, value in (layer | inner).items() if key != "activation"}
 
 
@@ -49,9 +51,12 @@ def injected_dataset(config: Config, dataset: Dataset) -> Dataset:
     if config.fault.name != "shuffled_labels":
         return dataset
     train = dataset.train
-    labels = train.labels.copy()
-    labels[train.rows] = np.random.default_rng([config.data.split_seed, 1]).permutation(labels[train.rows])
-    return replace(dataset, train=replace(train, labels=labels))
+    shuffled = train.rows[np.random.default_rng([config.data.split_seed, 1]).permutation(len(train.rows))]
+    labels, shares = train.labels.copy(), None if train.shares is None else train.shares.copy()
+    for values in (labels, shares):
+        if values is not None:
+            values[train.rows] = values[shuffled]
+    return replace(dataset, train=replace(train, labels=labels, shares=shares))
 
 
 def injected_evaluation(config: Config, scaling: "Scaling") -> "Scaling":

@@ -51,9 +51,53 @@ def kernel_initializer(
     return _CLASSES[part.name](seed=seed)
 
 
+def depthwise_initializer(kernel: Any) -> Any:
+    """The initialiser of a depthwise kernel, (height, width, channels, filters per channel).
+
+    A unit of a depthwise convolution has as many inputs as its window has pixels (the n of He et al. 2015,
+    arXiv:1502.01852, section 2.2), but Keras would count the inputs of all channels.
+
+    Args:
+        kernel: the initialiser of the same kernel as that of a convolution with a group for each channel.
+    """
+    return _Reordered(kernel, lambda shape: (*shape[:2], 1, shape[2] * shape[3]), lambda drawn: drawn)
+
+
+def transpose_initializer(kernel: Any) -> Any:
+    """The initialiser of the kernel of a transposed convolution, (height, width, filters, input channels).
+
+    Args:
+        kernel: the initialiser of the kernel of a convolution.
+    """
+    return _Reordered(kernel, lambda shape: (*shape[:2], shape[3], shape[2]), lambda drawn: drawn.swapaxes(2, 3))
+
+
 def bias_initializer(part: InitPart) -> Any:
     """The Keras initialiser of a bias."""
     return keras.initializers.Constant(part.bias)
+
+
+class _Reordered(keras.initializers.Initializer):
+    """Draws a kernel whose axes have another meaning than those of a convolution, from which Keras counts the inputs.
+
+    Args:
+        kernel: the initialiser of the kernel of a convolution.
+        usual: the shape that this kernel has, for the shape that is wanted.
+        reorder: a function that brings its axes into the wanted order.
+    """
+
+    def __init__(
+        self,
+        kernel: Any,
+        usual: Callable[[tuple[int, ...]], tuple[int, ...]],
+        reorder: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.kernel, self.usual, self.reorder = kernel, usual, reorder
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The kernel of the shape that is wanted."""
+        drawn = self.reorder(np.array(self.kernel(self.usual(shape))))
+        return keras.ops.convert_to_tensor(drawn.reshape(shape), dtype)
 
 
 class Dirac(keras.initializers.Initializer):

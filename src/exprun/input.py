@@ -12,9 +12,12 @@ from exprun.data import Split
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# The means of blue, green and red over ImageNet's training images, which Caffe's VGG-16 subtracts.
 COUNTED = 2**21  # bytes of images whose pixels are counted at a time
+# The means of blue, green and red over ImageNet's training images, which Caffe's VGG-16 subtracts.
 IMAGENET_BGR = (103.939, 116.779, 123.68)
+# Mean and standard deviation of red, green and blue over ImageNet's training images, from 0 to 1, as in PyTorch.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def fit(config: Input, train: Split) -> Scaling:
         train: the training split; only `standardize` and `center` use its images.
 
     Raises:
-        DataError: the images are smaller than the crop, or do not have the three channels that `caffe` needs.
+        DataError: the images are smaller than the crop, or do not have the three channels that ImageNet's means need.
     """
     height, width, channels = train.images.shape[1:]
     if config.crop is not None and config.crop > min(height, width):
@@ -135,10 +138,13 @@ def fit(config: Input, train: Split) -> Scaling:
             scale, offset = (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
         case "center":
             offset = -channel_moments(train)[0].astype(np.float32)
+        case "caffe" | "imagenet" if channels != 3:
+            raise DataError(f"input={config.name} needs images of three channels; set data.channels=3.")
         case "caffe":
-            if channels != 3:
-                raise DataError("input=caffe needs images of three channels; set data.channels=3.")
             offset = -np.asarray(IMAGENET_BGR, np.float32)
+        case "imagenet":
+            mean, std = np.asarray(IMAGENET_MEAN), np.asarray(IMAGENET_STDDEV)
+            scale, offset = (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
     return Scaling(scale, offset, config.name == "per_image", config.name == "caffe", config.crop)
 
 

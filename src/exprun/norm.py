@@ -24,7 +24,7 @@ def norm_layer(norm: Norm, kind: str, channels: int, name: str) -> Any | None:
         case "batch":
             return keras.layers.BatchNormalization(momentum=norm.momentum, scale=norm.scale, **common)
         case "layer":
-            axis = (1, 2, 3) if kind == "conv" else -1
+            axis = (1, 2, 3) if kind == "conv" and norm.axis != "channels" else -1
             return keras.layers.LayerNormalization(axis=axis, scale=norm.scale, **common)
         case "group":
             assert norm.groups is not None

@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from exprun.config.checks import check_shape
+from exprun.config.applications import IMAGENET, MEASURED
+from exprun.config.checks import check_shape, network_input
 from exprun.config.datasets import facts_of
 from exprun.config.errors import ConfigError, DataError, one_line
+from exprun.config.images import TABLES
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
-from exprun.config.weights import find_teacher, find_weights
+from exprun.config.weights import check_pretrained, find_teacher, find_weights
 from exprun.run_folder import RunFolder, UnreadableResultError
 from exprun.run_result import RunResult
 from exprun.tracking.accepted import check_tracking
@@ -72,25 +74,28 @@ def preflight(
     if existing == folder.path and not folder.holds_run_or_nothing():
         raise ConfigError(f"run_dir={config.run_dir} holds other files but no run; name a new or empty folder.")
     complete = _complete_result(config, folder)
-    if complete is None and config.model.weights is not None:
-        find_weights(config.model.weights)
+    if complete is None and config.model.weights not in (None, IMAGENET):
+        find_weights(str(config.model.weights))
     if complete is None and config.model.teacher is not None:
         find_teacher(config.model.teacher)
     if complete is None and config.model.builder is not None:
         _check_code(config, config.model.builder, folder)
     if complete is None and not elsewhere:
         _check_size(config, batch)
+    if complete is None and config.model.weights == IMAGENET:
+        side = config.data.size or MEASURED
+        check_pretrained(config.model, network_input(config, (side, side)))
     return complete
 
 
 def _check_size(config: Config, batch: int | None) -> None:
-    """Refuse a layer list whose network does not fit the images or the memory, if the size of the images is known.
+    """Refuse a network that does not fit the images or the memory, if the size of the images is known.
 
     Args:
         config: the config of the run.
         batch: the number of images in the smallest batch; None for `trainer.batch_size`.
     """
-    if config.model.layers is None:
+    if config.model.builder is not None:
         return
     from exprun.data.shape import image_shape  # imports Pillow
 
@@ -109,22 +114,26 @@ def check_data(config: Config) -> None:
     """Check the files and folders of the data set.
 
     Raises:
-        ConfigError: they do not exist, or a CSV file lacks columns.
+        ConfigError: they do not exist, or the first of them show that they lack columns.
     """
     root = config.data.root
-    if root is not None and not user_path(root, f"data.root={root}").exists():
+    if config.data.name in TABLES or (root is not None and "://" in root):
+        _check_files(config)
+    elif root is not None and not user_path(root, f"data.root={root}").exists():
         raise ConfigError(f"data.root={root} does not exist.")
-    if config.data.name == "csv":
-        _check_columns(config)
     user_path(config.data.cache, f"data.cache={config.data.cache}")
 
 
-def _check_columns(config: Config) -> None:
-    """Refuse a CSV file that lacks the columns that the config names."""
+def _check_files(config: Config) -> None:
+    """Refuse files that cannot be listed, or that lack the columns that the config names."""
     from exprun.data.csv_file import check_columns  # imports Pillow
+    from exprun.data.sources import locate
 
+    root = str(config.data.root)
+    if config.data.name == "csv" and not user_path(root, f"data.root={root}").exists():
+        raise ConfigError(f"data.root={root} does not exist.")
     try:
-        check_columns(config.data)
+        (check_columns if config.data.name == "csv" else locate)(config.data)
     except DataError as error:
         raise ConfigError(str(error)) from None
 

@@ -313,6 +313,11 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
+def network_of(run: Run) -> str:
+    """The name of a run's network: that of keras.applications, or the option of `model`."""
+    return shown(run.config.get("model.application") or run.config.get("model.name"))
+
+
 def shown(value: Any) -> str:
     """The value of a setting, as it is typed in an override."""
     if isinstance(value, bool):

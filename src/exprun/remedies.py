@@ -36,7 +36,8 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     current |= {f"optim.clip_global_norm={config.optim.clip_global_norm}", f"norm.momentum={config.norm.momentum}"}
     current |= {f"trainer.precision={config.trainer.precision}", f"data.class_weights={config.data.class_weights}"}
     current |= {f"trainer.batch_size={config.trainer.batch_size}", f"trainer.accumulate={config.trainer.accumulate}"}
-    builder = ("norm", "init", "model.activation") if config.model.builder is not None else ()  # builders choose these
+    # A network that is not a layer list chooses these itself.
+    builder = ("norm", "init", "model.activation") if config.model.layers is None else ()
     lagging = config.norm.name == "batch" and (config.norm.momentum or 0.0) > 0.9
     decays = config.optim.weight_decay > 1e-4
     low = usual is not None and rate < usual[0]

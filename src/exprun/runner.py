@@ -14,7 +14,7 @@ from exprun.assembly import assemble
 from exprun.config.errors import RunError, UserError, one_line
 from exprun.config.run_name import run_name
 from exprun.config.schema import Config
-from exprun.config.weights import find_teacher, find_weights
+from exprun.config.weights import find_teacher, initial_weights
 from exprun.files import sha256
 from exprun.logs import logging_to
 from exprun.network_interface import Interface
@@ -24,12 +24,14 @@ from exprun.run_folder import RunFolder, worker_index
 from exprun.run_result import RunResult
 from exprun.session import Session
 from exprun.signals import Killed, Signals
+from exprun.text import listed
 from exprun.times import Times
 
 if TYPE_CHECKING:
     from exprun.trainer.events import Event, Listener
 
 log = logging.getLogger(__name__)
+MOST_LISTED = 20  # layers that a message lists
 
 
 def run(
@@ -144,7 +146,7 @@ def _run(
             evaluated = min(config.trainer.eval_batch_size, evaluated)
             check_evaluation(model, step.device.precision, evaluated, available())
         if assembly.loaded:
-            console.say(f"{name}: weights of {', '.join(assembly.loaded)} from {config.model.weights}")
+            console.say(f"{name}: weights of {listed(assembly.loaded, MOST_LISTED)} from {config.model.weights}")
         folder.summary.write_text(model_summary(model), encoding="utf-8")
         if recorded:
             interface = Interface.of(assembly.dataset, assembly.scaling)
@@ -198,7 +200,7 @@ def _run(
                 total_steps=loop.total_steps,
                 first_step=loop.state.step,
                 data_fingerprint=assembly.dataset.fingerprint,
-                weights_fingerprint=sha256(find_weights(config.model.weights)) if config.model.weights else "",
+                weights_fingerprint=_weights_fingerprint(config, model.input_shape[1:3]),
                 teacher_fingerprint=_teacher_fingerprint(config.model.teacher),
                 classes=len(dataset.classes),
                 val_images=len(dataset.val),
@@ -240,6 +242,17 @@ def _run(
     if killed_by := signals.seen():
         raise Killed(killed_by)
     return result
+
+
+def _weights_fingerprint(config: Config, size: tuple[int, int]) -> str:
+    """The SHA-256 of the file with the initial weights, in hex; empty without one.
+
+    Args:
+        config: the config of the run.
+        size: the height and width of the network's input.
+    """
+    path = initial_weights(config.model, size)
+    return sha256(path) if path is not None else ""
 
 
 def _teacher_fingerprint(teacher: str | None) -> str:

@@ -13,7 +13,7 @@ from exprun.config.errors import safe
 from exprun.config.paths import user_path
 from exprun.metrics import EPOCH, TRAIN_LOSS, best_name
 from exprun.outputs import OUTPUTS
-from exprun.records import Run, shown
+from exprun.records import Run, network_of, shown
 from exprun.run_folder import RunFolder
 from exprun.sparkline import sparkline
 from exprun.text import plural
@@ -49,7 +49,9 @@ def show_all(runs: Sequence[Run], most: int) -> None:
         accuracy, seconds = run.metrics.get("val/accuracy"), run.metrics.get("time/seconds")
         table.add_row(
             safe(run.name.removeprefix(f"{OUTPUTS}/")),
-            safe(" ".join([*(shown(run.config.get(key)) for key in ("model.name", "data.name", "seed")), *_fold(run)])),
+            safe(
+                " ".join([network_of(run), *(shown(run.config.get(key)) for key in ("data.name", "seed")), *_fold(run)])
+            ),
             safe(run.status.lower()),
             "–" if accuracy is None else f"{100 * accuracy:.1f}",
             "–" if seconds is None else f"{seconds:,.0f} s",

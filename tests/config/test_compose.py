@@ -18,7 +18,9 @@ NEEDED = {
     "data=image_folder": ["data.root=pictures"],
     "data=csv": ["data.root=labels.csv"],
     "data=arrays": ["data.root=arrays.npz"],
+    **{f"data={name}": ["data.root=images"] for name in ("parquet", "tfrecord", "webdataset", "huggingface", "tfds")},
     "model=python": ["model.builder=package.module:function"],
+    "model=application": ["model.application=MobileNetV2", "data.size=32", "data.channels=3"],
     "model=alexnet": ["data.size=67"],
     "model=palm_alexnet": ["data.size=57"],
     "init=whiten": ["model=cifar10_fast"],
@@ -198,7 +200,7 @@ def test_the_nearest_names_are_given(given, meant):
 
 
 def test_what_resembles_nothing_gets_a_list():
-    assert "valid names are alexnet, cifar10_fast" in refused("model=zzzzz")
+    assert "valid names are alexnet, application, cifar10_fast" in refused("model=zzzzz")
 
 
 @pytest.mark.parametrize("group", ["model", "norm", "optim"])

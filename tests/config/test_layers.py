@@ -7,10 +7,12 @@ import yaml
 
 from exprun.config.checks import check_shape
 from exprun.config.errors import ConfigError
-from exprun.config.layers import Conv, Flatten, Residual, TooSmall, fixed_norm, output_shape, parse, smallest_image
+from exprun.config.layer_kinds import Conv, Flatten, Residual
+from exprun.config.layers import TooSmall, fixed_norm, output_shape, parse, residual_blocks, smallest_image
+from exprun.config.network import Norm
 from exprun.config.options import options, shipped_conf
 
-MODELS = [name for name in options()["model"] if name != "python"]
+MODELS = [name for name in options()["model"] if name not in ("python", "application")]
 
 
 def shape_of(text, size=32, channels=3):
@@ -47,8 +49,17 @@ def layers_of(model):
         ("[{flatten: false}]", r"flatten is false"),
         ("[{dense: 4, repeat: 0}]", r"repeat is 0"),
         ("[{residual: [{convv: 3}]}]", r"model.layers\[0\].residual\[0\].*did you mean conv"),
-        ("[{residual: [{conv: 3}], shortcut: none}]", r"shortcut is 'none'.*identity, projection, pad"),
+        ("[{residual: [{conv: 3}], shortcut: none}]", r"shortcut is 'none'.*identity, projection, conv, pad"),
         ("[{residual: [[conv]]}]", r"residual\[0\]"),
+        ("[{block: [{convv: 3}]}]", r"model.layers\[0\].block\[0\].*did you mean conv"),
+        ("[{depthwise: 0}]", r"depthwise is 0.*at least 1"),
+        ("[{attention: 3, norm: none}]", r"several kinds \(attention, norm\)"),
+        ("[{squeeze: 4, kernel: 3}]", r"Unknown key model.layers\[0\].kernel"),
+        ("[{activation: rely}]", r"activation is 'rely'.*relu"),
+        ("[{norm: lrn}]", r"norm is 'lrn'.*batch, layer, group, instance"),
+        ("[{norm: layer, axis: pixel}]", r"axis is 'pixel'.*image, channels"),
+        ("[{residual: [], scale: 0}]", r"scale is 0"),
+        ("[{residual: [], drop: 1.0}]", r"drop is 1.0.*below 1"),
     ],
 )
 def test_a_wrong_list_is_an_error_that_names_the_place(text, message):
@@ -85,6 +96,19 @@ def test_layers_have_the_defaults_of_their_kind():
         ("[{residual: [{conv: 3}, {conv: 3}]}]", (32, 32, 3)),
         ("[{residual: [{conv: 8, stride: 2}], shortcut: projection}]", (16, 16, 8)),
         ("[{residual: [{conv: 8, stride: 2}], shortcut: pad}]", (16, 16, 8)),
+        ("[{residual: [{conv: 8, stride: 2}], shortcut: conv}]", (16, 16, 8)),
+        ("[{conv: 8, dilation: 3}]", (32, 32, 8)),
+        ("[{conv: 8, dilation: 3, padding: valid}]", (26, 26, 8)),
+        ("[{depthwise: 2, stride: 2}]", (16, 16, 6)),
+        ("[{depthwise: 1, kernel: 5, padding: valid, dilation: 2}]", (24, 24, 3)),
+        ("[{separable: 8, stride: 2}]", (16, 16, 8)),
+        ("[{transpose: 8, stride: 2}]", (64, 64, 8)),
+        ("[{transpose: 8, kernel: 5, stride: 2, padding: valid}]", (67, 67, 8)),
+        ("[{transpose: 8, kernel: 1, stride: 2, padding: valid}]", (64, 64, 8)),
+        ("[{inverted: 3}, {inverted: 8, stride: 2, squeeze: 4}]", (16, 16, 8)),
+        ("[{attention: 3}, {squeeze: 16}, position, activation, norm]", (32, 32, 3)),
+        ("[{block: [{pool: max}, {conv: 4}], repeat: 3}]", (4, 4, 4)),
+        ("[flatten, norm, activation, {block: [{dense: 4}], repeat: 2}]", (4,)),
     ],
 )
 def test_shapes(text, shape):
@@ -97,9 +121,15 @@ def test_shapes(text, shape):
         ("[flatten, {conv: 3}]", r"\[1\] needs an image"),
         ("[{global_pool: avg}, {pool: max}]", r"\[1\] needs an image"),
         ("[{dense: 3}]", r"\[0\] is dense"),
+        ("[flatten, {attention: 1}]", r"\[1\] needs an image"),
+        ("[{block: [flatten], repeat: 2}, {conv: 3}]", r"\[1\] needs an image"),
+        ("[{attention: 2}]", r"\[0\]: attention: 2 heads must divide the 3 channels"),
+        ("[{block: [{attention: 2}]}]", r"\[0\].block\[0\]: attention: 2"),
+        ("[{conv: 3, stride: 2, dilation: 2}]", r"\[0\] has stride: 2 and dilation: 2; one of them must be 1"),
+        ("[{separable: 3, stride: 2, dilation: 2}]", r"stride: 2 and dilation: 2"),
         ("[{conv: 8, groups: 2}]", r"groups: 2 must divide the 3 channels"),
         ("[{conv: 8}, {conv: 9, groups: 2}]", r"groups: 2 must divide the 8 channels.*9 filters"),
-        ("[{residual: [{conv: 8}]}]", r"32×32×3 into 32×32×8.*shortcut: projection or pad"),
+        ("[{residual: [{conv: 8}]}]", r"32×32×3 into 32×32×8.*shortcut: projection, conv or pad"),
         ("[{residual: [{conv: 3, stride: 2}]}]", r"32×32×3 into 16×16×3"),
         ("[{residual: [{conv: 2}], shortcut: pad}]", r"3 channels into 2, but shortcut: pad cannot remove"),
         ("[{residual: [{global_pool: avg}], shortcut: pad}]", r"\[0\]"),
@@ -125,6 +155,8 @@ def test_an_image_smaller_than_a_window_is_too_small():
         ("[{pool: max}]", 2),
         ("[{conv: 8, kernel: 5, padding: valid}, {pool: max}]", 6),
         ("[{pool: max, size: 50}]", 50),
+        ("[{conv: 3, dilation: 4, padding: valid}]", 9),
+        ("[{transpose: 3, stride: 2}, {pool: max, size: 5}]", 3),
         ("[{pool: max, size: 2000}]", None),
     ],
 )
@@ -156,6 +188,35 @@ def test_a_model_that_ends_in_an_image_is_refused(composer):
 
 
 def test_a_fixed_norm_is_a_norm_of_its_own():
-    (batch, group) = parse([{"norm": "batch", "momentum": 0.5}, {"norm": "group", "groups": 4}])
-    assert (fixed_norm(batch).momentum, fixed_norm(batch).groups) == (0.5, None)
-    assert (fixed_norm(group).momentum, fixed_norm(group).groups) == (None, 4)
+    of_group = Norm(name="batch", momentum=0.1)
+    layers = [
+        {"norm": "batch", "momentum": 0.5},
+        {"norm": "group", "groups": 4},
+        {"norm": "layer", "axis": "channels"},
+        "norm",
+    ]
+    batch, group, layer, own = (fixed_norm(layer, of_group) for layer in parse(layers))
+    assert (batch.momentum, batch.groups, batch.axis) == (0.5, None, None)
+    assert (group.momentum, group.groups, group.axis) == (None, 4, None)
+    assert layer.axis == "channels"
+    assert own is of_group
+
+
+def test_inverted_residuals_are_added_only_where_the_shape_stays():
+    blocks = parse([{"inverted": 3}, {"inverted": 8}, {"inverted": 8, "stride": 2}])
+    assert [residual_blocks([block], (8, 8, 3)) for block in blocks] == [1, 0, 0]
+    layers = [{"block": [{"inverted": 8, "repeat": 3}, {"residual": ["activation"]}], "repeat": 2}]
+    assert residual_blocks(parse(layers), (8, 8, 3)) == 2 + 1 + 3 + 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["model=cnn"], "model=cnn has none in model.layers"),
+        (["model=python", "model.builder=a:b"], "model=python has none in model.layers"),
+    ],
+)
+def test_stochastic_depth_needs_residual_blocks(composer, words, message):
+    with pytest.raises(ConfigError, match=message):
+        composer.config([*words, "model.stochastic_depth=0.1"])
+    composer.config(["model=vit_tiny", "model.stochastic_depth=0.3"])

@@ -19,6 +19,18 @@ LAYERS = (
     "{residual: [{conv: 6, stride: 2}], shortcut: projection}",
     "{residual: [{conv: 8, stride: 2}], shortcut: pad, activation: none}",
     "{residual: [{conv: 8}], repeat: 2}",
+    "{residual: [{conv: 6, dilation: 2}], shortcut: conv, scale: 0.1, drop: 0.2}",
+    "{norm: layer, axis: channels}",
+    "{depthwise: 2, kernel: 5, norm: none, bias: false, repeat: 2}",
+    "{block: [{separable: 8, stride: 2}, activation, norm], repeat: 2}",
+    "{squeeze: 4, activation: gelu}",
+    "{transpose: 8, stride: 2}",
+    "{transpose: 6, kernel: 3, padding: valid, activation: none}",
+    "{inverted: 6, squeeze: 2, repeat: 2}",
+    "{inverted: 8, expansion: 1, stride: 2}",
+    "position",
+    "{attention: 4}",
+    "{activation: tanh}",
     "{pool: avg}",
     "{dropout: 0.5}",
     "flatten",
@@ -45,6 +57,6 @@ def test_the_size_is_that_of_the_network_that_is_built(norm):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", sorted(set(options()["model"]) - {"python"}))
+@pytest.mark.parametrize("model", sorted(set(options()["model"]) - {"python", "application"}))
 def test_the_size_of_each_model_is_that_of_the_network_that_is_built(model):
     check(Composer().config([f"model={model}", "data.size=67"]), (67, 67, 3))

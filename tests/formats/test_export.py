@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from exprun.predict import predict
 from exprun.records import find_run
 from tiny import config, tiny
 
-# One layer of each kind that other formats lack: a grouped convolution, GELU and local response normalisation.
+# One layer of each kind that other formats or programs lack: a grouped convolution, GELU, local response normalisation,
+# attention, a position embedding, layer scale, and the initialisation of a depthwise convolution.
 WORDS = [
-    "model.layers=[{conv: 8},{conv: 8, groups: 2, activation: gelu},{pool: max},flatten]",
+    "model.layers=[{conv: 8, stride: 2},{conv: 8, groups: 2, activation: gelu},{pool: max},position,"
+    "{residual: [{depthwise: 1},{attention: 2}], scale: 0.1},flatten]",
     "norm=lrn",
     "data.size=16",
     "data.channels=1",
@@ -74,6 +77,8 @@ def test_a_file_predicts_what_the_run_predicts_and_its_card_runs(place, capsys, 
     assert "into 10 classes: 0, 1, 2" in text
     code = text.partition("```python\n")[2].partition("```")[0]
     assert len(code.splitlines()) <= 6
+    if name == "keras":
+        assert b"exprun" not in zipfile.ZipFile(place / file).read("config.json")
     images = load(config(*WORDS).data).test.images[:3]
     monkeypatch.chdir(os.path.dirname(file))
     known = {}

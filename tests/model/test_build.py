@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from exprun.config.network_size import network_size
 from exprun.model import build
 from exprun.norm import LocalResponseNormalization
 from tiny import config
@@ -38,6 +39,26 @@ VGG_DENSE = (512 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 10 + 10)
 )
 def test_published_parameter_counts(name, parameters):
     assert built(name, "norm=none", DRAWN_FAST).count_params() == parameters
+
+
+def test_published_parameter_counts_of_newer_networks(composer):
+    """Those of Keras' and PyTorch's networks, of which some trainable parameters differ as the comments say."""
+
+    def counted(model, classes=1000, size=32):
+        settings = composer.config([f"model={model}", f"data.size={size}"])
+        size = network_size(settings.model, settings.norm, (size, size, 3), classes)
+        norms = [name for name in size.weights if name.endswith("_norm") or name.startswith("norm")]
+        batch_norms = [name for name in norms if model not in ("convnext_tiny", "vit_tiny")]
+        return size.total, size.total - sum(size.weights[name] for name in batch_norms) // 2
+
+    assert counted("mobilenet")[0] == 3_538_984  # keras.applications.MobileNetV2
+    assert counted("resnet50")[1] == 25_557_032 - 7 * 7 * 3 * 64 + 3 * 3 * 3 * 64  # of torchvision, but for the stem
+    assert counted("wide_resnet28_10", 10)[1] == 36_479_194  # 36.5 million in arXiv:1605.07146, table 5
+    stem = (4 * 4 - 2 * 2) * 3 * 96
+    assert counted("convnext_tiny", size=224)[0] == 28_589_128 - stem  # torchvision; 28.6 million in the paper
+    # DeiT-Ti at 224×224 with patches of 16×16 (5.7 million, arXiv:2012.12877) has a class token with its position.
+    patches, positions = (16 * 16 - 4 * 4) * 3 * 192, (14 * 14 - 8 * 8) * 192
+    assert counted("vit_tiny")[0] == 5_717_416 - 2 * 192 - patches - positions
 
 
 def test_alexnet_has_the_published_61_million():
@@ -158,6 +179,94 @@ def test_a_convolution_may_pool_before_its_norm_and_go_without_one():
     assert names[1:7] == ["conv1", "conv1_relu", "conv2", "pool1", "conv2_norm", "conv2_relu"]
     assert "dense1_norm" not in names
     assert [model.get_layer(name).use_bias for name in ("conv1", "conv2", "dense1")] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "fan_in"),
+    [
+        ("{depthwise: 2, kernel: 7}", "depthwise", 49),
+        ("{transpose: 16}", "transpose", 9 * 64),
+        ("{attention: 4}", "attention", 64),
+    ],
+)
+def test_he_counts_the_inputs_of_a_unit(layer, kind, fan_in):
+    model = model_of(f"model.layers=[{{conv: 64}},{layer},{{global_pool: avg}}]", "norm=none", size=8)
+    assert model.get_layer(f"{kind}1").kernel.numpy().std() == pytest.approx(np.sqrt(2 / fan_in), rel=0.05)
+    kernel = model.get_layer(f"{kind}1").kernel
+    assert kernel.shape == {"depthwise": (7, 7, 64, 2), "transpose": (3, 3, 16, 64), "attention": (64, 64)}[kind]
+
+
+def test_dirac_passes_each_channel_on():
+    layers = "model.layers=[{depthwise: 2, norm: none, activation: none},{global_pool: max}]"
+    model = model_of(layers, "init=dirac", size=5)
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(model.get_layer("depthwise1")(x)[..., ::2], x, atol=1e-6)
+
+
+def test_dilated_convolutions_skip_pixels():
+    model = model_of("model.layers=[{conv: 1, dilation: 2},flatten]", "norm=none", size=9)
+    x = np.zeros((1, 9, 9, 3), np.float32)
+    x[0, 4, 4] = 1
+    seen = np.argwhere(model.get_layer("conv1")(x).numpy()[0, :, :, 0])
+    assert {tuple(pixel) for pixel in seen} == {(y, x) for y in (2, 4, 6) for x in (2, 4, 6)}
+
+
+def test_attention_follows_the_paper():
+    """Softmax of the products of queries and keys, divided by the root of the length of a head."""
+    model = model_of("model.layers=[{conv: 6},{attention: 2},{global_pool: avg}]", size=3)
+    x = np.random.default_rng(0).normal(size=(2, 9, 6)).astype(np.float32)
+    qkv, out = (model.get_layer(name) for name in ("attention1_qkv", "attention1"))
+    q, k, v = np.moveaxis(qkv(x).numpy().reshape(2, 9, 3, 2, 3), 2, 0)
+    products = np.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(3)
+    weights = np.exp(products) / np.exp(products).sum(-1, keepdims=True)
+    wanted = out(np.einsum("bhqk,bkhd->bqhd", weights, v).reshape(2, 9, 6)).numpy()
+    part = keras.Model(model.get_layer("attention1_pixels").output, model.get_layer("attention1_map").output)
+    np.testing.assert_allclose(part(x).numpy().reshape(2, 9, 6), wanted, atol=1e-5)
+
+
+def test_squeeze_multiplies_each_channel_by_a_number_between_0_and_1():
+    model = model_of("model.layers=[{conv: 16},{squeeze: 2},{global_pool: avg}]", size=4)
+    before, after = (model.get_layer(name).output for name in ("conv1_relu", "squeeze1"))
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    a, b = (value.numpy() for value in keras.Model(model.inputs, [before, after])(x))
+    factors = b[a > 0] / a[a > 0]
+    assert 0 < factors.min() < factors.max() < 1
+    assert model.get_layer("squeeze1_reduce").units == 8
+
+
+def test_layer_norm_over_channels_normalises_each_pixel():
+    layers = "model.layers=[{conv: 8},{norm: layer, axis: channels},{global_pool: avg}]"
+    for overrides, name in ([layers], "norm1"), (["norm=layer", "norm.axis=channels", layers], "conv1_norm"):
+        norm = model_of(*overrides, size=4).get_layer(name)
+        assert norm.gamma.shape == (8,)
+        x = np.random.default_rng(0).normal(3, 2, size=(2, 4, 4, 8)).astype(np.float32)
+        np.testing.assert_allclose(norm(x).numpy().mean(axis=-1), 0, atol=1e-5)
+
+
+def test_norm_alone_is_that_of_the_group_and_activation_alone_that_of_the_model():
+    layers = "model.layers=[norm,activation,{conv: 4, norm: none, activation: none},flatten,norm,{activation: tanh}]"
+    names = [layer.name for layer in model_of(layers, "model.activation=elu").layers]
+    assert names[1:] == ["norm1", "activation1_elu", "conv1", "flatten1", "norm2", "activation2_tanh", "classifier"]
+    assert "norm1" not in [layer.name for layer in model_of(layers, "norm=none").layers]
+
+
+def test_stochastic_depth_rises_to_its_rate_at_the_last_block():
+    layers = "model.layers=[{residual: [{conv: 3}], repeat: 3},{residual: [{conv: 3}], drop: 0.5},flatten]"
+    rates = {layer.name: layer.rate for layer in model_of(layers, "model.stochastic_depth=0.2").layers if
+             isinstance(layer, keras.layers.Dropout)}  # fmt: skip
+    assert rates == pytest.approx({f"residual{n}_drop": rate for n, rate in enumerate((0.05, 0.1, 0.15, 0.5), 1)})
+
+
+def test_stochastic_depth_leaves_out_whole_blocks_of_some_images():
+    layers = "model.layers=[{residual: [{conv: 3, norm: none}], drop: 0.5, scale: 2.0, activation: none},flatten]"
+    model = model_of(layers, size=4)
+    x = np.random.default_rng(0).normal(size=(64, 4, 4, 3)).astype(np.float32)
+    part = keras.Model(model.inputs, model.get_layer("residual1").output)
+    added = part(x, training=True).numpy() - x
+    branch = part(x).numpy() - x
+    left_out = np.abs(added).reshape(64, -1).max(axis=1) < 1e-6
+    assert 16 < left_out.sum() < 48
+    np.testing.assert_allclose(added[~left_out], 2 * branch[~left_out], atol=1e-5)
 
 
 def test_grouped_convolutions_see_their_group_only():

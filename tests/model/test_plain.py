@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from exprun.model.added_weights import LayerScale, PositionEmbedding
 from exprun.model.plain import plain
 from exprun.norm import LocalResponseNormalization
 
@@ -26,6 +27,8 @@ LAYERS = {
     "two groups": lambda: keras.layers.Conv2D(6, 3, 2, "same", groups=2, activation="relu"),
     "depthwise": lambda: keras.layers.Conv2D(16, 3, groups=8, use_bias=False),
     "dilated": lambda: keras.layers.Conv2D(8, 3, dilation_rate=2, groups=4),
+    "layer scale": lambda: LayerScale(0.5),
+    "position": lambda: PositionEmbedding(3),
     "response norm": lambda: LocalResponseNormalization(2, 2.0, 0.1, 0.75),
 }
 

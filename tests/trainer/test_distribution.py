@@ -12,6 +12,10 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 LAYERS = "model.layers=[{conv: 8},{pool: max},{conv: 16},{pool: max},flatten,{dense: 32}]"
+NEWER = (
+    "model.layers=[{conv: 8, stride: 2},position,{residual: [{depthwise: 1},{attention: 2}], scale: 0.1},"
+    "{inverted: 8, squeeze: 4},{conv: 8, dilation: 2},{separable: 8, stride: 2},{transpose: 8, stride: 2},flatten]"
+)
 
 VIRTUAL = f"""
 import sys
@@ -36,6 +40,7 @@ CHANGES = ("augment.mixup=1", "augment.cutmix=1", "augment.randaugment=0.5", "au
 CASES |= {{"mixed": (*CHANGES, "trainer.accumulate=2")}}
 CASES |= {{"swa": ("trainer.ema=null", "trainer.epochs=2", "trainer.swa_start=1")}}
 CASES |= {{"sam": SAM, "sam_xla": (*SAM, "trainer.jit=true")}}
+CASES |= {{"newer": ({NEWER!r}, "model.stochastic_depth=0.5", "trainer.jit=true")}}
 for name, extra in CASES.items():
     assert tiny(*full, *extra, f"run_dir={{name}}", "trainer.strategy=mirrored").status == "FINISHED"
 try:

@@ -156,7 +156,7 @@ def page(report: Report, command: str) -> str:
         folder / "report.html",
         data,
         [*CHARTS, folder / "report.js"],
-        title=f"Batch size of {report.config.model.name} on {report.config.data.name}",
+        title=f"Batch size of {report.config.model.label} on {report.config.data.name}",
         report=report,
         command=command,
         cells=cells,

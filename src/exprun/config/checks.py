@@ -3,14 +3,17 @@
 import re
 
 from exprun.config import budget
+from exprun.config.applications import APPLICATIONS, IMAGENET
 from exprun.config.datasets import class_numbers, facts_of
-from exprun.config.errors import ConfigError, one_line
-from exprun.config.images import FOLDER_GROUPS, Augment, Data
-from exprun.config.layers import Conv, TooSmall, output_shape, parse, smallest_image
-from exprun.config.network import INIT_PARTS
-from exprun.config.network_size import network_size
+from exprun.config.errors import ConfigError, did_you_mean, one_line, without_password
+from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
+from exprun.config.labels import check_labels
+from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
+from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
+from exprun.config.network import APPLICATION, INIT_PARTS, Model
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
+from exprun.config.sizes import check_sizes, check_smaller
 from exprun.metrics import TOP, TOP5_ACCURACY
 
 MAX_LISTED = 10  # folds that an error lists one by one
@@ -31,6 +34,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
+    check_labels(config)
     _check_folds(config.data, overridden)
     _check_group(config.data)
     _check_batches(config)
@@ -42,7 +46,7 @@ def check(config: Config, overridden: set[str]) -> None:
 
 
 def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
-    """Refuse a layer list that does not fit the images, or their crop.
+    """Refuse a layer list or an application that does not fit the images, or their crop.
 
     Args:
         config: the config of a run.
@@ -52,6 +56,8 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     Raises:
         ConfigError: the images are too small, or a layer cannot follow the layer before it.
     """
+    if config.model.application is not None:
+        _check_application_shape(config, network_input(config, size), channels)
     if config.model.layers is None:
         return
     layers, size = parse(config.model.layers), network_input(config, size)
@@ -68,7 +74,12 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     first = layers[0] if layers else None
     if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
-        if not isinstance(first, Conv) or (first.conv, first.groups, first.repeat) != (needed, 1, 1):
+        if not isinstance(first, Conv) or (*(first.conv, first.groups, first.dilation, first.repeat),) != (
+            needed,
+            1,
+            1,
+            1,
+        ):
             raise ConfigError(
                 "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
                 f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
@@ -76,31 +87,26 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     if len(shape) != 1:
         raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
     for fraction in config.schedule.sizes or ():
-        _check_smaller(config, (*size, channels or 3), fraction)
+        check_smaller(config, (*size, channels or 3), fraction)
 
 
-def _check_smaller(config: Config, shape: tuple[int, int, int], fraction: float) -> None:
-    """Refuse a network that cannot be trained on images of a fraction of their height and width.
-
-    Args:
-        config: the config of a run.
-        shape: the height, width and channels of the network's input.
-        fraction: the fraction, from `schedule.sizes`.
-    """
-    height, width = (max(1, round(side * fraction)) for side in shape[:2])
-    try:
-        sizes = [network_size(config.model, config.norm, (*s, shape[2]), 2) for s in (shape[:2], (height, width))]
-    except TooSmall:
+def _check_application_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
+    """Refuse images that are too small for a network of keras.applications, or grey."""
+    name = str(config.model.application)
+    smallest = APPLICATIONS[name].smallest
+    needs, has, remedies = [], [], []
+    if min(size) < smallest:
+        needs.append(f"at least {smallest}×{smallest} pixels")
+        has.append(f"{size[0]}×{size[1]} pixels")
+        remedies.append(f"{'data.size' if config.input.crop is None else 'input.crop'}={smallest}")
+    if channels == 1:
+        needs.append("three channels")
+        has.append("one channel")
+        remedies.append("data.channels=3")
+    if needs:
         raise ConfigError(
-            f"schedule.sizes has {fraction:g}, but model={config.model.name} is too deep for images of "
-            f"{height}×{width} pixels: choose larger sizes."
-        ) from None
-    whole, small = (size.weights for size in sizes)
-    if changed := [name for name in whole if whole[name] != small[name]]:
-        raise ConfigError(
-            f"schedule.sizes needs a network for images of any size, but the number of weights of {changed[0]} depends "
-            "on the size: choose a model that ends in global_pool instead of flatten, such as model=resnet20, and "
-            "another norm than norm=layer."
+            f"model.application={name} needs images of {' and '.join(needs)}, not of {' and '.join(has)}: set "
+            f"{' '.join(remedies)}."
         )
 
 
@@ -121,10 +127,26 @@ def _check_model(config: Config, overridden: set[str]) -> None:
         raise ConfigError(f"loss={config.loss.name} does not use model.teacher; it belongs to loss=distillation.")
     if model.teacher is None and config.loss.name == "distillation":
         raise ConfigError("loss=distillation needs model.teacher=…, the folder of a trained run.")
-    if (model.layers is None) == (model.builder is None):
-        if model.layers is None:
-            raise ConfigError("model=python needs model.builder=package.module:function.")
-        raise ConfigError("model.layers and model.builder exclude each other; model=python takes a builder.")
+    ways = {"layers": model.layers, "builder": model.builder, "application": model.application}
+    given = [f"model.{key}" for key, value in ways.items() if value is not None]
+    if not given:
+        if model.name == APPLICATION:
+            raise ConfigError(
+                "model=application needs model.application=…, a network of keras.applications such as EfficientNetV2B0."
+            )
+        raise ConfigError("model=python needs model.builder=package.module:function.")
+    if len(given) > 1:
+        raise ConfigError(
+            f"{given[0]} and {given[1]} exclude each other; model=python takes a builder, and model=application a "
+            "network of keras.applications."
+        )
+    _check_application(model, overridden)
+    layers = parse(model.layers or [])
+    if model.stochastic_depth and not _has_blocks(layers):
+        raise ConfigError(
+            f"model.stochastic_depth={model.stochastic_depth} leaves out residual blocks, and model={model.name} has "
+            "none in model.layers; leave it out, or choose another model, such as model=resnet20."
+        )
     if model.builder is not None:
         if (
             not all(part.isidentifier() for part in model.builder.replace(":", ".", 1).split("."))
@@ -137,10 +159,47 @@ def _check_model(config: Config, overridden: set[str]) -> None:
                 f"model=python does not use {unused[0]}: a model from a builder has its own init and norm."
             )
         return
-    assert model.layers is not None
-    parse(model.layers)
     if config.data.size is not None:
         check_shape(config, (config.data.size, config.data.size), config.data.channels)
+
+
+def _has_blocks(layers: list[Layer]) -> bool:
+    """Whether a layer list has residual blocks."""
+    return any(
+        isinstance(layer, Residual | Inverted) or (isinstance(layer, Block) and _has_blocks(parse(layer.block)))
+        for layer in layers
+    )
+
+
+def _check_application(model: Model, overridden: set[str]) -> None:
+    """Check the settings of a network of keras.applications, and refuse them for other networks."""
+    name = model.application
+    if name is None:
+        for key in ("pooling", "hidden", "head_dropout"):
+            if getattr(model, key):
+                raise ConfigError(f"model={model.name} does not use model.{key}; it belongs to model=application.")
+        if model.weights == IMAGENET:
+            raise ConfigError(
+                f"model={model.name} has no ImageNet weights: choose model=application model.application=VGG16 or "
+                "another network of keras.applications, or name a file or a run."
+            )
+        return
+    if name not in APPLICATIONS:
+        raise ConfigError(f"model.application={name} is not known; {did_you_mean(name, APPLICATIONS)}")
+    inner = tuple(f"init.{part}" for part in ("first", "conv"))
+    unused = [
+        key for key in sorted(overridden) if key.split(".")[0] == "norm" or key.startswith(("model.activation", *inner))
+    ]
+    if unused:
+        raise ConfigError(
+            f"model.application={name} does not use {unused[0]}: it has its own layers, and init initialises only its "
+            "head, the layers of model.hidden and the classifier."
+        )
+    count = APPLICATIONS[name].stages
+    for pattern in model.frozen:
+        found = re.fullmatch(r"stage(\d+)(?:-(\d+))?", pattern)
+        if found and not all(1 <= int(number) <= count for number in found.groups() if number):
+            raise ConfigError(f"model.freeze={pattern}, but {name} has the stages 1 to {count}: write stage1-{count}.")
 
 
 def _check_init(config: Config) -> None:
@@ -167,19 +226,26 @@ def _check_sweep(config: Config) -> None:
 
 def _check_input(config: Config) -> None:
     crop, size = config.input.crop, config.data.size
-    if config.input.name == "caffe" and config.data.channels == 1:
-        raise ConfigError("input=caffe needs images of three channels; set data.channels=3.")
+    if config.input.name in ("caffe", "imagenet") and config.data.channels == 1:
+        raise ConfigError(f"input={config.input.name} needs images of three channels; set data.channels=3.")
     if crop is not None and size is not None and crop > size:
         raise ConfigError(f"input.crop={crop} is more than data.size={size}.")
 
 
 def _check_data(config: Config) -> None:
     data = config.data
-    if data.name in ("image_folder", "csv", "arrays") and data.root is None:
+    if data.name in ("image_folder", "arrays", *TABLES) and data.root is None:
         what = "the CSV file that lists your images" if data.name == "csv" else "the path of your images"
         raise ConfigError(f"data={data.name} needs data.root=…, {what}.")
-    if data.split is not None and data.name != "csv":
-        raise ConfigError(f"data={data.name} does not use data.split; it belongs to data=csv.")
+    if data.split is not None and data.name not in TABLES:
+        raise ConfigError(
+            f"data={data.name} does not use data.split; it belongs to data={', '.join(TABLES[:-1])} and {TABLES[-1]}."
+        )
+    if data.root is not None and "://" in data.root and data.name not in REMOTE:
+        raise ConfigError(
+            f"data={data.name} reads files of this machine only, not data.root={without_password(data.root)}: choose "
+            f"data={', '.join(REMOTE[:-1])} or {REMOTE[-1]}, or copy the files."
+        )
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
@@ -240,9 +306,10 @@ def _check_group(data: Data) -> None:
     group = data.group
     if group is None:
         return
-    if data.name not in ("image_folder", "csv", "arrays"):
+    if data.name not in ("image_folder", "arrays", *TABLES):
         raise ConfigError(
-            f"data={data.name} has no groups: data.group belongs to data=image_folder, data=csv and data=arrays."
+            f"data={data.name} has no groups: data.group belongs to data sets of your own, such as data=image_folder "
+            "and data=csv."
         )
     if data.name != "image_folder" or group in FOLDER_GROUPS:
         return
@@ -301,29 +368,14 @@ def _check_optimisation(config: Config) -> None:
         raise ConfigError(
             f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}."
         )
-    _check_sizes(config)
+    check_sizes(config)
+    if schedule.unfreeze is not None and schedule.unfreeze >= trainer.epochs:
+        raise ConfigError(
+            f"schedule.unfreeze={schedule.unfreeze} is not below trainer.epochs={trainer.epochs}, so only the head is "
+            "trained: write model.freeze=backbone for that."
+        )
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")
-
-
-def _check_sizes(config: Config) -> None:
-    sizes = config.schedule.sizes
-    if sizes is None:
-        return
-    if sorted(set(sizes)) != sizes or not 0 < sizes[0] <= sizes[-1] <= 1:
-        raise ConfigError(
-            f"schedule.sizes={sizes} must rise, from above 0 to at most 1, such as schedule.sizes=[0.5,0.75,1]."
-        )
-    if len(sizes) > config.trainer.epochs:
-        raise ConfigError(
-            f"schedule.sizes has {len(sizes)} sizes, more than trainer.epochs={config.trainer.epochs}: leave out some."
-        )
-    if config.model.layers is None:
-        raise ConfigError("schedule.sizes needs model.layers; it cannot resize the images of another network.")
-    if config.model.teacher is not None:
-        raise ConfigError(
-            "schedule.sizes excludes loss=distillation, because the teacher takes whole images: leave one out."
-        )
 
 
 def _check_run(config: Config) -> None:

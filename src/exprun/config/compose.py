@@ -24,6 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
+from exprun.config.applications import resolved
 from exprun.config.checks import check
 from exprun.config.errors import ConfigError, did_you_mean, one_line
 from exprun.config.loader import Loader
@@ -301,7 +302,7 @@ def typed(config: DictConfig | dict[str, Any], overridden: set[str] | None = Non
         raise ConfigError(f"The config cannot be resolved: {one_line(str(error).splitlines()[0])}.") from None
     if not isinstance(raw, dict):
         raise ConfigError("The config is not a mapping.")
-    checked = validate(_without_missing(raw))
+    checked = resolved(validate(_without_missing(raw)))
     check(checked, overridden or set())
     return checked
 

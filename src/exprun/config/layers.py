@@ -4,136 +4,57 @@ Each layer is a mapping in which one key names the kind of the layer (`{conv: 64
 (`flatten`). TensorFlow is not imported here, so a wrong list is an error before it is imported.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import TypeAdapter, ValidationError
 
 from exprun.config.errors import ConfigError, did_you_mean
-from exprun.config.fields import STRICT
-from exprun.config.network import Activation, Norm
+from exprun.config.layer_kinds import (
+    Attention,
+    Block,
+    Conv,
+    Dense,
+    Depthwise,
+    Dropout,
+    FixedNorm,
+    Flatten,
+    GlobalPool,
+    Inverted,
+    Layer,
+    Lrn,
+    OnlyActivation,
+    Pool,
+    Position,
+    Residual,
+    Separable,
+    Squeeze,
+    Transpose,
+)
+from exprun.config.network import Norm
 from exprun.config.sentences import first_sentence
 from exprun.config.validate import strictly
 
-Repeat = Annotated[int, Field(ge=1, le=1000)]
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[int, Field(ge=1, le=65536)]
-KernelAndBias = Annotated[list[Annotated[float, Field(ge=0.0, le=1e3)]], Field(min_length=2, max_length=2)]
-
-
-@dataclass(config=STRICT, kw_only=True)
-class _WithWeights:
-    """The options that convolutions and dense layers have in common.
-
-    `norm: none` leaves out the normalisation of the group `norm`. `rate` lists two learning-rate multipliers, of the
-    kernel and of the bias. `l2` is the factor of a penalty on the kernel.
-    """
-
-    norm: Literal["none"] | None = None
-    activation: Activation | None = None
-    l2: Annotated[float, Field(ge=0.0)] = 0.0
-    rate: KernelAndBias | None = None
-    dropout: Fraction = 0.0
-    repeat: Repeat = 1
-
-
-@dataclass(config=STRICT)
-class Conv(_WithWeights):
-    """A 2-D convolution; `pool` is the size in pixels of a max pooling before the normalisation and the activation."""
-
-    conv: Positive
-    kernel: Positive = 3
-    stride: Positive = 1
-    padding: Literal["same", "valid"] = "same"
-    groups: Positive = 1
-    pool: Positive = 1
-
-
-@dataclass(config=STRICT)
-class Dense(_WithWeights):
-    """A fully connected layer."""
-
-    dense: Positive
-
-
-@dataclass(config=STRICT)
-class Pool:
-    """Max or average pooling; the default of the stride is the size."""
-
-    pool: Literal["max", "avg"]
-    size: Positive = 2
-    stride: Positive | None = None
-    padding: Literal["same", "valid"] = "valid"
-
-
-@dataclass(config=STRICT)
-class GlobalPool:
-    """The maximum or mean over height and width."""
-
-    global_pool: Literal["max", "avg"]
-
-
-@dataclass(config=STRICT)
-class Dropout:
-    """Dropout; `dropout` is the dropout rate."""
-
-    dropout: Fraction
-
-
-@dataclass(config=STRICT)
-class Lrn:
-    """Local response normalisation over `lrn` neighbouring channels on each side (Krizhevsky et al. 2012)."""
-
-    lrn: Positive
-    bias: Annotated[float, Field(gt=0.0)] = 2.0
-    alpha: Annotated[float, Field(ge=0.0)] = 1e-4
-    beta: Annotated[float, Field(ge=0.0)] = 0.75
-
-
-@dataclass(config=STRICT)
-class FixedNorm:
-    """A normalisation layer that belongs to the model and does not depend on the group `norm`."""
-
-    norm: Literal["batch", "layer", "group", "instance"]
-    momentum: Fraction = 0.9
-    epsilon: Annotated[float, Field(gt=0.0)] = 1e-5
-    groups: Positive = 32
-
-
-@dataclass(config=STRICT)
-class Flatten:
-    """A layer that turns height, width and channels into a single axis of features."""
-
-    flatten: Literal[True]
-
-
-@dataclass(config=STRICT)
-class Residual:
-    """A residual block: layers whose output is added to their input, followed by the activation.
-
-    `shortcut` is `identity`; `projection`, a 1×1 convolution with norm (He et al. 2016, option B); or `pad`, a stride
-    and added channels of zeros, without parameters (option A).
-    """
-
-    residual: list[str | dict[str, Any]]
-    shortcut: Literal["identity", "projection", "pad"] = "identity"
-    activation: Activation | None = None
-    repeat: Repeat = 1
-
-
-Layer = Conv | Dense | Pool | GlobalPool | Dropout | Lrn | FixedNorm | Flatten | Residual
 _KINDS: dict[str, type] = {
     "conv": Conv,
+    "depthwise": Depthwise,
+    "separable": Separable,
+    "transpose": Transpose,
     "dense": Dense,
+    "attention": Attention,
+    "position": Position,
+    "squeeze": Squeeze,
+    "activation": OnlyActivation,
     "pool": Pool,
     "global_pool": GlobalPool,
     "dropout": Dropout,
     "lrn": Lrn,
     "norm": FixedNorm,
     "flatten": Flatten,
+    "block": Block,
     "residual": Residual,
+    "inverted": Inverted,
 }
-# `dropout`, `pool` and `norm` are kinds, but also options of other kinds: with a key of such a kind, they are options.
+# Some kinds, such as `dropout`, are also options of other kinds: with a key of such a kind, they are options.
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in _KINDS.items()}
 Shape = tuple[int, ...]
 
@@ -166,13 +87,58 @@ def _parse_one(layer: str | dict[str, Any], place: str) -> Layer:
         parsed: Layer = strictly(_ADAPTERS[main[0]], body)
     except ValidationError as error:
         raise ConfigError(first_sentence(error, place, _fields(main[0]))) from None
-    if isinstance(parsed, Residual):
-        parse(parsed.residual, f"{place}.residual")
+    if isinstance(parsed, Block | Residual):
+        parse(getattr(parsed, main[0]), f"{place}.{main[0]}")
     return parsed
 
 
 def _fields(kind: str) -> list[str]:
     return list(_KINDS[kind].__dataclass_fields__)  # type: ignore[attr-defined]
+
+
+def expanded(layer: Block | Separable | Inverted, channels: int) -> list[Layer]:
+    """The layers that a layer stands for; `repeat` is ignored.
+
+    Args:
+        layer: the layer.
+        channels: the number of channels of its input.
+    """
+    if isinstance(layer, Block):
+        return parse(layer.block)
+    if isinstance(layer, Separable):
+        window = {key: getattr(layer, key) for key in ("kernel", "stride", "padding", "dilation", "l2", "rate")}
+        own = {key: getattr(layer, key) for key in ("norm", "activation", "bias", "l2", "rate", "dropout")}
+        depthwise = Depthwise(depthwise=1, norm="none", activation="none", bias=False, **window)
+        return [depthwise, Conv(conv=layer.separable, kernel=1, **own)]
+    activation = {} if layer.activation is None else {"activation": layer.activation}
+    inner: list[str | dict[str, Any]] = []
+    if layer.expansion > 1:
+        inner.append({"conv": layer.expansion * channels, "kernel": 1, **activation})
+    inner.append({"depthwise": 1, "kernel": layer.kernel, "stride": layer.stride, **activation})
+    if layer.squeeze is not None:
+        inner.append({"squeeze": layer.squeeze, **activation})
+    inner.append({"conv": layer.inverted, "kernel": 1, "activation": "none"})
+    if layer.stride == 1 and layer.inverted == channels:
+        return [Residual(residual=inner, activation="none", drop=layer.drop)]
+    return parse(inner)
+
+
+def squeezed(layer: Squeeze, channels: int) -> int:
+    """The number of units between squeeze and excitation."""
+    return max(1, channels // layer.squeeze)
+
+
+def residual_blocks(layers: list[Layer], shape: Shape) -> int:
+    """The number of residual blocks in the layers, for the shape of an input as in `output_shape`."""
+    count = 0
+    for layer in layers:
+        for _ in range(getattr(layer, "repeat", 1)):
+            if isinstance(layer, Block | Separable | Inverted):
+                count += residual_blocks(expanded(layer, shape[-1]), shape)
+            elif isinstance(layer, Residual):
+                count += 1 + residual_blocks(parse(layer.residual), shape)
+            shape = shape_after(layer, shape)
+    return count
 
 
 def output_shape(layers: list[Layer], shape: Shape, place: str = "model.layers") -> Shape:
@@ -200,7 +166,7 @@ class TooSmall(ConfigError):
 def shape_after(layer: Layer, shape: Shape, place: str = "model.layers") -> Shape:
     """The shape of the output of one layer, as `output_shape` describes; `repeat` is ignored."""
     spatial = len(shape) == 3
-    if not spatial and not isinstance(layer, Dense | Dropout | FixedNorm | Flatten):
+    if not spatial and not isinstance(layer, Block | Dense | Dropout | FixedNorm | OnlyActivation | Flatten):
         raise ConfigError(f"{place} needs an image, but comes after flatten or global_pool; move it before them.")
     match layer:
         case Conv():
@@ -209,8 +175,22 @@ def shape_after(layer: Layer, shape: Shape, place: str = "model.layers") -> Shap
                     f"{place}: groups: {layer.groups} must divide the {shape[2]} channels of its input "
                     f"and its {layer.conv} filters."
                 )
-            shape = (*_spatial(shape, layer.kernel, layer.stride, layer.padding, place), layer.conv)
+            shape = (*_window(layer, shape, place), layer.conv)
             return (*_spatial(shape, layer.pool, layer.pool, "valid", place), layer.conv)
+        case Depthwise():
+            return (*_window(layer, shape, place), shape[2] * layer.depthwise)
+        case Transpose():
+            more = max(layer.kernel - layer.stride, 0) if layer.padding == "valid" else 0
+            return (shape[0] * layer.stride + more, shape[1] * layer.stride + more, layer.transpose)
+        case Attention():
+            if shape[2] % layer.attention:
+                raise ConfigError(
+                    f"{place}: attention: {layer.attention} heads must divide the {shape[2]} channels of its input."
+                )
+        case Block():
+            return output_shape(parse(layer.block), shape, f"{place}.block")
+        case Separable() | Inverted():
+            return output_shape(expanded(layer, shape[2]), shape, place)
         case Pool():
             return (*_spatial(shape, layer.size, layer.stride or layer.size, layer.padding, place), shape[2])
         case GlobalPool():
@@ -237,15 +217,23 @@ def shape_after(layer: Layer, shape: Shape, place: str = "model.layers") -> Shap
             if layer.shortcut == "identity" and after != shape:
                 raise ConfigError(
                     f"{place} turns {_text(shape)} into {_text(after)}, but with shortcut: identity they must be the "
-                    "same; use shortcut: projection or pad."
+                    "same; use shortcut: projection, conv or pad."
                 )
             if layer.shortcut == "pad" and after[2] < shape[2]:
                 raise ConfigError(
                     f"{place} turns {shape[2]} channels into {after[2]}, but shortcut: pad cannot remove channels; "
-                    "use shortcut: projection."
+                    "use shortcut: projection or conv."
                 )
             return after
     return shape
+
+
+def _window(layer: Conv | Depthwise, shape: Shape, place: str) -> tuple[int, int]:
+    """Height and width of the output of a convolution, before its pooling."""
+    if layer.stride > 1 and layer.dilation > 1:
+        raise ConfigError(f"{place} has stride: {layer.stride} and dilation: {layer.dilation}; one of them must be 1.")
+    reach = (layer.kernel - 1) * layer.dilation + 1
+    return _spatial(shape, reach, layer.stride, layer.padding, place)
 
 
 def _spatial(shape: Shape, kernel: int, stride: int, padding: str, place: str) -> tuple[int, int]:
@@ -273,8 +261,20 @@ def smallest_image(layers: list[Layer], channels: int, limit: int = 1024) -> int
     return None
 
 
-def fixed_norm(layer: FixedNorm) -> Norm:
-    """The settings of a fixed normalisation layer, in the form of the group `norm`."""
-    momentum = layer.momentum if layer.norm == "batch" else None
-    groups = layer.groups if layer.norm == "group" else None
-    return Norm(name=layer.norm, where=["conv", "dense"], momentum=momentum, epsilon=layer.epsilon, groups=groups)
+def fixed_norm(layer: FixedNorm, of_group: Norm) -> Norm:
+    """The settings of a normalisation layer of the list, in the form of the group `norm`.
+
+    Args:
+        layer: the layer.
+        of_group: the group `norm` of the config.
+    """
+    if layer.norm is True:
+        return of_group
+    return Norm(
+        name=layer.norm,
+        where=["conv", "dense"],
+        axis=layer.axis if layer.norm == "layer" else None,
+        momentum=layer.momentum if layer.norm == "batch" else None,
+        epsilon=layer.epsilon,
+        groups=layer.groups if layer.norm == "group" else None,
+    )

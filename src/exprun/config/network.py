@@ -1,12 +1,13 @@
 """The settings of the network: the groups `model`, `init` and `norm`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from exprun.config.fields import STRICT, setting
 
-Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
+Activation = Literal["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid", "none"]
 InitName = Literal[
     "glorot_uniform",
     "glorot_normal",
@@ -19,6 +20,8 @@ InitName = Literal[
     "dirac",
     "whiten",
 ]
+NormAxis = Literal["image", "channels"]
+APPLICATION = "application"  # the option of the networks of keras.applications
 INIT_PARTS = ("first", "conv", "dense", "classifier")
 STDDEV_INITS = ("gaussian", "truncated_normal")
 MEAN_NORMS = ("batch", "layer", "group", "instance")
@@ -40,16 +43,63 @@ class Model:
         "(input_shape, classes) and returns a Keras model whose outputs are logits.",
         None,
     )
+    stochastic_depth: float = setting(
+        "Rate at which the last residual block is left out in training, image by image; it rises linearly from the "
+        "first block on (arXiv:1603.09382, section 3).",
+        0.0,
+        ge=0.0,
+        lt=1.0,
+    )
+    application: str | None = setting(
+        "Network of keras.applications, by its name there, for example EfficientNetV2B0.", None, min_length=1
+    )
+    pooling: Literal["avg", "max", "flatten"] | None = setting(
+        "How `model.application` turns its last feature map into a vector: the mean or the maximum of each channel, or "
+        "all values.",
+        None,
+    )
+    hidden: list[Annotated[int, Field(ge=1, le=1_000_000)]] | None = setting(
+        "Units of the dense layers between `model.application` and the classifier.", None
+    )
+    head_dropout: float = setting(
+        "Dropout rate before the classifier of `model.application`: the fraction of its inputs that are set to zero in "
+        "training.",
+        0.0,
+        ge=0.0,
+        lt=1.0,
+    )
     weights: str | None = setting(
-        "Source of the initial weights: a run folder, the checkpoint of a run, or a Keras file.", None
+        "Source of the initial weights: a run folder, the checkpoint of a run, a Keras file, or imagenet for those of "
+        "Keras for `model.application`; none is null.",
+        None,
     )
     teacher: str | None = setting(
         "Folder of the run whose network teaches this one, with loss=distillation.", None, min_length=1
     )
-    freeze: list[str] = setting("Layers that are not trained, by name or by pattern, for example [conv*].", [])
+    freeze: list[str] | str = setting(
+        "Layers that are not trained: backbone for all before the head, stages such as stage1-3, and names or patterns "
+        "of layers, for example [conv*].",
+        [],
+    )
     fine_tune_rate: float = setting(
         "Learning-rate multiplier of the layers whose weights were loaded from `model.weights`.", 1.0, gt=0, le=1
     )
+    layer_decay: float = setting(
+        "Learning-rate multiplier of the last stage before the head; each stage before it has this factor once more.",
+        1.0,
+        gt=0.0,
+        le=1.0,
+    )
+
+    @property
+    def label(self) -> str:
+        """The name of the network for people."""
+        return self.application if self.application is not None and self.name == APPLICATION else self.name
+
+    @property
+    def frozen(self) -> list[str]:
+        """The names and patterns in `freeze`."""
+        return [self.freeze] if isinstance(self.freeze, str) else self.freeze
 
 
 @dataclass(config=STRICT)
@@ -93,6 +143,10 @@ class Norm:
     name: Literal["none", "batch", "layer", "group", "instance", "lrn"] = setting("Kind of normalisation layer.")
     where: list[Literal["conv", "dense"]] | None = setting(
         "Kinds of layers that a normalisation layer follows.", only=(*MEAN_NORMS, "lrn")
+    )
+    axis: NormAxis | None = setting(
+        "Values of an image that are normalised together: all (`image`), or the channels of each pixel (`channels`).",
+        only=("layer",),
     )
     momentum: float | None = setting(
         "Momentum of the moving averages of mean and variance: the fraction of the old average that each step keeps.",

@@ -166,6 +166,12 @@ class Schedule:
     min_delta: float | None = setting(
         "Smallest fall of the validation loss that counts as an improvement.", only=("plateau",), ge=0.0
     )
+    unfreeze: int | None = setting(
+        "Number of epochs after which one stage more is trained, the last stage first; before, only the head is. null "
+        "trains all stages from the start.",
+        None,
+        ge=1,
+    )
     rates: list[float] | None = setting(
         "Learning rate of each epoch, used instead of `optim.learning_rate`.", only=("by_epoch",), min_length=1
     )

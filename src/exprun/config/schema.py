@@ -89,7 +89,17 @@ class Trainer:
         "Number of evaluations without improvement after which training ends (early stopping).", None, ge=1
     )
     select: Literal[
-        "val/accuracy", "val/loss", "val/balanced_accuracy", "val/macro_f1", "val/top5_accuracy", "val/auroc"
+        "val/accuracy",
+        "val/loss",
+        "val/balanced_accuracy",
+        "val/macro_f1",
+        "val/top5_accuracy",
+        "val/auroc",
+        "val/subset_accuracy",
+        "val/micro_f1",
+        "val/mean_average_precision",
+        "val/mean_absolute_error",
+        "val/quadratic_weighted_kappa",
     ] = setting("Validation metric that chooses the best weights.", "val/accuracy")
     metrics: list[Literal["binary_accuracy"]] = setting("Additional metrics that each evaluation measures.", [])
     gap: bool = setting("Whether the generalisation gap is split into its causes at the end of the run.", False)

@@ -81,8 +81,10 @@ def learned_by(config: Config) -> dict[str, Any]:
     learned = {
         group: values for group, values in settings(config).items() if group in GROUPS and group not in GROUPS_APART
     }
-    if config.model.builder is not None:  # a builder chooses its own init and norms
-        del learned["init"], learned["norm"]
+    if config.model.layers is None:  # the network has its own norms, and from a builder its own init
+        del learned["norm"]
+    if config.model.builder is not None:
+        del learned["init"]
     learned["trainer"] = {key: value for key, value in learned["trainer"].items() if key not in LENGTH}
     return learned
 

@@ -3,7 +3,7 @@
 from exprun.formats import FORMATS
 from exprun.formats.agreement import Agreement
 from exprun.network_interface import Interface
-from exprun.records import Run, shown
+from exprun.records import Run, network_of, shown
 from exprun.text import listed, nouns
 
 SETTINGS = ("model", "data", "input", "augment", "init", "norm", "optim", "loss", "schedule", "trainer")  # groups
@@ -22,14 +22,16 @@ def card(run: Run, interface: Interface, form: str, precision: str, found: Agree
     """
     setting = lambda key: shown(run.config.get(key))  # noqa: E731
     height, width, channels = interface.image
-    name, data = f"{setting('model.name')} on {setting('data.name')}", setting("data.name")
+    name, data = f"{network_of(run)} on {setting('data.name')}", setting("data.name")
     kind = FORMATS[form]
     lines = ["---", f"library_name: {kind.library}", "pipeline_tag: image-classification", "---", ""]
     lines += [
         f"# {_plain(name)}",
         "",
-        f"Classifies images of {height}×{width} pixels and {channels} {nouns(channels, 'channel')} into "
-        f"{len(interface.classes)} classes: {_plain(listed(interface.classes, most=SHOWN))}.",
+        f"{'Finds the labels of' if interface.several else 'Classifies'} images of {height}×{width} pixels and "
+        f"{channels} {nouns(channels, 'channel')}{', among' if interface.several else ' into'} "
+        f"{len(interface.classes)} classes: {_plain(listed(interface.classes, most=SHOWN))}."
+        + (" An image may have several labels, or none." if interface.several else ""),
         "",
         "## Use",
         "",
@@ -42,7 +44,7 @@ def card(run: Run, interface: Interface, form: str, precision: str, found: Agree
         *kind.use[:1],
         "",
         f"images = np.zeros((1, {height}, {width}, {channels}), np.uint8)  # your images",
-        *kind.use[1:],
+        *(line.replace("softmax", "sigmoid") if interface.several else line for line in kind.use[1:]),
         "```",
         "",
         str(found) if found else "The file was not compared with the run, whose images are missing.",

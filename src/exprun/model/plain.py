@@ -1,10 +1,14 @@
 """A trained network with plain operations in place of layers that other programs do not know."""
 
+import contextlib
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
+from exprun.model.added_weights import LayerScale, PositionEmbedding
 from exprun.norm import LocalResponseNormalization
 
 
@@ -24,14 +28,14 @@ def plain(model: Any, convolutions: bool = True) -> Any:
     """
 
     def is_special(layer: Any) -> bool:
-        return isinstance(layer, LocalResponseNormalization) or (convolutions and _is_grouped(layer))
+        return isinstance(layer, tuple(OWN)) or (convolutions and _is_grouped(layer))
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, keras.Model):
             layer = plain(layer, convolutions)
         if not is_special(layer):
             return layer(*args, **kwargs)
-        return _response_norm(layer, *args) if isinstance(layer, LocalResponseNormalization) else _grouped(layer, *args)
+        return OWN.get(type(layer), _grouped)(layer, *args)
 
     if not any(map(is_special, model._flatten_layers(include_self=False))):
         return model
@@ -78,3 +82,40 @@ def _grouped(layer: Any, x: Any) -> Any:
         parts.append(made(part))
         made.set_weights(of_part)
     return layer.activation(keras.ops.concatenate(parts, axis=-1))
+
+
+def _scaled(layer: Any, x: Any) -> Any:
+    """A factor for each channel as a depthwise convolution of 1×1."""
+    made = keras.layers.DepthwiseConv2D(1, use_bias=False, name=layer.name, dtype=layer.dtype_policy)
+    y = made(x)
+    made.set_weights([layer.get_weights()[0].reshape(made.kernel.shape)])
+    return y
+
+
+def _positioned(layer: Any, x: Any) -> Any:
+    """The vectors of all pixels as the weights of a dense layer, whose input is the number 1."""
+    shape = x.shape[1:]
+    made = keras.layers.Dense(math.prod(shape), use_bias=False, name=layer.name, dtype=layer.dtype_policy)
+    y = made(keras.ops.ones_like(x[:, :1, 0, 0]))
+    made.set_weights([layer.get_weights()[0].reshape(made.kernel.shape)])
+    return x + keras.ops.reshape(y, (-1, *shape))
+
+
+# The layers of exprun, with the function that computes the same with layers and operations of Keras.
+OWN = {LocalResponseNormalization: _response_norm, LayerScale: _scaled, PositionEmbedding: _positioned}
+
+
+@contextlib.contextmanager
+def plain_initializers(model: Any) -> Iterator[None]:
+    """Let the layers of a model, as Keras saves them, name no initialisers of exprun, whose work is done."""
+    replaced = []
+    for layer in model._flatten_layers():
+        for name in ("kernel_initializer", "depthwise_initializer"):
+            if type(own := getattr(layer, name, None)).__module__.split(".")[0] == "exprun":
+                replaced.append((layer, name, own))
+                setattr(layer, name, keras.initializers.Zeros())
+    try:
+        yield
+    finally:
+        for layer, name, own in replaced:
+            setattr(layer, name, own)

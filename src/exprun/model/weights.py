@@ -3,7 +3,7 @@
 import contextlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,21 +50,22 @@ class _Layer:
         return None
 
 
-def load_weights(model: Any, path: Path) -> list[str]:
+def load_weights(model: Any, path: Path, head: Sequence[str] = ()) -> list[str]:
     """Load the weights of a file into the layers of a model; after an error, the model is unchanged.
 
-    The last layer with a kernel is the classifier. Its weights are loaded only if the shapes are the same. Layers
-    without a counterpart in the file keep their weights.
+    The last layer with a kernel is the classifier. Its weights, and those of the other layers of the head, are loaded
+    only if the shapes are the same. Layers without a counterpart in the file keep their weights.
 
     Args:
         model: a built Keras model.
         path: the path of the file, from `find_weights`.
+        head: the names of further layers of the head.
 
     Returns:
         The names of the model's layers whose weights were loaded.
 
     Raises:
-        RunError: the file is damaged, nothing in it fits, or a layer other than the classifier differs in shape.
+        RunError: the file is damaged, nothing in it fits, or a layer before the head differs in shape.
     """
     of_model = _model_layers(model)
     try:
@@ -74,7 +75,11 @@ def load_weights(model: Any, path: Path) -> list[str]:
     except Exception as error:  # a damaged file can raise exceptions of many classes
         raise RunError(f"model.weights={path} is damaged and cannot be read: {one_line(error)[:120]}.") from None
     classifier = _classifier(of_model)
-    pairs = [(layer, saved) for layer, saved in pairs if layer is not classifier or layer.shapes == saved.shapes]
+    pairs = [
+        (layer, saved)
+        for layer, saved in pairs
+        if not (layer is classifier or layer.name in head) or layer.shapes == saved.shapes
+    ]
     if not pairs:
         raise RunError(f"model.weights={path} has nothing for any layer of the model; name weights of a similar model.")
     for layer, saved in pairs:
@@ -172,15 +177,15 @@ def _read_keras(path: Path) -> list[_Layer]:
 
 def _listed(root: Any) -> Iterator[_Layer]:
     """Layers of the older .h5 format, which lists them in order; the layers of a nested model share one group."""
-    for name in _strings(root, "layer_names"):
+    for name in strings(root, "layer_names"):
         inner: dict[str, dict[str, Any]] = {}
-        for weight in _strings(root[name], "weight_names"):
+        for weight in strings(root[name], "weight_names"):
             inner.setdefault(weight.rpartition("/")[0], {})[weight] = root[name][weight]
         for path, weights in inner.items():
             yield _Layer(path or name, path, weights)
 
 
-def _strings(group: Any, key: str) -> list[str]:
+def strings(group: Any, key: str) -> list[str]:
     """The names that an attribute lists; Keras splits a long list into key0, key1, …"""
     parts = [group.attrs[key]] if key in group.attrs else []
     while f"{key}{len(parts)}" in group.attrs:

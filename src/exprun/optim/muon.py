@@ -13,11 +13,12 @@ class Muon(keras.optimizers.Muon):
 
     Keras updates two-dimensional variables with Muon and all others with AdamW. Here a convolution's kernel of shape
     (height, width, in, out) is updated with Muon as a matrix of shape (height · width · in, out), as in Jordan et al.
-    2024 (https://kellerjordan.github.io/posts/muon). Biases, norms and the classifier are updated with AdamW.
+    2024 (https://kellerjordan.github.io/posts/muon). Biases, norms, depthwise kernels, which are no matrices, and the
+    classifier are updated with AdamW.
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:
-        return len(variable.shape) != 4 and super()._should_use_adamw(variable)
+        return not is_kernel(variable) and super()._should_use_adamw(variable)
 
     def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
         ops = keras.ops
@@ -26,6 +27,11 @@ class Muon(keras.optimizers.Muon):
         matrix = ops.reshape(update, (-1, variable.shape[-1]))
         step = self.lr_adjust(lr * self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
         self.assign_sub(variable, ops.reshape(step, variable.shape))
+
+
+def is_kernel(variable: Any) -> bool:
+    """Whether a variable is the kernel of a convolution that is not depthwise."""
+    return len(variable.shape) == 4 and variable.shape[-1] > 1
 
 
 class MuonNesterov(HeavyBall):

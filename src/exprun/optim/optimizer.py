@@ -8,7 +8,7 @@ import keras
 from exprun.config.optimisation import Optim
 from exprun.optim import fused
 from exprun.optim.heavy_ball import HeavyBall
-from exprun.optim.muon import Muon, MuonNesterov
+from exprun.optim.muon import Muon, MuonNesterov, is_kernel
 
 _DECAY_KINDS = {"bias": "bias", "gamma": "norm", "beta": "norm", "scale": "norm"}
 
@@ -102,7 +102,7 @@ def _plain(optim: Optim, model: Any, multipliers: dict[str, float], replicas: in
             kind, own = kinds.Lion, betas
         case "muon_nesterov":
             # A kernel whose multiplier is 0 must not change, so it must not be scaled to another norm either.
-            kernels = [len(v.shape) == 4 and multipliers.get(v.path) != 0.0 for v in model.trainable_variables]
+            kernels = [is_kernel(v) and multipliers.get(v.path) != 0.0 for v in model.trainable_variables]
             kind = MuonNesterov
             own = {
                 "kernels": kernels,

@@ -261,7 +261,7 @@ def page(report: Report, command: str) -> str:
         folder / "report.html",
         data,
         [*CHARTS, folder / "report.js"],
-        title=f"Learning rate of {report.config.model.name} on {report.config.data.name}, {report.config.optim.name}",
+        title=f"Learning rate of {report.config.model.label} on {report.config.data.name}, {report.config.optim.name}",
         report=report,
         command=command,
         grown=GROWN,

@@ -257,8 +257,9 @@ class MlflowTracker:
         params = flat(settings(self.config))
         if "tracking.uri" in params:
             params["tracking.uri"] = without_password(params["tracking.uri"])
-        unused = ("init.", "norm.") if self.config.model.builder else ()
-        return {key: value for key, value in params.items() if not key.startswith(unused)}
+        model = self.config.model
+        unused = [*(["norm."] if model.layers is None else []), *(["init."] if model.builder else [])]
+        return {key: value for key, value in params.items() if not key.startswith(tuple(unused))}
 
     def _experiment(self, client: Any) -> str:
         from mlflow.exceptions import MlflowException

@@ -142,7 +142,8 @@ class Loop:
         """Take the remaining steps of the epoch; returns why training ends here, or an empty string."""
         config, state = self.config, self.state
         size = smaller(self.step.networks.whole, size_at(config.schedule, state.epoch, self.epochs))
-        if self.step.take_images_of(size):
+        stages_compile = self.step.unfreeze(config.schedule.unfreeze, state.epoch)
+        if self.step.take_images_of(size) or stages_compile:
             self.speed.expect_compilation()
         left = max(0, min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps))
         order, mirrored = (part[state.epoch_steps : state.epoch_steps + left] for part in self._batches(state.epoch))

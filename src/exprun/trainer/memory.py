@@ -13,7 +13,7 @@ from typing import Any
 from exprun.config.checks import network_input
 from exprun.config.errors import ConfigError, RunError
 from exprun.config.layers import TooSmall
-from exprun.config.network_size import NetworkSize, network_size
+from exprun.config.network_size import NetworkSize, network_size, smallest_side
 from exprun.config.schema import Config
 from exprun.text import joined, plural
 
@@ -103,7 +103,7 @@ def needed(model: Any, precision: str) -> int:
         model: a built Keras model.
         precision: the precision of the run; half precision halves the size.
     """
-    count = sum(math.prod(layer.output.shape[1:]) for layer in _layers(model))
+    count = sum(math.prod(layer.output.shape[1:]) for layer in _layers(model)) + sum(_attention(model))
     return count * (4 if precision == "float32" else 2)
 
 
@@ -118,6 +118,15 @@ def _layers(model: Any) -> Iterator[Any]:
             continue
         if shapes is not None and None not in shapes[1:]:
             yield layer
+
+
+def _attention(model: Any) -> Iterator[int]:
+    """The number of values of each self-attention for one image: a weight for each head and pair of pixels."""
+    for part in [model, *model._flatten_layers(include_self=False)]:
+        for operation in getattr(part, "operations", ()):
+            if type(operation).__name__ == "DotProductAttention":
+                pixels, heads = operation.output.shape[1:3]
+                yield heads * pixels**2
 
 
 def _input(layer: Any) -> int:
@@ -139,7 +148,7 @@ def may_have_gpu(root: Path = Path("/")) -> bool:
 def check_network(
     config: Config, size: tuple[int, int], channels: int, classes: int, left: int | None, batch: int | None = None
 ) -> None:
-    """Refuse a layer list that certainly needs more memory than is available, before it is built.
+    """Refuse a layer list or an application that certainly needs more memory than is available, before it is built.
 
     Args:
         config: the config of the run.
@@ -153,7 +162,7 @@ def check_network(
         ConfigError: the network or a batch needs more memory, or the network does not fit the images; the message names
             an image size or a batch size that fits.
     """
-    if config.model.layers is None or left is None:
+    if config.model.builder is not None or left is None:
         return
     trainer, given, shape = config.trainer, batch, network_input(config, size)
     batch = given or trainer.batch_size // trainer.accumulate
@@ -167,7 +176,8 @@ def check_network(
         advice.append(f"trainer.batch_size={part * trainer.accumulate}")
         if trainer.batch_size % part == 0:
             advice.append(f"trainer.accumulate={trainer.batch_size // part}")
-    for side in (side for side in SIDES[: 1 if advice else None] if side**2 < math.prod(shape)):
+    least = smallest_side(config.model)
+    for side in (side for side in SIDES[: 1 if advice else None] if least <= side and side**2 < math.prod(shape)):
         with contextlib.suppress(TooSmall):
             _, fewer, smaller = _bytes(config, (side, side), channels, classes)
             if fewer + USUAL * smaller * batch <= left:
@@ -176,7 +186,7 @@ def check_network(
     pixels = f"{shape[0]}×{shape[1]} pixels"
     if weights > left:
         millions = network.weights[network.largest] / 1e6
-        need = f"model={config.model.name} for images of {pixels}, with {millions:,.0f} million weights in "
+        need = f"model={config.model.label} for images of {pixels}, with {millions:,.0f} million weights in "
         need += f"{network.largest},"
     else:
         need, weights = f"A batch of {plural(batch, 'image')} of {pixels}", int(weights + SURE * one * batch)
@@ -198,7 +208,7 @@ def _bytes(config: Config, shape: tuple[int, int], channels: int, classes: int) 
     size = network_size(config.model, config.norm, (*shape, channels), classes)
     # In training there are a gradient and the values of the optimiser for each weight that is not frozen. How many are
     # frozen is only known when the network is built.
-    copies = 1 if config.model.freeze else 2 + SLOTS.get(config.optim.name, 0)
+    copies = 1 if config.model.frozen else 2 + SLOTS.get(config.optim.name, 0)
     return size, copies * WEIGHT * size.total, size.outputs * (4 if config.trainer.precision == "float32" else 2)
 
 
@@ -232,7 +242,7 @@ def check_evaluation(model: Any, precision: str, batch: int, left: int | None) -
     Raises:
         RunError: the batch needs more memory; the message names a batch size that fits.
     """
-    held = [math.prod(layer.output.shape[1:]) + _input(layer) for layer in _layers(model)]
+    held = [math.prod(layer.output.shape[1:]) + _input(layer) for layer in _layers(model)] + [*_attention(model)]
     one = max(held, default=0) * (4 if precision == "float32" else 2)
     if left is None or one * batch <= left:
         return

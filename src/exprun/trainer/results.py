@@ -1,8 +1,28 @@
-"""The results that the compiled step returns, as NumPy arrays."""
+"""What the compiled step gets, as tensors, and the results that it returns, as NumPy arrays."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Batch(NamedTuple):
+    """The batch of a training step, as positions among the images on the device.
+
+    Args:
+        images: all images on the device, uint8, (images, height, width, channels).
+        labels: the labels of all images, as `Loss.label_spec` describes them; None if only the images are needed.
+        indices: the positions of the batch among all images, int32, (batch,).
+        mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
+    """
+
+    images: "tf.Tensor"
+    labels: "tf.Tensor | None"
+    indices: "tf.Tensor"
+    mirrored: "tf.Tensor | None"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ Numbers that a sweep may vary (learning rates, seed, strengths of augmentation, 
 are arguments or variables of the compiled graphs. So runs that differ only in them can share one compiled step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -23,30 +23,15 @@ from exprun.trainer.accumulation import accumulated
 from exprun.trainer.averaging import Averages
 from exprun.trainer.device import Device, average_over_devices
 from exprun.trainer.resizing import Networks, Size, resized
-from exprun.trainer.results import EvalResult, StepResult
+from exprun.trainer.results import Batch, EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
+from exprun.trainer.unfreezing import frozen, frozen_stages
 from exprun.trainer.views import VIEWS, View, view
 
 EvaluatedAs = Literal["train", "evaluation", "tta"]
 # The smallest factor on the loss in float16. The factor falls below 1 only if gradients are not finite again and again.
 SMALLEST_SCALE = 2.0**-14
 ATTACK_SALT = 102  # number that makes the draws of an attack independent of the other draws of a step
-
-
-class Batch(NamedTuple):
-    """The batch of a training step, as positions among the images on the device.
-
-    Args:
-        images: all images on the device, uint8, (images, height, width, channels).
-        labels: the labels of all images, int32, (images,); None if only the images are needed.
-        indices: the positions of the batch among all images, int32, (batch,).
-        mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
-    """
-
-    images: tf.Tensor
-    labels: tf.Tensor | None
-    indices: tf.Tensor
-    mirrored: tf.Tensor | None
 
 
 def _as_int32(seed: int) -> np.ndarray:
@@ -64,6 +49,7 @@ class Step:
         loss: the loss.
         device: the devices that the step runs on.
         teacher: computes the logits of a trained network, float32, from pixels, or None.
+        stages: the layers of each stage before the head, which `unfreeze` trains one after the other.
     """
 
     def __init__(
@@ -75,6 +61,7 @@ class Step:
         loss: Loss,
         device: Device,
         teacher: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        stages: Sequence[Sequence[Any]] = (),
     ) -> None:
         self.model, self.optimizer, self.device = model, optimizer, device
         # On GPUs the fused batch norm has no deterministic gradient in inference mode, which an attack needs.
@@ -87,19 +74,18 @@ class Step:
         self.scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         self.parts, self.rho = config.trainer.accumulate, config.optim.sam_rho
         self.shares = self.parts * device.replicas  # parts of a batch, each with its own pass
-        self.l2 = l2_factors(config.optim, model)
+        self.optim = config.optim
+        self.stages, self.frozen = [layers for layers in stages if any(one.trainable for one in layers)], 0
         self.clips = any((config.optim.clip_norm, config.optim.clip_global_norm, config.optim.clip_value))
         self.seed = tf.Variable(_as_int32(config.seed), trainable=False)
         self.strength = {
             name: tf.Variable(value, trainable=False) for name, value in augmentation_strengths(config).items()
         }
         self.averages = Averages(config.trainer, model, self.network, self.batch_inputs)
-        compiled = self._gradients
-        self._gradients_of = tf.function(compiled, jit_compile=True, autograph=False) if device.jit else compiled
         shape = [None, None, None, model.input_shape[3]]
         data = [
             tf.TensorSpec(shape, tf.uint8),
-            tf.TensorSpec([None], tf.int32),
+            loss.label_spec(model.output_shape[-1]),
             tf.TensorSpec([None, None], tf.int32),
         ]
         signature = [
@@ -110,8 +96,9 @@ class Step:
         ]
         self._signature = signature
         self.networks = Networks(self.network, model.input_shape[1:], config.schedule.sizes or [])
-        self._compiled: dict[tuple[int, Size], Any] = {}  # the compiled training, by batch size and image size
         self.size = self.networks.whole
+        # The compiled training and gradients, by the number of images in a batch, of frozen stages, and the image size.
+        self._compiled: dict[tuple[int, int, Size], tuple[Any, Any]] = {}
         self.take_batches_of(config.trainer.batch_size)
         statistics = [v for v in model.non_trainable_variables if v.dtype == "float32"]
         self._share = tf.function(partial(average_over_devices, device.strategy, statistics), autograph=False)
@@ -127,7 +114,7 @@ class Step:
     def take_batches_of(self, size: int) -> None:
         """Train with batches of `size` images from now on; the next step compiles if the size is new."""
         self.batch = size
-        self._choose()
+        self._choose_compiled()
 
     def take_images_of(self, size: Size) -> bool:
         """Train on images of another height and width from now on; returns whether the next step compiles.
@@ -138,13 +125,25 @@ class Step:
             size: the height and width: the whole size, or one of `schedule.sizes`.
         """
         self.size = size
-        return self._choose()
+        return self._choose_compiled()
 
-    def _choose(self) -> bool:
-        key = self.batch, self.size
+    def unfreeze(self, epochs: int | None, epoch: int) -> bool:
+        """Train from now on the stages that gradual unfreezing trains in an epoch; returns whether the step compiles.
+
+        Args:
+            epochs: the number of epochs after which one stage more is trained; None to train all.
+            epoch: the number of epochs done.
+        """
+        self.frozen = frozen_stages(epochs, len(self.stages), epoch)
+        return self._choose_compiled()
+
+    def _choose_compiled(self) -> bool:
+        key, gradients = (self.batch, self.frozen, self.size), self._gradients
         if is_new := key not in self._compiled:
-            self._compiled[key] = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
-        self._train = self._compiled[key]
+            compiled = tf.function(gradients, jit_compile=True, autograph=False) if self.device.jit else gradients
+            train = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
+            self._compiled[key] = train, compiled
+        self._train, self._gradients_of = self._compiled[key]
         return is_new
 
     def reuse_for(self, config: Config, model: Any, optimizer: Any) -> None:
@@ -192,16 +191,16 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: the labels of all images, int32, (images,).
+            labels: the labels of all images, as `Loss.label_spec` describes them.
             indices: the positions of each batch among all images, int32, (steps, batch).
             learning_rates: the learning rate of each step, float32, (steps,).
             first: the number of the first of these steps, from 0.
             mirrored: whether `augment.alternating_flip` mirrors each image, bool, (steps, batch); None for none.
         """
         mirrored = np.zeros(indices.shape, bool) if mirrored is None else mirrored
-        losses, accuracies, done, finite = self._train(
-            images, labels, tf.constant(indices), tf.constant(mirrored), tf.constant(learning_rates), tf.constant(first)
-        )
+        given = [tf.constant(array) for array in (indices, mirrored, learning_rates, first)]
+        with frozen(self.stages[: self.frozen]):
+            losses, accuracies, done, finite = self._train(images, labels, *given)
         count = int(done)
         return StepResult(losses.numpy()[:count], accuracies.numpy()[:count], bool(finite))
 
@@ -210,7 +209,7 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: the labels of all images, int32, (images,).
+            labels: the labels of all images, as `Loss.label_spec` describes them.
             indices: the positions of each batch among all images, int32, (steps, batch); -1 is padding.
             as_in: the preprocessing of the images: as in `train` or as in `evaluation`; or `tta`, the mean over several
                 views with the preprocessing of evaluation.
@@ -356,9 +355,9 @@ class Step:
         factor = (self.optimizer.dynamic_scale if self.scaled else 1.0) / self.shares
         gradients = [
             g + v * (l2 * factor) if l2 and g is not None else g
-            for g, v, l2 in zip(gradients, variables, self.l2, strict=True)
+            for g, v, l2 in zip(gradients, variables, l2_factors(self.optim, self.model), strict=True)
         ]
-        right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets.main, tf.float32)
+        right = self.loss.right(logits, targets.main)
         return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _backward(
@@ -429,9 +428,9 @@ class Step:
                 )
             if self.attack is not None:
                 changed = self._attacked(pixels, Targets(targets), self._draw(tf.constant(0), 0), scaling)
-                _, losses, predictions = outputs(changed, targets)
+                logits, losses, _ = outputs(changed, targets)
                 results["adversarial_loss"] = losses
-                results["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
+                results["adversarial_accuracy"] = self.loss.right(logits, targets)
             return results
 
         names = ["losses", "logits", *self.metrics] + (

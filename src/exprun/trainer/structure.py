@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 
 from exprun import augment as augmentation
+from exprun.config.applications import IMAGENET
 from exprun.config.schema import Config
 from exprun.init import part_for
 from exprun.input import Preprocessing
@@ -38,14 +39,16 @@ def structure(
     """
     model = config.model
     # The code of a builder may change between two runs. So may the network of a teacher, and a file of weights, which
-    # decides which layers are loaded and so have the learning-rate multiplier `model.fine_tune_rate`.
-    own = (model.builder, model.weights, model.teacher, device.strategy)
+    # decides which layers are loaded and so have the learning-rate multiplier `model.fine_tune_rate`. Keras' ImageNet
+    # weights are those of all layers before the head.
+    weights = None if model.weights == IMAGENET else model.weights
+    own = (model.builder, weights, model.teacher, device.strategy)
     if any(part is not None for part in own):
         return None
     settings = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del settings["optim"]["learning_rate"]
     trainer = ("batch_size", "accumulate", "metrics", "tta", "ema", "deterministic", "overfit_batch")
-    settings["loss"] = {"name": config.loss.name}
+    settings["loss"] = {"name": config.loss.name, "labels": config.data.labels}
     settings["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     settings["trainer"]["swa"] = config.trainer.swa_start is not None
     settings["schedule"] = {"sizes": config.schedule.sizes}

@@ -70,6 +70,8 @@ RELU, LINEAR = activation("relu"), activation("linear")
         ([], True),
         ([layer_of("MaxPooling2D"), layer_of("LayerNormalization"), layer_of("Dropout", rate=0.5)], True),
         ([layer_of("Activation", activation=LINEAR)], True),
+        ([layer_of("DepthwiseConv2D")], True),
+        ([layer_of("DepthwiseConv2D", activation=RELU)], False),
         ([layer_of("LRN", own=False)], True),
         ([layer_of("Activation", activation=RELU)], False),
         ([layer_of("Activation", own=True, activation=LINEAR)], False),

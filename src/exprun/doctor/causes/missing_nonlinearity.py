@@ -51,7 +51,7 @@ def _setup(context: Context) -> Iterator[Finding]:
 def _is_too_weak(layer: Layer) -> bool:
     """Whether a layer is known not to be an activation."""
     identity = layer.class_name == "Activation" and not layer.is_own and layer.is_linear
-    return identity or layer.isa(*LINEAR) or layer.class_name in LOCAL_NORMS
+    return identity or (layer.isa(*LINEAR) and layer.is_linear) or layer.class_name in LOCAL_NORMS
 
 
 def _structure(context: Context) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ LINEAR = (
     *WEIGHTED,
     *DROPOUTS,
     *NORMS,
+    *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
     *("InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "Rescaling"),
     *("Add", "Subtract", "Concatenate", "Average"),
     *(
@@ -81,8 +82,8 @@ class Layer:
 
     @property
     def is_relu(self) -> bool:
-        """Whether the layer ends in a ReLU."""
-        return self.activation == "relu" or self.isa("ReLU")
+        """Whether the layer ends in a ReLU, with or without an upper limit."""
+        return self.activation in ("relu", "relu6") or self.isa("ReLU")
 
     @property
     def is_weighted(self) -> bool:
