@@ -98,4 +98,4 @@ def test_labels_without_a_run_are_refused():
 def test_several_labels_are_not_judged(capsys):
     words = ["data=arrays", "data.root=x.npz", "data.labels=several", "model.layers=[flatten]"]
     assert cli.main(["check", "--labels", *words]) == 2
-    assert "check --labels judges the one class of each image" in capsys.readouterr().err
+    assert "check --labels judges images of one class each" in capsys.readouterr().err

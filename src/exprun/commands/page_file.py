@@ -182,7 +182,7 @@ def write_labels(found: "Suspects", config: "Config", title: str, command: str, 
         print(f"list of labels: {printable(str(list_path))}", flush=True)
     if not config.pictures:
         return None
-    write_page(report.page(found, title, list_path, command), path)
+    write_page(report.page(found, config.data, title, list_path, command), path)
     return path
 
 

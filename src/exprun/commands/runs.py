@@ -176,17 +176,17 @@ def _diff(pair: "Sequence[Run]", args: argparse.Namespace) -> None:
 
 def _judge_labels(args: argparse.Namespace) -> None:
     """List the labels that are probably wrong, among the images that the runs held out."""
-    from exprun.label_noise.suspects import require_cleanlab
+    from exprun.label_noise.suspects import require_cleanlab, require_one_class
 
     require_cleanlab("runs labels")
     from exprun import records
     from exprun.label_noise.held_out import by_runs
-    from exprun.label_noise.suspects import require_one_label, suspects
+    from exprun.label_noise.suspects import suspects
     from exprun.run_folder import RunFolder
 
     runs = [records.find_run(name) for name in args.runs]
     config = RunFolder(runs[0].folder).read_config()
-    require_one_label(config.data, "runs labels")
+    require_one_class(config.data, "runs labels")
     found = suspects(by_runs(runs))
     command = shlex.join(["python", "-m", "exprun", "runs", "labels", *args.runs])
     path = write_labels(found, config, f"Labels of {config.data.name}", command, args.html)

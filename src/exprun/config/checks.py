@@ -11,6 +11,7 @@ from exprun.config.model_checks import check_model
 from exprun.config.network import INIT_PARTS
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
+from exprun.config.sizes import check_sizes
 from exprun.metrics import TOP, TOP5_ACCURACY
 
 MAX_LISTED = 10  # folds that an error lists one by one
@@ -210,34 +211,14 @@ def _check_optimisation(config: Config) -> None:
         raise ConfigError(
             f"schedule.warmup_epochs={schedule.warmup_epochs} is not below trainer.epochs={trainer.epochs}."
         )
+    check_sizes(config)
     if schedule.unfreeze is not None and schedule.unfreeze >= trainer.epochs:
         raise ConfigError(
             f"schedule.unfreeze={schedule.unfreeze} is not below trainer.epochs={trainer.epochs}, so only the head is "
             "trained: write model.freeze=backbone for that."
         )
-    _check_sizes(config)
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")
-
-
-def _check_sizes(config: Config) -> None:
-    sizes = config.schedule.sizes
-    if sizes is None:
-        return
-    if sorted(set(sizes)) != sizes or not 0 < sizes[0] <= sizes[-1] <= 1:
-        raise ConfigError(
-            f"schedule.sizes={sizes} must rise, from above 0 to at most 1, such as schedule.sizes=[0.5,0.75,1]."
-        )
-    if len(sizes) > config.trainer.epochs:
-        raise ConfigError(
-            f"schedule.sizes has {len(sizes)} sizes, more than trainer.epochs={config.trainer.epochs}: leave out some."
-        )
-    if config.model.layers is None:
-        raise ConfigError("schedule.sizes needs model.layers; it cannot resize the images of another network.")
-    if config.model.teacher is not None:
-        raise ConfigError(
-            "schedule.sizes excludes loss=distillation, because the teacher takes whole images: leave one out."
-        )
 
 
 def _check_run(config: Config) -> None:

@@ -8,8 +8,8 @@ from exprun.config.hub import PRESET
 from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
 from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import APPLICATION, HUB, Model
-from exprun.config.network_size import network_size
 from exprun.config.schema import Config
+from exprun.config.sizes import check_smaller
 
 
 def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
@@ -50,32 +50,7 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     if len(shape) != 1:
         raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
     for fraction in config.schedule.sizes or ():
-        _check_smaller(config, (*size, channels or 3), fraction)
-
-
-def _check_smaller(config: Config, shape: tuple[int, int, int], fraction: float) -> None:
-    """Refuse a network that cannot be trained on images of a fraction of their height and width.
-
-    Args:
-        config: the config of a run.
-        shape: the height, width and channels of the network's input.
-        fraction: the fraction, from `schedule.sizes`.
-    """
-    height, width = (max(1, round(side * fraction)) for side in shape[:2])
-    try:
-        sizes = [network_size(config.model, config.norm, (*s, shape[2]), 2) for s in (shape[:2], (height, width))]
-    except TooSmall:
-        raise ConfigError(
-            f"schedule.sizes has {fraction:g}, but model={config.model.name} is too deep for images of "
-            f"{height}×{width} pixels: choose larger sizes."
-        ) from None
-    whole, small = (size.weights for size in sizes)
-    if changed := [name for name in whole if whole[name] != small[name]]:
-        raise ConfigError(
-            f"schedule.sizes needs a network for images of any size, but the number of weights of {changed[0]} depends "
-            "on the size: choose a model that ends in global_pool instead of flatten, such as model=resnet20, and "
-            "another norm than norm=layer."
-        )
+        check_smaller(config, (*size, channels or 3), fraction)
 
 
 def _check_application_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:

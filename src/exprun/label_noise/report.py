@@ -60,6 +60,12 @@ def _name(found: Suspects, number: int) -> str:
     return files[row] if files else f"image {row:,} of the data set"
 
 
+def has_own_files(found: Suspects, data: Data) -> bool:
+    """Whether the images have files on this machine, so that `data=csv` can read a list of them."""
+    is_local = data.name in ("image_folder", "csv") and data.root is not None and user_path(data.root).exists()
+    return is_local and bool(found.held_out.dataset.files)
+
+
 def write_csv(found: Suspects, data: Data, path: Path) -> None:
     """Write a list that can be corrected in the column `label`; the suspects come first.
 
@@ -79,9 +85,11 @@ def write_csv(found: Suspects, data: Data, path: Path) -> None:
         for name, split in zip(SPLITS, (dataset.train, dataset.val, dataset.test), strict=True)
         for row in (split.rows.tolist() if split is not None else ())
     }
-    root = user_path(data.root).absolute() if data.root is not None else Path()
-    root = root.parent if data.name == "csv" else root
-    others = np.setdiff1d(np.arange(len(held_out.rows)), found.places)[: None if dataset.files else 0]
+    has_files, root = has_own_files(found, data), Path()
+    if has_files:
+        root = user_path(str(data.root)).absolute()
+        root = root.parent if data.name == "csv" else root
+    others = np.setdiff1d(np.arange(len(held_out.rows)), found.places)[: None if has_files else 0]
     likely, confidence = found.likely.tolist(), found.confidence.tolist()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +98,7 @@ def write_csv(found: Suspects, data: Data, path: Path) -> None:
             table.writerow(["image", "label", "split", "likely", "confidence"])
             for number, place in enumerate([*found.places, *others]):
                 row, label = int(held_out.rows[place]), dataset.classes[int(held_out.labels[place])]
-                image = root / dataset.files[row] if dataset.files else row
+                image = root / dataset.files[row] if has_files else dataset.files[row] if dataset.files else row
                 judged: tuple[str, str] = ("", "")
                 if number < len(likely):
                     judged = dataset.classes[likely[number]], f"{confidence[number]:.4f}"
@@ -99,11 +107,12 @@ def write_csv(found: Suspects, data: Data, path: Path) -> None:
         raise RunError(f"The list cannot be written to {path}: {error.strerror}.") from None
 
 
-def page(found: Suspects, title: str, list_path: Path, command: str) -> str:
+def page(found: Suspects, data: Data, title: str, list_path: Path, command: str) -> str:
     """The text of the page.
 
     Args:
         found: the suspects.
+        data: the group `data` of the config.
         title: the title of the page.
         list_path: the path of the list.
         command: the command that makes the page again.
@@ -125,6 +134,6 @@ def page(found: Suspects, title: str, list_path: Path, command: str) -> str:
         images=gallery(images, pictures) if images else None,
         hidden=len(found.places) - len(shown),
         list_path=str(list_path),
-        has_files=bool(dataset.files),
+        has_files=has_own_files(found, data),
         command=command,
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from exprun.config.errors import ConfigError
 from exprun.config.images import Data
+from exprun.config.labels import ROWS
 from exprun.label_noise.held_out import HeldOut
 
 MOST_PROBABLE = 0.02  # a label in the list has at most this probability; above, many labels in the list are right
@@ -50,18 +51,18 @@ def require_cleanlab(what: str) -> None:
         raise ConfigError(f"{what} needs the package cleanlab, which is not installed: pip install 'exprun[noise]'.")
 
 
-def require_one_label(data: Data, what: str) -> None:
-    """Refuse to judge labels of which an image may have several.
+def require_one_class(data: Data, what: str) -> None:
+    """Refuse images with several labels or soft labels, which confident learning does not judge.
 
     Args:
-        data: the settings of the data set.
-        what: what judges them, as it was typed.
+        data: the group `data` of the config.
+        what: what judges the labels, as it was typed.
 
     Raises:
-        ConfigError: an image may have several labels.
+        ConfigError: the images do not have one class each.
     """
-    if data.labels == "several":
-        raise ConfigError(f"{what} judges the one class of each image, but data.labels=several: leave it out.")
+    if data.labels in ROWS:
+        raise ConfigError(f"{what} judges images of one class each, but these have data.labels={data.labels}.")
 
 
 def suspects(held_out: HeldOut) -> Suspects:
