@@ -140,6 +140,7 @@ def key_of(*overrides, scale=1.0, reverse=False, weights=None, device=DEVICE, sh
         "trainer.batch_size=16",
         "trainer.ema=0.5",
         "trainer.epochs=2 trainer.swa_start=1",
+        "model.layers=[{conv:4},{global_pool:avg}] schedule.sizes=[0.5]",
         "trainer.deterministic=false",
         "trainer.overfit_batch=true",
         "trainer.metrics=[binary_accuracy]",

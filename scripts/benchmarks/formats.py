@@ -74,7 +74,7 @@ def row(name: str, folder: Path, columns: Sequence[tuple[str, str]] = COLUMNS) -
 def main() -> None:
     """Print the table, one row for each model as it is measured."""
     parser = argparse.ArgumentParser(prog="scripts/bench formats", description=__doc__)
-    names = [name for name in option_names()["model"] if name not in ("python", "application")]
+    names = [name for name in option_names()["model"] if name not in ("python", "application", "hub")]
     parser.add_argument(
         "models", nargs="*", default=[*names, *APPLIED], help="models, or networks of keras.applications (default: all)"
     )

@@ -83,8 +83,9 @@ def prepare(config: Config, session: Session) -> Prepared:
     """
     dataset = fault.injected_dataset(config, session.dataset(config))
     trained = fault.injected(config)
-    intended = fit(config.input, dataset.train)
-    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train)
+    preset = config.model.preset
+    intended = fit(config.input, dataset.train, preset)
+    scaling = intended if trained.input == config.input else fit(trained.input, dataset.train, preset)
     return Prepared(trained, dataset, Preprocessing(scaling, fault.injected_evaluation(config, scaling)), intended)
 
 
@@ -210,6 +211,8 @@ def _teacher(config: Config, dataset: Dataset, shape: tuple[int, int, int]) -> "
     model, interface = network_in(RunFolder(find_teacher(str(config.model.teacher))), place, trust=False)
     if interface.classes != dataset.classes:
         raise DataError(f"{place} has other classes than the images: {listed(interface.classes)}.")
+    if interface.several:
+        raise DataError(f"{place} finds several labels of an image, but a teacher must classify it.")
     if interface.scaling.shape(interface.image) != shape:
         wanted, given = ("×".join(map(str, one)) for one in (interface.scaling.shape(interface.image), shape))
         raise DataError(f"{place} takes images of {wanted}, and this network takes {given}.")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exprun.config.errors import DataError
+from exprun.config.errors import DataError, RunError, one_line
+from exprun.config.hub import preset_source
 from exprun.config.images import Input
 from exprun.data import Split
 
@@ -113,12 +114,13 @@ class Preprocessing:
     evaluation: Scaling
 
 
-def fit(config: Input, train: Split) -> Scaling:
+def fit(config: Input, train: Split, preset: str | None = None) -> Scaling:
     """The scaling of a config, fitted on the training images.
 
     Args:
         config: the group `input` of the config.
         train: the training split; only `standardize` and `center` use its images.
+        preset: the preset of KerasHub whose scaling `preset` is.
 
     Raises:
         DataError: the images are smaller than the crop, or do not have the three channels that ImageNet's means need.
@@ -138,6 +140,10 @@ def fit(config: Input, train: Split) -> Scaling:
             scale, offset = (1 / std).astype(np.float32), (-mean / std).astype(np.float32)
         case "center":
             offset = -channel_moments(train)[0].astype(np.float32)
+        case "preset":
+            factor, addend = _of_preset(str(preset))
+            scale = np.broadcast_to(np.float32(1 if factor is None else factor), channels).copy()
+            offset = np.broadcast_to(np.float32(0 if addend is None else addend), channels).copy()
         case "caffe" | "imagenet" if channels != 3:
             raise DataError(f"input={config.name} needs images of three channels; set data.channels=3.")
         case "caffe":
@@ -169,3 +175,21 @@ def channel_moments(split: Split, chunk: int = COUNTED) -> tuple[np.ndarray, np.
     mean = counts @ values / total
     std = np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0))
     return mean, np.where(std > 0, std, 1.0)
+
+
+def _of_preset(preset: str) -> tuple[Any, Any]:
+    """The factor and the addend of pixels, numbers or one for each channel, of the image converter of a preset.
+
+    Raises:
+        RunError: the preset has no image converter.
+    """
+    import keras_hub  # type: ignore[import-untyped]
+
+    try:
+        converter = keras_hub.layers.ImageConverter.from_preset(preset_source(preset))
+    except Exception as error:
+        raise RunError(
+            f"model.preset={preset} has no image converter, which input=auto takes the scaling from "
+            f"({one_line(error)[:120].rstrip('.')}); choose the scaling, for example input=unit."
+        ) from None
+    return converter.scale, converter.offset

@@ -9,6 +9,7 @@ from exprun.config.applications import IMAGENET, MEASURED
 from exprun.config.checks import check_shape, network_input
 from exprun.config.datasets import facts_of
 from exprun.config.errors import ConfigError, DataError, one_line
+from exprun.config.hub import PRESET, check_preset
 from exprun.config.images import TABLES
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
@@ -74,8 +75,10 @@ def preflight(
     if existing == folder.path and not folder.holds_run_or_nothing():
         raise ConfigError(f"run_dir={config.run_dir} holds other files but no run; name a new or empty folder.")
     complete = _complete_result(config, folder)
-    if complete is None and config.model.weights not in (None, IMAGENET):
+    if complete is None and config.model.weights not in (None, IMAGENET, PRESET):
         find_weights(str(config.model.weights))
+    if complete is None and config.model.preset is not None:
+        check_preset(config.model.preset)
     if complete is None and config.model.teacher is not None:
         find_teacher(config.model.teacher)
     if complete is None and config.model.builder is not None:

@@ -21,6 +21,8 @@ NEEDED = {
     **{f"data={name}": ["data.root=images"] for name in ("parquet", "tfrecord", "webdataset", "huggingface", "tfds")},
     "model=python": ["model.builder=package.module:function"],
     "model=application": ["model.application=MobileNetV2", "data.size=32", "data.channels=3"],
+    "model=hub": ["model.preset=resnet_50_imagenet"],
+    "input=preset": ["model=hub", "model.preset=resnet_50_imagenet"],
     "model=alexnet": ["data.size=67"],
     "model=palm_alexnet": ["data.size=57"],
     "init=whiten": ["model=cifar10_fast"],

@@ -12,7 +12,7 @@ from exprun.config.layers import TooSmall, fixed_norm, output_shape, parse, resi
 from exprun.config.network import Norm
 from exprun.config.options import options, shipped_conf
 
-MODELS = [name for name in options()["model"] if name not in ("python", "application")]
+MODELS = [name for name in options()["model"] if name not in ("python", "application", "hub")]
 
 
 def shape_of(text, size=32, channels=3):

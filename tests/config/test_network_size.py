@@ -57,6 +57,6 @@ def test_the_size_is_that_of_the_network_that_is_built(norm):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", sorted(set(options()["model"]) - {"python", "application"}))
+@pytest.mark.parametrize("model", sorted(set(options()["model"]) - {"python", "application", "hub"}))
 def test_the_size_of_each_model_is_that_of_the_network_that_is_built(model):
     check(Composer().config([f"model={model}", "data.size=67"]), (67, 67, 3))

@@ -421,4 +421,5 @@ def resolved(config: Config) -> Config:
     if config.input.name != "auto":
         return config
     facts = APPLICATIONS.get(model.application or "")
-    return replace(config, input=replace(config.input, name=facts.scaling if facts else "standardize"))
+    of_others: Literal["preset", "standardize"] = "standardize" if model.preset is None else "preset"
+    return replace(config, input=replace(config.input, name=facts.scaling if facts else of_others))

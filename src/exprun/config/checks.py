@@ -6,11 +6,13 @@ from exprun.config import budget
 from exprun.config.applications import APPLICATIONS, IMAGENET
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, did_you_mean, one_line, without_password
+from exprun.config.hub import PRESET
 from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
 from exprun.config.labels import check_labels
 from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
 from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
-from exprun.config.network import APPLICATION, INIT_PARTS, Model
+from exprun.config.network import APPLICATION, HUB, INIT_PARTS, Model
+from exprun.config.network_size import network_size
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
 from exprun.metrics import TOP, TOP5_ACCURACY
@@ -73,18 +75,41 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
     first = layers[0] if layers else None
     if channels is not None and config.init.first is not None and config.init.first.name == "whiten":
         needed = 2 * first.kernel**2 * channels if isinstance(first, Conv) else 0
-        if not isinstance(first, Conv) or (*(first.conv, first.groups, first.dilation, first.repeat),) != (
-            needed,
-            1,
-            1,
-            1,
-        ):
+        stem = (first.conv, first.groups, first.dilation, first.repeat) if isinstance(first, Conv) else None
+        if stem != (needed, 1, 1, 1):
             raise ConfigError(
                 "init.first=whiten needs a first layer with 2 · kernel · kernel · channels filters, two for each "
                 f"principal component of a patch: {{conv: {8 * channels}, kernel: 2}}."
             )
     if len(shape) != 1:
         raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
+    for fraction in config.schedule.sizes or ():
+        _check_smaller(config, (*size, channels or 3), fraction)
+
+
+def _check_smaller(config: Config, shape: tuple[int, int, int], fraction: float) -> None:
+    """Refuse a network that cannot be trained on images of a fraction of their height and width.
+
+    Args:
+        config: the config of a run.
+        shape: the height, width and channels of the network's input.
+        fraction: the fraction, from `schedule.sizes`.
+    """
+    height, width = (max(1, round(side * fraction)) for side in shape[:2])
+    try:
+        sizes = [network_size(config.model, config.norm, (*s, shape[2]), 2) for s in (shape[:2], (height, width))]
+    except TooSmall:
+        raise ConfigError(
+            f"schedule.sizes has {fraction:g}, but model={config.model.name} is too deep for images of "
+            f"{height}×{width} pixels: choose larger sizes."
+        ) from None
+    whole, small = (size.weights for size in sizes)
+    if changed := [name for name in whole if whole[name] != small[name]]:
+        raise ConfigError(
+            f"schedule.sizes needs a network for images of any size, but the number of weights of {changed[0]} depends "
+            "on the size: choose a model that ends in global_pool instead of flatten, such as model=resnet20, and "
+            "another norm than norm=layer."
+        )
 
 
 def _check_application_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
@@ -124,18 +149,20 @@ def _check_model(config: Config, overridden: set[str]) -> None:
         raise ConfigError(f"loss={config.loss.name} does not use model.teacher; it belongs to loss=distillation.")
     if model.teacher is None and config.loss.name == "distillation":
         raise ConfigError("loss=distillation needs model.teacher=…, the folder of a trained run.")
-    ways = {"layers": model.layers, "builder": model.builder, "application": model.application}
+    ways = {key: getattr(model, key) for key in ("layers", "builder", "application", "preset")}
     given = [f"model.{key}" for key, value in ways.items() if value is not None]
     if not given:
         if model.name == APPLICATION:
             raise ConfigError(
                 "model=application needs model.application=…, a network of keras.applications such as EfficientNetV2B0."
             )
+        if model.name == HUB:
+            raise ConfigError("model=hub needs model.preset=…, the folder or the name of a preset of KerasHub.")
         raise ConfigError("model=python needs model.builder=package.module:function.")
     if len(given) > 1:
         raise ConfigError(
-            f"{given[0]} and {given[1]} exclude each other; model=python takes a builder, and model=application a "
-            "network of keras.applications."
+            f"{given[0]} and {given[1]} exclude each other; model=python takes a builder, model=application a network "
+            "of keras.applications, and model=hub a preset."
         )
     _check_application(model, overridden)
     layers = parse(model.layers or [])
@@ -169,19 +196,26 @@ def _has_blocks(layers: list[Layer]) -> bool:
 
 
 def _check_application(model: Model, overridden: set[str]) -> None:
-    """Check the settings of a network of keras.applications, and refuse them for other networks."""
-    name = model.application
-    if name is None:
-        for key in ("pooling", "hidden", "head_dropout", "norm_momentum"):
-            if getattr(model, key) not in (None, [], 0.0):
-                raise ConfigError(f"model={model.name} does not use model.{key}; it belongs to model=application.")
-        if model.weights == IMAGENET:
-            raise ConfigError(
-                f"model={model.name} has no ImageNet weights: choose model=application model.application=VGG16 or "
-                "another network of keras.applications, or name a file or a run."
-            )
+    """Check the settings of a network of keras.applications or KerasHub, and refuse them for other networks."""
+    name, preset = model.application, model.preset
+    if name is None and preset is None:
+        for key in ("pooling", "hidden", "head_dropout"):
+            if getattr(model, key):
+                raise ConfigError(
+                    f"model={model.name} does not use model.{key}; it belongs to model=application and model=hub."
+                )
+    if name is None and model.norm_momentum is not None:
+        raise ConfigError(f"model={model.name} does not use model.norm_momentum; it belongs to model=application.")
+    if name is None and model.weights == IMAGENET:
+        raise ConfigError(
+            f"model={model.name} has no ImageNet weights: choose model=application model.application=VGG16 or "
+            "another network of keras.applications, or name a file or a run."
+        )
+    if preset is None and model.weights == PRESET:
+        raise ConfigError("model.weights=preset belongs to model=hub; name a file or a run.")
+    if name is None and preset is None:
         return
-    if name not in APPLICATIONS:
+    if name is not None and name not in APPLICATIONS:
         raise ConfigError(f"model.application={name} is not known; {did_you_mean(name, APPLICATIONS)}")
     inner = tuple(f"init.{part}" for part in ("first", "conv"))
     unused = [
@@ -189,9 +223,11 @@ def _check_application(model: Model, overridden: set[str]) -> None:
     ]
     if unused:
         raise ConfigError(
-            f"model.application={name} does not use {unused[0]}: it has its own layers, and init initialises only its "
-            "head, the layers of model.hidden and the classifier."
+            f"model.{'application' if name else 'preset'}={name or preset} does not use {unused[0]}: it has its own "
+            "layers, and init initialises only its head, the layers of model.hidden and the classifier."
         )
+    if name is None:
+        return
     count = APPLICATIONS[name].stages
     for pattern in model.frozen:
         found = re.fullmatch(r"stage(\d+)(?:-(\d+))?", pattern)
@@ -223,6 +259,8 @@ def _check_sweep(config: Config) -> None:
 
 def _check_input(config: Config) -> None:
     crop, size = config.input.crop, config.data.size
+    if config.input.name == "preset" and config.model.preset is None:
+        raise ConfigError("input=preset belongs to model=hub, with model.preset=….")
     if config.input.name in ("caffe", "imagenet") and config.data.channels == 1:
         raise ConfigError(f"input={config.input.name} needs images of three channels; set data.channels=3.")
     if crop is not None and size is not None and crop > size:
@@ -370,8 +408,29 @@ def _check_optimisation(config: Config) -> None:
             f"schedule.unfreeze={schedule.unfreeze} is not below trainer.epochs={trainer.epochs}, so only the head is "
             "trained: write model.freeze=backbone for that."
         )
+    _check_sizes(config)
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")
+
+
+def _check_sizes(config: Config) -> None:
+    sizes = config.schedule.sizes
+    if sizes is None:
+        return
+    if sorted(set(sizes)) != sizes or not 0 < sizes[0] <= sizes[-1] <= 1:
+        raise ConfigError(
+            f"schedule.sizes={sizes} must rise, from above 0 to at most 1, such as schedule.sizes=[0.5,0.75,1]."
+        )
+    if len(sizes) > config.trainer.epochs:
+        raise ConfigError(
+            f"schedule.sizes has {len(sizes)} sizes, more than trainer.epochs={config.trainer.epochs}: leave out some."
+        )
+    if config.model.layers is None:
+        raise ConfigError("schedule.sizes needs model.layers; it cannot resize the images of another network.")
+    if config.model.teacher is not None:
+        raise ConfigError(
+            "schedule.sizes excludes loss=distillation, because the teacher takes whole images: leave one out."
+        )
 
 
 def _check_run(config: Config) -> None:

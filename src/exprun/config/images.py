@@ -147,9 +147,9 @@ class Data:
 class Input:
     """How pixels are scaled before they enter the network."""
 
-    name: Literal["auto", "raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe", "imagenet"] = (
-        setting("How pixel values are scaled.")
-    )
+    name: Literal[
+        "auto", "raw", "unit", "symmetric", "center", "standardize", "per_image", "caffe", "imagenet", "preset"
+    ] = setting("How pixel values are scaled.")
     crop: int | None = setting(
         "Height and width, in pixels, of a square that is cropped from each image: at a random position "
         "in training, at the centre in evaluation.",

@@ -22,6 +22,7 @@ InitName = Literal[
 ]
 NormAxis = Literal["image", "channels"]
 APPLICATION = "application"  # the option of the networks of keras.applications
+HUB = "hub"  # the option of the backbones of KerasHub
 INIT_PARTS = ("first", "conv", "dense", "classifier")
 STDDEV_INITS = ("gaussian", "truncated_normal")
 MEAN_NORMS = ("batch", "layer", "group", "instance")
@@ -53,17 +54,20 @@ class Model:
     application: str | None = setting(
         "Network of keras.applications, by its name there, for example EfficientNetV2B0.", None, min_length=1
     )
+    preset: str | None = setting(
+        "Backbone of KerasHub: a folder with a preset, or the name of a preset.", None, min_length=1
+    )
     pooling: Literal["avg", "max", "flatten"] | None = setting(
-        "How `model.application` turns its last feature map into a vector: the mean or the maximum of each channel, or "
-        "all values.",
+        "How `model.application` or `model.preset` turns its last feature map into a vector: the mean or the maximum "
+        "of each channel, or all values.",
         None,
     )
     hidden: list[Annotated[int, Field(ge=1, le=1_000_000)]] | None = setting(
-        "Units of the dense layers between `model.application` and the classifier.", None
+        "Units of the dense layers between `model.application` or `model.preset` and the classifier.", None
     )
     head_dropout: float = setting(
-        "Dropout rate before the classifier of `model.application`: the fraction of its inputs that are set to zero in "
-        "training.",
+        "Dropout rate before the classifier of `model.application` or `model.preset`: the fraction of its inputs that "
+        "are set to zero in training.",
         0.0,
         ge=0.0,
         lt=1.0,
@@ -76,8 +80,8 @@ class Model:
         lt=1.0,
     )
     weights: str | None = setting(
-        "Source of the initial weights: a run folder, the checkpoint of a run, a Keras file, or imagenet for those of "
-        "Keras for `model.application`; none is null.",
+        "Source of the initial weights: a run folder, the checkpoint of a run, a Keras file, imagenet for those of "
+        "Keras for `model.application`, or preset for those of `model.preset`; none is null.",
         None,
     )
     teacher: str | None = setting(

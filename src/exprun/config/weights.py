@@ -5,6 +5,7 @@ from pathlib import Path
 
 from exprun.config.applications import IMAGENET, PretrainedFile, pretrained
 from exprun.config.errors import ConfigError, one_line
+from exprun.config.hub import PRESET
 from exprun.config.network import Model
 from exprun.config.paths import user_path
 
@@ -72,7 +73,7 @@ def initial_weights(model: Model, size: tuple[int, int]) -> Path | None:
     """
     if model.weights == IMAGENET:
         return _cached(pretrained(model, size))
-    return find_weights(model.weights) if model.weights is not None else None
+    return None if model.weights in (None, PRESET) else find_weights(str(model.weights))
 
 
 def check_pretrained(model: Model, size: tuple[int, int]) -> None:

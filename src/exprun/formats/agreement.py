@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exprun.config.errors import DataError
+from exprun.config.errors import DataError, RunError, one_line
 from exprun.data import Dataset, Split, load
 from exprun.formats import LIMITS
 from exprun.network_interface import Interface
@@ -71,11 +71,19 @@ def reader(path: Path, form: str, interface: Interface) -> Callable[[np.ndarray]
         path: the path of the file or folder.
         form: the format, a key of `exprun.formats.FORMATS`.
         interface: the interface of the network.
+
+    Raises:
+        RunError: Keras cannot load the file.
     """
     if form == "keras":
         import keras
 
-        keras_model = keras.saving.load_model(path)
+        try:
+            keras_model = keras.saving.load_model(path)
+        except Exception as error:  # layers of other packages may not restore from their own config
+            raise RunError(
+                f"Keras cannot load the file that it saved: {one_line(error)[:110].rstrip('.')}; choose another --to."
+            ) from None
         return lambda images: interface.probabilities(keras_model(images))
     if form == "savedmodel":
         import tensorflow as tf

@@ -46,6 +46,19 @@ def application(config: Config, shape: tuple[int, int, int], classes: int) -> tu
     x = backbone.output if pooling else keras.layers.Flatten(name="flatten")(backbone.output)
     # The head of Keras' MobileNetV3 has this activation, and the heads of all other networks ReLU.
     activation = "hard_silu" if model.application.startswith("MobileNetV3") else "relu"
+    return keras.Model(backbone.input, add_head(x, config, classes, activation), name=model.application), backbone
+
+
+def add_head(x: Any, config: Config, classes: int, activation: str = "relu") -> Any:
+    """The logits, float32, (batch, classes): dense layers after the features of a network.
+
+    Args:
+        x: the features, (batch, features).
+        config: the config of the run; `model.hidden`, `head_dropout`, `init` and `seed` are used.
+        classes: the number of classes.
+        activation: the activation of the layers of `model.hidden`.
+    """
+    model = config.model
     units = [*(model.hidden or []), classes]
     for number, count in enumerate(units, start=1):
         last = number == len(units)
@@ -60,7 +73,7 @@ def application(config: Config, shape: tuple[int, int, int], classes: int) -> tu
             dtype="float32" if last else None,
             name="classifier" if last else f"hidden{number}",
         )(x)
-    return keras.Model(backbone.input, x, name=model.application), backbone
+    return x
 
 
 def _seed(config: Config, number: int) -> int:

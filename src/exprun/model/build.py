@@ -18,12 +18,14 @@ from exprun.config import layers as grammar
 from exprun.config.applications import IMAGENET
 from exprun.config.builder import make_importable
 from exprun.config.errors import RunError, one_line
+from exprun.config.hub import PRESET
 from exprun.config.network import Norm
 from exprun.config.schema import Config
 from exprun.config.weights import find_weights
 from exprun.init import bias_initializer, depthwise_initializer, kernel_initializer, part_for, transpose_initializer
 from exprun.model import application
 from exprun.model.added_weights import LayerScale, PositionEmbedding
+from exprun.model.hub import hub
 from exprun.model.stages import stages
 from exprun.model.weights import load_weights
 from exprun.norm import LocalResponseNormalization, norm_layer
@@ -76,18 +78,23 @@ def build(
     elif model.application is not None:
         network, backbone = application.application(config, shape, classes)
         built = Built(network)
+    elif model.preset is not None:
+        network, backbone = hub(config, shape, classes)
+        built = Built(network)
     else:
         built = _Builder(config, images).build(shape, classes)
     hidden = [f"hidden{number}" for number, _ in enumerate(model.hidden or [], start=1)]
     built.stages = stages(built.model, head=len(hidden) + 1)
-    if model.weights is not None:
+    if model.weights == PRESET and backbone is not None:
+        built.loaded = [layer.name for layer in backbone.layers if layer.weights]
+    elif model.weights is not None:
         pretrained = model.weights == IMAGENET
         path = application.download(config, shape) if pretrained else find_weights(model.weights)
-        if backbone is not None and path.suffix.lower() != ".npz":
+        if model.application is not None and path.suffix.lower() != ".npz":
             built.loaded = application.fill(backbone, config, path)
         else:
             built.loaded = load_weights(built.model, path, hidden)
-        _multiply(built, _variables(built.model, built.loaded), model.fine_tune_rate)
+    _multiply(built, _variables(built.model, built.loaded), model.fine_tune_rate)
     for number, layers in enumerate(reversed(built.stages), start=1):
         _multiply(built, [v for layer in layers for v in layer.trainable_variables], model.layer_decay**number)
     freeze(built.model, model.frozen, built.stages)

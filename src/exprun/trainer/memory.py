@@ -162,7 +162,7 @@ def check_network(
         ConfigError: the network or a batch needs more memory, or the network does not fit the images; the message names
             an image size or a batch size that fits.
     """
-    if config.model.builder is not None or left is None:
+    if config.model.builder is not None or config.model.preset is not None or left is None:
         return
     trainer, given, shape = config.trainer, batch, network_input(config, size)
     batch = given or trainer.batch_size // trainer.accumulate

@@ -38,11 +38,11 @@ def structure(
         The text, or None if the step cannot be shared.
     """
     model = config.model
-    # The code of a builder may change between two runs. So may the network of a teacher, and a file of weights, which
-    # decides which layers are loaded and so have the learning-rate multiplier `model.fine_tune_rate`. Keras' ImageNet
-    # weights are those of all layers before the head.
+    # The code of a builder and the folder of a preset may change between two runs. So may the network of a teacher, and
+    # a file of weights, which decides which layers are loaded and so have the learning-rate multiplier
+    # `model.fine_tune_rate`. Keras' ImageNet weights are those of all layers before the head.
     weights = None if model.weights == IMAGENET else model.weights
-    own = (model.builder, weights, model.teacher, device.strategy)
+    own = (model.builder, model.preset, weights, model.teacher, device.strategy)
     if any(part is not None for part in own):
         return None
     settings = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
@@ -51,6 +51,7 @@ def structure(
     settings["loss"] = {"name": config.loss.name, "labels": config.data.labels}
     settings["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     settings["trainer"]["swa"] = config.trainer.swa_start is not None
+    settings["schedule"] = {"sizes": config.schedule.sizes}
     settings["device"] = {"precision": device.precision, "jit": device.jit}
     # A whitened kernel is not trained: its learning-rate multiplier is 0.
     whitened = part_for(config.init, "first").name == "whiten"
