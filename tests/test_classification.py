@@ -219,3 +219,65 @@ def test_what_is_known_of_a_metric_from_its_name(metric, low, percentage, fracti
     assert metrics.is_percentage(metric) is percentage
     assert metrics.is_fraction(metric) is fraction
     assert metrics.of_images(metric) is of_images
+
+
+def several(images=300):
+    """Several labels of images, of which no image has the last one, and logits."""
+    rng = np.random.default_rng(3)
+    labels = (rng.random((images, 5)) < [0.5, 0.3, 0.1, 0.02, 0.0]).astype(np.float32)
+    return labels, (rng.normal(0, 1.5, labels.shape) + labels - 0.5).astype(np.float32)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_metrics_of_several_labels_are_those_of_scikit_learn():
+    labels, logits = several()
+    predictions, present = classification.predicted(labels, logits), labels[:, :4]
+    assert np.array_equal(predictions, 1 / (1 + np.exp(-logits)) > 0.5)
+    assert classification.accuracy(labels, predictions) == pytest.approx(1 - sklearn.hamming_loss(labels, predictions))
+    found = classification.of_predictions(labels, predictions, 5)
+    assert found == pytest.approx(
+        {
+            "subset_accuracy": sklearn.accuracy_score(labels, predictions),
+            "macro_f1": sklearn.f1_score(labels, predictions, average="macro"),
+            "micro_f1": sklearn.f1_score(labels, predictions, average="micro"),
+        },
+        abs=1e-6,
+    )
+    assert classification.of_logits(labels, logits) == pytest.approx(
+        {
+            "mean_average_precision": sklearn.average_precision_score(present, logits[:, :4], average="macro"),
+            "auroc": sklearn.roc_auc_score(present, logits[:, :4], average="macro"),
+        },
+        abs=1e-6,
+    )
+    each = classification.per_class(labels, predictions, 5)
+    np.testing.assert_allclose(each.f1[:4], sklearn.f1_score(present, predictions[:, :4], average=None))
+    assert each.images.tolist() == labels.sum(axis=0).tolist()
+    assert each.predicted.tolist() == predictions.sum(axis=0).tolist()
+    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    wanted = np.mean([sklearn.log_loss(labels[:, one], probabilities[:, one], labels=[0, 1]) for one in range(5)])
+    assert classification.cross_entropy(labels, logits) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_metrics_of_several_labels_that_are_not_defined():
+    nothing, logits = np.zeros((4, 3), np.float32), -np.ones((4, 3), np.float32)
+    assert classification.of_predictions(nothing, classification.predicted(nothing, logits), 3) == {
+        "subset_accuracy": 1
+    }
+    assert classification.of_logits(nothing, logits) == {}
+    assert "there is none" in classification.undefined("mean_average_precision", nothing, 3)
+    assert "with and without" in classification.undefined("auroc", nothing, 3)
+    assert classification.temperature(nothing, logits) is None
+
+
+def test_metrics_of_ordered_classes_are_those_of_scikit_learn():
+    labels, logits, classes = drawn("six classes, one of them absent")
+    predictions = logits.argmax(axis=1)
+    found = classification.of_predictions(labels, predictions, classes, ordered=True)
+    assert found["mean_absolute_error"] == pytest.approx(sklearn.mean_absolute_error(labels, predictions), abs=1e-6)
+    wanted = sklearn.cohen_kappa_score(labels, predictions, weights="quadratic")
+    assert found["quadratic_weighted_kappa"] == pytest.approx(wanted, abs=1e-6)
+    same = np.ones(5, np.int64)
+    assert "quadratic_weighted_kappa" not in classification.of_predictions(same, same, 3, ordered=True)
+    assert metrics.is_better_low("val/mean_absolute_error")
+    assert not metrics.is_better_low("val/quadratic_weighted_kappa")

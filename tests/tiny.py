@@ -71,7 +71,7 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
     from exprun.data import Split
     from exprun.fault import losses_of
     from exprun.input import Preprocessing, fit
-    from exprun.loss import Loss
+    from exprun.loss import make_loss
     from exprun.model import build
     from exprun.optim import make_optimizer
     from exprun.trainer import device
@@ -82,7 +82,7 @@ def step_of(settings: Config, images: np.ndarray, classes: int) -> Any:
     built = build(settings, scaling.shape(images.shape[1:]), classes)
     optimizer = make_optimizer(settings.optim, built.model, built.multipliers)
     where = device.choose(settings.trainer)
-    loss = Loss(settings, losses_of(settings), None)
+    loss = make_loss(settings, losses_of(settings), None)
     return Step(settings, built.model, optimizer, Preprocessing(scaling, scaling), loss, where)
 
 

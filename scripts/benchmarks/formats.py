@@ -20,7 +20,6 @@ from exprun.formats.agreement import agreement, reader
 from exprun.formats.write import write
 from exprun.input import Scaling
 from exprun.network_interface import Interface, of_pixels
-from exprun.predict import softmax
 
 CLASSES, IMAGES = 10, 16
 SIZES = {"alexnet": 67, "palm_alexnet": 57}  # of those that need images larger than 32×32
@@ -69,13 +68,13 @@ def row(name: str, words: list[str], size: int, folder: Path) -> tuple[list[str]
     interface = Interface([str(number) for number in range(CLASSES)], shape, PIXELS)
     network = build(Composer().config([*words, f"data.size={size}"]), shape, CLASSES).model
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), np.uint8)
-    wanted = softmax(of_pixels(network, PIXELS, shape)(images))
+    wanted = interface.probabilities(of_pixels(network, PIXELS, shape)(images))
     cells, good = [name], True
     for form, precision in COLUMNS:
         path = folder / f"{name}-{precision}-{FORMATS[form].file}"
         try:
             write(path, form, network, interface, precision, images)
-            found = agreement("noise", wanted, reader(path, form)(images), precision)
+            found = agreement("noise", wanted, reader(path, form, interface)(images), precision)
         except UserError as error:
             cells.append(str(error))
             good = False

@@ -202,9 +202,9 @@ def _trained(config: Config, session: Session, rate: float, steps: int) -> tuple
             if not step.train(images, labels, indices, rates, done, mirrored).finite:
                 return math.inf, 0.0
             done += len(indices)
-    step.swap_averages()
+    step.averages.swap()
     means = evaluator.measure(val)
-    step.swap_averages()
+    step.averages.swap()
     return means.loss if math.isfinite(means.loss) else math.inf, means.accuracy
 
 

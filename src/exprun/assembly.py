@@ -21,7 +21,7 @@ from exprun.config.schema import Config
 from exprun.config.weights import find_teacher
 from exprun.data import Dataset
 from exprun.input import Preprocessing, Scaling, fit
-from exprun.loss import Loss, class_weights
+from exprun.loss import class_weights, make_loss
 from exprun.metrics import measured
 from exprun.network_interface import Interface
 from exprun.run_folder import RunFolder
@@ -123,7 +123,8 @@ def assemble(config: Config, session: Session) -> Assembly:
 
     device = devices.choose(config.trainer)
     shape = scaling.shape(dataset.image_shape)
-    counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
+    soft = dataset.train.shares is not None
+    counts = dataset.train.targets.sum(axis=0) if soft else dataset.train.per_class(len(dataset.classes))
     weights = class_weights(config, counts, dataset.class_weights)
     # TensorFlow reports an error if the memory of a GPU is too small.
     left = None if device.gpu else memory.available()
@@ -142,7 +143,7 @@ def assemble(config: Config, session: Session) -> Assembly:
         )
         scaled = device.precision == "mixed_float16"
         optimizer = make_optimizer(config.optim, built.model, built.multipliers, scaled, device.replicas)
-        loss = Loss(trained, fault.losses_of(config), weights)
+        loss = make_loss(trained, fault.losses_of(config), weights)
         make = partial(Step, trained, built.model, optimizer, preprocessing, loss, device, teacher, built.stages)
         step = session.step(key, make)
         if step.model is not built.model:

@@ -64,7 +64,7 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
         subject = checked.context.subject
         is_large = subject.model.count_params() > MAX_PARAMETERS
         others = [] if is_large else alternatives(checked.findings, checked.config)
-        val_labels = None if subject.val is None else subject.val.pixel_labels
+        val_labels = None if subject.val is None else subject.val.labels
         depths: list[Depth] = []
         trained: np.ndarray | None = None
         statistics: Statistics | None = None
@@ -74,7 +74,7 @@ def figures_of(checked: Checked, config_with: Callable[[str], Config], session: 
             trained, statistics = found.outputs, statistics_of(found)
         except Exception:  # the other pictures do not need the passes
             log.info("The signal could not be measured", exc_info=True)
-        labels = subject.train.pixel_labels
+        labels = subject.train.labels
         return Material(subject, labels, val_labels, depths=depths, statistics=statistics, trained=trained)
 
     return drawn(checked.findings, known)

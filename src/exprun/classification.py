@@ -1,5 +1,8 @@
 """Metrics of a classifier, computed from the labels and the logits or predictions of a set of images.
 
+Labels and predictions are class numbers, (images,). If an image may have several labels, both are 0 or 1, (images,
+classes), and a label is predicted if its probability, the sigmoid of its logit, is above 0.5.
+
 scikit-learn computes all that it has. Metrics that are not defined for a set, such as the recall of a class without
 images, are left out or NaN. Nothing here imports TensorFlow.
 """
@@ -38,12 +41,30 @@ class PerClass(NamedTuple):
     f1: np.ndarray
 
 
+def predicted(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """The predictions of logits, (images, classes): class numbers, or with several labels 0 or 1 for each class.
+
+    Args:
+        labels: the labels of the images, whose shape says which.
+        logits: the logits of the images.
+    """
+    return (logits > 0).astype(np.int32) if labels.ndim > 1 else logits.argmax(axis=1)
+
+
+def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """The share of the images that are classified correctly; of several labels, the share of all labels that are right.
+
+    The second is the mean of `keras.metrics.BinaryAccuracy`.
+    """
+    return float((predictions == labels).mean())
+
+
 def per_class(labels: np.ndarray, predictions: np.ndarray, classes: int) -> PerClass:
     """The metrics of each class.
 
     Args:
-        labels: the true classes of the images, (images,).
-        predictions: the predicted classes of the images, (images,).
+        labels: the true classes of the images, (images,) or (images, classes).
+        predictions: the predicted classes of the images, with the same shape.
         classes: the number of classes.
     """
     from sklearn.metrics import precision_recall_fscore_support
@@ -51,23 +72,58 @@ def per_class(labels: np.ndarray, predictions: np.ndarray, classes: int) -> PerC
     precision, recall, f1, images = precision_recall_fscore_support(
         labels, predictions, labels=np.arange(classes), zero_division=np.nan
     )
-    predicted = np.bincount(predictions, minlength=classes)
-    return PerClass(images, predicted, recall, precision, np.where(images + predicted > 0, f1, np.nan))
+    chosen = predictions.sum(axis=0) if labels.ndim > 1 else np.bincount(predictions, minlength=classes)
+    return PerClass(images, chosen, recall, precision, np.where(images + chosen > 0, f1, np.nan))
 
 
-def of_predictions(labels: np.ndarray, predictions: np.ndarray, classes: int) -> dict[str, float]:
-    """Balanced accuracy and macro F1, by name.
+def of_predictions(
+    labels: np.ndarray, predictions: np.ndarray, classes: int, ordered: bool = False
+) -> dict[str, float]:
+    """Balanced accuracy and macro F1, by name; of several labels, subset accuracy, macro F1 and micro F1.
 
     As in scikit-learn, the balanced accuracy is the mean recall of the classes that have images (Brodersen et al. 2010,
-    doi:10.1109/ICPR.2010.764), and the macro F1 is the mean F1 of the classes that have images or are predicted.
+    doi:10.1109/ICPR.2010.764), and the macro F1 is the mean F1 of the classes that have images or are predicted. The
+    subset accuracy is the share of the images whose labels are all right.
+
+    Args:
+        labels: the true classes of the images, (images,) or (images, classes).
+        predictions: the predicted classes of the images, with the same shape.
+        classes: the number of classes.
+        ordered: whether the classes have an order; then the mean absolute error and the quadratic weighted kappa
+            (Cohen 1968, doi:10.1037/h0026256) are computed, too. The kappa is not defined for images of one class that
+            are all predicted as this class.
+    """
+    found = per_class(labels, predictions, classes)
+    if labels.ndim > 1:
+        subset, both = float((labels == predictions).all(axis=1).mean()), float(labels.sum() + predictions.sum())
+        if not both:  # no image has a label, and none is predicted
+            return {names.SUBSET_ACCURACY: subset}
+        micro = 2 * float((labels * predictions).sum()) / both
+        return {names.SUBSET_ACCURACY: subset, names.MACRO_F1: float(np.nanmean(found.f1)), names.MICRO_F1: micro}
+    more = {}
+    if ordered:
+        more[names.MEAN_ABSOLUTE_ERROR] = float(np.abs(labels - predictions).mean())
+        kappa = quadratic_kappa(labels, predictions, classes)
+        more |= {names.KAPPA: kappa} if math.isfinite(kappa) else {}
+    return more | {
+        names.BALANCED_ACCURACY: float(np.nanmean(found.recall)),
+        names.MACRO_F1: float(np.nanmean(found.f1)),
+    }
+
+
+def quadratic_kappa(labels: np.ndarray, predictions: np.ndarray, classes: int) -> float:
+    """Cohen's kappa with quadratic weights (Cohen 1968, doi:10.1037/h0026256); NaN if it is not defined.
 
     Args:
         labels: the true classes of the images, (images,).
         predictions: the predicted classes of the images, (images,).
-        classes: the number of classes.
+        classes: the number of classes, which are numbered in their order.
     """
-    found = per_class(labels, predictions, classes)
-    return {names.BALANCED_ACCURACY: float(np.nanmean(found.recall)), names.MACRO_F1: float(np.nanmean(found.f1))}
+    from sklearn.metrics import cohen_kappa_score
+
+    if len(np.unique(np.concatenate([labels, predictions]))) < 2:
+        return math.nan
+    return float(cohen_kappa_score(labels, predictions, labels=np.arange(classes), weights="quadratic"))
 
 
 def of_logits(
@@ -75,14 +131,25 @@ def of_logits(
 ) -> dict[str, float]:
     """Top-5 accuracy, AUROC and calibration error, by name, as far as they are defined.
 
+    Of several labels, these are the mean average precision and the AUROC.
+
     Args:
-        labels: the true classes of the images, (images,).
+        labels: the true classes of the images, (images,) or (images, classes).
         logits: the logits of the images, (images, classes).
         wanted: the names of the metrics to compute; empty for all.
         temperature: the temperature of the scaled calibration error, which is computed too; None to leave it out.
     """
     if not np.isfinite(logits).all():
         return {}
+    if labels.ndim > 1:
+        return {
+            name: value
+            for name, measure in (
+                (names.MEAN_AVERAGE_PRECISION, mean_average_precision),
+                (names.AUROC, auroc_of_labels),
+            )
+            if (not wanted or name in wanted) and math.isfinite(value := measure(labels, logits))
+        }
     measures = {
         names.TOP5_ACCURACY: top5_accuracy,
         names.AUROC: auroc,
@@ -99,9 +166,16 @@ def undefined(name: str, labels: np.ndarray, classes: int) -> str:
 
     Args:
         name: the name of the metric, such as `auroc`.
-        labels: the true classes of the images, (images,).
+        labels: the true classes of the images, (images,) or (images, classes).
         classes: the number of classes of the network.
     """
+    if labels.ndim > 1:
+        counts = labels.sum(axis=0)
+        if name == names.MEAN_AVERAGE_PRECISION and not counts.any():
+            return "the mean average precision needs an image with a label, and there is none"
+        if name == names.AUROC and not ((counts > 0) & (counts < len(labels))).any():
+            return "the AUROC needs images with and without a label, and each label belongs to all images or to none"
+        return ""
     if name == names.TOP5_ACCURACY and classes <= names.TOP:
         return f"the top-5 accuracy needs more than {names.TOP} classes, and there are {classes}"
     if name == names.AUROC and len(np.unique(labels)) < 2:
@@ -137,6 +211,40 @@ def auroc(labels: np.ndarray, logits: np.ndarray) -> float:
     sums = np.concatenate([_exponentials(logits[rows].astype(np.float64)).sum(axis=1) for rows in _pieces(logits)])
     areas = [_area(labels == one, np.exp(logits[:, one] - highest) / sums) for one in positive]
     return float(np.mean(areas))
+
+
+def auroc_of_labels(labels: np.ndarray, logits: np.ndarray) -> float:
+    """The mean area under the ROC curve of the labels that some images have and some have not; NaN without such labels.
+
+    Args:
+        labels: several labels, 0 or 1, (images, classes).
+        logits: the logits of the images, (images, classes).
+    """
+    counts = labels.sum(axis=0)
+    both = np.flatnonzero((counts > 0) & (counts < len(labels)))
+    areas = [_area(labels[:, one] > 0, logits[:, one]) for one in both]
+    return float(np.mean(areas)) if areas else math.nan
+
+
+def average_precisions(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """The average precision of each label, (classes,); NaN for labels that no image has.
+
+    Args:
+        labels: several labels, 0 or 1, (images, classes).
+        logits: the logits of the images, (images, classes).
+    """
+    from sklearn.metrics import average_precision_score
+
+    found = np.full(labels.shape[1], np.nan)
+    for one in np.flatnonzero(labels.any(axis=0)):
+        found[one] = average_precision_score(labels[:, one], logits[:, one])
+    return found
+
+
+def mean_average_precision(labels: np.ndarray, logits: np.ndarray) -> float:
+    """The mean of the average precisions of the labels that images have; NaN if no image has a label."""
+    found = average_precisions(labels, logits)
+    return float(np.nanmean(found)) if np.isfinite(found).any() else math.nan
 
 
 def _area(positive: np.ndarray, scores: np.ndarray) -> float:
@@ -185,11 +293,12 @@ def temperature(labels: np.ndarray, logits: np.ndarray) -> float | None:
         logits: the logits of the images, (images, classes).
 
     Returns:
-        The temperature; None if none is best, for example because all images are classified correctly.
+        The temperature; None if none is best, for example because all images are classified correctly, and for several
+        labels, which have no softmax.
     """
     from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
-    if not np.isfinite(logits).all() or (logits.argmax(axis=1) == labels).all():
+    if labels.ndim > 1 or not np.isfinite(logits).all() or (logits.argmax(axis=1) == labels).all():
         return None
     loss = lambda logarithm: cross_entropy(labels, logits, math.exp(logarithm))  # noqa: E731
     ends = math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE)
@@ -199,19 +308,32 @@ def temperature(labels: np.ndarray, logits: np.ndarray) -> float | None:
 
 
 def cross_entropy(labels: np.ndarray, logits: np.ndarray, temperature: float = 1.0) -> float:
-    """The mean cross-entropy of the images.
+    """The mean cross-entropy of the images; of several labels, that of 0 and 1, which is a mean over the classes, too.
 
     Args:
-        labels: the true classes of the images, (images,).
+        labels: the true classes of the images, (images,) or (images, classes).
         logits: the logits of the images, (images, classes).
         temperature: the number by which the logits are divided.
     """
+    if labels.ndim > 1:
+        return float(binary_cross_entropies(labels, logits / temperature).mean())
     total = 0.0
     for rows in _pieces(logits):
         scaled = logits[rows].astype(np.float64) / temperature
         of_label = scaled[np.arange(len(scaled)), labels[rows]] - scaled.max(axis=1)
         total += float((np.log(_exponentials(scaled).sum(axis=1)) - of_label).sum())
     return total / len(labels)
+
+
+def binary_cross_entropies(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """The cross-entropy of each label, float64, (images, classes).
+
+    Args:
+        labels: several labels, 0 or 1, (images, classes).
+        logits: the logits of the images, (images, classes).
+    """
+    values = logits.astype(np.float64)
+    return np.asarray(np.logaddexp(0, values) - labels * values)
 
 
 def by_class(found: PerClass, classes: Sequence[str]) -> dict[str, float]:
@@ -247,7 +369,7 @@ def metric_names(classes: Sequence[str]) -> list[str]:
 
 def uneven(labels: np.ndarray, classes: int) -> bool:
     """Whether the largest class has more than 1.5 times as many images as the smallest, which may have none."""
-    counts = np.bincount(labels, minlength=classes)
+    counts = labels.sum(axis=0) if labels.ndim > 1 else np.bincount(labels, minlength=classes)
     return bool(2 * counts.max() > 3 * counts.min())
 
 

@@ -281,7 +281,11 @@ class Console:
             metrics: the final metrics.
         """
         columns, selected = ["loss", "accuracy"], names.measured(self.config.trainer.select)
-        if self.uneven:
+        if self.config.data.labels == "several":
+            columns += [names.SUBSET_ACCURACY, names.MACRO_F1]
+        elif self.config.data.labels == "ordered":
+            columns += [names.MEAN_ABSOLUTE_ERROR, names.KAPPA]
+        elif self.uneven:
             columns += [names.BALANCED_ACCURACY, names.MACRO_F1]
         if selected not in columns and f"val/{selected}" in metrics:
             columns.append(selected)

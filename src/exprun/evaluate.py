@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from exprun import metrics as names
 from exprun.classification import PerClass
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, DataError, UserError
+from exprun.config.images import Data
 from exprun.config.options import option_names
 from exprun.config.paths import user_path
 from exprun.data import load
+from exprun.data.dataset import read_pool
 from exprun.data.folder import SPLITS, find_images, is_hidden, summary
 from exprun.data.pool import TEST, LeftOut, plain
 from exprun.export import network
@@ -26,6 +29,7 @@ from exprun.records import Run
 from exprun.run_folder import RunFolder
 from exprun.text import listed, plural
 
+TABLES: dict[str, Literal["csv", "arrays"]] = {".csv": "csv", ".npz": "arrays"}  # options of data by suffixes
 CONFIDENCE = 0.95
 MAX_HASHED = 4 * 2**30  # bytes of training images up to which they are compared with the images that are measured
 
@@ -36,7 +40,8 @@ class Labelled:
 
     Args:
         name: what the images are, for people.
-        labels: the class of each image in the order of the run's classes, int32, (images,).
+        labels: the class of each image in the order of the run's classes, int32, (images,); or several labels, 0 or 1,
+            (images, classes).
         read: function that reads the images at some positions: the images that can be read, uint8, (images, height,
             width, channels), by position, and the reason for each other one.
         files: the path of each image; empty if the images have no files of their own.
@@ -104,7 +109,8 @@ def find(run: Run, data: str) -> Labelled:
 
     Args:
         run: the run whose network will be measured.
-        data: a folder with a folder for each class, one with a folder for each split, or an option of `data`.
+        data: a folder with a folder for each class, one with a folder for each split, a CSV file or NumPy arrays with
+            the columns and kind of labels of the run, or an option of `data`.
 
     Raises:
         ConfigError: there is no such folder or option, or the folder has splits without a test split.
@@ -113,13 +119,20 @@ def find(run: Run, data: str) -> Labelled:
     """
     interface = Interface.read(RunFolder(run.folder))
     path = user_path(data)
+    if path.suffix.lower() in TABLES and path.is_file():
+        return _in_table(run, interface, path, data)
+    if interface.several and (path.is_dir() or data in option_names()["data"]):
+        raise ConfigError(
+            f"{data} has one class for each image, but {run.name} finds several labels: name a CSV or .npz file with "
+            "such labels."
+        )
     if path.is_dir():
         return _in_folder(run, interface, path, data)
     options = option_names()["data"]
     if data not in options or path.exists():
         problem = "is not a folder" if path.exists() else "does not exist"
         raise ConfigError(
-            f"{data} {problem}: name a folder with a folder of images for each class, or an option of data "
+            f"{data} {problem}: name a folder with a folder of images for each class, a CSV file, or an option of data "
             f"({', '.join(options)})."
         )
     return _of_option(run, interface, data)
@@ -158,6 +171,41 @@ def _in_folder(run: Run, interface: Interface, path: Path, name: str) -> Labelle
 def _folders(path: Path) -> list[str]:
     """The names of the folders in a folder that are not hidden."""
     return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not is_hidden(entry.name))
+
+
+def _in_table(run: Run, interface: Interface, path: Path, name: str) -> Labelled:
+    """All images of a CSV file or of arrays, with the columns and the kind of labels of the run's config."""
+    own, kind = RunFolder(run.folder).read_config().data, TABLES[path.suffix.lower()]
+    height, width, channels = interface.image
+    columns: dict[str, Any] = {"image": own.image, "label": own.label} if own.name == kind == "csv" else {}
+    source, pool = read_pool(
+        Data(
+            name=kind,
+            root=str(path),
+            size=height if height == width else None,
+            channels=3 if channels == 3 else 1,
+            labels=own.labels,
+            corrupt="refuse",
+            background=own.background,
+            cache=own.cache,
+            **columns,
+        )
+    )
+    if pool.images.shape[1:] != interface.image:
+        wanted, given = ("×".join(map(str, shape)) for shape in (interface.image, pool.images.shape[1:]))
+        raise DataError(f"{name} has images of {given}, but {run.name} takes {wanted}.")
+    numbers = _numbers(run, interface, pool.classes, name)
+    places = np.array([numbers[one] for one in pool.classes])
+    if interface.several:
+        labels = np.zeros((len(pool.images), len(interface.classes)), np.float32)
+        labels[:, places] = pool.labels
+    else:
+        labels = places[pool.labels.argmax(axis=1) if pool.labels.ndim > 1 else pool.labels].astype(np.int32)
+
+    def read(rows: range) -> tuple[dict[int, np.ndarray], dict[int, str]]:
+        return {row: pool.images[row] for row in rows}, {}
+
+    return Labelled(name, labels, read, pool.files, source.left_out)
 
 
 def _of_option(run: Run, interface: Interface, option: str) -> Labelled:
@@ -224,9 +272,11 @@ def evaluate(run: Run, data: Labelled) -> Evaluation:
     if not rows:
         raise DataError(f"No image of {data.name} can be read; the first is {failed[0]}.")
     labels, together = data.labels[rows], np.concatenate(logits)
-    each = classification.per_class(labels, together.argmax(axis=1), len(interface.classes))
-    found = _metrics(labels, together, run.metrics.get(f"val/{names.BEST}{names.TEMPERATURE}"))
-    shares = (name for name in ("accuracy", names.TOP5_ACCURACY) if name in found)
+    each = classification.per_class(labels, classification.predicted(labels, together), len(interface.classes))
+    ordered = run.config.get("data.labels") == "ordered"
+    found = _metrics(labels, together, run.metrics.get(f"val/{names.BEST}{names.TEMPERATURE}"), ordered)
+    of_images = (names.SUBSET_ACCURACY,) if interface.several else ("accuracy", names.TOP5_ACCURACY)
+    shares = (name for name in of_images if name in found)
     files = [data.files[row] for row in rows] if data.files else []
     return Evaluation(
         data=data.name,
@@ -240,26 +290,27 @@ def evaluate(run: Run, data: Labelled) -> Evaluation:
     )
 
 
-def _metrics(labels: np.ndarray, logits: np.ndarray, temperature: float | None) -> dict[str, float]:
+def _metrics(labels: np.ndarray, logits: np.ndarray, temperature: float | None, ordered: bool) -> dict[str, float]:
     """All metrics of a set of images by name.
 
     Args:
-        labels: the class of each image, (images,).
+        labels: the class of each image, (images,), or several labels, (images, classes).
         logits: the logits of each image, (images, classes).
         temperature: the temperature that the run fitted to its validation images; None without one.
+        ordered: whether the classes have an order.
     """
-    predictions = logits.argmax(axis=1)
+    predictions = classification.predicted(labels, logits)
     return {
         "loss": classification.cross_entropy(labels, logits),
-        "accuracy": float((predictions == labels).mean()),
-        **classification.of_predictions(labels, predictions, logits.shape[1]),
+        "accuracy": classification.accuracy(labels, predictions),
+        **classification.of_predictions(labels, predictions, logits.shape[1], ordered),
         **classification.of_logits(labels, logits, temperature=temperature),
     }
 
 
 def _undefined(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> Iterator[str]:
     """Sentences on classes without images, on metrics that are not defined, and on logits that are not finite."""
-    present = np.unique(labels)
+    present = np.flatnonzero(labels.any(axis=0)) if labels.ndim > 1 else np.unique(labels)
     if absent := [name for number, name in enumerate(classes) if number not in present]:
         yield f"There are no images of {listed(absent)}, so they have no recall and are left out of means over classes."
     if reason := classification.undefined(names.AUROC, labels, len(classes)):

@@ -51,9 +51,12 @@ def injected_dataset(config: Config, dataset: Dataset) -> Dataset:
     if config.fault.name != "shuffled_labels":
         return dataset
     train = dataset.train
-    labels = train.labels.copy()
-    labels[train.rows] = np.random.default_rng([config.data.split_seed, 1]).permutation(labels[train.rows])
-    return replace(dataset, train=replace(train, labels=labels))
+    shuffled = train.rows[np.random.default_rng([config.data.split_seed, 1]).permutation(len(train.rows))]
+    labels, shares = train.labels.copy(), None if train.shares is None else train.shares.copy()
+    for values in (labels, shares):
+        if values is not None:
+            values[train.rows] = values[shuffled]
+    return replace(dataset, train=replace(train, labels=labels, shares=shares))
 
 
 def injected_evaluation(config: Config, scaling: "Scaling") -> "Scaling":

@@ -42,7 +42,7 @@ def _pictures(run: Run, folder: RunFolder, trust: bool) -> Pictures:
     dataset, model, scaling, missing = None, None, None, []
     try:
         config = folder.read_config()
-        dataset = _dataset(config, folder)
+        dataset = dataset_of(config, folder)
     except UserError as error:
         missing.append(f"Images are not shown: {one_line(error)}")
     if dataset is not None:
@@ -54,8 +54,12 @@ def _pictures(run: Run, folder: RunFolder, trust: bool) -> Pictures:
     return replace(found, missing=(*missing, *found.missing))
 
 
-def _dataset(config: Config, folder: RunFolder) -> Dataset:
-    """The data set of a run.
+def dataset_of(config: Config, folder: RunFolder) -> Dataset:
+    """The data set of a run, with its fault.
+
+    Args:
+        config: the config of the run.
+        folder: its folder.
 
     Raises:
         DataError: it cannot be loaded, or has changed since the run, so that other images may have the same positions.

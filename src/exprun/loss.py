@@ -19,8 +19,8 @@ class Targets(NamedTuple):
     """The labels of a batch in training.
 
     Args:
-        labels: the class numbers, int32, (batch,).
-        others: the class numbers of the images that are mixed in, int32, (batch,); None without mixing.
+        labels: the class numbers, int32, (batch,); or several or soft labels, float32, (batch, classes).
+        others: the same of the images that are mixed in; None without mixing.
         shares: the share of the first label, float32, (batch,); None without mixing.
     """
 
@@ -32,13 +32,15 @@ class Targets(NamedTuple):
         """The labels of some images in a row: the position of the first, and their number."""
         import tensorflow as tf
 
-        return Targets(*(None if x is None else tf.ensure_shape(x[start : start + size], [size]) for x in self))
+        return Targets(
+            *(None if x is None else tf.ensure_shape(x[start : start + size], [size, *x.shape[1:]]) for x in self)
+        )
 
     def mean(self, losses: "Callable[[tf.Tensor], tf.Tensor]") -> "tf.Tensor":
         """The loss of each image, (batch,): the mean of those of its labels, weighted by their shares.
 
         Args:
-            losses: computes the loss of each image from its class number.
+            losses: computes the loss of each image from its label.
         """
         found = losses(self.labels)
         if self.others is None or self.shares is None:
@@ -47,10 +49,13 @@ class Targets(NamedTuple):
 
     @property
     def main(self) -> "tf.Tensor":
-        """The label with the larger share, int32, (batch,), which the training accuracy counts."""
+        """The label with the larger share, with the shape of `labels`, which the training accuracy counts."""
         import tensorflow as tf
 
-        return self.labels if self.shares is None else tf.where(self.shares >= 0.5, self.labels, self.others)
+        if self.shares is None:
+            return self.labels
+        larger = self.shares >= 0.5
+        return tf.where(larger if self.labels.shape.rank == 1 else larger[:, None], self.labels, self.others)
 
 
 class Loss:
@@ -73,6 +78,12 @@ class Loss:
         self.class_weights = class_weights
         self.take(config)
 
+    def label_spec(self, classes: int) -> "tf.TensorSpec":
+        """The shape and dtype of the labels of all images on the device: class numbers, int32, (images,)."""
+        import tensorflow as tf
+
+        return tf.TensorSpec([None], tf.int32)
+
     def take(self, config: Config) -> None:
         """Use the numbers of a config with the same `loss.name`."""
         self._smoothing.assign(config.loss.label_smoothing)
@@ -84,7 +95,7 @@ class Loss:
 
         Args:
             logits: the logits, float32, (batch, classes).
-            targets: the class numbers, (batch,).
+            targets: the labels, as in `Targets`.
         """
         return self._focused(self.cross_entropy(logits, targets))
 
@@ -98,6 +109,32 @@ class Loss:
         """
         import tensorflow as tf
 
+        losses = targets.mean(self._in_training(logits))
+        if taught is not None:
+            assert self._share is not None
+            assert self._temperature is not None
+            losses += self._share * (distilled(logits, taught, self._temperature) - losses)
+        return tf.reduce_sum(losses)
+
+    def right(self, logits: "tf.Tensor", labels: "tf.Tensor") -> "tf.Tensor":
+        """The accuracy of each image, float32, (batch,): 1 if the most probable class is the label, else 0.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+            labels: the labels, as in `Targets`.
+        """
+        import tensorflow as tf
+
+        return tf.cast(tf.argmax(logits, 1, tf.int32) == labels, tf.float32)
+
+    def _in_training(self, logits: "tf.Tensor") -> "Callable[[tf.Tensor], tf.Tensor]":
+        """The function from the labels of images, as in `Targets`, to their losses, (batch,), as `total` adds them up.
+
+        Args:
+            logits: the logits, float32, (batch, classes).
+        """
+        import tensorflow as tf
+
         uniform = tf.reduce_mean(self._focused(-tf.nn.log_softmax(logits)), axis=1)
 
         def of(labels: tf.Tensor) -> tf.Tensor:
@@ -105,15 +142,99 @@ class Loss:
             losses += self._smoothing * (uniform - losses)
             return losses if self.class_weights is None else losses * tf.gather(self.class_weights, labels)
 
-        losses = targets.mean(of)
-        if taught is not None:
-            assert self._share is not None
-            assert self._temperature is not None
-            losses += self._share * (distilled(logits, taught, self._temperature) - losses)
-        return tf.reduce_sum(losses)
+        return of
 
     def _focused(self, losses: "tf.Tensor") -> "tf.Tensor":
         return losses if self._gamma is None else focused(losses, self._gamma)
+
+
+class _LossOfRows(Loss):
+    """A loss of labels with a number for each class."""
+
+    def label_spec(self, classes: int) -> "tf.TensorSpec":
+        """The shape and dtype of the labels of all images on the device, float32, (images, classes)."""
+        import tensorflow as tf
+
+        return tf.TensorSpec([None, classes], tf.float32)
+
+
+class LossOfSoftLabels(_LossOfRows):
+    """The cross-entropy with a distribution over the classes, in place of one class.
+
+    It is the mean of the losses of the classes, weighted by their probabilities, so a distribution that is 0 but for
+    one class has the loss of this class.
+    """
+
+    def of_images(self, logits: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+        """The loss of each image, (batch,), without label smoothing and class weights, as evaluations measure it."""
+        import tensorflow as tf
+
+        return tf.reduce_sum(targets * self._focused(-tf.nn.log_softmax(logits)), axis=1)
+
+    def right(self, logits: "tf.Tensor", labels: "tf.Tensor") -> "tf.Tensor":
+        """The accuracy of each image, float32, (batch,): 1 if the most probable classes are the same, else 0."""
+        import tensorflow as tf
+
+        return super().right(logits, tf.argmax(labels, 1, tf.int32))
+
+    def _in_training(self, logits: "tf.Tensor") -> "Callable[[tf.Tensor], tf.Tensor]":
+        import tensorflow as tf
+
+        each = self._focused(-tf.nn.log_softmax(logits))
+        each += self._smoothing * (tf.reduce_mean(each, axis=1, keepdims=True) - each)
+        each = each if self.class_weights is None else each * self.class_weights
+        return lambda labels: tf.reduce_sum(labels * each, axis=1)
+
+
+class LossOfSeveralLabels(_LossOfRows):
+    """The mean over the classes of the binary cross-entropy, as `keras.losses.BinaryCrossentropy` has it.
+
+    Each logit is that of one label. Label smoothing moves 0 and 1 towards 1/2. The weight of a class multiplies the
+    loss of the images that have it as a label. With `loss.gamma`, each cross-entropy is the binary focal loss.
+    """
+
+    def of_images(self, logits: "tf.Tensor", targets: "tf.Tensor") -> "tf.Tensor":
+        """The loss of each image, (batch,), without label smoothing and class weights, as evaluations measure it."""
+        import tensorflow as tf
+
+        present, absent = self._binary(logits)
+        return tf.reduce_mean(targets * present + (1 - targets) * absent, axis=1)
+
+    def right(self, logits: "tf.Tensor", labels: "tf.Tensor") -> "tf.Tensor":
+        """The accuracy of each image, float32, (batch,): the share of its labels that are predicted correctly."""
+        import tensorflow as tf
+
+        return tf.reduce_mean(tf.cast((logits > 0) == (labels > 0.5), tf.float32), axis=1)
+
+    def _in_training(self, logits: "tf.Tensor") -> "Callable[[tf.Tensor], tf.Tensor]":
+        import tensorflow as tf
+
+        present, absent = self._binary(logits)
+        present = present if self.class_weights is None else present * self.class_weights
+
+        def of(labels: tf.Tensor) -> tf.Tensor:
+            shares = labels + self._smoothing * (0.5 - labels)
+            return tf.reduce_mean(shares * present + (1 - shares) * absent, axis=1)
+
+        return of
+
+    def _binary(self, logits: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+        """The losses of each label if the image has it, and if it has not, (batch, classes) each."""
+        import tensorflow as tf
+
+        return self._focused(tf.nn.softplus(-logits)), self._focused(tf.nn.softplus(logits))
+
+
+def make_loss(config: Config, cross_entropy: Losses, class_weights: np.ndarray | None) -> Loss:
+    """The loss of a run.
+
+    Args:
+        config: the config of the run.
+        cross_entropy: computes the cross-entropy of each image with one label; another one if a fault is injected.
+        class_weights: the weight of each class, float32, (classes,), or None.
+    """
+    kinds = {"several": LossOfSeveralLabels, "soft": LossOfSoftLabels}
+    return kinds.get(config.data.labels, Loss)(config, cross_entropy, class_weights)
 
 
 def distilled(logits: "tf.Tensor", taught: "tf.Tensor", temperature: float) -> "tf.Tensor":
@@ -154,7 +275,7 @@ def class_weights(config: Config, counts: np.ndarray, given: np.ndarray | None) 
 
     Args:
         config: the config of the run.
-        counts: the number of training images of each class, (classes,).
+        counts: the number of training images of each class, or the sum of its soft labels, (classes,).
         given: the weights that `data.class_weights` gives, (classes,), or None.
     """
     beta = config.loss.class_balance

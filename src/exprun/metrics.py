@@ -16,11 +16,20 @@ SECONDS = "time/seconds"  # seconds of training and evaluation so far
 BALANCED_ACCURACY, MACRO_F1 = "balanced_accuracy", "macro_f1"  # from the predictions alone
 TOP5_ACCURACY, AUROC, CALIBRATION_ERROR = "top5_accuracy", "auroc", "calibration_error"  # from the logits
 TOP = 5  # classes of the top-5 accuracy
-OF_LOGITS = (TOP5_ACCURACY, AUROC, CALIBRATION_ERROR)
+SUBSET_ACCURACY, MICRO_F1 = "subset_accuracy", "micro_f1"  # of several labels, from the predictions
+MEAN_AVERAGE_PRECISION = "mean_average_precision"  # of several labels, from the logits
+MEAN_ABSOLUTE_ERROR, KAPPA = "mean_absolute_error", "quadratic_weighted_kappa"  # of ordered classes
+OF_LOGITS = (TOP5_ACCURACY, AUROC, CALIBRATION_ERROR, MEAN_AVERAGE_PRECISION)
 TEMPERATURE = "temperature"  # divides the logits so that the loss of the validation images is lowest
 SCALED_CALIBRATION_ERROR = "scaled_calibration_error"  # calibration error with this temperature
 RECALL, PRECISION = "recall", "precision"  # of one class: `test/recall/cat`
-HEADINGS = {MACRO_F1: "macro F1", TOP5_ACCURACY: "top-5 accuracy", AUROC: "AUROC"}  # in tables for people
+HEADINGS = {  # in tables for people
+    MACRO_F1: "macro F1",
+    MICRO_F1: "micro F1",
+    TOP5_ACCURACY: "top-5 accuracy",
+    AUROC: "AUROC",
+    KAPPA: "weighted kappa",
+}
 BEST = "best_"  # `val/best_macro_f1` belongs to the selected weights, `val/macro_f1` to those of the last epoch
 
 # Old names of what `train/loss` and `train/accuracy` are now.
@@ -68,22 +77,22 @@ def best_name(metric: str) -> str:
 
 
 def is_better_low(metric: str) -> bool:
-    """Whether lower is better for a metric: it is for losses, calibration errors and times."""
+    """Whether lower is better for a metric: it is for losses, errors and times."""
     name = measured(metric)
-    return name.endswith(("loss", CALIBRATION_ERROR)) or metric == SECONDS
+    return name.endswith(("loss", CALIBRATION_ERROR, MEAN_ABSOLUTE_ERROR)) or metric == SECONDS
 
 
 def is_percentage(metric: str) -> bool:
     """Whether people read a metric as a percentage: accuracies, recall, precision, F1 and calibration errors."""
     name = measured(metric)
-    return name.endswith(("accuracy", CALIBRATION_ERROR)) or name in (RECALL, PRECISION, MACRO_F1)
+    return name.endswith(("accuracy", CALIBRATION_ERROR)) or name in (RECALL, PRECISION, MACRO_F1, MICRO_F1)
 
 
 def is_fraction(metric: str) -> bool:
     """Whether a metric lies between 0 and 1."""
-    return is_percentage(metric) or measured(metric) == AUROC
+    return is_percentage(metric) or measured(metric) in (AUROC, MEAN_AVERAGE_PRECISION)
 
 
 def of_images(metric: str) -> bool:
     """Whether a metric is the share of all images of a split that are classified correctly: a binomial proportion."""
-    return measured(metric) in ("accuracy", TOP5_ACCURACY) and metric.startswith(("val/", "test/"))
+    return measured(metric) in ("accuracy", TOP5_ACCURACY, SUBSET_ACCURACY) and metric.startswith(("val/", "test/"))

@@ -24,16 +24,26 @@ class Interface:
         classes: the names of the classes, in the order of the logits.
         image: the height, width and channels of an image.
         scaling: the crop and the scaling of its pixels.
+        several: whether an image may have several labels, each with a probability of its own.
     """
 
     classes: list[str]
     image: tuple[int, int, int]
     scaling: Scaling
+    several: bool = False
 
     @classmethod
     def of(cls, dataset: "Dataset", scaling: Scaling) -> "Interface":
         """The interface of a network that is trained on a data set."""
-        return cls(dataset.classes, dataset.image_shape, scaling)
+        return cls(dataset.classes, dataset.image_shape, scaling, dataset.has_several)
+
+    def probabilities(self, logits: Any) -> np.ndarray:
+        """The probabilities of logits, float64, (images, classes): their softmax, or the sigmoid of several labels."""
+        found = np.asarray(logits, np.float64)
+        if self.several:
+            return np.asarray(np.exp(-np.logaddexp(0, -found)))
+        exponentials = np.exp(found - found.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
     def write(self, folder: RunFolder) -> None:
         """Write the interface to `network.json` in the run folder."""
@@ -44,7 +54,7 @@ class Interface:
             "reverse": self.scaling.reverse,
             "crop": self.scaling.crop,
         }
-        record = {"classes": self.classes, "image": list(self.image), "scaling": scaling}
+        record = {"classes": self.classes, "image": list(self.image), "scaling": scaling, "several": self.several}
         write_whole(folder.network, json.dumps(record, indent=1, ensure_ascii=False))
 
     @classmethod
@@ -64,6 +74,7 @@ class Interface:
                 [str(name) for name in record["classes"]],
                 (height, width, channels),
                 Scaling(scale, offset, **record["scaling"]),
+                bool(record.get("several", False)),  # which older versions did not write
             )
         except FileNotFoundError:
             raise RunError(
@@ -83,7 +94,7 @@ def save_keras(path: Path, model: Any, scaling: Scaling, shape: tuple[int, int, 
 
 
 def served(model: Any, interface: Interface) -> Any:
-    """The network and the softmax as a graph of TensorFlow, which needs neither exprun nor the classes of Keras layers.
+    """The network and its probabilities as a graph of TensorFlow, without exprun and the classes of Keras layers.
 
     Args:
         model: the Keras model, from pixels of 0 to 255, (images, *interface.image), to logits, (images, classes).
@@ -96,15 +107,15 @@ def served(model: Any, interface: Interface) -> Any:
     import tensorflow as tf
 
     class Served(tf.Module):
-        """The network and the softmax as a function of TensorFlow."""
+        """The network and its probabilities as a function of TensorFlow."""
 
         def __init__(self) -> None:
             self.weights = [variable.value for variable in model.variables]  # TensorFlow saves what attributes hold
 
         @tf.function(input_signature=[tf.TensorSpec((None, *interface.image), tf.uint8, "image")])
         def __call__(self, image: Any) -> Any:
-            logits = model(tf.cast(image, tf.float32), training=False)
-            return tf.nn.softmax(tf.cast(logits, tf.float32))
+            logits = tf.cast(model(tf.cast(image, tf.float32), training=False), tf.float32)
+            return tf.nn.sigmoid(logits) if interface.several else tf.nn.softmax(logits)
 
     return Served()
 

@@ -18,6 +18,8 @@ from exprun.network_interface import Interface
 from exprun.records import Run
 
 BATCH = 64  # images per pass
+TOP = 3  # classes of an image that are shown, if it has one
+LABELLED = 0.5  # probability above which an image has a label, if it may have several
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Prediction:
 
     Args:
         file: the path of the image.
-        classes: the likeliest classes with their probabilities, the likeliest first; empty if the image is unreadable.
+        classes: the likeliest classes with their probabilities, the likeliest first; empty if the image is unreadable,
+            or if no class is likely enough.
         problem: the reason why the image cannot be read; empty if it can.
     """
 
@@ -86,29 +89,30 @@ def decoded(files: Sequence[str], run: Run, interface: Interface) -> tuple[dict[
     return images, problems
 
 
-def softmax(logits: Any) -> np.ndarray:
-    """The probabilities of logits, float64, (images, classes)."""
-    found = np.asarray(logits, np.float64)
-    exponentials = np.exp(found - found.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
-
-
-def predict(run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
+def predict(run: Run, files: Sequence[str], top: int | None = None, above: float | None = None) -> Iterator[Prediction]:
     """Predict the classes of images, which are decoded as in `data=image_folder`, with the background of the run.
 
     Args:
         run: the run whose network is used.
         files: the paths of the images.
-        top: the number of classes to return for each image.
+        top: the largest number of classes to return for each image; None for `TOP`, and for all of several labels.
+        above: the probability that a class must exceed; None for 0, and for `LABELLED` of several labels if `top` is
+            not given.
 
     Raises:
         RunError: the run has no network.
     """
     model, interface = network(run)
-    yield from predict_with(model, interface, run, files, top)
+    if interface.several:
+        above = LABELLED if above is None and top is None else above
+    elif top is None:
+        top = TOP if above is None else len(interface.classes)
+    yield from predict_with(model, interface, run, files, top or len(interface.classes), above)
 
 
-def predict_with(model: Any, interface: Interface, run: Run, files: Sequence[str], top: int) -> Iterator[Prediction]:
+def predict_with(
+    model: Any, interface: Interface, run: Run, files: Sequence[str], top: int, above: float | None = None
+) -> Iterator[Prediction]:
     """The same predictions as `predict` returns, with a network that is loaded already.
 
     Args:
@@ -116,16 +120,17 @@ def predict_with(model: Any, interface: Interface, run: Run, files: Sequence[str
         interface: the interface of the network.
         run: the run, which gives the background of transparent images.
         files: the paths of the images.
-        top: the number of classes to return for each image.
+        top: the largest number of classes to return for each image.
+        above: the probability that a class must exceed; None to return classes of any probability.
     """
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
         images, problems = decoded(batch, run, interface)
         chosen: dict[str, list[tuple[str, float]]] = {}
         if images:
-            probabilities = softmax(model(np.stack(list(images.values()))))
+            probabilities = interface.probabilities(model(np.stack(list(images.values()))))
             for file, row in zip(images, probabilities, strict=True):
-                best = np.argsort(-row)[:top]
+                best = [label for label in np.argsort(-row)[:top] if above is None or row[label] > above]
                 chosen[file] = [(interface.classes[label], float(row[label])) for label in best]
         for file in batch:
             yield Prediction(os.path.relpath(file), chosen.get(file, []), problems.get(file, ""))

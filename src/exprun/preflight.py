@@ -10,6 +10,7 @@ from exprun.config.checks import check_shape, network_input
 from exprun.config.datasets import facts_of
 from exprun.config.errors import ConfigError, DataError, one_line
 from exprun.config.hub import PRESET, check_preset
+from exprun.config.images import TABLES
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
 from exprun.config.weights import check_pretrained, find_teacher, find_weights
@@ -116,22 +117,26 @@ def check_data(config: Config) -> None:
     """Check the files and folders of the data set.
 
     Raises:
-        ConfigError: they do not exist, or a CSV file lacks columns.
+        ConfigError: they do not exist, or the first of them show that they lack columns.
     """
     root = config.data.root
-    if root is not None and not user_path(root, f"data.root={root}").exists():
+    if config.data.name in TABLES or (root is not None and "://" in root):
+        _check_files(config)
+    elif root is not None and not user_path(root, f"data.root={root}").exists():
         raise ConfigError(f"data.root={root} does not exist.")
-    if config.data.name == "csv":
-        _check_columns(config)
     user_path(config.data.cache, f"data.cache={config.data.cache}")
 
 
-def _check_columns(config: Config) -> None:
-    """Refuse a CSV file that lacks the columns that the config names."""
+def _check_files(config: Config) -> None:
+    """Refuse files that cannot be listed, or that lack the columns that the config names."""
     from exprun.data.csv_file import check_columns  # imports Pillow
+    from exprun.data.sources import locate
 
+    root = str(config.data.root)
+    if config.data.name == "csv" and not user_path(root, f"data.root={root}").exists():
+        raise ConfigError(f"data.root={root} does not exist.")
     try:
-        check_columns(config.data)
+        (check_columns if config.data.name == "csv" else locate)(config.data)
     except DataError as error:
         raise ConfigError(str(error)) from None
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from exprun.config.doctor import Doctor
 from exprun.config.errors import RunError
+from exprun.config.images import TABLES
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.data.group_names import are_splits_given, suggested
@@ -22,7 +23,7 @@ from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine, write_findings
 from exprun.doctor.history import Epoch
-from exprun.doctor.instruments.chance import ChanceLevel, chance_level
+from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.instruments.kinship import NameGroups
 from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
@@ -31,6 +32,8 @@ from exprun.doctor.probes import Probes
 from exprun.doctor.subject import Images, Pace, Subject
 from exprun.doctor.watch import Watch
 from exprun.input import Preprocessing, Scaling
+from exprun.label_chance import chance_of
+from exprun.loss import LossOfSeveralLabels, LossOfSoftLabels
 from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
@@ -93,7 +96,13 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
 
 def _objective(step: "Step", classes: int) -> Objective:
     """The loss of a run; its kind is that of the loss that is focused."""
-    return replace(objective_of(step.loss.cross_entropy, classes), losses=step.loss.of_images)
+    losses = step.loss.of_images
+    match step.loss:
+        case LossOfSeveralLabels():
+            return Objective("sigmoid", False, True, "binary cross-entropy", losses)
+        case LossOfSoftLabels():
+            return Objective("softmax", False, True, "cross-entropy", losses)
+    return replace(objective_of(step.loss.cross_entropy, classes), losses=losses)
 
 
 def _subject_of_images(
@@ -113,15 +122,16 @@ def _subject_of_images(
     classes = len(dataset.classes)
     train = _images(dataset.train, preprocessing.train, classes, sample, most)
     assert train.pixels is not None
-    assert train.pixel_labels is not None
+    assert train.labels is not None
     return Subject(
         model,
         None,
-        train.pixel_labels[: len(train.inputs)],
+        train.labels,
         train,
         _images(dataset.val, preprocessing.evaluation, classes, sample // 2, most),
         _scaled(train.pixels, preprocessing.evaluation, most),
         weighted=config.data.class_weights != "none" or config.loss.class_balance is not None,
+        says_accuracy=not dataset.has_several,
         classes=dataset.classes,
         looked_up=lambda: _prints(dataset),
         groupings=cache(lambda: _groupings(dataset, config)) if dataset.files and config.data.group is None else None,
@@ -131,13 +141,15 @@ def _subject_of_images(
 def _groupings(dataset: Dataset, config: Config) -> list[NameGroups]:
     """Groups that the names of files suggest, each with what keeps them on one side of each split."""
     found, data = [], config.data
+    # With several labels, images are compared with those of all labels.
+    labels = np.zeros(len(dataset.train.labels), np.int32) if dataset.has_several else dataset.train.labels
     for group, groups in suggested(dataset, data):
         remedy = f"set {shlex.quote(f'data.group={group}')}, which keeps each group on one side of every split."
         if are_splits_given(dataset, data):
             remedy = "move the images of each group to one side of every split."
-        elif data.name == "csv":
+        elif data.name in TABLES:
             remedy = f"add a column with the group of each image to {data.root}, and set data.group to its name."
-        found.append(NameGroups(groups.numbers, groups.names, dataset.train.labels, remedy))
+        found.append(NameGroups(groups.numbers, groups.names, labels, remedy))
     return found
 
 
@@ -150,12 +162,19 @@ def _prints(dataset: Dataset) -> list[Prints]:
 
 
 def _images(split: Split, scaling: Scaling, classes: int, sample: int, most: int) -> Images:
-    """Some images of a split, the same ones at each call, and the class counts of all its labels."""
-    order = np.random.default_rng(0).permutation(split.rows)
-    pixels = split.images[order[:sample]]
-    counts = np.bincount(split.row_labels, minlength=classes)
-    labels = split.labels[order[:sample]].astype(np.int32)
-    return Images(_scaled(pixels, scaling, most), counts, pixels, labels, digests(split.images, order[:sample]))
+    """Some images of a split, the same ones at each call, and the class counts of all its labels.
+
+    With several labels, there are no class counts.
+    """
+    order = np.random.default_rng(0).permutation(split.rows)[:sample]
+    pixels = split.images[order]
+    inputs, labels = _scaled(pixels, scaling, most), split.labels[order]
+    targets = (labels if split.shares is None else split.shares[order])[: len(inputs)]
+    targets = targets if targets.ndim > 1 else targets.astype(np.int32)
+    counts: np.ndarray | None = None
+    if labels.ndim == 1:
+        counts = split.per_class(classes)
+    return Images(inputs, counts, pixels, labels.astype(np.int32), digests(split.images, order), labels=targets)
 
 
 def _scaled(pixels: np.ndarray, scaling: Scaling, most: int) -> np.ndarray:
@@ -208,31 +227,36 @@ class RunDoctor:
                 else:
                     self._tell(found)
             case StepsDone() if self._watch is not None:
-                self._tell(self._watch.steps(event.step, event.losses, event.accuracies))
+                self._tell(self._watch.steps(event.step, event.losses, self._known(event.accuracies)))
                 if self._watch.due(event.step):
                     self._tell(self._watch.probe(event.step))
                 self._tell(self._watch.waited(event.step, event.waiting))
                 self._rate = float(event.rates[-1])
             case EpochDone() if self._watch is not None and event.epoch == int(event.epoch):
-                self._tell(self._watch.epoch(Epoch(event.step, event.loss, event.accuracy, self._rate)))
+                accuracy = self._known(event.accuracy)
+                self._tell(self._watch.epoch(Epoch(event.step, event.loss, accuracy, self._rate)))
             case Evaluated(split="val") if self._watch is not None:
-                self._tell(self._watch.evaluated(event.step, event.loss, event.accuracy))
+                self._tell(self._watch.evaluated(event.step, event.loss, self._known(event.accuracy)))
                 self._write_probes()
+
+    def _known(self, accuracy: Any) -> Any:
+        """An accuracy, or NaN with several labels: where labels are rare, it is high at chance level already."""
+        return accuracy * np.nan if self.assembly.dataset.has_several else accuracy
 
     def _start(self, event: RunStarted) -> list[Finding]:
         """Begin to watch; returns the findings before the first step."""
         within_memory(self.limits, self.assembly.step)  # raises its error before the images of the subject take memory
         subject = subject_of(self.config, self.assembly, event.steps_per_epoch, event.total_steps)
         self.limits = within_memory(self.limits, self.assembly.step)
-        assert subject.train.counts is not None
-        loss = self.config.loss
         chance: ChanceLevel | None = None  # the loss against a teacher has another one, which is not known
-        if loss.name != "distillation":
+        if self.config.loss.name != "distillation":
             from exprun.augment import typical_shares
             from exprun.trainer.structure import augmentation_strengths
 
-            mixing = typical_shares(augmentation_strengths(self.config))
-            chance = chance_level(subject.train.counts, loss.label_smoothing, loss.gamma or 0.0, mixing)
+            mixing, dataset = typical_shares(augmentation_strengths(self.config)), self.assembly.dataset
+            chance = chance_of(dataset.train, len(dataset.classes), self.config.loss, mixing)
+            if dataset.has_several:
+                chance = replace(chance, accuracy=np.nan)
         self._watch = Watch(subject, chance, event.total_steps, self.limits)
         if event.first_step:
             self._watch.history.probes = Probes.read(self.folder.probes, until=event.first_step)

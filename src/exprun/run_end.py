@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exprun.data import Dataset
     from exprun.input import Scaling
     from exprun.run_page.pictures import Pictures
+    from exprun.tracking.follower import Follower
     from exprun.tracking.mlflow import MlflowTracker
     from exprun.tracking.predictions import Predictions
 
@@ -39,6 +40,7 @@ class RunEnd:
         console: the console that prints the summary.
         tracker: the tracker that logs the run to MLflow; None without one.
         times: the seconds of the parts of the run; None to write no page.
+        others: the followers for `tracking.also`.
     """
 
     def __init__(
@@ -49,9 +51,10 @@ class RunEnd:
         console: Console,
         tracker: "MlflowTracker | None",
         times: Times | None = None,
+        others: "Sequence[Follower]" = (),
     ) -> None:
         self.config, self.folder, self.command, self.console, self.tracker = config, folder, command, console, tracker
-        self.times = times
+        self.times, self.others = times, others
         self.pictures: Pictures | None = None  # None if there are none beyond the record in the folder
         self.metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
@@ -131,6 +134,11 @@ class RunEnd:
                 f"MLflow has not received the run ({problem}); it is complete in {self.folder.path}, and "
                 "python -m exprun sync uploads it."
             )
+        for other in self.others:
+            if problem := other.wait(UPLOAD_SECONDS, signals.seen):
+                self.console.warn(
+                    f"{other.title} has not recorded the whole run ({problem}); it is complete in {self.folder.path}."
+                )
         return RunResult(status, reason, self.metrics, self.history, self.folder.path)
 
     def _hints(self, status: str) -> list[tuple[str, str]]:

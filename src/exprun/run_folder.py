@@ -29,6 +29,7 @@ YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the loader of lib
 CONFIG = "config.yaml"  # a folder with this file is the folder of a run
 NOT_FINITE = "not finite"  # begins the reason of a run whose loss, gradients or weights were not finite
 CODE = "builder_code"  # key in environment.json: a digest of the code of `model.builder`
+LOGGED = "logged.json"  # in the folder of Weights & Biases: the identifier of the run, and what was logged
 STARTED = "STARTED"  # the status of a run that has no result: it is running, or its process died
 
 
@@ -88,6 +89,10 @@ class RunFolder:
     def tracking(self) -> Path:
         """The path of the record of where the run is logged in MLflow, and whether MLflow has received all of it."""
         return self.path / "tracking.json"
+
+    def tracker(self, name: str) -> Path:
+        """The folder of a tracker in `tracking.also`, with its name."""
+        return self.path / name
 
     @property
     def network(self) -> Path:
@@ -155,11 +160,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def checkpoint(self, name: str) -> Path:
-        """The path of a checkpoint.
-
-        Args:
-            name: the name of the checkpoint, `best` or `last`.
-        """
+        """The path of the checkpoint `best` or `last`."""
         return self.checkpoints / f"{name}.npz"
 
     def artifacts(self) -> list[Path]:
@@ -228,7 +229,7 @@ class RunFolder:
         """Remove the result of an earlier start and, unless there is a checkpoint to resume from, its metrics."""
         stale = [self.result, self.page, self.times]
         if not self.can_resume:
-            stale += [self.journal, self.findings, self.probes]
+            stale += [self.journal, self.findings, self.probes, self.tracker("wandb") / LOGGED]
             if earlier := self.read_tracking():  # its MLflow run is deleted when the run of the new start is created
                 keys = [*earlier.get("abandoned", []), *([earlier["key"]] if "key" in earlier else [])]
                 kept = {key: earlier.get(key) for key in ("uri", "inside")}

@@ -95,6 +95,7 @@ def _run(
     """Do a run from top to bottom; its result is recorded whether the run finishes, fails or is killed."""
     from exprun.console import Console
     from exprun.run_end import RunEnd
+    from exprun.tracking.follower import followers
     from exprun.tracking.inputs import write_dataset
     from exprun.tracking.predictions import Predictions
 
@@ -106,6 +107,7 @@ def _run(
 
         tracker = MlflowTracker(config, folder, name, command)
         tracker.expect()
+    others = followers(config, folder, name) if recorded and first_worker else []
     listeners: list[Listener] = []
 
     def emit(event: "Event") -> None:
@@ -113,7 +115,7 @@ def _run(
             listener(event)
 
     times, has_page = Times(), config.pictures and recorded and first_worker
-    end = RunEnd(config, folder, command, console, tracker, times if has_page else None)
+    end = RunEnd(config, folder, command, console, tracker, times if has_page else None, others)
     try:
         # ---- Data ------------------------------------------------------------------------------------------------
         console.say(f"{name}: loading data={config.data.name}")
@@ -180,6 +182,7 @@ def _run(
                 SystemMetrics(journal) if journal is not None and config.tracking.system_metrics else None,
                 console,
                 tracker,
+                *others,
                 predictions,
                 times.timed("doctor", doctor) if doctor is not None else None,
                 *more_listeners,

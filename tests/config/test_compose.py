@@ -18,6 +18,7 @@ NEEDED = {
     "data=image_folder": ["data.root=pictures"],
     "data=csv": ["data.root=labels.csv"],
     "data=arrays": ["data.root=arrays.npz"],
+    **{f"data={name}": ["data.root=images"] for name in ("parquet", "tfrecord", "webdataset", "huggingface", "tfds")},
     "model=python": ["model.builder=package.module:function"],
     "model=application": ["model.application=MobileNetV2", "data.size=32", "data.channels=3"],
     "model=hub": ["model.preset=resnet_50_imagenet"],

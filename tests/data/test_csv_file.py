@@ -192,3 +192,34 @@ def test_a_moved_label_makes_another_cache_entry():
     first = read().fingerprint
     write(rows().replace("a0.png,a", "a0.png,b"))
     assert read().fingerprint != first
+
+
+NAMED = "".join(f"images/{'ab'[n % 2]}{n}.png,{'|'.join(['cat'] * (n % 2) + ['10'] * (n > 2))}\n" for n in range(8))
+
+
+def test_several_labels_in_one_column():
+    write("image,label\n" + NAMED)
+    data = read(labels="several", val_fraction=0.1, test_fraction=0.1)
+    assert data.classes == ["10", "cat"]
+    assert {file: data.train.labels[row].tolist() for row, file in enumerate(data.files)} == {
+        f"images/{'ab'[n % 2]}{n}.png": [float(n > 2), float(n % 2)] for n in range(8)
+    }
+    assert not data.left_out  # the image without a label is one of no class
+
+
+def test_a_column_for_each_class():
+    write("image,b,a\n" + "".join(f"images/{'ab'[n % 2]}{n}.png,{n % 2},{n % 3 % 2}\n" for n in range(8)))
+    data = read(labels="several", label=["a", "b"])
+    assert data.classes == ["a", "b"]
+    assert data.train.labels.tolist() == [[n % 3 % 2, n % 2] for n in range(8)]
+    write("image,a,b\n" + "".join(f"images/{'ab'[n % 2]}{n}.png,0.{n + 1},0.{9 - n}\n" for n in range(8)))
+    data = read(labels="soft", label=["a", "b"])
+    np.testing.assert_allclose(data.train.shares[:, 0], [0.1 * (n + 1) for n in range(8)], atol=1e-6)
+    write("image,a,b\nimages/a0.png,0,1\nimages/b1.png,yes,1\n")
+    with pytest.raises(
+        DataError, match=r"line 3: the label is yes\|1, but data.labels=several needs a number for each"
+    ):
+        read(labels="several", label=["a", "b"])
+    write("image,a,b\nimages/a0.png,0,1\nimages/b1.png,0,1\n")
+    with pytest.raises(DataError, match="has training images of 1 class"):
+        read(labels="several", label=["a", "b"])

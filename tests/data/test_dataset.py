@@ -16,7 +16,7 @@ from exprun.data import cache as cache_module
 from exprun.data import load
 from exprun.data.cache import cached
 from exprun.data.dataset import split
-from exprun.data.pool import Pool
+from exprun.data.pool import Pool, in_memory
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -430,6 +430,53 @@ def test_images_for_which_the_disk_has_no_room_are_read_into_memory(tmp_path, mo
     pool = cached(tmp_path, KEY, filled)
     assert not isinstance(filled.room, np.memmap)
     np.testing.assert_array_equal(pool.images, filled.room)
+
+
+def test_images_that_fit_nowhere_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    usage = cache_module.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _: usage._replace(free=12 * 10**9))
+    imagenet = lambda allocate: allocate((1_281_167, 224, 224, 3))  # noqa: E731
+    with pytest.raises(DataError) as caught:
+        cached(tmp_path, KEY, imagenet)
+    start = "1,281,167 images of 224×224×3 take 192.9 GB when they are decoded, but data.cache="
+    assert str(caught.value).startswith(f"{start}{tmp_path} has 12.0 GB left, and the memory ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_size_of_a_large_entry_is_printed(tmp_path, monkeypatch, capfd):
+    cached(tmp_path, KEY, filled)
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr(cache_module, "LARGE", 24)
+    cached(tmp_path, {**KEY, "size": 3}, filled)
+    assert f"6 images of 2×2×1 take 0.0 GB when they are decoded, in data.cache={tmp_path}" in capfd.readouterr().err
+
+
+def test_only_the_images_that_are_kept_are_stored(tmp_path):
+    def fewer(allocate):
+        pool = filled(allocate)
+        return Pool(pool.images[:4], pool.labels[:4], pool.classes, pool.parts[:4])
+
+    cached(tmp_path, KEY, fewer)
+    pool = cached(tmp_path, KEY, None)
+    assert pool.images.shape == (4, 2, 2, 1)
+    assert os.path.getsize(pool.images.filename) == pool.images.offset + 16
+    assert pool.fingerprint == cached(tmp_path / "other", KEY, lambda _: fewer(in_memory)).fingerprint
+
+
+def test_some_pieces_of_a_large_entry_are_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_module, "PIECE", 4)
+    monkeypatch.setattr(cache_module, "MAX_CHECKED", 3)
+    cached(tmp_path, KEY, filled)
+    for _ in range(5):
+        cached(tmp_path, KEY, None)
+    (path,) = tmp_path.glob("*/images.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # in one of six pieces
+    path.write_bytes(content)
+    reads = []
+    for _ in range(40):
+        cached(tmp_path, KEY, lambda allocate: reads.append(1) or filled(allocate))
+    assert len(reads) == 1
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, reads):

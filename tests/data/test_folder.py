@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -319,3 +320,10 @@ def test_five_files_that_cannot_be_read_are_named_and_the_others_counted():
     lines = data.remarks()[len(data.notes) :]
     assert lines[0] == "skipped set/cat/bad0.png: an empty file"
     assert lines[5:] == ["skipped 2 more files, all listed in the run.log of a run"]
+
+
+def test_ordered_classes_that_are_numbers_are_sorted_by_size():
+    images("set/10", "set/2")
+    assert load(CONFIG).classes == ["10", "2"]
+    assert load(replace(CONFIG, labels="ordered")).classes == ["2", "10"]  # not those of the cache
+    assert load(replace(CONFIG, labels="ordered", classes=["10", "2"])).classes == ["10", "2"]

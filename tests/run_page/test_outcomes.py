@@ -96,3 +96,24 @@ def test_options_that_need_a_folder_are_told_as_they_are_typed(tmp_path):
     told = record.changed_settings(read_run(folder.path))
     assert told[:2] == ["data=image_folder", "norm=none"]
     assert set(told[2:]) == {"data.root=a b", "trainer.epochs=3"}
+
+
+def test_outcomes_of_several_labels():
+    """An image is wrong if a label is; the confidence is that of its most certain error, or its least certain label."""
+    labels = np.array([[1, 1, 0], [0, 0, 0], [1, 0, 1]])
+    probabilities = np.array([[0.9, 0.8, 0.4], [0.1, 0.7, 0.2], [0.3, 0.05, 0.1]])
+    logits = np.log(probabilities / (1 - probabilities)).astype(np.float32)
+    found = Outcomes("test", CLASSES, labels, logits, np.arange(3))
+    assert found.errors.tolist() == [1, 2]
+    assert found.accuracy == pytest.approx(1 / 3)
+    np.testing.assert_allclose(found.confidence, [0.6, 0.7, 0.9], rtol=1e-5)
+    assert found.doubtful.tolist() == [2, 1, 2]
+    each = -np.log(np.where(labels == 1, probabilities, 1 - probabilities))
+    np.testing.assert_allclose(found.losses, each.mean(axis=1), rtol=1e-5)
+    assert [found.named(label) for label in labels] == ["a + b", "no label", "a + c"]
+    assert found.alternatives(0, 2) == [("a", pytest.approx(0.9)), ("b", pytest.approx(0.8))]
+    assert len(found.cells) == 0
+    assert sum(count for *_, count in found.calibration()) == 9
+    assert chosen_errors(found).tolist() == [2, 1]
+    text = record.overconfidence(found)
+    assert "66.7% are right" in text

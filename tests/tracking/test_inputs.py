@@ -48,7 +48,20 @@ def test_mlflow_reads_the_schema_and_the_source(folder):
     assert schema.features.inputs[0].shape == (-1, 8, 9, 1)
     source = get_dataset_source_from_json(dataset.source, dataset.source_type)
     assert source.uri.endswith("/flowers")
+    remote = inputs(folder, config("data=image_folder", "data.root=s3://bucket/flowers").data)[0].dataset
+    assert json.loads(remote.source)["uri"] == "s3://bucket/flowers"
 
 
 def test_a_run_of_an_older_version_has_no_inputs(tmp_path):
     assert inputs(RunFolder(tmp_path), config().data) == []
+
+
+def test_several_labels_have_a_column_for_each_class(tmp_path):
+    images, labels = np.zeros((4, 8, 9, 1), np.uint8), np.array([[1, 1], [0, 1], [0, 0], [1, 0]], np.float32)
+    train, val = (Split(images, labels, np.array(rows)) for rows in ([0, 1, 2], [3]))
+    write_dataset(RunFolder(tmp_path), Dataset(train, val, None, ["aster", "birch"], None, "f" * 64, []))
+    dataset = inputs(RunFolder(tmp_path), config().data)[0].dataset
+    assert json.loads(dataset.profile)["images"] == 3
+    assert json.loads(dataset.profile)["images_per_class"] == {"aster": 1, "birch": 2}
+    targets = json.loads(json.loads(dataset.schema)["mlflow_tensorspec"]["targets"])
+    assert targets[0]["tensor-spec"] == {"dtype": "float32", "shape": [-1, 2]}

@@ -38,6 +38,7 @@ full = ["augment=cifar", "optim.weight_decay=0.01", "trainer.ema=0.9", "trainer.
 CASES = {{"batch": (), "half": ("trainer.precision=mixed_float16",), "xla": ("trainer.jit=true",)}}
 CHANGES = ("augment.mixup=1", "augment.cutmix=1", "augment.randaugment=0.5", "augment.erasing=0.5")
 CASES |= {{"mixed": (*CHANGES, "trainer.accumulate=2")}}
+CASES |= {{"swa": ("trainer.ema=null", "trainer.epochs=2", "trainer.swa_start=1")}}
 CASES |= {{"sam": SAM, "sam_xla": (*SAM, "trainer.jit=true")}}
 CASES |= {{"newer": ({NEWER!r}, "model.stochastic_depth=0.5", "trainer.jit=true")}}
 for name, extra in CASES.items():

@@ -44,9 +44,9 @@ def test_the_training_images_are_measured_with_averaged_weights(averaged):
     result, loop = averaged
     feed = loop.evaluator.feed(training_images(loop))
     plain = loop.evaluator.measure(feed)
-    loop.step.swap_averages()
+    loop.step.averages.swap()
     average = loop.evaluator.measure(feed)
-    loop.step.swap_averages()
+    loop.step.averages.swap()
     for name in ("inference", "evaluated"):
         assert result.metrics[f"train/{name}_loss"] == pytest.approx(average.loss, rel=1e-5)
         assert result.metrics[f"train/{name}_accuracy"] == average.accuracy

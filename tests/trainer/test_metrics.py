@@ -228,7 +228,7 @@ def test_many_logits_are_written_in_half_precision(monkeypatch, trained, tmp_pat
     with np.load(RunFolder(tmp_path).predictions) as file:
         assert file["val_logits"].dtype == np.float16
         assert file["step"] == 7
-    np.testing.assert_array_equal(listener.classes("test"), np.zeros(len(dataset.test)))
+    np.testing.assert_array_equal(listener.classes("test", dataset), np.zeros(len(dataset.test)))
 
 
 def test_best_names():

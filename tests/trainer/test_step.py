@@ -303,11 +303,11 @@ def test_averages_follow_their_formula():
         step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.array([0.5], np.float32), number)
         decay = min(0.9, (1 + number) / (10 + number))
         average = decay * average + (1 - decay) * step.model.variables[0].numpy()
-    np.testing.assert_allclose(step.averages[0].numpy(), average, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(step.averages.values[0].numpy(), average, rtol=1e-5, atol=1e-6)
     before = step.model.variables[0].numpy()
-    step.swap_averages()
+    step.averages.swap()
     np.testing.assert_allclose(step.model.variables[0].numpy(), average, rtol=1e-5, atol=1e-6)
-    step.swap_averages()
+    step.averages.swap()
     np.testing.assert_array_equal(step.model.variables[0].numpy(), before)
 
 

@@ -5,7 +5,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from exprun.commands import Parser, without_logs
-from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_page
+from exprun.commands.page_file import add_page_options, announce, page_path, require_page, write_labels, write_page
 from exprun.config.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ def parser() -> Parser:
     )
     found.add_argument(
         "--rate", action="store_true", help="also find a learning rate, by the range test of the command rate"
+    )
+    found.add_argument(
+        "--labels", action="store_true", help="also list the images whose label is probably wrong, on a page of its own"
     )
     add_page_options(found)
     return found
@@ -45,7 +48,12 @@ def run(words: list[str]) -> int:
         raise ConfigError("check prints the findings of the doctor: leave out doctor=none.")
     require_page(args, config.pictures)
     path = page_path("check", args.html)
+    if args.labels:
+        from exprun.label_noise.suspects import require_cleanlab
+
+        require_cleanlab("check --labels")
     preflight(config)
+    typed = " ".join(["python -m exprun check", *(["--labels"] * args.labels), *map(shlex.quote, args.overrides)])
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)
 
     from exprun.check import check
@@ -60,7 +68,6 @@ def run(words: list[str]) -> int:
 
         print("\n".join(printable(line) for line in verdict(checked.findings).splitlines()), flush=True)
         if config.pictures:
-            typed = " ".join(["python -m exprun check", *map(shlex.quote, args.overrides)])
             page = check_page(checked, lambda more: composer.config([*overrides, *more.split()]), session, typed)
             write_page(page, path)
     bad = any(finding.severity != "note" for finding in checked.findings)
@@ -68,7 +75,28 @@ def run(words: list[str]) -> int:
         bad |= not _has_good_rate(config, session, shlex.join(args.overrides))
     if config.pictures:
         announce(path, args.open)
+    if args.labels:  # at the end, because the images may be too difficult to judge their labels
+        _judge_labels(config, session, typed)
     return 1 if bad else 0
+
+
+def _judge_labels(config: "Config", session: "Session", command: str) -> None:
+    """Print the labels that are probably wrong, and write their list and, unless `pictures=false`, their page.
+
+    Args:
+        config: the config of the run.
+        session: the session of the check.
+        command: the command, as a person typed it.
+    """
+    from exprun.assembly import prepare
+    from exprun.label_noise.held_out import by_simple_classifiers
+    from exprun.label_noise.suspects import suspects
+
+    with without_logs():
+        found = suspects(by_simple_classifiers(prepare(config, session).dataset))
+    path = write_labels(found, config, f"Labels of {config.data.name}", command, None)
+    if path is not None:
+        print(f"page of the labels: {path}", flush=True)
 
 
 def _has_good_rate(config: "Config", session: "Session", overrides: str) -> bool:

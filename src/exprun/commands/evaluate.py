@@ -29,8 +29,8 @@ def parser() -> Parser:
     found.add_argument(
         "data",
         metavar="DATA",
-        help="folder with a folder of images for each class, or with splits, whose test images are measured; or an "
-        "option of data, such as mnist",
+        help="folder with a folder of images for each class, or with splits, whose test images are measured; a CSV or "
+        ".npz file with the columns or arrays of the run; or an option of data, such as mnist",
     )
     found.add_argument("--json", action="store_true", help="print JSON instead of tables")
     found.add_argument("--csv", action="store_true", help="print CSV, one line for each metric, instead of tables")

@@ -19,6 +19,7 @@ from exprun.pages.frame import open_page
 
 if TYPE_CHECKING:
     from exprun.config.schema import Config
+    from exprun.label_noise.suspects import Suspects
 
 PAGES = Path("outputs") / "pages"  # below the current folder
 MAX_MINUTES = 1440  # of a measurement: a day
@@ -156,6 +157,33 @@ def write_page(page: str, path: Path) -> None:
         path.write_text(page, encoding="utf-8", errors="replace")  # names of files may not be Unicode
     except OSError as error:
         raise RunError(f"The page cannot be written to {path}: {error.strerror}.") from None
+
+
+def write_labels(found: "Suspects", config: "Config", title: str, command: str, given: str | None) -> Path | None:
+    """Print the labels that are probably wrong, and write their list and page; returns the path of the page.
+
+    Without suspects, there is no list; with `pictures=false`, there is no page.
+
+    Args:
+        found: the suspects.
+        config: the config of the images.
+        title: the title of the page.
+        command: the command that makes the page again.
+        given: the path of the page as a person typed it; None for the default.
+    """
+    from exprun.label_noise import report
+
+    for line in report.lines(found):
+        print(line, flush=True)
+    path = page_path("labels", given)
+    list_path = path.with_suffix(".csv")
+    if len(found.places):
+        report.write_csv(found, config.data, list_path)
+        print(f"list of labels: {printable(str(list_path))}", flush=True)
+    if not config.pictures:
+        return None
+    write_page(report.page(found, title, list_path, command), path)
+    return path
 
 
 def announce(path: Path, opened: bool) -> None:

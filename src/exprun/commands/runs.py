@@ -1,4 +1,4 @@
-"""`runs`: list the runs of this project, show one run, compare two, repeat or continue one, or delete some."""
+"""`runs`: list the runs of this project, show one, compare two, repeat or continue one, judge labels, delete some."""
 
 import argparse
 import shlex
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exprun.commands import Parser
-from exprun.commands.page_file import announce, page_path
+from exprun.commands.page_file import announce, page_path, write_labels
 from exprun.config.errors import ConfigError, RunError, printable
 
 if TYPE_CHECKING:
     from exprun.records import Run
 
-# The number of runs that an action needs; `delete` needs one or more, or conditions.
+# The number of runs that an action needs; `labels` needs one or more, `delete` too, or conditions.
 RUNS_OF = {"list": 0, "show": 1, "diff": 2, "repeat": 1, "continue": 1}
 TRAIN = ("repeat", "continue")  # actions that take overrides after the run
 MOST = 30  # runs that are listed for people
@@ -25,13 +25,15 @@ def parser() -> Parser:
     found = Parser(
         prog="python -m exprun runs",
         usage="%(prog)s [--where CONDITION] [--most N] | show RUN [--open] [--html FILE] | diff RUN RUN | "
-        "repeat RUN [KEY=VALUE …] | continue RUN [KEY=VALUE …] | delete RUN|SWEEP … --yes",
+        "repeat RUN [KEY=VALUE …] | continue RUN [KEY=VALUE …] | labels RUN … [--open] [--html FILE] | "
+        "delete RUN|SWEEP … --yes",
         description="List the runs of this project; show, diff, repeat, continue or delete them. `diff` prints the "
         "settings in which two runs differ, `repeat` trains a run again from its own config, `continue` trains the "
-        "weights of a run further, for example with another learning rate, `delete` deletes runs and whole sweeps with "
+        "weights of a run further, for example with another learning rate, `labels` lists the images "
+        "held out by the runs whose label is probably wrong, `delete` deletes runs and whole sweeps with "
         "their files.",
     )
-    found.add_argument("action", nargs="?", default="list", choices=[*RUNS_OF, "delete"])
+    found.add_argument("action", nargs="?", default="list", choices=[*RUNS_OF, "labels", "delete"])
     found.add_argument(
         "runs", nargs="*", metavar="RUN", help="run folder, the end of its name, or last; delete also takes sweeps"
     )
@@ -46,8 +48,8 @@ def parser() -> Parser:
     found.add_argument("--most", type=int, metavar="N", help=f"list at most N runs (default: {MOST}; all with --json)")
     found.add_argument("--json", action="store_true", help="list, show, diff: print JSON, for programs")
     found.add_argument("--csv", action="store_true", help="list, show, diff: print CSV, for programs")
-    found.add_argument("--html", metavar="FILE", help="show: write the page of the run to this file")
-    found.add_argument("--open", action="store_true", help="show: open the page of the run, which is made if needed")
+    found.add_argument("--html", metavar="FILE", help="show, labels: write the page to this file")
+    found.add_argument("--open", action="store_true", help="show, labels: open the page, which is made if needed")
     found.add_argument("--yes", action="store_true", help="delete without asking")
     found.add_argument("--keep-mlflow", action="store_true", help="delete only the folders, not the runs in MLflow")
     found.add_argument("--trust", action="store_true", help="run the Python code that the config of a run names")
@@ -61,6 +63,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     if args.action in TRAIN and args.runs and all("=" in word for word in args.runs[1:]):
         return args
     wanted = RUNS_OF.get(args.action)
+    if args.action == "labels" and not args.runs:
+        raise ConfigError("runs labels takes one or more runs: none is given.")
     if wanted is None and not args.runs and not args.where:
         raise ConfigError("runs delete takes runs, sweeps or --where: none is given.")
     if wanted is not None and len(args.runs) != wanted:
@@ -78,8 +82,8 @@ def _check_options(args: argparse.Namespace) -> None:
         ("--most", args.most is not None, ("list",)),
         ("--json", args.json, ("list", "show", "diff")),
         ("--csv", args.csv, ("list", "show", "diff")),
-        ("--html", args.html is not None, ("show",)),
-        ("--open", args.open, ("show",)),
+        ("--html", args.html is not None, ("show", "labels")),
+        ("--open", args.open, ("show", "labels")),
         ("--keep-mlflow", args.keep_mlflow, ("delete",)),
     ):
         if is_given and args.action not in actions:
@@ -93,7 +97,7 @@ def _check_options(args: argparse.Namespace) -> None:
 
 
 def run(words: list[str]) -> int:
-    """List, show, diff, repeat, continue or delete runs; returns 1 if a run that was trained failed."""
+    """Do what is asked for; returns 1 if a run that was trained failed."""
     args = parse(words)
     from exprun import records
 
@@ -106,6 +110,8 @@ def run(words: list[str]) -> int:
             _diff([records.find_run(name) for name in args.runs], args)
         case "repeat" | "continue":
             return _train(args.action, args.runs[0], args.runs[1:], args.trust)
+        case "labels":
+            _judge_labels(args)
         case "delete":
             _delete(args)
     return 0
@@ -166,6 +172,25 @@ def _diff(pair: "Sequence[Run]", args: argparse.Namespace) -> None:
         print(runs_data.differences_json(*pair) if args.json else runs_data.differences_csv(*pair).rstrip("\n"))
     else:
         runs.show_differences(*pair)
+
+
+def _judge_labels(args: argparse.Namespace) -> None:
+    """List the labels that are probably wrong, among the images that the runs held out."""
+    from exprun.label_noise.suspects import require_cleanlab
+
+    require_cleanlab("runs labels")
+    from exprun import records
+    from exprun.label_noise.held_out import by_runs
+    from exprun.label_noise.suspects import suspects
+    from exprun.run_folder import RunFolder
+
+    runs = [records.find_run(name) for name in args.runs]
+    found = suspects(by_runs(runs))
+    config = RunFolder(runs[0].folder).read_config()
+    command = shlex.join(["python", "-m", "exprun", "runs", "labels", *args.runs])
+    path = write_labels(found, config, f"Labels of {config.data.name}", command, args.html)
+    if path is not None:
+        announce(path, args.open)
 
 
 def _delete(args: argparse.Namespace) -> None:

@@ -5,9 +5,10 @@ import re
 from exprun.config import budget
 from exprun.config.applications import APPLICATIONS, IMAGENET
 from exprun.config.datasets import class_numbers, facts_of
-from exprun.config.errors import ConfigError, did_you_mean, one_line
+from exprun.config.errors import ConfigError, did_you_mean, one_line, without_password
 from exprun.config.hub import PRESET
-from exprun.config.images import FOLDER_GROUPS, Augment, Data
+from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
+from exprun.config.labels import check_labels
 from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
 from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import APPLICATION, HUB, INIT_PARTS, Model
@@ -33,6 +34,7 @@ def check(config: Config, overridden: set[str]) -> None:
     _check_sweep(config)
     _check_model(config, overridden)
     _check_data(config)
+    check_labels(config)
     _check_folds(config.data, overridden)
     _check_group(config.data)
     _check_batches(config)
@@ -237,11 +239,18 @@ def _check_input(config: Config) -> None:
 
 def _check_data(config: Config) -> None:
     data = config.data
-    if data.name in ("image_folder", "csv", "arrays") and data.root is None:
+    if data.name in ("image_folder", "arrays", *TABLES) and data.root is None:
         what = "the CSV file that lists your images" if data.name == "csv" else "the path of your images"
         raise ConfigError(f"data={data.name} needs data.root=…, {what}.")
-    if data.split is not None and data.name != "csv":
-        raise ConfigError(f"data={data.name} does not use data.split; it belongs to data=csv.")
+    if data.split is not None and data.name not in TABLES:
+        raise ConfigError(
+            f"data={data.name} does not use data.split; it belongs to data={', '.join(TABLES[:-1])} and {TABLES[-1]}."
+        )
+    if data.root is not None and "://" in data.root and data.name not in REMOTE:
+        raise ConfigError(
+            f"data={data.name} reads files of this machine only, not data.root={without_password(data.root)}: choose "
+            f"data={', '.join(REMOTE[:-1])} or {REMOTE[-1]}, or copy the files."
+        )
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
@@ -302,9 +311,10 @@ def _check_group(data: Data) -> None:
     group = data.group
     if group is None:
         return
-    if data.name not in ("image_folder", "csv", "arrays"):
+    if data.name not in ("image_folder", "arrays", *TABLES):
         raise ConfigError(
-            f"data={data.name} has no groups: data.group belongs to data=image_folder, data=csv and data=arrays."
+            f"data={data.name} has no groups: data.group belongs to data sets of your own, such as data=image_folder "
+            "and data=csv."
         )
     if data.name != "image_folder" or group in FOLDER_GROUPS:
         return
@@ -383,6 +393,13 @@ def _check_run(config: Config) -> None:
         raise ConfigError(
             "trainer.strategy=multi_worker excludes trainer.max_seconds, because all workers must end at the same "
             "step; use trainer.max_steps."
+        )
+    if trainer.swa_start is not None and trainer.ema is not None:
+        raise ConfigError("trainer.ema and trainer.swa_start both average the weights: leave one out.")
+    if trainer.swa_start is not None and trainer.swa_start >= trainer.epochs:
+        raise ConfigError(
+            f"trainer.swa_start={trainer.swa_start}, but it must be below trainer.epochs={trainer.epochs}, so that at "
+            "least two epochs are averaged."
         )
     if config.model.fine_tune_rate != 1.0 and config.model.weights is None:
         raise ConfigError("model.fine_tune_rate is for loaded layers, so it needs model.weights=….")

@@ -9,6 +9,15 @@ from exprun.config.fields import STRICT, setting
 
 # Values of `data.group` that name the groups of `data=image_folder` by folders.
 FOLDER, OUTER_FOLDER = FOLDER_GROUPS = ("folder", "outer_folder")
+SHARDS = ("parquet", "tfrecord", "webdataset", "huggingface", "tfds")  # formats of files with many images each
+TABLES = ("csv", *SHARDS)  # formats in which columns have the labels, splits and groups
+REMOTE = (
+    "image_folder",
+    "parquet",
+    "tfrecord",
+    "webdataset",
+    "huggingface",
+)  # formats that are read from object stores, too
 
 
 @dataclass(config=STRICT)
@@ -16,9 +25,26 @@ class Data:
     """The data set, its splits, and which of its images are used."""
 
     name: Literal[
-        "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "palm_vein", "image_folder", "csv", "arrays"
+        "digits",
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "cifar100",
+        "palm_vein",
+        "image_folder",
+        "csv",
+        "arrays",
+        "parquet",
+        "tfrecord",
+        "webdataset",
+        "huggingface",
+        "tfds",
     ] = setting("Data set to train on.")
-    root: str | None = setting("Folder (or .npz or CSV file) with the files of the data set.", None)
+    root: str | None = setting(
+        "Folder (or .npz or CSV file) with the files of the data set; for files with many images each, also one file, "
+        "a pattern such as `train-*.parquet`, or the address of an object store.",
+        None,
+    )
     cache: str = setting("Folder in which decoded images are cached.", "outputs/cache")
     size: int | None = setting(
         "Height and width of the images in pixels; null keeps the size that the images have in their files.",
@@ -30,6 +56,11 @@ class Data:
         "Number of channels of the images: 1 for grey, 3 for colour; null keeps the channels that the "
         "images have in their files.",
         None,
+    )
+    labels: Literal["one", "several", "ordered", "soft"] = setting(
+        "Labels of each image: one class; several classes or none; one of classes with an order; or soft labels, a "
+        "probability for each class.",
+        "one",
     )
     classes: list[str | int] | None = setting(
         "Classes to keep; null keeps all. Classes are given by name, or by index from 0 if no class has a "
@@ -72,8 +103,8 @@ class Data:
     )
     group: str | None = setting(
         "Groups of images, such as those of a person, that are never divided between splits. For `image_folder`: "
-        "`folder`, `outer_folder`, or a pattern with one group in parentheses; for `csv`: a column; for `arrays`: the "
-        "name of arrays.",
+        "`folder`, `outer_folder`, or a pattern with one group in parentheses; for `arrays`: the name of arrays; for "
+        "other files: a column.",
         None,
         min_length=1,
     )
@@ -90,19 +121,25 @@ class Data:
     )
     corrupt: Literal["skip", "refuse"] | None = setting(
         "What happens to files that cannot be decoded: skip leaves them out, refuse ends the run.",
-        only=("image_folder", "csv"),
+        only=("image_folder", *TABLES),
     )
     background: Literal["white", "black"] | Annotated[int, Field(ge=0, le=255)] = setting(
         "Colour behind the transparent parts of images: white, black, or a grey value from 0 to 255.",
         "white",
-        only=("image_folder", "csv"),
+        only=("image_folder", *TABLES),
     )
     image: str = setting(
-        "Column with the paths of the images, relative to the folder of the CSV file.", "image", only=("csv",)
+        "Column with the images, or with their paths, relative to the folder of the file.", "image", only=TABLES
     )
-    label: str = setting("Column with the classes of the images.", "label", only=("csv",))
+    label: str | list[str] = setting(
+        "Column with the classes of the images; or a list of columns, one for each class, for several or soft labels.",
+        "label",
+        only=TABLES,
+    )
     split: str | None = setting(
-        "Column with the splits of the images (train, val or test), for `csv`; null draws the splits.", None
+        "Column with the splits of the images (train, val or test); null takes the splits that the names of files "
+        "give, or draws them.",
+        None,
     )
 
 

@@ -89,7 +89,17 @@ class Trainer:
         "Number of evaluations without improvement after which training ends (early stopping).", None, ge=1
     )
     select: Literal[
-        "val/accuracy", "val/loss", "val/balanced_accuracy", "val/macro_f1", "val/top5_accuracy", "val/auroc"
+        "val/accuracy",
+        "val/loss",
+        "val/balanced_accuracy",
+        "val/macro_f1",
+        "val/top5_accuracy",
+        "val/auroc",
+        "val/subset_accuracy",
+        "val/micro_f1",
+        "val/mean_average_precision",
+        "val/mean_absolute_error",
+        "val/quadratic_weighted_kappa",
     ] = setting("Validation metric that chooses the best weights.", "val/accuracy")
     metrics: list[Literal["binary_accuracy"]] = setting("Additional metrics that each evaluation measures.", [])
     gap: bool = setting("Whether the generalisation gap is split into its causes at the end of the run.", False)
@@ -100,6 +110,12 @@ class Trainer:
     )
     ema: float | None = setting(
         "Decay of a moving average of the weights; every evaluation uses this average.", None, gt=0.0, lt=1.0
+    )
+    swa_start: int | None = setting(
+        "Number of epochs after which stochastic weight averaging begins: the weights at the end of this epoch and of "
+        "each later one are averaged, and every evaluation from then on uses this average.",
+        None,
+        ge=1,
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = setting(
         "Precision of the computation; weights stay float32.", "auto"
@@ -157,6 +173,11 @@ class Tracking:
         "Name in MLflow's registry under which the model gets a new version; null registers nothing.",
         None,
         min_length=1,
+    )
+    also: list[Literal["tensorboard", "wandb"]] = setting(
+        "Further trackers that record the run. tensorboard: files for TensorBoard in the run folder; wandb: Weights & "
+        "Biases.",
+        [],
     )
     system_metrics: bool = setting(
         "Whether the use of processors, memory, disk, network and GPUs is recorded every 10 seconds.", False

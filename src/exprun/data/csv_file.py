@@ -4,20 +4,22 @@ import csv
 import hashlib
 import io
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from exprun.config.errors import DataError, did_you_mean, one_line, printable
 from exprun.config.images import Data
+from exprun.config.labels import ROWS, label_columns
 from exprun.config.paths import user_path
 from exprun.data.folder import SPLITS, below, read_images, summary
+from exprun.data.label_values import SEPARATOR, labels_of, natural
 from exprun.data.pool import TRAIN, LeftOut, Source
 
 DELIMITERS = ",;\t|: "  # tried in this order
-NUMBER = re.compile(r"[+-]?\d{1,300}(\.\d{1,300})?", re.ASCII)
 SHOWN = 20  # columns or values that an error lists
 
 
@@ -27,7 +29,8 @@ class Row(NamedTuple):
     Args:
         line: the number of its last line in the file, from 1.
         file: the path of the image.
-        label: the name of its class.
+        label: the name of its class, those of several classes, or a value for each class; the last two separated by
+            `SEPARATOR`.
         part: its split.
         group: its group; empty without `data.group`.
     """
@@ -72,10 +75,22 @@ class Table:
             return self.columns.index(column)
         if column in self.columns:
             raise DataError(f"{self.path} has several columns {column}: rename all but one.")
-        near = did_you_mean(column, self.columns)
-        shown = ", ".join(self.columns[:SHOWN]) + (", …" if len(self.columns) > SHOWN else "")
-        hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
-        raise DataError(f"{key}={column}, but the columns of {self.path} are {printable(shown)}{hint}")
+        raise no_column(key, column, self.columns, str(self.path))
+
+
+def no_column(key: str, column: str, columns: Sequence[str], file: str) -> DataError:
+    """The error that a file lacks a column, with the columns that it has.
+
+    Args:
+        key: the key of the config that names the column.
+        column: the name of the column.
+        columns: the names of the columns of the file.
+        file: the path of the file.
+    """
+    near = did_you_mean(column, columns)
+    shown = ", ".join(columns[:SHOWN]) + (", …" if len(columns) > SHOWN else "")
+    hint = f": {near}" if near.startswith("did") else f": set {key} to one of them."
+    return DataError(f"{key}={column}, but the columns of {file} are {printable(shown)}{hint}")
 
 
 def locate_csv(data: Data) -> Source:
@@ -86,7 +101,7 @@ def locate_csv(data: Data) -> Source:
     """
     assert data.root is not None
     path = user_path(data.root, f"data.root={data.root}")
-    table = read_table(path, (data.image, data.label))
+    table = read_table(path, (data.image, *label_columns(data)))
     left_out: list[LeftOut] = []
     rows = list(_consistent(table, _rows(table, data, left_out), left_out))
     also = f"; {summary(left_out)}" if left_out else ""
@@ -98,26 +113,53 @@ def locate_csv(data: Data) -> Source:
             f"None of the {len(rows):,} images in {path} exists, such as {printable(rows[0].file)}: paths in "
             f"data.image={data.image} are relative to the folder of the CSV file."
         )
-    classes = sorted({row.label for row in rows if row.part == TRAIN}, key=_natural)
-    if len(classes) < 2:
-        found = "1 class" if classes else "no class"
-        raise DataError(
-            f"{path} has training images of {found} in data.label={data.label}, but needs at least two{also}."
-        )
-    if strange := sorted({row.label for row in rows} - set(classes)):
-        raise DataError(f"{path}: class {printable(strange[0])} has no training images{also}.")
+    classes, labels = _labels(table, rows, data, also)
     root = table.root
     found_images = [(row.file, row.label, row.part) for row in rows]
     groups = {below(row.file, root): row.group for row in rows}
     labelling = "\n".join(f"{below(row.file, root)}\0{row.label}\0{row.part}" for row in rows)
     return Source(
         [row.file for row in rows],
-        lambda allocate: read_images(found_images, classes, data, root, allocate),
+        lambda allocate: read_images(found_images, classes, data, root, allocate, labels),
         hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest(),
         left_out,
         _unused_splits(table, data),
         (lambda pool: [groups[file] for file in pool.files]) if data.group is not None else None,
     )
+
+
+def _labels(table: Table, rows: list[Row], data: Data, also: str) -> tuple[list[str], np.ndarray | None]:
+    """The names of the classes; and for several or soft labels, a number for each image and class, (rows, classes).
+
+    Args:
+        table: the content of the file.
+        rows: the rows with an image.
+        data: the settings of the data set.
+        also: the end of the sentence of an error.
+
+    Raises:
+        DataError: the labels are of fewer than two classes, a class has no training image, or a value is wrong.
+    """
+    path, names = table.path, label_columns(data)
+    labels: np.ndarray | None = None
+    if data.labels in ROWS:
+        places = [f"{path}, line {row.line:,}" for row in rows]
+        columns = list(names) if not isinstance(data.label, str) else None
+        classes, labels = labels_of([row.label for row in rows], data.labels, places, columns)
+        in_training = (labels[[row.part == TRAIN for row in rows]] > 0).any(axis=0)
+        lacking = [classes[number] for number in np.flatnonzero(~in_training)]
+        trained = [name for name in classes if name not in lacking]
+    else:
+        trained = sorted({row.label for row in rows if row.part == TRAIN}, key=natural)
+        classes, lacking = trained, sorted({row.label for row in rows} - set(trained))
+    if len(trained) < 2:
+        found = "1 class" if trained else "no class"
+        raise DataError(
+            f"{path} has training images of {found} in data.label={','.join(names)}, but needs at least two{also}."
+        )
+    if lacking:
+        raise DataError(f"{path}: class {printable(lacking[0])} has no training images{also}.")
+    return classes, labels
 
 
 def check_columns(data: Data) -> None:
@@ -127,7 +169,7 @@ def check_columns(data: Data) -> None:
         DataError: the file cannot be read, or lacks a column.
     """
     assert data.root is not None
-    _places(read_table(user_path(data.root), (data.image, data.label), most=0), data)
+    _places(read_table(user_path(data.root), (data.image, *label_columns(data)), most=0), data)
 
 
 def first_files(data: Data, most: int) -> list[str]:
@@ -137,7 +179,7 @@ def first_files(data: Data, most: int) -> list[str]:
         DataError: the file cannot be read, lacks a column, or one of these rows has no valid split or group.
     """
     assert data.root is not None
-    table = read_table(user_path(data.root), (data.image, data.label), most)
+    table = read_table(user_path(data.root), (data.image, *label_columns(data)), most)
     return [row.file for row in _rows(table, data, [])]
 
 
@@ -200,16 +242,20 @@ def _delimiter(text: str, wanted: tuple[str, ...]) -> str:
     return next((delimiter for delimiter in DELIMITERS if delimiter in first), DELIMITERS[0])
 
 
-def _places(table: Table, data: Data) -> tuple[int, int, int | None, int | None]:
+def _places(table: Table, data: Data) -> tuple[int, list[int], int | None, int | None]:
     """The indices of the columns with images, labels, splits and groups; None for a column that is not used."""
     split = None if data.split is None else table.place(data.split, "data.split")
     group = None if data.group is None else table.place(data.group, "data.group")
-    return table.place(data.image, "data.image"), table.place(data.label, "data.label"), split, group
+    image = table.place(data.image, "data.image")
+    return image, [table.place(name, "data.label") for name in label_columns(data)], split, group
 
 
 def _rows(table: Table, data: Data, left_out: list[LeftOut]) -> Iterator[Row]:
-    """The rows with an image and a label; the others are added to `left_out`."""
-    image, label, split, group = _places(table, data)
+    """The rows with an image and a label; the others are added to `left_out`.
+
+    With `data.labels=several`, an image of no class has a label, too.
+    """
+    image, labels, split, group = _places(table, data)
     root = table.root
     for line, values in table.rows:
         where = f"{table.path}, line {line:,}"
@@ -217,7 +263,8 @@ def _rows(table: Table, data: Data, left_out: list[LeftOut]) -> Iterator[Row]:
         if not name or "\0" in name:
             left_out.append(LeftOut(f"line {line:,}", "without the path of an image"))
             continue
-        if not values[label]:
+        label = SEPARATOR.join(values[place] for place in labels)
+        if data.labels != "several" and not label.strip(SEPARATOR):
             left_out.append(LeftOut(printable(name), "without a label"))
             continue
         part: int | None = TRAIN
@@ -232,7 +279,7 @@ def _rows(table: Table, data: Data, left_out: list[LeftOut]) -> Iterator[Row]:
         if "\\" in name and not os.path.exists(file):  # a path that was written on Windows
             file = os.path.join(root, name.replace("\\", "/"))
         assert part is not None
-        yield Row(line, os.path.normpath(file), values[label], part, values[group] if group is not None else "")
+        yield Row(line, os.path.normpath(file), label, part, values[group] if group is not None else "")
 
 
 def _consistent(table: Table, rows: Iterator[Row], left_out: list[LeftOut]) -> Iterator[Row]:
@@ -260,13 +307,10 @@ def _consistent(table: Table, rows: Iterator[Row], left_out: list[LeftOut]) -> I
 def _unused_splits(table: Table, data: Data) -> str:
     """A note if a column looks like one of splits, but `data.split` does not name it; empty otherwise."""
     for place, name in enumerate(table.columns if data.split is None else ()):
-        values = {row[place].lower() for _, row in table.rows} if name not in (data.image, data.label) else set()
+        values = (
+            {row[place].lower() for _, row in table.rows} if name not in (data.image, *label_columns(data)) else set()
+        )
         if len(values) > 1 and values <= SPLITS.keys():
             shown = printable(name)
             return f"column {shown} of {table.path} names splits, but is not used: data.split={shown} uses it."
     return ""
-
-
-def _natural(name: str) -> tuple[int, float, str]:
-    """A sort key that orders numbers by their size, before all other names."""
-    return (0, float(name), name) if NUMBER.fullmatch(name) else (1, 0.0, name)

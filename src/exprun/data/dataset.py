@@ -16,7 +16,8 @@ from exprun.data.folder import summary
 from exprun.data.folds import fold_of
 from exprun.data.groups import Groups, check_given_splits, held_out_groups, nothing_held_out
 from exprun.data.groups import summary as groups_summary
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool
+from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source
+from exprun.data.several import divided
 from exprun.data.sources import locate
 
 PIECE = 256  # images converted at a time
@@ -32,21 +33,33 @@ class Split:
 
     Args:
         images: all images of the pool, uint8, (images, height, width, channels); memory-mapped if they are cached.
-        labels: the labels of all images of the pool, int32, (images,).
+        labels: the class numbers of all images of the pool, int32, (images,), with soft labels those of the most
+            probable classes; or several labels, 0 or 1, float32, (images, classes).
         rows: the positions of this split's images in the pool, int64, in ascending order.
+        shares: the soft labels of all images of the pool, float32, (images, classes); None if they have none.
     """
 
     images: np.ndarray
     labels: np.ndarray
     rows: np.ndarray
+    shares: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def row_labels(self) -> np.ndarray:
-        """The labels of this split, (len(self),)."""
+        """The labels of this split, (len(self),) or (len(self), classes)."""
         return self.labels[self.rows]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The labels of this split as the loss takes them: soft labels, or else the same as `row_labels`."""
+        return self.row_labels if self.shares is None else self.shares[self.rows]
+
+    def per_class(self, classes: int) -> np.ndarray:
+        """The number of images of each class in this split, int64, (classes,); an image may have several."""
+        return sizes_of_classes(self.row_labels, classes)
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,11 @@ class Dataset:
     files: Sequence[str] = ()
 
     @property
+    def has_several(self) -> bool:
+        """Whether an image may have several labels."""
+        return self.train.labels.ndim > 1
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of an image."""
         height, width, channels = self.train.images.shape[1:]
@@ -93,8 +111,32 @@ class Dataset:
         return lines
 
 
+def sizes_of_classes(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The number of images of each class, int64, (classes,).
+
+    Args:
+        labels: class numbers, (images,), or several labels, 0 or 1, (images, classes).
+        classes: the number of classes.
+    """
+    if labels.ndim > 1:
+        return np.asarray(labels.sum(axis=0, dtype=np.float64), np.int64)
+    return np.bincount(labels, minlength=classes)
+
+
 def load(data: Data) -> Dataset:
     """The data set of a config.
+
+    Raises:
+        DataError: files are missing or damaged, or do not contain what the config asks for.
+    """
+    source, pool = read_pool(data)
+    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
+    notes = (source.note, *dataset.notes) if source.note else dataset.notes
+    return replace(dataset, left_out=source.left_out, notes=notes)
+
+
+def read_pool(data: Data) -> tuple[Source, Pool]:
+    """The files of a data set, and all of its images before they are split, from the cache if they are there.
 
     Raises:
         DataError: files are missing or damaged, or do not contain what the config asks for.
@@ -109,11 +151,9 @@ def load(data: Data) -> Dataset:
         "channels": data.channels,
         "corrupt": data.corrupt,
         "background": data.background,
+        **({} if data.labels == "one" else {"labels": data.labels}),
     }
-    pool = cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
-    dataset = split(pool, data, source.groups(pool) if source.groups is not None else None)
-    notes = (source.note, *dataset.notes) if source.note else dataset.notes
-    return replace(dataset, left_out=source.left_out, notes=notes)
+    return source, cached(folder, key, lambda allocate: _shaped(source.read(allocate), data, allocate))
 
 
 def _shaped(pool: Pool, data: Data, allocate: Allocate) -> Pool:
@@ -149,7 +189,7 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> Dataset:
-    """Split a pool: stratified by class, and drawn with `data.split_seed` only.
+    """Split a pool: stratified by class, or by each of several labels, and drawn with `data.split_seed` only.
 
     Args:
         pool: all images of the data set.
@@ -159,6 +199,9 @@ def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> D
     Raises:
         DataError: no images are left for a split, a wanted class does not exist, or groups or folds cannot be made.
     """
+    shares = pool.labels if data.labels == "soft" else None
+    if shares is not None:
+        pool = replace(pool, labels=shares.argmax(axis=1).astype(np.int32))
     rows, labels, classes = _keep_classes(pool, data.classes)
     parts = {part: rows[pool.parts[rows] == part] for part in (TRAIN, VALIDATION, TEST)}
     groups = None if group_names is None else Groups.of(group_names)
@@ -184,7 +227,7 @@ def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> D
     for chosen in (train, val, test):
         digest.update(np.ascontiguousarray(chosen).tobytes() + b"|")
     digest.update("\0".join(classes).encode())
-    make = lambda chosen: Split(pool.images, labels, chosen)  # noqa: E731
+    make = lambda chosen: Split(pool.images, labels, chosen, shares)  # noqa: E731
     if groups is not None:
         notes.append(groups_summary(groups, splits, str(data.group)))
     return Dataset(
@@ -192,7 +235,7 @@ def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> D
         val=make(val),
         test=make(test) if len(test) else None,
         classes=classes,
-        class_weights=_class_weights(data, labels[train], len(classes)),
+        class_weights=_class_weights(data, (labels if shares is None else shares)[train], len(classes)),
         fingerprint=digest.hexdigest(),
         skipped=pool.skipped,
         notes=(*notes, *_split_notes(splits, labels, classes)),
@@ -225,12 +268,14 @@ def _divided(
 
     def held_out(key: str, fraction: float, keep: int = 1) -> np.ndarray:
         count = round(whole * fraction)
-        if groups is None:
+        if labels.ndim > 1:
+            drawn = divided(train, labels, [count, len(train) - count], rng, groups)[0]
+        elif groups is None:
             drawn = _held_out(train, labels, count, rng)
         else:
             drawn = held_out_groups(train, labels, groups, count, rng, keep)
-            if count and not len(drawn):
-                raise nothing_held_out(key, count, train, labels, groups, data)
+        if groups is not None and count and not len(drawn):
+            raise nothing_held_out(key, count, train, labels, groups, data)
         notes.extend(_held_out_notes(key, fraction, whole, len(drawn), groups is not None))
         return drawn
 
@@ -252,12 +297,15 @@ def _divided(
 def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Keep the wanted classes: their rows, the labels numbered in their order, and their names."""
     rows = np.arange(len(pool.labels))
+    several = pool.labels.ndim > 1
     if wanted is None:
-        return rows, np.asarray(pool.labels, np.int32), pool.classes
+        return rows, np.asarray(pool.labels, np.float32 if several else np.int32), pool.classes
     try:
         numbers = class_numbers(wanted, pool.classes, "the set")
     except ConfigError as error:
         raise DataError(str(error)) from None
+    if several:  # images of none of these classes are kept, as images without a label
+        return rows, np.asarray(pool.labels[:, numbers], np.float32), [pool.classes[number] for number in numbers]
     table = np.full(len(pool.classes), -1, np.int32)
     table[numbers] = np.arange(len(numbers))
     labels = table[pool.labels]
@@ -267,9 +315,13 @@ def _keep_classes(pool: Pool, wanted: list[str | int] | None) -> tuple[np.ndarra
 def _limited(rows: np.ndarray, labels: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
     """Draw `limit` of the rows, from each class its share but at least one image, in ascending order.
 
+    Of several labels, each has its share, but a rare one may be left out.
+
     Raises:
         DataError: there are more classes than `limit`.
     """
+    if labels.ndim > 1:
+        return divided(rows, labels, [limit, len(rows) - limit], rng)[0] if limit < len(rows) else rows
     numbers, sizes = np.unique(labels[rows], return_counts=True)
     if limit >= len(rows):
         return rows
@@ -357,9 +409,9 @@ def _drawn_remainders(remainders: np.ndarray, count: int, rng: np.random.Generat
 
 def _limit_notes(labels: np.ndarray, limit: int, classes: list[str]) -> Iterator[str]:
     """A note on the classes that get more than their share because `data.limit` keeps one image of each class."""
-    counts = np.bincount(labels, minlength=len(classes))
+    counts = sizes_of_classes(labels, len(classes))
     rare = np.flatnonzero((counts > 0) & (counts * limit < len(labels)))
-    if limit < len(labels) and len(rare):
+    if labels.ndim == 1 and limit < len(labels) and len(rare):
         yield (
             f"data.limit={limit} keeps one image of {_named(rare, classes)}, more than the share of "
             f"{'this class' if len(rare) == 1 else 'these classes'} in {len(labels):,} images."
@@ -387,12 +439,12 @@ def _split_notes(splits: dict[str, np.ndarray], labels: np.ndarray, classes: lis
         labels: the class numbers of all images of the pool.
         classes: the names of the classes.
     """
-    counts = {name: np.bincount(labels[rows], minlength=len(classes)) for name, rows in splits.items() if len(rows)}
+    counts = {name: sizes_of_classes(labels[rows], len(classes)) for name, rows in splits.items() if len(rows)}
     lacking = {name: np.flatnonzero(sizes == 0) for name, sizes in counts.items() if (sizes == 0).any()}
     if not lacking:
         return
     missing = " and ".join(f"no {name} images of {_named(numbers, classes)}" for name, numbers in lacking.items())
-    of_class = np.bincount(labels[np.unique(np.concatenate(list(splits.values())))], minlength=len(classes))
+    of_class = sizes_of_classes(labels[np.unique(np.concatenate(list(splits.values())))], len(classes))
     fewest = int(of_class.argmin())
     yield (
         f"Not every class is in every split: there are {missing}; the smallest class, {classes[fewest]}, has "
@@ -408,16 +460,30 @@ def _named(numbers: np.ndarray, classes: list[str]) -> str:
 
 
 def _class_weights(data: Data, labels: np.ndarray, classes: int) -> np.ndarray | None:
-    """The weights of the classes in the loss, scaled so that their mean over the training images is 1."""
+    """The weights of the classes in the loss, scaled so that their mean over the training images is 1.
+
+    With several labels, they are the weights of the labels that an image has, next to 1 for those that it has not, and
+    are not scaled.
+
+    Args:
+        data: the settings of the data set.
+        labels: the labels of the training images: class numbers, (images,); or several or soft labels, (images,
+            classes).
+        classes: the number of classes.
+    """
     if data.class_weights == "none":
         return None
-    counts = np.bincount(labels, minlength=classes)
+    counts = labels.sum(axis=0, dtype=np.float64) if labels.ndim > 1 else np.bincount(labels, minlength=classes)
+    several = data.labels == "several"
     if data.class_weights == "balanced":
-        weights = np.where(counts > 0, len(labels) / np.maximum(counts, 1), 0.0)
+        others = len(labels) - counts if several else len(labels)
+        weights = np.where(counts > 0, others / np.maximum(counts, 1e-9), 0.0)
     else:
         weights = np.asarray(data.class_weights, float)
         if len(weights) != classes:
             raise DataError(f"data.class_weights has {len(weights)} weights for {classes} classes.")
+    if several:
+        return weights.astype(np.float32)
     mean = (weights * counts).sum() / len(labels)
     if mean <= 0:
         raise DataError("data.class_weights gives every training image the weight 0.")

@@ -1,6 +1,7 @@
 """From an image file to its pixels: the formats that can be read, their decoding, and the reasons if it fails."""
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 
@@ -36,6 +37,7 @@ NO_IMAGES = {
     b"<!doctype html": "a web page, not an image",
     b"version https://git-lfs": "a Git LFS pointer, not the image: git lfs pull fetches it",
 }
+Content = str | bytes  # the path of an image file, or its content
 ROUNDING = 1e-3  # tolerance around the range 0 to 1 of floating-point pixels
 
 
@@ -43,11 +45,11 @@ class UnreadableImage(Exception):
     """An image file cannot be read; the message is the reason, without the name of the file."""
 
 
-def decode_image(file: str, size: tuple[int, int], mode: str, background: str | int = "white") -> np.ndarray:
+def decode_image(file: Content, size: tuple[int, int], mode: str, background: str | int = "white") -> np.ndarray:
     """Decode one image, crop its centre to the wanted aspect ratio, and scale it to the wanted size.
 
     Args:
-        file: path of the image file.
+        file: path of the image file, or its content.
         size: width and height of the result.
         mode: `L` for grey, `RGB` for colour.
         background: colour under transparent pixels: `white`, `black` or a grey from 0 to 255.
@@ -70,8 +72,11 @@ def decode_image(file: str, size: tuple[int, int], mode: str, background: str | 
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def upright_size(file: str) -> tuple[int, int]:
+def upright_size(file: Content) -> tuple[int, int]:
     """Width and height of an image after it is rotated according to its EXIF orientation.
+
+    Args:
+        file: path of the image file, or its content.
 
     Raises:
         UnreadableImage: the file cannot be opened.
@@ -83,10 +88,10 @@ def upright_size(file: str) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[Image.Image]:
+def _opened(file: Content) -> Iterator[Image.Image]:
     """An opened image; any error while it is open is raised as `UnreadableImage`."""
     try:
-        with Image.open(file, formats=tuple(FORMATS)) as image:
+        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=tuple(FORMATS)) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or np.inf):
                 raise Image.DecompressionBombError
             yield image
@@ -139,7 +144,7 @@ def _on_background(image: Image.Image, background: str | int) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, (grey, grey, grey, 255)), image)
 
 
-def _reason(file: str, error: Exception) -> str:
+def _reason(file: Content, error: Exception) -> str:
     """The reason why a file cannot be read, in words that its owner understands."""
     if isinstance(error, FileNotFoundError):
         return "a broken link" if os.path.islink(file) else "there is no such file"
@@ -148,7 +153,7 @@ def _reason(file: str, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return (error.strerror or str(error)).lower()
     try:
-        with open(file, "rb") as opened:
+        with io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as opened:
             head = opened.read(HEAD)
     except OSError as unreadable:
         return (unreadable.strerror or str(unreadable)).lower()

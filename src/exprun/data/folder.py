@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from PIL import Image
 from exprun.config.errors import DataError, printable
 from exprun.config.images import OUTER_FOLDER, Data
 from exprun.config.paths import user_path
-from exprun.data.decode import SUFFIXES, UnreadableImage, decode_image, upright_size
+from exprun.data.decode import SUFFIXES, Content, UnreadableImage, decode_image, upright_size
 from exprun.data.groups import check_complete, group_finder
+from exprun.data.label_values import natural
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
+from exprun.data.remote import fetched
 
 SPLITS = {
     "train": TRAIN,
@@ -31,6 +34,7 @@ SYSTEM = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Informa
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 REASONS = 8  # reasons that one line lists
 EXAMPLES = 3  # files that are named for each reason
+AHEAD = 256  # images that are read before they are decoded
 
 
 def locate_folder(data: Data) -> Source:
@@ -71,7 +75,27 @@ def locate_folder(data: Data) -> Source:
                 class_folder = os.path.relpath(folder / name, root)
                 groups |= {path: group_of(path, class_folder) for path in (below(file, root) for file in files)}
     left_out = [LeftOut(os.path.relpath(path, root), reason) for path, reason in left_out + unread]
-    classes = sorted({name for _, name, part in found if part == TRAIN})
+    return source_of_files(data, str(root), found, groups, left_out, note)
+
+
+def source_of_files(
+    data: Data, root: str, found: list[tuple[str, str, int]], groups: dict[str, str], left_out: list[LeftOut], note: str
+) -> Source:
+    """The source of images that have a file each.
+
+    Args:
+        data: the settings of the data set.
+        root: the folder of the data set.
+        found: the path, the class and the split of each image.
+        groups: the group of each image, by its path below the folder; not used without `data.group`.
+        left_out: files and folders that are not read.
+        note: how an ambiguous folder was read; empty if there is nothing to note.
+
+    Raises:
+        DataError: there are images of fewer than two classes, a class has no training images, or an image has no group.
+    """
+    order = natural if data.labels == "ordered" else None
+    classes: list[str] = sorted({name for _, name, part in found if part == TRAIN}, key=order)
     also = f"; {summary(left_out)}" if left_out else ""
     if len(classes) < 2:
         raise DataError(
@@ -82,7 +106,7 @@ def locate_folder(data: Data) -> Source:
         raise DataError(f"{root}: class {strange[0]} has no training images{also}.")
     if data.group is not None:
         check_complete(data.group, list(groups), list(groups.values()))
-    labelling = "\n".join(f"{file.removeprefix(str(root))}\0{name}\0{part}" for file, name, part in found)
+    labelling = "\n".join(f"{file.removeprefix(root)}\0{name}\0{part}" for file, name, part in found)
     key = hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest()
     return Source(
         [file for file, _, _ in found],
@@ -90,11 +114,11 @@ def locate_folder(data: Data) -> Source:
         key,
         left_out,
         note,
-        (lambda pool: [groups[file] for file in pool.files]) if group_of is not None else None,
+        (lambda pool: [groups[file] for file in pool.files]) if data.group is not None else None,
     )
 
 
-def below(file: str, root: Path) -> str:
+def below(file: str, root: Path | str) -> str:
     """The path of a file below the folder of the data set, as people read it and as `Pool.files` has it."""
     return printable(file.removeprefix(f"{root}{os.sep}"))
 
@@ -220,9 +244,17 @@ def summary(left_out: Sequence[LeftOut]) -> str:
 
 
 def read_images(
-    found: list[tuple[str, str, int]], classes: list[str], data: Data, root: Path, allocate: Allocate
+    found: list[tuple[str, str, int]],
+    classes: list[str],
+    data: Data,
+    root: Path | str,
+    allocate: Allocate,
+    labels: np.ndarray | None = None,
+    contents: Callable[[], Iterable[Content]] | None = None,
 ) -> Pool:
     """Decode images into a pool.
+
+    Only a few images are in memory at a time, besides those in the array that is allocated.
 
     Args:
         found: the path, the class and the split of each image.
@@ -230,30 +262,47 @@ def read_images(
         data: the settings of the data set.
         root: the folder of the data set, which the names of files leave out.
         allocate: function that allocates the array of images.
+        labels: several or soft labels, float32, (images, classes); None for those of `found`.
+        contents: function that returns the content of each image, in the order of `found`; None reads the files.
 
     Raises:
         DataError: an image cannot be read and `data.corrupt=refuse`, no training image of a class can be read, or the
             images differ in size and `data.size` is not set.
     """
     with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read nevertheless
-        return _decoded(found, classes, data, root, allocate)
+        contents = contents or (lambda: [file for file, _, _ in found])
+        return _decoded(found, classes, data, root, allocate, labels, contents)
 
 
-def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, root: Path, allocate: Allocate) -> Pool:
+def _decoded(
+    found: list[tuple[str, str, int]],
+    classes: list[str],
+    data: Data,
+    root: Path | str,
+    allocate: Allocate,
+    labels: np.ndarray | None,
+    contents: Callable[[], Iterable[Content]],
+) -> Pool:
     Image.init()  # not thread-safe, so it is called before the threads start
-    size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found])
+    size = (data.size, data.size) if data.size else _common_size([file for file, _, _ in found], contents())
     mode = "L" if data.channels == 1 else "RGB"
     images = allocate((len(found), size[1], size[0], 1 if mode == "L" else 3))
     skipped: dict[int, str] = {}
 
-    def decode(index: int) -> None:
+    def decode(index: int, content: Content) -> None:
         try:
-            images[index] = decode_image(found[index][0], size, mode, data.background)
+            images[index] = decode_image(fetched(content), size, mode, data.background)
         except UnreadableImage as reason:
             skipped[index] = f"{found[index][0]}: {reason}"
 
     with ThreadPoolExecutor() as threads:
-        list(threads.map(decode, range(len(found)), chunksize=64))
+        pending: deque[Future[None]] = deque()
+        for number, content in enumerate(contents()):
+            pending.append(threads.submit(decode, number, content))
+            if len(pending) > AHEAD:
+                pending.popleft().result()
+        for task in pending:
+            task.result()
     if skipped and data.corrupt == "refuse":
         first = skipped[min(skipped)]
         raise DataError(
@@ -263,28 +312,33 @@ def _decoded(found: list[tuple[str, str, int]], classes: list[str], data: Data, 
     if len(skipped) == len(found):
         raise DataError(f"None of the {len(found)} images can be read, the first is {skipped[0]}.")
     keep = np.array([index not in skipped for index in range(len(found))], bool)
-    if len(skipped):
-        every, images = images, allocate((int(keep.sum()), *images.shape[1:]))
-        for position, index in enumerate(np.flatnonzero(keep)):
-            images[position] = every[index]
-    numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.array([numbers[name] for _, name, _ in found], np.int32)[keep]
+    for position, index in enumerate(np.flatnonzero(keep)):
+        if position != index:  # moved in place, because a second array might not fit onto the disk
+            images[position] = images[index]
+    images = images[: int(keep.sum())]
     parts = np.array([part for _, _, part in found], np.uint8)[keep]
-    if empty := set(range(len(classes))) - set(labels[parts == TRAIN].tolist()):
-        name = classes[min(empty)]
-        first = next(text for index, text in sorted(skipped.items()) if found[index][1:] == (name, TRAIN))
+    if labels is None:
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers[name] for _, name, _ in found], np.int32)
+        of_class = labels[:, None] == np.arange(len(classes))
+    else:
+        of_class = labels > 0
+    labels = labels[keep]
+    if len(empty := np.flatnonzero(~of_class[keep][parts == TRAIN].any(axis=0))):
+        name = classes[empty[0]]
+        first = next(text for index, text in sorted(skipped.items()) if of_class[index, empty[0]])
         raise DataError(f"None of the training images of class {name} can be read, the first is {first}.")
     files = [below(file, root) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
     names, unreadable = [plain(name) for name in classes], [skipped[i] for i in sorted(skipped)]
     return Pool(images, labels, names, parts, unreadable, files=files)
 
 
-def _common_size(files: list[str]) -> tuple[int, int]:
+def _common_size(files: list[str], contents: Iterable[Content]) -> tuple[int, int]:
     """The width and height of the images, which must be the same for all of them."""
     sizes, first = set(), ""
-    for file in files:
+    for file, content in zip(files, contents, strict=True):
         try:
-            sizes.add(upright_size(file))
+            sizes.add(upright_size(fetched(content)))
         except UnreadableImage as reason:  # decoding will report the file
             first = first or f"{file}: {reason}"
         if len(sizes) > 1:

@@ -5,6 +5,7 @@ import numpy as np
 from exprun.config.errors import DataError
 from exprun.config.images import Data
 from exprun.data.groups import Groups
+from exprun.data.several import divided
 
 ATTEMPTS = 20  # random orders of the groups that are tried until each fold has images of each class
 
@@ -18,7 +19,7 @@ def fold_of(
 
     Args:
         rows: the rows to divide, in ascending order.
-        labels: the class numbers of all images of the pool.
+        labels: the class numbers of all images of the pool, or several labels, (images, classes).
         groups: the groups of all images of the pool; None without groups.
         data: the settings of the data set, with `data.folds`.
         classes: the names of the classes.
@@ -36,6 +37,8 @@ def fold_of(
     assert data.fold is not None
     if not len(rows):
         return rows, rows
+    if labels.ndim > 1:
+        return _of_several(rows, labels, groups, data.folds, data.fold, np.random.default_rng(data.split_seed))
     _check_counts(rows, labels, groups, data, classes)
     # The instance continues its random sequence, so that each attempt has another order.
     random = np.random.RandomState(data.split_seed)
@@ -55,6 +58,17 @@ def fold_of(
             )
     others, fold = found[data.fold]
     return rows[others], rows[fold]
+
+
+def _of_several(
+    rows: np.ndarray, labels: np.ndarray, groups: Groups | None, folds: int, fold: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of all other folds and those of one fold; each label is spread over the folds as evenly as possible."""
+    if groups is not None:
+        _check_largest(rows, groups, folds)
+    sizes = [len(part) for part in np.array_split(rows, folds)]
+    chosen = divided(rows, labels, sizes, rng, groups)[fold]
+    return np.setdiff1d(rows, chosen), chosen
 
 
 def _check_counts(rows: np.ndarray, labels: np.ndarray, groups: Groups | None, data: Data, classes: list[str]) -> None:

@@ -1,13 +1,15 @@
 """Groups that the names of files suggest, such as all images of one patient, for data sets without `data.group`."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 
-from exprun.config.images import FOLDER, Data
+from exprun.config.images import FOLDER, SHARDS, Data
 from exprun.data.dataset import Dataset
 from exprun.data.folder import SPLITS
 from exprun.data.groups import Groups, group_finder
 from exprun.data.pool import TEST, VALIDATION
+from exprun.data.shards import split_of
 
 # The first word of a file's name (`patient12_left_3.png`), and all before its last number (`cat_12-frame3.png`).
 PATTERNS = (r"([^/_. -]+)[-_. ][^/]*$", r"([^/]+?)[-_. ]+[a-zA-Z]*\d+\.\w+$")
@@ -24,7 +26,8 @@ def suggested(dataset: Dataset, data: Data) -> Iterator[tuple[str, Groups]]:
     files, labels = dataset.files, dataset.train.labels
     if not files:
         return
-    folders = [_class_folder(file, dataset.classes[label]) for file, label in zip(files, labels, strict=True)]
+    names_of = [""] * len(files) if dataset.has_several else [dataset.classes[label] for label in labels]
+    folders = [_class_folder(file, name) for file, name in zip(files, names_of, strict=True)]
     known: list[list[str]] = []
     for group in (FOLDER, *PATTERNS):
         find = group_finder(group)
@@ -35,11 +38,14 @@ def suggested(dataset: Dataset, data: Data) -> Iterator[tuple[str, Groups]]:
 
 
 def are_splits_given(dataset: Dataset, data: Data) -> bool:
-    """Whether folders or a column name the validation images, so that `data.group` cannot draw others."""
-    if data.folds is not None or data.name != "image_folder":
-        return data.folds is None and data.split is not None
+    """Whether folders, files or a column name the validation images, so that `data.group` cannot draw others."""
+    if data.folds is not None or data.split is not None:
+        return data.folds is None
     validation = TEST if data.validation == "test" else VALIDATION
-    return any(SPLITS.get(file.partition("/")[0].lower()) == validation for file in dataset.files)
+    if data.name in SHARDS:
+        return any(split_of(place) == validation for place in {os.path.dirname(file) for file in dataset.files})
+    first = {file.partition("/")[0].lower() for file in dataset.files}
+    return data.name == "image_folder" and any(SPLITS.get(name) == validation for name in first)
 
 
 def _class_folder(file: str, name: str) -> str:

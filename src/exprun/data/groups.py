@@ -207,16 +207,17 @@ def nothing_held_out(
         key: `val_fraction` or `test_fraction`.
         count: the wanted number of images.
         rows: the rows from which groups should have been held out.
-        labels: the class numbers of all images of the pool.
+        labels: the class numbers of all images of the pool, or several labels, (images, classes).
         groups: the groups of all images of the pool.
         data: the settings of the data set.
     """
     numbers, sizes = np.unique(groups.numbers[rows], return_counts=True)
     smallest = int(sizes.argmin())
     start = f"data.group={data.group}: no group can be held out for data.{key}={getattr(data, key)} ({count:,} images)"
-    pairs = np.unique(np.stack([labels[rows], groups.numbers[rows]]), axis=1)
-    if pairs.shape[1] == len(np.unique(pairs[0])):
-        return DataError(f"{start}, because each class has one group only: choose groups that are not classes.")
+    if labels.ndim == 1:
+        pairs = np.unique(np.stack([labels[rows], groups.numbers[rows]]), axis=1)
+        if pairs.shape[1] == len(np.unique(pairs[0])):
+            return DataError(f"{start}, because each class has one group only: choose groups that are not classes.")
     if sizes[smallest] >= 2 * count:
         return DataError(
             f"{start}, because the smallest of {len(sizes):,} groups, {groups.names[numbers[smallest]]}, has "

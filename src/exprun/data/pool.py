@@ -19,12 +19,13 @@ class Pool:
 
     Args:
         images: the images, uint8, (images, height, width, channels).
-        labels: the class number of each image, int32, (images,).
+        labels: the class number of each image, int32, (images,); or several or soft labels, float32, (images, classes).
         classes: the names of the classes, in the order of their numbers.
         parts: the split to which the data set assigns each image, uint8, (images,): 0 training, 1 validation, 2 test.
         skipped: the files that could not be read, each with the reason.
         fingerprint: the SHA-256 of images, labels and parts, in hex.
         files: the file of each image, below the folder of the data set; empty if the images have no files of their own.
+        groups: the name of the group of each image, if it is known only from reading all files; empty otherwise.
     """
 
     images: np.ndarray
@@ -34,6 +35,7 @@ class Pool:
     skipped: list[str] = field(default_factory=list)
     fingerprint: str = ""
     files: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
 
 
 class LeftOut(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from exprun.config.datasets import facts_of
 from exprun.config.errors import DataError
-from exprun.config.images import Data
+from exprun.config.images import SHARDS, Data
 from exprun.config.paths import user_path
 from exprun.data.csv_file import first_files
 from exprun.data.decode import UnreadableImage, upright_size
@@ -38,13 +38,16 @@ def image_shape(data: Data) -> Shape | None:
 def _shape_in_files(data: Data) -> Shape | None:
     """The shape of the images in the user's files, before they are scaled."""
     assert data.root is not None
-    root = user_path(data.root)
     if data.name == "arrays":
-        return _shape_of_arrays(root)
+        return _shape_of_arrays(user_path(data.root))
     if data.size is not None:
         return data.size, data.size, 3
+    if data.name in SHARDS or "://" in data.root:
+        return None
     try:
-        return _common_shape(some_images(str(root)) if data.name == "image_folder" else first_files(data, PROBED))
+        return _common_shape(
+            some_images(str(user_path(data.root))) if data.name == "image_folder" else first_files(data, PROBED)
+        )
     except DataError:
         return None
 

@@ -14,6 +14,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,14 +24,29 @@ import numpy as np
 from exprun.config.datasets import FACTS, PALM_SIZE
 from exprun.config.errors import DataError, one_line
 from exprun.config.images import Data
+from exprun.config.labels import ROWS
 from exprun.config.paths import NO_HOME, user_path
 from exprun.data import palm_vein
+from exprun.data.arrow import locate_arrow
 from exprun.data.csv_file import locate_csv
 from exprun.data.folder import is_hidden, locate_folder
 from exprun.data.groups import groups_of_arrays
+from exprun.data.label_values import checked
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, Pool, Source, plain
+from exprun.data.remote import is_remote
+from exprun.data.remote_folder import locate_remote_folder
+from exprun.data.tfds import locate_tfds
+from exprun.data.tfrecord import locate_tfrecord
+from exprun.data.webdataset import locate_webdataset
 
 MAX_CLASSES = 100_000
+SHARD_FORMATS: dict[str, Callable[[Data], Source]] = {
+    "parquet": locate_arrow,
+    "tfrecord": locate_tfrecord,
+    "webdataset": locate_webdataset,
+    "huggingface": locate_arrow,
+    "tfds": locate_tfds,
+}
 
 
 class Remote(NamedTuple):
@@ -101,10 +117,12 @@ def locate(data: Data) -> Source:
         case "palm_vein":
             return _palm_vein(data)
         case "image_folder":
-            return locate_folder(data)
+            return locate_remote_folder(data) if is_remote(str(data.root)) else locate_folder(data)
         case "csv":
             return locate_csv(data)
-    return _arrays(data)
+        case "arrays":
+            return _arrays(data)
+    return SHARD_FORMATS[data.name](data)
 
 
 def _folders(data: Data, *names: str) -> list[Path]:
@@ -337,14 +355,14 @@ def _arrays(data: Data) -> Source:
         arrays: dict[str, np.ndarray] = {}
         for file in files:
             arrays |= _load_npz(file)
-        return _pool_of_arrays(arrays, root, allocate)
+        return _pool_of_arrays(arrays, root, data.labels, allocate)
 
     if not files or (root.is_file() and root.suffix != ".npz"):
         raise DataError(f"data.root={data.root} is not an .npz file and contains no .npy files.")
     return Source(files, read, groups=None if data.group is None else partial(groups_of_arrays, files, data.group))
 
 
-def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocate) -> Pool:
+def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, kind: str, allocate: Allocate) -> Pool:
     images, labels, parts = [], [], []
     for part, name in ((TRAIN, "train"), (VALIDATION, "val"), (TEST, "test")):
         x, y = arrays.get(f"x_{name}"), arrays.get(f"y_{name}")
@@ -362,21 +380,36 @@ def _pool_of_arrays(arrays: dict[str, np.ndarray], root: Path, allocate: Allocat
         if x.dtype != np.uint8:
             raise DataError(f"{root}: x_{name} is {x.dtype}, but must be uint8, pixels from 0 to 255.")
         images.append(x[..., None] if x.ndim == 3 else x)
-        labels.append(_class_numbers(y, f"{root}: y_{name}"))
+        labels.append(_rows(y, kind, f"{root}: y_{name}") if kind in ROWS else _class_numbers(y, f"{root}: y_{name}"))
         parts.append(np.full(len(x), part))
     if not images or parts[0][0] != TRAIN:
         raise DataError(f"{root} contains no x_train and y_train; it has {', '.join(sorted(arrays)) or 'nothing'}.")
     if len({x.shape[1:] for x in images}) > 1:
         raise DataError(f"{root}: the splits differ in the shape of their images.")
-    count = int(max(y.max() for y in labels)) + 1
-    if missing := sorted(set(range(min(count, MAX_CLASSES))) - set(np.unique(labels[0]).tolist())):
+    if len({y.shape[1:] for y in labels}) > 1:
+        raise DataError(f"{root}: the splits differ in the number of classes.")
+    count = labels[0].shape[1] if kind in ROWS else int(max(y.max() for y in labels)) + 1
+    trained = np.flatnonzero(labels[0].any(axis=0)) if kind in ROWS else np.unique(labels[0])
+    if missing := sorted(set(range(min(count, MAX_CLASSES))) - set(trained.tolist())):
         raise DataError(f"{root}: class {missing[0]} has no training image; number the classes without gaps.")
     if not 2 <= count <= MAX_CLASSES:
         raise DataError(f"{root}: the labels number {count} classes from 0 up, but must number 2 to {MAX_CLASSES}.")
     classes = [str(name) for name in arrays["classes"]] if "classes" in arrays else [str(i) for i in range(count)]
     if len(classes) < count:
         raise DataError(f"{root}: the largest label is {count - 1}, but there are only {len(classes)} classes.")
+    if kind in ROWS and len(classes) > count:
+        raise DataError(f"{root}: the labels have {count} columns, but there are {len(classes)} classes.")
     return _pool("arrays", _joined(images, allocate), np.concatenate(labels), np.concatenate(parts), classes)
+
+
+def _rows(y: np.ndarray, kind: str, where: str) -> np.ndarray:
+    """Several or soft labels, float32, (images, classes), after a check."""
+    if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
+        shape = "×".join(map(str, y.shape))
+        raise DataError(
+            f"{where} is {y.dtype} of shape {shape}, but data.labels={kind} needs numbers, images × classes."
+        )
+    return checked(y, kind, [f"{where}, row {row}" for row in range(len(y))])
 
 
 def _joined(images: list[np.ndarray], allocate: Allocate) -> np.ndarray:
@@ -405,13 +438,13 @@ def _class_numbers(y: np.ndarray, where: str) -> np.ndarray:
 def _pool(
     name: str, images: np.ndarray, labels: np.ndarray, parts: np.ndarray, classes: list[str] | None = None
 ) -> Pool:
-    """A pool of the images, with a check of the labels.
+    """A pool of the images, with a check of the labels; several or soft labels are already checked.
 
     Raises:
         DataError: the labels are fewer or more than the images, or do not number the classes.
     """
     names = classes if classes is not None else list(FACTS[name].classes)
-    numbers = np.asarray(labels, np.int32)
+    numbers = np.asarray(labels, np.int32 if labels.ndim == 1 else np.float32)
     if len(numbers) != len(images) or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names)):
         raise DataError(f"{name}: the labels must be as many as the images, and each from 0 to {len(names) - 1}.")
     return Pool(np.ascontiguousarray(images), numbers, [plain(n) for n in names], np.asarray(parts, np.uint8))

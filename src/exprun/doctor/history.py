@@ -325,7 +325,8 @@ class History:
         last = self.evaluations[-1]
         if self.chance.of_numbers:
             return self.val_chance is not None and last.loss < REFUTING_LOSS * self.val_chance.loss
-        return last.accuracy > self._above_luck and last.loss < REFUTING_LOSS * self.chance.loss
+        is_accurate = self.suspicion is not None if np.isnan(self.chance.accuracy) else last.accuracy > self._above_luck
+        return is_accurate and last.loss < REFUTING_LOSS * self.chance.loss
 
     @property
     def has_fitted(self) -> bool:

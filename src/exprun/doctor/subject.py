@@ -22,11 +22,13 @@ class Images:
         inputs: the images as the network takes them, float32, (images, …).
         counts: how often each class occurs in the split, (classes,); None if the labels are numbers to predict.
         pixels: images before any scaling, uint8 or float32, (other images, …); None if unknown.
-        pixel_labels: the class number of each image in `pixels`, (other images,); None if unknown.
+        pixel_labels: the class number of each image in `pixels`, (other images,), or its labels, 0 or 1, (other images,
+            classes); None if unknown.
         digests: the digests of images of the split; empty if unknown.
         unused: whether the weight of each of these images in the loss is 0, (images,); None if unknown.
         amounts: targets that are not classes, (images, numbers); None if unknown.
         is_representative: whether `counts` are those of all images of the split, or of a random sample.
+        labels: the labels of `inputs`, as the loss gets them; None if unknown.
     """
 
     inputs: np.ndarray
@@ -37,6 +39,7 @@ class Images:
     unused: np.ndarray | None = None
     amounts: np.ndarray | None = None
     is_representative: bool = True
+    labels: np.ndarray | None = None
 
     @property
     def of_something(self) -> tuple[bytes, ...]:

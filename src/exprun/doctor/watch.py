@@ -151,7 +151,7 @@ class Watch:
         last = self.history.evaluations[-1]
         evidence = (
             f"The loss is {chance.shown(last.loss)} in validation; {chance.described}."
-            if chance.of_numbers
+            if chance.of_numbers or np.isnan(last.accuracy)
             else f"The network predicts {last.accuracy:.1%} of the validation images correctly, with a loss of "
             f"{last.loss:.3f}; chance level is a loss of {chance.loss:.3f}."
         )

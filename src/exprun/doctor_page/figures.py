@@ -185,9 +185,11 @@ def _names(subject: Subject, labels: np.ndarray | None, count: int) -> list[str]
     read = read_labels(labels)
     if read.classes is not None and read.classes.ndim == 1 and len(read.classes) == len(labels):
         texts = [subject.class_name(int(one)) if one >= 0 else str(one) for one in read.classes[:count]]
+    elif np.ndim(labels) == 2 and len(labels[0]) == len(subject.classes):  # several labels
+        texts = [" + ".join(subject.class_name(int(n)) for n in np.flatnonzero(one)) or "no label" for one in labels]
     else:
         texts = [_short_label(np.asarray(one)) for one in labels[:count]]
-    return texts + ["label unknown"] * (count - len(texts))
+    return texts[:count] + ["label unknown"] * (count - len(texts))
 
 
 def _short_label(label: np.ndarray) -> str:
@@ -290,7 +292,7 @@ def _outputs(subject: Subject, known: Material) -> Figure | None:
         + (" Outputs that are 0 have no colour." if zero and is_finite else ""),
         heat={
             "rows": [f"{at + 1}: {name}" for at, name in enumerate(names)],
-            "columns": [str(column) for column in range(outputs.shape[1])],
+            "columns": [subject.class_name(column) for column in range(outputs.shape[1])],
             "values": [[short(value) if value or not is_finite else None for value in row] for row in outputs.tolist()],
             **({"empty": "0"} if is_finite else {}),
             "label": "output",

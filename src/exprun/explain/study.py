@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import numpy as np
-
 from exprun.config.compose import Composer
 from exprun.config.errors import ConfigError, RunError, UserError, one_line, without_password
-from exprun.doctor.instruments.chance import chance_level
 from exprun.explain.candidates import (
     AS_IT_IS,
     OTHER,
@@ -37,6 +34,7 @@ from exprun.explain.references import in_words, referenced
 from exprun.explain.report import Report
 from exprun.explain.trials import OutOfTimeError, RunTime, Trial, Trials, TrialSession
 from exprun.explain.verdict import ValidationChance, Verdict, of_changes, of_groups, summaries
+from exprun.label_chance import chance_of
 from exprun.logs import logging_to
 from exprun.outputs import OUTPUTS
 from exprun.preflight import preflight
@@ -193,9 +191,11 @@ def _examine(study: Study, composer: Composer, session: TrialSession) -> None:
         log.exception("The check before training failed")
         study.notes.append(f"The check before training failed: {type(error).__name__}: {one_line(error)[:200]}")
     dataset = session.dataset(config)
-    labels = dataset.val.row_labels
-    chance = chance_level(np.bincount(labels), gamma=study.ends[0].config.loss.gamma or 0.0)
-    study.chance = ValidationChance(chance.accuracy, chance.loss, len(labels))
+    loss = replace(study.ends[0].config.loss, label_smoothing=0.0)  # which evaluations leave out
+    chance = chance_of(dataset.val, len(dataset.classes), loss)
+    study.chance = ValidationChance(chance.accuracy, chance.loss, len(dataset.val))
+    if dataset.has_several:  # the references predict one class
+        return
     try:
         study.references = in_words(*referenced(dataset, 60 * study.minutes))
     except Exception:  # nor does it need the references

@@ -9,7 +9,7 @@ import numpy as np
 
 from exprun.config.errors import UserError, one_line
 from exprun.config.schema import Config
-from exprun.data import Dataset, Split
+from exprun.data import Dataset
 from exprun.explain.candidates import Candidate
 from exprun.metrics import BATCH_LOSS
 from exprun.run_folder import RunFolder
@@ -30,7 +30,7 @@ class TrialSession(Session):
         whole = super().dataset(config)
         rows = whole.val.rows
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), EVALUATED)).astype(int)]
-        return replace(whole, val=Split(whole.val.images, whole.val.labels, some), test=None)
+        return replace(whole, val=replace(whole.val, rows=some), test=None)
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,11 @@ class Trials:
             gap=False,
             tta="none",
         )
-        tracking = replace(config.tracking, name="none")
+        tracking = replace(config.tracking, name="none", also=[])
         if self.tags is not None:
             tags = {**(config.tracking.tags or {}), **self.tags}
             name = f"{candidate.label}, seed {seed}, {steps} steps"
-            tracking = replace(config.tracking, model="none", run_name=name, tags=tags)
+            tracking = replace(config.tracking, model="none", run_name=name, tags=tags, also=[])
         return replace(
             config,
             seed=seed,

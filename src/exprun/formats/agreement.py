@@ -10,7 +10,7 @@ from exprun.config.errors import DataError, RunError, one_line
 from exprun.data import Dataset, Split, load
 from exprun.formats import LIMITS
 from exprun.network_interface import Interface
-from exprun.predict import decoded, softmax
+from exprun.predict import LABELLED, decoded
 from exprun.records import Run
 from exprun.run_folder import RunFolder
 from exprun.text import plural
@@ -26,7 +26,7 @@ class Agreement:
     Args:
         images: the images that were compared, for people.
         difference: the largest difference of a probability.
-        equal: the share of the images with the same likeliest class.
+        equal: the share of the images with the same likeliest class, or with the same labels.
         limit: the largest difference that the precision of the file explains.
     """
 
@@ -47,7 +47,7 @@ class Agreement:
         )
 
 
-def agreement(name: str, wanted: np.ndarray, found: np.ndarray, precision: str) -> Agreement:
+def agreement(name: str, wanted: np.ndarray, found: np.ndarray, precision: str, several: bool = False) -> Agreement:
     """The agreement of probabilities, (images, classes) each.
 
     Args:
@@ -55,17 +55,22 @@ def agreement(name: str, wanted: np.ndarray, found: np.ndarray, precision: str) 
         wanted: the probabilities by the command `predict`.
         found: the probabilities of the file.
         precision: the precision of the file, one of `exprun.formats.PRECISIONS`.
+        several: whether an image may have several labels.
     """
-    equal = float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean())
+    if several:
+        equal = float(((wanted > LABELLED) == (found > LABELLED)).all(axis=1).mean())
+    else:
+        equal = float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean())
     return Agreement(name, float(np.abs(wanted - found).max()), equal, LIMITS[precision])
 
 
-def reader(path: Path, form: str) -> Callable[[np.ndarray], np.ndarray]:
+def reader(path: Path, form: str, interface: Interface) -> Callable[[np.ndarray], np.ndarray]:
     """The function of an exported file, from images, uint8, to the probabilities of the classes, (images, classes).
 
     Args:
         path: the path of the file or folder.
         form: the format, a key of `exprun.formats.FORMATS`.
+        interface: the interface of the network.
 
     Raises:
         RunError: Keras cannot load the file.
@@ -79,7 +84,7 @@ def reader(path: Path, form: str) -> Callable[[np.ndarray], np.ndarray]:
             raise RunError(
                 f"Keras cannot load the file that it saved: {one_line(error)[:110].rstrip('.')}; choose another --to."
             ) from None
-        return lambda images: softmax(keras_model(images))
+        return lambda images: interface.probabilities(keras_model(images))
     if form == "savedmodel":
         import tensorflow as tf
 

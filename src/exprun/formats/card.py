@@ -28,8 +28,10 @@ def card(run: Run, interface: Interface, form: str, precision: str, found: Agree
     lines += [
         f"# {_plain(name)}",
         "",
-        f"Classifies images of {height}×{width} pixels and {channels} {nouns(channels, 'channel')} into "
-        f"{len(interface.classes)} classes: {_plain(listed(interface.classes, most=SHOWN))}.",
+        f"{'Finds the labels of' if interface.several else 'Classifies'} images of {height}×{width} pixels and "
+        f"{channels} {nouns(channels, 'channel')}{', among' if interface.several else ' into'} "
+        f"{len(interface.classes)} classes: {_plain(listed(interface.classes, most=SHOWN))}."
+        + (" An image may have several labels, or none." if interface.several else ""),
         "",
         "## Use",
         "",
@@ -42,7 +44,7 @@ def card(run: Run, interface: Interface, form: str, precision: str, found: Agree
         *kind.use[:1],
         "",
         f"images = np.zeros((1, {height}, {width}, {channels}), np.uint8)  # your images",
-        *kind.use[1:],
+        *(line.replace("softmax", "sigmoid") if interface.several else line for line in kind.use[1:]),
         "```",
         "",
         str(found) if found else "The file was not compared with the run, whose images are missing.",

@@ -19,7 +19,6 @@ from exprun.formats.agreement import (
 from exprun.formats.card import card
 from exprun.formats.write import write
 from exprun.network_interface import Interface, of_pixels
-from exprun.predict import softmax
 from exprun.records import Run
 from exprun.run_folder import RunFolder
 
@@ -67,8 +66,9 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         write(path, form, scaled, interface, precision, calibration)
         if images is not None:
-            wanted = softmax(of_pixels(scaled, interface.scaling, interface.image)(images[1]))
-            found = agreement(images[0], wanted, reader(path, form)(images[1]), precision)
+            wanted = interface.probabilities(of_pixels(scaled, interface.scaling, interface.image)(images[1]))
+            read = reader(path, form, interface)(images[1])
+            found = agreement(images[0], wanted, read, precision, interface.several)
         (folder / CARD).write_text(card(run, interface, form, precision, found), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror}.") from None

@@ -98,7 +98,7 @@ def repeats(prints: Sequence[Prints], labels: np.ndarray) -> Repeats:
         inside = sum(split == prints[0].split for _, split in rest)
         training += inside + 1 if inside else 0
         for row, split in rest:
-            is_same = bool(labels[row] == labels[first])
+            is_same = np.array_equal(labels[row], labels[first])
             if not is_same or split == earlier == prints[0].split:
                 pairs[is_same].append(Copy(row, first, split, earlier, "equal to"))
     return Repeats(training, len(prints[0].digests), pairs[False], pairs[True])

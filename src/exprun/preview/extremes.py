@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,11 @@ class Traits:
 
     Args:
         rows: the rows of the images in the pool, in random order, (images,).
-        labels: the class number of each image, (images,).
+        labels: the class number of each image, (images,), or several labels, 0 or 1, (images, classes).
         brightness: the mean of the pixels of each image, from 0 to 255, (images,).
         distance: the distance of each image from the mean of its class in the sample, (images,): the root mean square
-            of the differences of thumbnails of 8 × 8 pixels, in grey levels.
+            of the differences of thumbnails of 8 × 8 pixels, in grey levels. With several labels, that from the nearest
+            mean of them, and without a label that from the mean of all images.
         total: the number of images in all splits.
     """
 
@@ -87,15 +89,33 @@ def traits_of(dataset: Dataset, seed: int) -> Traits:
     means = [block_means(images[piece, ::step, ::step], SIDE) for piece in pieces]
     thumbnails = np.concatenate(means)[np.searchsorted(in_order, chosen)]
     labels = labels_of(dataset)[chosen]
-    counts = np.maximum(np.bincount(labels, minlength=len(dataset.classes)), 1)
-    sums = np.zeros((len(counts), thumbnails.shape[1]))
-    np.add.at(sums, labels, thumbnails)
-    distance = np.sqrt(((thumbnails - (sums / counts[:, None])[labels]) ** 2).mean(1))
+    if labels.ndim > 1:
+        distance = _from_nearest(thumbnails, labels)
+    else:
+        counts = np.maximum(np.bincount(labels, minlength=len(dataset.classes)), 1)
+        sums = np.zeros((len(counts), thumbnails.shape[1]))
+        np.add.at(sums, labels, thumbnails)
+        distance = _rms(thumbnails - (sums / counts[:, None])[labels])
     return Traits(chosen, labels, thumbnails.mean(1), distance, len(every))
 
 
+def _from_nearest(thumbnails: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The distance of each image from the nearest mean of its labels, (images,)."""
+    found = np.where(labels.any(axis=1), np.inf, _rms(thumbnails - thumbnails.mean(0)))
+    for column in labels.T > 0:
+        if column.any():
+            away = _rms(thumbnails[column] - thumbnails[column].mean(0))
+            found[column] = np.minimum(found[column], away)
+    return found
+
+
+def _rms(differences: np.ndarray) -> np.ndarray:
+    """The root mean square of each row, (rows,)."""
+    return np.asarray(np.sqrt((differences**2).mean(1)))
+
+
 def labels_of(dataset: Dataset) -> np.ndarray:
-    """The labels of all images of the pool as training and evaluation use them, (all images,)."""
+    """The labels of all images of the pool as training and evaluation use them, (all images,) or (…, classes)."""
     labels = dataset.val.labels.copy()
     labels[dataset.train.rows] = dataset.train.row_labels  # which an injected fault may have changed
     return labels
@@ -143,10 +163,8 @@ def of_classes(
         seed: the seed of the images that are drawn.
         random: the number of images that are drawn.
     """
-    rng, by_class = np.random.default_rng(seed), np.argsort(traits.labels, kind="stable")
-    bounds = np.searchsorted(traits.labels[by_class], np.arange(classes + 1))
-    for number in range(classes):
-        places = by_class[bounds[number] : bounds[number + 1]]
+    rng = np.random.default_rng(seed)
+    for number, places in enumerate(_places(traits.labels, classes)):
         if not len(places):
             continue
         near = places[np.argsort(traits.distance[places], kind="stable")]
@@ -162,6 +180,16 @@ def of_classes(
         for role, place in wanted:
             once.setdefault(int(place), role)
         yield number, [(role, place) for place, role in once.items()]
+
+
+def _places(labels: np.ndarray, classes: int) -> Iterator[np.ndarray]:
+    """The places of the images of each class."""
+    if labels.ndim > 1:
+        yield from (np.flatnonzero(column) for column in labels.T)
+        return
+    by_class = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[by_class], np.arange(classes + 1))
+    yield from (by_class[start:end] for start, end in pairwise(bounds))
 
 
 def ends(values: np.ndarray, count: int) -> tuple[Sequence[int], Sequence[int]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from exprun.data import Dataset
+from exprun.data.label_values import named
 from exprun.pages.pictures import Displayed, Gallery, Picture, displayed, gallery
 from exprun.preview.copies import Copy
 from exprun.preview.extremes import FileSizes, Traits, ends, of_classes
@@ -27,12 +28,12 @@ class Names:
         self.dataset, self.labels = dataset, labels
 
     def label(self, row: int) -> str:
-        """The name of the class of an image."""
-        return self.dataset.classes[int(self.labels[row])]
+        """The name of the class of an image, or the names of its labels."""
+        return named(self.labels[row], self.dataset.classes)
 
     def labels_of(self, seen: Seen, place: int) -> str:
         """The name of the class of an image as the network gets it; of mixed images, both names with their shares."""
-        label, other = (self.dataset.classes[int(labels[place])] for labels in (seen.labels, seen.others))
+        label, other = (named(labels[place], self.dataset.classes) for labels in (seen.labels, seen.others))
         share = float(seen.shares[place])
         return label if label == other else f"{share:.0%} {label}, {1 - share:.0%} {other}"
 

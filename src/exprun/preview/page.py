@@ -179,7 +179,7 @@ def look(config: Config, session: Session) -> Look:
         pairs = [*repeats.conflicting[: copies.SHOWN], *copies.leaked(context), *copies.related(context, dataset.files)]
         pairs += repeats.same[: copies.SHOWN // 2]
         found = [*map(remarks.of_finding, findings), *remarks.of_repeats(repeats)]
-    counts = np.bincount(dataset.train.row_labels, minlength=len(dataset.classes))
+    counts = dataset.train.per_class(len(dataset.classes))
     is_found = {remark.cause for remark in found}
     if "unscaled-evaluation" not in is_found:
         found += [Remark("warning", f"{name} images", text, section="values") for name, text in differences.items()]
@@ -282,7 +282,7 @@ def _classes(prepared: Prepared, pipeline: "Pipeline") -> list[Class]:
     """The classes, those with the most training images first."""
     dataset = prepared.dataset
     splits = [dataset.train, *(split for _, split, _ in pipeline.splits)]
-    counts = np.stack([np.bincount(split.row_labels, minlength=len(dataset.classes)) for split in splits], 1)
+    counts = np.stack([split.per_class(len(dataset.classes)) for split in splits], 1)
     order = np.argsort(-counts[:, 0], kind="stable")
     return [Class(dataset.classes[number], counts[number].tolist()) for number in order]
 

@@ -30,9 +30,9 @@ class Seen:
     Args:
         name: the name of the split.
         rows: the rows of the images in the pool, (images,).
-        labels: the class number of each image, (images,).
+        labels: the class number of each image, (images,), or several labels, 0 or 1, (images, classes).
         tensors: float32, (images, height, width, channels).
-        others: the class number of the image that each is mixed with, (images,); the same as `labels` without mixing.
+        others: the labels of the image that each is mixed with; the same as `labels` without mixing.
         shares: the share of each image itself, (images,); 1 without mixing.
     """
 

@@ -259,12 +259,16 @@ def _curve(assembly: "Assembly", feed: "Feed", rates: np.ndarray, scale: float) 
 def _chance(assembly: "Assembly") -> Chance:
     """The chance level, with the weights of the classes and the regularisation."""
     from exprun.doctor.instruments.chance import chance_level
+    from exprun.label_chance import chance_of
 
-    labels = assembly.dataset.train.row_labels
-    counts = np.bincount(labels, minlength=len(assembly.dataset.classes)).astype(float)
-    loss, weights = assembly.config.loss, assembly.step.loss.class_weights
-    weighted = counts if weights is None else counts * weights
-    level = chance_level(weighted, loss.label_smoothing, loss.gamma or 0.0).loss * weighted.sum() / counts.sum()
+    train, loss, weights = assembly.dataset.train, assembly.config.loss, assembly.step.loss.class_weights
+    level = chance_of(train, len(assembly.dataset.classes), loss, weights=weights)
+    lowest, accuracy = level.loss, level.accuracy
+    if weights is not None and not assembly.dataset.has_several:
+        counts = train.targets.sum(axis=0) if train.shares is not None else train.per_class(len(weights)).astype(float)
+        weighted = counts * weights
+        level = chance_level(weighted, loss.label_smoothing, loss.gamma or 0.0)
+        lowest = level.loss * weighted.sum() / counts.sum()
     regularisation = sum(float(extra) for extra in assembly.step.model.losses)
     batch = assembly.config.trainer.batch_size
-    return Chance(float(level + regularisation), float(counts.max() / counts.sum()), batch, float(regularisation))
+    return Chance(float(lowest + regularisation), accuracy, batch, float(regularisation))

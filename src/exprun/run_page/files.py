@@ -32,7 +32,7 @@ def write_files(folder: RunFolder, pictures: Pictures) -> list[Path]:
         drawn["errors"] = _captioned(pictures.errors.gallery)
     if pictures.wrong_maps is not None:
         drawn["grad_cam"] = _captioned(pictures.wrong_maps)
-    if pictures.outcomes is not None and len(pictures.outcomes.classes) > 1:
+    if pictures.outcomes is not None and len(pictures.outcomes.classes) > 1 and not pictures.outcomes.has_several:
         drawn["confusion"] = _confusion(pictures.outcomes)
     if drawn:
         folder.pictures.mkdir(exist_ok=True)

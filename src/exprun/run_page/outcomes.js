@@ -178,6 +178,7 @@ function describeCalibration(width) {
 
 // ---- The embedding. ----
 
+const namesOfPoints = embedding?.names ?? outcomes?.classes; // of the labels and predictions of points
 const switchedOff = new Set(); // groups of the legend
 let hoveredPoint = -1;
 
@@ -189,7 +190,7 @@ function groupsOfPoints() {
   const values = embedding[kind];
   const present = [...new Set(values)].sort((a, b) => a - b);
   const place = new Map(present.map((one, i) => [one, i]));
-  return { names: present.map((one) => outcomes.classes[one]), of: values.map((one) => place.get(one)) };
+  return { names: present.map((one) => namesOfPoints[one]), of: values.map((one) => place.get(one)) };
 }
 
 let groups = { names: [], of: [] };
@@ -243,7 +244,7 @@ function describeEmbedding(width) {
         if (isShown(point) && away < least) [best, least] = [point, away];
       });
       if (best === null) return null;
-      const [true_, predicted] = [labels, predictions].map((of) => outcomes.classes[of[best]]);
+      const [true_, predicted] = [labels, predictions].map((of) => namesOfPoints[of[best]]);
       const share = percent(confidence[best]);
       return { point: best, lines: labels[best] === predictions[best] ? [true_, `${share} confident`] : [`${true_}, predicted ${predicted}`, `${share} confident`] };
     },

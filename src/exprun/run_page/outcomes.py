@@ -1,4 +1,7 @@
-"""The predictions of the selected weights for the images of a split: losses, confusions, errors and calibration."""
+"""The predictions of the selected weights for the images of a split: losses, confusions, errors and calibration.
+
+If images may have several labels, an image is classified wrongly if one of its labels is; there are no confusions.
+"""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -8,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from exprun import classification
 from exprun.classification import BINS
 from exprun.data import Dataset
+from exprun.data.label_values import named
 from exprun.run_folder import RunFolder
 
 PIECE = 1 << 22  # logits that are converted to float64 at a time
@@ -23,7 +28,7 @@ class Outcomes:
     Args:
         split: the name of the split, for people.
         classes: the names of the classes, in the order of the logits.
-        labels: the true classes, (images,).
+        labels: the true classes, (images,); or several labels, 0 or 1, (images, classes).
         logits: the logits, (images, classes).
         rows: the positions of the images in the data set, (images,).
         files: the file of each image; empty without files.
@@ -58,11 +63,19 @@ class Outcomes:
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 
+    @property
+    def has_several(self) -> bool:
+        """Whether an image may have several labels."""
+        return self.labels.ndim > 1
+
     @cached_property
     def predictions(self) -> np.ndarray:
-        """The predicted classes, (images,)."""
-        found: np.ndarray = self.logits.argmax(axis=1)
-        return found
+        """The predicted classes, (images,); or the predicted labels, (images, classes)."""
+        return classification.predicted(self.labels, self.logits)
+
+    def named(self, label: np.ndarray | int, separator: str = " + ") -> str:
+        """The name of a class, or the names of several labels, as `label_values.named` returns them."""
+        return named(label, self.classes, separator)
 
     @cached_property
     def is_finite(self) -> bool:
@@ -85,23 +98,43 @@ class Outcomes:
     @cached_property
     def losses(self) -> np.ndarray:
         """The cross-entropy of each image, (images,)."""
+        if self.has_several:
+            return np.asarray(classification.binary_cross_entropies(self.labels, self.logits).mean(axis=1))
         found: np.ndarray = self._log_sums - self.logits[np.arange(len(self.labels)), self.labels]
         return found
 
     @cached_property
+    def _certainty(self) -> np.ndarray:
+        """The probability of the prediction for each of several labels, 0.5 or more, (images, classes)."""
+        return np.asarray(1 / (1 + np.exp(-np.abs(self.logits.astype(np.float64)))))
+
+    @cached_property
+    def doubtful(self) -> np.ndarray:
+        """Of several labels, the one that `confidence` is about, as the number of its class, (images,).
+
+        It is the most certain of the wrong predictions of an image; if all are right, the least certain of them.
+        """
+        wrong = self.predictions != self.labels
+        most_wrong = np.where(wrong, self._certainty, 0).argmax(axis=1)
+        return np.where(wrong.any(axis=1), most_wrong, self._certainty.argmin(axis=1))
+
+    @cached_property
     def confidence(self) -> np.ndarray:
-        """The probability of the predicted class of each image, (images,)."""
+        """The probability of the predicted class of each image, or of the label in `doubtful`, (images,)."""
+        if self.has_several:
+            return np.asarray(self._certainty[np.arange(len(self.labels)), self.doubtful])
         found: np.ndarray = np.exp(self.logits.max(axis=1) - self._log_sums)
         return found
 
     @cached_property
     def errors(self) -> np.ndarray:
         """The positions of the images that are classified wrongly, in ascending order."""
-        return np.flatnonzero(self.predictions != self.labels)
+        wrong = self.predictions != self.labels
+        return np.flatnonzero(wrong.any(axis=1) if self.has_several else wrong)
 
     @property
     def accuracy(self) -> float:
-        """The share of the images that are classified correctly."""
+        """The share of the images that are classified correctly, with all of their labels."""
         return 1 - len(self.errors) / len(self.labels)
 
     def alternatives(self, image: int, most: int = 3) -> list[tuple[str, float]]:
@@ -113,11 +146,15 @@ class Outcomes:
         """
         logits = self.logits[image].astype(np.float64)
         best = np.argsort(-logits, kind="stable")[:most]
+        if self.has_several:
+            return [(self.classes[one], float(1 / (1 + np.exp(-logits[one])))) for one in best]
         return [(self.classes[one], float(np.exp(logits[one] - self._log_sums[image]))) for one in best]
 
     @cached_property
     def cells(self) -> np.ndarray:
         """The cells of the confusion matrix that are not 0: true class, predicted class, images, (cells, 3)."""
+        if self.has_several:
+            return np.zeros((0, 3), np.int64)
         count = len(self.classes)
         numbers, images = np.unique(self.labels.astype(np.int64) * count + self.predictions, return_counts=True)
         return np.stack((numbers // count, numbers % count, images), axis=1)
@@ -128,16 +165,23 @@ class Outcomes:
         wrong = self.cells[self.cells[:, 0] != self.cells[:, 1]]
         return wrong[np.argsort(-wrong[:, 2], kind="stable")]
 
+    @property
+    def decisions(self) -> tuple[np.ndarray, np.ndarray]:
+        """The confidence of each prediction and whether it is right: of each image, or of each of several labels."""
+        right = self.predictions == self.labels
+        return (self._certainty.ravel(), right.ravel()) if self.has_several else (self.confidence, right)
+
     def calibration(self) -> list[tuple[float, float, int]]:
-        """The mean confidence, the accuracy and the number of images of each bin that has images.
+        """The mean confidence, the accuracy and the number of images, or labels, of each bin that has some.
 
         The bins have equal widths: Guo et al. 2017, On Calibration of Modern Neural Networks (arXiv:1706.04599),
         section 2.
         """
-        bins = np.clip(np.ceil(self.confidence * BINS).astype(int) - 1, 0, BINS - 1)
+        confidences, are_right = self.decisions
+        bins = np.clip(np.ceil(confidences * BINS).astype(int) - 1, 0, BINS - 1)
         images = np.bincount(bins, minlength=BINS)
-        confidence = np.bincount(bins, self.confidence, BINS)
-        right = np.bincount(bins, self.predictions == self.labels, BINS)
+        confidence = np.bincount(bins, confidences, BINS)
+        right = np.bincount(bins, are_right, BINS)
         return [
             (float(confidence[one] / images[one]), float(right[one] / images[one]), int(images[one]))
             for one in np.flatnonzero(images)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from exprun.config.errors import ConfigError
 from exprun.config.run_name import run_name
 from exprun.pages.rendering import CHARTS, FOLDER, GALLERY, PALETTE, render
@@ -139,8 +141,7 @@ def _outcomes(pictures: Pictures) -> dict[str, Any] | None:
         "calibration": outcomes.calibration() if outcomes.is_finite else [],
         "errors": [
             [
-                int(outcomes.labels[one]),
-                int(outcomes.predictions[one]),
+                *((-1, -1) if outcomes.has_several else (int(outcomes.labels[one]), int(outcomes.predictions[one]))),
                 float(f"{outcomes.losses[one]:.5g}"),
                 float(f"{outcomes.confidence[one]:.5g}"),
             ]
@@ -167,12 +168,17 @@ def _embedding(pictures: Pictures) -> dict[str, Any] | None:
     found, outcomes = pictures.embedding, pictures.outcomes
     if found is None or outcomes is None:
         return None
-    sheet = found.thumbnails
+    sheet, names = found.thumbnails, None
+    labels, predictions = outcomes.labels[found.images], outcomes.predictions[found.images]
+    if outcomes.has_several:  # each set of labels is a group of points
+        sets, numbers = np.unique(np.concatenate([labels, predictions]).astype(np.int8), axis=0, return_inverse=True)
+        names, (labels, predictions) = [outcomes.named(one) for one in sets], np.split(numbers.reshape(-1), 2)
     return {
         "method": found.method,
+        "names": names,  # of the groups; null for the classes
         "points": [[float(f"{x:.4g}"), float(f"{y:.4g}")] for x, y in found.points.tolist()],
-        "labels": outcomes.labels[found.images].tolist(),
-        "predictions": outcomes.predictions[found.images].tolist(),
+        "labels": labels.tolist(),
+        "predictions": predictions.tolist(),
         "confidence": [round(float(share), 4) for share in outcomes.confidence[found.images]],
         "sheet": {"uri": sheet.uri, "cell": sheet.cell, "columns": sheet.columns, "rows": sheet.rows},
     }

@@ -171,11 +171,11 @@ class _Inputs:
 
 
 def _caption(outcomes: Outcomes, image: int) -> str:
-    true, predicted = outcomes.labels[image], outcomes.predictions[image]
+    true, predicted = (outcomes.named(of[image]) for of in (outcomes.labels, outcomes.predictions))
     share = f"{outcomes.confidence[image]:.0%}"
     if true == predicted:
-        return f"{outcomes.classes[true]}, {share}"
-    return f"{outcomes.classes[true]}, predicted {outcomes.classes[predicted]} ({share})"
+        return f"{true}, {share}"
+    return f"{true}, predicted {predicted} ({share})"
 
 
 def picture(outcomes: Outcomes, image: int) -> Picture:
@@ -186,7 +186,8 @@ def picture(outcomes: Outcomes, image: int) -> Picture:
         image: the position of the image.
     """
     lines = [f"{probability:.1%} {name}" for name, probability in outcomes.alternatives(image)]
-    lines.append(f"true class {outcomes.classes[outcomes.labels[image]]}, loss {outcomes.losses[image]:.3g}")
+    true = f"true {'labels' if outcomes.has_several else 'class'} {outcomes.named(outcomes.labels[image])}"
+    lines.append(f"{true}, loss {outcomes.losses[image]:.3g}")
     file = str(outcomes.files[image]) if outcomes.files else f"image {outcomes.rows[image]} of the data set"
     return Picture(_caption(outcomes, image), (*lines, file))
 
@@ -202,6 +203,8 @@ def chosen_errors(outcomes: Outcomes) -> np.ndarray:
     by_loss = wrong[np.argsort(-outcomes.losses[wrong], kind="stable")]
     by_confidence = wrong[np.argsort(-outcomes.confidence[wrong], kind="stable")]
     chosen = {*by_loss[:FIRST].tolist(), *by_confidence[:FIRST].tolist()}
+    if outcomes.has_several:
+        return by_loss[np.isin(by_loss, list(chosen))]
     pair = outcomes.labels[by_loss].astype(np.int64) * len(outcomes.classes) + outcomes.predictions[by_loss]
     for true, predicted, _ in outcomes.confusions[:PAIRS]:
         chosen.update(by_loss[pair == true * len(outcomes.classes) + predicted][:OF_PAIR].tolist())
@@ -215,11 +218,11 @@ def _errors(outcomes: Outcomes, images: np.ndarray) -> Errors:
 
 
 def _worst(outcomes: Outcomes) -> np.ndarray:
-    """The errors with the highest loss, at most two of each confusion."""
+    """The errors with the highest loss, at most two of each confusion, or of each of several labels."""
     taken: dict[tuple[int, int], int] = {}
     chosen = []
     for one in outcomes.errors[np.argsort(-outcomes.losses[outcomes.errors], kind="stable")]:
-        pair = int(outcomes.labels[one]), int(outcomes.predictions[one])
+        pair = (0, int(outcomes.doubtful[one])) if outcomes.has_several else _pair(outcomes, one)
         taken[pair] = taken.get(pair, 0) + 1
         if taken[pair] <= 2:
             chosen.append(int(one))
@@ -228,11 +231,18 @@ def _worst(outcomes: Outcomes) -> np.ndarray:
     return np.array(chosen, np.int64)
 
 
+def _pair(outcomes: Outcomes, image: int) -> tuple[int, int]:
+    """The true and the predicted class of an image."""
+    return int(outcomes.labels[image]), int(outcomes.predictions[image])
+
+
 def _hits(outcomes: Outcomes) -> np.ndarray:
-    """The most confident hit of each of some classes."""
-    right = np.flatnonzero(outcomes.predictions == outcomes.labels)
+    """The most confident hit of each of some classes, or of some labels."""
+    right = np.setdiff1d(np.arange(len(outcomes.labels)), outcomes.errors)
+    if outcomes.has_several:  # an image without a label has no evidence for one
+        right = right[outcomes.predictions[right].any(axis=1)]
     right = right[np.argsort(-outcomes.confidence[right], kind="stable")]
-    _, first = np.unique(outcomes.labels[right], return_index=True)
+    _, first = np.unique(outcomes.labels[right], axis=0, return_index=True)
     return right[np.sort(first)][:MAPPED]
 
 
@@ -254,14 +264,22 @@ def _embedding(outcomes: Outcomes, inputs: _Inputs, model: Any, budget: _Budget)
 
 
 def _maps(outcomes: Outcomes, inputs: _Inputs, model: Any, chosen: np.ndarray, budget: _Budget) -> Gallery | None:
-    """Images with the evidence for the predicted class and, if another one is true, for the true class."""
+    """Images with the evidence for the predicted class and, if another one is true, for the true class.
+
+    Of several labels, the evidence is that for the one that is predicted wrongly, or else for the most probable one.
+    """
     # Two passes back take about four times as long as one forwards.
     affordable = max(2, int(budget.seconds / (5 * budget.per_image))) if budget.per_image else MAPPED
     chosen = chosen[: memory.passed(model, PRECISION, affordable, memory.available())]
     if not len(chosen):
         return None
-    classes = np.stack((outcomes.predictions[chosen], outcomes.labels[chosen]), axis=1)
-    is_wrong = bool((classes[:, 0] != classes[:, 1]).all())
+    if outcomes.has_several:
+        is_wrong = False
+        right = (outcomes.predictions[chosen] == outcomes.labels[chosen]).all(axis=1)
+        classes = np.where(right, outcomes.logits[chosen].argmax(axis=1), outcomes.doubtful[chosen])[:, None]
+    else:
+        classes = np.stack((outcomes.predictions[chosen], outcomes.labels[chosen]), axis=1)
+        is_wrong = bool((classes[:, 0] != classes[:, 1]).all())
     evidence = network.grad_cam(model, inputs(chosen), classes if is_wrong else classes[:, :1])
     if evidence is None:
         return None

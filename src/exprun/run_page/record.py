@@ -3,17 +3,19 @@
 import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from exprun import classification
 from exprun import metrics as names
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
 from exprun.config.options import option_names
 from exprun.config.schema import GROUPS, settings
 from exprun.doctor.causes import CHAIN
-from exprun.doctor.instruments.chance import ChanceLevel, chance_level
+from exprun.doctor.instruments.chance import ChanceLevel, chance_level, chance_of_several
 from exprun.doctor.probes import KINDS, Probes
 from exprun.records import Run, complete, shown
 from exprun.run_folder import RunFolder
@@ -81,10 +83,16 @@ def _significant(values: Iterable[float]) -> list[float]:
 
 def chance(folder: RunFolder, run: Run) -> ChanceLevel | None:
     """The chance level of the training labels; None if their counts were not recorded."""
-    counts, gamma = folder.read_dataset().get("splits", {}).get("training"), run.config.get("loss.gamma")
+    recorded, gamma = folder.read_dataset(), run.config.get("loss.gamma")
+    counts, means = (recorded.get(key, {}).get("training") for key in ("splits", "means"))
+    gamma = gamma if isinstance(gamma, float) else 0.0
     if not counts or not sum(counts):
         return None
-    return chance_level(np.array(counts), gamma=gamma if isinstance(gamma, float) else 0.0)
+    if means is None:
+        return chance_level(np.array(counts), gamma=gamma)
+    if run.config.get("data.labels") == "several":
+        return chance_of_several(np.array(means), gamma=gamma)
+    return replace(chance_level(np.array(means), gamma=gamma), accuracy=max(counts) / sum(counts))
 
 
 def epochs(folder: RunFolder) -> list[dict[str, float]]:
@@ -139,16 +147,23 @@ def verdict(run: Run, outcomes: Outcomes | None, level: ChanceLevel | None) -> l
             sentences.append(f"The run was {run.reason}.")
         else:
             sentences.append(f"{how}{f': {run.reason}' if run.reason else ''}.")
-    best = best_epoch(run)
-    if outcomes is not None:
+    best, several = best_epoch(run), run.config.get("data.labels") == "several"
+    if outcomes is not None and outcomes.has_several:
+        count = len(outcomes.labels)
+        sentences.append(
+            f"For {outcomes.accuracy:.1%} of {plural(count, f'{outcomes.split} image')}, all labels are right: "
+            f"{count - len(outcomes.errors):,} of {count:,}."
+        )
+        share = classification.accuracy(outcomes.labels, outcomes.predictions)
+        sentences.append(f"{share:.1%} of the labels are right{_chance(level)}.")
+    elif outcomes is not None:
         right = len(outcomes.labels) - len(outcomes.errors)
         images = plural(len(outcomes.labels), f"{outcomes.split} image")
         text = f"{outcomes.accuracy:.1%} of {images} are classified correctly"
         sentences.append(f"{text}: {right:,} of {len(outcomes.labels):,}{_chance(level)}.")
     elif best is not None and "val/accuracy" in best:
-        sentences.append(
-            f"{best['val/accuracy']:.1%} of the validation images are classified correctly{_chance(level)}."
-        )
+        of = "labels of validation images are right" if several else "validation images are classified correctly"
+        sentences.append(f"{best['val/accuracy']:.1%} of the {of}{_chance(level)}.")
     if best is not None:
         text = f"The best weights are those after epoch {best['epoch']:g} of {run.history[-1]['epoch']:g}"
         if "train/accuracy" in best and "val/accuracy" in best:
@@ -168,17 +183,20 @@ def verdict(run: Run, outcomes: Outcomes | None, level: ChanceLevel | None) -> l
 
 
 def _chance(level: ChanceLevel | None) -> str:
-    return "" if level is None else f"; always predicting the most frequent class gives {level.accuracy:.1%}"
+    if level is None:
+        return ""
+    what = "what is more frequent for each label" if level.constant else "the most frequent class"
+    return f"; always predicting {what} gives {level.accuracy:.1%}"
 
 
 def overconfidence(outcomes: Outcomes | None) -> str:
     """A sentence that compares the confidence of the predictions with their accuracy; empty without probabilities."""
     if outcomes is None or not outcomes.is_finite:
         return ""
-    confidence = float(outcomes.confidence.mean())
-    points = 100 * (confidence - outcomes.accuracy)
+    confidence, right = (float(values.mean()) for values in outcomes.decisions)
+    points = 100 * (confidence - right)
     how = "too confident" if points > 0 else "too cautious"
-    told = f"{confidence:.1%} confident on average, and {outcomes.accuracy:.1%} are right"
+    told = f"{confidence:.1%} confident on average, and {right:.1%} are right"
     return f"Predictions are {told}" + (f": {abs(points):.1f} points {how}." if abs(points) >= 1 else ".")
 
 
@@ -200,16 +218,22 @@ def number(metric: str, value: float) -> str:
 
 
 def class_rows(outcomes: Outcomes) -> list[tuple[str, list[tuple[float | None, str]]]]:
-    """Each class with images, predictions, recall, precision and F1, each as a number to sort by and as text."""
-    from exprun import classification
+    """Each class with images, predictions, recall, precision and F1, each as a number to sort by and as text.
 
+    Of several labels, each has its average precision, too.
+    """
     found = classification.per_class(outcomes.labels, outcomes.predictions, len(outcomes.classes))
+    shares = [found.recall, found.precision, found.f1]
+    if outcomes.has_several and outcomes.is_finite:
+        shares.append(classification.average_precisions(outcomes.labels, outcomes.logits))
+    elif outcomes.has_several:
+        shares.append(np.full(len(outcomes.classes), np.nan))
     rows = []
     for place, name in enumerate(outcomes.classes):
         cells: list[tuple[float | None, str]] = [
             (float(array[place]), f"{int(array[place]):,}") for array in (found.images, found.predicted)
         ]
-        for array in (found.recall, found.precision, found.f1):
+        for array in shares:
             value = float(array[place])
             cells.append((value, f"{value:.1%}") if math.isfinite(value) else (None, "–"))
         rows.append((name, cells))

@@ -6,7 +6,7 @@ for (const table of document.querySelectorAll("table[data-sorts]")) sortable(tab
 if (document.getElementById("curves")) makeCurves();
 if (document.getElementById("layers")) makeLayers();
 if (outcomes) {
-  makeMatrix();
+  if (document.getElementById("matrix")) makeMatrix();
   if (document.getElementById("errors")) {
     makeErrors();
     redraws.push(showErrors); // a print shows all of them

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from exprun.config.errors import ConfigError, without_password
 from exprun.config.schema import Config, settings
+from exprun.tracking.follower import check_also
 from exprun.tracking.mlflow import flat
 from exprun.tracking.store import tracking_uri
 
@@ -21,12 +22,13 @@ EXAMPLES = "sqlite:////home/me/mlflow.db or http://127.0.0.1:5000"
 
 
 def check_tracking(config: Config) -> None:
-    """Refuse a store, a name or a tag that MLflow does not accept.
+    """Refuse a store, a name or a tag that MLflow does not accept, and further trackers that are not installed.
 
     Raises:
-        ConfigError: MLflow would not accept a setting; the message gives the rule.
+        ConfigError: MLflow would not accept a setting, or a package is missing; the message gives the rule.
     """
     tracking = config.tracking
+    check_also(config)
     if tracking.name != "mlflow":
         return
     check_uri(tracking_uri(tracking.uri), "tracking.uri" if tracking.uri else "MLFLOW_TRACKING_URI")

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from exprun.config.errors import without_password
 from exprun.config.images import Data
 from exprun.data import Dataset
+from exprun.data.remote import is_remote
 from exprun.run_folder import RunFolder
 from exprun.text import plural
 
@@ -22,19 +24,23 @@ DIGEST_LENGTH = 12  # hexadecimal digits; MLflow accepts 36 characters at most
 
 
 def write_dataset(folder: RunFolder, dataset: Dataset) -> None:
-    """Write the fingerprint, image shape, classes, and images of each class and split to `dataset.json`."""
-    splits = {name: getattr(dataset, part) for name, part in SPLITS.items()}
-    counts = {
-        name: np.bincount(split.row_labels, minlength=len(dataset.classes)).tolist()
-        for name, split in splits.items()
-        if split is not None
-    }
+    """Write the fingerprint, image shape, classes, and images of each class and split to `dataset.json`.
+
+    For several or soft labels, it also has the images of each split, and the mean of the labels of each class.
+    """
+    splits = {name: split for name, part in SPLITS.items() if (split := getattr(dataset, part)) is not None}
+    counts = {name: split.per_class(len(dataset.classes)).tolist() for name, split in splits.items()}
+    more: dict[str, Any] = {}
+    if dataset.has_several or dataset.train.shares is not None:
+        more["images"] = {name: len(split) for name, split in splits.items()}
+        more["means"] = {name: split.targets.mean(axis=0, dtype=np.float64).tolist() for name, split in splits.items()}
     folder.write_dataset(
         {
             "fingerprint": dataset.fingerprint,
             "image": list(dataset.image_shape),
             "classes": dataset.classes,
             "splits": counts,
+            **more,
         }
     )
 
@@ -63,9 +69,12 @@ def inputs(folder: RunFolder, data: Data) -> list[Any]:
     from mlflow.entities import DatasetInput, InputTag
 
     # MLflow's UI shows the field `uri` as the source of a dataset of the type `local`.
-    uri = str(Path(data.root).absolute()) if data.root else f"data={data.name}"
+    uri = f"data={data.name}"
+    if data.root:
+        uri = without_password(data.root) if is_remote(data.root) else str(Path(data.root).absolute())
     source = {"uri": uri, "split_seed": data.split_seed}
-    schema = json.dumps({"mlflow_tensorspec": _schema(recorded["image"])})
+    rows = "means" in recorded
+    schema = json.dumps({"mlflow_tensorspec": _schema(recorded["image"], len(recorded["classes"]) if rows else None)})
     found = []
     for split, counts in recorded["splits"].items():
         entity = Entity(
@@ -74,27 +83,28 @@ def inputs(folder: RunFolder, data: Data) -> list[Any]:
             source_type="local",
             source=json.dumps(source),
             schema=schema,
-            profile=json.dumps(_profile(recorded, counts), ensure_ascii=False),
+            profile=json.dumps(_profile(recorded, split, counts), ensure_ascii=False),
         )
         found.append(DatasetInput(dataset=entity, tags=[InputTag(CONTEXT, split)]))
     return found
 
 
-def _schema(image: list[int]) -> dict[str, str]:
-    """The types and shapes of images and labels."""
+def _schema(image: list[int], classes: int | None) -> dict[str, str]:
+    """The types and shapes of images and labels, which may have a number for each of some classes."""
     from mlflow.types import Schema, TensorSpec
 
     images = Schema([TensorSpec(np.dtype(np.uint8), (-1, *image), "image")])
-    labels = Schema([TensorSpec(np.dtype(np.int32), (-1,), "label")])
+    label = TensorSpec(np.dtype(np.int32), (-1,), "label")
+    labels = Schema([label if classes is None else TensorSpec(np.dtype(np.float32), (-1, classes), "label")])
     return {"features": images.to_json(), "targets": labels.to_json()}
 
 
-def _profile(recorded: dict[str, Any], counts: list[int]) -> dict[str, Any]:
+def _profile(recorded: dict[str, Any], split: str, counts: list[int]) -> dict[str, Any]:
     """Facts about a split; MLflow's UI shows each as one line, of which it cuts what exceeds 80 characters."""
     per_class = dict(zip(recorded["classes"], counts, strict=True))
     smallest, largest = min(per_class, key=per_class.__getitem__), max(per_class, key=per_class.__getitem__)
     return {
-        "images": sum(counts),
+        "images": recorded.get("images", {}).get(split, sum(counts)),
         "image_shape": f"{' × '.join(map(str, recorded['image']))}, uint8 (height × width × channels)",
         "classes": len(counts),
         "smallest_class": f"{smallest}: {plural(per_class[smallest], 'image')}",

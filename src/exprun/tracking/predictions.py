@@ -12,6 +12,7 @@ import numpy as np
 from exprun import classification
 from exprun.classification import PerClass
 from exprun.data import Dataset, Split
+from exprun.data.label_values import SEPARATOR
 from exprun.files import PART
 from exprun.run_folder import RunFolder
 from exprun.run_page.outcomes import Outcomes
@@ -39,14 +40,18 @@ class Predictions:
         if isinstance(event, Predicted):
             self._predicted = event
 
-    def classes(self, split: str) -> np.ndarray | None:
-        """The predicted class of each image of a split, (images,); None if it was not measured.
+    def classes(self, split: str, dataset: Dataset) -> np.ndarray | None:
+        """The predicted class of each image of a split, (images,), or its predicted labels, (images, classes).
 
         Args:
             split: the split, `val` or `test`.
+            dataset: the data set of the run.
+
+        Returns:
+            The predictions; None if the split was not measured.
         """
         logits = self._predicted.logits.get(split) if self._predicted is not None else None
-        return None if logits is None else logits.argmax(axis=1)
+        return None if logits is None else classification.predicted(dataset.train.labels, logits)
 
     def outcomes(self, dataset: Dataset) -> Outcomes | None:
         """The predictions of the test images, or of the validation images without them; None if none were measured.
@@ -60,7 +65,7 @@ class Predictions:
         """Write what the selected weights predict, if the run has measured them.
 
         `predictions.npz` has the logits, `classes.csv` the metrics of each class, `confusion.json` the confusion matrix
-        of the test images, and `errors.csv` the wrong predictions with the highest loss.
+        of the test images, which several labels have not, and `errors.csv` the wrong predictions with the highest loss.
 
         Args:
             dataset: the data set of the run.
@@ -88,8 +93,8 @@ class Predictions:
         finally:
             temporary.unlink(missing_ok=True)
         self._write_classes(dataset)
-        found = self.classes("test")
-        if dataset.test is not None and found is not None:
+        found = self.classes("test", dataset)
+        if dataset.test is not None and found is not None and not dataset.has_several:
             write_confusion(self.folder.path, dataset.classes, dataset.test.row_labels, found)
         outcomes = self.outcomes(dataset)
         if outcomes is not None and outcomes.is_finite:
@@ -121,7 +126,7 @@ class Predictions:
                     table.writerow([name, dataset.classes[number], *cells])
 
     def _per_class(self, name: str, split: Split, dataset: Dataset) -> PerClass:
-        predictions = self.classes(name)
+        predictions = self.classes(name, dataset)
         assert predictions is not None
         return classification.per_class(split.row_labels, predictions, len(dataset.classes))
 
@@ -163,7 +168,7 @@ def write_errors(folder: Path, outcomes: Outcomes) -> None:
         table.writerow(["split", "image", "true", "predicted", "confidence", "loss"])
         for one in wrong:
             name = outcomes.files[one] if outcomes.files else int(outcomes.rows[one])
-            true, predicted = (outcomes.classes[of[one]] for of in (outcomes.labels, outcomes.predictions))
+            true, predicted = (outcomes.named(of[one], SEPARATOR) for of in (outcomes.labels, outcomes.predictions))
             numbers = (f"{of[one]:.4g}" for of in (outcomes.confidence, outcomes.losses))
             table.writerow([outcomes.split, name, true, predicted, *numbers])
 

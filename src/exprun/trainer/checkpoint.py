@@ -68,7 +68,8 @@ class State:
         loss, name = metrics["val/loss"], names.measured(select)
         value = metrics.get(select, -math.inf)
         lower = self.best is None or (loss if math.isfinite(loss) else math.inf) < self.best["loss"]
-        better = self.best is None or (lower if name == "loss" else value > self.best[name])
+        sign = -1 if names.is_better_low(select) else 1
+        better = self.best is None or (lower if name == "loss" else sign * value > sign * self.best[name])
         best = better or (self.best is not None and value == self.best[name] and lower)
         self.waited = 0 if better else self.waited + 1
         if best:

@@ -19,12 +19,13 @@ class Means(NamedTuple):
     """Means over the images of a split.
 
     Args:
-        loss: the mean cross-entropy.
-        accuracy: the share of images that are classified correctly.
+        loss: the mean loss.
+        accuracy: the share of images that are classified correctly; of several labels, the share of right labels.
         more: the means of further metrics, by name, such as `binary_accuracy`.
-        labels: the class of each image, (images,).
-        predictions: the most likely class of each image, (images,).
+        labels: the class of each image, (images,); or several labels, 0 or 1, (images, classes).
+        predictions: the most likely class of each image, (images,); or the predicted labels, (images, classes).
         logits: the logits of each image, float32, (images, classes).
+        ordered: whether the classes have an order.
     """
 
     loss: float
@@ -33,6 +34,7 @@ class Means(NamedTuple):
     labels: np.ndarray
     predictions: np.ndarray
     logits: np.ndarray
+    ordered: bool
 
     def named(self, split: str) -> dict[str, float]:
         """The metrics by their names in MLflow, such as `val/loss`."""
@@ -41,7 +43,7 @@ class Means(NamedTuple):
 
     def of_predictions(self) -> dict[str, float]:
         """The metrics that are computed from the predictions, by name, such as `macro_f1`."""
-        return classification.of_predictions(self.labels, self.predictions, self.logits.shape[1])
+        return classification.of_predictions(self.labels, self.predictions, self.logits.shape[1], self.ordered)
 
     def of_logits(self, temperature: float | None = None) -> dict[str, float]:
         """The metrics that are computed from the logits, by name, such as `auroc`.
@@ -65,7 +67,7 @@ class Evaluator:
     """
 
     def __init__(self, config: Config, step: Step) -> None:
-        self.trainer, self.step = config.trainer, step
+        self.trainer, self.step, self.ordered = config.trainer, step, config.data.labels == "ordered"
 
     def feed(self, split: Split) -> Feed:
         """The images of a split, kept on the device if they fit there."""
@@ -88,8 +90,10 @@ class Evaluator:
         more = {name: _mean([p.more[name] for p in parts]) for name in parts[0].more}
         labels = feed.labels[: len(predictions)]
         logits = np.concatenate([p.logits for p in parts])
-        accuracy = float((predictions == labels).mean())
-        return Means(_mean([p.losses for p in parts]), accuracy, more, labels, predictions, logits)
+        if labels.ndim > 1:
+            predictions = classification.predicted(labels, logits)
+        accuracy = classification.accuracy(labels, predictions)
+        return Means(_mean([p.losses for p in parts]), accuracy, more, labels, predictions, logits, self.ordered)
 
     def validate(self, feed: Feed) -> Means:
         """The means over the validation images, with the metrics that each epoch records next to loss and accuracy.

@@ -32,10 +32,13 @@ class Feed:
     def __init__(self, split: Split, resident: bool) -> None:
         self.split = split
         self.resident = resident
-        self.labels = np.ascontiguousarray(split.row_labels, np.int32)
+        self.labels, self.targets = (
+            np.ascontiguousarray(labels, np.int32 if labels.ndim == 1 else np.float32)
+            for labels in (split.row_labels, split.targets)  # as metrics take them, and as the loss does
+        )
         if resident:
             self._images = tf.constant(split.images[split.rows])
-            self._labels = tf.constant(self.labels)
+            self._labels = tf.constant(self.targets)
 
     def __len__(self) -> int:
         return len(self.split)
@@ -74,7 +77,7 @@ class Feed:
         wanted = np.maximum(flat, 0)
         positions = np.where(flat < 0, -1, np.arange(len(flat), dtype=np.int32))
         images = tf.constant(self.split.images[self.split.rows[wanted]])
-        return images, tf.constant(self.labels[wanted]), positions.astype(np.int32).reshape(part.shape)
+        return images, tf.constant(self.targets[wanted]), positions.astype(np.int32).reshape(part.shape)
 
 
 def epoch_order(count: int, batch: int, seed: int, epoch: int) -> np.ndarray:

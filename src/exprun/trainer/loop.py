@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from exprun.data import Dataset, Split
 from exprun.run_folder import NOT_FINITE
 from exprun.schedule import rate_at
 from exprun.signals import SIGNALS
+from exprun.trainer.averaging import Pass
 from exprun.trainer.blame import FailedBatch, batch_too_large, blame, first_bad_weight
 from exprun.trainer.checkpoint import Checkpoints, State
-from exprun.trainer.evaluation import Evaluator, Means
+from exprun.trainer.evaluation import BATCHES_PER_CALL, Evaluator, Means
 from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, Predicted, StepsDone
 from exprun.trainer.feed import epoch_order
 from exprun.trainer.profile import Profiler
@@ -139,15 +140,9 @@ class Loop:
     def _train_epoch(self) -> str:
         """Take the remaining steps of the epoch; returns why training ends here, or an empty string."""
         config, state = self.config, self.state
-        seed = config.seed
         self.step.unfreeze(config.schedule.unfreeze, state.epoch)
-        epoch = 0 if config.trainer.overfit_batch else state.epoch
-        order = epoch_order(len(self.train_feed), config.trainer.batch_size, seed, epoch)[: self.steps_per_epoch]
-        if config.trainer.overfit_batch:
-            order = np.repeat(order[:1], len(order), axis=0)
         left = max(0, min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps))
-        order = order[state.epoch_steps : state.epoch_steps + left]
-        mirrored = mirrored_in(order, len(self.train_feed), seed, epoch)
+        order, mirrored = (part[state.epoch_steps : state.epoch_steps + left] for part in self._batches(state.epoch))
         taken = 0
         started = asked = time.perf_counter()
         for images, labels, indices in self.train_feed.chunks(order, self.speed.steps_per_call):
@@ -181,6 +176,15 @@ class Loop:
             return f"trainer.max_steps={limit_steps} is reached"
         return ""
 
+    def _batches(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The positions of the batches of an epoch, int32, and whether each image is mirrored, bool: (steps, batch)."""
+        config, count = self.config, len(self.train_feed)
+        epoch = 0 if config.trainer.overfit_batch else epoch
+        order = epoch_order(count, config.trainer.batch_size, config.seed, epoch)[: self.steps_per_epoch]
+        if config.trainer.overfit_batch:
+            order = np.repeat(order[:1], len(order), axis=0)
+        return order, mirrored_in(order, count, config.seed, epoch)
+
     def _take_steps(self, *arguments: Any) -> StepResult:
         train = self.step.train
         try:
@@ -211,12 +215,36 @@ class Loop:
         loss, accuracy = state.epoch_loss_sum / state.epoch_steps, state.epoch_accuracy_sum / state.epoch_steps
         state.epoch += 1
         state.epoch_steps, state.epoch_loss_sum, state.epoch_accuracy_sum = 0, 0.0, 0.0
+        start = self.config.trainer.swa_start
+        if start is not None and state.epoch >= start:
+            self._average_weights()
         self._validate(float(state.epoch), loss, accuracy)
+
+    def _average_weights(self) -> None:
+        """Add the weights to the average of `trainer.swa_start`, and measure its moving statistics with one pass.
+
+        The pass repeats the batches of the epoch, in the parts in which they are trained, but with other draws.
+        """
+        state, averages, started = self.state, self.step.averages, time.perf_counter()
+        averages.add()
+        averages.swap()
+        order, mirrored = (
+            part.reshape(-1, self.step.batch // self.step.shares) for part in self._batches(state.epoch - 1)
+        )
+        averages.measure_statistics(self._passes(order, mirrored), state.step)
+        averages.swap()
+        state.seconds += time.perf_counter() - started
+
+    def _passes(self, order: np.ndarray, mirrored: np.ndarray) -> Iterator[Pass]:
+        taken = 0
+        for images, _, indices in self.train_feed.chunks(order, lambda: BATCHES_PER_CALL):
+            yield images, indices, mirrored[taken : taken + len(indices)]
+            taken += len(indices)
 
     def _validate(self, epoch: float, train_loss: float, train_accuracy: float) -> None:
         """Emit the training metrics, measure the validation images and select the best weights.
 
-        The weights that are measured are the current ones, or their averages with `trainer.ema`.
+        The weights that are measured are the current ones, or their averages with `trainer.ema` or `trainer.swa_start`.
 
         Args:
             epoch: the number of epochs done, with a fraction.
@@ -227,13 +255,13 @@ class Loop:
         self.emit(EpochDone(state.step, epoch, train_loss, train_accuracy, self.speed.images_per_second, state.seconds))
         started = time.perf_counter()
         self.step.share_statistics()
-        self.step.swap_averages()
+        self.step.averages.swap()
         self._last = None  # frees the logits of the evaluation before
         self._last = means = self.evaluator.validate(self.val_feed)
         best = state.select(means.named("val"), epoch, trainer.select)
         if best and not trainer.dry_run:
             self.checkpoints.save("best", self.step.model_variables, state)
-        self.step.swap_averages()
+        self.step.averages.swap()
         if self.config.schedule.name == "plateau":
             state.plateau.update(means.loss, self.config.schedule)
         state.seconds += time.perf_counter() - started
@@ -267,12 +295,12 @@ class Loop:
             self._save()
         if trainer.dry_run:
             return self._metrics()
-        self.step.swap_averages()
+        self.step.averages.swap()
         last = self._last or self.evaluator.validate(self.val_feed)  # none if a resumed run has nothing left to train
         metrics = {f"val/{name}": value for name, value in last.of_logits().items()}
         if trainer.gap:
             metrics |= self.evaluator.gap(self.dataset.train, len(self.val_feed))
-        self.step.swap_averages()
+        self.step.averages.swap()
         if metrics:
             self.emit(Measured(state.step, metrics))
         self.checkpoints.restore("best", self.step.model_variables)

@@ -14,7 +14,7 @@ class Batch(NamedTuple):
 
     Args:
         images: all images on the device, uint8, (images, height, width, channels).
-        labels: the labels of all images, int32, (images,); None if only the images are needed.
+        labels: the labels of all images, as `Loss.label_spec` describes them; None if only the images are needed.
         indices: the positions of the batch among all images, int32, (batch,).
         mirrored: whether `augment.alternating_flip` mirrors each image of the batch, bool, (batch,); None for none.
     """

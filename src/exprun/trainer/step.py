@@ -20,6 +20,7 @@ from exprun.kernels import faster
 from exprun.loss import Loss, Targets
 from exprun.optim import climbed, l2_factors
 from exprun.trainer.accumulation import accumulated
+from exprun.trainer.averaging import Averages
 from exprun.trainer.device import Device, average_over_devices
 from exprun.trainer.results import Batch, EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
@@ -79,12 +80,11 @@ class Step:
         self.strength = {
             name: tf.Variable(value, trainable=False) for name, value in augmentation_strengths(config).items()
         }
-        self.ema_decay = config.trainer.ema
-        self.averages = [tf.Variable(v.value, trainable=False) for v in self._averaged] if self.ema_decay else []
+        self.averages = Averages(config.trainer, model, self.network, self.batch_inputs)
         shape = [None, None, None, model.input_shape[3]]
         data = [
             tf.TensorSpec(shape, tf.uint8),
-            tf.TensorSpec([None], tf.int32),
+            loss.label_spec(model.output_shape[-1]),
             tf.TensorSpec([None, None], tf.int32),
         ]
         signature = [
@@ -145,23 +145,17 @@ class Step:
         for layer, other in zip(self.model.layers, model.layers, strict=True):
             if hasattr(layer, "kernel_initializer"):  # the doctor compares the weights with it
                 layer.kernel_initializer = other.kernel_initializer
-        for average, variable in zip(self.averages, self._averaged, strict=False):
-            average.assign(variable.value)
+        self.averages.restart()
         self.seed.assign(_as_int32(config.seed))
         self.loss.take(config)
         for name, value in augmentation_strengths(config).items():
             self.strength[name].assign(value)
 
     @property
-    def _averaged(self) -> list[Any]:
-        """The variables that `trainer.ema` averages: weights and the norms' moving statistics."""
-        return [v for v in self.model.variables if v.dtype == "float32" and "seed_generator" not in v.path]
-
-    @property
     def variables(self) -> dict[str, Any]:
         """All variables that a run needs to resume, by name."""
         optimizer = {f"optimizer/{i}/{v.path}": v for i, v in enumerate(self.optimizer.variables)}
-        return self.model_variables | optimizer | {f"ema/{i}": v for i, v in enumerate(self.averages)}
+        return self.model_variables | optimizer | self.averages.variables
 
     @property
     def model_variables(self) -> dict[str, Any]:
@@ -181,7 +175,7 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: the labels of all images, int32, (images,).
+            labels: the labels of all images, as `Loss.label_spec` describes them.
             indices: the positions of each batch among all images, int32, (steps, batch).
             learning_rates: the learning rate of each step, float32, (steps,).
             first: the number of the first of these steps, from 0.
@@ -199,7 +193,7 @@ class Step:
 
         Args:
             images: all images on the device, uint8, (images, height, width, channels).
-            labels: the labels of all images, int32, (images,).
+            labels: the labels of all images, as `Loss.label_spec` describes them.
             indices: the positions of each batch among all images, int32, (steps, batch); -1 is padding.
             as_in: the preprocessing of the images: as in `train` or as in `evaluation`; or `tta`, the mean over several
                 views with the preprocessing of evaluation.
@@ -217,13 +211,6 @@ class Step:
         """
         if self.device.strategy is not None:
             self._share()
-
-    def swap_averages(self) -> None:
-        """Exchange the weights with their averages; a second call exchanges them back."""
-        for variable, average in zip(self._averaged, self.averages, strict=False):
-            value = tf.identity(variable.value)
-            variable.assign(average)
-            average.assign(value)
 
     def batch_inputs(
         self, images: tf.Tensor, index: tf.Tensor, step: tf.Tensor, mirrored: tf.Tensor | None = None
@@ -268,8 +255,8 @@ class Step:
         def body(i: tf.Tensor, _: tf.Tensor, losses: Any, accuracies: Any) -> tuple[Any, ...]:
             self.optimizer.learning_rate.assign(learning_rates[i])
             loss, accuracy, bad = self._all_replicas(Batch(images, labels, indices[i], mirrored[i]), first + i)
-            if self.ema_decay:
-                self._update_averages(first + i)
+            if self.averages.decay is not None:
+                self.averages.decay_towards(first + i)
             return i + 1, bad == 0.0, losses.write(i, loss), accuracies.write(i, accuracy)
 
         done, finite, losses, accuracies = tf.while_loop(
@@ -353,7 +340,7 @@ class Step:
             g + v * (l2 * factor) if l2 and g is not None else g
             for g, v, l2 in zip(gradients, variables, l2_factors(self.optim, self.model), strict=True)
         ]
-        right = tf.cast(tf.argmax(logits, 1, tf.int32) == targets.main, tf.float32)
+        right = self.loss.right(logits, targets.main)
         return loss, tf.reduce_sum(right) / self.batch, gradients
 
     def _backward(
@@ -381,13 +368,6 @@ class Step:
             gradients = [gradient / self.device.replicas for gradient in total]
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return tf.constant(True)
-
-    def _update_averages(self, step: tf.Tensor) -> None:
-        """Update the averages of `trainer.ema`; the decay starts low, so the initial weights are soon forgotten."""
-        done = tf.cast(step, tf.float32)
-        decay = tf.minimum(self.ema_decay, (1 + done) / (10 + done))
-        for average, variable in zip(self.averages, self._averaged, strict=True):
-            average.assign_sub((1 - decay) * (average - variable))
 
     def _attacked(self, pixels: tf.Tensor, targets: Targets, seed: tf.Tensor, scaling: Scaling) -> tf.Tensor:
         """The batch after the attack, which uses the network in inference mode and so changes no moving statistics."""
@@ -430,9 +410,9 @@ class Step:
                 )
             if self.attack is not None:
                 changed = self._attacked(pixels, Targets(targets), self._draw(tf.constant(0), 0), scaling)
-                _, losses, predictions = outputs(changed, targets)
+                logits, losses, _ = outputs(changed, targets)
                 results["adversarial_loss"] = losses
-                results["adversarial_accuracy"] = tf.cast(predictions == targets, tf.float32)
+                results["adversarial_accuracy"] = self.loss.right(logits, targets)
             return results
 
         names = ["losses", "logits", *self.metrics] + (

@@ -48,8 +48,9 @@ def structure(
     settings = {name: asdict(getattr(config, name)) for name in ("model", "norm", "optim", "adversary", "fault")}
     del settings["optim"]["learning_rate"]
     trainer = ("batch_size", "accumulate", "metrics", "tta", "ema", "deterministic", "overfit_batch")
-    settings["loss"] = {"name": config.loss.name}
+    settings["loss"] = {"name": config.loss.name, "labels": config.data.labels}
     settings["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
+    settings["trainer"]["swa"] = config.trainer.swa_start is not None
     settings["device"] = {"precision": device.precision, "jit": device.jit}
     # A whitened kernel is not trained: its learning-rate multiplier is 0.
     whitened = part_for(config.init, "first").name == "whiten"

@@ -1,10 +1,16 @@
 """Labels that belong to other images, and problems that are only hard."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pytest
 
 from doctor.contexts import context_of, found
+from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.causes import shuffled_labels
+from exprun.doctor.history import Epoch, History
+from exprun.doctor.instruments.chance import ChanceLevel
 from exprun.doctor.subject import Images
 
 
@@ -120,3 +126,31 @@ def test_exact_copies_count_once():
     assert severities(copied, (x[200:], y[200:])) == ["error"]
     assert severities((np.tile(x[:80], (4, 1, 1, 1)), np.tile(wrong[:80], 4))) == []
     assert severities((np.ones((200, 8, 8, 1)), np.arange(200) % 4)) == []
+
+
+SEVERAL = ChanceLevel(0.4, np.nan, 0, "frequency")  # of several labels, whose accuracy is not compared
+
+
+def suspected(trained, validated):
+    """A context of a run with suspicious labels, with the training and the validation loss of two evaluations."""
+    history = History(SEVERAL)
+    history.suspect([Finding("shuffled-labels", "note", "training labels", "")])
+    x, y = digits(4)
+    for step in (10, 20):
+        history.record_steps(np.full(10, trained), np.full(10, np.nan))
+        history.record_epoch(Epoch(step, trained, np.nan, 0.1))
+        history.record_evaluation(validated, np.nan)
+        context = context_of(Images(x, pixel_labels=y), phase=Phase.EVALUATION, model=keras.Sequential())
+        findings = found(shuffled_labels, replace(context, history=history))
+    return history, findings
+
+
+def test_the_loss_of_several_labels_confirms_or_refutes_a_suspicion():
+    history, findings = suspected(0.1, 0.9)
+    assert [one.severity for one in findings] == ["warning"]
+    history, findings = suspected(0.1, 0.3)
+    assert findings == []
+    assert history.suspicion is not None
+    history, findings = suspected(0.1, 0.15)
+    assert findings == []
+    assert history.suspicion is None

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import digamma
 
 from exprun.augment import typical_shares
-from exprun.doctor.instruments.chance import ChanceLevel, chance_level, level_of
+from exprun.doctor.instruments.chance import ChanceLevel, chance_level, chance_of_several, chance_of_soft, level_of
 from exprun.doctor.instruments.objective import Objective
 
 RNG = np.random.default_rng(0)
@@ -176,3 +176,43 @@ def test_one_event_for_each_row_of_positions_is_no_class():
 def test_shares_that_rounding_moves_above_one_have_a_level():
     shares = np.array([0.0, 0.5, 0.25, 1.0000000000000002] * 9)[:, None].repeat(3, 1)
     assert level_of(TAGS, shares, 3, entropies) is not None
+
+
+FREQUENCIES = np.array([0.5, 0.2, 0.03])
+
+
+def several(constants, smoothing, gamma, weights):
+    """The mean loss of constant probabilities for labels of these frequencies."""
+    present, absent = -np.log(constants), -np.log(1 - constants)
+    if gamma:
+        present, absent = (1 - constants) ** gamma * present, constants**gamma * absent
+    shares = FREQUENCIES * (1 - smoothing / 2) + (1 - FREQUENCIES) * smoothing / 2
+    return (shares * weights * present + (1 - shares) * absent).mean()
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "gamma", "weights"),
+    [(0.0, 0.0, None), (0.2, 0.0, None), (0.0, 2.0, None), (0.0, 0.0, [1.0, 4.0, 30.0])],
+)
+def test_no_constant_is_better_than_the_chance_level_of_several_labels(smoothing, gamma, weights):
+    level = chance_of_several(FREQUENCIES, smoothing, gamma, weights=None if weights is None else np.array(weights))
+    weighted = np.ones(3) if weights is None else np.array(weights)
+
+    def loss(constants):
+        return several(constants, smoothing, gamma, weighted)
+
+    # The labels do not depend on each other, so each has its best constant while the others are at 0.5.
+    grid, half = np.linspace(0.001, 0.999, 2000), np.full(3, 0.5)
+    best = [min(loss(np.where(np.arange(3) == one, constant, half)) for constant in grid) for one in range(3)]
+    assert level.loss == pytest.approx(sum(best) - 2 * loss(half), abs=1e-4)
+    assert level.accuracy == pytest.approx((0.5 + 0.8 + 0.97) / 3)
+
+
+def test_the_chance_level_of_soft_labels_is_that_of_their_mean():
+    labels = np.random.default_rng(0).dirichlet([5.0, 1.0, 1.0], 400)
+    level, mean = chance_of_soft(labels), labels.mean(axis=0)
+    assert level.loss == pytest.approx(-(mean * np.log(mean)).sum())
+    assert level.floor == pytest.approx(-(labels * np.log(labels)).sum(axis=1).mean(), rel=1e-5)
+    assert level.accuracy == (labels.argmax(axis=1) == 0).mean()
+    plain = chance_level(np.array([3, 2]))
+    assert chance_of_soft(np.eye(2)[[0, 0, 0, 1, 1]]).loss == pytest.approx(plain.loss)

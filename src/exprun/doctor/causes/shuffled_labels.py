@@ -21,6 +21,7 @@ CAUSE = Cause(
 )
 MAX_FREQUENCY = 0.8  # share of a class above which a classifier can hardly be better than chance level
 MIN_CLASS_IMAGES = 8  # images for each class, on average, on which a classifier is fitted
+MAX_LABELS = 20  # of several labels, those that are looked at: the ones nearest to half of the images, which say most
 MAX_COMPARED = 1000  # images of each split in the comparison of two splits
 TWICE = 2  # evaluations in a row at chance level that confirm a suspicion
 
@@ -47,9 +48,14 @@ def _data(context: Context) -> Iterator[Finding]:
     train, val = context.subject.train, context.subject.val
     if train.pixels is None or train.pixel_labels is None:
         return
+    known, val_known = train.pixel_labels, None if val is None else val.pixel_labels
+    if several := known.ndim > 1:
+        nearest = np.argsort(np.abs(known.mean(axis=0) - 0.5), kind="stable")[:MAX_LABELS]
+        known, val_known = known[:, nearest], None if val_known is None else val_known[:, nearest]
     features = Features(train.pixels)
-    labelled = Labelled.of(features, train.pixels, train.pixel_labels)
-    if labelled.chance > MAX_FREQUENCY or not labelled.enough:
+    labelled = Labelled.of(features, train.pixels, known)
+    # Of several labels, a rare one does not change how far the others are above luck.
+    if not labelled.enough or (labelled.chance > MAX_FREQUENCY and not several):
         return
     if (FOLDS - 1) * len(labelled.labels) < FOLDS * MIN_CLASS_IMAGES * len(labelled.counts):
         return
@@ -59,8 +65,8 @@ def _data(context: Context) -> Iterator[Finding]:
         if results[-1].above_luck:
             return
     proof = ""
-    if val is not None and val.pixels is not None and val.pixel_labels is not None:
-        val_labelled = Labelled.of(features, val.pixels, val.pixel_labels)
+    if val is not None and val.pixels is not None and val_known is not None:
+        val_labelled = Labelled.of(features, val.pixels, val_known)
         on_val = {classifier: val_labelled.accuracy_of(classifier) for classifier in CLASSIFIERS if val_labelled.enough}
         learned = [
             (one, val_labelled.accuracy_of(classifier, labelled))
@@ -124,7 +130,10 @@ def _evaluation(context: Context) -> Iterator[Finding]:
     history = context.history
     if history.suspicion is None or history.chance is None:
         return
-    at_chance = history.evaluations[-1].accuracy <= 1.25 * history.chance.accuracy + 0.02  # few images may be lucky
+    last, level = history.evaluations[-1], history.chance
+    at_chance = last.accuracy <= 1.25 * level.accuracy + 0.02  # few images may be lucky
+    if np.isnan(level.accuracy):
+        at_chance = last.loss > level.loss
     if context.streak("memorised", at_chance and history.training_learns) >= TWICE and context.lag is None:
         yield from _confirmed(context)
 

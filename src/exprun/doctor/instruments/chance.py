@@ -13,6 +13,7 @@ MIN_ROWS = 4  # rows from which the best constant prediction is known
 MAX_VALUES = 2_000_000  # target values on which the best constant prediction is tested
 LEAST = 1e-4  # share of an event that is nearly never or nearly always the case, so that its logit is finite
 PLAIN = 1e-3  # share by which a plain cross-entropy differs from the entropy, by rounding
+MAX_SOFT = 500  # images with soft labels whose lowest loss is computed
 HALVINGS = 50  # of an interval in which a number is looked for
 FLATTER = (1.0, 0.5, 0.0)  # powers of the class frequencies, one of which is about the best constant for other losses
 
@@ -89,6 +90,55 @@ def chance_level(
         pairs = [lowest(share * np.eye(len(counts))[0] + (1 - share) * np.eye(len(counts))[1]) for share in mixing]
         floor += differ * (float(np.mean(pairs)) - floor)
     return ChanceLevel(lowest(frequencies), float(frequencies.max()), len(counts), floor=floor)
+
+
+def chance_of_several(
+    frequencies: np.ndarray,
+    smoothing: float = 0.0,
+    gamma: float = 0.0,
+    mixing: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> ChanceLevel:
+    """The chance level of several labels for each image: the means of those of each label, with or without it.
+
+    Args:
+        frequencies: the share of the images that have each label, (classes,).
+        smoothing: the label smoothing of the loss.
+        gamma: the focusing parameter of a focal loss; 0 for the cross-entropy.
+        mixing: shares of the first label in images that are mixed, typical ones, (numbers,); None without mixing.
+        weights: the weight of the loss of images that have the label, next to 1 for the others, (classes,); None for 1.
+    """
+    present = frequencies if weights is None else frequencies * weights
+    sums = present + 1 - frequencies
+    shares = np.stack([present / sums, (1 - frequencies) / sums], axis=1)
+    levels = [chance_level(one, smoothing, gamma, mixing) for one in shares]
+    return ChanceLevel(
+        float(np.mean([level.loss * total for level, total in zip(levels, sums, strict=True)])),
+        float(np.maximum(frequencies, 1 - frequencies).mean()),
+        0,
+        "frequency",
+        floor=float(np.mean([level.floor for level in levels])),
+    )
+
+
+def chance_of_soft(
+    labels: np.ndarray, smoothing: float = 0.0, gamma: float = 0.0, mixing: np.ndarray | None = None
+) -> ChanceLevel:
+    """The chance level of soft labels: of always predicting the mean distribution.
+
+    No prediction has a training loss below the mean entropy of the labels.
+
+    Args:
+        labels: a distribution over the classes for each image, (images, classes).
+        smoothing: the label smoothing of the loss.
+        gamma: the focusing parameter of a focal loss; 0 for the cross-entropy.
+        mixing: shares of the first label in images that are mixed, typical ones, (numbers,); None without mixing.
+    """
+    level = chance_level(labels.sum(axis=0), smoothing, gamma, mixing)
+    some = labels[np.linspace(0, len(labels) - 1, min(len(labels), MAX_SOFT)).astype(np.int64)].astype(np.float64)
+    lowest = [_lowest((1 - smoothing) * one + smoothing / len(one), gamma) for one in some]
+    likeliest = np.bincount(labels.argmax(axis=1), minlength=labels.shape[1])
+    return replace(level, accuracy=float(likeliest.max() / len(labels)), floor=max(level.floor, float(np.mean(lowest))))
 
 
 def _lowest(shares: np.ndarray, gamma: float) -> float:

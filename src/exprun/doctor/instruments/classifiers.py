@@ -9,6 +9,7 @@ SIDE = 16  # pixels a side to which images are reduced
 PATCHES = 96  # random filters for the features
 PATCH = 3  # size of a filter, in pixels a side
 PIECE = 128  # images whose features are computed at once
+SAMPLE = 2000  # images that scale the features of `linear_scores`
 MIN_IMAGES = 90  # images for fitting and testing a classifier
 FOLDS = 5  # folds of cross-validation
 NEIGHBOURS = 10  # nearest images that vote
@@ -79,7 +80,7 @@ class Accuracy:
     """How well a classifier predicts images that it was not fitted on.
 
     Args:
-        accuracy: the share of correct predictions.
+        accuracy: the share of correct predictions; of several labels, of those of all labels.
         beyond: how far the scores of the correct classes lie above luck, in standard deviations.
     """
 
@@ -94,11 +95,11 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Features of images without exact copies, with a class for each image.
+    """Features of images without exact copies, with a class for each image, or several labels.
 
     Args:
         features: the features, float32, (images, features).
-        labels: the class number of each image, (images,).
+        labels: the class number of each image, (images,); or several labels, 0 or 1, (images, classes).
     """
 
     features: np.ndarray
@@ -118,17 +119,29 @@ class Labelled:
     @property
     def counts(self) -> np.ndarray:
         """How often each class occurs, (classes that occur,)."""
+        if self.labels.ndim > 1:
+            found: np.ndarray = self.labels.sum(axis=0)
+            return found[found > 0]
         return np.unique(self.labels, return_counts=True)[1]
 
     @property
     def chance(self) -> float:
-        """The share of the most frequent class."""
+        """The share of the most frequent class; of several labels, the accuracy of the more frequent of yes and no."""
+        if self.labels.ndim > 1:
+            shares = self.labels.mean(axis=0)
+            return float(np.maximum(shares, 1 - shares).mean())
         return float(self.counts.max() / len(self.labels))
 
     def accuracy_of(self, classifier: "Classifier", others: "Labelled | None" = None) -> Accuracy:
         """Fit a classifier on these images and test it on others; without `others`, test it on held-out images."""
-        classes, fitted = np.unique(self.labels, return_inverse=True)
         tested = others or self
+        if self.labels.ndim > 1:
+            scores = classifier(
+                self.features, self.labels.astype(np.float32), None if others is None else others.features
+            )
+            right = float(((scores > 0.5) == tested.labels).mean())
+            return Accuracy(right, _beyond_luck_of_several(scores, tested.labels))
+        classes, fitted = np.unique(self.labels, return_inverse=True)
         scores = classifier(
             self.features, np.eye(len(classes), dtype=np.float32)[fitted], None if others is None else others.features
         )
@@ -155,9 +168,35 @@ def _beyond_luck(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(scores[np.arange(len(labels)), labels].sum() / deviation) if deviation > 1e-6 else 0.0
 
 
+def _beyond_luck_of_several(scores: np.ndarray, labels: np.ndarray) -> float:
+    """The same as `_beyond_luck` for several labels, 0 or 1, (images, classes)."""
+    if len(labels) < 2:
+        return 0.0
+    scores, labels = scores - scores.mean(0), labels - labels.mean(0)
+    deviation = np.sqrt(float(((scores.T @ scores) * (labels.T @ labels)).sum()) / (len(labels) - 1))
+    return float((scores * labels).sum() / deviation) if deviation > 1e-6 else 0.0
+
+
 # From the features and one-hot labels of images to scores, (images, classes): the scores of other images if their
 # features are passed; otherwise the scores of the same images, each from a fit without it.
 Classifier = Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
+
+
+def linear_scores(images: np.ndarray, rows: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """The scores of ridge regression on fixed features, fitted without the fifth that an image belongs to.
+
+    Args:
+        images: all images of a data set, (all images, height, width, channels).
+        rows: the positions of the images that are used, (images,).
+        labels: the class numbers of these images, (images,).
+        classes: the number of classes.
+
+    Returns:
+        The scores, float32, (images, classes).
+    """
+    features = Features(images[rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)]])
+    found = np.concatenate([features(images[rows[at : at + PIECE]]) for at in range(0, len(rows), PIECE)])
+    return _linear(found, np.eye(classes, dtype=np.float32)[labels], None)
 
 
 def _linear(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None) -> np.ndarray:
@@ -187,9 +226,14 @@ def _neighbours(features: np.ndarray, targets: np.ndarray, others: np.ndarray | 
 
 def _trees(features: np.ndarray, targets: np.ndarray, others: np.ndarray | None) -> np.ndarray:
     """Randomised trees (Geurts et al. 2006); without `others`, each image is predicted by trees not fitted on it."""
-    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-    forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, bootstrap=True, oob_score=others is None, random_state=0)
+    settings = {"min_samples_leaf": 2, "bootstrap": True, "oob_score": others is None, "random_state": 0}
+    if (targets.sum(1) != 1).any():  # several labels, each with an output of its own
+        trees = ExtraTreesRegressor(TREES, **settings)
+        trees.fit(features, targets)
+        return np.asarray(trees.oob_prediction_ if others is None else trees.predict(others))
+    forest = ExtraTreesClassifier(TREES, **settings)
     forest.fit(features, targets.argmax(1))
     return np.asarray(forest.oob_decision_function_ if others is None else forest.predict_proba(others))
 
