@@ -12,6 +12,9 @@ def finding(cause, severity="error", **more):
     return Finding(cause, severity, "somewhere", "A number is 1.", **more)
 
 
+APPLICATION = ["model=application", "model.application=MobileNetV2"]
+
+
 @pytest.mark.parametrize("cause", [module.CAUSE.id for module in CHAIN if module.CAUSE.overrides])
 def test_every_remedy_composes(cause, composer):
     start = ["norm=none", "init=glorot_uniform", "input=unit", "optim=adam", "model.freeze=[conv1]"]
@@ -64,6 +67,8 @@ def test_what_the_config_has_already_is_not_proposed(composer):
         ("input-independent", ["norm=none", "input=unit"], ("norm=batch", "input=standardize")),
         ("lagging-batch-norm", ["norm=batch", "norm.momentum=0.99"], ("norm.momentum=0.9", "norm=group")),
         ("lagging-batch-norm", ["norm=batch", "norm.momentum=0.5"], ("norm=group",)),
+        ("lagging-batch-norm", APPLICATION, ("model.norm_momentum=0.9",)),
+        ("lagging-batch-norm", [*APPLICATION, "model.norm_momentum=0.9"], ()),
     ],
 )
 def test_overrides_have_an_effect_in_the_config_they_are_for(cause, words, said, composer):

@@ -12,7 +12,8 @@ from PIL import Image
 
 from exprun import check
 from exprun.config.errors import RunError
-from exprun.run_doctor import RunDoctor, within_memory
+from exprun.input import channel_moments
+from exprun.run_doctor import RunDoctor, _expected, within_memory
 from exprun.runner import run
 from exprun.session import Session
 from tiny import SESSION, TINY, checkpoint, config, same
@@ -233,3 +234,26 @@ def test_a_run_in_which_no_pass_fits_trains_without_the_doctor(monkeypatch):
     result = watched("run_dir=out", "trainer.max_steps=2")
     assert result.status == "FINISHED"
     assert "The doctor does not watch this run: To pass 2 images" in Path("out/run.log").read_text()
+
+
+def test_the_scaling_of_loaded_weights_is_known_if_it_is_another():
+    place = run(
+        [*TINY, "data.channels=3", "input=unit", "trainer.max_steps=1", "run_dir=outputs/first"], SESSION
+    ).run_dir
+    dataset = SESSION.dataset(config("data.channels=3"))
+    mean, deviation = channel_moments(dataset.train)
+    applied = ["model=application", "model.application=ResNet50", "model.layers=null"]
+
+    def expected(*overrides):
+        return _expected(config("data.channels=3", *overrides), dataset)
+
+    for weights in (place, place / "checkpoints" / "best.npz"):
+        found = expected(f"model.weights={weights}", "input=raw")
+        assert found.override == "input=unit"
+        np.testing.assert_allclose([found.mean, found.deviation], [mean / 255, deviation / 255], rtol=1e-5)
+        assert expected(f"model.weights={weights}", "input=unit") is None
+    found = expected(*applied, "model.weights=imagenet", "input=unit")
+    assert found.override == "input=caffe"
+    np.testing.assert_allclose(found.mean, mean[::-1] - [103.939, 116.779, 123.68], rtol=1e-5)
+    assert expected(*applied, "model.weights=imagenet") is None
+    assert expected("model.weights=other.keras", "input=raw") is None

@@ -90,6 +90,20 @@ def test_stochastic_depth_and_attention_share_a_step_and_resume(made):
     assert resumed.history == shared.history != first.history
 
 
+@pytest.mark.slow
+def test_networks_of_keras_applications_share_a_step_with_all_numbers_of_frozen_stages(made):
+    network = ["model=application", "model.application=MobileNetV3Small", "model.layers=null", "model.head_dropout=0.2"]
+    words = [*TINY, *network, "data.size=32", "data.channels=3", "data.limit=100", "trainer.deterministic=true"]
+    words += ["schedule.unfreeze=1", "trainer.epochs=2", "doctor=none"]
+    session = Session()
+    first = run(words, session)
+    shared = run([*words, "seed=1"], session)
+    assert len(made) == 1
+    alone = run([*words, "seed=1"], Session(session.datasets))
+    assert same(checkpoint(shared), checkpoint(alone))
+    assert shared.history == alone.history != first.history
+
+
 def test_averages_start_afresh(made):
     session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
     run(words, session)
@@ -126,6 +140,7 @@ def key_of(*overrides, scale=1.0, reverse=False, weights=None, device=DEVICE, sh
         "trainer.batch_size=16",
         "trainer.ema=0.5",
         "trainer.epochs=2 trainer.swa_start=1",
+        "model.layers=[{conv:4},{global_pool:avg}] schedule.sizes=[0.5]",
         "trainer.deterministic=false",
         "trainer.overfit_batch=true",
         "trainer.metrics=[binary_accuracy]",

@@ -57,7 +57,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._base, self._peak, self._ended = _own_megabytes(), 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:

@@ -6,12 +6,13 @@ fails. Fails if a difference is larger than `export` allows for the format.
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from exprun import backend
+from exprun.config.applications import APPLICATIONS
 from exprun.config.compose import Composer
 from exprun.config.errors import UserError
 from exprun.config.options import option_names
@@ -25,52 +26,38 @@ CLASSES, IMAGES = 10, 16
 SIZES = {"alexnet": 67, "palm_alexnet": 57}  # of those that need images larger than 32×32
 PIXELS = Scaling(np.full(3, 1 / 64, np.float32), np.full(3, -2, np.float32))
 COLUMNS = [*((form, "float32") for form in FORMATS), ("tflite", "float16"), ("tflite", "int8")]
-BUILDERS = ("ConvNeXtTiny", "EfficientNetV2B0", "MobileNetV2")  # of keras.applications, for model=python
+# Networks of keras.applications in the table; the arguments may name any other one.
+APPLIED = ("ConvNeXtTiny", "EfficientNetV2B0", "MobileNetV2")
 
 
-def convnexttiny(shape: tuple[int, int, int], classes: int) -> Any:
-    """ConvNeXt-T, which has grouped convolutions and GELU (Liu et al. 2022, arXiv:2201.03545)."""
-    return _application("ConvNeXtTiny", shape, classes)
+def words_of(name: str) -> tuple[list[str], int]:
+    """The overrides that choose a model or a network of keras.applications, and the size of its images."""
+    if name not in APPLICATIONS:
+        return [f"model={name}"], SIZES.get(name, 32)
+    return ["model=application", f"model.application={name}", "data.channels=3"], APPLICATIONS[name].smallest
 
 
-def efficientnetv2b0(shape: tuple[int, int, int], classes: int) -> Any:
-    """EfficientNetV2-B0 (Tan & Le 2021, arXiv:2104.00298)."""
-    return _application("EfficientNetV2B0", shape, classes)
-
-
-def mobilenetv2(shape: tuple[int, int, int], classes: int) -> Any:
-    """MobileNetV2, which has depthwise convolutions (Sandler et al. 2018, arXiv:1801.04381)."""
-    return _application("MobileNetV2", shape, classes)
-
-
-def _application(name: str, shape: tuple[int, int, int], classes: int) -> Any:
-    import keras
-
-    made = getattr(keras.applications, name)
-    return made(weights=None, input_shape=shape, classes=classes, classifier_activation=None)
-
-
-def row(name: str, words: list[str], size: int, folder: Path) -> tuple[list[str], bool]:
+def row(name: str, folder: Path, columns: Sequence[tuple[str, str]] = COLUMNS) -> tuple[list[str], bool]:
     """The cells of a model, and whether all formats agree with it.
 
     Args:
-        name: the name of the model, for people.
-        words: the overrides that choose it.
-        size: the height and width of its images.
+        name: the name of the model, or of a network of keras.applications.
         folder: an empty folder for the files.
+        columns: the formats, each with its precision.
     """
     import keras
 
     from exprun.model import build
 
     keras.utils.clear_session()
+    words, size = words_of(name)
     shape = (size, size, 3)
     interface = Interface([str(number) for number in range(CLASSES)], shape, PIXELS)
     network = build(Composer().config([*words, f"data.size={size}"]), shape, CLASSES).model
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), np.uint8)
     wanted = interface.probabilities(of_pixels(network, PIXELS, shape)(images))
     cells, good = [name], True
-    for form, precision in COLUMNS:
+    for form, precision in columns:
         path = folder / f"{name}-{precision}-{FORMATS[form].file}"
         try:
             write(path, form, network, interface, precision, images)
@@ -88,18 +75,17 @@ def main() -> None:
     """Print the table, one row for each model as it is measured."""
     parser = argparse.ArgumentParser(prog="scripts/bench formats", description=__doc__)
     names = [name for name in option_names()["model"] if name not in ("python", "application", "hub")]
-    parser.add_argument("models", nargs="*", default=[*names, *BUILDERS], help="models (default: all)")
+    parser.add_argument(
+        "models", nargs="*", default=[*names, *APPLIED], help="models, or networks of keras.applications (default: all)"
+    )
     args = parser.parse_args()
     backend.load()
     headings = [form if precision == "float32" else f"{form} {precision}" for form, precision in COLUMNS]
     print(f"| Model | {' | '.join(headings)} |\n| {'--- | ' * len(COLUMNS)}--- |", flush=True)
     all_good = True
     for name in args.models:
-        words = [f"model={name}"]
-        if name in BUILDERS:
-            words = ["model=python", f"model.builder=formats:{name.lower()}"]
         with tempfile.TemporaryDirectory() as folder:
-            cells, good = row(name, words, SIZES.get(name, 32), Path(folder))
+            cells, good = row(name, Path(folder))
         print(f"| {' | '.join(cells)} |", flush=True)
         all_good &= good
     if not all_good:

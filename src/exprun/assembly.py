@@ -211,6 +211,8 @@ def _teacher(config: Config, dataset: Dataset, shape: tuple[int, int, int]) -> "
     model, interface = network_in(RunFolder(find_teacher(str(config.model.teacher))), place, trust=False)
     if interface.classes != dataset.classes:
         raise DataError(f"{place} has other classes than the images: {listed(interface.classes)}.")
+    if interface.several:
+        raise DataError(f"{place} finds several labels of an image, but a teacher must classify it.")
     if interface.scaling.shape(interface.image) != shape:
         wanted, given = ("×".join(map(str, one)) for one in (interface.scaling.shape(interface.image), shape))
         raise DataError(f"{place} takes images of {wanted}, and this network takes {given}.")

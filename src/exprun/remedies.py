@@ -38,16 +38,21 @@ def overrides_for(finding: Finding, config: Config) -> tuple[str, ...]:
     current |= {f"trainer.batch_size={config.trainer.batch_size}", f"trainer.accumulate={config.trainer.accumulate}"}
     # A network that is not a layer list chooses these itself.
     builder = ("norm", "init", "model.activation") if config.model.layers is None else ()
-    lagging = config.norm.name == "batch" and (config.norm.momentum or 0.0) > 0.9
+    momentum = config.norm.momentum if config.norm.name == "batch" else 0.0
+    if config.model.application is not None:
+        momentum = config.model.norm_momentum
+    lagging = momentum is None or momentum > 0.9  # Keras' own momentum is above
     decays = config.optim.weight_decay > 1e-4
     low = usual is not None and rate < usual[0]
     proposed = []
     for remedy in cause_of(finding.cause).overrides if finding.remedies is None else finding.remedies:
+        if config.model.application is not None:
+            remedy = remedy.replace("norm.momentum", "model.norm_momentum")
         lowers = "{slower}" in remedy and finding.cause in AT_START
         if lowers and (low or (remedy == "{slower}" and finding.step is None)):
             continue
         parts = [part for part in remedy.format(**fields).split() if part not in current]
-        if ("norm.momentum" in remedy and not lagging) or ("weight_decay" in remedy and not decays):
+        if ("momentum=" in remedy and not lagging) or ("weight_decay" in remedy and not decays):
             continue
         if parts and not any(part.startswith(builder) for part in parts):
             proposed.append(" ".join(parts))

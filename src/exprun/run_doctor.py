@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exprun.config.applications import APPLICATIONS, IMAGENET
 from exprun.config.doctor import Doctor
-from exprun.config.errors import RunError
-from exprun.config.images import TABLES
+from exprun.config.errors import RunError, UserError
+from exprun.config.images import TABLES, Input
+from exprun.config.paths import user_path
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.data.group_names import are_splits_given, suggested
@@ -29,11 +31,12 @@ from exprun.doctor.instruments.leaks import Prints, digests, prints_of
 from exprun.doctor.instruments.losses import objective_of
 from exprun.doctor.instruments.objective import Objective
 from exprun.doctor.probes import Probes
-from exprun.doctor.subject import Images, Pace, Subject
+from exprun.doctor.subject import ExpectedInputs, Images, Pace, Subject
 from exprun.doctor.watch import Watch
-from exprun.input import Preprocessing, Scaling
+from exprun.input import Preprocessing, Scaling, channel_moments, fit
 from exprun.label_chance import chance_of
 from exprun.loss import LossOfSeveralLabels, LossOfSoftLabels
+from exprun.network_interface import Interface
 from exprun.remedies import overrides_for
 from exprun.run_folder import RunFolder
 from exprun.schedule import rate_at
@@ -91,7 +94,30 @@ def subject_of(config: Config, assembly: "Assembly", steps_per_epoch: int, steps
         objective=_objective(step, len(dataset.classes)),
         pace=Pace(config.optim.name, rates, steps, config.trainer.batch_size, decay, parts=step.shares),
         loaded=frozenset(assembly.loaded),
+        expected=_expected(config, dataset) if assembly.loaded else None,
     )
+
+
+def _expected(config: Config, dataset: Dataset) -> ExpectedInputs | None:
+    """The training images in the scaling that the loaded weights were trained with; None if it is not known.
+
+    It is known for Keras' weights of a network of keras.applications, and for those of a run whose `input` is another
+    option. The same option can be fitted to other images, as the run's own fit is.
+    """
+    place, option = config.model.weights, None
+    folder = RunFolder(user_path(str(place)))
+    folder = folder if folder.exists else RunFolder(folder.path.parent.parent)
+    if place != IMAGENET and folder.exists:
+        with contextlib.suppress(UserError, OSError):
+            option = folder.read_config().input.name
+            scaling = Interface.read(folder).scaling
+    elif config.model.application is not None:
+        option = APPLICATIONS[config.model.application].scaling
+        scaling = fit(Input(name=option), dataset.train)
+    if option in (None, config.input.name) or scaling.per_image or len(scaling.scale) != dataset.image_shape[2]:
+        return None
+    mean, deviation = (part[::-1] if scaling.reverse else part for part in channel_moments(dataset.train))
+    return ExpectedInputs(mean * scaling.scale + scaling.offset, deviation * scaling.scale, f"input={option}")
 
 
 def _objective(step: "Step", classes: int) -> Objective:

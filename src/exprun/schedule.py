@@ -34,6 +34,18 @@ class Plateau:
             self.factor, self.waited = self.factor * schedule.factor, 0
 
 
+def size_at(schedule: Schedule, epoch: int, epochs: int) -> float:
+    """The size of training images in an epoch, as a fraction of their height and width.
+
+    Args:
+        schedule: the group `schedule` of the config.
+        epoch: the number of the epoch, from 0.
+        epochs: the number of epochs of the whole run, which `schedule.sizes` divides into equally long parts.
+    """
+    sizes = schedule.sizes or [1.0]
+    return sizes[epoch * len(sizes) // epochs]
+
+
 def rate_at(schedule: Schedule, base: float, step: np.ndarray, steps_per_epoch: float, total_steps: int) -> np.ndarray:
     """The learning rate at each step.
 

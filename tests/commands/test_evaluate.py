@@ -146,7 +146,7 @@ def test_an_image_that_cannot_be_read_is_named(place, capsys):
         ("strange/cat/1.png strange/3/1.png", "strange", 1, "strange has images of cat, but outputs/runs/digits knows"),
         ("flat/1.png", "flat", 1, "There is no image in flat: it must have a folder of images for each class."),
         ("halves/train/3/1.png halves/val/3/1.png", "halves", 2, "no test folder: name the folder to measure, such as"),
-        ("", "nowhere", 2, "nowhere does not exist: name a folder with a folder of images for each class, or an"),
+        ("", "nowhere", 2, "nowhere does not exist: name a folder with a folder of images for each class, a CSV"),
         ("file.png", "file.png", 2, "file.png is not a folder: name a folder"),
         ("", "image_folder", 2, "data.root"),
     ],

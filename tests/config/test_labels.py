@@ -8,7 +8,10 @@ from exprun.config.errors import ConfigError
 ARRAYS = ["data=arrays", "data.root=x.npz", "model.layers=[flatten]"]
 CSV = ["data=csv", "data.root=x.csv", "model.layers=[{global_pool: avg}]"]
 WRONG = [
-    (["data.labels=several"], "data=digits has one class for each image: data.labels=several belongs to data=csv and"),
+    (
+        ["data.labels=several"],
+        "data=digits has one class for each image: data.labels=several belongs to data=csv, data=",
+    ),
     ([*ARRAYS, "data.labels=soft", "data.classes=[0,1]"], "data.labels=soft needs all classes"),
     ([*ARRAYS, "data.labels=several", "loss=class_balanced"], "choose loss.class_balance=null, or data.class_weights="),
     ([*ARRAYS, "data.labels=several", "loss=distillation", "model.teacher=x"], "choose loss=cross_entropy or loss=fo"),

@@ -16,7 +16,8 @@ import pytest
 from exprun import cli
 from exprun.config.errors import DataError
 from exprun.config.images import Data
-from exprun.data import load
+from exprun.data import arrow, load
+from exprun.data.pool import in_memory
 from exprun.data.shards import find_files
 from exprun.data.sources import locate
 from shard_files import WRITERS, made, splits, write_folder, write_parquet, write_tfrecord, write_webdataset
@@ -108,6 +109,16 @@ def test_a_changed_file_is_read_again():
     assert read("parquet", size=4).image_shape == (4, 4, 3)
 
 
+def test_only_the_labels_are_read_before_the_cache(written, monkeypatch):
+    asked = []
+    records = arrow._records
+    monkeypatch.setattr(arrow, "_records", lambda *args: asked.append(args[-1]) or records(*args))
+    source = locate(settings("parquet", root=str(written("parquet"))))
+    assert asked == []
+    source.read(in_memory)
+    assert asked == [["label"]] * 4 + [["image"]] * 8  # the sizes of the images are compared, too
+
+
 # Columns
 
 
@@ -163,6 +174,26 @@ def test_labels(labels, classes):
         )
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([["b", "a"], ["b"], [], ["c"]] * 3, None),
+        (["b|a", "b", "", "c"] * 3, None),
+        ([[1, 0], [1], [], [2]] * 3, ["a", "b", "c"]),
+    ],
+)
+def test_several_labels(labels, names):
+    table = pa.table({"image": [image.content for image in IMAGES], "label": labels})
+    if names:  # as Hugging Face's library writes a list of classes
+        features = {"label": {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "List"}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, "all.parquet")
+    data = read("parquet", root="all.parquet", labels="several")
+    assert data.classes == ["a", "b", "c"]
+    assert data.train.labels.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]] * 3
+    assert not data.skipped
+
+
 def test_labels_of_the_other_fields_of_a_sample():
     for mode in ("w", "w:gz"):
         write_webdataset(Path("webdataset"), IMAGES, mode=mode)
@@ -180,6 +211,14 @@ def test_other_names_of_features(tmp_path):
     assert read("tfrecord", root="a", label="image/class/text").classes == ["cat", "dog", "eel"]
     message = "data.label=label, but the columns of a/test-00000-of-00002 are image/class/label, image/class/text,"
     assert message in refused_before_reading("tfrecord", root="a", label="label")
+
+
+@pytest.mark.parametrize(("name", "image"), [("tfrecord", "image/class/label"), ("webdataset", "person")])
+def test_columns_that_hold_no_images(name, image):
+    WRITERS[name][0](Path(name), IMAGES)
+    sentence = refused(name, image=image)
+    assert f"data.image={image} is " in sentence
+    assert "but must be an image of a format such as JPEG" in sentence
 
 
 # What is refused, or left out

@@ -93,3 +93,9 @@ def test_without_cleanlab_the_command_says_how_to_install_it(monkeypatch, capsys
 def test_labels_without_a_run_are_refused():
     with pytest.raises(ConfigError, match="one or more runs"):
         cli.commands.load("runs").parse(["labels"])
+
+
+def test_several_labels_are_not_judged(capsys):
+    words = ["data=arrays", "data.root=x.npz", "data.labels=several", "model.layers=[flatten]"]
+    assert cli.main(["check", "--labels", *words]) == 2
+    assert "check --labels judges the one class of each image" in capsys.readouterr().err

@@ -176,6 +176,13 @@ def test_each_stage_has_its_learning_rate():
     assert not {path for path in made.multipliers if path.startswith(("hidden", "classifier"))}
 
 
+def test_the_momentum_of_batch_norms_is_set():
+    keras.utils.clear_session()
+    network, _ = application(configured("model.norm_momentum=0.8"), SHAPE, 5)
+    found = {one.momentum for one in network.layers if isinstance(one, keras.layers.BatchNormalization)}
+    assert found == {0.8}
+
+
 @pytest.mark.slow
 def test_efficientnet_scales_pixels_as_with_keras_own_weights(tmp_path, monkeypatch):
     keras.utils.clear_session()

@@ -73,7 +73,7 @@ def test_each_epoch_is_that_of_keras(optim):
     step = Step(settings, model, optimizer, Preprocessing(SCALING, SCALING), loss, device, None, stages(model, 1))
     order = np.arange(16, dtype=np.int32).reshape(2, BATCH)
     for epoch, wanted in enumerate(expected):
-        step.unfreeze(1, epoch)
+        step.set_epoch(step.size, 1, epoch)
         step.train(tf.constant(IMAGES), tf.constant(LABELS), order, np.full(2, RATE, np.float32), 2 * epoch)
         for variable, array, old in zip(model.variables, wanted, before, strict=True):
             np.testing.assert_allclose(variable, array, rtol=2e-4, atol=2e-5, err_msg=f"{variable.path} {epoch}")

@@ -49,9 +49,10 @@ def run(words: list[str]) -> int:
     require_page(args, config.pictures)
     path = page_path("check", args.html)
     if args.labels:
-        from exprun.label_noise.suspects import require_cleanlab
+        from exprun.label_noise.suspects import require_cleanlab, require_one_label
 
         require_cleanlab("check --labels")
+        require_one_label(config.data, "check --labels")
     preflight(config)
     typed = " ".join(["python -m exprun check", *(["--labels"] * args.labels), *map(shlex.quote, args.overrides)])
     print(f"Checking model={config.model.name} and data={config.data.name}, without training …", flush=True)

@@ -181,12 +181,13 @@ def _judge_labels(args: argparse.Namespace) -> None:
     require_cleanlab("runs labels")
     from exprun import records
     from exprun.label_noise.held_out import by_runs
-    from exprun.label_noise.suspects import suspects
+    from exprun.label_noise.suspects import require_one_label, suspects
     from exprun.run_folder import RunFolder
 
     runs = [records.find_run(name) for name in args.runs]
-    found = suspects(by_runs(runs))
     config = RunFolder(runs[0].folder).read_config()
+    require_one_label(config.data, "runs labels")
+    found = suspects(by_runs(runs))
     command = shlex.join(["python", "-m", "exprun", "runs", "labels", *args.runs])
     path = write_labels(found, config, f"Labels of {config.data.name}", command, args.html)
     if path is not None:

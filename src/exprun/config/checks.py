@@ -12,6 +12,7 @@ from exprun.config.labels import check_labels
 from exprun.config.layer_kinds import Block, Conv, Inverted, Layer, Residual
 from exprun.config.layers import TooSmall, output_shape, parse, smallest_image
 from exprun.config.network import APPLICATION, HUB, INIT_PARTS, Model
+from exprun.config.network_size import network_size
 from exprun.config.optimisation import DECOUPLED_OPTIMS
 from exprun.config.schema import Config
 from exprun.metrics import TOP, TOP5_ACCURACY
@@ -82,6 +83,33 @@ def check_shape(config: Config, size: tuple[int, int], channels: int | None) -> 
             )
     if len(shape) != 1:
         raise ConfigError("model.layers must end in a vector of features: add flatten or {global_pool: avg}.")
+    for fraction in config.schedule.sizes or ():
+        _check_smaller(config, (*size, channels or 3), fraction)
+
+
+def _check_smaller(config: Config, shape: tuple[int, int, int], fraction: float) -> None:
+    """Refuse a network that cannot be trained on images of a fraction of their height and width.
+
+    Args:
+        config: the config of a run.
+        shape: the height, width and channels of the network's input.
+        fraction: the fraction, from `schedule.sizes`.
+    """
+    height, width = (max(1, round(side * fraction)) for side in shape[:2])
+    try:
+        sizes = [network_size(config.model, config.norm, (*s, shape[2]), 2) for s in (shape[:2], (height, width))]
+    except TooSmall:
+        raise ConfigError(
+            f"schedule.sizes has {fraction:g}, but model={config.model.name} is too deep for images of "
+            f"{height}×{width} pixels: choose larger sizes."
+        ) from None
+    whole, small = (size.weights for size in sizes)
+    if changed := [name for name in whole if whole[name] != small[name]]:
+        raise ConfigError(
+            f"schedule.sizes needs a network for images of any size, but the number of weights of {changed[0]} depends "
+            "on the size: choose a model that ends in global_pool instead of flatten, such as model=resnet20, and "
+            "another norm than norm=layer."
+        )
 
 
 def _check_application_shape(config: Config, size: tuple[int, int], channels: int | None) -> None:
@@ -176,6 +204,8 @@ def _check_application(model: Model, overridden: set[str]) -> None:
                 raise ConfigError(
                     f"model={model.name} does not use model.{key}; it belongs to model=application and model=hub."
                 )
+    if name is None and model.norm_momentum is not None:
+        raise ConfigError(f"model={model.name} does not use model.norm_momentum; it belongs to model=application.")
     if name is None and model.weights == IMAGENET:
         raise ConfigError(
             f"model={model.name} has no ImageNet weights: choose model=application model.application=VGG16 or "
@@ -378,8 +408,29 @@ def _check_optimisation(config: Config) -> None:
             f"schedule.unfreeze={schedule.unfreeze} is not below trainer.epochs={trainer.epochs}, so only the head is "
             "trained: write model.freeze=backbone for that."
         )
+    _check_sizes(config)
     if schedule.rates is not None and not all(0 <= rate <= 1e3 for rate in schedule.rates):
         raise ConfigError("schedule.rates must lie between 0 and 1000.")
+
+
+def _check_sizes(config: Config) -> None:
+    sizes = config.schedule.sizes
+    if sizes is None:
+        return
+    if sorted(set(sizes)) != sizes or not 0 < sizes[0] <= sizes[-1] <= 1:
+        raise ConfigError(
+            f"schedule.sizes={sizes} must rise, from above 0 to at most 1, such as schedule.sizes=[0.5,0.75,1]."
+        )
+    if len(sizes) > config.trainer.epochs:
+        raise ConfigError(
+            f"schedule.sizes has {len(sizes)} sizes, more than trainer.epochs={config.trainer.epochs}: leave out some."
+        )
+    if config.model.layers is None:
+        raise ConfigError("schedule.sizes needs model.layers; it cannot resize the images of another network.")
+    if config.model.teacher is not None:
+        raise ConfigError(
+            "schedule.sizes excludes loss=distillation, because the teacher takes whole images: leave one out."
+        )
 
 
 def _check_run(config: Config) -> None:

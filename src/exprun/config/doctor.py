@@ -65,6 +65,24 @@ class Doctor:
         only=WATCH,
         gt=0,
     )
+    pretrained_factor: float | None = setting(
+        "Inputs are scaled wrongly if the standard deviation of a channel is larger or smaller by this factor than "
+        "with the scaling of the loaded weights.",
+        only=WATCH,
+        gt=1,
+    )
+    pretrained_shift: float | None = setting(
+        "Inputs are scaled wrongly if the mean of a channel differs by more standard deviations from that with the "
+        "scaling of the loaded weights.",
+        only=WATCH,
+        gt=0,
+    )
+    pretrained_norm: float | None = setting(
+        "If the scaling of the weights is not known, inputs are scaled wrongly if their standard deviation at the "
+        "first batch norm is larger or smaller by this factor than its moving average.",
+        only=WATCH,
+        gt=1,
+    )
     summed_update: float | None = setting(
         "A loss that is summed over the batch is reported if the first step changes the weights by more than this "
         "fraction of their norm.",

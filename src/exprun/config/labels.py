@@ -7,7 +7,10 @@ from exprun.config.schema import Config
 from exprun.text import joined
 
 ROWS = ("several", "soft")  # kinds of labels with a number for each class
-FORMATS = ("csv", "arrays")  # data sets that have such labels
+FORMATS = {  # data sets that have such labels
+    "several": ("csv", "arrays", "parquet", "tfrecord", "webdataset", "huggingface"),
+    "soft": ("csv", "arrays"),
+}
 # The metrics of `trainer.select` that some kinds of labels do not have.
 OF_SEVERAL = (names.SUBSET_ACCURACY, names.MICRO_F1, names.MEAN_AVERAGE_PRECISION)
 OF_ORDERED = (names.MEAN_ABSOLUTE_ERROR, names.KAPPA)
@@ -32,10 +35,10 @@ def check_labels(config: Config) -> None:
         ConfigError: a setting does not fit; the message is one sentence.
     """
     data, kind = config.data, config.data.labels
-    if kind in ROWS and data.name not in FORMATS:
+    if kind in ROWS and data.name not in FORMATS[kind]:
         raise ConfigError(
             f"data={data.name} has one class for each image: data.labels={kind} belongs to "
-            f"{joined([f'data={one}' for one in FORMATS])}."
+            f"{joined([f'data={one}' for one in FORMATS[kind]])}."
         )
     _check_columns(data)
     if kind == "soft" and data.classes is not None:

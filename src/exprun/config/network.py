@@ -30,7 +30,7 @@ MEAN_NORMS = ("batch", "layer", "group", "instance")
 
 @dataclass(config=STRICT)
 class Model:
-    """The network: a list of layers, or a Python function that builds one."""
+    """The network: a list of layers, a network of keras.applications, or a Python function that builds one."""
 
     name: str = setting("Label of the network in tables and in the names of runs.")
     activation: Activation = setting(
@@ -69,6 +69,13 @@ class Model:
         "Dropout rate before the classifier of `model.application` or `model.preset`: the fraction of its inputs that "
         "are set to zero in training.",
         0.0,
+        ge=0.0,
+        lt=1.0,
+    )
+    norm_momentum: float | None = setting(
+        "Momentum of the moving averages of all batch norms of `model.application`; null keeps those of Keras, up to "
+        "0.999.",
+        None,
         ge=0.0,
         lt=1.0,
     )

@@ -110,6 +110,13 @@ class Schedule:
     warmup_epochs: float = setting(
         "Number of epochs at the start in which the learning rate rises linearly from zero.", 0.0, ge=0.0
     )
+    sizes: list[float] | None = setting(
+        "Sizes of the training images, as rising fractions of their height and width: the run has equally many epochs "
+        "of each size. Evaluation always uses whole images.",
+        None,
+        min_length=1,
+        max_length=8,
+    )
     every_epochs: float | None = setting(
         "The learning rate is multiplied by `schedule.factor` each time that this number of epochs has passed.",
         only=("step",),

@@ -108,8 +108,8 @@ def missing_pretrained(file: PretrainedFile, problem: str) -> str:
     sum_of = f" of {kind} {file.checksum}" if kind else ""
     renamed = "" if file.address.endswith(f"/{file.name}") else f" as {file.name}"
     return (
-        f"model.weights=imagenet needs {file.name}, which is not in {_caches()[0]} and cannot be downloaded "
-        f"({problem.rstrip('.')}): get {file.address}{sum_of} on another machine and put it there{renamed}."
+        f"model.weights=imagenet needs {file.name}, which is missing or damaged in {_caches()[0]} and cannot be "
+        f"downloaded ({problem.rstrip('.')}): get {file.address}{sum_of} on another machine and put it there{renamed}."
     )
 
 

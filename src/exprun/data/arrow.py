@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PARQUET = r"\.(parquet|pq)$"
 ARROW = r"^(?!cache-).*\.arrow$"  # without the results of `map`, which the library keeps next to its files
 MAGIC = b"ARROW1"  # the first bytes of an Arrow file that is no stream
+PATHS = ("string", "large_string", "string_view")  # Arrow's names of the types of text
 IMAGES, VALUES = 64, 8192  # rows read at a time, with and without images
 BUFFER = 2**20  # bytes of a column that are read at a time, so that a row group need not fit into memory
 
@@ -64,7 +65,7 @@ def locate_arrow(data: Data) -> Source:
     images = [
         str(_content(path, shard))
         for shard in shards
-        if "string" in str(schemas[shard.name].field(data.image).type)
+        if str(schemas[shard.name].field(data.image).type) in PATHS
         for _, (path,) in shard.records([data.image])
     ]
     return source_of(data, files, shards, names, _content, images)
@@ -133,8 +134,9 @@ def _class_names(schema: "pa.Schema", label: str) -> list[str] | None:
     """The names of the classes in the metadata that Hugging Face's library writes; None if there are none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names = features[label]["names"]
-    except (KeyError, TypeError, ValueError):
+        feature = features[label]
+        names = feature.get("feature", feature)["names"]  # of a list of labels, or of one
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return [str(name) for name in names] if isinstance(names, list) else None
 
@@ -150,8 +152,7 @@ def _check_image(kind: "pa.DataType", column: str, file: str) -> None:
     types = pa.types
     if types.is_struct(kind) and "bytes" in {kind.field(number).name for number in range(kind.num_fields)}:
         return
-    allowed = (types.is_binary, types.is_large_binary, types.is_string, types.is_large_string)
-    if not any(check(kind) for check in allowed):
+    if str(kind) not in PATHS and not any(check(kind) for check in (types.is_binary, types.is_large_binary)):
         raise DataError(
             f"data.image={column} is {printable(str(kind))[:80]} in {printable(file)}, but must be images of a format "
             "such as JPEG, or their paths."

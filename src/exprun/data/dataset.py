@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,14 +16,14 @@ from exprun.data.folder import summary
 from exprun.data.folds import fold_of
 from exprun.data.groups import Groups, check_given_splits, held_out_groups, nothing_held_out
 from exprun.data.groups import summary as groups_summary
+from exprun.data.label_values import sizes_of_classes
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source
 from exprun.data.several import divided
 from exprun.data.sources import locate
+from exprun.data.split_notes import held_out_notes, limit_notes, split_notes
 
 PIECE = 256  # images converted at a time
 PLENTY = 3  # images per class from which on rounding a class's share up or down changes little
-NAMED = 3  # classes named in one note
-GROUP_TOLERANCE = 0.1  # relative difference from the wanted size of a split above which a note is made
 SKIPPED = 5  # unreadable files that are listed, one per line
 
 
@@ -109,18 +109,6 @@ class Dataset:
         if len(self.skipped) > SKIPPED:
             lines.append(f"skipped {len(self.skipped) - SKIPPED} more files, all listed in the run.log of a run")
         return lines
-
-
-def sizes_of_classes(labels: np.ndarray, classes: int) -> np.ndarray:
-    """The number of images of each class, int64, (classes,).
-
-    Args:
-        labels: class numbers, (images,), or several labels, 0 or 1, (images, classes).
-        classes: the number of classes.
-    """
-    if labels.ndim > 1:
-        return np.asarray(labels.sum(axis=0, dtype=np.float64), np.int64)
-    return np.bincount(labels, minlength=classes)
 
 
 def load(data: Data) -> Dataset:
@@ -213,7 +201,7 @@ def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> D
     rng = np.random.default_rng(data.split_seed)
     notes: list[str] = []
     if data.limit is not None:
-        notes += _limit_notes(labels[parts[TRAIN]], data.limit, classes)
+        notes += limit_notes(labels[parts[TRAIN]], data.limit, classes)
         parts = {part: _limited(chosen, labels, data.limit, rng) for part, chosen in parts.items()}
     splits = _divided(parts, labels, groups, data, classes, rng, notes)
     train, val, test = splits.values()
@@ -238,7 +226,7 @@ def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> D
         class_weights=_class_weights(data, (labels if shares is None else shares)[train], len(classes)),
         fingerprint=digest.hexdigest(),
         skipped=pool.skipped,
-        notes=(*notes, *_split_notes(splits, labels, classes)),
+        notes=(*notes, *split_notes(splits, labels, classes)),
         files=pool.files,
     )
 
@@ -276,7 +264,7 @@ def _divided(
             drawn = held_out_groups(train, labels, groups, count, rng, keep)
         if groups is not None and count and not len(drawn):
             raise nothing_held_out(key, count, train, labels, groups, data)
-        notes.extend(_held_out_notes(key, fraction, whole, len(drawn), groups is not None))
+        notes.extend(held_out_notes(key, fraction, whole, len(drawn), groups is not None))
         return drawn
 
     if not len(test):
@@ -405,58 +393,6 @@ def _drawn_remainders(remainders: np.ndarray, count: int, rng: np.random.Generat
     drawn = np.empty(len(remainders), int)
     drawn[order] = np.diff(np.floor(ends + rng.random()), prepend=0)
     return drawn
-
-
-def _limit_notes(labels: np.ndarray, limit: int, classes: list[str]) -> Iterator[str]:
-    """A note on the classes that get more than their share because `data.limit` keeps one image of each class."""
-    counts = sizes_of_classes(labels, len(classes))
-    rare = np.flatnonzero((counts > 0) & (counts * limit < len(labels)))
-    if labels.ndim == 1 and limit < len(labels) and len(rare):
-        yield (
-            f"data.limit={limit} keeps one image of {_named(rare, classes)}, more than the share of "
-            f"{'this class' if len(rare) == 1 else 'these classes'} in {len(labels):,} images."
-        )
-
-
-def _held_out_notes(key: str, fraction: float, whole: int, count: int, in_groups: bool) -> Iterator[str]:
-    """A note if fewer images were held out than the config asks for or, in groups, clearly fewer or more."""
-    wanted = round(whole * fraction)
-    if in_groups:
-        if abs(count - wanted) > GROUP_TOLERANCE * wanted:
-            yield (
-                f"data.{key}={fraction} of {whole:,} images holds out {count}, not {wanted}, because groups stay whole."
-            )
-    elif fraction and count < max(1, wanted):
-        reason = "each class keeps an image for training" if wanted else "there are too few images"
-        yield f"data.{key}={fraction} of {whole:,} images holds out {count}, not {max(1, wanted)}, because {reason}."
-
-
-def _split_notes(splits: dict[str, np.ndarray], labels: np.ndarray, classes: list[str]) -> Iterator[str]:
-    """A note on the classes that have no images in a split, and on the size of the smallest class.
-
-    Args:
-        splits: the rows of each split, by its name; a split without rows does not exist.
-        labels: the class numbers of all images of the pool.
-        classes: the names of the classes.
-    """
-    counts = {name: sizes_of_classes(labels[rows], len(classes)) for name, rows in splits.items() if len(rows)}
-    lacking = {name: np.flatnonzero(sizes == 0) for name, sizes in counts.items() if (sizes == 0).any()}
-    if not lacking:
-        return
-    missing = " and ".join(f"no {name} images of {_named(numbers, classes)}" for name, numbers in lacking.items())
-    of_class = sizes_of_classes(labels[np.unique(np.concatenate(list(splits.values())))], len(classes))
-    fewest = int(of_class.argmin())
-    yield (
-        f"Not every class is in every split: there are {missing}; the smallest class, {classes[fewest]}, has "
-        f"{of_class[fewest]} image{'' if of_class[fewest] == 1 else 's'} in all and {counts['training'][fewest]} for "
-        "training."
-    )
-
-
-def _named(numbers: np.ndarray, classes: list[str]) -> str:
-    """Text such as `3 of 10 classes (a, b, c)`, with the names of the first few."""
-    shown = ", ".join(classes[number] for number in numbers[:NAMED]) + (", …" if len(numbers) > NAMED else "")
-    return f"{len(numbers)} of {len(classes)} classes ({shown})"
 
 
 def _class_weights(data: Data, labels: np.ndarray, classes: int) -> np.ndarray | None:

@@ -20,6 +20,18 @@ def natural(name: str) -> tuple[int, float, str]:
     return (0, float(name), name) if NUMBER.fullmatch(name) else (1, 0.0, name)
 
 
+def sizes_of_classes(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The number of images of each class, int64, (classes,).
+
+    Args:
+        labels: class numbers, (images,), or several labels, 0 or 1, (images, classes).
+        classes: the number of classes.
+    """
+    if labels.ndim > 1:
+        return np.asarray(labels.sum(axis=0, dtype=np.float64), np.int64)
+    return np.bincount(labels, minlength=classes)
+
+
 def named(label: np.ndarray | int, classes: Sequence[str], separator: str = " + ") -> str:
     """The name of a class, or the names of several labels; `no label` without any.
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from exprun.config.errors import DataError, printable, without_password
 from exprun.config.images import Data
 from exprun.config.labels import label_column
@@ -20,7 +22,7 @@ from exprun.config.paths import user_path
 from exprun.data.csv_file import no_column
 from exprun.data.decode import Content
 from exprun.data.folder import SPLITS, below, is_hidden, read_images, summary
-from exprun.data.label_values import natural
+from exprun.data.label_values import SEPARATOR, labels_of, natural
 from exprun.data.pool import TRAIN, Allocate, LeftOut, Pool, Source, plain
 from exprun.data.remote import is_remote, listing, open_file
 
@@ -247,7 +249,7 @@ def source_of(
     files: Files,
     shards: Sequence[Shard],
     names: Sequence[str] | None,
-    content: Callable[[Any, Shard], Content] = lambda value, _: value,
+    content: Callable[[Any, Shard], Content] | None = None,
     more: Sequence[str] = (),
 ) -> Source:
     """The source of images in shards.
@@ -257,7 +259,8 @@ def source_of(
         files: the files of the shards.
         shards: the shards, in the order in which their images are read.
         names: the names of the classes in the order of their numbers; None if labels are names.
-        content: function that returns the content of an image or its path, from the value of its column.
+        content: function that returns the content of an image or its path, from the value of its column; without it,
+            the values have to be the contents of image files.
         more: the paths of further files that the images depend on.
     """
     wanted = [f"{key}={column}" for key, column in wanted_columns(data)]
@@ -278,7 +281,7 @@ def _read(
     files: Files,
     shards: Sequence[Shard],
     names: Sequence[str] | None,
-    content: Callable[[Any, Shard], Content],
+    content: Callable[[Any, Shard], Content] | None,
     allocate: Allocate,
 ) -> Pool:
     """Read the labels of all records, and then their images.
@@ -295,7 +298,8 @@ def _read(
         for record, (label, *others) in shard.records(columns):
             name = f"{shard.name}/{record}"
             where = printable(name)
-            value = _class_name(label, names, f"{where}: data.label={data.label}")
+            name_of = _several_names if data.labels == "several" else _class_name
+            value = name_of(label, names, f"{where}: data.label={data.label}")
             kept.append(value is not None)
             if value is None:
                 unlabelled.append(LeftOut(below(name, files.root), "without a label"))
@@ -312,30 +316,71 @@ def _read(
             f"{len(unlabelled):,} of {len(kept):,} images have no label, the first is {unlabelled[0].path}; "
             "data.corrupt=skip leaves them out."
         )
-    trained = {name for _, name, part in found if part == TRAIN}
-    classes = sorted(trained, key=natural) if names is None else [name for name in names if name in trained]
-    if len(classes) < 2:
+    labels: np.ndarray | None = None
+    if data.labels == "several":
+        classes, labels = labels_of([value for _, value, _ in found], data.labels, [], None)
+        if names is not None:
+            labels = labels[:, np.argsort([names.index(name) for name in classes])]
+            classes = sorted(classes, key=names.index)
+        in_training = labels[[part == TRAIN for _, _, part in found]].any(axis=0)
+        known, trained = set(classes), {classes[number] for number in np.flatnonzero(in_training)}
+    else:
+        known, trained = {name for _, name, _ in found}, {name for _, name, part in found if part == TRAIN}
+        classes = sorted(trained, key=natural) if names is None else [name for name in names if name in trained]
+    if len(trained) < 2:
         raise DataError(
-            f"{files.root} has training images of {len(classes) or 'no'} class in data.label={data.label}, but needs "
+            f"{files.root} has training images of {len(trained) or 'no'} class in data.label={data.label}, but needs "
             f"at least two{also}."
         )
-    if strange := sorted({name for _, name, _ in found} - trained):
+    if strange := sorted(known - trained):
         raise DataError(f"{files.root}: class {printable(strange[0])} has no training images{also}.")
 
     def contents() -> Iterator[Content]:
         place = 0
         for shard in shards:
-            for _, (value,) in shard.records([data.image]):
+            for record, (value,) in shard.records([data.image]):
                 if kept[place]:
-                    yield b"" if value is None else content(value, shard)
+                    where = f"{shard.name}/{record}: data.image={data.image}"
+                    yield content(value, shard) if content is not None else _encoded(value, where)
                 place += 1
 
-    pool = read_images(found, classes, data, files.root, allocate, contents=contents)
+    pool = read_images(found, classes, data, files.root, allocate, labels, contents)
     if data.group is not None:
         group_of = {below(name, files.root): group for (name, _, _), group in zip(found, groups, strict=True)}
         pool.groups = [group_of[file] for file in pool.files]
     pool.skipped = [f"{path}: {reason}" for path, reason in unlabelled] + pool.skipped
     return pool
+
+
+def _several_names(label: Any, names: Sequence[str] | None, where: str) -> str:
+    """The names of the classes of an image, separated by `SEPARATOR`; empty if it has none.
+
+    Args:
+        label: a list of labels, or names that are separated by `SEPARATOR`.
+        names: the names of the classes in the order of their numbers; None if labels are names.
+        where: the record and the column, for messages.
+
+    Raises:
+        DataError: a label is neither a name nor the number of a class.
+    """
+    if isinstance(label, bytes):
+        label = label.split(SEPARATOR.encode())
+    elif isinstance(label, str):
+        label = label.split(SEPARATOR)
+    found = [_class_name(one, names, where) for one in (label if isinstance(label, list | tuple) else [label])]
+    return SEPARATOR.join(name for name in found if name is not None)
+
+
+def _encoded(value: Any, where: str) -> bytes:
+    """The content of an image file; empty if there is no value.
+
+    Raises:
+        DataError: the value is no content of a file.
+    """
+    if value is not None and not isinstance(value, bytes):
+        shown = f"{printable(where)} is {printable(str(value))[:60]}"
+        raise DataError(f"{shown}, but must be an image of a format such as JPEG.")
+    return value or b""
 
 
 def _class_name(label: Any, names: Sequence[str] | None, where: str) -> str | None:

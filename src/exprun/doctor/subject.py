@@ -96,6 +96,21 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class ExpectedInputs:
+    """The training images in the scaling that the loaded weights were trained with.
+
+    Args:
+        mean: the mean of each channel, (channels,).
+        deviation: the standard deviation of each channel, (channels,).
+        override: the override that chooses this scaling, such as `input=caffe`.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    override: str
+
+
+@dataclass(frozen=True)
 class Batch:
     """A batch on which training went wrong: its loss is not finite, or the step on it has failed.
 
@@ -136,6 +151,7 @@ class Subject:
         pace: the learning rates and the batch size; None if unknown.
         weighted: whether the loss has class weights.
         loaded: the names of layers whose weights come from elsewhere.
+        expected: the images as the loaded weights expect them; None if this is not known.
         says_accuracy: whether an accuracy is measured.
         class_weights: the mean weight of an image of each class, (classes,); None if unknown.
         classes: the names of the classes, in the order of the labels; empty if unknown.
@@ -162,6 +178,7 @@ class Subject:
     pace: Pace | None = None
     weighted: bool = False
     loaded: frozenset[str] = frozenset()
+    expected: ExpectedInputs | None = None
     says_accuracy: bool = True
     class_weights: np.ndarray | None = None
     classes: Sequence[str] = ()

@@ -16,6 +16,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "constant-input": ("images", "histograms"),
     "unscaled-input": SCALES,
     "unscaled-evaluation": SCALES,
+    "wrong-preprocessing": SCALES,
     "changing-input": SCALES,
     "scrambled-images": ("images",),
     "strong-augmentation": ("images",),

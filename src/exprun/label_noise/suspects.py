@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exprun.config.errors import ConfigError
+from exprun.config.images import Data
 from exprun.label_noise.held_out import HeldOut
 
 MOST_PROBABLE = 0.02  # a label in the list has at most this probability; above, many labels in the list are right
@@ -47,6 +48,20 @@ def require_cleanlab(what: str) -> None:
     """
     if importlib.util.find_spec("cleanlab") is None:
         raise ConfigError(f"{what} needs the package cleanlab, which is not installed: pip install 'exprun[noise]'.")
+
+
+def require_one_label(data: Data, what: str) -> None:
+    """Refuse to judge labels of which an image may have several.
+
+    Args:
+        data: the settings of the data set.
+        what: what judges them, as it was typed.
+
+    Raises:
+        ConfigError: an image may have several labels.
+    """
+    if data.labels == "several":
+        raise ConfigError(f"{what} judges the one class of each image, but data.labels=several: leave it out.")
 
 
 def suspects(held_out: HeldOut) -> Suspects:

@@ -26,8 +26,7 @@ def application(config: Config, shape: tuple[int, int, int], classes: int) -> tu
     `model.freeze`. The group `init` initialises the head.
 
     Args:
-        config: the config of the run; `model.application`, `pooling`, `hidden`, `head_dropout`, `init` and `seed` are
-            used.
+        config: the config of the run; the keys of `model.application`, `init` and `seed` are used.
         shape: the height, width and channels of the network's input.
         classes: the number of classes, which is the number of logits.
 
@@ -40,6 +39,10 @@ def application(config: Config, shape: tuple[int, int, int], classes: int) -> tu
     make = getattr(keras.applications, model.application)
     backbone = make(include_top=False, weights=None, input_shape=shape, pooling=pooling)
     _scale_as_imagenet(backbone)
+    if model.norm_momentum is not None:
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = model.norm_momentum
     x = backbone.output if pooling else keras.layers.Flatten(name="flatten")(backbone.output)
     # The head of Keras' MobileNetV3 has this activation, and the heads of all other networks ReLU.
     activation = "hard_silu" if model.application.startswith("MobileNetV3") else "relu"

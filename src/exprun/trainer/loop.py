@@ -18,7 +18,7 @@ from exprun.config.errors import RunError
 from exprun.config.schema import Config
 from exprun.data import Dataset, Split
 from exprun.run_folder import NOT_FINITE
-from exprun.schedule import rate_at
+from exprun.schedule import rate_at, size_at
 from exprun.signals import SIGNALS
 from exprun.trainer.averaging import Pass
 from exprun.trainer.blame import FailedBatch, batch_too_large, blame, first_bad_weight
@@ -27,6 +27,7 @@ from exprun.trainer.evaluation import BATCHES_PER_CALL, Evaluator, Means
 from exprun.trainer.events import Emit, EpochDone, Evaluated, Measured, Predicted, StepsDone
 from exprun.trainer.feed import epoch_order
 from exprun.trainer.profile import Profiler
+from exprun.trainer.resizing import smaller
 from exprun.trainer.results import StepResult
 from exprun.trainer.speed import Speed
 from exprun.trainer.step import Step
@@ -140,7 +141,9 @@ class Loop:
     def _train_epoch(self) -> str:
         """Take the remaining steps of the epoch; returns why training ends here, or an empty string."""
         config, state = self.config, self.state
-        self.step.unfreeze(config.schedule.unfreeze, state.epoch)
+        size = smaller(self.step.networks.whole, size_at(config.schedule, state.epoch, self.epochs))
+        if self.step.set_epoch(size, config.schedule.unfreeze, state.epoch):
+            self.speed.expect_compilation()
         left = max(0, min(self.total_steps - state.step, self.steps_per_epoch - state.epoch_steps))
         order, mirrored = (part[state.epoch_steps : state.epoch_steps + left] for part in self._batches(state.epoch))
         taken = 0

@@ -22,6 +22,7 @@ from exprun.optim import climbed, l2_factors
 from exprun.trainer.accumulation import accumulated
 from exprun.trainer.averaging import Averages
 from exprun.trainer.device import Device, average_over_devices
+from exprun.trainer.resizing import Networks, Size, resized
 from exprun.trainer.results import Batch, EvalResult, StepResult
 from exprun.trainer.structure import augmentation_strengths
 from exprun.trainer.unfreezing import frozen, frozen_stages
@@ -94,8 +95,10 @@ class Step:
             tf.TensorSpec([], tf.int32),
         ]
         self._signature = signature
-        # The compiled training and gradients, by the number of images in a batch and of frozen stages.
-        self._compiled: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self.networks = Networks(self.network, model.input_shape[1:], config.schedule.sizes or [])
+        # The compiled training and gradients, by the number of images in a batch, their size, and of frozen stages.
+        self._compiled: dict[tuple[int, Size, int], tuple[Any, Any]] = {}
+        self.size = self.networks.whole
         self.take_batches_of(config.trainer.batch_size)
         statistics = [v for v in model.non_trainable_variables if v.dtype == "float32"]
         self._share = tf.function(partial(average_over_devices, device.strategy, statistics), autograph=False)
@@ -113,23 +116,26 @@ class Step:
         self.batch = size
         self._choose_compiled()
 
-    def unfreeze(self, epochs: int | None, epoch: int) -> None:
-        """Train from now on the stages that gradual unfreezing trains in an epoch; the next step compiles if needed.
+    def set_epoch(self, size: Size, unfreeze: int | None, epoch: int) -> bool:
+        """Train from now on as in an epoch of the schedule; returns whether the next step compiles.
 
         Args:
-            epochs: the number of epochs after which one stage more is trained; None to train all.
+            size: the height and width of the images: the whole size, or one of `schedule.sizes`. Images are resized
+                after augmentation; evaluations use the whole size.
+            unfreeze: the number of epochs after which one stage more is trained; None to train all.
             epoch: the number of epochs done.
         """
-        self.frozen = frozen_stages(epochs, len(self.stages), epoch)
-        self._choose_compiled()
+        self.size, self.frozen = size, frozen_stages(unfreeze, len(self.stages), epoch)
+        return self._choose_compiled()
 
-    def _choose_compiled(self) -> None:
-        key, gradients = (self.batch, self.frozen), self._gradients
-        if key not in self._compiled:
+    def _choose_compiled(self) -> bool:
+        key, gradients = (self.batch, self.size, self.frozen), self._gradients
+        if is_new := key not in self._compiled:
             compiled = tf.function(gradients, jit_compile=True, autograph=False) if self.device.jit else gradients
             train = tf.function(self._train_graph, input_signature=self._signature, autograph=False)
             self._compiled[key] = train, compiled
         self._train, self._gradients_of = self._compiled[key]
+        return is_new
 
     def reuse_for(self, config: Config, model: Any, optimizer: Any) -> None:
         """Prepare this compiled step for another run of the same `structure`: its initial weights, seed and numbers.
@@ -146,6 +152,7 @@ class Step:
             if hasattr(layer, "kernel_initializer"):  # the doctor compares the weights with it
                 layer.kernel_initializer = other.kernel_initializer
         self.averages.restart()
+        self.set_epoch(self.networks.whole, None, 0)
         self.seed.assign(_as_int32(config.seed))
         self.loss.take(config)
         for name, value in augmentation_strengths(config).items():
@@ -294,7 +301,8 @@ class Step:
         mixed, labels = self._mixed(batch, seed), tf.gather(batch.labels, batch.indices)
         others = None if mixed.partners is None else tf.gather(labels, mixed.partners)
         targets = Targets(labels, others, mixed.shares)
-        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, mixed.pixels, targets, seed)
+        pixels = resized(mixed.pixels, self.size)
+        loss, accuracy, gradients = accumulated(self._gradients_of, self.parts, pixels, targets, seed)
         finite = tf.math.is_finite(loss) & self._are_finite(gradients)
         if self.device.strategy is None:
             # A step that is not finite changes no weights, so that its cause can still be found.
@@ -352,7 +360,7 @@ class Step:
         """
         with tf.GradientTape() as tape:
             tape.watch([weight for weight in weights if isinstance(weight, tf.Tensor)])
-            logits = tf.cast(self.network(inputs, training=True), tf.float32)
+            logits = tf.cast(self.networks.of(inputs)(inputs, training=True), tf.float32)
             loss = self.loss.total(logits, targets, taught) / self.batch
             if self.network.losses:
                 loss += tf.add_n(self.network.losses) / self.shares
@@ -374,7 +382,8 @@ class Step:
         assert self.attack is not None
 
         def losses(changed: tf.Tensor) -> tf.Tensor:
-            logits = tf.cast(self.network(scaling(changed), training=False), tf.float32)
+            inputs = scaling(changed)
+            logits = tf.cast(self.networks.of(inputs)(inputs, training=False), tf.float32)
             return targets.mean(partial(self.loss.of_images, logits))
 
         return self.attack(pixels, tf.random.experimental.stateless_fold_in(seed, ATTACK_SALT), losses)

@@ -51,6 +51,7 @@ def structure(
     settings["loss"] = {"name": config.loss.name, "labels": config.data.labels}
     settings["trainer"] = {name: getattr(config.trainer, name) for name in trainer}
     settings["trainer"]["swa"] = config.trainer.swa_start is not None
+    settings["schedule"] = {"sizes": config.schedule.sizes}
     settings["device"] = {"precision": device.precision, "jit": device.jit}
     # A whitened kernel is not trained: its learning-rate multiplier is 0.
     whitened = part_for(config.init, "first").name == "whiten"

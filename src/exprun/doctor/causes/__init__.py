@@ -79,6 +79,7 @@ from exprun.doctor.causes import (
     vanishing_gradient,
     vanishing_signal,
     wrong_loss,
+    wrong_preprocessing,
     zero_gradient,
 )
 
@@ -100,6 +101,7 @@ CHAIN = (
     unscaled_evaluation,
     shuffled_predictions,
     bypassed_layers,
+    wrong_preprocessing,
     reloaded_model,
     mixed_examples,
     output_units,
