@@ -122,7 +122,9 @@ def test_each_model_is_one_version_of_its_registered_name(project):
 
 
 @pytest.mark.slow
-def test_a_server_gets_the_model_later(project, tmp_path):
+def test_a_server_gets_and_registers_the_model_later(project, tmp_path, monkeypatch):
+    import mlflow
+
     with mlflow_server(tmp_path) as (uri, _):
         assert cli.main(["sync", "outputs/runs/it", "--uri", uri]) == 0
         _, run, (model,) = stored(uri)
@@ -130,6 +132,11 @@ def test_a_server_gets_the_model_later(project, tmp_path):
         assert [output.model_id for output in run.outputs.model_outputs] == [model.model_id]
         names = {path.name for path in Path(tmp_path / "artifacts").rglob("*")}
         assert {"MLmodel", "saved_model.pb", "serving_input_example.json"} <= names
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        loaded = mlflow.pyfunc.load_model("models:/digits/1", dst_path=str(tmp_path))
+        found = loaded.predict(images()[:2])
+    assert loaded.metadata.run_id == run.info.run_id
+    np.testing.assert_allclose(found, probabilities(project)[:2], atol=1e-5)
 
 
 @pytest.mark.slow
