@@ -37,7 +37,8 @@ STARTS = ("python -m exprun", "exprun ", "scripts/run")
 def printed(page: Path) -> list[str]:
     """The commands in the shell blocks of a page, without the comments after them."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    lines = [line.partition("  # ")[0].rstrip() for block in blocks for line in block.splitlines()]
+    joined = [re.sub(r" \\\n +", " ", block) for block in blocks]  # commands of several lines
+    lines = [line.partition("  # ")[0].rstrip() for block in joined for line in block.splitlines()]
     return [line for line in lines if line and not line.startswith("# ")]
 
 

@@ -100,6 +100,7 @@ def test_the_served_graph_has_the_sigmoid_of_each_label():
     np.testing.assert_allclose(found[0], 1 / (1 + np.exp(-np.arange(4.0))), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_shuffled_labels_are_found_among_several(several):
     words = ["fault=shuffled_labels", "data.val_fraction=0.3", "trainer.epochs=1", "doctor=watch", "run_dir=r"]
     tiny(*ARRAYS, *SMALL, "data.labels=several", *words)

@@ -28,6 +28,7 @@ RIGHT = {
     "wrong_loss": "wrong-loss",
     "missing_activation": "missing-nonlinearity",
 }
+LONGER = ("shuffled_labels", "wrong_loss", "missing_activation")
 
 
 def watched(*overrides):
@@ -39,7 +40,7 @@ def findings(result):
     return json.loads(path.read_text()) if path.exists() else []
 
 
-@pytest.mark.parametrize("fault", RIGHT)
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONGER)) for name in RIGHT])
 def test_check_names_each_fault_first(fault):
     # Labels can be judged by validation images only where there are enough of them.
     found = check.examine(config("doctor=watch", f"fault={fault}", "data.limit=1200"), SESSION)
@@ -178,12 +179,14 @@ def test_a_cause_can_be_silenced():
     ("overrides", "cause"),
     [
         (["optim.learning_rate=100.0", "optim=sgd", "norm=none"], "learning-rate-high"),
-        (["norm=none", "init=gaussian", "init.stddev=1.0"], "exploding-signal"),
+        pytest.param(["norm=none", "init=gaussian", "init.stddev=1.0"], "exploding-signal", marks=pytest.mark.slow),
         (["norm.momentum=0.999"], "lagging-batch-norm"),
-        (["norm=none", "init=gaussian", "init.stddev=0.001"], "vanishing-signal"),
-        (["trainer.batch_size=2", "data.limit=100"], "small-batch-norm"),
+        pytest.param(["norm=none", "init=gaussian", "init.stddev=0.001"], "vanishing-signal", marks=pytest.mark.slow),
+        pytest.param(["trainer.batch_size=2", "data.limit=100"], "small-batch-norm", marks=pytest.mark.slow),
         (["model.layers=[{conv: 8},flatten,{dense: 32, dropout: 0.9}]"], "excessive-dropout"),
-        (["schedule=inverse_time", "schedule.decay_rate=100.0"], "learning-rate-decay"),
+        pytest.param(
+            ["schedule=inverse_time", "schedule.decay_rate=100.0"], "learning-rate-decay", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_settings_that_hurt_are_found_before_training(overrides, cause):

@@ -229,7 +229,7 @@ def test_every_optimiser_lowers_the_loss(optim):
 
 
 @pytest.mark.parametrize(
-    "norm", ["none", "group", *(pytest.param(name, marks=pytest.mark.slow) for name in ("layer", "instance", "lrn"))]
+    "norm", ["none", *(pytest.param(name, marks=pytest.mark.slow) for name in ("group", "layer", "instance", "lrn"))]
 )
 def test_every_norm_trains(norm):
     result = tiny(f"norm={norm}", "run_dir=out", "optim=adam", "trainer.epochs=3")

@@ -38,7 +38,7 @@ def made(monkeypatch):
     [
         ["seed=1"],
         pytest.param(["optim.learning_rate=0.003"], marks=pytest.mark.slow),
-        ["schedule=cosine", "trainer.epochs=2"],
+        pytest.param(["schedule=cosine", "trainer.epochs=2"], marks=pytest.mark.slow),
         pytest.param(["loss.label_smoothing=0"], marks=pytest.mark.slow),
         pytest.param(["augment.crop=2"], marks=pytest.mark.slow),
         pytest.param(["init=orthogonal"], marks=pytest.mark.slow),
@@ -74,6 +74,7 @@ def test_random_changes_of_other_strengths_share_a_step_and_resume(made):
     assert resumed.history == shared.history != first.history
 
 
+@pytest.mark.slow
 def test_stochastic_depth_and_attention_share_a_step_and_resume(made):
     """Which blocks are left out depends only on the seed and the step, to the last bit."""
     layers = (
@@ -281,6 +282,7 @@ def test_the_doctor_looks_once_at_images_that_runs_share_and_says_it_of_each(mon
     assert len(looks) == 5
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeypatch):
     from exprun.doctor.causes import mixed_examples
 

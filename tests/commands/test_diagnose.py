@@ -227,7 +227,7 @@ pool.submit(print, "pool")
     assert "label-out-of-range" in {finding["cause"] for finding in report()["fits"][0]["findings"]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_the_script_after_a_report(tmp_path, run_server, number):
     script(tmp_path, BAD.replace("epochs=3, verbose=0", "epochs=100_000, verbose=2"))
     given = json.dumps(OPTIONS | {"json": "report.json", "prove_minutes": 60 * (number == signal.SIGTERM)})

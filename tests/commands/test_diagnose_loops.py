@@ -313,7 +313,11 @@ for row in x[:20]:
 
 @pytest.mark.parametrize(
     ("far", "training", "causes"),
-    [(True, False, ["unscaled-target"]), (False, True, ["mixed-examples"]), (False, False, [])],
+    [
+        (True, False, ["unscaled-target"]),
+        pytest.param(False, True, ["mixed-examples"], marks=pytest.mark.slow),
+        (False, False, []),
+    ],
 )
 def test_a_loop_whose_network_gives_its_name_to_a_copy(diagnosed, far, training, causes):
     diagnosed(RENAMED.replace("if FAR", f"if {far}").replace("TRAINING", str(training)))

@@ -184,7 +184,10 @@ def test_a_store_on_a_server_is_opened_and_not_served(capsys, monkeypatch):
     assert "is a server." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize(
+    "name",
+    ["SIGTERM", "SIGKILL", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SIGINT", "SIGHUP", "SIGQUIT"))],
+)
 def test_a_signal_ends_all_of_it(fake, mark, name):
     port = free_port()
     process = serving(port, stderr=subprocess.PIPE)

@@ -36,6 +36,7 @@ def place(store, monkeypatch):
     return store
 
 
+@pytest.mark.slow
 def test_the_store_tells_what_the_folders_tell(place):
     here = select(["last"])
     there = remote.select("exprun", "", [], None)

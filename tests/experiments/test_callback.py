@@ -55,6 +55,7 @@ def test_the_training_and_what_follows_it_stay_the_same(quick):
     assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_without_prove_nothing_is_tried(monkeypatch):
     monkeypatch.setattr(evidence, "prove", None)
     doctor = Doctor(report=lambda text: None)

@@ -225,6 +225,7 @@ def test_a_change_that_removes_the_cause_of_a_symptom_comes_before_the_symptom()
     assert [cause for cause, _ in said([finding("not-finite", "error")], found)] == ["learning-rate-high", "not-finite"]
 
 
+@pytest.mark.slow
 def test_masks_are_scored_whatever_the_loss_is():
     def dice(y, p):
         return 1 - 2 * keras.ops.sum(y * p) / (keras.ops.sum(y) + keras.ops.sum(p) + 1)

@@ -121,6 +121,7 @@ def check_mlflow(tmp_path, found):
     assert all("val/loss" in run.data.metrics for run in children)
 
 
+@pytest.mark.slow
 def test_the_gap_between_two_configs(tmp_path, capsys):
     words = [*BROKEN, SMALL, "progress=plain"]
     other = [*BROKEN, SMALL, "init=he_normal", "input=standardize"]

@@ -69,6 +69,7 @@ def test_the_list_of_files_can_be_trained_on(digits, capsys):
     assert again.classes == found.held_out.dataset.classes
 
 
+@pytest.mark.slow
 def test_runs_of_all_folds_judge_all_images(capsys):
     words = ["data.folds=2", "data.test_fraction=0"]
     for fold in (0, 1):

@@ -105,7 +105,9 @@ def test_the_network_is_keras_own(own, built):
     np.testing.assert_allclose(network(pixels), own(pixels), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("file", ["whole.keras", "own.weights.h5", "whole.h5"])
+@pytest.mark.parametrize(
+    "file", ["whole.keras", *(pytest.param(name, marks=pytest.mark.slow) for name in ("own.weights.h5", "whole.h5"))]
+)
 def test_the_layers_before_the_head_are_filled_from_files_with_a_head(own, built, file, tmp_path):
     network, backbone = built
     (own.save_weights if file.endswith(".weights.h5") else own.save)(tmp_path / file)
@@ -118,7 +120,9 @@ def test_the_layers_before_the_head_are_filled_from_files_with_a_head(own, built
         np.testing.assert_array_equal(variable, old)
 
 
-@pytest.mark.parametrize("file", ["other.keras", "other.h5", "damaged.keras"])
+@pytest.mark.parametrize(
+    "file", ["other.keras", *(pytest.param(name, marks=pytest.mark.slow) for name in ("other.h5", "damaged.keras"))]
+)
 def test_a_file_of_another_network_is_refused(built, file, tmp_path):
     if file == "damaged.keras":
         (tmp_path / file).write_bytes(b"PK\x03\x04")

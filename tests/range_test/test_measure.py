@@ -45,6 +45,7 @@ def test_the_first_losses_are_those_of_the_initial_weights():
     assert after.losses[0] == pytest.approx(first.losses[0], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_without_a_signal_learns_at_no_learning_rate():
     seen = []
     test = measure(config(*FAST, *DEAD), SESSION, report=seen.append)
@@ -55,7 +56,9 @@ def test_a_network_without_a_signal_learns_at_no_learning_rate():
     assert test.trials == []
 
 
-@pytest.mark.parametrize("optim", ["lion", "muon", "rmsprop"])
+@pytest.mark.parametrize(
+    "optim", ["muon", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lion", "rmsprop"))]
+)
 def test_other_optimisers(optim):
     settings = config(*FAST, f"optim={optim}")
     test = measure(settings, SESSION, seeds=1)
@@ -110,6 +113,7 @@ def test_the_command_prints_a_table_and_a_word_and_writes_a_page(run_server, tmp
     assert not (tmp_path / "outputs" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_json_is_all_that_is_printed_with_it(run_server, tmp_path):
     done = run_server.run("rate", *WORDS, *DEAD, "--json", "--seeds", "2")
     assert done.returncode == 1, done.stderr
@@ -120,6 +124,7 @@ def test_json_is_all_that_is_printed_with_it(run_server, tmp_path):
     assert not (tmp_path / "outputs" / "pages").exists()
 
 
+@pytest.mark.slow
 def test_check_does_the_range_test_too_if_it_is_asked_for(run_server, tmp_path):
     done = run_server.run("check", "--rate", *WORDS, "optim.learning_rate=100", "--html", "check.html", "--seeds", "1")
     assert done.returncode == 2  # an option of rate only

@@ -52,7 +52,7 @@ def test_a_page_without_images_says_why(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["list", "--open"], "--open applies to runs show, not runs list."),
+        (["list", "--open"], "--open applies to runs show, runs labels, not runs list."),
         (["show", "last", "--json", "--html", "a.html"], "--html and --open print the path of a page"),
         (["show", "last", "--html", "."], "must be a file"),
     ],

@@ -254,6 +254,7 @@ def test_a_parent_is_left_open_for_the_process_that_ends_last(tmp_path, capsys):
     assert client.get_run(note["run_id"]).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_sweep_may_vary_what_is_a_setting_of_the_whole_process(tmp_path, capsys):
     alone = [*dict.fromkeys([*QUIET, "augment=flip_crop", "trainer.deterministic=true", "run_dir=outputs/runs/alone"])]
     assert cli.main(alone) == 0

@@ -46,6 +46,7 @@ def test_the_average_is_that_of_numpy_with_the_statistics_of_keras(weights):
         np.testing.assert_allclose(average, variable.numpy(), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_of_averaged_weights_resumes_to_the_bit():
     words = [*SWA, "model.layers=[{conv: 4},flatten,{dense: 8, dropout: 0.5}]", "augment=cifar"]
     words += ["schedule=constant", "trainer.deterministic=true"]

@@ -41,6 +41,7 @@ def test_a_step_on_smaller_images_is_that_of_keras():
         np.testing.assert_allclose(variable.numpy(), value, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_of_rising_sizes_resumes_to_the_bit():
     words = [*SIZES, "schedule=constant", "trainer.deterministic=true"]
     whole = tiny(*words, "run_dir=whole")

@@ -92,7 +92,10 @@ def many(rng, count):
     return np.eye(40)[y].reshape(count, 5, 8, 1) + rng.normal(0, 0.5, (count, 5, 8, 1)), y
 
 
-@pytest.mark.parametrize("problem", [xor, rings, parity, xor_of_pixels, waves, rare, many])
+@pytest.mark.parametrize(
+    "problem",
+    [xor, waves, rare, *(pytest.param(one, marks=pytest.mark.slow) for one in (rings, parity, xor_of_pixels, many))],
+)
 def test_labels_that_need_more_than_a_linear_answer_are_left_alone_and_shuffled_ones_are_found(problem):
     rng = np.random.default_rng(0)
     x, y = problem(rng, 700)

@@ -46,6 +46,7 @@ def test_nothing_is_reported_where_time_is_short(monkeypatch):
     assert examine(context_of(1e-5)) == []
 
 
+@pytest.mark.slow
 def test_a_network_that_knows_its_images_already_is_left_alone():
     context = context_of(1.0)
     context.model.compile(keras.optimizers.Adam(0.01), context.model.loss)

@@ -91,6 +91,7 @@ def test_nan_in_a_late_batch_is_found_in_that_batch():
     assert [(f.cause, f.step) for f in doctor.findings if f.severity == "error"] == [("non-finite-input", 36)]
 
 
+@pytest.mark.slow
 def test_an_input_pipeline_that_is_slower_than_the_step():
     (x, y), _ = digits(8)
 

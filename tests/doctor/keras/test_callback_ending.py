@@ -88,12 +88,12 @@ class Raises(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     ("where", "steps"),
     [
-        ("on_epoch_begin", 0),
-        ("on_train_batch_begin", 0),
+        pytest.param("on_epoch_begin", 0, marks=pytest.mark.slow),
+        pytest.param("on_train_batch_begin", 0, marks=pytest.mark.slow),
         ("on_train_batch_end", 1),
         ("on_test_batch_end", 4),
         ("on_epoch_end", 4),
-        ("on_train_end", 8),
+        pytest.param("on_train_end", 8, marks=pytest.mark.slow),
     ],
 )
 def test_wherever_a_callback_raises(where, steps):

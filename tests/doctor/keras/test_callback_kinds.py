@@ -123,9 +123,10 @@ def text():
     return model, tf.constant(["a b", "c", "b", "a"] * 4), np.array([0, 1, 1, 0] * 4)
 
 
+LONGER = (no_matrix_of_weights, two_tensors_from_code, two_inputs, no_labels, one_row)
 KINDS = (
-    *(nothing_is_trainable, no_weights, no_matrix_of_weights, a_stateful_layer, two_tensors_from_code, two_outputs),
-    *(two_inputs, no_labels, one_row, text),
+    *(nothing_is_trainable, no_weights, a_stateful_layer, two_outputs, text),
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in LONGER),
 )
 
 

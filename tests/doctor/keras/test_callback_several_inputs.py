@@ -30,11 +30,11 @@ def several(size=1.0, kernel="glorot_uniform", grow=1.0):
     ("options", "said", "as_dictionary"),
     [
         ({}, [], False),
-        ({}, [], True),
+        pytest.param({}, [], True, marks=pytest.mark.slow),
         ({"size": 1e3}, ["unscaled-input"], False),
-        ({"size": 1e3}, ["unscaled-input"], True),
+        pytest.param({"size": 1e3}, ["unscaled-input"], True, marks=pytest.mark.slow),
         ({"grow": 500.0}, ["exploding-signal"], False),
-        ({"kernel": "zeros"}, ["symmetric-init"], False),
+        pytest.param({"kernel": "zeros"}, ["symmetric-init"], False, marks=pytest.mark.slow),
     ],
 )
 def test_a_network_of_several_inputs_is_looked_at(options, said, as_dictionary):

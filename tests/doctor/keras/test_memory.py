@@ -77,6 +77,7 @@ def test_the_test_changes_nothing(scale):
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_is_not_tested():
     model, doctor = network(), Doctor(report=lambda text: None)
     model.optimizer.learning_rate = 3e-3
