@@ -198,8 +198,8 @@ def test_the_learning_rate_of_some_layers_is_not_silently_that_of_all(place):
     "more",
     [
         "hydra:\n  callbacks:\n    x:\n      _target_: never.net\n",
-        "defaults:\n  - model: mine\n",
-        "_target_: never.net\n",
+        pytest.param("defaults:\n  - model: mine\n", marks=pytest.mark.slow),
+        pytest.param("_target_: never.net\n", marks=pytest.mark.slow),
     ],
 )
 def test_nothing_in_the_folder_of_a_run_is_composed_or_executed(place, capsys, more):

@@ -68,7 +68,7 @@ LONG = pytest.mark.slow  # XLA takes seconds for each
         (PLAIN, False),
         ({"scale": False}, False),
         (OTHER, False),
-        (OTHER, True),
+        pytest.param(OTHER, True, marks=LONG),
         pytest.param(PLAIN, True, marks=LONG),
         pytest.param({"scale": False}, True, marks=LONG),
     ],

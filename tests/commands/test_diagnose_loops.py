@@ -140,7 +140,7 @@ def test_what_cannot_be_seen_is_said_in_a_sentence(diagnosed):
     assert "could not be watched" in done.stderr
 
 
-@pytest.mark.parametrize("way", ["eager", "traced"])
+@pytest.mark.parametrize("way", ["eager", pytest.param("traced", marks=pytest.mark.slow)])
 def test_a_limit_ends_a_loop(diagnosed, way):
     text = DATA + LOOPS.replace("mean(value)", "mean(value); tf.print('step', output_stream='file://steps')")
     if way == "traced":
@@ -211,6 +211,7 @@ for at in range(0, 96, 16):
 """
 
 
+@pytest.mark.slow
 def test_a_loss_of_operations_of_ones_own_is_read_from_its_batch(diagnosed):
     done = diagnosed(DATA + OWN_LOSSES)
     assert done.returncode == 0, done.stderr
@@ -271,12 +272,14 @@ for at in range(0, 96, 8):
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "causes"), [(True, ["untrained-variables"]), (False, [])])
 def test_layers_that_a_loop_does_not_pass_to_its_optimiser(diagnosed, part, causes):
     diagnosed(PART.replace("if NEW", "if False").replace("if PART", f"if {part}"))
     assert [one["cause"] for one in report()["fits"][0]["findings"] if one["severity"] == "error"] == causes
 
 
+@pytest.mark.slow
 def test_a_loop_that_makes_a_new_optimiser_in_each_step_is_one_training(diagnosed):
     diagnosed(PART.replace("if NEW", "if True").replace("if PART", "if False"))
     (fit,) = report()["fits"]

@@ -36,7 +36,6 @@ def place(store, monkeypatch):
     return store
 
 
-@pytest.mark.slow
 def test_the_store_tells_what_the_folders_tell(place):
     here = select(["last"])
     there = remote.select("exprun", "", [], None)

@@ -29,7 +29,7 @@ WORDS = [
 # TFLite and ONNX convert for seconds; of the variants of TFLite, int8 is the one that does the most.
 VARIANTS = [
     ("keras", []),
-    ("savedmodel", []),
+    pytest.param("savedmodel", [], marks=pytest.mark.slow),
     ("onnx", []),
     ("tflite", ["--int8"]),
     pytest.param("tflite", [], marks=pytest.mark.slow),

@@ -19,6 +19,7 @@ DEAD = ["norm=none", "init=gaussian", "init.stddev=1e-12", "model.layers=[{conv:
 WORDS = ["tracking=none", "data.limit=400", "trainer.precision=float32", *FAST]
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_and_each_seed_is_a_training_of_its_own():
     seen = []
     test = measure(config(*FAST), SESSION, report=seen.append)

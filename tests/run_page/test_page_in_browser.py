@@ -97,6 +97,7 @@ def find(page, selector: str, words: str, step: int = 12) -> tuple[float, float]
     pytest.fail(f"no tip with {words}")
 
 
+@pytest.mark.slow
 def test_a_cell_reduces_the_gallery_to_its_errors(page):
     assert page.run(SHOWN) == 24
     at = find(page, "#confusion canvas", "click to see errors")

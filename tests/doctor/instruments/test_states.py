@@ -101,7 +101,10 @@ def test_a_pass_changes_no_number_that_is_drawn_after_it(source):
     assert found[0][2] == found[1][2]
 
 
-@pytest.mark.parametrize(("source", "eagerly"), [("numpy", False), ("tensorflow", True), ("function", True)])
+@pytest.mark.parametrize(
+    ("source", "eagerly"),
+    [("numpy", False), *(pytest.param(name, True, marks=pytest.mark.slow) for name in ("tensorflow", "function"))],
+)
 def test_a_fit_with_noise_ends_with_the_same_weights(source, eagerly):
     found = []
     for doctors in ([], [Doctor(report=lambda text: None, every=1, share=1.0)]):

@@ -41,7 +41,7 @@ def fitted(error, train=RIGHT, callbacks=(), model=None, **options):
 
 
 @pytest.mark.parametrize("options", [{}, {"run_eagerly": True}, {"steps_per_execution": 2}])
-@pytest.mark.parametrize("size", [16, 64])
+@pytest.mark.parametrize("size", [16, pytest.param(64, marks=pytest.mark.slow)])
 def test_labels_out_of_range_in_a_late_batch_or_the_first(options, size):
     told, doctor, _ = fitted(tf.errors.InvalidArgumentError, ONE_TOO_FAR, model=network(**options), batch_size=size)
     assert [f.cause for f in doctor.findings if f.severity == "error"] == ["output-units"]

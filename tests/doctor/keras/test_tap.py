@@ -49,7 +49,7 @@ def with_then_without(model, doctors, frozen):
 
 
 @pytest.mark.parametrize("story", [changed_without_compile, with_then_without])
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("frozen", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_what_is_trained_stays_what_was_traced(story, frozen):
     found = []
     for doctors in ([], [watched()]):
@@ -59,7 +59,9 @@ def test_what_is_trained_stays_what_was_traced(story, frozen):
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize("options", [{"steps_per_execution": 3}, {"run_eagerly": True}])
+@pytest.mark.parametrize(
+    "options", [{"steps_per_execution": 3}, pytest.param({"run_eagerly": True}, marks=pytest.mark.slow)]
+)
 def test_other_ways_to_run_a_step(options):
     found = []
     for doctors in ([], [watched()]):
