@@ -379,6 +379,12 @@ def _pieces(logits: np.ndarray) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, len(logits), rows))
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """The probabilities of logits, (images, classes), in their precision."""
+    found = _exponentials(logits)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
 def _exponentials(logits: np.ndarray) -> np.ndarray:
     """The exponentials of the differences from the highest logit of each row, (images, classes)."""
     found: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exprun import classification
 from exprun.config.errors import RunError
 from exprun.files import write_whole
 from exprun.input import Scaling
@@ -42,8 +43,7 @@ class Interface:
         found = np.asarray(logits, np.float64)
         if self.several:
             return np.asarray(np.exp(-np.logaddexp(0, -found)))
-        exponentials = np.exp(found - found.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        return classification.softmax(found)
 
     def write(self, folder: RunFolder) -> None:
         """Write the interface to `network.json` in the run folder."""

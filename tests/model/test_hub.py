@@ -101,7 +101,8 @@ def test_mistakes_are_errors_before_tensorflow_is_imported(composer, tmp_path, m
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"not installed: pip install 'exprun\[hub\]'"):
         check_preset("resnet_50_imagenet")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    found = importlib.util.spec_from_file_location("keras_hub", __file__)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     check_preset("resnet_50_imagenet")
     check_preset("kaggle://keras/resnetv1/keras/resnet_50")
     with pytest.raises(ConfigError, match=r"is a folder without config\.json"):

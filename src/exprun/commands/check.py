@@ -49,9 +49,10 @@ def run(words: list[str]) -> int:
     require_page(args, config.pictures)
     path = page_path("check", args.html)
     if args.labels:
-        from exprun.label_noise.suspects import require_cleanlab, require_one_class
+        from exprun.config.packages import require_package
+        from exprun.label_noise.suspects import require_one_class
 
-        require_cleanlab("check --labels")
+        require_package("cleanlab", "noise", "check --labels")
         require_one_class(config.data, "check --labels")
     preflight(config)
     typed = " ".join(["python -m exprun check", *(["--labels"] * args.labels), *map(shlex.quote, args.overrides)])

@@ -176,12 +176,12 @@ def _diff(pair: "Sequence[Run]", args: argparse.Namespace) -> None:
 
 def _judge_labels(args: argparse.Namespace) -> None:
     """List the labels that are probably wrong, among the images that the runs held out."""
-    from exprun.label_noise.suspects import require_cleanlab, require_one_class
+    from exprun.config.packages import require_package
 
-    require_cleanlab("runs labels")
+    require_package("cleanlab", "noise", "runs labels")
     from exprun import records
     from exprun.label_noise.held_out import by_runs
-    from exprun.label_noise.suspects import suspects
+    from exprun.label_noise.suspects import require_one_class, suspects
     from exprun.run_folder import RunFolder
 
     runs = [records.find_run(name) for name in args.runs]

@@ -1,9 +1,9 @@
 """The presets of KerasHub that `model.preset` names, as far as they can be checked before TensorFlow is imported."""
 
-import importlib.util
 import re
 
 from exprun.config.errors import ConfigError
+from exprun.config.packages import require_package
 from exprun.config.paths import user_path
 
 PRESET = "preset"  # the value of `model.weights` for those of the preset, and of `input` for its scaling
@@ -19,10 +19,7 @@ def check_preset(preset: str) -> None:
     Raises:
         ConfigError: KerasHub is not installed, or there is no such folder and KerasHub has no such names.
     """
-    if importlib.util.find_spec("keras_hub") is None:
-        raise ConfigError(
-            f"model.preset={preset} needs the package keras_hub, which is not installed: pip install 'exprun[hub]'."
-        )
+    require_package("keras_hub", "hub", f"model.preset={preset}")
     folder = user_path(preset, f"model.preset={preset}")
     if folder.is_dir():
         if not (folder / "config.json").is_file():

@@ -111,6 +111,4 @@ def _same_images(one: Dataset, other: Dataset) -> bool:
 
 def _calibrated(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Probabilities from scores, (images, classes), with the temperature that fits the labels best."""
-    scores = scores / (classification.temperature(labels, scores) or 1.0)
-    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+    return classification.softmax(scores / (classification.temperature(labels, scores) or 1.0))

@@ -1,6 +1,5 @@
 """Which labels are probably wrong, given predictions of images that were held out."""
 
-import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,19 +35,6 @@ class Suspects:
     def confidence(self) -> np.ndarray:
         """The probability of that class, (suspects,)."""
         return np.asarray(self.held_out.probabilities[self.places].max(axis=1))
-
-
-def require_cleanlab(what: str) -> None:
-    """Refuse to go on without the package cleanlab.
-
-    Args:
-        what: what needs it, as it was typed.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    if importlib.util.find_spec("cleanlab") is None:
-        raise ConfigError(f"{what} needs the package cleanlab, which is not installed: pip install 'exprun[noise]'.")
 
 
 def require_one_class(data: Data, what: str) -> None:

@@ -1,12 +1,12 @@
 """Follow the journal of a run for a further tracker, in a thread of its own, so that training never waits for it."""
 
-import importlib.util
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from exprun.config.errors import ConfigError, one_line, without_password
+from exprun.config.errors import one_line, without_password
+from exprun.config.packages import require_package
 from exprun.config.schema import Config
 from exprun.run_folder import RunFolder
 from exprun.trainer.events import Event, RunEnded, StepsDone
@@ -115,9 +115,4 @@ def check_also(config: Config) -> None:
         ConfigError: a package is missing.
     """
     for package in config.tracking.also:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.has_location:  # a folder of the name is not the package
-            raise ConfigError(
-                f"tracking.also=[{package}] needs the package {package}, which is not installed: "
-                f"pip install 'exprun[{package}]'."
-            )
+        require_package(package, package, f"tracking.also=[{package}]")
