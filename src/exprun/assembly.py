@@ -20,6 +20,7 @@ from exprun.config.model_checks import check_shape
 from exprun.config.schema import Config
 from exprun.config.weights import find_teacher
 from exprun.data import Dataset
+from exprun.data.stream import sample
 from exprun.input import Preprocessing, Scaling, fit
 from exprun.loss import class_weights, make_loss
 from exprun.metrics import measured
@@ -318,6 +319,7 @@ def _reset_keras(seed: int, precision: str, clear: bool) -> None:
 def _network_inputs(dataset: Dataset, scaling: Scaling) -> np.ndarray:
     """Up to 5,000 training images, cropped and scaled, float32, (images, height, width, channels)."""
     train = dataset.train
-    rows = train.rows[np.linspace(0, len(train) - 1, min(len(train), 5000)).astype(int)]  # spread over the whole split
+    rows = sample(train.images, train.rows)
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), 5000)).astype(int)]  # spread over the whole split
     pixels = train.images[rows].astype(np.float32)
     return np.asarray(scaling(scaling.cropped(pixels)))

@@ -22,7 +22,9 @@ from exprun.data import load
 from exprun.data.dataset import read_pool
 from exprun.data.folder import SPLITS, find_images, is_hidden, summary
 from exprun.data.pool import TEST, LeftOut, plain
+from exprun.data.stream import HASH_BYTES, hashes_of
 from exprun.export import network
+from exprun.files import sha256
 from exprun.network_interface import Interface
 from exprun.predict import BATCH, decoded
 from exprun.records import Run
@@ -323,6 +325,14 @@ def _digest(image: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest()
 
 
+def _content(file: str) -> bytes:
+    """The hash of the content of a file as `hashes_of` has it; empty if there is no such file."""
+    try:
+        return bytes.fromhex(sha256(Path(file)))[:HASH_BYTES]
+    except OSError:
+        return b""
+
+
 def _seen(run: Run, files: Sequence[str], digests: Sequence[bytes]) -> Iterator[str]:
     """Sentences on images that the run has trained on or that chose its weights.
 
@@ -336,11 +346,21 @@ def _seen(run: Run, files: Sequence[str], digests: Sequence[bytes]) -> Iterator[
     except UserError as error:
         yield f"The images are not compared with those of the training, which cannot be read: {error}"
         return
-    if len(dataset.train) * dataset.train.images[0].nbytes > MAX_HASHED:
+    images = dataset.train.images
+    contents = hashes_of(images)  # compared instead of pixels, for which all images would have to be decoded
+    if contents is not None:
+        digests = [_content(file) for file in files]
+    elif len(dataset.train) * images[0].nbytes > MAX_HASHED:
         yield "The images are not compared with those of the training, which would take long because there are many."
         return
+    if not all(digests) or not digests:
+        yield "The images are not compared with those of the training: they are compared by their files, and have none."
+        return
     for how, split in {"trained on": dataset.train, "chose its weights by": dataset.val}.items():
-        known = {_digest(split.images[row]) for row in split.rows}
+        if contents is None:
+            known = {_digest(images[row]) for row in split.rows}
+        else:
+            known = {content.tobytes() for content in contents[split.rows]}
         seen = [number for number, digest in enumerate(digests) if digest in known]
         if seen:
             examples = f" ({listed(files[number] for number in seen)})" if files else ""

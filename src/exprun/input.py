@@ -9,6 +9,7 @@ from exprun.config.errors import DataError, RunError, one_line
 from exprun.config.hub import preset_source
 from exprun.config.images import Input
 from exprun.data import Split
+from exprun.data.stream import sample
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -157,8 +158,8 @@ def fit(config: Input, train: Split, preset: str | None = None) -> Scaling:
 def channel_moments(split: Split, chunk: int = COUNTED) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each channel over a split, (channels,) each, in pixel values.
 
-    Both are exact, because they are computed from the counts of the 256 pixel values. The standard deviation of a
-    constant channel is set to 1.
+    Both are exact, because they are computed from the counts of the 256 pixel values; if the images are decoded while
+    a run trains, they are those of a sample. The standard deviation of a constant channel is set to 1.
 
     Args:
         split: the split.
@@ -166,9 +167,10 @@ def channel_moments(split: Split, chunk: int = COUNTED) -> tuple[np.ndarray, np.
     """
     channels = split.images.shape[3]
     counts = np.zeros((channels, 256), np.int64)
-    step = max(1, chunk // split.images[0].nbytes)
-    for start in range(0, len(split), step):
-        pixels = split.images[split.rows[start : start + step]].reshape(-1, channels)
+    rows = sample(split.images, split.rows)
+    step = max(1, chunk * len(split.images) // split.images.nbytes)
+    for start in range(0, len(rows), step):
+        pixels = split.images[rows[start : start + step]].reshape(-1, channels)
         for channel in range(channels):
             counts[channel] += np.bincount(np.ascontiguousarray(pixels[:, channel]), minlength=256)
     values, total = np.arange(256), counts[0].sum()

@@ -21,6 +21,7 @@ from exprun.config.paths import user_path
 from exprun.config.schema import Config, Fault
 from exprun.data import Dataset, Split
 from exprun.data.group_names import are_splits_given, suggested
+from exprun.data.stream import at_most, hashes_of, is_decoded
 from exprun.doctor.cause import Finding, Phase
 from exprun.doctor.context import Context
 from exprun.doctor.diagnosis import BEFORE_TRAINING, Diagnosis, examine, write_findings
@@ -145,6 +146,7 @@ def _subject_of_images(
     """
     assert config.doctor.sample is not None
     sample = min(config.doctor.sample, max(2 * FEW, SAMPLE * most // dataset.train.images[0].nbytes))
+    sample = at_most(dataset.train.images, sample)
     classes = len(dataset.classes)
     train = _images(dataset.train, preprocessing.train, classes, sample, most)
     assert train.pixels is not None
@@ -184,7 +186,9 @@ def _prints(dataset: Dataset) -> list[Prints]:
     splits = [("training", dataset.train), ("validation", dataset.val)]
     if dataset.test is not None and not np.array_equal(dataset.test.rows, dataset.val.rows):
         splits.append(("test", dataset.test))
-    return [prints_of(name, split.images, split.rows, dataset.files) for name, split in splits]
+    images = dataset.train.images
+    most = at_most(images, len(images))
+    return [prints_of(name, split.images, split.rows, dataset.files, most, hashes_of(images)) for name, split in splits]
 
 
 def _images(split: Split, scaling: Scaling, classes: int, sample: int, most: int) -> Images:
@@ -256,7 +260,9 @@ class RunDoctor:
                 self._tell(self._watch.steps(event.step, event.losses, self._known(event.accuracies)))
                 if self._watch.due(event.step):
                     self._tell(self._watch.probe(event.step))
-                self._tell(self._watch.waited(event.step, event.waiting))
+                train = self.assembly.dataset.train
+                if is_decoded(train.images, train.rows):  # otherwise, it waits because images are decoded
+                    self._tell(self._watch.waited(event.step, event.waiting))
                 self._rate = float(event.rates[-1])
             case EpochDone() if self._watch is not None and event.epoch == int(event.epoch):
                 accuracy = self._known(event.accuracy)

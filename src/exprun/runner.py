@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 from exprun import backend, metrics
 from exprun.asha import AshaPruner
 from exprun.assembly import assemble
-from exprun.config.errors import RunError, UserError, one_line
+from exprun.config.errors import DataError, RunError, UserError, one_line
 from exprun.config.run_name import run_name
 from exprun.config.schema import Config
 from exprun.config.weights import find_teacher, initial_weights
+from exprun.data import Dataset
 from exprun.files import sha256
 from exprun.logs import logging_to
 from exprun.network_interface import Interface
@@ -122,6 +123,8 @@ def _run(
         dataset = session.dataset(config)
         console.describe(dataset, times.lap("loading"))
         if recorded:
+            if config.trainer.resume and folder.can_resume:
+                _check_images(folder, dataset)
             write_dataset(folder, dataset)
 
         # ---- Model and step --------------------------------------------------------------------------------------
@@ -242,6 +245,20 @@ def _run(
     if killed_by := signals.seen():
         raise Killed(killed_by)
     return result
+
+
+def _check_images(folder: RunFolder, dataset: Dataset) -> None:
+    """Refuse to resume a run on other images or splits: images that were trained on could be validation images now.
+
+    Raises:
+        DataError: the fingerprint of the images is not that of the run in the folder.
+    """
+    earlier = folder.read_dataset().get("fingerprint", dataset.fingerprint)
+    if earlier != dataset.fingerprint:
+        raise DataError(
+            f"{folder.path} was trained on other images or splits (fingerprint {earlier[:12]}, and now "
+            f"{dataset.fingerprint[:12]}): restore the files to resume it, or name another run_dir to start a new run."
+        )
 
 
 def _weights_fingerprint(config: Config, size: tuple[int, int]) -> str:

@@ -5,7 +5,7 @@ import re
 from exprun.config import budget
 from exprun.config.datasets import class_numbers, facts_of
 from exprun.config.errors import ConfigError, one_line, without_password
-from exprun.config.images import FOLDER_GROUPS, REMOTE, TABLES, Augment, Data
+from exprun.config.images import FOLDER_GROUPS, REMOTE, STREAM, TABLES, Augment, Data
 from exprun.config.labels import check_labels
 from exprun.config.model_checks import check_model
 from exprun.config.network import INIT_PARTS
@@ -89,6 +89,8 @@ def _check_data(config: Config) -> None:
             f"data={data.name} reads files of this machine only, not data.root={without_password(data.root)}: choose "
             f"data={', '.join(REMOTE[:-1])} or {REMOTE[-1]}, or copy the files."
         )
+    if data.decode == STREAM:
+        _check_streamed(data)
     facts = facts_of(data)
     classes = data.classes
     if classes is not None:
@@ -121,6 +123,19 @@ def _check_data(config: Config) -> None:
     no_test = facts is not None and facts.test == 0 and data.test_fraction == 0
     if data.validation == "test" and no_test:
         raise ConfigError("data.validation=test needs test images; set data.test_fraction above 0.")
+
+
+def _check_streamed(data: Data) -> None:
+    if data.size is None:
+        raise ConfigError(
+            f"data.decode={STREAM} needs the size of the images before they are decoded: set data.size, for example "
+            "data.size=224."
+        )
+    if "://" in str(data.root):
+        raise ConfigError(
+            f"data.decode={STREAM} reads files of this machine only, not data.root={without_password(str(data.root))}: "
+            "copy the files, or set data.decode=before."
+        )
 
 
 def _check_folds(data: Data, overridden: set[str]) -> None:

@@ -18,6 +18,8 @@ REMOTE = (
     "webdataset",
     "huggingface",
 )  # formats that are read from object stores, too
+STREAM = "stream"  # the value of `data.decode` with which images are decoded while a run trains
+STREAMED = ("image_folder", "csv", *SHARDS[:-1])  # formats whose images can be decoded one by one
 
 
 @dataclass(config=STRICT)
@@ -127,6 +129,11 @@ class Data:
         "Colour behind the transparent parts of images: white, black, or a grey value from 0 to 255.",
         "white",
         only=("image_folder", *TABLES),
+    )
+    decode: Literal["before", "stream"] = setting(
+        "When images are decoded: before the first step, or while the run trains, which starts at once.",
+        "before",
+        only=STREAMED,
     )
     image: str = setting(
         "Column with the images, or with their paths, relative to the folder of the file.", "image", only=TABLES

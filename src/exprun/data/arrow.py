@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
 from exprun.config.labels import label_column
-from exprun.data.decode import Content
+from exprun.data.decode import Content, Piece
 from exprun.data.pool import Source
 from exprun.data.remote import is_remote, open_file
 from exprun.data.shards import Record, Shard, check_columns, find_files, names_beside, source_of
@@ -32,10 +34,12 @@ class _Table(NamedTuple):
     Args:
         schema: the names and types of its columns.
         batches: function that returns the rows of some columns, in batches.
+        mapped: the bytes of the file, in memory; None if its values are not stored in it as they are.
     """
 
     schema: "pa.Schema"
     batches: Any
+    mapped: "pa.Buffer | None" = None
 
 
 def locate_arrow(data: Data) -> Source:
@@ -81,9 +85,36 @@ def _records(is_parquet: bool, image: str, path: str, columns: Sequence[str]) ->
     number = 0
     with _opened(path, is_parquet) as file:
         for batch in file.batches(list(dict.fromkeys(columns)), IMAGES if image in columns else VALUES):
-            for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
+            rows = zip(*(batch.column(column).to_pylist() for column in columns), strict=True)
+            if file.mapped is not None and list(columns) == [image]:
+                rows = zip(_placed(batch.column(image), path, file.mapped), strict=True)
+            for values in rows:
                 yield str(number), values
                 number += 1
+
+
+def _placed(column: "pa.Array", path: str, mapped: "pa.Buffer") -> Iterator[Any]:
+    """The values of a column of images, with their places in the file if they are stored in it as they are.
+
+    Args:
+        column: some rows of the column.
+        path: the path of the file.
+        mapped: the bytes of the file.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_struct(column.type):
+        column = column.flatten()[column.type.get_field_index("bytes")]
+    kinds = {pa.binary(): np.int32, pa.large_binary(): np.int64}
+    values = column.to_pylist()
+    if column.type not in kinds:
+        yield from values
+        return
+    _, ends, content = column.buffers()
+    starts = np.frombuffer(ends, kinds[column.type])[column.offset :]
+    for value, start in zip(values, starts.tolist(), strict=False):
+        offset = content.address - mapped.address + start if content is not None else -1
+        yield Piece.of(value, path, offset) if value and 0 <= offset < mapped.size else value
 
 
 @contextlib.contextmanager
@@ -110,6 +141,8 @@ def _arrow_table(opened: Any) -> _Table:
     """A table of Arrow's stream format, which Hugging Face's library writes, or of its file format."""
     import pyarrow as pa
 
+    mapped = opened.read_buffer() if isinstance(opened, pa.MemoryMappedFile) else None
+    opened.seek(0)
     magic = opened.read(len(MAGIC))
     opened.seek(0)
     stream = pa.ipc.open_file(opened) if magic == MAGIC else pa.ipc.open_stream(opened)
@@ -121,7 +154,7 @@ def _arrow_table(opened: Any) -> _Table:
         for batch in every:
             yield from (batch.select(columns).slice(start, size) for start in range(0, batch.num_rows, size))
 
-    return _Table(stream.schema, batches)
+    return _Table(stream.schema, batches, mapped)
 
 
 def _is_empty(path: str) -> bool:

@@ -45,15 +45,7 @@ def file_key(paths: Sequence[str | Path], index: Path) -> str:
         paths: paths of the files.
         index: folder in which the hashes are remembered.
     """
-    listing = hashlib.sha256()
-    for path in paths:
-        try:
-            stat = os.stat(path)
-            state = f"{stat.st_size}\0{stat.st_mtime_ns}"
-        except OSError:  # a broken link; the error is raised when the file is decoded
-            state = "missing"
-        listing.update(f"{os.path.abspath(path)}\0{state}\n".encode(errors="surrogateescape"))
-    remembered = index / f"{listing.hexdigest()[:32]}.txt"
+    remembered = index / f"{states_of(paths)[:32]}.txt"
     with contextlib.suppress(OSError):
         key = remembered.read_text().strip()
         if len(key) == 64:
@@ -74,6 +66,19 @@ def file_key(paths: Sequence[str | Path], index: Path) -> str:
     return content.hexdigest()
 
 
+def states_of(paths: Sequence[str | Path]) -> str:
+    """A hash of the paths, sizes and modification times of files, in hex."""
+    states = hashlib.sha256()
+    for path in paths:
+        try:
+            stat = os.stat(path)
+            state = f"{stat.st_size}\0{stat.st_mtime_ns}"
+        except OSError:  # a broken link; the error is raised when the file is decoded
+            state = "missing"
+        states.update(f"{os.path.abspath(path)}\0{state}\n".encode(errors="surrogateescape"))
+    return states.hexdigest()
+
+
 def cached(folder: Path, key: dict[str, Any], read: Callable[[Allocate], Pool]) -> Pool:
     """The pool from the cache; if its entry is missing or damaged, the pool is read and stored.
 
@@ -87,7 +92,7 @@ def cached(folder: Path, key: dict[str, Any], read: Callable[[Allocate], Pool]) 
     stored = _open(entry)
     if stored is not None:
         return stored
-    with _building(entry) as temporary:
+    with building(entry) as temporary:
         pool = read(partial(_on_disk, temporary, folder) if temporary else in_memory)
         pool.fingerprint = _fingerprint(pool)
         # If the cache cannot be written, the run continues; the next one decodes the images again.
@@ -98,7 +103,7 @@ def cached(folder: Path, key: dict[str, Any], read: Callable[[Allocate], Pool]) 
 
 
 @contextlib.contextmanager
-def _building(entry: Path) -> Iterator[Path | None]:
+def building(entry: Path) -> Iterator[Path | None]:
     """A temporary folder next to the entry, removed at the end; None if none can be created."""
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)

@@ -15,9 +15,10 @@ from exprun.config.errors import DataError, did_you_mean, one_line, printable
 from exprun.config.images import Data
 from exprun.config.labels import ROWS, label_columns
 from exprun.config.paths import user_path
-from exprun.data.folder import SPLITS, below, read_images, summary
+from exprun.data.folder import SPLITS, summary
 from exprun.data.label_values import SEPARATOR, labels_of, natural
-from exprun.data.pool import TRAIN, LeftOut, Source
+from exprun.data.listing import read_images
+from exprun.data.pool import TRAIN, LeftOut, Listing, Source, below
 
 DELIMITERS = ",;\t|: "  # tried in this order
 SHOWN = 20  # columns or values that an error lists
@@ -114,17 +115,18 @@ def locate_csv(data: Data) -> Source:
             f"data.image={data.image} are relative to the folder of the CSV file."
         )
     classes, labels = _labels(table, rows, data, also)
-    root = table.root
-    found_images = [(row.file, row.label, row.part) for row in rows]
+    root = str(table.root)
+    listing = Listing(root, [(row.file, row.label, row.part) for row in rows], classes, labels)
     groups = {below(row.file, root): row.group for row in rows}
     labelling = "\n".join(f"{below(row.file, root)}\0{row.label}\0{row.part}" for row in rows)
     return Source(
         [row.file for row in rows],
-        lambda allocate: read_images(found_images, classes, data, root, allocate, labels),
+        lambda allocate: read_images(listing, data, allocate),
         hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest(),
         left_out,
         _unused_splits(table, data),
         (lambda pool: [groups[file] for file in pool.files]) if data.group is not None else None,
+        lambda: listing,
     )
 
 
@@ -298,10 +300,10 @@ def _consistent(table: Table, rows: Iterator[Row], left_out: list[LeftOut]) -> I
             if old != new:
                 values = "" if what == "split" else f" ({printable(str(old))} and {printable(str(new))})"
                 raise DataError(
-                    f"{table.path} lists {below(row.file, table.root)} in lines {first.line:,} and {row.line:,} "
+                    f"{table.path} lists {below(row.file, str(table.root))} in lines {first.line:,} and {row.line:,} "
                     f"with two {what}s{values}: keep one of them."
                 )
-        left_out.append(LeftOut(below(row.file, table.root), "listed twice"))
+        left_out.append(LeftOut(below(row.file, str(table.root)), "listed twice"))
 
 
 def _unused_splits(table: Table, data: Data) -> str:

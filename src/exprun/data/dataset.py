@@ -9,7 +9,7 @@ import numpy as np
 
 from exprun.config.datasets import class_numbers
 from exprun.config.errors import ConfigError, DataError
-from exprun.config.images import Data
+from exprun.config.images import STREAM, Data
 from exprun.config.paths import user_path
 from exprun.data.cache import cached, file_key
 from exprun.data.folder import summary
@@ -20,7 +20,8 @@ from exprun.data.label_values import sizes_of_classes
 from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source
 from exprun.data.several import divided
 from exprun.data.sources import locate
-from exprun.data.split_notes import held_out_notes, limit_notes, split_notes
+from exprun.data.split_notes import held_out_notes, limit_notes, sample_notes, split_notes
+from exprun.data.stream import streamed
 
 PIECE = 256  # images converted at a time
 PLENTY = 3  # images per class from which on rounding a class's share up or down changes little
@@ -131,6 +132,8 @@ def read_pool(data: Data) -> tuple[Source, Pool]:
     """
     source = locate(data)
     folder = user_path(data.cache, f"data.cache={data.cache}")
+    if data.decode == STREAM:
+        return source, streamed(source, data, folder)
     key = {
         "name": data.name,
         "content": file_key(source.files, folder / "listings"),
@@ -226,7 +229,7 @@ def split(pool: Pool, data: Data, group_names: Sequence[str] | None = None) -> D
         class_weights=_class_weights(data, (labels if shares is None else shares)[train], len(classes)),
         fingerprint=digest.hexdigest(),
         skipped=pool.skipped,
-        notes=(*notes, *split_notes(splits, labels, classes)),
+        notes=(*notes, *split_notes(splits, labels, classes), *sample_notes(pool.images, train)),
         files=pool.files,
     )
 

@@ -38,11 +38,32 @@ NO_IMAGES = {
     b"version https://git-lfs": "a Git LFS pointer, not the image: git lfs pull fetches it",
 }
 Content = str | bytes  # the path of an image file, or its content
+# The last bytes of an image of these formats; a file that lacks them has often been cut off.
+ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 ROUNDING = 1e-3  # tolerance around the range 0 to 1 of floating-point pixels
 
 
 class UnreadableImage(Exception):
     """An image file cannot be read; the message is the reason, without the name of the file."""
+
+
+class Piece(bytes):
+    """The content of an image that is stored, as it is, in a file with many images.
+
+    Attributes:
+        file: the path of the file.
+        offset: the place of its first byte in the file.
+    """
+
+    file: str
+    offset: int
+
+    @classmethod
+    def of(cls, content: bytes, file: str, offset: int) -> "Piece":
+        """The content of an image, with its place."""
+        piece = cls(content)
+        piece.file, piece.offset = file, offset
+        return piece
 
 
 def decode_image(
@@ -90,6 +111,35 @@ def upright_size(file: Content) -> tuple[int, int]:
         return image.size[::-1] if turned else image.size
 
 
+def read_file(file: str) -> bytes:
+    """The content of an image file.
+
+    Raises:
+        UnreadableImage: the file cannot be read.
+    """
+    try:
+        with open(file, "rb") as opened:
+            return opened.read()
+    except (OSError, ValueError) as error:
+        raise UnreadableImage(_reason(file, error)) from None
+
+
+def check_head(content: bytes) -> None:
+    """Look for what is wrong with an image without decoding it, except if it seems to be cut off.
+
+    Args:
+        content: the content of the image file.
+
+    Raises:
+        UnreadableImage: the image cannot be decoded. Damage in the middle of the image is not found.
+    """
+    with _opened(content) as image:
+        _check_range(image, image)
+        end = ENDS.get(image.format or "", b"")
+        if not content.endswith(end):
+            image.load()
+
+
 @contextlib.contextmanager
 def _opened(file: Content) -> Iterator[Image.Image]:
     """An opened image; any error while it is open is raised as `UnreadableImage`."""
@@ -116,9 +166,8 @@ def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
+    _check_range(image, opened)
     values = np.asarray(image, np.float64)
-    if image.mode == "I" and opened.format != "PPM":  # Pillow scales the integers of a PPM to 0 to 65535
-        raise UnreadableImage("the range of its integers is not known: save it with unsigned 8-bit or 16-bit values")
     if image.mode == "F":
         low, high = values.min(), values.max()
         if not np.isfinite([low, high]).all():
@@ -136,6 +185,12 @@ def _eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
     if transparent is None:
         return grey
     return Image.merge("LA", [grey, Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))])
+
+
+def _check_range(image: Image.Image, opened: Image.Image) -> None:
+    """Refuse integers whose range is not known; Pillow scales those of a PPM to 0 to 65535."""
+    if image.mode == "I" and opened.format != "PPM":
+        raise UnreadableImage("the range of its integers is not known: save it with unsigned 8-bit or 16-bit values")
 
 
 def _on_background(image: Image.Image, background: str | int) -> Image.Image:

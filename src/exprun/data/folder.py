@@ -3,23 +3,17 @@
 import contextlib
 import hashlib
 import os
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from exprun.config.errors import DataError, printable
+from exprun.config.errors import DataError
 from exprun.config.images import OUTER_FOLDER, Data
 from exprun.config.paths import user_path
-from exprun.data.decode import SUFFIXES, Content, UnreadableImage, decode_image, upright_size
+from exprun.data.decode import SUFFIXES
 from exprun.data.groups import check_complete, group_finder
 from exprun.data.label_values import natural
-from exprun.data.pool import TEST, TRAIN, VALIDATION, Allocate, LeftOut, Pool, Source, plain
-from exprun.data.remote import fetched
+from exprun.data.listing import read_images
+from exprun.data.pool import TEST, TRAIN, VALIDATION, LeftOut, Listing, Source, below
 
 SPLITS = {
     "train": TRAIN,
@@ -34,7 +28,6 @@ SYSTEM = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Informa
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 REASONS = 8  # reasons that one line lists
 EXAMPLES = 3  # files that are named for each reason
-AHEAD = 256  # images that are read before they are decoded
 
 
 def locate_folder(data: Data) -> Source:
@@ -73,7 +66,7 @@ def locate_folder(data: Data) -> Source:
             found += [(file, name, part) for file in files]
             if group_of is not None:
                 class_folder = os.path.relpath(folder / name, root)
-                groups |= {path: group_of(path, class_folder) for path in (below(file, root) for file in files)}
+                groups |= {path: group_of(path, class_folder) for path in (below(file, str(root)) for file in files)}
     left_out = [LeftOut(os.path.relpath(path, root), reason) for path, reason in left_out + unread]
     return source_of_files(data, str(root), found, groups, left_out, note)
 
@@ -108,19 +101,16 @@ def source_of_files(
         check_complete(data.group, list(groups), list(groups.values()))
     labelling = "\n".join(f"{file.removeprefix(root)}\0{name}\0{part}" for file, name, part in found)
     key = hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest()
+    listing = Listing(root, found, classes)
     return Source(
         [file for file, _, _ in found],
-        lambda allocate: read_images(found, classes, data, root, allocate),
+        lambda allocate: read_images(listing, data, allocate),
         key,
         left_out,
         note,
         (lambda pool: [groups[file] for file in pool.files]) if data.group is not None else None,
+        lambda: listing,
     )
-
-
-def below(file: str, root: Path | str) -> str:
-    """The path of a file below the folder of the data set, as people read it and as `Pool.files` has it."""
-    return printable(file.removeprefix(f"{root}{os.sep}"))
 
 
 def is_hidden(name: str) -> bool:
@@ -241,112 +231,3 @@ def summary(left_out: Sequence[LeftOut]) -> str:
     ]
     rest = sum(map(len, list(reasons.values())[REASONS:]))
     return f"left out: {', '.join(counts)}" + (f", {rest:,} for other reasons" if rest else "")
-
-
-def read_images(
-    found: list[tuple[str, str, int]],
-    classes: list[str],
-    data: Data,
-    root: Path | str,
-    allocate: Allocate,
-    labels: np.ndarray | None = None,
-    contents: Callable[[], Iterable[Content]] | None = None,
-) -> Pool:
-    """Decode images into a pool.
-
-    Only a few images are in memory at a time, besides those in the array that is allocated.
-
-    Args:
-        found: the path, the class and the split of each image.
-        classes: the names of the classes, in the order of their numbers.
-        data: the settings of the data set.
-        root: the folder of the data set, which the names of files leave out.
-        allocate: function that allocates the array of images.
-        labels: several or soft labels, float32, (images, classes); None for those of `found`.
-        contents: function that returns the content of each image, in the order of `found`; None reads the files.
-
-    Raises:
-        DataError: an image cannot be read and `data.corrupt=refuse`, no training image of a class can be read, or the
-            images differ in size and `data.size` is not set.
-    """
-    with warnings.catch_warnings(action="ignore"):  # Pillow warns about files that it can read nevertheless
-        contents = contents or (lambda: [file for file, _, _ in found])
-        return _decoded(found, classes, data, root, allocate, labels, contents)
-
-
-def _decoded(
-    found: list[tuple[str, str, int]],
-    classes: list[str],
-    data: Data,
-    root: Path | str,
-    allocate: Allocate,
-    labels: np.ndarray | None,
-    contents: Callable[[], Iterable[Content]],
-) -> Pool:
-    Image.init()  # not thread-safe, so it is called before the threads start
-    size = (data.size, data.size) if data.size else _first_size([file for file, _, _ in found], contents())
-    mode = "L" if data.channels == 1 else "RGB"
-    images = allocate((len(found), size[1], size[0], 1 if mode == "L" else 3))
-    skipped: dict[int, str] = {}
-
-    def decode(index: int, content: Content) -> None:
-        try:
-            content = fetched(content)
-            pixels = decode_image(content, size, mode, data.background, scale=data.size is not None)
-        except UnreadableImage as reason:
-            skipped[index] = f"{found[index][0]}: {reason}"
-            return
-        if pixels.shape[1::-1] != size:
-            a, b = sorted((size, upright_size(content)))
-            raise DataError(
-                f"The images differ in size ({a[0]}×{a[1]}, {b[0]}×{b[1]}); choose one, for example data.size=64."
-            )
-        images[index] = pixels
-
-    with ThreadPoolExecutor() as threads:
-        pending: deque[Future[None]] = deque()
-        for number, content in enumerate(contents()):
-            pending.append(threads.submit(decode, number, content))
-            if len(pending) > AHEAD:
-                pending.popleft().result()
-        for task in pending:
-            task.result()
-    if skipped and data.corrupt == "refuse":
-        first = skipped[min(skipped)]
-        raise DataError(
-            f"{len(skipped)} of {len(found)} images cannot be read, the first is {first}; "
-            "data.corrupt=skip leaves them out."
-        )
-    if len(skipped) == len(found):
-        raise DataError(f"None of the {len(found)} images can be read, the first is {skipped[0]}.")
-    keep = np.array([index not in skipped for index in range(len(found))], bool)
-    for position, index in enumerate(np.flatnonzero(keep)):
-        if position != index:  # moved in place, because a second array might not fit onto the disk
-            images[position] = images[index]
-    images = images[: int(keep.sum())]
-    parts = np.array([part for _, _, part in found], np.uint8)[keep]
-    if labels is None:
-        numbers = {name: number for number, name in enumerate(classes)}
-        labels = np.array([numbers[name] for _, name, _ in found], np.int32)
-        of_class = labels[:, None] == np.arange(len(classes))
-    else:
-        of_class = labels > 0
-    labels = labels[keep]
-    if len(empty := np.flatnonzero(~of_class[keep][parts == TRAIN].any(axis=0))):
-        name = classes[empty[0]]
-        first = next(text for index, text in sorted(skipped.items()) if of_class[index, empty[0]])
-        raise DataError(f"None of the training images of class {name} can be read, the first is {first}.")
-    files = [below(file, root) for (file, _, _), kept in zip(found, keep, strict=True) if kept]
-    names, unreadable = [plain(name) for name in classes], [skipped[i] for i in sorted(skipped)]
-    return Pool(images, labels, names, parts, unreadable, files=files)
-
-
-def _first_size(files: list[str], contents: Iterable[Content]) -> tuple[int, int]:
-    """The width and height of the first image that can be read."""
-    first = ""
-    for file, content in zip(files, contents, strict=True):
-        try:
-            return upright_size(fetched(content))
-        except UnreadableImage as reason:  # decoding will report the file
-            first = first or f"{file}: {reason}"
-    raise DataError(f"None of the {len(files)} images can be read, the first is {first}.")

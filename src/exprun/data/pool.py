@@ -1,12 +1,16 @@
 """The images of a data set before they are split, and the files they come from."""
 
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from exprun.config.errors import printable
+from exprun.data.decode import Content
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -50,6 +54,38 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+@dataclass(frozen=True)
+class Listing:
+    """The encoded images of a data set, with their labels, before they are decoded.
+
+    Args:
+        root: the folder of the data set, which the names of files leave out.
+        found: the path or name, the class and the split of each image.
+        classes: the names of the classes, in the order of their numbers.
+        labels: several or soft labels, float32, (images, classes); None for those of `found`.
+        read: function that returns the content of each image, in the order of `found`; None if `found` has paths.
+        groups: the group of each image, if it is known only from reading all files; empty otherwise.
+        skipped: images that are left out of `found`, each with the reason.
+    """
+
+    root: str
+    found: list[tuple[str, str, int]]
+    classes: list[str]
+    labels: np.ndarray | None = None
+    read: Callable[[], Iterable[Content]] | None = None
+    groups: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def contents(self) -> Iterable[Content]:
+        """The content of each image, or the path of its file."""
+        return [file for file, _, _ in self.found] if self.read is None else self.read()
+
+
+def below(file: str, root: str) -> str:
+    """The path of a file below the folder of the data set, as people read it and as `Pool.files` has it."""
+    return printable(file.removeprefix(f"{root}{os.sep}"))
+
+
 class Source(NamedTuple):
     """The files of a data set, and the function that reads them.
 
@@ -61,6 +97,7 @@ class Source(NamedTuple):
         left_out: files and folders that are not read.
         note: how an ambiguous folder was read; empty if there is nothing to note.
         groups: function that returns the name of the group of each image of a pool; None without `data.group`.
+        listing: function that returns the encoded images; None if the data set has no encoded images.
     """
 
     files: Sequence[str | Path]
@@ -69,6 +106,7 @@ class Source(NamedTuple):
     left_out: Sequence[LeftOut] = ()
     note: str = ""
     groups: Callable[[Pool], list[str]] | None = None
+    listing: Callable[[], Listing] | None = None
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> np.ndarray:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -21,9 +22,10 @@ from exprun.config.labels import label_column
 from exprun.config.paths import user_path
 from exprun.data.csv_file import no_column
 from exprun.data.decode import Content
-from exprun.data.folder import SPLITS, below, is_hidden, read_images, summary
+from exprun.data.folder import SPLITS, is_hidden, summary
 from exprun.data.label_values import SEPARATOR, labels_of, natural
-from exprun.data.pool import TRAIN, Allocate, LeftOut, Pool, Source, plain
+from exprun.data.listing import read_images
+from exprun.data.pool import TRAIN, LeftOut, Listing, Source, below, plain
 from exprun.data.remote import is_remote, listing, open_file
 
 Record = tuple[str, tuple[Any, ...]]  # the name of a record in its shard, and the values of the wanted columns
@@ -266,25 +268,26 @@ def source_of(
     wanted = [f"{key}={column}" for key, column in wanted_columns(data)]
     splits = [f"{below(shard.name, files.root)} {shard.part}" for shard in shards]
     labelling = "\n".join([*wanted, *splits, files.state, "\0".join(names or ())])
+    listing = partial(_listing, data, files, shards, names, content)
     return Source(
         [*files.local, *more],
-        lambda allocate: _read(data, files, shards, names, content, allocate),
+        lambda allocate: read_images(listing(), data, allocate),
         hashlib.sha256(labelling.encode(errors="surrogateescape")).hexdigest(),
         files.left_out,
         "",
         (lambda pool: pool.groups) if data.group is not None else None,
+        listing,
     )
 
 
-def _read(
+def _listing(
     data: Data,
     files: Files,
     shards: Sequence[Shard],
     names: Sequence[str] | None,
     content: Callable[[Any, Shard], Content] | None,
-    allocate: Allocate,
-) -> Pool:
-    """Read the labels of all records, and then their images.
+) -> Listing:
+    """Read the labels of all records; their images are read later.
 
     Raises:
         DataError: a shard is damaged or lacks a column, or labels, splits or groups are not as they should be.
@@ -344,12 +347,8 @@ def _read(
                     yield content(value, shard) if content is not None else _encoded(value, where)
                 place += 1
 
-    pool = read_images(found, classes, data, files.root, allocate, labels, contents)
-    if data.group is not None:
-        group_of = {below(name, files.root): group for (name, _, _), group in zip(found, groups, strict=True)}
-        pool.groups = [group_of[file] for file in pool.files]
-    pool.skipped = [f"{path}: {reason}" for path, reason in unlabelled] + pool.skipped
-    return pool
+    skipped = [f"{path}: {reason}" for path, reason in unlabelled]
+    return Listing(files.root, found, classes, labels, contents, groups, skipped)
 
 
 def _several_names(label: Any, names: Sequence[str] | None, where: str) -> str:

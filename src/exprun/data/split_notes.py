@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from exprun.config.images import STREAM
 from exprun.data.label_values import sizes_of_classes
+from exprun.data.stream import sample
 
 NAMED = 3  # classes named in one note
 GROUP_TOLERANCE = 0.1  # relative difference from the wanted size of a split above which a note is made
@@ -74,3 +76,18 @@ def _named(numbers: np.ndarray, classes: list[str]) -> str:
     """Text such as `3 of 10 classes (a, b, c)`, with the names of the first few."""
     shown = ", ".join(classes[number] for number in numbers[:NAMED]) + (", …" if len(numbers) > NAMED else "")
     return f"{len(numbers)} of {len(classes)} classes ({shown})"
+
+
+def sample_notes(images: np.ndarray, train: np.ndarray) -> Iterator[str]:
+    """A note if statistics of the training images are those of a sample.
+
+    Args:
+        images: all images of the pool.
+        train: the rows of the training split.
+    """
+    count = len(sample(images, train))
+    if count < len(train):
+        yield (
+            f"data.decode={STREAM}: what is fitted to the training images, such as the mean and the deviation of "
+            f"input=standardize, is fitted to {count:,} of {len(train):,} of them, the same in every run."
+        )

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
 from exprun.config.labels import label_column
+from exprun.data.decode import Piece
 from exprun.data.pool import Source
 from exprun.data.remote import open_file
 from exprun.data.shards import Record, Shard, check_columns, find_files, names_beside, source_of
@@ -42,27 +43,32 @@ def locate_tfrecord(data: Data) -> Source:
 
 def _columns(path: str) -> list[str]:
     """The names of the features in the first record of a file."""
-    for _, features in _examples(path):
+    for _, features, _ in _examples(path):
         return sorted(features)
     return []
 
 
 def _records(path: str, other: dict[str, str], columns: Sequence[str]) -> Iterator[Record]:
-    for number, features in _examples(path):
-        yield str(number), tuple(_value(features, other.get(column, column)) for column in columns)
+    for number, features, message in _examples(path):
+        yield str(number), tuple(_value(features, other.get(column, column), message) for column in columns)
 
 
-def _value(features: Any, column: str) -> Any:
+def _value(features: Any, column: str, message: bytes) -> Any:
     """The value of a feature: None if it has none, and a list if it has several."""
     if column not in features:
         return None
     kind = features[column].WhichOneof("kind")
     values = list(getattr(features[column], kind).value) if kind is not None else []
-    return values[0] if len(values) == 1 else values or None
+    if len(values) != 1:
+        return values or None
+    value = values[0]
+    if isinstance(value, bytes) and isinstance(message, Piece):
+        return Piece.of(value, message.file, message.offset + message.index(value))
+    return value
 
 
-def _examples(path: str) -> Iterator[tuple[int, Any]]:
-    """The number, from 0, and the features of each record, by name.
+def _examples(path: str) -> Iterator[tuple[int, Any, bytes]]:
+    """The number, from 0, the features by name, and the encoded message of each record.
 
     Raises:
         DataError: a record is damaged, or the file ends within it.
@@ -72,8 +78,11 @@ def _examples(path: str) -> Iterator[tuple[int, Any]]:
     number = 0
     try:
         with open_file(path) as opened, _plain(path, opened) as file:
+            offset = 0
             for number, content in enumerate(_messages(file)):
-                yield number, _example()().FromString(content).features.feature
+                message = content if path.endswith(".gz") else Piece.of(content, path, offset + HEAD)
+                yield number, _example()().FromString(content).features.feature, message
+                offset += HEAD + len(content) + CHECKSUM
                 number += 1
         if number == 0:
             raise DataError(f"{printable(path)} is empty: remove it, or copy it again.")

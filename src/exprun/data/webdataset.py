@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from exprun.config.errors import DataError, one_line, printable
 from exprun.config.images import Data
 from exprun.config.labels import label_column
-from exprun.data.decode import SUFFIXES
+from exprun.data.decode import SUFFIXES, Piece
 from exprun.data.folder import is_hidden
 from exprun.data.pool import Source
 from exprun.data.remote import open_file
@@ -110,7 +110,7 @@ def _read(path: str, columns: Sequence[str], look: Callable[[_Sample], Any]) -> 
     key = ""
     try:
         with open_file(path) as opened, _plain(path, opened) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            for sample in _samples(tar, columns):
+            for sample in _samples(tar, columns, None if path.endswith("gz") else path):
                 key = sample.key
                 yield key, look(sample)
             file.seek(tar.offset)  # tarfile takes a damaged header for the end of the file
@@ -126,12 +126,13 @@ def _plain(path: str, file: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if path.endswith("gz") else file
 
 
-def _samples(tar: tarfile.TarFile, columns: Sequence[str]) -> Iterator[_Sample]:
+def _samples(tar: tarfile.TarFile, columns: Sequence[str], path: str | None) -> Iterator[_Sample]:
     """The samples of a tar file, which is read once from its beginning to its end.
 
     Args:
         tar: the tar file.
         columns: the columns whose files are read.
+        path: the path of the tar file; None if it is compressed.
 
     Raises:
         ValueError: a sample has two files with the same suffix, or appears twice, or a label is too large.
@@ -158,6 +159,9 @@ def _samples(tar: tarfile.TarFile, columns: Sequence[str]) -> Iterator[_Sample]:
         if needed and not _is_image(suffix) and member.size > MAX_VALUE:
             raise ValueError(f"{printable(member.name)} has {member.size:,} bytes, but is no image")
         file = tar.extractfile(member) if needed else None
-        sample.files[suffix] = file.read() if file is not None else None
+        content = file.read() if file is not None else None
+        if content and path is not None and _is_image(suffix) and not member.issparse():
+            content = Piece.of(content, path, member.offset_data)
+        sample.files[suffix] = content
     if sample is not None:
         yield sample

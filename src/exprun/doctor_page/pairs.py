@@ -47,6 +47,5 @@ def _images(prints: Prints) -> np.ndarray:
 
 
 def _caption(prints: Prints, row: int) -> str:
-    if not prints.names or prints.rows is None:
-        return prints.split
-    return f"{prints.split}: {prints.names[int(np.flatnonzero(prints.rows == row)[0])]}"
+    name = prints.name(row)
+    return f"{prints.split}: {name}" if name else prints.split

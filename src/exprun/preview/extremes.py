@@ -13,6 +13,7 @@ from exprun.config.images import Data
 from exprun.config.paths import user_path
 from exprun.data import Dataset
 from exprun.data.decode import UnreadableImage, upright_size
+from exprun.data.stream import at_most
 from exprun.doctor.instruments.leaks import block_means
 
 MAX_BYTES = 300 * 2**20  # bytes of images that are looked at
@@ -83,7 +84,8 @@ def traits_of(dataset: Dataset, seed: int) -> Traits:
     """
     images, every = dataset.train.images, all_rows(dataset)
     step = max(1, min(images.shape[1:3]) // MIN_PIXELS)
-    chosen = np.random.default_rng(seed).permutation(every)[: max(1, MAX_BYTES // images[0].nbytes)]
+    most = at_most(images, max(1, MAX_BYTES // images[0].nbytes))
+    chosen = np.random.default_rng(seed).permutation(every)[:most]
     in_order = np.sort(chosen)  # memory-mapped images are read faster in this order
     pieces = [in_order[at : at + PIECE] for at in range(0, len(in_order), PIECE)]
     means = [block_means(images[piece, ::step, ::step], SIDE) for piece in pieces]

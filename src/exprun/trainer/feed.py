@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from exprun.data import Split
+from exprun.data.stream import is_decoded
 from exprun.trainer import memory
 
 GPU_LIMIT = 2 * 2**30  # bytes of images that are kept on a GPU next to the model
@@ -18,7 +19,11 @@ Chunk = tuple[tf.Tensor, tf.Tensor, np.ndarray]
 def fits(split: Split, gpu: bool) -> bool:
     """Whether a split can stay on the device: up to 2 GiB on a GPU, or a quarter of the memory on a CPU."""
     total = None if gpu else memory.total()
-    return len(split) * split.images[0].nbytes <= (GPU_LIMIT if total is None else total // 4)
+    return len(split) * _image_bytes(split) <= (GPU_LIMIT if total is None else total // 4)
+
+
+def _image_bytes(split: Split) -> int:
+    return split.images.nbytes // len(split.images)
 
 
 class Feed:
@@ -26,22 +31,27 @@ class Feed:
 
     Args:
         split: the split.
-        resident: whether all images are kept in the device's memory.
+        resident: whether all images are kept in the device's memory, from the first epoch in which they are decoded.
     """
 
     def __init__(self, split: Split, resident: bool) -> None:
         self.split = split
-        self.resident = resident
+        self.wants_resident, self.resident = resident, False
         self.labels, self.targets = (
             np.ascontiguousarray(labels, np.int32 if labels.ndim == 1 else np.float32)
             for labels in (split.row_labels, split.targets)  # as metrics take them, and as the loss does
         )
-        if resident:
-            self._images = tf.constant(split.images[split.rows])
-            self._labels = tf.constant(self.targets)
+        self._load()
 
     def __len__(self) -> int:
         return len(self.split)
+
+    def _load(self) -> None:
+        """Copy all images to the device, if they are wanted there and need not be decoded first."""
+        if self.wants_resident and not self.resident and is_decoded(self.split.images, self.split.rows):
+            self._images = tf.constant(self.split.images[self.split.rows])
+            self._labels = tf.constant(self.targets)
+            self.resident = True
 
     def chunks(self, order: np.ndarray, steps: Callable[[], int]) -> Iterator[Chunk]:
         """The batches of `order`, in chunks of some steps.
@@ -53,6 +63,7 @@ class Feed:
         Yields:
             Images, labels, and the positions of each batch of the chunk among these images, int32, (steps, batch).
         """
+        self._load()
         if self.resident:
             start = 0
             while start < len(order):
@@ -62,7 +73,7 @@ class Feed:
             return
         with ThreadPoolExecutor(1, "feed") as thread:
             start, waiting = 0, None
-            most = max(1, STREAM_CHUNK // (self.split.images[0].nbytes * order.shape[1]))
+            most = max(1, STREAM_CHUNK // (_image_bytes(self.split) * order.shape[1]))
             while waiting or start < len(order):
                 ready = waiting
                 part = order[start : start + min(steps(), most)]
@@ -72,7 +83,7 @@ class Feed:
                     yield ready.result()
 
     def _gather(self, part: np.ndarray) -> Chunk:
-        """The images of some steps, copied from the split in the order in which they are used."""
+        """The images of some steps in the order in which they are used; they are decoded here if they are not yet."""
         flat = part.reshape(-1)
         wanted = np.maximum(flat, 0)
         positions = np.where(flat < 0, -1, np.arange(len(flat), dtype=np.int32))

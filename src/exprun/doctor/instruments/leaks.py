@@ -26,6 +26,20 @@ MAX_COLUMNS = 2000  # columns that are compared
 MIN_COPIES = 3  # copies that are reported if not all images are compared
 
 
+class Contents(NamedTuple):
+    """The encoded content of all images of a split, by which exact copies are recognised without decoding them.
+
+    Args:
+        hashes: the first 8 bytes of a hash of each image, uint64, (images,).
+        rows: the row in `Prints.images` of each image, (images,).
+        names: the names of all images, by row; empty if unknown.
+    """
+
+    hashes: np.ndarray
+    rows: np.ndarray
+    names: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Prints:
     """Fingerprints of the images of a split, by which copies are recognised.
@@ -39,6 +53,7 @@ class Prints:
         rows: the row in `images` of each image in `digests`, (images,); None if unknown.
         names: the names of the same images; empty if unknown.
         total: the number of images of the split, of which the fingerprints may cover a part.
+        contents: the encoded content of all images of the split; None if unknown.
     """
 
     split: str
@@ -48,6 +63,19 @@ class Prints:
     rows: np.ndarray | None = None
     names: tuple[str, ...] = ()
     total: int = 0
+    contents: Contents | None = None
+
+    def name(self, row: int) -> str:
+        """The name of an image; empty if it is unknown.
+
+        Args:
+            row: the row of the image in `images`, or its place in `digests` if `rows` is unknown.
+        """
+        if self.contents is not None and self.contents.names:
+            return self.contents.names[row]
+        if not self.names:
+            return ""
+        return self.names[row if self.rows is None else int(np.flatnonzero(self.rows == row)[0])]
 
 
 class Pair(NamedTuple):
@@ -88,7 +116,14 @@ def digests(images: np.ndarray, rows: np.ndarray) -> tuple[bytes, ...]:
     return tuple(digest(images[row]) for row in rows[:most])
 
 
-def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[str] = ()) -> Prints:
+def prints_of(
+    split: str,
+    images: np.ndarray,
+    rows: np.ndarray,
+    names: Sequence[str] = (),
+    most: int | None = None,
+    hashes: np.ndarray | None = None,
+) -> Prints:
     """The fingerprints of the images of a split.
 
     Args:
@@ -96,8 +131,10 @@ def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[
         images: the pixels of all splits, uint8, (all images, height, width, channels).
         rows: the rows of the split in `images`.
         names: the names of all images; empty if unknown.
+        most: the largest number of images that are looked at; None for as many as fit into `MAX_BYTES`.
+        hashes: a hash of the encoded content of each image, uint64, (all images,); None if unknown.
     """
-    order = np.random.default_rng(0).permutation(rows)[: max(1, MAX_BYTES // max(1, images[0].nbytes))]
+    order = np.random.default_rng(0).permutation(rows)[: max(1, MAX_BYTES // max(1, images[0].nbytes))][:most]
     found: list[bytes] = []
     thumbnails = []
     for start in range(0, len(order), PIECE):
@@ -113,6 +150,7 @@ def prints_of(split: str, images: np.ndarray, rows: np.ndarray, names: Sequence[
         order,
         tuple(names[row] for row in order) if names else (),
         len(rows),
+        None if hashes is None else Contents(hashes[rows], rows, names),
     )
 
 
@@ -207,16 +245,24 @@ def _leak(known: Prints, asked: Prints, earlier: Sequence[Prints], limit: float)
         pairs = _nearest(known.thumbnails, asked.thumbnails[:compared_near], all_earlier)
         others = {*same, *turned, *moved}
         near = _alike(known, asked, {row: other for row, other in pairs.items() if row not in others})
+    exact, compared_exact = _by_row(known, asked, same), len(asked.digests)
+    if known.contents is not None and asked.contents is not None:
+        exact, compared_exact = exact | _of_equal_content(known, asked), asked.total
     kinds = (
-        ("exact copies of", same, len(asked.digests)),
-        ("mirrored or rotated copies of", turned, compared_altered),
-        ("shifted copies of", moved, compared_altered),
-        ("nearly the same (except for compression, size or brightness) as", near, compared_near),
+        ("exact copies of", exact, compared_exact),
+        ("mirrored or rotated copies of", _by_row(known, asked, turned), compared_altered),
+        ("shifted copies of", _by_row(known, asked, moved), compared_altered),
+        (
+            "nearly the same (except for compression, size or brightness) as",
+            _by_row(known, asked, near),
+            compared_near,
+        ),
     )
     share = sum(len(copies) / max(1, count) for _, copies, count in kinds)
     found = sum(len(copies) for _, copies, _ in kinds)
     compared = len(known.digests) / max(1, known.total, len(known.digests))
-    if share / compared <= limit or (compared < 1 and found < MIN_COPIES):
+    certain = len(exact) / max(1, compared_exact) if known.contents is not None else 0.0  # of all images of both splits
+    if certain + (share - certain) / compared <= limit or (compared < 1 and found < MIN_COPIES):
         return None
     text = " and ".join(
         f"{len(copies):,} of {count:,} {asked.split} images ({len(copies) / count:.0%}) are {kind} "
@@ -224,13 +270,37 @@ def _leak(known: Prints, asked: Prints, earlier: Sequence[Prints], limit: float)
         for kind, copies, count in kinds
         if copies
     )
-    compared_part = f" Only {len(known.digests):,} of {known.total:,} {known.split} images were compared."
-    numbers = {"share": share, "exact": len(same), "mirrored": len(turned), "shifted": len(moved), "near": len(near)}
+    only = "Only" if known.contents is None else "Except for copies of files, only"
+    compared_part = f" {only} {len(known.digests):,} of {known.total:,} {known.split} images were compared."
+    numbers = {"share": share, "exact": len(exact), "mirrored": len(turned), "shifted": len(moved), "near": len(near)}
     found_pairs: list[Pair] = []
     if known.rows is not None and asked.rows is not None:
         for kind, copies, _ in kinds:
-            found_pairs += [Pair(int(asked.rows[i]), int(known.rows[j]), kind, known.split) for i, j in copies.items()]
+            found_pairs += [Pair(row, other, kind, known.split) for row, other in copies.items()]
     return Leak(f"{text}.{compared_part if compared < 1 else ''}", numbers, tuple(found_pairs))
+
+
+def _by_row(known: Prints, asked: Prints, places: Mapping[int, int]) -> dict[int, int]:
+    """Pairs of images by their rows in `Prints.images`, of pairs of places; these are unchanged if rows are unknown."""
+    if known.rows is None or asked.rows is None:
+        return dict(places)
+    return {int(asked.rows[place]): int(known.rows[other]) for place, other in places.items()}
+
+
+def _of_equal_content(known: Prints, asked: Prints) -> dict[int, int]:
+    """The rows of images with the same encoded content, except images of one colour, which are common.
+
+    Of many such images, only the first `MAX_ASKED` are examined for their colours.
+    """
+    assert known.contents is not None
+    assert asked.contents is not None
+    _, first, second = np.intersect1d(asked.contents.hashes, known.contents.hashes, return_indices=True)
+    others = dict(zip(asked.contents.hashes[first].tolist(), known.contents.rows[second].tolist(), strict=True))
+    hashes, rows = asked.contents.hashes.tolist(), asked.contents.rows.tolist()
+    found = {row: others[one] for row, one in zip(rows, hashes, strict=True) if one in others}
+    assert asked.images is not None
+    plain = {row for row in list(found)[:MAX_ASKED] if _is_plain(asked.images[row])}
+    return {row: other for row, other in found.items() if row not in plain}
 
 
 def _altered(
@@ -301,7 +371,6 @@ def _alike(known: Prints, asked: Prints, pairs: dict[int, int]) -> dict[int, int
 
 def _example(known: Prints, asked: Prints, copies: dict[int, int]) -> str:
     """A pair of images by name; empty if the images have no names."""
-    if not (known.names and asked.names):
-        return ""
-    row, place = next(iter(copies.items()))
-    return f", such as {asked.names[row]} and {known.names[place]}"
+    row, other = next(iter(copies.items()))
+    names = asked.name(row), known.name(other)
+    return f", such as {names[0]} and {names[1]}" if all(names) else ""
