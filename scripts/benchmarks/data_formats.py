@@ -9,6 +9,10 @@ medians of the images per second of processor time, summed over all cores, and o
 
 With `--files N`, a folder of N small files is written, and the processor time to find the files, to compute the key of
 the cache and to decode them is measured, with and without what earlier starts have remembered.
+
+With `--photos N`, a folder of N generated photos of 500×375 pixels is written, and a small network is trained on them
+for two epochs, with `data.decode=before` and with `stream`. The processor time to the first step, the images per second
+of processor time in each epoch, and the peak memory are measured.
 """
 
 import argparse
@@ -23,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +38,8 @@ from shard_files import WRITERS, Image
 
 BATCH = 128  # images
 CLASSES_OF_FILES = 1000
+DIFFERENT_PHOTOS = 200  # the others have the same pixels, but other bytes
+PHOTO = (375, 500)  # height and width
 
 
 def pictures(root: Path, count: int) -> list[Image]:
@@ -246,10 +253,82 @@ def many_files(folder: Path, count: int) -> None:
     step("compare the files with those hashed before", lambda: cache.file_key(source.files, folder / "index"))
     step("first start, of which decoding is the rest", lambda: load(data))
     step("next start", lambda: load(data))
+    streamed = replace(data, decode="stream")
+    step("first start with data.decode=stream", lambda: load(streamed))
+    step("next start with data.decode=stream", lambda: load(streamed))
     print(f"{count:,} files in {CLASSES_OF_FILES:,} classes; at most {memory.end():,.0f} MB of memory.\n")
     print("| Step | Seconds of one core | Microseconds for each file |\n| --- | --- | --- |")
     for name, seconds in steps:
         print(f"| {name} | {seconds:.1f} | {1e6 * seconds / count:.0f} |")
+
+
+def write_photos(folder: Path, count: int) -> None:
+    """Write JPEG files of about 110 kB, as large as those of ImageNet, in ten classes: noise at several scales."""
+    from PIL import Image as Pillow
+
+    rng = np.random.default_rng(0)
+    contents = []
+    for _ in range(DIFFERENT_PHOTOS):
+        pixels = np.zeros((*PHOTO, 3))
+        for cell, strength in ((125, 60), (25, 40), (5, 20), (1, 10)):
+            coarse = rng.normal(0, strength, (PHOTO[0] // cell, PHOTO[1] // cell, 3))
+            pixels += coarse.repeat(cell, 0).repeat(cell, 1)
+        file = io.BytesIO()
+        Pillow.fromarray((128 + pixels).clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=93)
+        contents.append(file.getvalue())
+    for number in range(count):
+        path = folder / f"class{number % 10}" / f"{number:06d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content, comment = contents[number % len(contents)], f"{number:06d}".encode()
+        head = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment  # a comment, so that each file differs
+        path.write_bytes(content[:2] + head + content[2:])
+
+
+def trained_once(root: str, cache: str, decode: str) -> dict[str, Any]:
+    """Train a small network for two epochs; returns the seconds of processor time at several moments, and memory."""
+    from exprun import run
+    from exprun.trainer.events import EpochDone, Evaluated, Event, RunStarted, StepsDone
+
+    memory = Memory()
+    times: dict[str, list[float]] = {"started": [], "steps": [], "epoch": [], "evaluated": []}
+
+    def listen(event: Event) -> None:
+        kinds = {RunStarted: "started", StepsDone: "steps", EpochDone: "epoch", Evaluated: "evaluated"}
+        if type(event) in kinds:
+            times[kinds[type(event)]].append(time.process_time())
+
+    words = [
+        "data=image_folder", f"data.root={root}", f"data.cache={cache}", f"data.decode={decode}", "data.size=224",
+        "data.val_fraction=0.05", "data.test_fraction=0",
+        "model.layers=[{conv: 8, kernel: 4, stride: 4}, {global_pool: avg}]",
+        "trainer.epochs=2", "trainer.batch_size=32", "tracking=none", "pictures=false", "progress=quiet",
+        f"run_dir={cache}/run",
+    ]  # fmt: skip
+    run(words, listeners=[listen])
+    return {
+        "first": times["steps"][0],
+        "epochs": [times["epoch"][0] - times["started"][0], times["epoch"][1] - times["evaluated"][0]],
+        "end": times["evaluated"][-1],
+        "memory": memory.end(),
+    }
+
+
+def compare_decoding(folder: Path, count: int) -> None:
+    """Train on photos that are decoded before and meanwhile, and again with all in the cache, and print the table."""
+    write_photos(folder / "photos", count)
+    size = sum(path.stat().st_size for path in (folder / "photos").rglob("*.jpg")) / count
+    print(f"{count:,} photos of {size / 1e3:.0f} kB; training on {0.95 * count:,.0f} of them.\n")
+    print("| `data.decode` | First step, s | Epoch 1, images/s | Epoch 2, images/s | Two epochs, s | Memory, MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for decode in ("before", "stream"):
+        for again in ("", ", next start"):
+            words = ["--one", decode, "--root", str(folder / "photos"), "--cache", str(folder / decode)]
+            found = measured(words, None)
+            shutil.rmtree(folder / decode / "run")
+            speeds = [f"{0.95 * count / seconds:,.0f}" for seconds in found["epochs"]]
+            cells = [f"{found['first']:.0f}", *speeds, f"{found['end']:.0f}", f"{found['memory']:,.0f}"]
+            print(f"| `{decode}`{again} | {' | '.join(cells)} |", flush=True)
+        shutil.rmtree(folder / decode)
 
 
 def main() -> int:
@@ -261,6 +340,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, help="height and width to which the images are scaled; theirs unless given")
     parser.add_argument("--torch", metavar="PYTHON", help="Python of an environment with PyTorch, NumPy and Pillow")
     parser.add_argument("--files", type=int, help="measure a folder of so many small files instead")
+    parser.add_argument("--photos", type=int, help="train on so many generated photos instead")
     for hidden in ("--one", "--root", "--cache"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -270,14 +350,18 @@ def main() -> int:
             print(json.dumps(tf_data_once(given.root, given.size)))
         elif given.one == "PyTorch":
             print(json.dumps(torch_once(given.root, given.size)))
+        elif given.one in ("before", "stream"):
+            print(json.dumps(trained_once(given.root, given.cache, given.one)))
         else:
             print(json.dumps(read_once(given.one, given.root, given.cache, given.size)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         if given.files:
             many_files(Path(folder), given.files)
+        elif given.photos:
+            compare_decoding(Path(folder), given.photos)
         elif given.pictures is None:
-            parser.error("name the folder with the images, or --files")
+            parser.error("name the folder with the images, --files or --photos")
         else:
             compare_formats(
                 Path(folder), pictures(Path(given.pictures), given.images), given.turns, given.size, given.torch

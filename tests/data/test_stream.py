@@ -11,16 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image as Pillow
 
 from exprun import Session, cli, run
 from exprun.config.errors import DataError
 from exprun.config.images import Data
-from exprun.data import load, stream
+from exprun.data import listing, load, stream
 from exprun.data.encoded import COPIED
 from exprun.input import channel_moments
 from exprun.run_folder import RunFolder
+from reliability.disk import can_mount, small_disk
 from shard_files import WRITERS, made, write_folder, write_parquet
 from tiny import TINY, checkpoint, same
 
@@ -142,6 +145,31 @@ def test_statistics_are_those_of_a_fixed_sample(monkeypatch):
     assert "fitted to" not in " ".join(load(SETTINGS).notes)
 
 
+def test_groups_and_several_labels():
+    rows = {"image": [image.content for image in IMAGES], "label": [["cat", "eel"][: 1 + n % 2] for n in range(48)]}
+    pq.write_table(pa.table({**rows, "person": [str(n // 4) for n in range(48)]}), "all.parquet")
+    more = {"name": "parquet", "root": "all.parquet", "image": "image", "label": "label"}
+    more |= {"labels": "several", "group": "person", "test_fraction": 0.25}
+    before, data = load(replace(SETTINGS, **more)), load(streaming(**more))
+    for one in (data, load(streaming(**more))):
+        assert np.array_equal(one.train.rows, before.train.rows)
+        assert np.array_equal(one.train.labels, before.train.labels)
+        assert np.array_equal(one.test.rows, before.test.rows)
+
+
+def test_a_long_wait_names_the_alternative(monkeypatch, capfd):
+    monkeypatch.setattr(listing, "PROBE_SECONDS", 0.0)
+    load(SETTINGS)
+    assert "decode" not in capfd.readouterr().err  # it does not take two minutes
+    monkeypatch.setattr(listing, "LONG_SECONDS", 0.0)
+    load(replace(SETTINGS, cache="other"))
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert (
+        "All 48 images are decoded before the first step, which takes about 0 more minutes; data.decode=stream" in said
+    )
+
+
 # Files that cannot be read
 
 
@@ -194,13 +222,28 @@ def test_a_file_that_changes_or_vanishes_is_not_trained_on():
 def test_damaged_pixels_in_the_cache_are_decoded_again():
     images = load(streaming()).train.images
     whole = every(load(streaming()))
-    with open(images.kept.file, "r+b") as file:
+    with open(images.kept.folder / stream.PIXELS, "r+b") as file:
         file.seek(7 * images[0].nbytes)
         file.write(bytes(8))
     again = load(streaming()).train.images
     assert again.is_decoded()
     assert np.array_equal(again[np.arange(48)], whole)
     assert again[7].any()
+
+
+def test_a_damaged_entry_is_made_again():
+    images = load(streaming()).train.images
+    whole = every(load(streaming()))
+    os.truncate(images.kept.folder / stream.PIXELS, 100)
+    again = load(streaming()).train.images
+    assert not again.is_decoded()
+    assert np.array_equal(again[np.arange(48)], whole)
+    assert load(streaming()).train.images.is_decoded()
+    write_parquet(Path("parquet"), IMAGES)
+    copied = load(streaming(name="parquet", root="parquet", cache="other", image="image", label="label")).train.images
+    os.truncate(copied.encoded.copies, 100)
+    with pytest.raises(DataError, match=r"^The copy of test-.*/1 is damaged: remove other/parquet-stream-"):
+        copied[1]
 
 
 def test_without_a_cache_images_are_decoded_each_time(monkeypatch, capfd):
@@ -245,6 +288,19 @@ def test_a_write_that_fails_ends_the_keeping(monkeypatch):
     assert np.array_equal(images[:48:1], load(SETTINGS).train.images)
     assert np.flatnonzero(images.kept.sums).tolist() == [0, 1, 2, 3, 4]
     assert not images.kept.is_open
+
+
+@pytest.mark.skipif(not can_mount(), reason="this user may not mount a file system")
+@pytest.mark.parametrize("reserve", [0.05, -10.0])
+def test_a_full_disk_does_not_end_the_process(reserve, monkeypatch):
+    monkeypatch.setattr(stream, "RESERVE_SHARE", reserve)  # below 0, there seems to be space until a write fails
+    whole = load(replace(SETTINGS, size=64)).train.images
+    with small_disk(256) as small:
+        images = load(streaming(size=64, cache=str(small))).train.images
+        for _ in range(2):
+            for rows in np.array_split(np.arange(48), 6):
+                assert np.array_equal(images[rows], whole[rows])
+        assert 0 < np.count_nonzero(images.kept.sums) < 48
 
 
 SLOWLY = """

@@ -141,7 +141,8 @@ def _on_disk(folder: Path, cache: Path, shape: tuple[int, int, int, int]) -> np.
         if size > memory:
             raise DataError(
                 f"{what} when they are decoded, but data.cache={cache} has {_gigabytes(free)} left, and the memory "
-                f"{_gigabytes(memory)}: set data.cache to a folder on a larger disk, or choose a smaller data.size."
+                f"{_gigabytes(memory)}: set data.cache to a folder on a larger disk, choose a smaller data.size, "
+                "or, for image files of your own, set data.decode=stream."
             )
         return in_memory(shape)
     if size >= LARGE:

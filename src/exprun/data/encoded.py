@@ -66,6 +66,8 @@ class Encoded:
                 f"{self.name(row)} cannot be read: {(error.strerror or 'unknown error').lower()}."
             ) from None
         if hashlib.sha256(content).digest() != self.hashes[row].tobytes():
+            if number == COPIED:
+                raise DataError(f"The copy of {self.name(row)} is damaged: remove {self.copies.parent}.")
             raise DataError(f"{self.name(row)} has changed since the start: start a new run.")
         return content
 

@@ -1,5 +1,6 @@
 """Images that are decoded when they are needed, and kept in the cache from then on."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -68,35 +69,33 @@ class Kept:
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int, int, int]) -> None:
-        self.file = folder / PIXELS
-        self.pixels = np.memmap(self.file, np.uint8, "r", shape=shape)
-        mode: Any = "r+" if os.access(folder / SUMS, os.W_OK) else "r"
-        self.sums = np.memmap(folder / SUMS, np.uint32, mode, shape=shape[:1])
-        self.is_open = mode == "r+" and os.access(self.file, os.W_OK)
+        self.folder = folder
+        self.pixels = np.memmap(folder / PIXELS, np.uint8, "r", shape=shape)
+        self.sums = np.memmap(folder / SUMS, np.uint32, "r", shape=shape[:1])
+        self.is_open = True
         self.checked = np.zeros(shape[0], bool)  # images that this process has decoded or compared with their checksum
 
     @classmethod
     def opened(cls, folder: Path, shape: tuple[int, int, int, int]) -> "Kept | None":
-        """The decoded images in a folder, which is made if it is missing; None if it cannot be written."""
-        try:
-            if not folder.exists():
-                with building(folder) as temporary:
-                    if temporary is None:
-                        return None
-                    made = temporary / "entry"
-                    made.mkdir()
-                    (made / SUMS).write_bytes(bytes(4 * shape[0]))
-                    (made / PIXELS).touch()
-                    os.truncate(made / PIXELS, int(np.prod(shape, dtype=np.int64)))
-                    if not folder.exists():
-                        os.rename(made, folder)
+        """The decoded images in a folder, made again if it is missing or damaged; None if it cannot be written."""
+        with contextlib.suppress(OSError, ValueError):
             return cls(folder, shape)
-        except (OSError, ValueError):
-            return None
+        shutil.rmtree(folder, ignore_errors=True)  # a damaged entry would keep the rename from succeeding
+        with contextlib.suppress(OSError, ValueError), building(folder) as temporary:
+            if temporary is not None:
+                made = temporary / "entry"
+                made.mkdir()
+                for name, size in ((PIXELS, int(np.prod(shape, dtype=np.int64))), (SUMS, 4 * shape[0])):
+                    (made / name).touch()
+                    os.truncate(made / name, size)
+                with contextlib.suppress(OSError):  # another process may have renamed its folder first
+                    os.rename(made, folder)
+                return cls(folder, shape)
+        return None
 
     def room(self) -> int:
         """How many more images fit onto the disk, which keeps a reserve."""
-        disk = shutil.disk_usage(self.file.parent)
+        disk = shutil.disk_usage(self.folder)
         free = disk.free - min(RESERVE_SHARE * disk.total, RESERVE_BYTES)
         return max(0, int(free // self.pixels[0].nbytes))
 
@@ -113,16 +112,17 @@ class Kept:
         """Write an image, unless the disk is full; then, no further images are kept."""
         if not self.is_open:
             return
+        sum_ = np.array([_checksum(image)], np.uint32)
         try:
-            with open(self.file, "r+b", buffering=0) as file:
-                # Written, not mapped: if the disk were full when a mapped page is written, the process would die.
-                if os.pwrite(file.fileno(), image.data, row * image.nbytes) < image.nbytes:
-                    raise OSError
+            # Written, not mapped: if the disk were full when a mapped page is written, the process would die.
+            for name, content in ((PIXELS, image), (SUMS, sum_)):
+                with open(self.folder / name, "r+b", buffering=0) as file:
+                    if os.pwrite(file.fileno(), content.data, row * content.nbytes) < content.nbytes:
+                        raise OSError
         except OSError:
             self.is_open = False
-            return
-        self.sums[row] = _checksum(image)
-        self.checked[row] = True
+        else:
+            self.checked[row] = True
 
 
 def _checksum(image: np.ndarray) -> int:
