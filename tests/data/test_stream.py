@@ -166,7 +166,8 @@ def test_a_long_wait_names_the_alternative(monkeypatch, capfd):
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert (
-        "All 48 images are decoded before the first step, which takes about 0 more minutes; data.decode=stream" in said
+        "All 48 images are decoded before the first step, which takes about 0 more minutes; with data.decode=stream"
+        in said
     )
 
 

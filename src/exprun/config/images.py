@@ -131,7 +131,7 @@ class Data:
         only=("image_folder", *TABLES),
     )
     decode: Literal["before", "stream"] = setting(
-        "When images are decoded: before the first step, or while the run trains, which starts at once.",
+        "When images are decoded: before the first step, or while the run trains, which starts sooner.",
         "before",
         only=STREAMED,
     )

@@ -76,7 +76,7 @@ def _decoded(listing: Listing, data: Data, allocate: Allocate) -> tuple[np.ndarr
             if left > LONG_SECONDS:
                 say(
                     f"All {len(found):,} images are decoded before the first step, which takes about "
-                    f"{left / 60:,.0f} more minutes; data.decode={STREAM} starts at once and decodes while it trains."
+                    f"{left / 60:,.0f} more minutes; with data.decode={STREAM}, they are decoded while it trains."
                 )
     return images, skipped
 

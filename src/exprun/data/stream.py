@@ -78,9 +78,12 @@ class Kept:
     @classmethod
     def opened(cls, folder: Path, shape: tuple[int, int, int, int]) -> "Kept | None":
         """The decoded images in a folder, made again if it is missing or damaged; None if it cannot be written."""
-        with contextlib.suppress(OSError, ValueError):
+        try:
             return cls(folder, shape)
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged entry would keep the rename from succeeding
+        except (ValueError, FileNotFoundError):  # another size, or a file is missing
+            shutil.rmtree(folder, ignore_errors=True)  # it would keep the rename from succeeding
+        except OSError:
+            return None
         with contextlib.suppress(OSError, ValueError), building(folder) as temporary:
             if temporary is not None:
                 made = temporary / "entry"
@@ -157,6 +160,7 @@ class Streamed:
         views: tuple[Any, ...] = (),
     ) -> None:
         Image.init()  # not thread-safe, so it is called before threads start
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # Pillow warns about files that it can read nevertheless
         self.encoded, self.data, self.kept, self.views = encoded, data, kept, views
         self._whole, self._numbers = shape, np.arange(shape[0])
         self.shape = (shape[0], *self._viewed(np.empty((1, *shape[1:]), bool)).shape[1:])
@@ -201,7 +205,7 @@ class Streamed:
             assert self.kept is not None
             return self._viewed(self.kept.pixels[rows])
         kept = self.kept if self.kept is not None and self.kept.room() >= len(missing) else None
-        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as threads:
+        with ThreadPoolExecutor() as threads:
             new = np.stack(list(threads.map(partial(self._decoded, kept), missing.tolist())))
         images = np.empty((len(rows), *self._whole[1:]), np.uint8)
         is_new = np.isin(rows, missing)
@@ -229,7 +233,7 @@ class Streamed:
         except UnreadableImage as reason:
             raise DataError(
                 f"{self.encoded.name(row)} cannot be decoded, although its head can be read: {reason}; remove or "
-                f"replace it and start a new run, or find all such images with data.decode=before."
+                "replace it and start a new run, or find all such images with data.decode=before."
             ) from None
         image = np.ascontiguousarray(image)
         if kept is not None:
