@@ -1,11 +1,16 @@
 """Workers of a sweep: which run each gets, and what happens if one dies or a signal arrives."""
 
+import contextlib
 import json
 import math
 import os
 import signal
+import subprocess
+import sys
+import time
 from typing import ClassVar
 
+import psutil
 import pytest
 
 from exprun import cli
@@ -182,3 +187,59 @@ def test_two_workers_train_the_runs_of_a_sweep(tmp_path, capfd, monkeypatch):
     assert len({run["device"] for run in recorded}) == 1
     assert cli.main(["-m", *WORDS, "seed=0,1", "sweep.workers=1"]) == 0
     assert "sweep: 2 runs: 2 kept." in capfd.readouterr().out
+
+
+LONG = ["trainer.epochs=500", "trainer.checkpoint=true", "data.limit=400"]
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A sweep of four long runs with two workers, in a process group of its own, once both train; and their numbers."""
+    words = [*(word for word in WORDS if "max_steps" not in word), *LONG, "seed=0,1,2,3", "sweep.workers=2"]
+    command = [sys.executable, "-m", "exprun", "-m", *words]
+    with open(tmp_path / "log", "w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+    while sum(bool(RunFolder(path).read_journal()) for path in tmp_path.glob("outputs/sweeps/*/[0-9]")) < 2:
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        time.sleep(0.2)
+    children = psutil.Process(process.pid).children()
+    yield process, [child for child in children if "exprun.sweep.worker" in child.cmdline()]
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def statuses(tmp_path):
+    return [RunFolder(folder_of_sweep(tmp_path) / str(number)).status for number in range(4)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_group", [True, False])
+def test_ctrl_c_stops_all_runs_and_records_them(training, tmp_path, to_group):
+    process, workers = training
+    (os.killpg if to_group else os.kill)(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    assert statuses(tmp_path) == ["KILLED", "KILLED", "", ""]
+    assert "exprun: stopped by SIGINT." in (tmp_path / "log").read_text()
+    assert not any(map(psutil.Process.is_running, workers))
+
+
+@pytest.mark.slow
+def test_workers_stop_when_the_process_of_the_sweep_is_killed(training, tmp_path):
+    process, workers = training
+    process.kill()
+    psutil.wait_procs(workers, 60)
+    assert not any(map(psutil.Process.is_running, workers))
+    assert statuses(tmp_path) == ["KILLED", "KILLED", "", ""]
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_one_run(training, tmp_path):
+    process, workers = training
+    workers[0].kill()
+    while not RunFolder(folder_of_sweep(tmp_path) / "2").read_journal():
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.terminate()
+    assert process.wait(60) == 143
+    assert sorted(statuses(tmp_path)) == ["", "FAILED", "KILLED", "KILLED"]
+    assert "its worker process was ended by SIGKILL" in (tmp_path / "log").read_text()
