@@ -201,6 +201,8 @@ class Workers:
 
     def _lost(self, process: Process, ended: Ended, waiting: deque[Task], scores: list[Score | None]) -> None:
         """Replace a worker that has died, and give its run to the next worker, or let it fail."""
+        if process not in self.places:  # it measured another number of workers
+            return
         self.places[self.places.index(process)] = None
         task = self.tasks.pop(process, None)
         if task is None:
