@@ -67,9 +67,9 @@ def machine(monkeypatch):
     return made
 
 
-def chosen(tmp_path, *words, seeds=20):
-    settings = Composer().config([*WORDS, *words])
-    workers = sharing.choose(settings, Plan([[f"seed={seed}"] for seed in range(seeds)], [], [settings]), tmp_path)
+def chosen(tmp_path, *words, seeds=20, more=()):
+    configs = [Composer().config([*WORDS, *words]), *(Composer().config([*WORDS, *words, word]) for word in more)]
+    workers = sharing.choose(configs[0], Plan([[f"seed={seed}"] for seed in range(seeds)], [], configs), tmp_path)
     return len(workers.shares) if workers is not None else 1
 
 
@@ -130,6 +130,15 @@ def test_short_sweeps_and_those_that_cannot_be_measured_have_no_workers(machine,
     monkeypatch.setattr("exprun.config.checks.check_model", lambda *_: None)
     assert chosen(tmp_path, *words, seeds=seeds) == 1
     assert machine.measured == []
+
+
+def test_the_largest_network_has_to_fit_for_each_worker(machine, tmp_path, monkeypatch):
+    machine.rates |= {16: 30.0, 8: 60.0, 4: 40.0, 2: 20.0}
+    layers = ["model.layers=[flatten,{dense: 10000},{dense: 10000}]"]  # 1.3 · 10^8 weights, with gradients and momentum
+    monkeypatch.setattr(memory, "available", lambda: 9e9)
+    monkeypatch.setattr(probe, "peak", lambda: 10**8)
+    assert chosen(tmp_path) == 8
+    assert chosen(tmp_path, more=layers) == 4  # of 1.7 GB each, in 80 % of 9 GB
 
 
 def test_a_machine_that_may_have_a_gpu_has_one_process(machine, tmp_path, monkeypatch):

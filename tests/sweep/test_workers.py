@@ -54,10 +54,10 @@ class Fake:
     def runs(self):
         return [message["run"] for message in self.got if "run" in message]
 
-    def end(self):
+    def wait(self):
         self.has_ended = True
 
-    kill = end
+    kill = wait
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One run of a sweep, as Hydra's launchers start it: kept, trained, tried again, or left to another process."""
 
 import contextlib
+import gc
 import math
 import os
 import shlex
@@ -195,3 +196,9 @@ def shared_session() -> "Session":
     if session.steps:
         garbage.freeze()
     return session
+
+
+def clear_session() -> None:
+    """Free the images and the compiled step of this process, if other processes train the runs."""
+    _session.cache_clear()
+    gc.collect()

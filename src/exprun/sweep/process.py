@@ -108,9 +108,8 @@ class Process:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 
-    def end(self) -> None:
-        """Let an idle worker end, and wait for it."""
-        self.send({"end": True})
+    def wait(self) -> None:
+        """Wait for the end of a worker that has been told to end; kill it if it takes long."""
         try:
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

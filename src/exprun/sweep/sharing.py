@@ -8,7 +8,7 @@ import queue
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from exprun.config.datasets import facts_of
 from exprun.config.errors import DataError
 from exprun.config.schema import Config, settings
 from exprun.data.dataset import read_pool
+from exprun.data.shape import image_shape
 from exprun.logs import logging_to
 from exprun.outputs import run_of_sweep
+from exprun.preflight import FEWEST_CLASSES
 from exprun.run_folder import RunFolder
 from exprun.sweep import speeds
 from exprun.sweep.folder import LOG
-from exprun.sweep.job import shared_session
+from exprun.sweep.job import clear_session, shared_session
 from exprun.sweep.plan import Plan
 from exprun.sweep.process import Ended, Events, Process, Said
 from exprun.sweep.speeds import Speeds, possible
@@ -59,9 +61,9 @@ def choose(config: Config, plan: Plan, folder: Path) -> Workers | None:
         return Workers(min(number, runs), config, folder)
     if not _can_measure(config):
         return None
-    known = speeds.recall(config)
+    more, known = _more_memory(plan.configs), speeds.recall(config)
     if known is not None:
-        numbers = _possible(known, runs)
+        numbers = _possible(known, runs, more)
         if runs * speeds.steps(config, known.images) / known.rates[1] < KNOWN_SECONDS:
             return None
         if known.unknown(numbers) is None:
@@ -69,7 +71,7 @@ def choose(config: Config, plan: Plan, folder: Path) -> Workers | None:
             return _told(Workers(count, config, folder), known) if count > 1 else None
     if runs * speeds.steps(config, _most_images(config)) < FEWEST_STEPS:
         return None
-    return _measured(config, runs, folder)
+    return _measured(config, runs, more, folder)
 
 
 def is_done(folder: Path, number: int) -> bool:
@@ -112,16 +114,40 @@ def _most_images(config: Config) -> int:
     return min(facts.train if facts else sys.maxsize, config.data.limit or sys.maxsize)
 
 
-def _possible(found: Speeds, runs: int) -> list[int]:
-    return possible(int(cores.usable()), runs, memory.available(), found)
+def _more_memory(configs: Sequence[Config]) -> int:
+    """The bytes that the largest run needs more than the first one, by the sizes of networks and batches."""
+    sizes: dict[str, int] = {}
+    for config in configs:
+        values = settings(config)
+        trainer = [values["trainer"][key] for key in ("batch_size", "accumulate", "precision")]
+        key = json.dumps([values["model"], values["norm"], config.optim.name, values["data"], trainer], default=str)
+        if key not in sizes:
+            shape, facts = image_shape(config.data), facts_of(config.data)
+            classes = len(config.data.classes or (facts.classes if facts else ())) or FEWEST_CLASSES
+            sizes[key] = memory.usual(config, shape, classes) if shape is not None else 0
+    found = list(sizes.values())
+    return max(found) - found[0]
 
 
-def _measured(config: Config, runs: int, folder: Path) -> Workers | None:
+def _possible(found: Speeds, runs: int, more: int) -> list[int]:
+    """The numbers of workers that are worth measuring on this machine.
+
+    Args:
+        found: what is known about the network of the first run.
+        runs: the number of runs.
+        more: the bytes that the largest run needs more than the first one.
+    """
+    needs = replace(found, memory=found.memory + more)
+    return possible(int(cores.usable()), runs, memory.available(), needs)
+
+
+def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | None:
     """The workers of a sweep, after the speeds of its network are measured and remembered; None for one run at a time.
 
     Args:
         config: the config of the first run.
         runs: the number of runs.
+        more: the bytes that the largest run needs more than the first one.
         folder: the folder of the sweep.
     """
     shown = config.progress != "quiet"
@@ -146,7 +172,7 @@ def _measured(config: Config, runs: int, folder: Path) -> Workers | None:
     events: Events = queue.Queue()
     processes: list[Process] = []
     try:
-        while (number := found.unknown(numbers := _possible(found, runs))) is not None:
+        while (number := found.unknown(numbers := _possible(found, runs, more))) is not None:
             _kill(processes)
             parts = speeds.shares(cores.allowed(), number)
             processes = [Process(share, config.trainer.deterministic, folder / LOG, events) for share in parts]
@@ -159,6 +185,7 @@ def _measured(config: Config, runs: int, folder: Path) -> Workers | None:
             if len(processes) != count:
                 _kill(processes)
                 processes = []
+            clear_session()
             return _told(Workers(count, config, folder, processes, events), found)
     except BaseException:
         _kill(processes)

@@ -192,9 +192,10 @@ class Workers:
     def _print(self, process: Process, line: str) -> None:
         """Print a line that a worker has printed, with the name of its run unless the line has it."""
         if line.startswith("exprun: "):
-            if line not in self.said:  # all workers may print the same
+            if line not in self.said:
                 print(line, file=sys.stderr, flush=True)
-            self.said.add(line)
+            if not line.startswith("exprun: run "):  # all workers may print the same, which is not about a run
+                self.said.add(line)
         elif line:
             task = self.tasks.get(process)
             print(f"run {task.number}: {line}" if task else line, flush=True)
@@ -241,6 +242,9 @@ class Workers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for process in filter(None, self.places):
-            process.end() if kind is None else process.kill()
+        left = [process for process in self.places if process is not None]
+        for process in left:
+            process.send({"end": True}) if kind is None else process.kill()
+        for process in left:
+            process.wait()
         self.places = []
