@@ -363,7 +363,7 @@ def test_training_adapts_convolutions_to_the_device():
     ],
 )
 def test_a_device_knows_its_instructions_for_bfloat16(flags, jit, name, monkeypatch):
-    monkeypatch.setattr("exprun.trainer.device._cpu_info", lambda key: flags if key == "flags" else "one")
+    monkeypatch.setattr("exprun.trainer.cores.cpu_info", lambda key: flags if key == "flags" else "one")
     assert choose(config(f"trainer.jit={jit}").trainer).bfloat16 == name
 
 

@@ -230,7 +230,7 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int
     """Compose, check and train the runs of a sweep; returns the exit code."""
     from exprun.sweep import plan
     from exprun.sweep.folder import check_run
-    from exprun.sweep.launch import has_launcher, sweep
+    from exprun.sweep.launch import check_workers, has_launcher, sweep
 
     planned = plan.make(composer, overrides)
     # If a sweeper searches, the overrides that it does not vary hold the settings of the whole sweep.
@@ -240,6 +240,7 @@ def _sweep(composer: Any, hydra: Any, overrides: list[str], options: str) -> int
             "sweep.prune compares runs in the sweep's own folder: leave out run_dir, or choose the sweep's folder with "
             "hydra.sweep.dir=…."
         )
+    check_workers(configs[0], planned, has_launcher(overrides))
     for config in configs:
         check_run(config, Path(config.run_dir), has_launcher(overrides), searched=planned is None)
     return sweep(composer, hydra, planned, configs[0], overrides, _own(overrides), options)

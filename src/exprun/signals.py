@@ -28,6 +28,19 @@ class Killed(KeyboardInterrupt):
         return 128 + signal.Signals[self.name]
 
 
+_active: list["Signals"] = []  # those of this process that handle signals
+
+
+def request(name: str) -> None:
+    """Send a signal to this process, unless one has already asked its run to end: a second one would end it at once.
+
+    Args:
+        name: the name of the signal, one of `SIGNALS`.
+    """
+    if not any(signals.seen() for signals in _active):
+        os.kill(os.getpid(), signal.Signals[name])
+
+
 class Signals:
     """A context manager that handles the signals which ask a run to end.
 
@@ -47,11 +60,14 @@ class Signals:
             if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # under `nohup` the run continues without a terminal
                 del numbers[-1]
             self._handlers = {number: signal.signal(number, self._handle) for number in numbers}
+            _active.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        if self in _active:
+            _active.remove(self)
 
     def seen(self) -> str | None:
         """The name of the signal that asked the run to end; None before one arrives."""

@@ -68,6 +68,14 @@ def same_as(alone, folder):
 
 
 @pytest.mark.slow
+def test_two_workers(alone, tmp_path):
+    text = sweep(tmp_path, "sweep.workers=2")
+    assert "sweep: 4 runs: 4 trained." in text
+    same_as(alone, tmp_path)
+    assert "sweep: 4 runs: 4 kept." in sweep(tmp_path)
+
+
+@pytest.mark.slow
 def test_two_processes_of_joblib(alone, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     text = sweep(tmp_path, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")

@@ -13,7 +13,7 @@ from exprun.compare.analysis import analyse
 from exprun.config.errors import RunError
 from exprun.records import Run
 from exprun.runs import show_repeated
-from exprun.trainer import device
+from exprun.trainer import cores, device
 from tiny import LAYERS, config, tiny
 
 WORDS = [
@@ -66,7 +66,7 @@ def test_what_a_run_was_computed_with_is_recorded(monkeypatch):
 def test_threads_come_from_the_process_then_the_environment_then_the_cores(monkeypatch):
     chosen = {"here": 0}
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: chosen["here"])
-    monkeypatch.setattr(device, "_allowed_cores", lambda: 7)
+    monkeypatch.setattr(cores, "allowed", lambda: list(range(7)))
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "nonsense")
     assert device._intra_op_threads() == 7
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
@@ -93,28 +93,6 @@ def test_where_tensorflow_has_started_other_threads_are_refused_or_said(monkeypa
     monkeypatch.setattr(os, "cpu_count", lambda: 99)
     device.set_threads(config("trainer.deterministic=true").trainer)
     assert " per operation, not the 99 of a deterministic run" in capsys.readouterr().err
-
-
-V1 = "sys/fs/cgroup/cpu,cpuacct/b/cpu.cfs_{}_us"
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({"sys/fs/cgroup/a/cpu.max": "150000 100000"}, 1.5),
-        ({"sys/fs/cgroup/cpu.max": "200000 100000", "sys/fs/cgroup/a/cpu.max": "max 100000"}, 2),
-        ({V1.format("quota"): "50000", V1.format("period"): "100000"}, 0.5),
-        ({V1.format("quota"): "-1", V1.format("period"): "100000"}, 4),
-        ({"sys/fs/cgroup/a/cpu.max": "nonsense"}, 4),
-        ({}, 4),
-    ],
-)
-def test_a_container_gets_the_cores_of_its_quota(tmp_path, monkeypatch, files, cores):
-    monkeypatch.setattr(device, "_allowed_cores", lambda: 4)
-    for name, text in (files | {"proc/self/cgroup": "0::/a\n3:cpu,cpuacct:/b\n2:memory:/c"}).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    assert device._usable_cores(tmp_path) == cores
 
 
 def recorded(seed, **environment):

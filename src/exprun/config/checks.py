@@ -14,6 +14,7 @@ from exprun.config.schema import Config
 from exprun.config.sizes import check_sizes
 from exprun.metrics import TOP, TOP5_ACCURACY
 
+MAX_WORKERS = 1024  # processes of a sweep
 MAX_LISTED = 10  # folds that an error lists one by one
 
 
@@ -55,6 +56,15 @@ def _check_sweep(config: Config) -> None:
     if not all(rate > 0 for rate in sweep.rates or ()):
         raise ConfigError("sweep.rates must be above 0.")
     budget.parse(sweep.budget)
+    if sweep.workers != "auto" and not 1 <= sweep.workers <= MAX_WORKERS:
+        raise ConfigError(
+            f"sweep.workers={sweep.workers}, but it must be auto, or a number between 1 and {MAX_WORKERS}."
+        )
+    if sweep.workers not in ("auto", 1) and config.trainer.strategy == "multi_worker":
+        raise ConfigError(
+            f"sweep.workers={sweep.workers} excludes trainer.strategy=multi_worker, which trains each run on all "
+            "machines: leave one out."
+        )
     for key in ("margin", "budget"):
         if sweep.name != "decide" and getattr(sweep, key) is not None:
             raise ConfigError(f"sweep={sweep.name} does not use sweep.{key}; it belongs to sweep=decide.")

@@ -235,6 +235,11 @@ class Sweep:
         "What happens after a run has failed: continue starts the next run, stop ends the sweep.", "continue"
     )
     retries: int = setting("Number of times that a failed run is started again.", 0, ge=0, le=100)
+    workers: int | Literal["auto"] = setting(
+        "Number of processes that train the runs of a sweep side by side, each on its share of the cores. 1: one run "
+        "after the other; auto: as many as are fastest.",
+        "auto",
+    )
     prune: Literal["none", "asha"] = setting(
         "Whether runs are pruned early: asha ends runs that are not among the best third so far.", "none"
     )

@@ -35,10 +35,14 @@ NAMES = {  # the states of a run, and how the summary of a sweep names them
 }
 # Overrides that may differ when a command is repeated, and the sweep is still the same. The number of trials of a
 # search is one of them, but not its sampler; so is the budget of a deciding sweep, which may stop at any look.
-FREE = ("progress=", "sweep.budget=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "tracking.", "hydra")
+FREE = (
+    *("progress=", "sweep.budget=", "sweep.rerun=", "sweep.on_failure=", "sweep.retries=", "sweep.workers="),
+    *("tracking.", "hydra"),
+)
 SEARCH, TRIALS = ("hydra/sweeper", "hydra.sweeper."), "hydra.sweeper.n_trials="
 SEED = "seed"
 FOLDS = ("data.split_seed", "data.fold")  # keys in which runs of a cross-validation are repeated, as in the seed
+LOG = "sweep.log"  # file for what libraries print apart from the runs
 STOPPED = "stopped"  # file by which runs on all machines learn that one failed and `sweep.on_failure=stop` ends all
 
 

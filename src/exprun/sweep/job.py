@@ -1,6 +1,7 @@
 """One run of a sweep, as Hydra's launchers start it: kept, trained, tried again, or left to another process."""
 
 import contextlib
+import gc
 import math
 import os
 import shlex
@@ -37,16 +38,17 @@ class Score(float):
 
     state = "trained"
 
+    @classmethod
+    def of(cls, value: float, state: str) -> "Score":
+        """A metric with the state of its run."""
+        score = cls(value)
+        score.state = state
+        return score
+
     @property
     def finished(self) -> bool:
         """Whether the run is complete, or another process trains it."""
         return self.state not in ("failed", "stopped")
-
-
-def _score(value: float, state: str) -> Score:
-    score = Score(value)
-    score.state = state
-    return score
 
 
 def job(config: "DictConfig") -> Score:
@@ -115,7 +117,7 @@ def _of_sweep(config: "Config", sweep: SweepContext, command: str, label: str, n
     folder = user_path(config.run_dir).absolute()
     home = Path(sweep.folder)
     if (home / STOPPED).exists():
-        return _score(float("nan"), "stopped")
+        return Score.of(float("nan"), "stopped")
     pointer = home / f"{number}{POINTER}"
     with contextlib.suppress(OSError):  # the folder may not exist on a worker of another machine
         if folder.resolve() != (home / number).resolve():
@@ -146,7 +148,7 @@ def _tried(config: "Config", sweep: SweepContext, command: str, label: str, fold
     except UserError as error:
         return _scored(failed(f"{label} failed: {error}"))
     if _diverged(config, folder):
-        return _score(float("nan"), "kept")
+        return Score.of(float("nan"), "kept")
     if kept_failed(config, folder):
         return _scored(failed(f"{label} failed before, and sweep.rerun=never"))
     config = resumed(config, folder)
@@ -158,11 +160,11 @@ def _tried(config: "Config", sweep: SweepContext, command: str, label: str, fold
             print(f"{label}, try {number + 2}:", flush=True)
         again = replace(config, trainer=replace(config.trainer, resume=True))
         outcome = attempt(again, command, shared_session(), label)
-    return _score(float("nan"), "trained") if _diverged(config, folder) else _scored(outcome)
+    return Score.of(float("nan"), "trained") if _diverged(config, folder) else _scored(outcome)
 
 
 def _scored(outcome: Attempt) -> Score:
-    return _score(outcome.best, outcome.state)
+    return Score.of(outcome.best, outcome.state)
 
 
 def _diverged(config: "Config", folder: RunFolder) -> bool:
@@ -194,3 +196,9 @@ def shared_session() -> "Session":
     if session.steps:
         garbage.freeze()
     return session
+
+
+def clear_session() -> None:
+    """Free the images and the compiled step of this process, if other processes train the runs."""
+    _session.cache_clear()
+    gc.collect()

@@ -5,13 +5,13 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exprun import backend
 from exprun.config.compose import Composer
-from exprun.config.errors import ConfigError, RunError, UserError, one_line, say, without_password
+from exprun.config.errors import ConfigError, UserError, say, without_password
 from exprun.config.overrides import quoted, with_forced_keys
 from exprun.config.paths import user_path
 from exprun.config.schema import Config
@@ -20,6 +20,7 @@ from exprun.outputs import remember, run_of_sweep, runs_of_sweep
 from exprun.run_folder import RunFolder
 from exprun.sweep.folder import (
     FOLDS,
+    LOG,
     NAMES,
     SEED,
     STOPPED,
@@ -30,12 +31,15 @@ from exprun.sweep.folder import (
     sweep_folder,
 )
 from exprun.sweep.job import WAIT_SECONDS, Score, job
+from exprun.sweep.launcher import Launcher, composed, guarded
+from exprun.sweep.launcher import scores as scores_of
 from exprun.sweep.plan import Job, Plan
 from exprun.tracking.view import Charts, charts_of
 
 if TYPE_CHECKING:
-    from exprun.sweep.table import SweepTable
+    from exprun.sweep.workers import Workers
 
+Run = Callable[[Sequence[Job], int], list[Score]]  # runs jobs, in folders numbered from a number
 DIR = "hydra.sweep.dir="
 MAX_WAIT_SECONDS = 30.0  # longest pause before this process checks again a run that another process trains
 
@@ -69,11 +73,17 @@ def sweep(
     (folder / STOPPED).unlink(missing_ok=True)
     factors = composer.factors(given) if plan is None else plan.factors
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
-    parent = _open_parent(config, plan, folder, factors, given, command)
+    workers = None
+    if plan is not None and not has_launcher(given):
+        from exprun.sweep.sharing import choose
+
+        workers = choose(config, plan, folder)
+    parent = _open_parent(config, plan, folder, factors, given, command, has_launcher(given) or workers is not None)
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
     parent_id = ((parent and parent.tags()) or {}).get("mlflow.parentRunId", "")
-    facts = SweepContext(folder.name, factors, parent_id, live, plan is None, str(Path.cwd()), str(folder), options)
+    quiet = live or workers is not None
+    facts = SweepContext(folder.name, factors, parent_id, quiet, plan is None, str(Path.cwd()), str(folder), options)
     added = [f"+hydra.job.env_set.{name}={quoted(text)}" for name, text in facts.environment().items()]
     if is_search:
         added += [*direction, *_search_settings(composer, hydra, config, given)]
@@ -84,7 +94,7 @@ def sweep(
     given += [*own, "hydra.mode=MULTIRUN", f"{DIR}{quoted(str(folder))}", *added]
     status, summary = "KILLED", ""
     try:
-        counts = _run_all(composer, hydra, plan, given, folder, live)
+        counts = _run_all(composer, hydra, plan, given, folder, live, workers)
         status = "FAILED" if counts["failed"] else "FINISHED"
         summary = ", ".join(f"{count} {NAMES[state]}" for state, count in counts.items() if count)
     except UserError:
@@ -124,8 +134,7 @@ def _verdict(plan: Plan | None, folder: Path) -> dict[str, str]:
 
 def _search_settings(composer: Composer, hydra: Any, config: Config, given: list[str]) -> list[str]:
     """Overrides that let an Optuna search continue after failed runs, and propose the same runs when repeated."""
-    composed = _composed(hydra, composer.config_name, given)
-    sweeper, words = composed.hydra.sweeper, []
+    sweeper, words = composed(hydra, composer.config_name, given).hydra.sweeper, []
     if not any("hydra.sweeper.max_failure_rate" in word for word in given):
         words.append("hydra.sweeper.max_failure_rate=1.0")
     if "seed" in sweeper.sampler and sweeper.sampler.seed is None:
@@ -161,18 +170,24 @@ def _folder(composer: Composer, hydra: Any, plan: Plan | None, config: Config, g
         rerun = config.sweep.rerun
         if not any(word.lstrip("+").startswith(DIR) for word in given):
             return sweep_folder(given, options, rerun)
-        named = _composed(hydra, composer.config_name, given)
+        named = composed(hydra, composer.config_name, given)
         path = user_path(named.hydra.sweep.dir, f"{DIR}{named.hydra.sweep.dir}").resolve()
         if rerun == "always" and runs_of_sweep(path):
             raise ConfigError(f"{path} holds runs already, but sweep.rerun=always needs a new folder: name another.")
         remember(path)
         return note(path, given, options)
 
-    return _guarded(find)
+    return guarded(find)
 
 
 def _run_all(
-    composer: Composer, hydra: Any, plan: Plan | None, given: list[str], folder: Path, live: bool
+    composer: Composer,
+    hydra: Any,
+    plan: Plan | None,
+    given: list[str],
+    folder: Path,
+    live: bool,
+    workers: "Workers | None",
 ) -> dict[str, int]:
     """Run all runs of a sweep; returns the number of runs by state.
 
@@ -183,10 +198,11 @@ def _run_all(
         given: the overrides of the whole sweep.
         folder: the folder of the sweep.
         live: whether a table is shown.
+        workers: the processes that train the runs; None if this process does, or Hydra's launcher starts them.
     """
     if plan is None:
         earlier = _result_times(folder)
-        scores = list(_scores(_guarded(lambda: hydra.multirun(composer.config_name, job, with_forced_keys(given)))))
+        scores = list(scores_of(guarded(lambda: hydra.multirun(composer.config_name, job, with_forced_keys(given)))))
         if scores:
             return _counted([score.state for score in scores])
         # A sweeper may not return the scores of its runs; the folders of the runs then show what happened.
@@ -195,29 +211,50 @@ def _run_all(
         }
         runs = runs_of_sweep(folder)
         return _counted([states[run] if RunFolder(run).status == "FINISHED" else "failed" for run in runs])
+    from exprun.sweep.sharing import cache_images, is_done
     from exprun.sweep.table import SweepTable
 
-    table = SweepTable(folder, metric=plan.configs[0].trainer.select) if live else None
-    with table or contextlib.nullcontext(), _Launcher(composer, hydra, given, folder) as launcher:
-        shown = plan.configs[0].progress != "quiet"
+    config = plan.configs[0]
+    table = SweepTable(folder, metric=config.trainer.select) if live else None
+    shown = config.progress != "quiet"
+    with contextlib.ExitStack() as stack:
+        launcher = stack.enter_context(Launcher(composer.config_name, hydra, given, folder))
+        if workers is not None:
+            stack.enter_context(workers)
+            workers.begin(shown and not live, composer.config_dir, composer.config_name, given)
+            workers.start(sum(not is_done(folder, number) for number in range(len(plan.jobs))))
+            cache_images(plan.configs)  # the workers import TensorFlow meanwhile
+        stack.enter_context(table or contextlib.nullcontext())
+
+        def run(jobs: Sequence[Job], first: int, is_new: bool = True) -> list[Score]:
+            if table is not None and is_new:
+                table.add(jobs, first)
+            are_done = all(is_done(folder, first + place) for place in range(len(jobs)))
+            if workers is None or (are_done and config.sweep.rerun != "changed"):
+                return launcher.run(jobs, first)
+            return workers.run(jobs, first)
+
+        def wait(jobs: Sequence[Job], scores: list[Score], first: int) -> list[Score]:
+            return _waited(lambda jobs, first: run(jobs, first, False), jobs, scores, first)
+
         if plan.deciding is not None:
             from exprun.sweep import decide
 
             scores = decide.decide(
                 plan.deciding,
                 folder,
-                lambda jobs, first: launcher.wait(jobs, launcher.run(jobs, first, table), first),
+                lambda jobs, first: wait(jobs, run(jobs, first), first),
                 print if shown else lambda line: None,
             )
             return _counted([score.state for score in scores])
-        scores = launcher.run(plan.jobs, 0, table)
+        scores = run(plan.jobs, 0)
         if plan.arms:
-            scores = launcher.wait(plan.jobs, scores)
+            scores = wait(plan.jobs, scores, 0)
             chosen, sentences = plan.chosen(scores)
             for sentence in sentences if shown else []:
                 print(f"tuned: {sentence}")
             for first, jobs in chosen:
-                scores += launcher.run(jobs, first, table)
+                scores += run(jobs, first)
     return _counted([score.state for score in scores])
 
 
@@ -227,99 +264,46 @@ def _result_times(folder: Path) -> dict[Path, int]:
     return {path.parent: path.stat().st_mtime_ns for path in results if path.exists()}
 
 
-def _composed(hydra: Any, config_name: str, overrides: list[str]) -> Any:
-    """The composed config of a multirun, with its node `hydra`."""
-    from hydra.types import RunMode
-
-    return hydra.compose_config(
-        config_name, with_forced_keys(overrides), RunMode.MULTIRUN, with_log_configuration=False
-    )
-
-
 def _counted(states: Sequence[str]) -> dict[str, int]:
     return {state: list(states).count(state) for state in NAMES}
 
 
-class _Launcher:
-    """Hydra's launcher, which runs lists of jobs and calls Hydra's callbacks before and after them."""
+def _waited(run: Run, jobs: Sequence[Job], scores: list[Score], first: int = 0) -> list[Score]:
+    """Wait for the jobs that another process trains; returns the scores of all jobs.
 
-    def __init__(self, composer: Composer, hydra: Any, given: list[str], folder: Path) -> None:
-        from hydra._internal.callbacks import Callbacks
-        from hydra.core.plugins import Plugins
-        from hydra.types import HydraContext
-        from omegaconf import OmegaConf
+    If the other process dies, this process trains its jobs.
 
-        self.name = composer.config_name
-        self.config = _composed(hydra, self.name, given)
-        text = OmegaConf.to_yaml(self.config)
-        (folder / "multirun.yaml").write_text(without_password(text), encoding="utf-8")
-        self.callbacks = Callbacks(self.config)
-        context = HydraContext(config_loader=hydra.config_loader, callbacks=self.callbacks)
-        make = Plugins.instance().instantiate_launcher
-        self.launcher = _guarded(lambda: make(hydra_context=context, task_function=job, config=self.config))
-
-    def __enter__(self) -> "_Launcher":
-        self.callbacks.on_multirun_start(config=self.config, config_name=self.name)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.callbacks.on_multirun_end(config=self.config, config_name=self.name)
-
-    def run(self, jobs: Sequence[Job], first: int, table: "SweepTable | None" = None) -> list[Score]:
-        """Run jobs, in folders that are numbered from `first`; returns their scores."""
-        if not jobs:
-            return []
-        if table is not None:
-            table.add(jobs, first)
-        words = [with_forced_keys(job) for job in jobs]
-        return list(_scores(_guarded(lambda: self.launcher.launch(words, initial_job_idx=first))))
-
-    def wait(self, jobs: Sequence[Job], scores: list[Score], first: int = 0) -> list[Score]:
-        """Wait for the jobs that another process trains; returns the scores of all jobs.
-
-        If the other process dies, this process trains its jobs.
-
-        Args:
-            jobs: the overrides of each job.
-            scores: the scores so far.
-            first: the number of the first job's folder.
-        """
-        pause = WAIT_SECONDS
-        while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
-            time.sleep(pause)
-            pause = min(2 * pause, MAX_WAIT_SECONDS)
-            for number in taken:
-                scores[number : number + 1] = self.run([jobs[number]], first + number)
-        return scores
+    Args:
+        run: function that runs jobs, in folders that are numbered from a number, and returns their scores.
+        jobs: the overrides of each job.
+        scores: the scores so far.
+        first: the number of the first job's folder.
+    """
+    pause = WAIT_SECONDS
+    while taken := [number for number, score in enumerate(scores) if score.state == "taken"]:
+        time.sleep(pause)
+        pause = min(2 * pause, MAX_WAIT_SECONDS)
+        for number in taken:
+            scores[number : number + 1] = run([jobs[number]], first + number)
+    return scores
 
 
-def _guarded(start: Callable[[], Any]) -> Any:
-    """Call a function of Hydra, and turn errors of Hydra and its plug-ins into user errors; returns the result."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
+def check_workers(config: Config, plan: Plan | None, has_launcher: bool) -> None:
+    """Refuse workers where something else starts the runs.
 
-    try:
-        return start()
-    except UserError:
-        raise
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(one_line(error)[:500]) from None
-    except Exception as error:  # a launcher's workers and clusters can fail in any way
-        if isinstance(error, OSError) and error.filename:
-            raise RunError(f"{error.filename} cannot be written: {error.strerror}.") from None
-        text = one_line(error)[:300]
-        raise RunError(
-            f"the launcher or sweeper failed: {type(error).__name__}{f': {text}' if text else ''}."
-        ) from None
+    Args:
+        config: the config of one of the runs.
+        plan: the plan of the runs; None if a sweeper searches.
+        has_launcher: whether one of Hydra's launchers is chosen.
 
-
-def _scores(returned: Any) -> Iterator[Score]:
-    """The scores that the jobs returned, from Hydra's nested lists; none if the sweeper does not return them."""
-    if isinstance(returned, list | tuple):
-        for inner in returned:
-            yield from _scores(inner)
-    elif returned is not None and isinstance(value := returned.return_value, Score):
-        yield value
+    Raises:
+        ConfigError: a number of workers is given together with a launcher or a search.
+    """
+    number = config.sweep.workers
+    if number in ("auto", 1) or not (has_launcher or plan is None):
+        return
+    what = "hydra/launcher=… starts the runs" if has_launcher else "a search starts one run after the other"
+    raise ConfigError(f"sweep.workers={number}, but {what}: leave out one of the two.")
 
 
 def has_launcher(overrides: Sequence[str]) -> bool:
@@ -328,9 +312,25 @@ def has_launcher(overrides: Sequence[str]) -> bool:
 
 
 def _open_parent(
-    config: Config, plan: Plan | None, folder: Path, factors: list[str], given: list[str], command: str
+    config: Config,
+    plan: Plan | None,
+    folder: Path,
+    factors: list[str],
+    given: list[str],
+    command: str,
+    elsewhere: bool,
 ) -> Any:
-    """The parent run of the sweep in MLflow; None if nothing is logged or nothing is left to do."""
+    """The parent run of the sweep in MLflow; None if nothing is logged or nothing is left to do.
+
+    Args:
+        config: the config of one of the runs.
+        plan: the plan of the runs; None if a sweeper searches.
+        folder: the folder of the sweep.
+        factors: the keys that vary.
+        given: the overrides, as typed.
+        command: the command that repeats the sweep.
+        elsewhere: whether other processes train the runs.
+    """
     numbers = range(len(plan.jobs) if plan is not None else 0)
     done = plan is not None and not plan.in_parts and config.sweep.rerun != "changed"
     done = done and RunFolder(folder).read_tracking().get("delivered") is True
@@ -344,10 +344,10 @@ def _open_parent(
     charts = Charts(factors, is_grouped=plan is not None, stage="compared" if plan is not None and plan.arms else "")
     name = f"sweep {without_password(' '.join(vary or given))}"
     parent = Parent(config, folder, name, command, tags, charts)
-    if not has_launcher(given):
+    if not elsewhere:
         from exprun.logs import logging_to
 
-        with logging_to(folder / "sweep.log"):
+        with logging_to(folder / LOG):
             # The runs need TensorFlow anyway, and the store opens while it is imported.
             backend.load(config.trainer.deterministic)
     return parent

@@ -17,6 +17,7 @@ from exprun.compare.selection import select
 from exprun.config.errors import UserError
 from exprun.logs import logging_to
 from exprun.metrics import best_name, measured
+from exprun.sweep.folder import LOG
 from exprun.tracking.descriptions import cut, plain
 from exprun.tracking.parent import TABLE, Outcome
 
@@ -48,7 +49,7 @@ def outcome(folder: Path, status: str, summary: str) -> Outcome:
     except UserError as error:
         return Outcome(f"{counts}The arms of this sweep are not compared: {plain(str(error))}")
     except Exception:  # a bug in the comparison must not make a complete sweep fail
-        with contextlib.suppress(OSError), logging_to(folder / "sweep.log"):
+        with contextlib.suppress(OSError), logging_to(folder / LOG):
             log.exception("The arms of the sweep could not be compared")
         return Outcome(f"{counts}The arms of this sweep could not be compared.")
 

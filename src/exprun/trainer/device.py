@@ -4,7 +4,6 @@ import functools
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -13,7 +12,7 @@ from exprun.config.errors import RunError, say
 from exprun.config.schema import Trainer
 from exprun.kernels import SPLIT
 from exprun.text import plural
-from exprun.trainer.memory import control_groups
+from exprun.trainer import cores
 
 VECTORS = ("sse4", "avx", "amx", "fma", "asimd", "sve", "bf16", "i8mm")  # prefixes of the flags of vector instructions
 # Prefixes of environment variables that change how oneDNN, XLA and cuDNN compute.
@@ -100,7 +99,7 @@ def _native_precision(gpus: list[Any]) -> str:
 
 def _flags() -> set[str]:
     """The flags of the processor in /proc/cpuinfo, which name its instructions."""
-    return set(_cpu_info("flags").split())
+    return set(cores.cpu_info("flags").split())
 
 
 _fixed: list[int] = []  # the number of threads that an earlier run in this process has set
@@ -146,9 +145,9 @@ def computing() -> dict[str, str]:
 
     inter = tf.config.threading.get_inter_op_parallelism_threads() or _positive("TF_NUM_INTEROP_THREADS")
     return {
-        "cores": f"{_usable_cores():g}",
+        "cores": f"{cores.usable():g}",
         "intra_op_threads": str(_intra_op_threads()),
-        "inter_op_threads": str(inter or _allowed_cores()),
+        "inter_op_threads": str(inter or len(cores.allowed())),
         "onednn": "on" if _pywrap_util_port.IsMklEnabled() else "off",
         "instructions": " ".join(flag for flag in sorted(_flags()) if flag.startswith(VECTORS)),
         "variables": " ".join(f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith(VARIABLES)),
@@ -160,7 +159,7 @@ def _intra_op_threads() -> int:
 
     It is set in this process, or else by an environment variable; if neither is set, it is the number of cores."""
     set_here = tf.config.threading.get_intra_op_parallelism_threads()
-    return set_here or _positive("TF_NUM_INTRAOP_THREADS") or _allowed_cores()
+    return set_here or _positive("TF_NUM_INTRAOP_THREADS") or len(cores.allowed())
 
 
 def _positive(variable: str) -> int:
@@ -171,52 +170,14 @@ def _positive(variable: str) -> int:
         return 0
 
 
-def _allowed_cores() -> int:
-    """The number of cores on which the operating system lets this process run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _usable_cores(root: Path = Path("/")) -> float:
-    """The number of cores that this process may use, limited by the processor time of its container.
-
-    Args:
-        root: root of the file system with /proc and /sys.
-    """
-    limits = [float(_allowed_cores())]
-    for folder in control_groups("cpu", root):
-        try:
-            if (folder / "cpu.max").exists():
-                quota, period = (folder / "cpu.max").read_text().split()
-            else:
-                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-            if float(quota) > 0:  # a quota of `max` raises a ValueError
-                limits.append(float(quota) / float(period))
-        except (OSError, ValueError):
-            continue
-    return min(limits)
-
-
 def _describe(gpus: list[Any], replicas: int) -> str:
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     else:
-        usable, installed = _usable_cores(), os.cpu_count() or 1
-        cores = f"{usable:g} of {installed} cores" if usable < installed else f"{installed} cores"
-        name = f"CPU ({_cpu_info('model name') or platform.machine()}, {cores})"
+        whole, installed = cores.whole(), os.cpu_count() or 1
+        count = f"{whole:g} of {installed} cores" if whole < installed else f"{installed} cores"
+        name = f"CPU ({cores.cpu_info('model name') or platform.machine()}, {count})"
     return name if replicas == 1 else f"{replicas} × {name}"
-
-
-def _cpu_info(key: str) -> str:
-    """The value of a key in /proc/cpuinfo; empty if there is none."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.split(":")[0].strip() == key:
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return ""
 
 
 def average_over_devices(strategy: Any, variables: list[Any]) -> None:

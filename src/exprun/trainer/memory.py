@@ -196,6 +196,23 @@ def check_network(
     )
 
 
+def usual(config: Config, shape: tuple[int, int, int], classes: int) -> int:
+    """The memory that the network and the batches of a run usually take in training, in bytes; 0 if it is not known.
+
+    Args:
+        config: the config of the run.
+        shape: the height, width and channels of the images.
+        classes: the number of classes.
+
+    Raises:
+        ConfigError: the network does not fit the images.
+    """
+    if config.model.builder is not None or config.model.preset is not None:
+        return 0
+    _, weights, one = _bytes(config, network_input(config, shape[:2]), shape[2], classes)
+    return weights + int(USUAL * one * config.trainer.batch_size / config.trainer.accumulate)
+
+
 def _bytes(config: Config, shape: tuple[int, int], channels: int, classes: int) -> tuple[NetworkSize, int, int]:
     """The size of a network, the bytes of its weights in training, at least, and those of one image's outputs.
 
