@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_streams()
     if words[:1] != ["diagnose"]:  # a script is run with the environment of the person who runs it
         backend.prepare()
+        backend.own_process()
     for stream in (sys.stdout, sys.stderr):
         # Characters that the terminal's encoding does not have are printed as a question mark.
         if isinstance(stream, io.TextIOWrapper):
