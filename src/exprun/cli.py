@@ -197,10 +197,11 @@ def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) ->
 
     from exprun.attempt import Attempt, attempt
     from exprun.config.compose import typed
+
+    config, composed = composer.run(overrides, [word for word in _own(overrides) if not word.startswith("hydra.run.")])
     from exprun.preflight import preflight
     from exprun.sweep.plan import check_grid
 
-    config, composed = composer.run(overrides, [word for word in _own(overrides) if not word.startswith("hydra.run.")])
     check_grid(config, "this is a single run: add -m to start a sweep")
     if config.sweep.prune != "none":
         raise ConfigError("sweep.prune compares runs of a sweep, but this is a single run: add -m to start a sweep.")
