@@ -196,6 +196,7 @@ if __name__ == "__main__":
     if sys.argv[3]:
         atexit.register(lambda: print("loaded:", refuse.asked))
     if "tensorflow" in modules:
+        backend.own_process()
         backend.load()  # as a run does
     for module in modules:
         importlib.import_module(module)

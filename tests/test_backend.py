@@ -1,5 +1,7 @@
 """What TensorFlow and Keras read from the environment and the user's files."""
 
+import gc
+import importlib
 import json
 import os
 import platform
@@ -183,3 +185,35 @@ print(*before[0])
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "tensorflow channels_first float64 0.001"
+
+
+def test_keras_is_imported_without_what_no_run_uses(monkeypatch):
+    import scipy
+
+    monkeypatch.delitem(sys.modules, "sklearn", raising=False)
+    with backend._light_import():
+        with pytest.raises(ImportError):
+            importlib.import_module("sklearn")
+        assert sys.modules["scipy"] is scipy  # what is imported already stays
+        assert not gc.isenabled()
+    assert "sklearn" not in sys.modules
+    assert gc.isenabled()
+
+
+@pytest.mark.slow
+def test_only_a_process_of_exprun_alone_imports_keras_so():
+    program = """
+import sys
+from exprun import backend
+if sys.argv[1] == "own":
+    backend.own_process()
+backend.load()
+print(*(name for name in ("sklearn", "matplotlib.pyplot") if name in sys.modules))
+import keras, sklearn, matplotlib.pyplot
+print(issubclass(keras.wrappers.SKLearnClassifier, sklearn.base.BaseEstimator))
+"""
+    outputs = [
+        subprocess.run([sys.executable, "-c", program, word], capture_output=True, text=True, check=True).stdout
+        for word in ("own", "shared")
+    ]
+    assert outputs == ["\nFalse\n", "sklearn matplotlib.pyplot\nTrue\n"]

@@ -1,6 +1,8 @@
 """The house: which module may import which."""
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -116,3 +118,9 @@ def test_the_doctor_knows_no_run():
 
 def _is_in(module, room):
     return module == room or module.startswith(f"{room}.")
+
+
+def test_a_config_is_checked_without_numpy_and_http():
+    program = "import sys, exprun.preflight; print({'numpy', 'http.client', 'psutil', 'PIL'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,6 +1,7 @@
 """The settings of TensorFlow, Keras and MLflow, which these libraries read as they are imported."""
 
 import contextlib
+import gc
 import json
 import os
 import platform
@@ -16,6 +17,11 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 # Keras' settings in a run, by their names in keras.json. They are fixed, so that the result of a run does not depend
 # on the settings of the user who starts it.
 KERAS = {"backend": "tensorflow", "image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7}
+# Packages that Keras imports if they are installed, for its wrappers of scikit-learn, its plots and data frames. No run
+# uses these, and importing them takes as long as half of TensorFlow.
+UNUSED = ("sklearn", "matplotlib", "pandas", "scipy")
+
+_is_own_process = False
 
 
 def prepare(deterministic: bool = False) -> None:
@@ -41,6 +47,12 @@ def prepare(deterministic: bool = False) -> None:
         if deterministic and value.lower() in ("0", "false") and "tensorflow" not in sys.modules:
             say(f"{ONEDNN}={value} is overruled: a run with trainer.deterministic=true computes with oneDNN.")
             os.environ[ONEDNN] = "1"
+
+
+def own_process() -> None:
+    """Declare that this process runs only exprun, so that `load` may import Keras without the packages in `UNUSED`."""
+    global _is_own_process
+    _is_own_process = True
 
 
 def check_keras() -> None:
@@ -80,7 +92,7 @@ def load(deterministic: bool = False) -> None:
     else:
         folder = _keras_home()
         of_user = _settings_of_user(folder / "keras.json")
-        with _without_settings_of_user():
+        with _without_settings_of_user(), _light_import() if _is_own_process else contextlib.nullcontext():
             import keras
         keras.src.backend.config._KERAS_DIR = str(folder)
     if overruled := {name: value for name, value in of_user.items() if value != KERAS[name]}:
@@ -122,3 +134,18 @@ def _without_settings_of_user() -> Iterator[None]:
         for name in ("KERAS_BACKEND", "KERAS_HOME"):
             os.environ.pop(name, None)
         os.environ.update(kept)
+
+
+@contextlib.contextmanager
+def _light_import() -> Iterator[None]:
+    """Hide the packages that Keras does not need, and do not scan for garbage the objects that stay alive anyway."""
+    hidden = [name for name in UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: importing it raises ImportError
+    gc.disable()
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+        gc.freeze()
+        gc.enable()

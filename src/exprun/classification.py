@@ -3,8 +3,9 @@
 Labels and predictions are class numbers, (images,). If an image may have several labels, both are 0 or 1, (images,
 classes), and a label is predicted if its probability, the sigmoid of its logit, is above 0.5.
 
-scikit-learn computes all that it has. Metrics that are not defined for a set, such as the recall of a class without
-images, are left out or NaN. Nothing here imports TensorFlow.
+scikit-learn computes what only `evaluate` and few runs need. The other metrics are computed here, because each run
+would wait a second until scikit-learn is imported. Metrics that are not defined for a set, such as the recall of a
+class without images, are left out or NaN. Nothing here imports TensorFlow.
 """
 
 import math
@@ -67,13 +68,13 @@ def per_class(labels: np.ndarray, predictions: np.ndarray, classes: int) -> PerC
         predictions: the predicted classes of the images, with the same shape.
         classes: the number of classes.
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    precision, recall, f1, images = precision_recall_fscore_support(
-        labels, predictions, labels=np.arange(classes), zero_division=np.nan
-    )
-    chosen = predictions.sum(axis=0) if labels.ndim > 1 else np.bincount(predictions, minlength=classes)
-    return PerClass(images, chosen, recall, precision, np.where(images + chosen > 0, f1, np.nan))
+    if labels.ndim > 1:
+        images, chosen, hits = (each.sum(axis=0) for each in (labels, predictions, labels * predictions))
+    else:
+        right = labels[labels == predictions]
+        images, chosen, hits = (np.bincount(each, minlength=classes) for each in (labels, predictions, right))
+    with np.errstate(invalid="ignore"):  # of a class without images, 0 / 0 is NaN
+        return PerClass(images, chosen, hits / images, hits / chosen, 2 * hits / (images + chosen))
 
 
 def of_predictions(
@@ -185,16 +186,14 @@ def undefined(name: str, labels: np.ndarray, classes: int) -> str:
 
 def top5_accuracy(labels: np.ndarray, logits: np.ndarray) -> float:
     """The share of images whose class is among the five with the highest logits; NaN with up to five classes."""
-    from sklearn.metrics import top_k_accuracy_score
-
-    classes = logits.shape[1]
-    if undefined(names.TOP5_ACCURACY, labels, classes):
+    if undefined(names.TOP5_ACCURACY, labels, logits.shape[1]):
         return math.nan
-    right = sum(
-        top_k_accuracy_score(labels[rows], logits[rows], k=names.TOP, normalize=False, labels=np.arange(classes))
-        for rows in _pieces(logits)
-    )
-    return float(right) / len(labels)
+    right = 0
+    for rows in _pieces(logits):
+        # Of equal logits, the later classes come first, as in scikit-learn.
+        highest = np.argsort(logits[rows], axis=1, kind="stable")[:, -names.TOP :]
+        right += int((highest == labels[rows, None]).sum())
+    return right / len(labels)
 
 
 def auroc(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -257,10 +256,12 @@ def _area(positive: np.ndarray, scores: np.ndarray) -> float:
         positive: whether each image is of the positive class, bool, (images,).
         scores: the probability of the positive class for each image, (images,).
     """
-    from scipy.stats import rankdata  # type: ignore[import-untyped]
-
+    if np.isnan(scores).any():
+        return math.nan
+    _, places, equal = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(equal) - (equal - 1) / 2  # equal scores share the mean of their ranks
     count = int(positive.sum())
-    above = rankdata(scores)[positive].sum() - count * (count + 1) / 2
+    above = ranks[places[positive]].sum() - count * (count + 1) / 2
     return float(above / (count * (len(scores) - count)))
 
 
@@ -296,10 +297,10 @@ def temperature(labels: np.ndarray, logits: np.ndarray) -> float | None:
         The temperature; None if none is best, for example because all images are classified correctly, and for several
         labels, which have no softmax.
     """
-    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
-
     if labels.ndim > 1 or not np.isfinite(logits).all() or (logits.argmax(axis=1) == labels).all():
         return None
+    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+
     loss = lambda logarithm: cross_entropy(labels, logits, math.exp(logarithm))  # noqa: E731
     ends = math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE)
     found = float(minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-6}).x)

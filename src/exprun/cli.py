@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_streams()
     if words[:1] != ["diagnose"]:  # a script is run with the environment of the person who runs it
         backend.prepare()
+        backend.own_process()
     for stream in (sys.stdout, sys.stderr):
         # Characters that the terminal's encoding does not have are printed as a question mark.
         if isinstance(stream, io.TextIOWrapper):
@@ -196,10 +197,11 @@ def _run(composer: Any, hydra: Any, overrides: list[str], options: list[str]) ->
 
     from exprun.attempt import Attempt, attempt
     from exprun.config.compose import typed
+
+    config, composed = composer.run(overrides, [word for word in _own(overrides) if not word.startswith("hydra.run.")])
     from exprun.preflight import preflight
     from exprun.sweep.plan import check_grid
 
-    config, composed = composer.run(overrides, [word for word in _own(overrides) if not word.startswith("hydra.run.")])
     check_grid(config, "this is a single run: add -m to start a sweep")
     if config.sweep.prune != "none":
         raise ConfigError("sweep.prune compares runs of a sweep, but this is a single run: add -m to start a sweep.")

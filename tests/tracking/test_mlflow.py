@@ -11,7 +11,7 @@ import pytest
 
 from exprun.config.errors import DataError, without_password
 from exprun.run_folder import RunFolder
-from exprun.tracking.mlflow import flat
+from exprun.tracking.params import flat
 from exprun.tracking.store import tracking_uri
 from tiny import config, tiny
 

@@ -10,9 +10,9 @@ from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
 from exprun.config.errors import ConfigError, without_password
+from exprun.config.packages import require_package
 from exprun.config.schema import Config, settings
-from exprun.tracking.follower import check_also
-from exprun.tracking.mlflow import flat
+from exprun.tracking.params import flat
 from exprun.tracking.store import tracking_uri
 
 KEY_LIMIT = 250  # characters in the key of a tag, param or metric
@@ -28,7 +28,8 @@ def check_tracking(config: Config) -> None:
         ConfigError: MLflow would not accept a setting, or a package is missing; the message gives the rule.
     """
     tracking = config.tracking
-    check_also(config)
+    for package in tracking.also:
+        require_package(package, package, f"tracking.also=[{package}]")
     if tracking.name != "mlflow":
         return
     check_uri(tracking_uri(tracking.uri), "tracking.uri" if tracking.uri else "MLFLOW_TRACKING_URI")

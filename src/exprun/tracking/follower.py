@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from exprun.config.errors import one_line, without_password
-from exprun.config.packages import require_package
 from exprun.config.schema import Config
 from exprun.run_folder import RunFolder
 from exprun.trainer.events import Event, RunEnded, StepsDone
@@ -106,13 +105,3 @@ def _tracker(also: str, config: Config, folder: RunFolder, name: str) -> Tracker
     from exprun.tracking.wandb import WeightsAndBiases
 
     return WeightsAndBiases(config, folder, name)
-
-
-def check_also(config: Config) -> None:
-    """Refuse trackers in `tracking.also` whose package is not installed.
-
-    Raises:
-        ConfigError: a package is missing.
-    """
-    for package in config.tracking.also:
-        require_package(package, package, f"tracking.also=[{package}]")

@@ -21,6 +21,7 @@ from exprun.run_folder import RunFolder
 from exprun.tracking import descriptions, model, pictures
 from exprun.tracking.environment import environment
 from exprun.tracking.inputs import inputs
+from exprun.tracking.params import flat
 from exprun.tracking.store import address, artifact_root, repair, tracking_uri
 from exprun.trainer.events import Event, RunEnded, RunStarted, StepsDone
 
@@ -32,7 +33,6 @@ PAUSE_SECONDS = 1.0  # pause after an upload that failed; doubled for each furth
 MAX_PAUSE_SECONDS = 30.0
 KEY = "exprun.key"  # tag of a run; its value is chosen before the run is created in MLflow
 DELETED = "deleted"  # MLflow's lifecycle stage of a run or an experiment that was deleted and can be restored
-PARAM_LIMIT = 6000  # characters in the value of a param: the most that MLflow accepts
 
 
 class MlflowTracker:
@@ -395,14 +395,3 @@ def _make_tables(uri: str) -> None:
 def _now() -> int:
     """The time in milliseconds since 1970, as MLflow records it."""
     return int(time.time() * 1000)
-
-
-def flat(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested config as text by dotted key, for MLflow's params; settings that are None are left out."""
-    params: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            params |= flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            params[f"{prefix}{key}"] = str(value)[:PARAM_LIMIT]
-    return params

@@ -11,7 +11,6 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from exprun.config.errors import say, without_password
 from exprun.config.paths import SQLITE, sqlite_path, user_path
@@ -77,6 +76,8 @@ def repair(uri: str) -> None:
 
 def _moved_from(store: sqlite3.Connection, here: Path) -> Path | None:
     """The old folder of a store's artifacts; None if the store was not moved."""
+    from urllib.request import url2pathname  # imports the packages of HTTP and TLS
+
     for (location,) in store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall():
         old = Path(url2pathname(urlsplit(str(location)).path))
         if not str(location).startswith("file:") or (old.parent.name, old.name) != (here.parent.name, here.name):

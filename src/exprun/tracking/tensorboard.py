@@ -4,7 +4,7 @@ from typing import Any
 
 from exprun.config.schema import Config, settings
 from exprun.run_folder import RunFolder
-from exprun.tracking.mlflow import flat
+from exprun.tracking.params import flat
 from exprun.trainer.events import RunEnded
 
 

@@ -9,7 +9,7 @@ from exprun.config.errors import RunError
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
 from exprun.run_folder import LOGGED, RunFolder
-from exprun.tracking.mlflow import flat
+from exprun.tracking.params import flat
 from exprun.trainer.events import RunEnded
 
 STEP = "step"  # the metric of the optimiser's step; final metrics may belong to an earlier step than the last one
