@@ -41,7 +41,7 @@ def faster(model: Any, cpu: bool, bfloat16: str = "") -> Any:
 
     def kind(layer: Any) -> Callable[[Any], Any] | None:
         if _is_fusible(layer):
-            return _FusedBatchNormalization
+            return FusedBatchNormalization
         if cpu and _is_dense(layer):
             return _DenseConvolution
         if cpu and _is_dropout(layer):
@@ -97,14 +97,24 @@ def _is_fusible(layer: Any) -> bool:
     )
 
 
-class _FusedBatchNormalization(_Faster):
+class FusedBatchNormalization(_Faster):
     """Batch norm with one kernel for each direction (Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1).
 
     The original layer is called for masked images only.
+
+    Args:
+        original: the Keras layer, whose variables and settings are used.
     """
+
+    def __init__(self, original: Any) -> None:
+        super().__init__(original)
+        # What is computed instead while a pass is traced in which the norm is folded into the convolution before it.
+        self.folded: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def call(self, x: tf.Tensor, training: bool = False, mask: Any = None) -> tf.Tensor:
         """Normalise images, (batch, height, width, channels); in training, update the moving statistics."""
+        if self.folded is not None:
+            return self.folded(x)
         norm = self.original
         if mask is not None:
             return norm(x, training=training, mask=mask)

@@ -15,6 +15,7 @@ import tensorflow as tf
 from exprun import augment as augmentation
 from exprun.adversary import Attack
 from exprun.config.schema import Config
+from exprun.inference import Inference
 from exprun.input import Preprocessing, Scaling
 from exprun.kernels import faster
 from exprun.loss import Loss, Targets
@@ -67,6 +68,7 @@ class Step:
         # On GPUs the fused batch norm has no deterministic gradient in inference mode, which an attack needs.
         plain = config.trainer.deterministic and device.gpu
         self.network = model if plain else faster(model, cpu=not device.gpu, bfloat16=device.bfloat16)
+        self.inference = Inference(self.network)
         self.preprocessing, self.loss, self.teacher = preprocessing, loss, teacher
         self.attack = None if config.adversary.name == "none" else Attack(config.adversary)
         self.metrics = config.trainer.metrics
@@ -396,10 +398,12 @@ class Step:
         labels: tf.Tensor,
         indices: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
+        logits_of = self.inference.prepared()
+
         def outputs(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             logits = tf.add_n(
                 [
-                    weight * tf.cast(self.network(scaling(view(pixels, mirror, shift)), training=False), tf.float32)
+                    weight * tf.cast(logits_of(scaling(view(pixels, mirror, shift))), tf.float32)
                     for weight, mirror, shift in views
                 ]
             )
