@@ -414,6 +414,18 @@ def test_commands_look_at_streamed_images(command, capfd):
     assert "Traceback" not in said.err + said.out
 
 
+def test_an_evaluation_recognises_the_files_of_the_training(capfd):
+    trained("run_dir=it", "data.decode=stream", "trainer.epochs=1")
+    shutil.copytree("set/train", "other")
+    assert cli.main(["evaluate", "it", "other"]) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "The run trained on 29 of the 32 images" in said
+    assert "The run chose its weights by 3 of the 32 images" in said
+    words = ["data=image_folder", "data.root=set", "data.size=8", "data.decode=stream"]
+    assert cli.main(["check", "--labels", *words]) == 1
+    assert "Simple classifiers predict only" in capfd.readouterr().err  # of the labels of noise
+
+
 def test_copies_of_files_are_found_in_all_images(monkeypatch, capfd):
     monkeypatch.setattr(stream, "SAMPLE", 4)
     for number, path in enumerate(sorted(Path("set/train/cat").iterdir())[:6]):
