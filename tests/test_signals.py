@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from exprun.run_folder import RunFolder
+from exprun.signals import Signals, request
 from reliability.common import until
 from tiny import LAYERS
 
@@ -59,3 +60,12 @@ def test_a_signal_ends_a_run_well_and_it_can_be_resumed(number, code, run_server
     assert f"epoch {done + 2}/{done + 2}" in again.stdout
     assert "epoch 1/" not in again.stdout
     assert statuses(run_server) == [("FINISHED",)]
+
+
+def test_a_request_is_no_second_signal():
+    with Signals() as signals:
+        signals.training = True
+        request("SIGUSR1")
+        assert signals.seen() == "SIGUSR1"
+        request("SIGTERM")  # a second signal would end this process
+        assert signals.seen() == "SIGUSR1"

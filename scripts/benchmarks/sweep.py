@@ -27,19 +27,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench sweep", description=__doc__)
     parser.add_argument("repeats", nargs="?", type=int, default=5, help="number of pairs of sweeps, 5 unless given")
     parser.add_argument("--model", default=SMALL, help=f"option of model, {SMALL} unless given")
+    parser.add_argument("--workers", default="auto", help="sweep.workers of the other sweeps, auto unless given")
     parser.add_argument("--set", nargs="*", default=[], help="further overrides, such as trainer.epochs=2")
     given = parser.parse_args()
     if given.repeats < 1:
         parser.error(f"the number of pairs of sweeps is {given.repeats}, but it must be at least 1")
     words = [f"model={given.model}", "seed=0,1,2,3", "optim.learning_rate=0.003,0.01", *given.set]
     with tempfile.TemporaryDirectory() as folder:
-        print("first sweep, which measures the number of workers:", flush=True)
-        _, _, workers = _sweep(folder, "auto", words)
+        if given.workers == "auto":
+            print("first sweep, which measures the number of workers:", flush=True)
+            _sweep(folder, given.workers, words)
         ratios, memory = [], []
         for number in range(given.repeats):
-            order = ("1", "auto") if number % 2 else ("auto", "1")
+            order = ("1", given.workers) if number % 2 else (given.workers, "1")
             found = {setting: _sweep(folder, setting, words) for setting in order}
-            (alone, one, _), (together, all_of_them, workers) = found["1"], found["auto"]
+            (alone, one, _), (together, all_of_them, workers) = found["1"], found[given.workers]
             ratios.append(alone / together)
             memory.append(all_of_them / (workers * one))
             print(
@@ -77,7 +79,7 @@ def _sweep(folder: str, setting: str, words: list[str]) -> tuple[float, int, int
     for line in re.findall(r"^sweep: .*(?:workers|run after).*$", text, re.MULTILINE):
         print(f"  {line}", flush=True)
     found = re.search(r"^sweep: (\d+) workers", text, re.MULTILINE)
-    return seconds, most, int(found[1]) if found else 1
+    return seconds, most, int(found[1] if found else setting if setting.isdecimal() else 1)
 
 
 def _memory(pid: int) -> int:

@@ -74,7 +74,13 @@ def written(folder):
 def test_the_same_command_has_the_same_folder():
     words = ["norm=none,batch", "seed=0,1"]
     first = sweep_folder(words, "", "failed")
-    others = ["progress=quiet", "sweep.retries=2", "hydra/launcher=ray", "+hydra.launcher.ray.init.address=auto"]
+    others = [
+        "progress=quiet",
+        "sweep.retries=2",
+        "sweep.workers=2",
+        "hydra/launcher=ray",
+        "+hydra.launcher.ray.init.address=auto",
+    ]
     assert sweep_folder([*words, *others], "", "failed") == first
     assert sweep_folder(words, "", "always") != first
     assert sweep_folder(["norm=none,batch", "seed=0,1,2"], "", "failed") != first

@@ -100,7 +100,9 @@ def test_a_large_network_is_trained_one_run_after_the_other(machine, tmp_path, c
     assert machine.measured == [16, 8, 4, 2]
 
 
-def test_workers_that_fail_are_not_used(machine, tmp_path):
+def test_workers_that_fail_are_not_used_and_tried_again(machine, tmp_path, capsys):
+    assert chosen(tmp_path) == 1
+    assert "as workers could not be started" in capsys.readouterr().out
     machine.rates |= {8: 40.0, 4: 20.0}
     assert chosen(tmp_path) == 8
 
@@ -159,6 +161,7 @@ def test_known_workers_are_not_started_for_a_few_seconds(machine, tmp_path):
     assert chosen(tmp_path, "trainer.epochs=6") == 16
 
 
+@pytest.mark.slow
 def test_a_probe_leaves_no_trace_in_a_run():
     words = ["trainer.deterministic=true", "trainer.max_steps=3", "trainer.checkpoint=true", "seed=7"]
     session = Session()

@@ -31,7 +31,7 @@ class Fake:
     made: ClassVar[list] = []
 
     def __init__(self, share, deterministic, log, events):
-        self.share, self.events, self.number, self.structure = share, events, None, None
+        self.share, self.events, self.structure = share, events, None
         self.got, self.has_ended = [], False
         Fake.made.append(self)
 

@@ -75,9 +75,11 @@ def sweep(
     command = shlex.join(["python", "-m", "exprun", "-m", *shlex.split(options), *given])
     workers = None
     if plan is not None and not has_launcher(given):
-        from exprun.sweep.sharing import choose
+        from exprun.sweep.sharing import choose, is_done
 
         workers = choose(config, plan, folder)
+        if workers is not None:  # they import TensorFlow while this process imports MLflow
+            workers.start(sum(not is_done(folder, number) for number in range(len(plan.jobs))))
     parent = _open_parent(config, plan, folder, factors, given, command, has_launcher(given) or workers is not None)
     shown = config.progress != "quiet"
     live = plan is not None and (config.progress == "rich" or (config.progress == "auto" and sys.stdout.isatty()))
@@ -222,8 +224,7 @@ def _run_all(
         if workers is not None:
             stack.enter_context(workers)
             workers.begin(shown and not live, composer.config_dir, composer.config_name, given)
-            workers.start(sum(not is_done(folder, number) for number in range(len(plan.jobs))))
-            cache_images(plan.configs)  # the workers import TensorFlow meanwhile
+            cache_images(plan.configs)
         stack.enter_context(table or contextlib.nullcontext())
 
         def run(jobs: Sequence[Job], first: int, is_new: bool = True) -> list[Score]:

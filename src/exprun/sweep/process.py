@@ -73,7 +73,6 @@ class Process:
     """
 
     def __init__(self, share: Sequence[int], deterministic: bool, log: Path, events: Events) -> None:
-        self.number: int | None = None  # the number of the run that the worker is training
         self.structure: tuple[str, ...] | None = None  # the structure of the network that it has compiled
         self.events = events
         whole, everything = cores.usable(), cores.allowed()

@@ -51,9 +51,10 @@ def choose(config: Config, plan: Plan, folder: Path) -> Workers | None:
         plan: the plan of the runs.
         folder: the folder of the sweep.
     """
-    runs = len(plan.jobs)
-    if not plan.in_parts and config.sweep.rerun != "changed":
-        runs = sum(not is_done(folder, number) for number in range(runs))
+    left = len(plan.jobs)
+    if config.sweep.rerun != "changed":
+        left = sum(not is_done(folder, number) for number in range(left))
+    runs = len(plan.jobs) if plan.in_parts else left  # the runs of later parts are not known yet
     number = config.sweep.workers
     if runs < 2 or number == 1:
         return None
@@ -69,7 +70,7 @@ def choose(config: Config, plan: Plan, folder: Path) -> Workers | None:
         if known.unknown(numbers) is None:
             count = known.fastest(numbers)
             return _told(Workers(count, config, folder), known) if count > 1 else None
-    if runs * speeds.steps(config, _most_images(config)) < FEWEST_STEPS:
+    if left < 2 or runs * speeds.steps(config, _most_images(config)) < FEWEST_STEPS:
         return None
     return _measured(config, runs, more, folder)
 
@@ -118,9 +119,9 @@ def _more_memory(configs: Sequence[Config]) -> int:
     """The bytes that the largest run needs more than the first one, by the sizes of networks and batches."""
     sizes: dict[str, int] = {}
     for config in configs:
-        values = settings(config)
-        trainer = [values["trainer"][key] for key in ("batch_size", "accumulate", "precision")]
-        key = json.dumps([values["model"], values["norm"], config.optim.name, values["data"], trainer], default=str)
+        trainer = config.trainer
+        batch = (trainer.batch_size, trainer.accumulate, trainer.precision)
+        key = repr((config.model, config.norm, config.optim.name, config.data, batch))
         if key not in sizes:
             shape, facts = image_shape(config.data), facts_of(config.data)
             classes = len(config.data.classes or (facts.classes if facts else ())) or FEWEST_CLASSES
@@ -171,14 +172,15 @@ def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | N
         del probe
     events: Events = queue.Queue()
     processes: list[Process] = []
+    numbers = _possible(found, runs, more)
     try:
-        while (number := found.unknown(numbers := _possible(found, runs, more))) is not None:
+        while (number := found.unknown(numbers)) is not None:
             _kill(processes)
             parts = speeds.shares(cores.allowed(), number)
             processes = [Process(share, config.trainer.deterministic, folder / LOG, events) for share in parts]
             found.rates[number], others = _rate(processes, config, events)
             is_quiet = is_quiet and others <= MAX_OTHERS
-        if is_quiet:
+        if is_quiet and all(found.rates.values()):
             speeds.remember(config, found)
         count = found.fastest(numbers)
         if count > 1:
@@ -193,7 +195,8 @@ def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | N
     _kill(processes)
     if shown and len(found.rates) > 1:
         best = max(found.gain(number) for number in found.rates if number > 1)
-        print(f"sweep: one run after the other, as workers would be {best:.2f} times as fast", flush=True)
+        why = f"would be {best:.2f} times as fast" if best else f"could not be started ({folder / LOG})"
+        print(f"sweep: one run after the other, as workers {why}", flush=True)
     return None
 
 

@@ -1,5 +1,6 @@
 """The runs of a sweep in several worker processes, each with its share of the cores."""
 
+import contextlib
 import queue
 import sys
 import time
@@ -216,7 +217,8 @@ class Workers:
             return
         folder = RunFolder(run_of_sweep(self.folder, task.number))
         if folder.status == STARTED:
-            folder.write_result("FAILED", reason, {}, [])
+            with contextlib.suppress(OSError):
+                folder.write_result("FAILED", reason, {}, [])
         if self.config.sweep.on_failure == "stop":
             (self.folder / STOPPED).touch()
         scores[task.place] = Score.of(float("nan"), "failed")
