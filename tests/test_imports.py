@@ -28,6 +28,7 @@ TIERS = (
         "seed_statistics",
         "guard",
         "garbage",
+        "warm",
     ),
     ("config",),
     ("locks", "journal_rows", "run_result", "run_folder", "outputs", "records", "backend", "logs"),
@@ -75,7 +76,7 @@ TIERS = (
         "sweep",
     ),
     ("commands",),
-    ("cli", "__main__", ""),
+    ("cli", "warm_server", "__main__", ""),
 )
 # The doctor works on any Keras model: it knows thresholds and files, but no run, no data set, no tracking.
 DOCTOR_MAY = ("exprun.doctor", "exprun.config", "exprun.files", "exprun.text", "exprun.markdown")

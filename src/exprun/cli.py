@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     _open_streams()
-    if words[:1] != ["diagnose"]:  # a script is run with the environment of the person who runs it
+    # A script of `diagnose` and the server of `warm` get the environment of the person who starts them.
+    if words[:1] not in (["diagnose"], ["warm"]):
         backend.prepare()
         backend.own_process()
     for stream in (sys.stdout, sys.stderr):

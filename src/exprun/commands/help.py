@@ -33,9 +33,8 @@ exprun trains an image-classification CNN that a config describes, and logs the 
   python -m exprun COMMAND …                            run one of the commands
 """
 END = """\
-More: --help WORD, where the word is a command (--help check), a group (--help model) or a key
-(--help optim.learning_rate). The config of a run: --cfg job. Also: --resolve, --config-dir DIR, --info,
---hydra-help, --version, and tab completion: eval "$(exprun -sc install=bash)"
+More: --help WORD, where the word is a command (--help check), a group or a key (--help optim.learning_rate).
+Also: --resolve, --config-dir, --info, --hydra-help, --version; completion: eval "$(exprun -sc install=bash)"
 """
 
 
