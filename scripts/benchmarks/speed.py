@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,13 @@ from speed_process import in_turn, sides
 from speed_table import ROOT, Line, higher_is_better, lower_is_better, record
 
 HERE = Path(__file__).resolve().parent
-SIDES, TORCH_SIDE = str(HERE / "speed_sides.py"), str(HERE / "speed_torch.py")
-TORCH = ROOT / ".venv-torch" / "bin" / "python"
+SIDES = str(HERE / "speed_sides.py")
+KERAS = f"keras=={version('keras')}"
+# The packages of the environments of the programs that cannot share one with exprun, by the name of the environment.
+ENVIRONMENTS = {
+    "torch": ["torch==2.13.0", "numpy", KERAS],
+    "jax": ["jax==0.10.2", "flax==0.12.8", "optax==0.2.8", KERAS],
+}
 FULL, NATIVE = "float32", "mixed_bfloat16"
 IMAGES = "images/s"
 
@@ -45,6 +51,7 @@ class Network:
     bars: dict[tuple[str, str], float]
 
 
+Peers = Sequence[str]  # names of PEERS
 BETTER = {(precision, form): 1.1 for precision in (FULL, NATIVE) for form in ("written", "tuned")}
 NETWORKS = {
     "vgg16": Network(
@@ -56,7 +63,25 @@ NETWORKS = {
     "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 1280, BETTER),
     "palm_alexnet": Network("model=palm_alexnet norm=none init=glorot_uniform optim=adam", 96, 32, 1280, BETTER),
 }  # fmt: skip
-NAMES = {"written": "Keras fit, as written", "tuned": "Keras fit, tuned", "torch": "PyTorch"}
+NAMES = {
+    "written": "Keras fit, as written",
+    "tuned": "Keras fit, tuned",
+    "torch": "PyTorch",
+    "compiled": "PyTorch, torch.compile",
+    "autotuned": "PyTorch, torch.compile, max-autotune",
+    "jax": "JAX, Flax",
+    "keras_torch": "Keras fit, PyTorch backend",
+    "keras_jax": "Keras fit, JAX backend",
+}
+# The environment of each program, its script, and the arguments after the folder; {} is the precision.
+PEERS = {
+    "torch": ("torch", "speed_torch.py", ["{}", "eager"]),
+    "compiled": ("torch", "speed_torch.py", ["{}", "default"]),
+    "autotuned": ("torch", "speed_torch.py", ["{}", "max-autotune"]),
+    "jax": ("jax", "speed_jax.py", ["{}"]),
+    "keras_torch": ("torch", "speed_keras.py", ["torch"]),
+    "keras_jax": ("jax", "speed_keras.py", ["jax"]),
+}
 
 
 @dataclass
@@ -76,14 +101,14 @@ class TrainingSpeeds:
     evaluation: dict[str, list[float]]
 
 
-def measure_training(network: Network, precision: str, turns: int, torch: bool) -> TrainingSpeeds:
+def measure_training(network: Network, precision: str, turns: int, peers: Peers) -> TrainingSpeeds:
     """Train one network on all sides, in turn; with float32, exprun also trains in its default precision.
 
     Args:
         network: the network to train.
         precision: `float32` or `mixed_bfloat16`.
         turns: the number of rounds.
-        torch: whether PyTorch is measured.
+        peers: the programs of `PEERS` that are measured.
     """
     training: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as place:
@@ -94,10 +119,13 @@ def measure_training(network: Network, precision: str, turns: int, torch: bool) 
         commands = {name: [sys.executable, SIDES, name, *in_precision] for name in ("exprun", "written", "tuned")}
         if precision == FULL != native_precision():
             commands["default"] = [sys.executable, SIDES, "exprun", *words]
-        if torch:
-            (folder / "torch").mkdir()
-            subprocess.run([sys.executable, SIDES, "torch_input", str(folder / "torch"), *words], check=True)
-            commands["torch"] = [str(TORCH), TORCH_SIDE, str(folder / "torch"), precision]
+        if peers:
+            (folder / "peers").mkdir()
+            subprocess.run([sys.executable, SIDES, "peers_input", str(folder / "peers"), *in_precision], check=True)
+        for name in peers:
+            environment, script, arguments = PEERS[name]
+            arguments = [argument.format(precision) for argument in arguments]
+            commands[name] = [str(python_of(environment)), str(HERE / script), str(folder / "peers"), *arguments]
         with sides(commands) as started:
             for turn in range(turns):
                 for name, side in started.items():
@@ -118,16 +146,16 @@ def measure_training(network: Network, precision: str, turns: int, torch: bool) 
     return TrainingSpeeds(training, whole, bare, evaluation)
 
 
-def train(network: Network, precision: str, turns: int, torch: bool) -> list[Line]:
+def train(network: Network, precision: str, turns: int, peers: Peers) -> list[Line]:
     """The lines for training and evaluation of one network on all sides.
 
     Args:
         network: the network to train.
         precision: `float32` or `mixed_bfloat16`.
         turns: the number of rounds.
-        torch: whether PyTorch is measured.
+        peers: the programs of `PEERS` that are measured.
     """
-    speeds = measure_training(network, precision, turns, torch)
+    speeds = measure_training(network, precision, turns, peers)
     training, evaluation = speeds.training, speeds.evaluation
     bars = {name: network.bars.get((precision, name)) for name in NAMES}
     default_bar = network.bars.get(("default", "written"), bars["written"])
@@ -158,7 +186,7 @@ def train(network: Network, precision: str, turns: int, torch: bool) -> list[Lin
     return lines
 
 
-def whole_run(turns: int, torch: bool) -> list[Line]:
+def whole_run(turns: int, peers: Peers) -> list[Line]:
     """The line for epochs of a run with tracking, progress and doctor, compared with the bare step."""
     with tempfile.TemporaryDirectory() as place:
         network = NETWORKS["vgg16"]
@@ -177,7 +205,7 @@ def whole_run(turns: int, torch: bool) -> list[Line]:
 SHORT_RUN = ["experiment=smoke", "trainer.epochs=2", "progress=quiet"]
 
 
-def gap(turns: int, torch: bool) -> list[Line]:
+def gap(turns: int, peers: Peers) -> list[Line]:
     """The lines for the pause between two runs of one process."""
     with tempfile.TemporaryDirectory() as place:
         words = [*SHORT_RUN, "trainer.epochs=1", f"tracking.uri=sqlite:///{place}/gaps.db"]
@@ -192,7 +220,7 @@ def gap(turns: int, torch: bool) -> list[Line]:
     ]
 
 
-def streaming(turns: int, torch: bool) -> list[Line]:
+def streaming(turns: int, peers: Peers) -> list[Line]:
     """The lines for training on streamed files of 224×224, compared with a tf.data pipeline, and for its memory."""
     with tempfile.TemporaryDirectory() as place:
         overrides = NETWORKS["palm_alexnet"].overrides.split()
@@ -230,7 +258,7 @@ def streaming_memory() -> Line:
     return lower_is_better(what, [mib[50_000]], [mib[5_000]], "MiB", 0.9, ",.0f")
 
 
-def memory(turns: int, torch: bool) -> list[Line]:
+def memory(turns: int, peers: Peers) -> list[Line]:
     """The line for the peak memory of training on 50,000 images of 32×32, in exprun and in Keras fit."""
     peaks: dict[str, list[float]] = {"exprun": [], "uint8": []}
     with tempfile.TemporaryDirectory() as place:
@@ -244,7 +272,7 @@ def memory(turns: int, torch: bool) -> list[Line]:
     return [lower_is_better(what, peaks["exprun"], peaks["uint8"], "MiB", 1.0, ",.0f")]
 
 
-def sweep(turns: int, torch: bool) -> list[Line]:
+def sweep(turns: int, peers: Peers) -> list[Line]:
     """The line for eight short runs that differ in seed and learning rate, in one process and in eight processes."""
     learning_rates, seeds = (0.01, 0.02), range(4)
     over = [f"seed={','.join(map(str, seeds))}", f"optim.learning_rate={','.join(map(str, learning_rates))}"]
@@ -271,7 +299,7 @@ def run_exprun(words: list[str], folder: str) -> None:
         raise SystemExit(done.stderr)
 
 
-def growth(turns: int, torch: bool) -> list[Line]:
+def growth(turns: int, peers: Peers) -> list[Line]:
     """The lines for the throughput of exprun with different batch sizes and numbers of images."""
     lines = []
     with tempfile.TemporaryDirectory() as place:
@@ -299,13 +327,13 @@ def throughput(what: str, words: list[str], turns: int) -> Line:
     return Line(what, f"{statistics.median(speeds):,.0f} {IMAGES}")
 
 
-Part = Callable[[int, bool], list[Line]]  # arguments: the number of rounds, and whether PyTorch is measured
+Part = Callable[[int, Peers], list[Line]]  # arguments: the number of rounds, and the programs of PEERS
 HALF = "_bfloat16"  # ends the names of parts that are measured only on processors with bfloat16 instructions
 
 
 def training_part(name: str, precision: str) -> Part:
     """The part that trains one network in one precision."""
-    return lambda turns, torch: train(NETWORKS[name], precision, turns, torch)
+    return lambda turns, peers: train(NETWORKS[name], precision, turns, peers)
 
 
 PARTS: dict[str, Part] = {
@@ -323,14 +351,36 @@ PARTS: dict[str, Part] = {
 }
 
 
-def torch_version() -> str:
-    """The version of PyTorch in its own virtual environment, which is created if it is missing."""
-    if not TORCH.exists():
-        log("Installing PyTorch into .venv-torch (once) …")
-        subprocess.run([sys.executable, "-m", "venv", str(TORCH.parents[1])], check=True)
-        subprocess.run([str(TORCH), "-m", "pip", "install", "--quiet", "torch==2.13.0", "numpy"], check=True)
-    words = [str(TORCH), "-c", "import torch; print(torch.__version__)"]
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+def python_of(environment: str) -> Path:
+    """The Python of an environment of `ENVIRONMENTS`."""
+    return ROOT / f".venv-{environment}" / "bin" / "python"
+
+
+def prepare(peers: Peers) -> list[str]:
+    """Make the virtual environments of programs where packages are missing; returns the packages with their versions.
+
+    Args:
+        peers: the programs of `PEERS` that are measured.
+    """
+    return [one for name in dict.fromkeys(PEERS[peer][0] for peer in peers) for one in packages_of(name)]
+
+
+def packages_of(environment: str) -> list[str]:
+    """The packages of an environment with their versions; the environment is made if packages are missing."""
+    python, packages = python_of(environment), ENVIRONMENTS[environment]
+    names = [package.partition("==")[0] for package in packages]
+    code = f"from importlib.metadata import version; print(*(f'{{n}} {{version(n)}}' for n in {names}), sep=chr(10))"
+
+    def versions() -> list[str]:
+        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
+        return done.stdout.splitlines() if done.returncode == 0 else []
+
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
+    if not versions():
+        log(f"Installing {', '.join(packages)} into {python.parents[1].name} (once) …")
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
+    return [one for one in versions() if not one.startswith(("numpy ", "keras "))]
 
 
 @functools.cache  # each call imports TensorFlow in a new process
@@ -358,13 +408,18 @@ def main() -> int:
     )
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--turns", type=int, default=5, help="number of rounds; default: 5")
-    parser.add_argument("--no-torch", action="store_true", help="do not measure PyTorch")
+    peers = parser.add_mutually_exclusive_group()
+    peers.add_argument("--no-torch", action="store_true", help="do not measure PyTorch")
+    peers.add_argument(
+        "--peers", action="store_true", help="also measure torch.compile, JAX, and Keras with PyTorch and with JAX"
+    )
     args = parser.parse_args()
     if unknown := [name for name in args.parts if name not in PARTS]:
         parser.error(f"{unknown[0]} is not a part; the parts are {', '.join(PARTS)}")
     if args.turns < 1:
         parser.error(f"--turns is {args.turns}, but it must be at least 1")
-    torch = "" if args.no_torch else torch_version()
+    chosen = list(PEERS) if args.peers else [] if args.no_torch else ["torch"]
+    packages = prepare(chosen)
     native = native_precision() == NATIVE
     if not native:
         log("This device has no bfloat16 instructions; the recorded measurements in bfloat16 are kept.")
@@ -372,8 +427,8 @@ def main() -> int:
     for part in args.parts or PARTS:
         if part.endswith(HALF) and not native:
             continue
-        lines = PARTS[part](args.turns, bool(torch))
-        record(part, lines, args.turns, torch, PARTS)
+        lines = PARTS[part](args.turns, chosen)
+        record(part, lines, args.turns, packages, PARTS)
         missed += [f"{part}: {line.what}: {line.ratio:.2f} < {line.bar:.2f}" for line in lines if not line.holds]
     for line in missed:
         log(f"below the required ratio: {line}")

@@ -334,23 +334,30 @@ def keras_side(words: list[str], form: str) -> None:
     serve({"epoch": epoch, "evaluate": evaluate, "evaluate_alike": lambda: evaluate(batch_size=alike)})
 
 
-def torch_input(words: list[str], folder: Path) -> None:
-    """Write the images and the config for the PyTorch side, which cannot import exprun.
+def peers_input(words: list[str], folder: Path) -> None:
+    """Write the images, the config and the network for the sides that cannot import exprun.
 
     Args:
         words: the overrides.
-        folder: the folder for both files.
+        folder: the folder for the files.
     """
+    import keras
     import numpy as np
 
     from exprun.config.compose import Composer
     from exprun.config.schema import settings
     from exprun.data import load
     from exprun.input import fit
+    from exprun.model import build
+    from exprun.model.plain import plain_initializers
 
     config = Composer().config(words)
     dataset = load(config.data)
     scaling = fit(config.input, dataset.train)
+    keras.mixed_precision.set_dtype_policy(config.trainer.precision)
+    model = build(config, dataset.image_shape, len(dataset.classes)).model
+    with plain_initializers(model):
+        model.save(folder / "model.keras")
     np.savez(
         folder / "data.npz",
         images=dataset.train.images[dataset.train.rows],
@@ -371,7 +378,7 @@ if __name__ == "__main__":
             gaps_side(words, folder)
         case ["files", *words]:
             files_side(words)
-        case ["torch_input", folder, *words]:
-            torch_input(words, Path(folder))
+        case ["peers_input", folder, *words]:
+            peers_input(words, Path(folder))
         case [form, *words]:
             keras_side(words, form)

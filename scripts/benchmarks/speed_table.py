@@ -114,10 +114,10 @@ def lower_is_better(
     return line
 
 
-def record(part: str, lines: list[Line], turns: int, torch: str, parts: Iterable[str]) -> None:
+def record(part: str, lines: list[Line], turns: int, packages: list[str], parts: Iterable[str]) -> None:
     """Write the lines of one part to the records, and the tables of all parts to the page."""
     records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {}
-    records[part] = {"machine": machine(torch), "turns": turns, "lines": [asdict(line) for line in lines]}
+    records[part] = {"machine": machine(packages), "turns": turns, "lines": [asdict(line) for line in lines]}
     RECORDS.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     page = PAGE.read_text(encoding="utf-8")
     for name in parts:
@@ -140,11 +140,11 @@ def table(part: dict[str, Any] | None) -> str:
     return "\n".join(rows) + f"\n\nMedians over {part['turns']} rounds. Measured on {part['machine']}."
 
 
-def machine(torch: str) -> str:
+def machine(packages: list[str]) -> str:
     """Processor, versions, commit and date of a measurement.
 
     Args:
-        torch: the version of PyTorch, or an empty string if PyTorch was left out.
+        packages: the packages of the programs in other environments, with their versions.
     """
     cpuinfo = Path("/proc/cpuinfo").read_text()
     models = [line.split(":")[1].strip() for line in cpuinfo.splitlines() if "model name" in line]
@@ -152,14 +152,14 @@ def machine(torch: str) -> str:
     flags = cpuinfo.split()
     widest = next((flag for flag in INSTRUCTIONS if flag in flags), "")
     cores = len(os.sched_getaffinity(0))
-    versions = ", ".join(f"{package} {version(package)}" for package in ("tensorflow", "keras"))
+    versions = ", ".join([*(f"{package} {version(package)}" for package in ("tensorflow", "keras")), *packages])
     # Only the code is measured, so records that earlier parts wrote do not count as changes.
     written = [f":(exclude){path.relative_to(ROOT)}" for path in (RECORDS, PAGE)]
     commit = git("rev-parse", "--short", "HEAD")
     commit += "+" if git("status", "--porcelain", "-uno", "--", ".", *written) else ""
     return (
         f"{name}{widest and f' ({widest})'}, {cores} cores, Python {platform.python_version()}, {versions}"
-        f"{f', PyTorch {torch}' if torch else ''}; commit {commit}, {datetime.date.today().isoformat()}"
+        f"; commit {commit}, {datetime.date.today().isoformat()}"
     )
 
 

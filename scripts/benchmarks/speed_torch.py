@@ -1,7 +1,8 @@
-"""The PyTorch side of `scripts/bench speed`: the same layers in eager mode, with channels last.
+"""The PyTorch sides of `scripts/bench speed`: the same layers, with channels last.
 
-Usage: speed_torch.py FOLDER float32|mixed_bfloat16. The folder holds data.npz and config.json. The script runs in a
-virtual environment that has PyTorch but not exprun, and answers the commands `epoch` and `end` as speed_sides.py does.
+Usage: speed_torch.py FOLDER float32|mixed_bfloat16 eager|default|max-autotune. The last argument is eager mode, or the
+mode of `torch.compile`. The folder holds data.npz and config.json. The script runs in a virtual environment that has
+PyTorch but not exprun, and answers the commands `epoch` and `end` as speed_sides.py does.
 """
 
 import json
@@ -105,7 +106,7 @@ def weighted(config: dict[str, Any], body: dict[str, Any], penalties: Penalties)
 
 def main() -> None:
     """Build the network, train a first epoch, and then one epoch for each command."""
-    folder, precision = Path(sys.argv[1]), sys.argv[2]
+    folder, precision, mode = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz") as file:
         data = {name: torch.from_numpy(file[name]) for name in file.files}
@@ -130,6 +131,8 @@ def main() -> None:
     else:
         rule = torch.optim.SGD(model.parameters(), optim["learning_rate"], optim.get("momentum") or 0.0, fused=True)
 
+    network = model if mode == "eager" else torch.compile(model, mode=mode)
+
     def epoch() -> None:
         order = torch.randperm(len(images))
         model.train()
@@ -137,7 +140,7 @@ def main() -> None:
             index = order[step * batch : (step + 1) * batch]
             x = scaled(index)
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
-                loss = nn.functional.cross_entropy(model(x), labels[index])
+                loss = nn.functional.cross_entropy(network(x), labels[index])
             for layer, l2 in penalties:
                 loss = loss + l2 * layer.weight.square().sum()
             loss.backward()

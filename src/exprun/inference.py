@@ -63,6 +63,8 @@ class Inference:
                 norms.append((fused, _unchanged))
             else:
                 norms.append((fused, partial(tf.nn.bias_add, bias=tf.cast(shift, conv.compute_dtype))))
+        if not weights:
+            return partial(self.network, training=False)
         return partial(self._logits, list(weights.values()), norms)
 
     def _logits(self, weights: list[tuple[Any, tf.Tensor]], norms: list[tuple[Any, Any]], x: tf.Tensor) -> tf.Tensor:
