@@ -105,6 +105,7 @@ def test_networks_of_keras_applications_share_a_step_with_all_numbers_of_frozen_
     assert shared.history == alone.history != first.history
 
 
+@pytest.mark.slow
 def test_averages_start_afresh(made):
     session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
     run(words, session)
@@ -115,7 +116,7 @@ def test_averages_start_afresh(made):
 
 
 def test_another_structure_gets_a_step_of_its_own(made):
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     for norm in ("batch", "none"):
         run([*words, f"norm={norm}"], session)
     assert len(made) == 2
@@ -227,7 +228,7 @@ def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(mon
         return built
 
     monkeypatch.setattr("exprun.model.build", noted)
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     gc.disable()
     try:
         for seed in range(3):
@@ -242,7 +243,7 @@ def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(mon
 
 
 def test_a_shared_step_has_the_initialisers_of_the_run_that_it_does():
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     for init in ("glorot_uniform", "he_normal"):
         run([*words, f"init={init}"], session)
     (step,) = session.steps.values()
@@ -257,7 +258,7 @@ def test_a_shared_step_has_the_initialisers_of_the_run_that_it_does():
 def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(monkeypatch):
     from tensorflow.python.eager.context import context
 
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     first = run(words, session)
     monkeypatch.setattr(type(context()), "clear_kernel_cache", lambda _: pytest.fail("thrown away"))
     monkeypatch.setattr(type(context()), "_set_global_seed", lambda *_: pytest.fail("thrown away"))
