@@ -12,7 +12,15 @@ from exprun.run_folder import RunFolder
 from reliability.common import until
 from tiny import LAYERS
 
-WORDS = [LAYERS, "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400", "doctor=none"]
+WORDS = [
+    LAYERS,
+    "trainer.epochs=500",
+    "run_dir=out",
+    "progress=plain",
+    "data.limit=400",
+    "doctor=none",
+    "pictures=false",
+]
 
 
 def statuses(server) -> list[tuple[str]]:

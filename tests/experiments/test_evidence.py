@@ -200,7 +200,9 @@ def test_outputs_of_an_unknown_loss_are_not_scored():
     assert proven(training, [], 0.01, lambda text: None) is None
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(1, ["unscaled-evaluation"]), (0, [])])
+@pytest.mark.parametrize(
+    ("shift", "expected"), [(1, ["unscaled-evaluation"]), pytest.param(0, [], marks=pytest.mark.slow)]
+)
 def test_validation_labels_of_another_encoder(monkeypatch, shift, expected):
     for module in ("proof", "evidence"):  # the fastest reference alone
         name = f"exprun.experiments.{module}.references"
