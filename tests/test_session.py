@@ -166,6 +166,7 @@ def test_a_first_layer_that_whitens_changes_the_structure_for_its_rate_is_0():
     assert key_of(layers, "init=he_normal", shape=shape) == key_of(layers, "init=dirac", shape=shape)
 
 
+@pytest.mark.slow
 def test_a_network_whose_layers_depend_on_other_settings_is_never_shared():
     session = Session()
     run([*TINY, "fault=bypass_preprocessing", "trainer.max_steps=1"], session)
@@ -296,6 +297,7 @@ def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeyp
         assert len(looks) == count
 
 
+@pytest.mark.slow
 def test_a_step_that_was_looked_at_is_let_go_of():
     session = Session()
     run([*TINY, *SMALL, "doctor=watch", "trainer.max_steps=1"], session)

@@ -409,6 +409,7 @@ def test_shares_of_the_variance_are_exact(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_shares_of_the_variance_leave_out_seed_noise(tmp_path):
     rng = np.random.default_rng(8)
     rests = []

@@ -10,14 +10,14 @@ from exprun.compare.selection import select
 from exprun.config.errors import ConfigError, RunError
 from exprun.records import read_run as read
 from exprun.tracking.store import tracking_uri
-from tiny import TINY
+from tiny import LAYERS, TINY
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A sweep of four runs, which end within an epoch, logged."""
     place = tmp_path_factory.mktemp("store")
-    words = [word for word in TINY if word != "tracking=none"]
+    words = [word for word in TINY if word not in ("tracking=none", LAYERS)] + ["model.layers=[{conv: 4},flatten]"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         assert (

@@ -67,6 +67,7 @@ def test_the_page_is_written_if_the_fit_fails(tmp_path, kind):
     assert f"{kind.__name__} has ended it." in (tmp_path / "doctor.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_does_not_end_the_script(tmp_path):
     said = []
     (tmp_path / "file").write_text("")

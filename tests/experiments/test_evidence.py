@@ -162,6 +162,7 @@ def test_labels_that_nothing_predicts_belong_to_other_rows():
     ]
 
 
+@pytest.mark.slow
 def test_a_network_without_validation_that_memorises_labels_of_other_rows(monkeypatch):
     monkeypatch.setattr("exprun.experiments.proof.standard", lambda: ())
     monkeypatch.setattr("exprun.experiments.proof.references", lambda *_: [Reference("a linear model", 0.0, 1.0)])

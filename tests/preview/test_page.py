@@ -94,6 +94,7 @@ def test_an_injected_fault_shows_as_in_a_run():
     assert page.index("unscaled-evaluation") < page.index("Images as the network gets them")
 
 
+@pytest.mark.slow
 def test_bypassed_preprocessing_shows_unscaled_images_without_augmentation():
     found = looked("data=digits", "data.limit=200", "augment=cifar", "fault=bypass_preprocessing")
     assert found.augmented is None

@@ -67,6 +67,7 @@ def test_sync_delivers_what_was_deleted(client, done, capsys):
     assert run_of(client, done).info.lifecycle_stage == "active"
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_restores_is_no_failure(client, done, monkeypatch):
     import mlflow
 

@@ -102,6 +102,7 @@ def test_labels_that_a_loss_does_not_use_are_not_examined(loss, causes):
     assert [one.cause for one in doctor.findings if one.severity == "error"] == causes
 
 
+@pytest.mark.slow
 def test_rows_of_labels_that_are_all_1_are_no_one_hot_rows():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
     model.compile("adam", "categorical_crossentropy")
