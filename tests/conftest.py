@@ -20,34 +20,39 @@ from exprun.session import Session
 from exprun.tracking import mlflow as tracker
 from exprun.tracking import parent, sync
 
+gc.disable()  # until all tests are collected: what is imported stays
 backend.prepare()  # so that this process uses the same kernels as the processes that tests start
 # The files that take longest, which are started first so that the processes of `scripts/test` end together.
 LONGEST = (
     "test_runner.py",
+    "commands/test_diagnose.py",
+    "test_run_doctor.py",
     "experiments/test_proof.py",
     "doctor/keras/test_callback.py",
     "sweep/test_folder.py",
-    "test_session.py",
-    "commands/test_diagnose.py",
-    "test_run_doctor.py",
-    "doctor/keras/test_callback_ending.py",
-    "test_kernels.py",
-    "test_reliability.py",
-    "commands/test_diagnose_loops.py",
     "test_docs.py",
-    "doctor/keras/test_callback_kinds.py",
-    "doctor/keras/test_tap.py",
-    "test_backend.py",
-    "sweep/test_plan.py",
-    "explain/test_study.py",
-    "tracking/test_store_deleted.py",
-    "doctor/keras/test_memory.py",
     "test_cli_errors.py",
+    "test_session.py",
+    "config/test_compose.py",
     "test_export.py",
-    "doctor/keras/test_callback_several_inputs.py",
+    "commands/test_diagnose_loops.py",
+    "explain/test_study.py",
+    "formats/test_export.py",
+    "preview/test_page.py",
     "tracking/test_mlflow.py",
-    "test_signals.py",
-    "trainer/test_device.py",
+    "run_page/test_page_in_browser.py",
+    "model/test_application.py",
+    "doctor/keras/test_memory.py",
+    "tracking/test_store_deleted.py",
+    "compare/test_report_in_browser.py",
+    "trainer/test_step.py",
+    "test_kernels.py",
+    "sweep/test_plan.py",
+    "test_labels.py",
+    "test_reliability.py",
+    "compare/test_remote.py",
+    "commands/test_ui.py",
+    "test_fault.py",
 )
 # Tests wait until everything is uploaded to MLflow, even if the machine is busy.
 run_end.UPLOAD_SECONDS = sync.ANSWER_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
@@ -66,6 +71,7 @@ Session.__init__, Session.evict_other_steps = _make_with_shared_steps, lambda se
 
 
 def pytest_collection_modifyitems(items):
+    gc.enable()
     order = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(LONGEST)))
 

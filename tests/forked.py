@@ -200,6 +200,7 @@ if __name__ == "__main__":
         backend.load()  # as a run does
     for module in modules:
         importlib.import_module(module)
+    importlib.import_module("exprun.config.compose").Composer().config([])  # which no command reads again
     assert threading.active_count() == 1  # a fork has none of the other threads
     gc.freeze()  # so that a scan for garbage in a command copies no memory
     name, words = _serve(socket.socket(fileno=descriptor))

@@ -170,13 +170,9 @@ def test_without_an_adversary_there_is_no_such_figure():
     assert not [key for key in result.history[0] if "adversarial" in key]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "how",
-    [
-        "trainer.precision=mixed_bfloat16",
-        pytest.param("trainer.jit=true", marks=pytest.mark.slow),
-        pytest.param("trainer.precision=mixed_float16", marks=pytest.mark.slow),
-    ],
+    "how", ["trainer.precision=mixed_bfloat16", "trainer.jit=true", "trainer.precision=mixed_float16"]
 )
 def test_it_goes_with_xla_and_half_precision(how):
     result = tiny(

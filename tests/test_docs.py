@@ -74,7 +74,14 @@ CASES, LONG = ([(name, command) for command in long_commands(name)] for name in 
 ONCE = {command: page for page, command in [*LONG, *CASES, *OF_HELP, *PRINTED]}  # several pages print some commands
 
 
-@pytest.mark.parametrize(("command", "page"), ONCE.items())
+# Those that take minutes to hours are composed by the slow tests.
+TYPED = {command for _, command in (*PRINTED, *OF_HELP)}
+
+
+@pytest.mark.parametrize(
+    ("command", "page"),
+    [pytest.param(command, page, marks=[] if command in TYPED else pytest.mark.slow) for command, page in ONCE.items()],
+)
 def test_every_printed_command_composes(command, page):
     given = words(command)
     if given is None:

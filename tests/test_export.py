@@ -314,6 +314,7 @@ def test_weights_are_not_put_into_a_network_of_other_code(place, other_code, cap
     assert sorted((place / "outputs/runs").iterdir()) == before
 
 
+@pytest.mark.slow
 def test_what_other_code_does_not_touch_goes_on(place, other_code, capsys):
     other_code("0123456789ab")
     assert start("run_dir=outputs/runs/code", "trainer.resume=true") == 0  # complete: no weights are used

@@ -133,7 +133,7 @@ def test_a_run_with_ordered_classes():
     assert -1 <= result.metrics["test/quadratic_weighted_kappa"] <= 1
 
 
-@pytest.mark.parametrize("labels", ["several", "soft"])
+@pytest.mark.parametrize("labels", ["several", pytest.param("soft", marks=pytest.mark.slow)])
 def test_steps_are_those_of_keras(labels):
     import keras
     import tensorflow as tf

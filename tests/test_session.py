@@ -17,6 +17,7 @@ from tiny import SMALL, TINY, checkpoint, config, same
 pytestmark = pytest.mark.usefixtures("own_steps")
 DEVICE = Device(None, 1, "float32", False, "CPU", False)
 
+RANDOM = "model.layers=[{conv: 4},{pool: max},flatten,{dense: 8, dropout: 0.3}]"
 DETERMINISTIC = ["trainer.deterministic=true", "augment=flip_crop", "trainer.epochs=1", "loss=label_smoothing"]
 
 
@@ -46,11 +47,11 @@ def made(monkeypatch):
     ids=lambda words: words[0],
 )
 def test_a_run_that_shares_a_step_ends_with_the_bits_of_one_that_is_alone(varied, made):
-    session = Session()
-    run([*TINY, *DETERMINISTIC], session)
-    shared = run([*TINY, *DETERMINISTIC, *varied], session)
+    session, words = Session(), [*TINY, *DETERMINISTIC, RANDOM]
+    run(words, session)
+    shared = run([*words, *varied], session)
     assert len(made) == 1
-    alone = run([*TINY, *DETERMINISTIC, *varied], Session(session.datasets))
+    alone = run([*words, *varied], Session(session.datasets))
     assert len(made) == 2
     assert same(checkpoint(shared), checkpoint(alone))
     assert shared.history == alone.history
@@ -105,6 +106,7 @@ def test_networks_of_keras_applications_share_a_step_with_all_numbers_of_frozen_
     assert shared.history == alone.history != first.history
 
 
+@pytest.mark.slow
 def test_averages_start_afresh(made):
     session, words = Session(), [*TINY, *DETERMINISTIC, "trainer.ema=0.9"]
     run(words, session)
@@ -115,7 +117,7 @@ def test_averages_start_afresh(made):
 
 
 def test_another_structure_gets_a_step_of_its_own(made):
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     for norm in ("batch", "none"):
         run([*words, f"norm={norm}"], session)
     assert len(made) == 2
@@ -164,6 +166,7 @@ def test_a_first_layer_that_whitens_changes_the_structure_for_its_rate_is_0():
     assert key_of(layers, "init=he_normal", shape=shape) == key_of(layers, "init=dirac", shape=shape)
 
 
+@pytest.mark.slow
 def test_a_network_whose_layers_depend_on_other_settings_is_never_shared():
     session = Session()
     run([*TINY, "fault=bypass_preprocessing", "trainer.max_steps=1"], session)
@@ -227,7 +230,7 @@ def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(mon
         return built
 
     monkeypatch.setattr("exprun.model.build", noted)
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     gc.disable()
     try:
         for seed in range(3):
@@ -242,7 +245,7 @@ def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(mon
 
 
 def test_a_shared_step_has_the_initialisers_of_the_run_that_it_does():
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     for init in ("glorot_uniform", "he_normal"):
         run([*words, f"init={init}"], session)
     (step,) = session.steps.values()
@@ -257,7 +260,7 @@ def test_a_shared_step_has_the_initialisers_of_the_run_that_it_does():
 def test_a_run_that_shares_a_step_throws_no_kernels_away_and_has_the_same_names(monkeypatch):
     from tensorflow.python.eager.context import context
 
-    session, words = Session(), [*TINY, "trainer.max_steps=1"]
+    session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     first = run(words, session)
     monkeypatch.setattr(type(context()), "clear_kernel_cache", lambda _: pytest.fail("thrown away"))
     monkeypatch.setattr(type(context()), "_set_global_seed", lambda *_: pytest.fail("thrown away"))
@@ -294,6 +297,7 @@ def test_the_doctor_looks_once_at_how_networks_compute_that_share_a_step(monkeyp
         assert len(looks) == count
 
 
+@pytest.mark.slow
 def test_a_step_that_was_looked_at_is_let_go_of():
     session = Session()
     run([*TINY, *SMALL, "doctor=watch", "trainer.max_steps=1"], session)

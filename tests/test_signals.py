@@ -13,7 +13,15 @@ from exprun.signals import Signals, request
 from reliability.common import until
 from tiny import LAYERS
 
-WORDS = [LAYERS, "trainer.epochs=500", "run_dir=out", "progress=plain", "data.limit=400", "doctor=none"]
+WORDS = [
+    LAYERS,
+    "trainer.epochs=500",
+    "run_dir=out",
+    "progress=plain",
+    "data.limit=400",
+    "doctor=none",
+    "pictures=false",
+]
 
 
 def statuses(server) -> list[tuple[str]]:

@@ -84,6 +84,7 @@ def test_other_terminals_get_no_image_and_do_not_wait_long(answer):
     assert text.rstrip().endswith("False")
 
 
+@pytest.mark.slow
 def test_a_late_answer_is_not_waited_for():
     assert "\x1bP" not in output(b"\x1b[?62;4c", wait=1.0)
 

@@ -127,7 +127,7 @@ def test_why_no_larger_batch_was_tried(end, free, said):
 
 def test_the_command_prints_a_table_and_a_word_and_writes_a_page(run_server, tmp_path):
     words = ["tracking=none", "data.limit=100", "trainer.precision=float32", "trainer.batch_size=16", *FAST]
-    done = run_server.run("batch", *words, "--minutes", "0.1", "--html", "page.html")
+    done = run_server.run("batch", *words, "--minutes", "0.01", "--html", "page.html")
     assert done.returncode == 0, done.stderr
     assert "Smallest batch within 5 % of the highest speed: trainer.batch_size=" in done.stdout
     assert "trainer.batch_size=16 trainer.batch_size=" not in done.stdout

@@ -126,6 +126,7 @@ def test_strict_fails_if_something_is_wrong_and_a_limit_ends_the_script(tmp_path
     assert "2 steps" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_networks_a_thread_and_a_module_of_its_own_folder(tmp_path, diagnosed):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "sizes.py").write_text("EPOCHS = 2\n")
@@ -211,6 +212,7 @@ def test_everything_after_the_script_is_the_scripts():
     assert (args.script, args.arguments) == ("train.py", ["--strict", "--json", "x", "-m"])
 
 
+@pytest.mark.slow
 def test_what_goes_on_beside_the_training_ends_as_it_does_alone(tmp_path, diagnosed):
     text = BAD.replace("y = rng.integers(0, 3, 240)", "y = np.where(np.arange(240) == 200, 7, rng.integers(0, 3, 240))")
     text = text.replace("np.eye(3, 4)[y]", "np.eye(3, 4)[y % 3]")

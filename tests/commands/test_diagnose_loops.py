@@ -314,11 +314,12 @@ for row in x[:20]:
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("far", "training", "causes"),
     [
         (True, False, ["unscaled-target"]),
-        pytest.param(False, True, ["mixed-examples"], marks=pytest.mark.slow),
+        (False, True, ["mixed-examples"]),
         (False, False, []),
     ],
 )

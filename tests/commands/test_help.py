@@ -4,13 +4,14 @@ import shlex
 import subprocess
 import sys
 import time
+from functools import cache
 
 import pytest
 
 from exprun import cli, commands
 from exprun.commands.help import EXAMPLES, WIDTH, _cut, text
 from exprun.config.keys import keys_of
-from exprun.config.options import options
+from exprun.config.options import _content, options
 from exprun.config.schema import GROUPS, known_keys
 from exprun.sweep import plan
 
@@ -18,6 +19,7 @@ LOADED = "import sys; {}; print(*sorted(sys.modules), file=sys.stderr)"
 HEAVY = {"tensorflow", "keras", "mlflow", "numpy", "scipy", "matplotlib", "rich", "sqlite3", "exprun.config.compose"}
 
 
+@cache
 def loaded(statement):
     """The modules that a statement imports in a fresh process."""
     command = [sys.executable, "-c", LOADED.format(statement)]
@@ -58,6 +60,15 @@ def test_help_of_a_group_has_all_its_options_and_keys(group):
         assert {(key.name, key.meaning) for key in keys_of(group)} <= shown
 
 
+@pytest.fixture(scope="module")
+def _files_are_read_once():
+    """Help of a key reads all option files of its group, and there are hundreds of keys."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("exprun.config.options._content", cache(_content))
+        yield
+
+
+@pytest.mark.usefixtures("_files_are_read_once")
 @pytest.mark.parametrize("key", known_keys())
 def test_help_of_a_key_begins_with_its_description(key):
     first, _, *facts = text([key]).splitlines()
@@ -126,7 +137,9 @@ def test_help_loads_nothing_heavy_and_no_more_of_hydra_than_its_parser(word):
     assert {name for name in found - parser if name.partition(".")[0] in ("hydra", "omegaconf", "antlr4")} == set()
 
 
-@pytest.mark.parametrize("word", ["", "model", "optim.momentum", "compare"])
+@pytest.mark.parametrize(
+    "word", ["", "optim.momentum", *(pytest.param(word, marks=pytest.mark.slow) for word in ("model", "compare"))]
+)
 def test_help_comes_at_once(word):
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "exprun", "--help", *word.split()], capture_output=True, check=True)

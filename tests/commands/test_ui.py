@@ -186,7 +186,7 @@ def test_a_store_on_a_server_is_opened_and_not_served(capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    ["SIGTERM", "SIGKILL", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SIGINT", "SIGHUP", "SIGQUIT"))],
+    [name if name == "SIGKILL" else pytest.param(name, marks=pytest.mark.slow) for name in CODES],
 )
 def test_a_signal_ends_all_of_it(fake, mark, name):
     port = free_port()

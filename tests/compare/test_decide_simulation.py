@@ -27,6 +27,7 @@ def test_the_table_of_runs_saved(simulation, monkeypatch):
     assert min(saved) > 0.5
 
 
+@pytest.mark.slow
 def test_candidates_are_told_apart(simulation):
     rows = dict(row.strip("| ").split(" | ", 1) for row in list(simulation.of_candidates(400, 0))[2:])
     assert set(rows) == {*simulation.CANDIDATES, simulation.E_VALUES}

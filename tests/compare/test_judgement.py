@@ -409,6 +409,7 @@ def test_shares_of_the_variance_are_exact(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_shares_of_the_variance_leave_out_seed_noise(tmp_path):
     rng = np.random.default_rng(8)
     rests = []
@@ -468,13 +469,13 @@ def test_the_numbers_are_in_json(grid, capsys):
 
 
 def test_a_family_without_any_difference_hardly_ever_has_one():
-    """From the values of runs to the corrected p-values; 300 families, of which 15 may claim a difference."""
+    """From the values of runs to the corrected p-values; 100 families, of which 5 may claim a difference."""
     from exprun.compare import design, effects
     from exprun.compare.arms import Arm
 
     rng = np.random.default_rng(10)
     claimed = 0
-    for _ in range(300):
+    for _ in range(100):
         arms = [
             Arm((norm, optim), [], dict(enumerate(rng.normal(0.8, spread, 3).tolist())))
             for (norm, optim), spread in zip(
@@ -483,4 +484,4 @@ def test_a_family_without_any_difference_hardly_ever_has_one():
         ]
         found = effects.judge(arms, design.family(arms, ["norm", "optim"]), "val/accuracy")
         claimed += any(effect.certain for effect in found)
-    assert claimed <= 26
+    assert claimed <= 12

@@ -10,14 +10,14 @@ from exprun.compare.selection import select
 from exprun.config.errors import ConfigError, RunError
 from exprun.records import read_run as read
 from exprun.tracking.store import tracking_uri
-from tiny import TINY
+from tiny import LAYERS, TINY
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A sweep of four runs, which end within an epoch, logged."""
     place = tmp_path_factory.mktemp("store")
-    words = [word for word in TINY if word != "tracking=none"]
+    words = [word for word in TINY if word not in ("tracking=none", LAYERS)] + ["model.layers=[{conv: 4},flatten]"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         assert (
@@ -58,22 +58,21 @@ def test_the_store_tells_what_the_folders_tell(place):
 
 def test_runs_of_older_versions_are_read_by_the_names_of_today(place):
     import mlflow
+    from mlflow.entities import Metric, Param
 
     client = mlflow.MlflowClient(tracking_uri("sqlite:///outputs/mlflow.db"))
     experiment = client.create_experiment("older")
+    logged = {
+        10: {"train/loss": 0.9},
+        20: {
+            "train/loss": 0.7, "train/accuracy": 0.6, "optim/learning_rate": 0.1, "epoch": 1,
+            "train/epoch_loss": 0.8, "train/epoch_accuracy": 0.5, "val/accuracy": 0.4,
+        },
+    }  # fmt: skip
+    points = [Metric(name, value, 0, step) for step, metrics in logged.items() for name, value in metrics.items()]
     for seed in range(2):
         run = client.create_run(experiment, tags={"exprun.version": "0.1.0"}).info.run_id
-        client.log_param(run, "seed", seed)
-        logged = {
-            10: {"train/loss": 0.9},
-            20: {
-                "train/loss": 0.7, "train/accuracy": 0.6, "optim/learning_rate": 0.1, "epoch": 1,
-                "train/epoch_loss": 0.8, "train/epoch_accuracy": 0.5, "val/accuracy": 0.4,
-            },
-        }  # fmt: skip
-        for step, metrics in logged.items():
-            for name, value in metrics.items():
-                client.log_metric(run, name, value, step=step)
+        client.log_batch(run, points, [Param("seed", str(seed))])
     for run in remote.select("older", "", [], None):
         assert run.metrics["train/loss"] == 0.8
         assert run.metrics["train/accuracy"] == 0.5

@@ -169,6 +169,7 @@ def test_the_legend_switches_settings_by_mouse_and_keyboard(page):
     assert page.run(COUNT) == "8 of 8 runs"
 
 
+@pytest.mark.slow
 def test_smoothing_and_logarithmic_axes_change_the_curves(page):
     drawn(page, "#curves figure:nth-child(2)")
     copy = "document.querySelector('#curves figure:nth-child(2) canvas').toDataURL()"
@@ -226,7 +227,7 @@ def test_headings_sort_numbers_as_numbers_and_rows_light_up(page):
     assert page.run("document.querySelector('#runs tr.lit').cells[2].textContent") == "80.0"
 
 
-@pytest.mark.parametrize("is_dark", [False, True])
+@pytest.mark.parametrize("is_dark", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_on_a_phone_the_page_does_not_scroll_sideways(page, is_dark):
     page.dark(is_dark)
     page.size(400, 800, is_phone=True)
@@ -246,6 +247,7 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(page, is_dark):
     assert page.run(unreachable) == 0
 
 
+@pytest.mark.slow
 def test_dark_and_light_follow_the_system_or_the_choice(page):
     def look() -> tuple[str, str]:
         """The colours of the page, and a chart."""
@@ -311,6 +313,7 @@ def test_runs_that_are_not_compared_do_not_shorten_the_mean(chromium, tmp_path):
     assert "over 2 runs" in chromium.run(TIP)
 
 
+@pytest.mark.slow
 def test_a_loss_that_diverged_leaves_the_others_apart(chromium, tmp_path):
     for seed, loss in enumerate((0.01, 0.9, 1e28)):
         write_run(tmp_path / str(seed), 1 - loss, seed=seed)

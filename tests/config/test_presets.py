@@ -80,7 +80,7 @@ def test_a_preset_sets_only_what_belongs_to_no_option(preset):
 def places(preset) -> Iterator[int]:
     """The rounds that a preset goes through; together the presets go through all."""
     start = PRESETS.index(preset) * ROUNDS // len(PRESETS)
-    yield from (number % ROUNDS for number in range(start, start + 5))
+    yield from (number % ROUNDS for number in range(start, start + 1 + ROUNDS // len(PRESETS)))
 
 
 def test_the_presets_go_through_every_option():

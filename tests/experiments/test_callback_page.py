@@ -50,12 +50,13 @@ def test_the_page_has_the_findings_with_pictures_and_the_training_stays_the_same
     assert str(page) in said[-1]
 
 
+@pytest.mark.slow
 def test_a_network_without_an_input_shape_has_the_weights_after_its_first_step(tmp_path):
     fitted(Doctor(page=tmp_path / "doctor.html", report=lambda text: None), built=False)
     assert names(data_of(tmp_path / "doctor.html"), "signal")[:2] == ["after the first step", "now"]
 
 
-@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("kind", [ValueError, pytest.param(KeyboardInterrupt, marks=pytest.mark.slow)])
 def test_the_page_is_written_if_the_fit_fails(tmp_path, kind):
     class Failing(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -66,6 +67,7 @@ def test_the_page_is_written_if_the_fit_fails(tmp_path, kind):
     assert f"{kind.__name__} has ended it." in (tmp_path / "doctor.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_does_not_end_the_script(tmp_path):
     said = []
     (tmp_path / "file").write_text("")

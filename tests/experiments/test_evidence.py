@@ -162,6 +162,7 @@ def test_labels_that_nothing_predicts_belong_to_other_rows():
     ]
 
 
+@pytest.mark.slow
 def test_a_network_without_validation_that_memorises_labels_of_other_rows(monkeypatch):
     monkeypatch.setattr("exprun.experiments.proof.standard", lambda: ())
     monkeypatch.setattr("exprun.experiments.proof.references", lambda *_: [Reference("a linear model", 0.0, 1.0)])
@@ -200,7 +201,9 @@ def test_outputs_of_an_unknown_loss_are_not_scored():
     assert proven(training, [], 0.01, lambda text: None) is None
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(1, ["unscaled-evaluation"]), (0, [])])
+@pytest.mark.parametrize(
+    ("shift", "expected"), [(1, ["unscaled-evaluation"]), pytest.param(0, [], marks=pytest.mark.slow)]
+)
 def test_validation_labels_of_another_encoder(monkeypatch, shift, expected):
     for module in ("proof", "evidence"):  # the fastest reference alone
         name = f"exprun.experiments.{module}.references"

@@ -67,8 +67,8 @@ def test_activations_after_the_last_weights_are_found():
     ("last", "loss", "targets"),
     [
         ([L.Dense(1, "sigmoid")], BINARY, THREE),  # another last layer
-        ([L.Dense(3, "softmax")], ONE_HOT, THREE),
-        ([L.Dense(1, "softmax")], ONE_HOT, (THREE > 0).astype(float)),
+        pytest.param([L.Dense(3, "softmax")], ONE_HOT, THREE, marks=pytest.mark.slow),
+        pytest.param([L.Dense(1, "softmax")], ONE_HOT, (THREE > 0).astype(float), marks=pytest.mark.slow),
         ([L.Dense(1, "sigmoid")], "mse", 5 * X[:, 0]),
     ],
 )

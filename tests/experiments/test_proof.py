@@ -218,7 +218,12 @@ def test_zeros_at_the_end_of_sequences_move_to_the_start():
         ({"activation": None}, "ReLU in the hidden layers that have no activation", True),
         ({"activation": "relu"}, "ReLU in the hidden layers that have no activation", False),
         ({"activation": "sigmoid"}, "ReLU and He initialisation instead of sigmoid and tanh", True),
-        ({"activation": "relu"}, "ReLU and He initialisation instead of sigmoid and tanh", False),
+        pytest.param(
+            {"activation": "relu"},
+            "ReLU and He initialisation instead of sigmoid and tanh",
+            False,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_activations_of_hidden_layers_are_changed(hidden, name, applies):
@@ -243,6 +248,7 @@ def test_more_steps_make_a_slow_network_learn():
     assert longer.score > trial(slow, steps=7).score + 0.2
 
 
+@pytest.mark.slow
 def test_a_reference_predicts_the_class_of_each_pixel(monkeypatch):
     monkeypatch.setattr(reference, "DILATIONS", (1, 2))
     monkeypatch.setattr(reference, "RATE", 0.01)
@@ -254,6 +260,7 @@ def test_a_reference_predicts_the_class_of_each_pixel(monkeypatch):
     assert list(references(sample_of(x[:, :4], masks, None, axes=4), 30)) == []
 
 
+@pytest.mark.slow
 def test_a_schedule_is_scaled_or_left_out():
     falling = keras.optimizers.schedules.ExponentialDecay(0.1, 4, 0.1)
     one = network(keras.optimizers.SGD(falling))
@@ -283,6 +290,7 @@ def test_smaller_batches_matter_to_batch_norm_alone():
     assert trial(one, "batches of 32 rows", steps=1) is None
 
 
+@pytest.mark.slow
 def test_a_change_has_to_be_better_than_what_the_script_has_reached(monkeypatch, one_reference):
     one, sample = network(keras.optimizers.SGD(0.01)), sample_of(X, Y, None)
     trials = Trials(one, sample, 21)  # whose step both times share
@@ -308,7 +316,9 @@ def test_validation_rows_of_another_scale_are_scaled_like_training_rows():
     assert trial(network(), name) is None
 
 
-@pytest.mark.parametrize(("size", "cause"), [(1.0, "vanishing-signal"), (100.0, "exploding-signal")])
+@pytest.mark.parametrize(
+    ("size", "cause"), [(1.0, "vanishing-signal"), pytest.param(100.0, "exploding-signal", marks=pytest.mark.slow)]
+)
 def test_layers_of_the_scripts_own_get_fresh_weights(size, cause):
     class Own(keras.layers.Layer):
         def build(self, shape):

@@ -132,6 +132,7 @@ def test_a_file_of_another_network_is_refused(built, file, tmp_path):
         fill(built[1], configured(f"model.weights={tmp_path / file}"), tmp_path / file)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_other_classes_and_head_fills_the_rest(built, tmp_path):
     trained = shaken(built[0])
     np.savez(tmp_path / "run.npz", **{f"model/{variable.path}": np.asarray(variable) for variable in trained.weights})

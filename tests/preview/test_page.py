@@ -42,7 +42,12 @@ def of_folder(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["augment=cifar", "augment=alternating_flip", "augment=affine", "augment=mixup", "augment=cutmix", "input.crop=24"],
+    [
+        "augment=alternating_flip",
+        "augment=mixup",
+        "input.crop=24",
+        *(pytest.param(f"augment={name}", marks=pytest.mark.slow) for name in ("cifar", "affine", "cutmix")),
+    ],
 )
 def test_the_first_batch_is_that_of_the_first_step(name):
     overrides = [LAYERS, "data.limit=200", "trainer.batch_size=32", "trainer.precision=float32", "seed=3", name]
@@ -89,12 +94,14 @@ def test_an_injected_fault_shows_as_in_a_run():
     assert page.index("unscaled-evaluation") < page.index("Images as the network gets them")
 
 
+@pytest.mark.slow
 def test_bypassed_preprocessing_shows_unscaled_images_without_augmentation():
     found = looked("data=digits", "data.limit=200", "augment=cifar", "fault=bypass_preprocessing")
     assert found.augmented is None
     assert found.values[0].high[0] == 255
 
 
+@pytest.mark.slow
 def test_shuffled_labels_show_in_the_captions():
     plain, shuffled = (looked("data=digits", "data.limit=200", f"fault={name}") for name in ("none", "shuffled_labels"))
     captions = [[picture.caption for picture in found.seen[0][1].pictures] for found in (plain, shuffled)]
@@ -155,6 +162,7 @@ def test_large_files_and_pages_stay_small(tmp_path, size):
     assert len(render_page(found, "command")) < MAX_BYTES
 
 
+@pytest.mark.slow
 def test_a_thousand_classes_are_shown_by_their_ends(tmp_path):
     file = write_arrays(tmp_path / "a.npz", 3000, 1000, (8, 8, 3))
     found = looked("data=arrays", f"data.root={file}")

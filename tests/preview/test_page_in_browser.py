@@ -118,6 +118,7 @@ def test_histograms_tell_their_values(opened, of_folder):
     assert "validation: " in text
 
 
+@pytest.mark.slow
 def test_classes_are_searched_and_sorted(opened, of_many_classes):
     page = opened(of_many_classes)
     page.click("#all-classes summary")
@@ -140,6 +141,7 @@ def test_on_a_phone_nothing_is_wider_than_the_window(opened, of_folder, is_dark)
     assert page.run(f"{parts}.every((one) => getComputedStyle(one).color !== {paper})")
 
 
+@pytest.mark.slow
 def test_a_print_has_all_images(opened, of_folder, tmp_path):
     page = opened(of_folder)
     page.print(tmp_path / "page.pdf")

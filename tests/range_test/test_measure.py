@@ -38,6 +38,7 @@ def test_a_small_network_learns_and_each_seed_is_a_training_of_its_own():
     assert again.curves[0].losses[:20] == pytest.approx(test.curves[0].losses[:20], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_first_losses_are_those_of_the_initial_weights():
     """At the lowest learning rate nothing changes, whatever seeds were trained before in the same step."""
     first = measure(config(*FAST), Session(SESSION.datasets, {}), seeds=1).curves[0]
@@ -57,9 +58,8 @@ def test_a_network_without_a_signal_learns_at_no_learning_rate():
     assert test.trials == []
 
 
-@pytest.mark.parametrize(
-    "optim", ["muon", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lion", "rmsprop"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("optim", ["muon", "lion", "rmsprop"])
 def test_other_optimisers(optim):
     settings = config(*FAST, f"optim={optim}")
     test = measure(settings, SESSION, seeds=1)
@@ -136,10 +136,8 @@ def test_check_does_the_range_test_too_if_it_is_asked_for(run_server, tmp_path):
     assert len(list((tmp_path / "outputs" / "pages").glob("rate-*.html"))) == 1
 
 
-LONG = [pytest.param(words, marks=pytest.mark.slow) for words in (["batch"], ["check", "--rate"])]
-
-
-@pytest.mark.parametrize("command", [["rate", "--seeds", "1"], *LONG])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["rate", "--seeds", "1"], ["batch"], ["check", "--rate"]])
 def test_without_pictures_no_page_is_written(command, run_server, tmp_path):
     done = run_server.run(*command, *WORDS, "pictures=false")
     assert done.returncode in (0, 1), done.stderr

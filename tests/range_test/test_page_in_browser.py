@@ -35,6 +35,7 @@ def shown(chromium, tmp_path):
     assert chromium.complaints == []
 
 
+@pytest.mark.slow
 def test_the_result_is_at_the_top_and_text_is_text(shown):
     found = report(curve(0), curve(1), curve(2))
     page = shown(found)

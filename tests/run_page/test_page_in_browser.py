@@ -131,6 +131,7 @@ def test_errors_are_sorted_enlarged_and_all_shown(page):
     assert page.run("document.getElementById('more-errors').hidden")
 
 
+@pytest.mark.slow
 def test_a_point_shows_its_image(page):
     find(page, "#embedding .u-over", "confident")
     assert "data:image/png" in page.run("document.querySelector('#tip i').getAttribute('style')")
@@ -181,6 +182,7 @@ def test_names_of_curves_hide_neither_points_nor_each_other(chromium, path, widt
     chromium.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
 
 
+@pytest.mark.slow
 def test_a_cell_without_images_is_no_unknown_value(page):
     page.choose("#cells", "share")
     find(page, "#confusion canvas", "share of the true class: 0 %\ntrue class", step=20)
@@ -258,7 +260,11 @@ def test_a_run_that_failed_at_once_has_a_page(chromium, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("classes", "shape"), [(["only"], (1, 1, 1)), (["a", "b"], (1, 1, 4)), (["a", "b"], (300, 200, 3))]
+    ("classes", "shape"),
+    [
+        (["only"], (1, 1, 1)),
+        *(pytest.param(["a", "b"], shape, marks=pytest.mark.slow) for shape in ((1, 1, 4), (300, 200, 3))),
+    ],
 )
 def test_few_classes_and_odd_images(chromium, tmp_path, classes, shape):
     folder = write_run(tmp_path / "run")

@@ -47,7 +47,7 @@ def test_a_new_run_restores_its_experiment_and_says_so_once(client, done, capsys
     assert run_of(client, more).info.status == "FINISHED"
 
 
-@pytest.mark.parametrize("what", ["run", "experiment"])
+@pytest.mark.parametrize("what", [pytest.param("run", marks=pytest.mark.slow), "experiment"])
 def test_a_run_that_goes_on_is_restored(client, done, capsys, what):
     if what == "run":
         client.delete_run(RunFolder(done.run_dir).read_tracking()["run_id"])
@@ -67,6 +67,7 @@ def test_sync_delivers_what_was_deleted(client, done, capsys):
     assert run_of(client, done).info.lifecycle_stage == "active"
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_restores_is_no_failure(client, done, monkeypatch):
     import mlflow
 
@@ -110,7 +111,7 @@ def test_the_run_of_a_sweep_ends_although_its_files_are_refused(client, done, tm
     assert (run.info.status, run.data.tags["mlflow.note.content"]) == ("FINISHED", "2 trained.")
 
 
-@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("gone", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_run_that_was_trained_anew_and_deleted_is_left_alone(client, done, tmp_path, gone):
     (tmp_path / "outputs/runs/replaced").mkdir()
     old = done.run_dir.rename(tmp_path / "outputs/runs/replaced/done_2026")

@@ -135,6 +135,7 @@ def test_a_folder_without_a_run_is_said(capsys):
     assert "nothing is not the folder of a run;" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_a_sweep_says_of_its_runs_arrives_too(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     words = [word for word in TINY if word not in ("tracking=none", "trainer.epochs=2")]

@@ -40,6 +40,7 @@ def training_images(loop):
     return replace(train, rows=train.rows[np.linspace(0, len(train) - 1, count).astype(int)])
 
 
+@pytest.mark.slow
 def test_the_training_images_are_measured_with_averaged_weights(averaged):
     result, loop = averaged
     feed = loop.evaluator.feed(training_images(loop))

@@ -110,6 +110,7 @@ def test_labels_that_belong_to_nothing_in_both_splits_are_a_suspicion():
     assert severities((x[:300], y[:300]), (x[300:], y[300:])) == ["note"]
 
 
+@pytest.mark.slow
 def test_images_unlike_those_of_validation_prove_nothing():
     x, y = digits(800)
     rng = np.random.default_rng(0)

@@ -100,6 +100,7 @@ def test_a_name_that_is_no_hook(thing, severity, text, remedy):
     assert finding.evidence == f"Keras never calls {text}: it has no hook of this name."
 
 
+@pytest.mark.slow
 def test_several_names_are_one_finding():
     [finding] = check(Late(), Many())
     assert finding.severity == "warning"

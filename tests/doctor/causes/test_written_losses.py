@@ -90,7 +90,9 @@ def triplets(y, p):
     return keras.ops.maximum(keras.ops.sum(p[:, :2] ** 2 - p[:, 2:] ** 2, -1) + 0.5, 0)
 
 
-@pytest.mark.parametrize(("loss", "causes"), [(triplets, []), (binary, ["single-class"])])
+@pytest.mark.parametrize(
+    ("loss", "causes"), [pytest.param(triplets, [], marks=pytest.mark.slow), (binary, ["single-class"])]
+)
 def test_labels_that_a_loss_does_not_use_are_not_examined(loss, causes):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
     model.compile("adam", loss)
@@ -100,6 +102,7 @@ def test_labels_that_a_loss_does_not_use_are_not_examined(loss, causes):
     assert [one.cause for one in doctor.findings if one.severity == "error"] == causes
 
 
+@pytest.mark.slow
 def test_rows_of_labels_that_are_all_1_are_no_one_hot_rows():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
     model.compile("adam", "categorical_crossentropy")
@@ -109,7 +112,10 @@ def test_rows_of_labels_that_are_all_1_are_no_one_hot_rows():
     assert "All 4 columns of all" in doctor.findings[0].evidence
 
 
-@pytest.mark.parametrize(("loss", "causes"), [(entropy, []), ("categorical_crossentropy", ["wrong-loss"])])
+@pytest.mark.parametrize(
+    ("loss", "causes"),
+    [(entropy, []), pytest.param("categorical_crossentropy", ["wrong-loss"], marks=pytest.mark.slow)],
+)
 def test_one_hot_rows_times_a_reward_are_for_losses_of_ones_own(loss, causes):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
     model.compile("adam", loss)

@@ -167,6 +167,7 @@ class Counting(keras.Model):
         return [self.mean]
 
 
+@pytest.mark.slow
 def test_a_metric_that_the_loss_updates():
     found = []
     for doctors in ([], [Doctor(report=lambda text: None, every=1, share=1.0)]):

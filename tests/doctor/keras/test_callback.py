@@ -33,7 +33,7 @@ def graves(doctor):
 
 def test_it_names_the_cause_and_is_quiet_about_the_repaired_twin():
     """One of the programs; all of them are the slow test, and each check has tests of its own."""
-    name = "relu_regressor"
+    name = "class_without_weight"
     assert graves(run(name, repaired=False))[0] in causes_of(name)
     assert graves(run(name, repaired=True)) == []
 
@@ -135,7 +135,7 @@ class OwnStep(keras.Model):
         return {"own": loss}
 
 
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("sparse", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_step_of_ones_own_is_no_error(sparse):
     (x, y), _ = few_digits()
     x = x.reshape(len(x), -1) / 255
@@ -220,7 +220,9 @@ class HeadOnly(keras.Model):
         return self.get_metrics_result()
 
 
-@pytest.mark.parametrize(("whole", "said"), [(True, []), (False, ["untrained-variables"])])
+@pytest.mark.parametrize(
+    ("whole", "said"), [pytest.param(True, [], marks=pytest.mark.slow), (False, ["untrained-variables"])]
+)
 def test_weights_that_the_step_leaves_out(whole, said):
     (x, y), _ = digits(8)
     model = HeadOnly(whole)
@@ -232,6 +234,7 @@ def test_weights_that_the_step_leaves_out(whole, said):
     assert graves(doctor) == said
 
 
+@pytest.mark.slow
 def test_a_class_number_without_a_unit_in_a_late_batch():
     (x, y), _ = digits(8)
     y = y[:320]
@@ -261,6 +264,7 @@ def test_fits_of_one_epoch_in_a_loop_are_one_training():
     assert doctor._epochs == 1
 
 
+@pytest.mark.slow
 def test_other_data_of_one_epoch_are_another_training():
     (x, y), _ = digits(8)
     doctor, model = Doctor(report=lambda text: None), network()
@@ -310,7 +314,7 @@ def test_the_sum_over_a_batch_is_divided_by_its_size_and_not_by_that_of_the_give
     assert history.batch == 16
 
 
-@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("given", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_epochs_that_begin_with_a_later_number(given):
     x, y = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32), np.arange(64) % 2
     doctor = Doctor(train=(x, y) if given else None, report=[].append)
@@ -349,6 +353,7 @@ def test_methods_of_callbacks_and_data_sets_that_keras_never_calls():
     assert "Prints.on_train_start, Batches.on_epoch_finished" in finding.evidence
 
 
+@pytest.mark.slow
 def test_the_ends_of_the_first_epochs_are_watched_however_short_the_steps_are():
     doctor = Doctor(report=lambda text: None, share=1e-9)
     x, y = np.zeros((400, 4), np.float32), np.arange(400) % 2

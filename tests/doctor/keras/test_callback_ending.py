@@ -40,7 +40,9 @@ def fitted(error, train=RIGHT, callbacks=(), model=None, **options):
     return told, doctor, caught.value
 
 
-@pytest.mark.parametrize("options", [{}, {"run_eagerly": True}, {"steps_per_execution": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, pytest.param({"run_eagerly": True}, marks=pytest.mark.slow), {"steps_per_execution": 2}]
+)
 @pytest.mark.parametrize("size", [16, pytest.param(64, marks=pytest.mark.slow)])
 def test_labels_out_of_range_in_a_late_batch_or_the_first(options, size):
     told, doctor, _ = fitted(tf.errors.InvalidArgumentError, ONE_TOO_FAR, model=network(**options), batch_size=size)
@@ -92,7 +94,7 @@ class Raises(keras.callbacks.Callback):
         pytest.param("on_train_batch_begin", 0, marks=pytest.mark.slow),
         ("on_train_batch_end", 1),
         ("on_test_batch_end", 4),
-        ("on_epoch_end", 4),
+        pytest.param("on_epoch_end", 4, marks=pytest.mark.slow),
         pytest.param("on_train_end", 8, marks=pytest.mark.slow),
     ],
 )
@@ -104,7 +106,7 @@ def test_wherever_a_callback_raises(where, steps):
         assert told[-1].startswith(f"doctor: fit was ended by KeyboardInterrupt after {steps} step")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("own"), SystemExit(3)])
+@pytest.mark.parametrize("error", [pytest.param(RuntimeError("own"), marks=pytest.mark.slow), SystemExit(3)])
 def test_whatever_a_callback_raises(error):
     told, _, caught = fitted(type(error), callbacks=[Raises("on_train_batch_end", error)])
     assert caught is error

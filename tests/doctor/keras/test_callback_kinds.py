@@ -123,9 +123,18 @@ def text():
     return model, tf.constant(["a b", "c", "b", "a"] * 4), np.array([0, 1, 1, 0] * 4)
 
 
-LONGER = (no_matrix_of_weights, two_tensors_from_code, two_inputs, no_labels, one_row)
+LONGER = (
+    no_matrix_of_weights,
+    two_tensors_from_code,
+    two_inputs,
+    no_labels,
+    one_row,
+    nothing_is_trainable,
+    text,
+    a_stateful_layer,
+)
 KINDS = (
-    *(nothing_is_trainable, no_weights, a_stateful_layer, two_outputs, text),
+    *(no_weights, two_outputs),
     *(pytest.param(kind, marks=pytest.mark.slow) for kind in LONGER),
 )
 
@@ -141,7 +150,7 @@ def test_no_check_fails_and_the_weights_are_the_same(kind):
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize(("shuffle", "count"), [(True, 1), (False, 0)])
+@pytest.mark.parametrize(("shuffle", "count"), [(True, 1), pytest.param(False, 0, marks=pytest.mark.slow)])
 def test_a_state_that_is_kept_while_single_rows_are_shuffled(shuffle, count):
     model, x, y = a_stateful_layer_of_single_rows()
     doctor = Doctor(report=lambda text: None)
@@ -149,7 +158,7 @@ def test_a_state_that_is_kept_while_single_rows_are_shuffled(shuffle, count):
     assert [one.cause for one in doctor.findings].count("shuffled-states") == count
 
 
-@pytest.mark.parametrize(("scale", "causes"), [(np.nan, ["not-finite"]), (1.0, [])])
+@pytest.mark.parametrize(("scale", "causes"), [(np.nan, ["not-finite"]), pytest.param(1.0, [], marks=pytest.mark.slow)])
 def test_a_loss_that_is_not_finite_with_several_inputs(scale, causes):
     model, x, y = two_inputs()
     model.layers[-1].kernel.assign(model.layers[-1].kernel * scale)
@@ -175,7 +184,9 @@ class Generator(keras.Model):
         return {"loss": loss}
 
 
-@pytest.mark.parametrize(("narrow", "expected"), [(True, ["unscaled-input"]), (False, [])])
+@pytest.mark.parametrize(
+    ("narrow", "expected"), [(True, ["unscaled-input"]), pytest.param(False, [], marks=pytest.mark.slow)]
+)
 def test_images_without_labels_are_examined_and_the_training_is_the_same(narrow, expected):
     images = np.random.default_rng(0).random((64, 6, 6, 3)).astype("float32")
     images = images / 127.5 - 1 if narrow else images

@@ -47,7 +47,7 @@ def test_weights_that_were_first_seen_after_a_step_are_not_those_before_training
     assert _after_a_step(finding).evidence == "After the first step, it is 3, and 4 after the first step."
 
 
-@pytest.mark.parametrize("mask_zero", [True, False])
+@pytest.mark.parametrize("mask_zero", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_padding_that_the_loss_leaves_out_has_no_chance_level(mask_zero):
     words = RNG.integers(1, 4, (40, 5))
     words[:, 3:] = 0
@@ -66,7 +66,12 @@ class OwnStep(keras.Model):
 
 
 @pytest.mark.parametrize(
-    ("kind", "penalty", "is_known"), [(keras.Model, None, True), (keras.Model, "l2", False), (OwnStep, None, False)]
+    ("kind", "penalty", "is_known"),
+    [
+        (keras.Model, None, True),
+        (keras.Model, "l2", False),
+        pytest.param(OwnStep, None, False, marks=pytest.mark.slow),
+    ],
 )
 def test_several_labels_have_a_level_only_if_nothing_else_is_in_the_loss(kind, penalty, is_known):
     x, y = RNG.normal(size=(120, 3)).astype(np.float32), RNG.integers(0, 2, (120, 4)).astype(np.float32)

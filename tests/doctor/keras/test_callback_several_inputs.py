@@ -33,7 +33,7 @@ def several(size=1.0, kernel="glorot_uniform", grow=1.0):
         pytest.param({}, [], True, marks=pytest.mark.slow),
         ({"size": 1e3}, ["unscaled-input"], False),
         pytest.param({"size": 1e3}, ["unscaled-input"], True, marks=pytest.mark.slow),
-        ({"grow": 500.0}, ["exploding-signal"], False),
+        pytest.param({"grow": 500.0}, ["exploding-signal"], False, marks=pytest.mark.slow),
         pytest.param({"kernel": "zeros"}, ["symmetric-init"], False, marks=pytest.mark.slow),
     ],
 )
@@ -47,6 +47,7 @@ def test_a_network_of_several_inputs_is_looked_at(options, said, as_dictionary):
     assert [f.cause for f in doctor.findings if f.severity != "note"] == said
 
 
+@pytest.mark.slow
 def test_tables_that_are_multiplied_and_start_at_zero():
     for start, said in (("zeros", ["symmetric-init"]), ("uniform", [])):
         user, film = layers.Input((1,), dtype="int32"), layers.Input((1,), dtype="int32")
@@ -74,6 +75,7 @@ def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_a_network_of_several_inputs_is_watched_to_the_end():
     model, parts = several()
     model.compile(keras.optimizers.SGD(300.0), "sparse_categorical_crossentropy")

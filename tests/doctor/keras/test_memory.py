@@ -60,6 +60,7 @@ def test_a_network_that_cannot_memorise_is_to_blame():
     assert "So the fault lies in the network" in finding.evidence
 
 
+@pytest.mark.slow
 def test_a_network_that_memorises_is_not_to_blame_and_the_finding_says_so():
     doctor, texts, _ = trained(1.0, 60.0)
     [finding] = [one for one in doctor.findings if one.severity != "note"]

@@ -48,7 +48,7 @@ def with_then_without(model, doctors, frozen):
     model.fit(ROWS, CLASSES, 16, 1, verbose=0)
 
 
-@pytest.mark.parametrize("story", [changed_without_compile, with_then_without])
+@pytest.mark.parametrize("story", [changed_without_compile, pytest.param(with_then_without, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("frozen", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_what_is_trained_stays_what_was_traced(story, frozen):
     found = []
@@ -136,6 +136,7 @@ def test_batches_of_another_kind_pass_untouched(parts):
     assert tap.read_several() is None
 
 
+@pytest.mark.slow
 def test_a_compile_in_a_callback_is_followed():
     class Compiles(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -149,6 +150,7 @@ def test_a_compile_in_a_callback_is_followed():
     assert not isinstance(model.train_function, Tap)
 
 
+@pytest.mark.slow
 def test_two_doctors_do_not_stand_in_each_others_way():
     doctors, model = [watched(), watched()], network()
     model.fit(ROWS, CLASSES, 16, 2, verbose=0, validation_data=(ROWS, CLASSES), callbacks=doctors)
