@@ -319,7 +319,9 @@ def compare_decoding(folder: Path, count: int) -> None:
     write_photos(folder / "photos", count)
     size = sum(path.stat().st_size for path in (folder / "photos").rglob("*.jpg")) / count
     print(f"{count:,} photos of {size / 1e3:.0f} kB; training on {0.95 * count:,.0f} of them.\n")
-    print("| `data.decode` | First step, s | Epoch 1, images/s | Epoch 2, images/s | Two epochs in all, s | Memory, MB |")
+    print(
+        "| `data.decode` | First step, s | Epoch 1, images/s | Epoch 2, images/s | Two epochs in all, s | Memory, MB |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
     for decode in ("before", "stream"):
         words = ["--one", decode, "--root", str(folder / "photos"), "--cache", str(folder / decode)]
