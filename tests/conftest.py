@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import math
 import pickle
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ import forked
 from exprun import backend, run_end
 from exprun.config.paths import sqlite_path
 from exprun.session import Session
+from exprun.sweep import sharing
 from exprun.tracking import mlflow as tracker
 from exprun.tracking import parent, sync
 
@@ -56,6 +58,7 @@ LONGEST = (
 )
 # Tests wait until everything is uploaded to MLflow, even if the machine is busy.
 run_end.UPLOAD_SECONDS = sync.ANSWER_SECONDS = parent.OPEN_SECONDS = parent.CLOSE_SECONDS = 3600.0
+sharing.FEWEST_STEPS = math.inf  # the sweeps of tests are short, even if a busy machine makes them slow
 tracker.PAUSE_SECONDS = 0.05  # a store that fails in a test fails again, or not, whatever the pause
 
 # Runs of the same structure share a compiled step across all tests, because compiling takes most of their time.

@@ -62,6 +62,7 @@ def _nothing_runs(monkeypatch):
     monkeypatch.setattr("exprun.runner.run", run)
     monkeypatch.setattr("logging.raiseExceptions", False)  # libraries' handlers keep the streams of earlier tests
     monkeypatch.setattr("exprun.sweep.launch._open_parent", lambda *_: None)
+    monkeypatch.setattr("exprun.sweep.sharing.choose", lambda *_: None)
     monkeypatch.setattr("exprun.check.check", lambda *_: SimpleNamespace(findings=[]))
     monkeypatch.setattr("exprun.check_page.check_page", lambda *_: "")
     for name in ("ui", "explain"):

@@ -58,6 +58,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(cores, "usable", lambda: float(CORES))
     monkeypatch.setattr(memory, "available", lambda: 2**40)
     monkeypatch.setattr(memory, "may_have_gpu", lambda: False)
+    monkeypatch.setattr(sharing, "FEWEST_STEPS", 300)
     monkeypatch.setattr(sharing, "Process", made.process)
     monkeypatch.setattr(sharing.Busy, "others", lambda *_: made.others)
     alone = types.SimpleNamespace(
