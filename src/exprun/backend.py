@@ -38,6 +38,7 @@ def prepare(deterministic: bool = False) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # otherwise MLflow reports its use to its makers
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # the summary of a run names its page
     # A container's user may have no home folder: MLflow would fail, and Keras would make a folder named ~.
     if os.path.expanduser("~") == "~":
         os.environ["HOME"] = NO_HOME

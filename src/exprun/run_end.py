@@ -13,7 +13,8 @@ from exprun.run_folder import RunFolder
 from exprun.run_result import RunResult
 from exprun.signals import Signals
 from exprun.times import Times
-from exprun.tracking.store import tracking_uri
+from exprun.tracking.store import is_server, server, tracking_uri
+from exprun.tracking.view import page
 from exprun.trainer.events import Listener, RunEnded
 
 if TYPE_CHECKING:
@@ -154,5 +155,6 @@ class RunEnd:
         if self.tracker is not None:
             uri = tracking_uri(self.config.tracking.uri)
             local = self.config.tracking.uri is None and "MLFLOW_TRACKING_URI" not in os.environ
-            hints.append(("MLflow", "python -m exprun ui" if local else without_password(uri)))
+            at = f"{server(uri)}{page(self.folder.path)}" if is_server(uri) else without_password(uri)
+            hints.append(("MLflow", "python -m exprun ui" if local else at))
         return hints
