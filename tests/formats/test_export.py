@@ -59,6 +59,16 @@ def need(name):
             pytest.skip(f"{package} is not installed: pip install 'exprun[{name}]'")
 
 
+def test_the_weights_are_not_copied_for_each_optimisation_of_onnx(place, monkeypatch):
+    need("onnx")
+    from tf2onnx.graph import Graph
+
+    updates, update = [], Graph.update_proto
+    monkeypatch.setattr(Graph, "update_proto", lambda *args: updates.append(args) or update(*args))
+    assert cli.main(["export", "it", "--to", "onnx"]) == 0
+    assert len(updates) <= 2
+
+
 @pytest.mark.parametrize(("name", "words"), VARIANTS, ids=lambda value: "".join(value))
 def test_a_file_predicts_what_the_run_predicts_and_its_card_runs(place, capsys, monkeypatch, name, words):
     need(name)
