@@ -32,7 +32,12 @@ MODULES = (
     "exprun.compare.report", "exprun.sweep.plan", "exprun.model.build", "exprun.optim", "exprun.tracking.mlflow",
     "exprun.tracking.system", "exprun.tracking.model", "exprun.trainer.loop", "exprun.trainer.step",
     "exprun.trainer.checkpoint", "exprun.run_end", "exprun.run_page.page", "exprun.console", "hydra._internal.hydra",
-    "hydra.core.utils", "jinja2",
+    "hydra.core.utils", "jinja2", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "alembic.config",
+    "exprun.commands.check", "exprun.commands.evaluate", "exprun.commands.predict", "exprun.commands.show",
+    "exprun.data.shape", "exprun.doctor.instruments.metrics", "exprun.doctor.instruments.recording",
+    "exprun.tracking.follower", "exprun.tracking.predictions", "hydra._internal.core_plugins.basic_launcher",
+    "hydra._internal.core_plugins.basic_sweeper", "hydra._internal.core_plugins.file_config_source",
+    "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
 POLL_SECONDS = 5.0  # time between two looks at the clock and at the commands that have ended
 
