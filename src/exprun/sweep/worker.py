@@ -71,6 +71,7 @@ def main() -> int:
     channel.listen()
     try:
         with logging_to(Path(channel.setup["log"])):
+            backend.own_process()
             backend.load(channel.setup["deterministic"])
         _answer(channel)
     except KeyboardInterrupt as stopped:
