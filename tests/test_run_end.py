@@ -13,7 +13,7 @@ from tiny import config
     ("uri", "shown"),
     [
         ("http://user:secret@host:5000/", "http://host:5000/#/experiments/3/runs/a1?workflowType=machine_learning"),
-        ("sqlite:///elsewhere.db", "sqlite:///elsewhere.db"),
+        ("sqlite:////elsewhere.db", "sqlite:////elsewhere.db"),
         (None, "python -m exprun ui"),
     ],
 )
