@@ -51,7 +51,6 @@ LONGEST = (
     "test_kernels.py",
     "sweep/test_plan.py",
     "test_labels.py",
-    "test_reliability.py",
     "compare/test_remote.py",
     "commands/test_ui.py",
     "test_fault.py",
