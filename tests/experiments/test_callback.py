@@ -33,25 +33,19 @@ def quick(monkeypatch):
         monkeypatch.setattr(module, "references", lambda *_: iter([Reference("a linear model", 0.9, 0.1)]))
 
 
-def test_the_change_that_makes_it_learn_becomes_the_first_finding(quick):
-    said = []
-    doctor = Doctor(prove=1, report=said.append)
-    fitted(doctor, rate=3e-3)
-    assert doctor.evidence is not None
-    assert doctor.findings[0].cause == "learning-rate-low"
-    assert any("From its first weights" in line for line in said)
-
-
-def test_the_training_and_what_follows_it_stay_the_same(quick):
+def test_the_change_that_makes_it_learn_becomes_the_first_finding_and_the_training_stays_the_same(quick):
     def drawn():
         return random.random(), np.random.rand(), float(tf.random.uniform([]))
 
-    plain, history = fitted()
+    said = []
+    doctor = Doctor(prove=1, report=said.append)
+    plain, history = fitted(rate=3e-3)
     after = drawn()
-    doctor = Doctor(prove=1, report=lambda text: None)
-    watched, other = fitted(doctor)
-    assert doctor.evidence is not None
+    watched, other = fitted(doctor, rate=3e-3)
     assert drawn() == after
+    assert doctor.evidence is not None
+    assert doctor.findings[0].cause == "learning-rate-low"
+    assert any("From its first weights" in line for line in said)
     assert history.history == other.history
     assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), watched.get_weights(), strict=True))
 

@@ -56,7 +56,8 @@ def test_a_network_without_an_input_shape_has_the_weights_after_its_first_step(t
     assert names(data_of(tmp_path / "doctor.html"), "signal")[:2] == ["after the first step", "now"]
 
 
-@pytest.mark.parametrize("kind", [ValueError, pytest.param(KeyboardInterrupt, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
 def test_the_page_is_written_if_the_fit_fails(tmp_path, kind):
     class Failing(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

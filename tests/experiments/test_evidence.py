@@ -78,7 +78,10 @@ def test_a_step_of_ones_own_that_fails_where_that_of_keras_learns():
     assert said([], replace(found, own=0.85)) == []
 
 
-@pytest.mark.parametrize(("labels", "own", "crosses"), [(1, True, True), (2, True, False), (1, False, False)])
+@pytest.mark.parametrize(
+    ("labels", "own", "crosses"),
+    [(1, True, True), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((2, True, False), (1, False, False)))],
+)
 def test_labels_without_the_axis_of_the_outputs_in_a_step_of_ones_own(labels, own, crosses):
     class Own(keras.Model):
         def train_step(self, data):
@@ -201,9 +204,8 @@ def test_outputs_of_an_unknown_loss_are_not_scored():
     assert proven(training, [], 0.01, lambda text: None) is None
 
 
-@pytest.mark.parametrize(
-    ("shift", "expected"), [(1, ["unscaled-evaluation"]), pytest.param(0, [], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "expected"), [(1, ["unscaled-evaluation"]), (0, [])])
 def test_validation_labels_of_another_encoder(monkeypatch, shift, expected):
     for module in ("proof", "evidence"):  # the fastest reference alone
         name = f"exprun.experiments.{module}.references"

@@ -69,7 +69,7 @@ def test_activations_after_the_last_weights_are_found():
         ([L.Dense(1, "sigmoid")], BINARY, THREE),  # another last layer
         pytest.param([L.Dense(3, "softmax")], ONE_HOT, THREE, marks=pytest.mark.slow),
         pytest.param([L.Dense(1, "softmax")], ONE_HOT, (THREE > 0).astype(float), marks=pytest.mark.slow),
-        ([L.Dense(1, "sigmoid")], "mse", 5 * X[:, 0]),
+        pytest.param([L.Dense(1, "sigmoid")], "mse", 5 * X[:, 0], marks=pytest.mark.slow),
     ],
 )
 def test_a_network_learns_with_the_last_layer_and_loss_that_fit(last, loss, targets):

@@ -98,14 +98,8 @@ def test_a_change_that_changes_nothing_is_not_tried(name):
         assert trial(one, name) is None
 
 
-@pytest.mark.parametrize(
-    "hidden",
-    [
-        [],
-        pytest.param([("one", 1)], marks=pytest.mark.slow),
-        pytest.param([("one", 1), ("two", 3)], marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", [[], [("one", 1)], [("one", 1), ("two", 3)]])
 def test_a_network_that_is_too_small_gets_wider_layers(hidden):
     middle = (np.abs(X[:, 3]) < 0.7).astype("float32")
     layers = [keras.layers.Dense(units, "relu", name=name) for name, units in hidden]
@@ -187,6 +181,7 @@ def test_a_step_that_was_traced_before_trains_as_a_new_one_does():
     assert tenth.losses == Trials(one, sample, 40).run((slower,), 0, 10, 60.0).losses != first.losses
 
 
+@pytest.mark.slow
 def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_leaves_them_out():
     one = replace(network(keras.optimizers.SGD(0.1)), rates=(0.1, *[1e-9] * 19))
     trials = Trials(one, sample_of(X, Y, None), 40)
@@ -196,6 +191,7 @@ def test_callbacks_that_lower_the_learning_rate_are_followed_unless_a_change_lea
     assert trial(replace(one, rates=()), "a constant learning rate") is None
 
 
+@pytest.mark.slow
 def test_rows_that_are_not_finite_are_left_out():
     x = X.copy()
     x[::10] = np.nan
@@ -215,7 +211,9 @@ def test_zeros_at_the_end_of_sequences_move_to_the_start():
 @pytest.mark.parametrize(
     ("hidden", "name", "applies"),
     [
-        ({"activation": None}, "ReLU in the hidden layers that have no activation", True),
+        pytest.param(
+            {"activation": None}, "ReLU in the hidden layers that have no activation", True, marks=pytest.mark.slow
+        ),
         ({"activation": "relu"}, "ReLU in the hidden layers that have no activation", False),
         ({"activation": "sigmoid"}, "ReLU and He initialisation instead of sigmoid and tanh", True),
         pytest.param(
@@ -270,6 +268,7 @@ def test_a_schedule_is_scaled_or_left_out():
     assert trial(network(keras.optimizers.SGD(level)), "a constant learning rate") is None
 
 
+@pytest.mark.slow
 def test_an_optimiser_that_scales_the_loss_is_tried_without_it():
     one = network(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01)))
     with_settings = replace(one, settings=one.model.optimizer.get_config())
@@ -300,6 +299,7 @@ def test_a_change_has_to_be_better_than_what_the_script_has_reached(monkeypatch,
     assert proof.prove(one, sample, 21, 1e9, own=0.95).decisive is None
 
 
+@pytest.mark.slow
 def test_rows_that_were_sorted_when_they_were_split_are_split_at_random():
     name = "rows that are split at random"
     trials = Trials(network(), sample_of(X[Y < 2], Y[Y < 2], (X[Y == 2], Y[Y == 2])), 40)
@@ -307,6 +307,7 @@ def test_rows_that_were_sorted_when_they_were_split_are_split_at_random():
     assert trial(network(), name) is None
 
 
+@pytest.mark.slow
 def test_validation_rows_of_another_scale_are_scaled_like_training_rows():
     name = "validation rows scaled like training rows"
     trials = Trials(network(), sample_of(X[:200], Y[:200], (5 * X[200:] + 30, Y[200:])), 60)

@@ -33,7 +33,9 @@ def context_of(scale):
     return Context(Subject(model, of_keras(model), y[:32], Images(x[:32] / 255)), limits_of({}), Phase.MEMORY)
 
 
-@pytest.mark.parametrize(("scale", "causes"), [(1.0, []), (1e-5, ["cannot-overfit"])])
+@pytest.mark.parametrize(
+    ("scale", "causes"), [pytest.param(1.0, [], marks=pytest.mark.slow), (1e-5, ["cannot-overfit"])]
+)
 def test_a_network_that_cannot_memorise_a_batch_is_named_and_left_as_it_was(scale, causes):
     context = context_of(scale)
     before = context.model.get_weights()

@@ -76,6 +76,7 @@ SOURCES = (
     *("tensorflow", "seeded", "generator", "global generator", "keras", "seed generator", "count", "function"),
     *("numpy", "by name", "python", "own", "in a list", "of the module"),
 )
+SHORT = ("tensorflow", "generator", "keras", "function", "numpy", "python")  # one of each kind
 
 
 def begin():
@@ -85,7 +86,7 @@ def begin():
     tf.random.set_global_generator(tf.random.Generator.from_seed(1))
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", [pytest.param(s, marks=[] if s in SHORT else pytest.mark.slow) for s in SOURCES])
 def test_a_pass_changes_no_number_that_is_drawn_after_it(source):
     found = []
     for passes in (0, 2):
@@ -101,10 +102,8 @@ def test_a_pass_changes_no_number_that_is_drawn_after_it(source):
     assert found[0][2] == found[1][2]
 
 
-@pytest.mark.parametrize(
-    ("source", "eagerly"),
-    [("numpy", False), *(pytest.param(name, True, marks=pytest.mark.slow) for name in ("tensorflow", "function"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("source", "eagerly"), [("numpy", False), ("tensorflow", True), ("function", True)])
 def test_a_fit_with_noise_ends_with_the_same_weights(source, eagerly):
     found = []
     for doctors in ([], [Doctor(report=lambda text: None, every=1, share=1.0)]):

@@ -41,7 +41,8 @@ def fitted(error, train=RIGHT, callbacks=(), model=None, **options):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, pytest.param({"run_eagerly": True}, marks=pytest.mark.slow), {"steps_per_execution": 2}]
+    "options",
+    [{}, *(pytest.param(one, marks=pytest.mark.slow) for one in ({"run_eagerly": True}, {"steps_per_execution": 2}))],
 )
 @pytest.mark.parametrize("size", [16, pytest.param(64, marks=pytest.mark.slow)])
 def test_labels_out_of_range_in_a_late_batch_or_the_first(options, size):
@@ -93,7 +94,7 @@ class Raises(keras.callbacks.Callback):
         pytest.param("on_epoch_begin", 0, marks=pytest.mark.slow),
         pytest.param("on_train_batch_begin", 0, marks=pytest.mark.slow),
         ("on_train_batch_end", 1),
-        ("on_test_batch_end", 4),
+        pytest.param("on_test_batch_end", 4, marks=pytest.mark.slow),
         pytest.param("on_epoch_end", 4, marks=pytest.mark.slow),
         pytest.param("on_train_end", 8, marks=pytest.mark.slow),
     ],

@@ -69,7 +69,7 @@ class OwnStep(keras.Model):
     ("kind", "penalty", "is_known"),
     [
         (keras.Model, None, True),
-        (keras.Model, "l2", False),
+        pytest.param(keras.Model, "l2", False, marks=pytest.mark.slow),
         pytest.param(OwnStep, None, False, marks=pytest.mark.slow),
     ],
 )

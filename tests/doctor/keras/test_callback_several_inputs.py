@@ -29,7 +29,7 @@ def several(size=1.0, kernel="glorot_uniform", grow=1.0):
 @pytest.mark.parametrize(
     ("options", "said", "as_dictionary"),
     [
-        ({}, [], False),
+        pytest.param({}, [], False, marks=pytest.mark.slow),
         pytest.param({}, [], True, marks=pytest.mark.slow),
         ({"size": 1e3}, ["unscaled-input"], False),
         pytest.param({"size": 1e3}, ["unscaled-input"], True, marks=pytest.mark.slow),
@@ -60,7 +60,8 @@ def test_tables_that_are_multiplied_and_start_at_zero():
         assert causes(doctor.findings) == said
 
 
-@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jit", [False, True])
 def test_several_inputs_train_to_the_same_weights_with_and_without_it(jit):
     found = []
     for callbacks in ([], [Doctor(report=lambda text: None)]):

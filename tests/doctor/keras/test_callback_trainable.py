@@ -31,7 +31,7 @@ class Sets(keras.callbacks.Callback):
             self.model.layers[1].trainable = self.trainable
 
 
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("frozen", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_change_within_a_fit(frozen):
     model, doctor = network(frozen), Doctor(report=lambda text: None)
     model.fit(ROWS, CLASSES, 16, 3, verbose=0, callbacks=[Sets(frozen), doctor])

@@ -48,10 +48,10 @@ def idle(model, mode=None):
     [
         (network, None, ["BatchNormalization", "Dropout"]),
         (network, True, []),
-        (lambda: network(norm=False), None, ["Dropout"]),
-        (lambda: network(keras.Model), None, []),
+        pytest.param(lambda: network(norm=False), None, ["Dropout"], marks=pytest.mark.slow),
+        pytest.param(lambda: network(keras.Model), None, [], marks=pytest.mark.slow),
         (lambda: network(keras.Model, momentum=1.0), None, ["BatchNormalization"]),
-        (lambda: network(trainable=False), None, ["Dropout"]),
+        pytest.param(lambda: network(trainable=False), None, ["Dropout"], marks=pytest.mark.slow),
     ],
 )
 def test_layers_that_a_step_runs_in_inference_mode(model, mode, found):
@@ -70,7 +70,7 @@ def test_the_callback_names_the_layers():
     assert ("no-training-mode", "error", 1) in [(f.cause, f.severity, f.step) for f in doctor.findings]
 
 
-@pytest.mark.parametrize("wrong", [True, False])
+@pytest.mark.parametrize("wrong", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_callback_compares_the_loss_of_a_step_of_ones_own(wrong):
     class Step(keras.Model):
         def train_step(self, data):
@@ -124,7 +124,10 @@ class Distils(keras.Model):
         return {"loss": loss}
 
 
-@pytest.mark.parametrize(("of_student", "mode", "count"), [(False, True, 0), (True, True, 0), (True, False, 1)])
+@pytest.mark.parametrize(
+    ("of_student", "mode", "count"),
+    [pytest.param(False, True, 0, marks=pytest.mark.slow), (True, True, 0), (True, False, 1)],
+)
 def test_a_teacher_is_in_inference_mode_on_purpose(of_student, mode, count):
     model = Distils(of_student)
     model(X)

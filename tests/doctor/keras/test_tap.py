@@ -59,9 +59,8 @@ def test_what_is_trained_stays_what_was_traced(story, frozen):
     assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize(
-    "options", [{"steps_per_execution": 3}, pytest.param({"run_eagerly": True}, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"steps_per_execution": 3}, {"run_eagerly": True}])
 def test_other_ways_to_run_a_step(options):
     found = []
     for doctors in ([], [watched()]):

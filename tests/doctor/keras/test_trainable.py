@@ -66,7 +66,7 @@ class OwnStep(keras.Model):
         return super().train_step(data)
 
 
-@pytest.mark.parametrize("kind", [keras.Model, OwnStep])
+@pytest.mark.parametrize("kind", [keras.Model, pytest.param(OwnStep, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_a_change_within_a_fit(kind, frozen):
     model = network(frozen, kind)
@@ -74,7 +74,7 @@ def test_a_change_within_a_fit(kind, frozen):
     assert found == [(1, "forgotten" if frozen else "frozen", 2, [model.layers[1].name])]
 
 
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("frozen", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_change_between_fits_and_after_compile_none(frozen):
     model = network(frozen)
     model.fit(ROWS, CLASSES, 16, 1, verbose=0)
