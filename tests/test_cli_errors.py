@@ -182,11 +182,49 @@ WRONG = [
     (["sync", "~nosuch"], "~nosuch: no home folder is known"),
     (["explain", "model=vgg16", "--against"], "--against needs the overrides of another config"),
 ]
+# What another line or a test of the configuration has too: these are slow.
+REPEATED = {
+    "schedule=by_epoch",
+    "trainer.epochs=2.5",
+    "trainer.epochs=0",
+    "model=vgg16 data.size=8",
+    "data=image_folder",
+    "data.root=${nope}",
+    "-m seed=0,1 run_dir=here",
+    "-m model=cnn,vgg61",
+    "-m model=glob(vgg*) data.size=8",
+    "init.stddev=1",
+    "trainer.precision=half",
+    "model=python",
+    "data=arrays data.root=nowhere",
+    "data.folds=1 data.fold=0",
+    "-m data.folds=5 data.fold=0,5",
+    "-m sweep=tuned optim=adam,rmsprop data.folds=5 data.fold=0,1",
+    "data=palm_vein data.group=folder",
+    "data=image_folder data.root=. data.split=a",
+    "data=csv",
+    "data.people=5",
+    "adversary=fgsm adversary.steps=3",
+    "adversary=pgd adversary.steps=0",
+    "show data=image_folder",
+    "explain model=vgg99",
+    "-m seed=0,1 tracking.tags={a@b: 1}",
+    "data.cache=~nosuch/x",
+    "run_dir=~nosuch/x",
+    "model.weights=~nosuch/x",
+    "rate optim.lr=0.1",
+    "batch modle=vgg16",
+    "rate --html .",
+    "rate --open pictures=false",
+    "batch --html page.html pictures=false",
+    "explain model=vgg16 --against",
+    "--cfg job optim.lr=0.1",
+}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    WRONG,
+    [pytest.param(*one, marks=pytest.mark.slow if " ".join(one[0]) in REPEATED else []) for one in WRONG],
     ids=lambda value: " ".join(value).encode("unicode_escape").decode() if isinstance(value, list) else "",
 )
 def test_a_wrong_command_line_is_one_sentence(server, tmp_path, words, said):
@@ -263,7 +301,14 @@ HUGE = "model.layers=[{conv: 64}, flatten, {dense: 65536, repeat: 1000}]"  # mor
 
 
 @pytest.mark.skipif(may_have_gpu(), reason="the memory of a GPU is not known before TensorFlow is imported")
-@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"], ["check"], ["rate"], ["batch"], ["explain"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["-m", "seed=0,1"],
+        *(pytest.param([one], marks=pytest.mark.slow) for one in ("check", "rate", "batch", "explain")),
+    ],
+)
 def test_a_network_that_cannot_fit_into_memory_is_refused_before_it_is_built(server, tmp_path, words):
     sentence = refusal(server, tmp_path, [*words, HUGE])
     assert "million weights in dense1" in sentence

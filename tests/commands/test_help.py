@@ -129,7 +129,9 @@ def test_damaged_files_do_not_keep_help_from_being_printed(tmp_path, content):
         assert text(words, "conf")
 
 
-@pytest.mark.parametrize("word", ["", "optim", "optim.momentum", "check"])
+@pytest.mark.parametrize(
+    "word", ["", *(pytest.param(one, marks=pytest.mark.slow) for one in ("optim", "optim.momentum", "check"))]
+)
 def test_help_loads_nothing_heavy_and_no_more_of_hydra_than_its_parser(word):
     found = loaded(f"from exprun.cli import main; assert main({['--help', *word.split()]}) == 0")
     assert not HEAVY & found

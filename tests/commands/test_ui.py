@@ -184,10 +184,8 @@ def test_a_store_on_a_server_is_opened_and_not_served(capsys, monkeypatch):
     assert "is a server." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name == "SIGKILL" else pytest.param(name, marks=pytest.mark.slow) for name in CODES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CODES)
 def test_a_signal_ends_all_of_it(fake, mark, name):
     port = free_port()
     process = serving(port, stderr=subprocess.PIPE)

@@ -53,7 +53,9 @@ def comparable(text):
     return re.sub(r"\d+\.\d s|[\d,]+ images/s|\S*/(warm|cold)\b|\d+ of \d+ cores|page: \S+", "…", text).strip()
 
 
-@pytest.mark.parametrize("words", [["optim=nope"], ["check", *TINY, "fault=shuffled_labels"], RUN])
+@pytest.mark.parametrize(
+    "words", [["optim=nope"], pytest.param(["check", *TINY, "fault=shuffled_labels"], marks=pytest.mark.slow), RUN]
+)
 def test_a_command_prints_and_returns_what_it_does_cold(runtime, words, capfd):
     out, err, returned = tried(runtime, *words, *(["run_dir=warm"] if words is RUN else []))
     code = cli.main([*words, *(["run_dir=cold"] if words is RUN else [])])
@@ -94,7 +96,9 @@ def process_of(runtime):
     return int(re.search(r"process (\d+)", done.stdout)[1])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_signals_end_the_command(runtime, number, code):
     process = started(runtime)
     process.send_signal(number)

@@ -148,7 +148,7 @@ def test_a_key_outside_the_schema_is_refused(key, prefix):
     assert refused(f"{prefix}{key}" if prefix == "~" else f"{prefix}{key}=1").startswith(f"Unknown key {key};")
 
 
-@pytest.mark.parametrize("prefix", ["", "+", "++"])
+@pytest.mark.parametrize("prefix", ["++", *(pytest.param(one, marks=pytest.mark.slow) for one in ("", "+"))])
 @pytest.mark.parametrize(
     ("overrides", "using"),
     [

@@ -51,7 +51,9 @@ def check(settings, shape, classes=7):
     assert built[size.largest] == max(built.values())
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(
+    "norm", ["batch", *(pytest.param(one, marks=pytest.mark.slow) for one in NORMS if one != "batch")]
+)
 def test_the_size_is_that_of_the_network_that_is_built(norm):
     check(config(f"model.layers=[{','.join(LAYERS)}]", f"norm={norm}"), (26, 24, 3))
 

@@ -15,6 +15,7 @@ from exprun.data.pool import Pool
 
 OPTIONS = {group: list(found) for group, found in options().items()}
 PRESETS = OPTIONS.pop("experiment")
+SHORT = ("cifar10_fast", "matconvnet_parity", "palm_vein")  # the others are slow
 # What belongs to no option: the trainer has a single one, and a preset may say how long, in what batches, what is
 # measured. `smoke` says how many images besides.
 BEYOND = {"smoke": {"data": {"limit"}}}
@@ -89,7 +90,10 @@ def test_the_presets_go_through_every_option():
         assert {round_of(number)[group] for number in range(ROUNDS)} == set(found)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(one, marks=[] if one in SHORT else pytest.mark.slow) for one in PRESETS],
+)
 def test_nothing_of_a_preset_stays_when_other_options_are_picked(shared, alone, preset):
     for number in places(preset):
         words = [f"{group}={option}" for group, option in round_of(number).items()]
