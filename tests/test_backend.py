@@ -40,7 +40,9 @@ def test_what_is_set_stays(monkeypatch):
 
 @X86
 @pytest.mark.parametrize(
-    "start", ["from exprun.cli import main; main(RUN)", "import exprun; exprun.run(RUN)"], ids=["command", "Python"]
+    "start",
+    ["from exprun.cli import main; main(RUN)", pytest.param("import exprun; exprun.run(RUN)", marks=pytest.mark.slow)],
+    ids=["command", "Python"],
 )
 def test_commands_and_runs_from_python_set_it_before_tensorflow_is_imported(start, tmp_path):
     seen = """

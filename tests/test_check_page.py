@@ -35,6 +35,7 @@ def test_a_finding_comes_with_the_picture_that_proves_it(capsys):
     assert {f"0-{kind}-0" for kind in ("signal", "gradient", "dead", "update", "statistics")} == set(data["series"])
 
 
+@pytest.mark.slow
 def test_a_network_without_problems_has_a_page_too(capsys):
     code, text, _, _ = checked(capsys, "norm=batch", "init=he_normal")
     assert code == 0

@@ -34,8 +34,8 @@ def test_a_folder_named_by_the_time_is_the_one_of_the_run():
     ("text", "wanted"),
     [
         ("${hydra:runtime.choices.model}", "cnn"),
-        ("${hydra:job.name}", "exprun"),
-        ("${hydra:mode}", "RunMode.RUN"),
+        pytest.param("${hydra:job.name}", "exprun", marks=pytest.mark.slow),
+        pytest.param("${hydra:mode}", "RunMode.RUN", marks=pytest.mark.slow),
         ("${oc.env:EXPRUN_TEST,none}", "set"),
     ],
 )

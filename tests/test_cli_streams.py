@@ -14,7 +14,9 @@ with open("found", "w") as file:
 """
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.slow) for one in (">&-", "2>&-", "<&-")), "<&- >&- 2>&-"]
+)
 def test_a_closed_stream_is_the_null_device(tmp_path, closed):
     (tmp_path / "code.py").write_text(CODE)
     subprocess.run(f"'{sys.executable}' code.py {closed}", shell=True, check=True, stdin=subprocess.DEVNULL)

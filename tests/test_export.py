@@ -333,6 +333,7 @@ def test_a_run_of_an_older_version_is_taken_with_one_warning(place, other_code, 
     assert capsys.readouterr().err.count("did not record the code of model.builder=mine:net") == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_anew_what_other_code_made(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(trained))
     words = ["-m", *TINY[1:], *AGAIN, "progress=plain", "sweep.rerun=changed", "seed=0,1"]

@@ -147,7 +147,7 @@ def test_kernels_are_cast_before_the_batches():
     ]
 
 
-@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+@pytest.mark.parametrize("norm", ["batch", *(pytest.param(one, marks=pytest.mark.slow) for one in ("group", "none"))])
 def test_evaluations_follow_the_weights_and_leave_training_as_it_is(norm):
     residual = "{residual: [{conv: 4}, {conv: 4, activation: none}], shortcut: pad}"
     words = [f"model.layers=[{{conv: 4}},{residual},flatten]", f"norm={norm}", "data.size=8", "data.channels=1"]

@@ -379,7 +379,7 @@ def dropping(rate, dtype="float32", **settings):
     [
         *((rate, dtype, False) for rate in (0.25, 0.3, 0.999) for dtype in ("float32", "mixed_bfloat16")),
         (0.25, "float32", True),
-        (0.3, "mixed_bfloat16", True),
+        pytest.param(0.3, "mixed_bfloat16", True, marks=LONG),
         *(pytest.param(*given, True, marks=LONG) for given in ((0.999, "float32"), (0.999, "mixed_bfloat16"))),
         *(pytest.param(*given, True, marks=LONG) for given in ((0.3, "float32"), (0.25, "mixed_bfloat16"))),
     ],

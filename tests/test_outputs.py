@@ -136,6 +136,7 @@ def test_a_name_alone_hides_no_run(place):
     assert names() == [f"outputs/{place}"]
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_runs_come_back_into_its_folder_has_each_once(tmp_path, capsys):
     words = ["-m", *TINY, "trainer.epochs=1", "trainer.max_steps=2", "seed=0,1", "hydra.sweep.dir=outputs/rates"]
     assert cli.main([*words, "run_dir=outputs/x/s${seed}"]) == 0

@@ -54,6 +54,7 @@ def test_check_finds_nothing_in_a_healthy_run(precision):
     assert check.examine(config("doctor=watch", f"trainer.precision={precision}"), SESSION) == []
 
 
+@pytest.mark.slow
 def test_what_the_splits_lack_is_said_by_check_and_by_the_run(capsys):
     few, said = ["data.limit=30", "trainer.batch_size=8"], []
     check.examine(config("doctor=watch", *few), SESSION, said.append)
@@ -80,6 +81,7 @@ def leaks_in(folder, *more):
     return {f.cause: f.evidence for f in found if f.cause.startswith("leaked")}
 
 
+@pytest.mark.slow
 def test_a_test_folder_that_is_a_copy_of_the_training_folder_is_found(tmp_path):
     pictures(tmp_path / "train", 0)
     pictures(tmp_path / "val", 1)
@@ -123,6 +125,7 @@ def test_check_calls_classes_by_their_names(tmp_path):
     assert "93% of 240 labels are class eel, so" in imbalance.evidence
 
 
+@pytest.mark.slow
 def test_what_is_found_does_not_depend_on_the_name_of_the_fault(monkeypatch):
     """The doctor gets a config without it, so hiding it changes nothing."""
     seen = []

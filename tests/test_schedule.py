@@ -72,7 +72,7 @@ def test_rate_follows_its_formula(name, step, expected):
     assert rate(SCHEDULES[name], step) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
-@pytest.mark.parametrize("lengthening", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("lengthening", [1.5, *(pytest.param(one, marks=pytest.mark.slow) for one in (1.0, 2.0))])
 def test_restarts_are_those_of_keras(lengthening):
     from keras.optimizers.schedules import CosineDecayRestarts
 

@@ -116,6 +116,7 @@ def test_averages_start_afresh(made):
     assert same(checkpoint(again), checkpoint(alone))
 
 
+@pytest.mark.slow
 def test_another_structure_gets_a_step_of_its_own(made):
     session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     for norm in ("batch", "none"):
@@ -244,6 +245,7 @@ def test_what_a_run_built_and_left_to_a_shared_step_is_freed_before_the_next(mon
     assert alive == [True, False, False]
 
 
+@pytest.mark.slow
 def test_a_shared_step_has_the_initialisers_of_the_run_that_it_does():
     session, words = Session(), [*TINY, *SMALL, "trainer.max_steps=1"]
     for init in ("glorot_uniform", "he_normal"):

@@ -77,7 +77,10 @@ def test_a_terminal_that_answers_with_sixel_gets_a_sixel_image():
     assert text.rstrip().endswith("True")
 
 
-@pytest.mark.parametrize("answer", [b"", b"\x1b[?62;22c", b"\x1b[?1;2c", b"nonsense"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", *(pytest.param(one, marks=pytest.mark.slow) for one in (b"\x1b[?62;22c", b"\x1b[?1;2c", b"nonsense"))],
+)
 def test_other_terminals_get_no_image_and_do_not_wait_long(answer):
     text = output(answer)
     assert not any(start in text for start in ("\x1bP", "\x1b_G", "\x1b]1337"))

@@ -135,6 +135,7 @@ def test_the_command_prints_a_table_and_a_word_and_writes_a_page(run_server, tmp
     assert "images/s" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_json_is_all_that_is_printed_with_it(run_server):
     words = ["tracking=none", "data.limit=100", "trainer.precision=float32", *FAST]
     done = run_server.run("batch", *words, "--minutes", "0.001", "--json")

@@ -468,6 +468,7 @@ def test_the_numbers_are_in_json(grid, capsys):
     assert found["not_worse"] == [{"norm": "batch", "optim": "adam"}, {"norm": "batch", "optim": "sgd"}]
 
 
+@pytest.mark.slow
 def test_a_family_without_any_difference_hardly_ever_has_one():
     """From the values of runs to the corrected p-values; 100 families, of which 5 may claim a difference."""
     from exprun.compare import design, effects

@@ -49,7 +49,10 @@ def test_repeated_p_values_are_the_errors_of_their_levels():
     assert 0 < zero < 1e-10
 
 
-@pytest.mark.parametrize(("arms", "ratio", "correlation"), [(2, 1, 0), (2, 5, 0), (2, 1, 0.8), (4, 20, 0.4)])
+@pytest.mark.parametrize(
+    ("arms", "ratio", "correlation"),
+    [*(pytest.param(2, *one, marks=pytest.mark.slow) for one in ((1, 0), (5, 0), (1, 0.8))), (4, 20, 0.4)],
+)
 def test_of_arms_that_are_alike_one_in_twenty_sweeps_drops_one(arms, ratio, correlation):
     rng = np.random.default_rng(arms + ratio)
     values = rng.normal(size=(DRAWS, arms, 10)) * np.sqrt(1 - correlation)

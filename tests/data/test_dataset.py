@@ -488,6 +488,7 @@ def fingerprint(data):
     return load(data).fingerprint
 
 
+@pytest.mark.slow
 def test_two_processes_may_build_an_entry_at_once(tmp_path, digits):
     data = replace(digits, size=8, cache=str(tmp_path / "cache"))
     with multiprocessing.get_context("spawn").Pool(2) as workers:

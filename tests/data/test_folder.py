@@ -260,7 +260,9 @@ def test_one_line_counts_the_reasons_and_shows_a_few_of_each():
     assert many.endswith("(7.f7), 22 for other reasons")
 
 
-@pytest.mark.parametrize("command", ["run", "check", "predict"])
+@pytest.mark.parametrize(
+    "command", ["run", *(pytest.param(one, marks=pytest.mark.slow) for one in ("check", "predict"))]
+)
 def test_what_was_left_out_is_said(command, capfd):
     images("set/cat", "set/dog", count=20)
     Path("set/bird").mkdir()

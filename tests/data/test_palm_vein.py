@@ -71,6 +71,7 @@ def test_images_of_a_person_are_alike_but_for_their_place(images):
     assert found[same].mean() > found[~same].mean() + 0.08
 
 
+@pytest.mark.slow
 def test_other_numbers_are_other_people(images):
     others = draw(PEOPLE, 5, SIZE, first_person=1000).images.reshape(PEOPLE * 5, SIZE, SIZE) / 255
     found = likeness(images[:, :5], images[:, 5:10])
@@ -87,6 +88,7 @@ def test_brightness_tells_nobody(images):
     assert within**0.5 > 0.03
 
 
+@pytest.mark.slow
 def test_a_linear_classifier_on_pixels_does_poorly_but_above_chance(images):
     flat = images.reshape(PEOPLE, EACH, -1)
     flat = (flat - flat[:, :15].mean((0, 1))) / flat[:, :15].std((0, 1))

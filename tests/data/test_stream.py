@@ -400,13 +400,14 @@ def test_a_damaged_body_ends_the_run_which_resumes_if_the_file_is_restored(capfd
     assert RunFolder(Path("it")).status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_sweep_of_two_seeds_shares_the_images(capfd):
     words = [*WORDS, "data.decode=stream", "seed=0,1", "hydra.sweep.dir=both", "trainer.epochs=1"]
     assert cli.main(["-m", *words]) == 0
     assert len(list(Path("outputs/cache").glob("streamed-*"))) == 1
 
 
-@pytest.mark.parametrize("command", ["check", "show"])
+@pytest.mark.parametrize("command", ["check", pytest.param("show", marks=pytest.mark.slow)])
 def test_commands_look_at_streamed_images(command, capfd):
     words = [word for word in WORDS if not word.startswith(("doctor", "progress", "tracking", "trainer.det"))]
     assert cli.main([command, *words, "data.decode=stream", "data.size=8"]) in (0, 1)
@@ -414,6 +415,7 @@ def test_commands_look_at_streamed_images(command, capfd):
     assert "Traceback" not in said.err + said.out
 
 
+@pytest.mark.slow
 def test_an_evaluation_recognises_the_files_of_the_training(capfd):
     trained("run_dir=it", "data.decode=stream", "trainer.epochs=1")
     shutil.copytree("set/train", "other")

@@ -59,6 +59,7 @@ def need(name):
             pytest.skip(f"{package} is not installed: pip install 'exprun[{name}]'")
 
 
+@pytest.mark.slow
 def test_the_weights_are_not_copied_for_each_optimisation_of_onnx(place, monkeypatch):
     need("onnx")
     from tf2onnx.graph import Graph

@@ -30,10 +30,10 @@ VGG_DENSE = (512 * 4096 + 4096) + (4096 * 4096 + 4096) + (4096 * 10 + 10)
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("vgg11", 9_220_480 + VGG_DENSE),
-        ("vgg13", 9_404_992 + VGG_DENSE),
+        pytest.param("vgg11", 9_220_480 + VGG_DENSE, marks=pytest.mark.slow),
+        pytest.param("vgg13", 9_404_992 + VGG_DENSE, marks=pytest.mark.slow),
         ("vgg16", 14_714_688 + VGG_DENSE),
-        ("vgg19", 20_024_384 + VGG_DENSE),
+        pytest.param("vgg19", 20_024_384 + VGG_DENSE, marks=pytest.mark.slow),
         ("resnet20", 448 + 13_920 + 50_880 + 203_136 + 650),  # by stage; 0.27 million in arXiv:1512.03385, table 6
     ],
 )

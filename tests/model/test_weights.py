@@ -231,6 +231,7 @@ def test_a_split_list_of_layers_is_read_whole(tmp_path):
     assert load_weights(model_of("norm=none", SMALL, shape=(8, 8, 3)), path) == ["conv1", "conv2"]
 
 
+@pytest.mark.slow
 def test_more_than_ten_convolutions_keep_their_order(tmp_path):
     source = keras_model(*[4] * 12, norm=True, bias=False, dense=[10])
     images = keras.Input((8, 8, 3))

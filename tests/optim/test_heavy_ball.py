@@ -50,7 +50,7 @@ def followed(loop, rule):
     return values
 
 
-@pytest.mark.parametrize("momentum_of", ["gradients", "updates"])
+@pytest.mark.parametrize("momentum_of", ["gradients", pytest.param("updates", marks=pytest.mark.slow)])
 def test_a_run_across_a_change_of_rate_follows_its_rule_and_no_other(momentum_of):
     overrides = [
         *SMALL, "model.layers=[flatten]", "data.limit=100", "trainer.batch_size=16", "input=unit",

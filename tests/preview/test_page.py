@@ -43,9 +43,9 @@ def of_folder(folder):
 @pytest.mark.parametrize(
     "name",
     [
-        "augment=alternating_flip",
         "augment=mixup",
-        "input.crop=24",
+        pytest.param("augment=alternating_flip", marks=pytest.mark.slow),
+        pytest.param("input.crop=24", marks=pytest.mark.slow),
         *(pytest.param(f"augment={name}", marks=pytest.mark.slow) for name in ("cifar", "affine", "cutmix")),
     ],
 )

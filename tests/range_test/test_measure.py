@@ -97,6 +97,7 @@ def test_a_batch_that_is_larger_than_the_data_is_refused():
         measure(replace(settings, trainer=replace(settings.trainer, batch_size=1000)), SESSION)
 
 
+@pytest.mark.slow
 def test_a_first_loss_that_is_not_finite_is_one_sentence():
     with pytest.raises(RunError, match="not finite: python -m exprun check"):
         measure(config(*FAST, *DEAD[:2], "init.stddev=1000", "model.layers=[flatten,{dense: 8, repeat: 16}]"), SESSION)

@@ -147,6 +147,7 @@ def test_another_config_in_its_folder_is_said(two_runs, capsys):
     assert written(two_runs) == before
 
 
+@pytest.mark.slow
 def test_a_sweep_of_shuffled_values_goes_on(tmp_path, capsys):
     code, _ = swept(capsys, "seed=shuffle(range(0,3))")
     assert code == 0

@@ -166,7 +166,7 @@ def test_a_server_that_dies_while_it_makes_a_run_makes_one(tmp_path, monkeypatch
         assert store.execute("select status from runs").fetchall() == [("FINISHED",)]
 
 
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("late", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_call_that_is_repeated_for_want_of_an_answer_makes_one_run(tmp_path, monkeypatch, late):
     import mlflow
 

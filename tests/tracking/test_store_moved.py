@@ -29,7 +29,7 @@ def made(tmp_path_factory):
     return project
 
 
-@pytest.fixture(params=["moved", "copied"])
+@pytest.fixture(params=["moved", pytest.param("copied", marks=pytest.mark.slow)])
 def moved(made, tmp_path, monkeypatch, request):
     """The project in another place; the old one is still there where it was copied."""
     old, new = tmp_path / "old" / "project", tmp_path / "new place" / "project"

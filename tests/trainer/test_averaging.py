@@ -58,6 +58,7 @@ def test_a_run_of_averaged_weights_resumes_to_the_bit():
     assert resumed.history[-1] == whole.history[-1]
 
 
+@pytest.mark.slow
 def test_until_the_start_the_weights_themselves_are_evaluated():
     plain = tiny(*SMALL, *SWA, "trainer.deterministic=true", "trainer.swa_start=null", "run_dir=plain")
     averaged = tiny(*SMALL, *SWA, "trainer.deterministic=true", "run_dir=averaged")

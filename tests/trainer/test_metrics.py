@@ -105,6 +105,7 @@ def test_the_table_of_classes_has_all_of_them(trained):
     assert (trained[0].run_dir / "classes.csv") in RunFolder(trained[0].run_dir).artifacts()
 
 
+@pytest.mark.slow
 def test_the_validation_images_are_measured_again_only_for_other_weights():
     """The last weights have been measured already; those of an earlier epoch are measured a second time."""
     for words, passes in (([], 3), (["optim.learning_rate=1e-12", "trainer.select=val/accuracy"], 4)):
@@ -124,6 +125,7 @@ def test_a_finished_run_that_is_resumed_measures_its_last_weights():
     assert set(again.metrics) >= {"val/auroc", "val/best_auroc", "test/auroc"}
 
 
+@pytest.mark.slow
 def test_a_run_that_validates_on_test_images_has_no_scaled_error():
     found = tiny(*WORDS, "data.validation=test").metrics
     assert "val/best_temperature" in found

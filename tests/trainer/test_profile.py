@@ -53,11 +53,13 @@ def test_a_run_watches_some_steps_and_names_its_layers(monkeypatch, tmp_path):
     assert list((tmp_path / "run" / "profile").rglob("*.xplane.pb"))
 
 
+@pytest.mark.slow
 def test_too_few_steps_are_said_to_be_too_few(monkeypatch):
     (profile,) = seen(config("trainer.profile=true", "trainer.max_steps=2"), monkeypatch)
     assert profile.parts == []
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_its_watch(monkeypatch):
     words = ["trainer.profile=true", "optim.learning_rate=1000", "norm=none", "input=raw"]
     for _ in range(2):

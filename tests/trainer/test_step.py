@@ -119,7 +119,11 @@ def test_class_weights():
     follow(step, [0.5, 0.5], lambda w, b, i: numpy_gradient(w, b, i, weights=weights), momentum_update)
 
 
-@pytest.mark.parametrize("words", [[], ["trainer.accumulate=4"], ["adversary=fgsm"]], ids=["plain", "parts", "attack"])
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param([], marks=pytest.mark.slow), ["trainer.accumulate=4"], ["adversary=fgsm"]],
+    ids=["plain", "parts", "attack"],
+)
 def test_mixed_images_are_trained_with_both_labels(words):
     """The loss is linear in the label, with smoothing and class weights, in parts, and in an attack."""
     weights = np.array([0.5, 1.0, 2.5], np.float32)
@@ -176,6 +180,7 @@ def test_sharpness_aware_minimisation_takes_the_gradient_uphill():
     follow(linear_step("optim=sam", "optim.sam_rho=0.5"), [0.5, 0.5], gradient, momentum_update)
 
 
+@pytest.mark.slow
 def test_the_uphill_pass_leaves_moving_statistics_as_they_are_and_repeats_dropout():
     """With a radius near 0, both passes are the same, so that the run is that without it."""
     layers = keras.layers
@@ -322,7 +327,9 @@ def test_a_step_whose_loss_is_not_finite_changes_nothing_and_ends_the_call():
     np.testing.assert_array_equal(step.model.variables[1].numpy(), bias)
 
 
-@pytest.mark.parametrize("tta", ["none", "mirror", "mirror_translate"])
+@pytest.mark.parametrize(
+    "tta", ["mirror_translate", *(pytest.param(one, marks=pytest.mark.slow) for one in ("none", "mirror"))]
+)
 def test_views_of_an_image_are_averaged(tta):
     step = linear_step(f"trainer.tta={tta}")
     w, b = (v.numpy() for v in step.model.variables)
