@@ -91,7 +91,7 @@ def outcome(words, capsys):
 
 
 @seed(0)
-@settings(CHECKED, max_examples=40)
+@settings(CHECKED, max_examples=20)
 @given(words=st.lists(overrides, min_size=1, max_size=4))
 def test_any_command_line_runs_or_is_refused_in_a_sentence(words, capsys, tmp_path):
     before = sorted(tmp_path.rglob("*"))
@@ -143,7 +143,7 @@ def refuses_file(group, content, capsys, tmp_path):
 
 
 @seed(2)
-@settings(CHECKED, max_examples=30)
+@settings(CHECKED, max_examples=15)
 @given(group=st.sampled_from([*GROUPS, "experiment"]), content=files)
 def test_any_option_file_runs_or_is_refused_in_a_sentence(group, content, capsys, tmp_path):
     refuses_file(group, content, capsys, tmp_path)
@@ -181,7 +181,7 @@ def test_what_is_no_file_is_refused(kind, capsys, tmp_path):
 
 
 @seed(4)
-@settings(CHECKED, max_examples=20)
+@settings(CHECKED, max_examples=10)
 @given(words=configs(GROUPS), number=st.integers(0, 2**32 - 1))
 def test_every_valid_config_comes_back_from_its_own_file(words, number):
     try:

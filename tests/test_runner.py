@@ -14,7 +14,6 @@ from exprun.config.errors import ConfigError, DataError, RunError
 from exprun.run_folder import RunFolder
 from exprun.signals import Killed
 from exprun.trainer.events import Evaluated
-from reliability.common import until
 from tiny import SESSION, SMALL, TINY, checkpoint, same, tiny
 
 EXACT = ["trainer.deterministic=true", "augment=cifar", "schedule=constant"]
@@ -137,22 +136,30 @@ def test_a_run_stopped_within_an_epoch_resumes_there(whole):
     assert same(checkpoint(resumed), checkpoint(whole))
 
 
-def test_a_run_that_is_killed_goes_on_to_the_same_bits(run_server, capsys):
-    def measured():
-        return sum("val/loss" in row["metrics"] for row in RunFolder(Path("it")).read_journal())
+KILLED = """
+import os, signal, sys
+from exprun import run
+from exprun.trainer.events import Evaluated
 
-    words = [*EXACT, "pictures=false"]
-    with open("log", "w") as log:
-        process = run_server.start([*TINY, *words, "trainer.epochs=500", "run_dir=it"], log.fileno(), log.fileno())
-    assert until(process, lambda: measured() > 1), Path("log").read_text()
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
-    epochs = f"trainer.epochs={measured() + 2}"
-    resumed = tiny(*words, epochs, "run_dir=it", "trainer.resume=true", "progress=plain")
+seen = []
+
+def kill(event):
+    seen.append(isinstance(event, Evaluated))
+    if sum(seen) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run(sys.argv[1:], listeners=[kill])
+"""
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(whole, run_server, capsys):
+    Path("killed.py").write_text(KILLED)
+    done = run_server.run(*TINY, *EXACT, "trainer.epochs=3", "run_dir=part", module="killed")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    resumed = tiny(*EXACT, "trainer.epochs=3", "run_dir=part", "trainer.resume=true", "progress=plain")
     assert "resuming after step" in capsys.readouterr().out
-    plain = tiny(*words, epochs, "run_dir=plain")
-    assert same(checkpoint(resumed), checkpoint(plain))
-    assert resumed.history == plain.history
+    assert same(checkpoint(resumed), checkpoint(whole))
+    assert resumed.history == whole.history
 
 
 def test_resuming_repeats_no_line_of_the_journal(whole):

@@ -96,9 +96,9 @@ def test_a_late_answer_is_not_waited_for():
     ("environ", "start"),
     [
         ({"TERM": "xterm-kitty"}, "\x1b_Ga=T,f=100,q=2,m=0;"),
-        ({"KITTY_WINDOW_ID": "1"}, "\x1b_Ga=T"),
+        pytest.param({"KITTY_WINDOW_ID": "1"}, "\x1b_Ga=T", marks=pytest.mark.slow),
         ({"TERM_PROGRAM": "iTerm.app"}, "\x1b]1337;File=inline=1;size="),
-        ({"TERM_PROGRAM": "WezTerm"}, "\x1b]1337;File=inline=1;size="),
+        pytest.param({"TERM_PROGRAM": "WezTerm"}, "\x1b]1337;File=inline=1;size=", marks=pytest.mark.slow),
     ],
 )
 def test_terminals_that_are_known_by_variables_are_not_asked(environ, start):
@@ -111,9 +111,9 @@ def test_terminals_that_are_known_by_variables_are_not_asked(environ, start):
     "environ",
     [
         {"TMUX": "/tmp/tmux-0/default,1,0"},
-        {"STY": "1.pts-0"},
+        pytest.param({"STY": "1.pts-0"}, marks=pytest.mark.slow),
         {"CI": "true"},
-        {"TERM": "dumb"},
+        pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow),
         {"EXPRUN_PICTURES": "false"},
     ],
 )

@@ -88,6 +88,7 @@ def test_what_cannot_be_measured_is_one_sentence(fake, step, images, said):
         fake(step, images)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_steps")
 def test_a_real_network_keeps_its_weights():
     from exprun.assembly import assemble

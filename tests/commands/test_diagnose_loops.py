@@ -247,9 +247,8 @@ for number in range(5):
 """
 
 
-@pytest.mark.parametrize(
-    ("last", "causes"), [("'relu'", ["output-activation"]), pytest.param("None", [], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("last", "causes"), [("'relu'", ["output-activation"]), ("None", [])])
 def test_targets_that_no_variable_of_the_loop_has(diagnosed, last, causes):
     done = diagnosed(DATA + WITHOUT_A_NAME.replace("LAST", last))
     assert "could not be seen" not in done.stderr
@@ -352,9 +351,8 @@ for epoch in range(10):
 )
 
 
-@pytest.mark.parametrize(
-    ("each", "causes"), [(True, ["learning-rate-decay"]), pytest.param(False, [], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("each", "causes"), [(True, ["learning-rate-decay"]), (False, [])])
 def test_a_loop_that_lowers_its_learning_rate(diagnosed, each, causes):
     diagnosed(SCHEDULED.replace("if EACH", f"if {each}"))
     (fit,) = report()["fits"]

@@ -149,7 +149,8 @@ def test_images_of_any_shape(tmp_path, shape):
     assert len(render_page(found, "command")) < MAX_BYTES
 
 
-@pytest.mark.parametrize("size", [224, pytest.param("null", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [224, "null"])
 def test_large_files_and_pages_stay_small(tmp_path, size):
     rng = np.random.default_rng(0)
     for name in "ab":

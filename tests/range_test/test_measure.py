@@ -74,6 +74,7 @@ def test_the_learning_rates_depend_on_the_optimiser_and_include_the_configured_o
     assert span(config("optim.learning_rate=100"))[1] == 100
 
 
+@pytest.mark.slow
 def test_too_little_time_takes_fewer_steps():
     test = measure(config(*FAST), SESSION, minutes=1e-6, seeds=1)
     assert len(test.curves[0].rates) <= 30

@@ -235,8 +235,8 @@ def test_it_prints(page, tmp_path):
     ("status", "reason", "words"),
     [
         ("FAILED", "not finite: the loss at step 4 is nan", "The run failed: not finite: the loss at step 4 is nan."),
-        ("KILLED", "stopped by SIGTERM", "The run was stopped by SIGTERM."),
-        ("", "", "The run has not ended: it is still running"),
+        pytest.param("KILLED", "stopped by SIGTERM", "The run was stopped by SIGTERM.", marks=pytest.mark.slow),
+        pytest.param("", "", "The run has not ended: it is still running", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_did_not_finish_has_a_page(chromium, tmp_path, status, reason, words):

@@ -193,6 +193,7 @@ def test_a_call_that_is_repeated_for_want_of_an_answer_makes_one_run(tmp_path, m
     assert found == [(own, "FINISHED")]
 
 
+@pytest.mark.slow
 def test_a_run_that_begins_anew_takes_the_place_of_the_one_of_which_nothing_was_kept(tmp_path):
     words = ["tracking=mlflow", "tracking.model=none", "run_dir=out", "trainer.epochs=1"]
     tiny(*words)

@@ -111,7 +111,8 @@ def test_the_run_of_a_sweep_ends_although_its_files_are_refused(client, done, tm
     assert (run.info.status, run.data.tags["mlflow.note.content"]) == ("FINISHED", "2 trained.")
 
 
-@pytest.mark.parametrize("gone", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", [False, True])
 def test_a_run_that_was_trained_anew_and_deleted_is_left_alone(client, done, tmp_path, gone):
     (tmp_path / "outputs/runs/replaced").mkdir()
     old = done.run_dir.rename(tmp_path / "outputs/runs/replaced/done_2026")

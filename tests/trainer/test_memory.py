@@ -165,6 +165,7 @@ def test_a_pass_has_as_many_images_as_fit():
         memory.passed(model, "float32", 32, 2 * one - 1)
 
 
+@pytest.mark.slow
 def test_a_device_without_room_says_which_batch_has_it(monkeypatch):
     import tensorflow as tf
 

@@ -117,6 +117,7 @@ def test_the_validation_images_are_measured_again_only_for_other_weights():
         assert len(measured) == passes - 3
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_is_resumed_measures_its_last_weights():
     words = [*WORDS, "run_dir=outputs/r", "trainer.max_steps=12"]
     first = tiny(*words)

@@ -107,9 +107,8 @@ def batches(x, y, size):
             yield x[at : at + size], y[at : at + size]
 
 
-@pytest.mark.parametrize(
-    ("restarts", "causes"), [(True, ["unused-data"]), pytest.param(False, [], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("restarts", "causes"), [(True, ["unused-data"]), (False, [])])
 def test_a_loop_of_fits_that_makes_its_generator_again(restarts, causes):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
