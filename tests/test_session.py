@@ -191,6 +191,7 @@ def test_so_do_data_and_device(other):
     assert key_of(**other) != key_of()
 
 
+@pytest.mark.slow
 def test_a_model_from_python_is_never_shared(tmp_path, monkeypatch, made):
     (tmp_path / "own_model.py").write_text(
         "import keras\n\ndef make(shape, classes):\n"

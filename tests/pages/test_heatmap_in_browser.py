@@ -63,7 +63,7 @@ def tip_at(page, selector: str, x: float, y: float) -> str:
 
 
 def test_larger_values_are_lighter_and_unknown_ones_have_no_colour_of_the_scale(page):
-    places = [x for x in range(60, 500, 16) if "conv1" in tip_at(page, "#small", x, 20)]
+    places = [x for x in range(60, 500, 24) if "conv1" in tip_at(page, "#small", x, 20)]
     middles = [places[len(places) * (2 * column + 1) // 8] for column in range(4)]
     by_column = [colour(page, "#small", x, 20) for x in middles]  # above the numbers in the cells
     assert by_column[0][0] < by_column[1][0] < by_column[3][0]

@@ -48,8 +48,9 @@ def with_then_without(model, doctors, frozen):
     model.fit(ROWS, CLASSES, 16, 1, verbose=0)
 
 
-@pytest.mark.parametrize("story", [changed_without_compile, pytest.param(with_then_without, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("frozen", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("story", [changed_without_compile, with_then_without])
+@pytest.mark.parametrize("frozen", [True, False])
 def test_what_is_trained_stays_what_was_traced(story, frozen):
     found = []
     for doctors in ([], [watched()]):
