@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from speed_process import answer_commands
+
 KNOWN = {"conv", "dense", "kernel", "stride", "padding", "activation", "l2", "dropout", "repeat", "residual", "pool",
          "shortcut", "size", "norm", "momentum", "epsilon", "global_pool", "flatten"}  # fmt: skip
 
@@ -125,7 +127,7 @@ def main() -> None:
     compiled = jax.jit(train, donate_argnums=0)
     rng = np.random.default_rng(0)
 
-    def answer() -> None:
+    def answer() -> dict[str, Any]:
         nonlocal state, key
         started = time.perf_counter()
         order = rng.permutation(len(images))
@@ -133,13 +135,9 @@ def main() -> None:
             key, own = jax.random.split(key)
             state = compiled(state, images, labels, order[step * batch : (step + 1) * batch], own)
         jax.block_until_ready(state)
-        print(json.dumps({"seconds": time.perf_counter() - started, "images": steps * batch}), flush=True)
+        return {"seconds": time.perf_counter() - started, "images": steps * batch}
 
-    answer()
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        answer()
+    answer_commands(answer)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ os.environ["KERAS_BACKEND"] = sys.argv[2]
 import keras
 import numpy as np
 
+from speed_process import answer_commands
+
 
 class Last(keras.callbacks.Callback):
     """The time of the end of the last batch, as for the Keras side of speed_sides.py."""
@@ -43,16 +45,12 @@ def main() -> None:
     )
     model.compile(rule, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
 
-    def answer() -> None:
+    def answer() -> dict[str, Any]:
         last, started = Last(), time.perf_counter()
         model.fit(images, labels, batch_size=batch, epochs=1, verbose=0, callbacks=[last])
-        print(json.dumps({"seconds": last.at - started, "images": len(images)}), flush=True)
+        return {"seconds": last.at - started, "images": len(images)}
 
-    answer()
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        answer()
+    answer_commands(answer)
 
 
 if __name__ == "__main__":

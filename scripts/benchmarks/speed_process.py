@@ -2,8 +2,9 @@
 
 import json
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,3 +77,16 @@ def in_turn(turns: int, *calls: tuple[Side, str]) -> list[list[float]]:
     """
     speeds = [[side.speed(command) for side, command in calls] for _ in range(turns)]
     return [list(of_call) for of_call in zip(*speeds, strict=True)]
+
+
+def answer_commands(answer: Callable[[], dict[str, Any]]) -> None:
+    """Answer once, and then each line that a `Side` sends, until the line `end`: what a compared program does.
+
+    Args:
+        answer: function that trains an epoch; returns its seconds and its number of images.
+    """
+    print(json.dumps(answer()), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "end":
+            break
+        print(json.dumps(answer()), flush=True)

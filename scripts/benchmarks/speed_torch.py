@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from speed_process import answer_commands
+
 KNOWN = {"conv", "dense", "kernel", "stride", "padding", "activation", "l2", "dropout", "repeat", "residual", "pool",
          "shortcut", "size", "norm", "momentum", "epsilon", "global_pool", "flatten"}  # fmt: skip
 
@@ -147,16 +149,12 @@ def main() -> None:
             rule.step()
             rule.zero_grad(set_to_none=True)
 
-    def answer() -> None:
+    def answer() -> dict[str, Any]:
         started = time.perf_counter()
         epoch()
-        print(json.dumps({"seconds": time.perf_counter() - started, "images": steps * batch}), flush=True)
+        return {"seconds": time.perf_counter() - started, "images": steps * batch}
 
-    answer()
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        answer()
+    answer_commands(answer)
 
 
 if __name__ == "__main__":

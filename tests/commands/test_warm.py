@@ -68,8 +68,9 @@ def test_a_command_prints_and_returns_what_it_does_cold(runtime, words, capfd):
         assert plain[0]["test/loss"] == pytest.approx(plain[1]["test/loss"], rel=0.05)
 
 
-def started(runtime):
-    """A command that trains until it is stopped, and its first line about a step."""
+@pytest.fixture
+def training(runtime):
+    """A command that trains until it is stopped, after its first line about a step."""
     words = [*TINY, "trainer.epochs=100000", "progress=plain", "doctor=none", "run_dir=run"]
     process = subprocess.Popen(
         [sys.executable, "-m", "exprun", *words],
@@ -79,7 +80,9 @@ def started(runtime):
         text=True,
     )
     assert any("step" in line for line in process.stdout)
-    return process
+    yield process
+    process.kill()
+    process.communicate()
 
 
 def children_of(server):
@@ -99,19 +102,17 @@ def process_of(runtime):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
 )
-def test_signals_end_the_command(runtime, number, code):
-    process = started(runtime)
-    process.send_signal(number)
-    assert process.wait(60) == code
+def test_signals_end_the_command(training, number, code):
+    training.send_signal(number)
+    assert training.wait(60) == code
     assert json.loads(Path("run/result.json").read_text())["status"] == "KILLED"
 
 
-def test_a_command_ends_with_its_client(runtime):
-    process = started(runtime)
+def test_a_command_ends_with_its_client(runtime, training):
     # The server has a process for each connection, and that of the command has the command as its child.
     (child,) = [child for waiting in children_of(process_of(runtime)) for child in children_of(waiting)]
-    process.kill()
-    process.wait()
+    training.kill()
+    training.wait()
     end = time.monotonic() + 60
     while Path(f"/proc/{child}").exists():
         assert time.monotonic() < end
