@@ -181,6 +181,12 @@ WRONG = [
     (["compare", "~nosuch"], "~nosuch: no home folder is known"),
     (["sync", "~nosuch"], "~nosuch: no home folder is known"),
     (["explain", "model=vgg16", "--against"], "--against needs the overrides of another config"),
+    (["data.decode=stream"], "data=digits does not use data.decode"),
+    (["data=image_folder", "data.root=.", "data.decode=stream"], "set data.size, for example"),
+    (
+        ["data=image_folder", "data.root=s3://bucket/x", "data.decode=stream", "data.size=32"],
+        "data.decode=stream reads files of this machine only",
+    ),
 ]
 # What another line or a test of the configuration has too: these are slow.
 REPEATED = {
