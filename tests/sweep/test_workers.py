@@ -15,10 +15,12 @@ import pytest
 
 from exprun import cli
 from exprun.cli import main
+from exprun.config.errors import ConfigError
 from exprun.run_folder import RunFolder
 from exprun.signals import Killed
 from exprun.sweep import workers as module
 from exprun.sweep.folder import STOPPED
+from exprun.sweep.launch import check_workers, has_launcher
 from exprun.sweep.process import Ended, Said
 from exprun.sweep.workers import Workers
 from tiny import TINY, config
@@ -147,7 +149,6 @@ def test_a_worker_that_is_stopped_alone_stops_the_sweep(fake, tmp_path):
     ("words", "sentence"),
     [
         (["sweep.workers=0"], "sweep.workers=0, but it must be auto, or a number between 1 and 1024."),
-        (["sweep.workers=2", "hydra/launcher=joblib"], "sweep.workers=2, but hydra/launcher=… starts the runs"),
         (["sweep.workers=2", "trainer.strategy=multi_worker"], "excludes trainer.strategy=multi_worker"),
     ],
 )
@@ -155,6 +156,13 @@ def test_workers_that_cannot_be_are_refused(words, sentence, capsys, monkeypatch
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"index": 0}}))
     assert main(["-m", *TINY, "seed=0,1", *words]) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_workers_beside_a_launcher_are_refused():
+    assert not has_launcher(["sweep.workers=2"])
+    assert has_launcher(["sweep.workers=2", "hydra/launcher=joblib"])
+    with pytest.raises(ConfigError, match=r"sweep.workers=2, but hydra/launcher=… starts the runs"):
+        check_workers(config("sweep.workers=2"), None, has_launcher=True)
 
 
 # Real workers

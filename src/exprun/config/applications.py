@@ -230,7 +230,6 @@ APPLICATIONS = {
         24_745_215,
         "keras-applications/efficientnetb0_notop.h5",
         "50bc09e76180e00e4465e1a485ddc09d",
-        stages=6,
     ),
     "EfficientNetB1": Application(
         "raw",
@@ -239,7 +238,6 @@ APPLICATIONS = {
         33_780_067,
         "keras-applications/efficientnetb1_notop.h5",
         "74c4e6b3e1f6a1eea24c589628592432",
-        stages=6,
     ),
     "EfficientNetB2": Application(
         "raw",
@@ -248,7 +246,6 @@ APPLICATIONS = {
         35_365_685,
         "keras-applications/efficientnetb2_notop.h5",
         "111f8e2ac8aa800a7a99e3239f7bfb39",
-        stages=6,
     ),
     "EfficientNetB3": Application(
         "raw",
@@ -257,7 +254,6 @@ APPLICATIONS = {
         46_806_299,
         "keras-applications/efficientnetb3_notop.h5",
         "af6d107764bb5b1abb91932881670226",
-        stages=6,
     ),
     "EfficientNetB4": Application(
         "raw",
@@ -266,7 +262,6 @@ APPLICATIONS = {
         60_809_947,
         "keras-applications/efficientnetb4_notop.h5",
         "ebc24e6d6c33eaebbd558eafbeedf1ba",
-        stages=6,
     ),
     "EfficientNetB5": Application(
         "raw",
@@ -275,7 +270,6 @@ APPLICATIONS = {
         82_985_795,
         "keras-applications/efficientnetb5_notop.h5",
         "38879255a25d3c92d5e44e04ae6cec6f",
-        stages=6,
     ),
     "EfficientNetB6": Application(
         "raw",
@@ -284,7 +278,6 @@ APPLICATIONS = {
         105_944_739,
         "keras-applications/efficientnetb6_notop.h5",
         "9ecce42647a20130c1f39a5d4cb75743",
-        stages=6,
     ),
     "EfficientNetB7": Application(
         "raw",
@@ -293,7 +286,6 @@ APPLICATIONS = {
         141_116_947,
         "keras-applications/efficientnetb7_notop.h5",
         "cbcfe4450ddf6f3ad90b1b398090fe4a",
-        stages=6,
     ),
     "EfficientNetV2B0": Application(
         "raw",

@@ -1,7 +1,6 @@
 """Write a trained network in a format."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -63,23 +62,32 @@ def _onnx(graph: Any) -> bytes:
         RunError: ONNX does not have an operation of the graph.
     """
     import onnx
-    import tf2onnx
+    import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    from tf2onnx.optimizer import optimize_graph
     from tf2onnx.optimizer.optimizer_base import GraphOptimizerBase
+    from tf2onnx.tfonnx import process_tf_graph
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it lists the operations that are named below
-    # Not `tf2onnx.convert.from_function`, for which constants that the graph captured are inputs.
+    # Not by `tf2onnx.convert`, whose functions take constants that the graph captured for inputs, or copy all weights
+    # three times more.
     frozen = convert_variables_to_constants_v2(graph.__call__.get_concrete_function())
-    (pixels,), (probabilities,) = frozen.inputs, frozen.outputs
-    with patch.dict(os.environ, TF2ONNX_CATCH_ERRORS="false"), patch.object(GraphOptimizerBase, "optimize", _optimized):
-        model, _ = tf2onnx.convert.from_graph_def(
-            frozen.graph.as_graph_def(),
-            input_names=[pixels.name],
-            output_names=[probabilities.name],
-            tensors_to_rename={pixels.name: "image", probabilities.name: "probabilities"},
+    (image,), (probabilities,) = [one.name for one in frozen.inputs], [one.name for one in frozen.outputs]
+    definition = frozen.graph.as_graph_def()
+    del frozen
+    with tf.Graph().as_default() as operations, patch.object(GraphOptimizerBase, "optimize", _optimized):
+        tf.import_graph_def(definition, name="")
+        del definition
+        converted = process_tf_graph(
+            operations,
+            input_names=[image],
+            output_names=[probabilities],
+            tensors_to_rename={image: "image", probabilities: "probabilities"},
+            continue_on_error=True,  # the operations that ONNX lacks are named below
             opset=OPSET,
             custom_op_handlers={"Erfc": (_erfc, [])},
         )
+        model = optimize_graph(converted, catch_errors=False).make_model("network")
     if unknown := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type)}):
         raise RunError(f"The network has operations that ONNX lacks: {', '.join(unknown)}; choose another --to.")
     return bytes(model.SerializeToString())
