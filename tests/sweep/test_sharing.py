@@ -6,7 +6,7 @@ import pytest
 
 from exprun import Session
 from exprun.config.compose import Composer
-from exprun.sweep import probe, sharing, speeds
+from exprun.sweep import gpus, probe, sharing, speeds
 from exprun.sweep.plan import Plan
 from exprun.sweep.probe import Probe
 from exprun.trainer import cores, memory
@@ -37,8 +37,10 @@ class Machine:
         self.others = 0.0  # the share of the cores that other programs use
         self.running = []
         self.measured = []
+        self.gpus = []  # of each process
 
-    def process(self, share, deterministic, log, events):
+    def process(self, share, deterministic, log, events, gpu):
+        self.gpus.append(gpu)
         self.running.append(Process(self, events))
         return self.running[-1]
 
@@ -66,6 +68,14 @@ def machine(monkeypatch):
     )
     monkeypatch.setattr(probe, "Probe", lambda *_: alone)
     return made
+
+
+def two_gpus(monkeypatch):
+    """A machine with two GPUs, of which 16 GB are free."""
+    monkeypatch.setattr(memory, "may_have_gpu", lambda: True)
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    lines = [f"{number}, GPU-{uuid}, NVIDIA A2, {16 * 1024}" for number, uuid in enumerate("ab")]
+    monkeypatch.setattr(gpus, "QUERY", ("printf", r"%s\n", *lines))
 
 
 def chosen(tmp_path, *words, seeds=20, more=()):
@@ -144,9 +154,30 @@ def test_the_largest_network_has_to_fit_for_each_worker(machine, tmp_path, monke
     assert chosen(tmp_path, more=layers) == 4  # of 1.7 GB each, in 80 % of 9 GB
 
 
-def test_a_machine_that_may_have_a_gpu_has_one_process(machine, tmp_path, monkeypatch):
+def test_a_machine_whose_gpu_is_not_known_has_one_process(machine, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "may_have_gpu", lambda: True)
+    monkeypatch.setattr(gpus, "QUERY", ("false",))
     assert chosen(tmp_path) == 1
+
+
+def test_small_runs_share_gpus_as_far_as_their_memory_suffices(machine, tmp_path, monkeypatch, capsys):
+    two_gpus(monkeypatch)
+    monkeypatch.setattr(probe, "gpu_peak", lambda: 2**30)  # with the context 3 GB of a GPU, of which 13 GB are used
+    machine.rates |= {2: 20.0, 4: 35.0, 8: 50.0}
+    assert chosen(tmp_path) == 8
+    assert machine.measured == [2, 4, 8]
+    assert machine.gpus[-8:] == ["GPU-a", "GPU-b"] * 4
+    assert "sweep: 8 workers on 2 GPUs with 2 cores each (5.00 times as fast" in capsys.readouterr().out
+    machine.running.clear()
+    monkeypatch.setattr(probe, "gpu_peak", lambda: 5 * 2**30)
+    assert chosen(tmp_path, "trainer.batch_size=16") == 2
+
+
+def test_runs_too_large_for_a_share_of_a_gpu_are_trained_one_after_the_other(machine, tmp_path, monkeypatch):
+    two_gpus(monkeypatch)
+    monkeypatch.setattr(probe, "gpu_peak", lambda: 8 * 2**30)
+    assert chosen(tmp_path) == 1
+    assert machine.measured == []
 
 
 def test_a_given_number_is_used_as_it_is(machine, tmp_path):

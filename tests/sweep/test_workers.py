@@ -32,7 +32,7 @@ class Fake:
     answers: ClassVar[dict] = {}
     made: ClassVar[list] = []
 
-    def __init__(self, share, deterministic, log, events):
+    def __init__(self, share, deterministic, log, events, gpu):
         self.share, self.events, self.structure = share, events, None
         self.got, self.has_ended = [], False
         Fake.made.append(self)

@@ -72,3 +72,11 @@ def peak() -> int:
     import resource  # not on Windows, where nothing is measured
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def gpu_peak() -> int:
+    """The largest memory of one GPU that TensorFlow has needed so far, in bytes; 0 without a GPU."""
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU")
+    return max((tf.config.experimental.get_memory_info(device.name)["peak"] for device in devices), default=0)

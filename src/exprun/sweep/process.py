@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from exprun.sweep.gpus import VISIBLE
 from exprun.trainer import cores
 
 END_SECONDS = 60.0  # the longest that the end of a sweep waits for the end of an idle worker
@@ -70,13 +71,16 @@ class Process:
         deterministic: whether the runs are deterministic: then the number of threads does not depend on the share.
         log: the path of the log file for what libraries print before the first run.
         events: the queue that gets each message of the worker.
+        gpu: the GPU of the worker, as CUDA_VISIBLE_DEVICES names it; None for those of this process.
     """
 
-    def __init__(self, share: Sequence[int], deterministic: bool, log: Path, events: Events) -> None:
+    def __init__(
+        self, share: Sequence[int], deterministic: bool, log: Path, events: Events, gpu: str | None = None
+    ) -> None:
         self.structure: tuple[str, ...] | None = None  # the structure of the network that it has compiled
         self.events = events
         whole, everything = cores.usable(), cores.allowed()
-        environment = dict(os.environ)
+        environment = dict(os.environ) | ({VISIBLE: gpu} if gpu else {})
         pinned = list(share) if hasattr(os, "sched_setaffinity") and whole == len(everything) else []
         if deterministic:
             for name in LINEAR_ALGEBRA:

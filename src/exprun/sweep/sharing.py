@@ -24,12 +24,12 @@ from exprun.logs import logging_to
 from exprun.outputs import run_of_sweep
 from exprun.preflight import FEWEST_CLASSES
 from exprun.run_folder import RunFolder
-from exprun.sweep import speeds
+from exprun.sweep import gpus, speeds
 from exprun.sweep.folder import LOG
 from exprun.sweep.job import clear_session, shared_session
 from exprun.sweep.plan import Plan
 from exprun.sweep.process import Ended, Events, Process, Said
-from exprun.sweep.speeds import Speeds, possible
+from exprun.sweep.speeds import MEMORY_SHARE, Speeds, possible
 from exprun.sweep.workers import Workers
 from exprun.trainer import cores, memory
 
@@ -100,13 +100,13 @@ def _can_measure(config: Config) -> bool:
     """Whether the fastest number of workers can be found for the runs of a config.
 
     Runs that end after `trainer.max_seconds` would get fewer steps. A step that is not shared would be compiled twice.
-    The memory of a GPU is not shared out.
+    The memory of a GPU is shared out if it is known.
     """
     model, trainer = config.model, config.trainer
     is_shared = not (model.builder or model.preset or model.teacher or model.weights not in (None, IMAGENET))
     is_alone = trainer.max_seconds is None and not trainer.dry_run and trainer.strategy in ("auto", "single")
     has_cores = cores.usable() >= 2 and hasattr(os, "sched_setaffinity")
-    return is_shared and is_alone and has_cores and not memory.may_have_gpu()
+    return is_shared and is_alone and has_cores and (not memory.may_have_gpu() or bool(gpus.visible()))
 
 
 def _most_images(config: Config) -> int:
@@ -139,7 +139,10 @@ def _possible(found: Speeds, runs: int, more: int) -> list[int]:
         more: the bytes that the largest run needs more than the first one.
     """
     needs = replace(found, memory=found.memory + more)
-    return possible(int(cores.usable()), runs, memory.available(), needs)
+    numbers = possible(int(cores.usable()), runs, memory.available(), needs)
+    if not found.gpu_memory:
+        return numbers
+    return gpus.possible(gpus.visible(), max(numbers, default=1), found.gpu_memory + more, MEMORY_SHARE)
 
 
 def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | None:
@@ -153,7 +156,7 @@ def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | N
     """
     shown = config.progress != "quiet"
     with logging_to(folder / LOG):
-        from exprun.sweep.probe import Probe, peak
+        from exprun.sweep.probe import Probe, gpu_peak, peak
 
         try:
             probe = Probe(config, shared_session())
@@ -165,7 +168,7 @@ def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | N
             busy = Busy()
             rate, used = probe.rate(SECONDS)
             is_quiet = busy.others(used) <= MAX_OTHERS
-            found = Speeds(images, peak(), {1: rate})
+            found = Speeds(images, peak(), {1: rate}, gpu_peak())
         except Exception:  # the run itself will report it
             log.exception("The speed of a run could not be measured")
             return None
@@ -176,8 +179,9 @@ def _measured(config: Config, runs: int, more: int, folder: Path) -> Workers | N
     try:
         while (number := found.unknown(numbers)) is not None:
             _kill(processes)
-            parts = speeds.shares(cores.allowed(), number)
-            processes = [Process(share, config.trainer.deterministic, folder / LOG, events) for share in parts]
+            parts = zip(speeds.shares(cores.allowed(), number), gpus.shares(number), strict=True)
+            deterministic, logged = config.trainer.deterministic, folder / LOG
+            processes = [Process(share, deterministic, logged, events, gpu) for share, gpu in parts]
             found.rates[number], others = _rate(processes, config, events)
             is_quiet = is_quiet and others <= MAX_OTHERS
         if is_quiet and all(found.rates.values()):

@@ -16,6 +16,7 @@ from typing import Any
 from exprun.config.paths import user_path
 from exprun.config.schema import Config, settings
 from exprun.files import write_whole
+from exprun.sweep import gpus
 from exprun.trainer import cores
 from exprun.version import __version__
 
@@ -45,11 +46,13 @@ class Speeds:
         memory: the memory that a run needs at most, in bytes; 0 if it is not known.
         rates: the steps per second that all workers take together, by the number of workers; 1 is a run alone on all
             cores.
+        gpu_memory: the memory of a GPU that a run needs at most, in bytes; 0 without a GPU.
     """
 
     images: int
     memory: int
     rates: dict[int, float] = field(default_factory=dict)
+    gpu_memory: int = 0
 
     def gain(self, workers: int) -> float:
         """How many times as fast a number of workers is as one run after the other."""
@@ -67,11 +70,10 @@ class Speeds:
     def unknown(self, numbers: Sequence[int]) -> int | None:
         """The next number of workers to measure; None if the fastest is known.
 
-        The largest number, with the fewest cores for each worker, is measured first. The search ends with the first
-        number that is slower than the one before.
+        The search ends with the first number that is slower than the one before.
 
         Args:
-            numbers: the numbers of workers that are possible, in descending order.
+            numbers: the numbers of workers that are possible, in the order in which they are measured.
         """
         before = 0.0
         for number in numbers:
@@ -85,6 +87,8 @@ class Speeds:
 
 def possible(count: int, runs: int, free: int | None, speeds: Speeds) -> list[int]:
     """The numbers of workers that are worth measuring, in descending order; they have 1, 2, 4, … cores each.
+
+    The largest number, with the fewest cores for each worker, is measured first.
 
     Args:
         count: the number of cores.
@@ -132,7 +136,8 @@ def recall(config: Config) -> Speeds | None:
     entry = _read(_file(config)).get(_key(config), {})
     try:
         rates = {int(number): float(rate) for number, rate in entry["rates"].items()}
-        return Speeds(int(entry["images"]), int(entry["memory"]), rates) if rates[1] > 0 else None
+        images, used, on_gpu = (int(entry[name]) for name in ("images", "memory", "gpu_memory"))
+        return Speeds(images, used, rates, on_gpu) if rates[1] > 0 else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
@@ -168,6 +173,7 @@ def _key(config: Config) -> str:
     }
     used["augment"] = {key: bool(value) for key, value in used["augment"].items()}
     machine = [cores.usable(), cores.allowed(), cores.cpu_info("model name"), platform.node(), platform.machine()]
+    machine += [gpu.name for gpu in gpus.visible()]
     versions = [__version__, metadata.version("tensorflow")]
     text = json.dumps([used, machine, versions], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -17,6 +17,7 @@ from exprun.metrics import heading, is_percentage, measured
 from exprun.outputs import run_of_sweep
 from exprun.run_folder import STARTED, RunFolder
 from exprun.signals import Killed, Signals
+from exprun.sweep import gpus
 from exprun.sweep.folder import LOG, NAMES, SEED, STOPPED
 from exprun.sweep.job import Score
 from exprun.sweep.plan import LEARNING_RATE, Job
@@ -75,7 +76,7 @@ class Workers:
     ) -> None:
         self.config, self.folder = config, folder
         self.events: Events = events or queue.Queue()
-        self.shares = shares(cores.allowed(), count)
+        self.shares, self.gpus = shares(cores.allowed(), count), gpus.shares(count)
         self.places: list[Process | None] = list(started) or [None] * count
         self.setup: dict[str, Any] = {}
         self.tasks: dict[Process, Task] = {}
@@ -87,7 +88,9 @@ class Workers:
         """The number of workers and of their cores, for people."""
         sizes = sorted({len(share) for share in self.shares})
         each = " to ".join(map(str, sizes))
-        return f"{plural(len(self.shares), 'worker')} with {each} core{'' if sizes[-1] == 1 else 's'} each"
+        cards = len({gpu for gpu in self.gpus if gpu})
+        on = f" on {plural(cards, 'GPU')}" if cards else ""
+        return f"{plural(len(self.shares), 'worker')}{on} with {each} core{'' if sizes[-1] == 1 else 's'} each"
 
     def begin(self, is_plain: bool, config_dir: str | None, config_name: str, given: list[str]) -> None:
         """Tell the workers about the sweep.
@@ -117,7 +120,7 @@ class Workers:
         for place in range(min(count, len(self.places))):
             if self.places[place] is None:
                 deterministic, log = self.config.trainer.deterministic, self.folder / LOG
-                process = Process(self.shares[place], deterministic, log, self.events)
+                process = Process(self.shares[place], deterministic, log, self.events, self.gpus[place])
                 if self.setup:
                     process.send(self.setup)
                 self.places[place] = process
