@@ -22,7 +22,7 @@ MAX_CHECK_SECONDS = 10.0
 MAX_SMALL_RATIO = 1.10
 MAX_PAGE_SECONDS, MAX_PAGE_SHARE = 3.0, 0.02
 # The epochs and the largest ratio of each network.
-NETWORKS = {"vgg16": (3, 1.03), "resnet20": (20, MAX_SMALL_RATIO), "cnn": (40, MAX_SMALL_RATIO)}
+NETWORKS = {"vgg16": (3, 1.03), "resnet20": (8, MAX_SMALL_RATIO), "cnn": (20, MAX_SMALL_RATIO)}
 BATCHES, STEPS = (32, 1), 8000  # rows in a step, and steps, of a small network
 RUN = ["trainer.checkpoint=false", "tracking=none", "progress=quiet"]
 

@@ -110,13 +110,16 @@ def begun(tmp_path, number):
     return folder
 
 
-def test_a_worker_that_dies_is_replaced_and_its_run_fails(fake, tmp_path, capsys):
+def test_a_worker_that_dies_is_replaced_and_its_run_fails(fake, tmp_path, capsys, monkeypatch):
+    uploaded = []
+    monkeypatch.setattr("exprun.tracking.sync.upload_complete", lambda _, folder: uploaded.append(folder.path))
     folder = begun(tmp_path, 0)
     fake.answers[0] = [Ended(-signal.SIGKILL)]
     scores = swept(tmp_path, [["seed=0"], ["seed=1"], ["seed=2"]], "sweep.on_failure=stop")
     assert [score.state for score in scores] == ["failed", "trained", "trained"]
     assert folder.read_result().status == "FAILED"
     assert "ended by SIGKILL" in folder.read_result().reason
+    assert uploaded == [folder.path]
     assert (tmp_path / STOPPED).exists()
     assert "run 0 (seed=0) failed: its worker process was ended by SIGKILL" in capsys.readouterr().err
 

@@ -81,6 +81,7 @@ class Workers:
         self.setup: dict[str, Any] = {}
         self.tasks: dict[Process, Task] = {}
         self.said: set[str] = set()
+        self.lost: list[RunFolder] = []  # the folders of runs whose workers died, which are not complete in MLflow
         self.is_plain = False
 
     @property
@@ -222,6 +223,7 @@ class Workers:
         if folder.status == STARTED:
             with contextlib.suppress(OSError):
                 folder.write_result("FAILED", reason, {}, [])
+                self.lost.append(folder)
         if self.config.sweep.on_failure == "stop":
             (self.folder / STOPPED).touch()
         scores[task.place] = Score.of(float("nan"), "failed")
@@ -250,6 +252,11 @@ class Workers:
         left = [process for process in self.places if process is not None]
         for process in left:
             process.send({"end": True}) if kind is None else process.kill()
+        if self.lost:
+            from exprun.tracking.sync import upload_complete
+
+            for folder in self.lost:
+                upload_complete(self.config, folder)
         for process in left:
             process.wait()
         self.places = []
