@@ -94,7 +94,6 @@ def main() -> None:
     with np.load(folder / "data.npz") as file:
         images, labels, scale, offset = (jnp.asarray(file[name]) for name in ("images", "labels", "scale", "offset"))
     batch, optim = config["trainer"]["batch_size"], config["optim"]
-    steps = len(images) // batch
     network = Network(config, jnp.bfloat16 if precision == "mixed_bfloat16" else jnp.float32)
     rule = (
         optax.adam(optim["learning_rate"])
@@ -127,7 +126,7 @@ def main() -> None:
     compiled = jax.jit(train, donate_argnums=0)
     rng = np.random.default_rng(0)
 
-    def answer() -> dict[str, Any]:
+    def answer(steps: int) -> dict[str, Any]:
         nonlocal state, key
         started = time.perf_counter()
         order = rng.permutation(len(images))
@@ -137,7 +136,7 @@ def main() -> None:
         jax.block_until_ready(state)
         return {"seconds": time.perf_counter() - started, "images": steps * batch}
 
-    answer_commands(answer)
+    answer_commands(answer, len(images) // batch)
 
 
 if __name__ == "__main__":

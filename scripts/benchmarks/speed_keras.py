@@ -36,7 +36,6 @@ def main() -> None:
         images = (file["images"] * file["scale"] + file["offset"]).astype(np.float32)
         labels = file["labels"].astype(np.int32)
     batch, optim = config["trainer"]["batch_size"], config["optim"]
-    images, labels = (array[: len(array) // batch * batch] for array in (images, labels))
     model: Any = keras.saving.load_model(folder / "model.keras", compile=False)
     rule: Any = (
         keras.optimizers.Adam(optim["learning_rate"])
@@ -45,12 +44,12 @@ def main() -> None:
     )
     model.compile(rule, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
 
-    def answer() -> dict[str, Any]:
-        last, started = Last(), time.perf_counter()
-        model.fit(images, labels, batch_size=batch, epochs=1, verbose=0, callbacks=[last])
-        return {"seconds": last.at - started, "images": len(images)}
+    def answer(steps: int) -> dict[str, Any]:
+        count, last, started = steps * batch, Last(), time.perf_counter()
+        model.fit(images[:count], labels[:count], batch_size=batch, epochs=1, verbose=0, callbacks=[last])
+        return {"seconds": last.at - started, "images": count}
 
-    answer_commands(answer)
+    answer_commands(answer, len(images) // batch)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+MAX_SECONDS = 20.0  # longest time of an answer, from the third one on
+FEWEST_STEPS = 2  # steps of an answer, even if they take longer
+
 
 class Side:
     """One of the compared programs, which reads one command per line and answers each with a line of JSON.
@@ -79,14 +82,17 @@ def in_turn(turns: int, *calls: tuple[Side, str]) -> list[list[float]]:
     return [list(of_call) for of_call in zip(*speeds, strict=True)]
 
 
-def answer_commands(answer: Callable[[], dict[str, Any]]) -> None:
+def answer_commands(answer: Callable[[int], dict[str, Any]], steps: int) -> None:
     """Answer once, and then each line that a `Side` sends, until the line `end`: what a compared program does.
 
     Args:
-        answer: function that trains an epoch; returns its seconds and its number of images.
+        answer: function that trains for some steps; returns the seconds and the number of images.
+        steps: the number of steps of an epoch; a program for which it is too long takes fewer from its third answer on.
     """
-    print(json.dumps(answer()), flush=True)
+    print(json.dumps(answer(steps)), flush=True)
     for line in sys.stdin:
         if line.strip() == "end":
             break
-        print(json.dumps(answer()), flush=True)
+        answered = answer(steps)
+        steps = max(min(steps, FEWEST_STEPS), min(steps, int(steps * MAX_SECONDS / answered["seconds"])))
+        print(json.dumps(answered), flush=True)

@@ -116,7 +116,6 @@ def main() -> None:
     labels = data["labels"].long()
     scale, offset = (data[name].view(1, -1, 1, 1) for name in ("scale", "offset"))
     batch = config["trainer"]["batch_size"]
-    steps = len(images) // batch
     torch.manual_seed(0)
     penalties: Penalties = []
     model = nn.Sequential(*layers_of(config, config["model"]["layers"], penalties), nn.LazyLinear(config["classes"]))
@@ -135,7 +134,7 @@ def main() -> None:
 
     network = model if mode == "eager" else torch.compile(model, mode=mode)
 
-    def epoch() -> None:
+    def train(steps: int) -> None:
         order = torch.randperm(len(images))
         model.train()
         for step in range(steps):
@@ -149,12 +148,12 @@ def main() -> None:
             rule.step()
             rule.zero_grad(set_to_none=True)
 
-    def answer() -> dict[str, Any]:
+    def answer(steps: int) -> dict[str, Any]:
         started = time.perf_counter()
-        epoch()
+        train(steps)
         return {"seconds": time.perf_counter() - started, "images": steps * batch}
 
-    answer_commands(answer)
+    answer_commands(answer, len(images) // batch)
 
 
 if __name__ == "__main__":
