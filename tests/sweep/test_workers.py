@@ -190,7 +190,7 @@ def test_two_workers_train_the_runs_of_a_sweep(tmp_path, capfd, monkeypatch):
     for number in (0, 1):
         run = RunFolder(folder / str(number))
         assert run.read_result().status == "FINISHED"
-        assert f"run {number} (" in said.out
+        assert f"run {number} (seed={number}): started" in said.out
         assert f"{number} seed={number}: " in run.log.read_text()
         assert run.read_environment()["command"].endswith(f"seed={number}")
     recorded = [RunFolder(folder / number).read_environment() for number in "01"]

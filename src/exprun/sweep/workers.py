@@ -39,6 +39,7 @@ class Task:
         number: the number of the run's folder.
         job: the overrides of the run.
         place: its place among the runs of one call.
+        label: the name of the run in messages.
         tries: the number of workers that died while they trained it.
         started: the time at which a worker got it, in seconds.
     """
@@ -46,13 +47,9 @@ class Task:
     number: int
     job: Job
     place: int
+    label: str
     tries: int = 0
     started: float = 0.0
-
-    @property
-    def label(self) -> str:
-        """The name of the run in messages."""
-        return f"run {self.number} ({without_password(' '.join(self.job))})"
 
     @property
     def structure(self) -> tuple[str, ...]:
@@ -135,7 +132,8 @@ class Workers:
         """
         if not jobs:
             return []
-        waiting = deque(Task(first + place, list(job), place) for place, job in enumerate(jobs))
+        tasks = [Task(first + at, list(job), at, self._label(first + at, job)) for at, job in enumerate(jobs)]
+        waiting = deque(tasks)
         scores: list[Score | None] = [None] * len(jobs)
         with Signals() as signals:
             signals.training = True  # a signal is remembered, and passed on to the workers
@@ -162,6 +160,12 @@ class Workers:
                 elif "state" in message:
                     self._done(self.tasks.pop(process), message, scores)
         return [score for score in scores if score is not None]
+
+    def _label(self, number: int, job: Job) -> str:
+        """The name of a run in messages: its number, and the overrides in which it differs from other runs."""
+        of_sweep = self.setup.get("sweep", ())
+        varied = [word for word in job if word not in of_sweep]
+        return f"run {number} ({without_password(' '.join(varied or job))})"
 
     def _assign(self, waiting: deque[Task]) -> None:
         """Give the next runs to workers that have none, if possible a run whose step the worker has compiled."""
