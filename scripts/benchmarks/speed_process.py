@@ -94,5 +94,5 @@ def answer_commands(answer: Callable[[int], dict[str, Any]], steps: int) -> None
         if line.strip() == "end":
             break
         answered = answer(steps)
-        steps = max(min(steps, FEWEST_STEPS), min(steps, int(steps * MAX_SECONDS / answered["seconds"])))
+        steps = min(steps, max(FEWEST_STEPS, int(steps * MAX_SECONDS / answered["seconds"])))
         print(json.dumps(answered), flush=True)

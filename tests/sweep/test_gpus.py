@@ -81,6 +81,7 @@ def test_a_worker_sees_only_its_gpu(tmp_path, monkeypatch):
         ([80] * 8, 100, 1, [8, 16, 32, 64, 100]),
         ([80] * 8, 4, 1, [4]),
         ([2, 80], 100, 4, []),
+        ([], 100, 1, []),
     ],
 )
 def test_as_many_workers_as_the_memory_of_each_gpu_holds(free, most, needed, numbers):

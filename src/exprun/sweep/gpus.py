@@ -65,12 +65,12 @@ def possible(gpus: Sequence[Gpu], most: int, needed: int, share: float) -> list[
     """The numbers of workers that are worth measuring, in ascending order: 1, 2, 4, … for each GPU.
 
     Args:
-        gpus: the GPUs, at least one.
+        gpus: the GPUs; none if NVIDIA's tool no longer answers.
         most: the largest number of workers.
         needed: the memory of a GPU that a run needs at most, in bytes.
         share: the share of the free memory that workers may use.
     """
-    each = min(int(share * gpu.free / (CONTEXT + GROWTH * needed)) for gpu in gpus)
+    each = min((int(share * gpu.free / (CONTEXT + GROWTH * needed)) for gpu in gpus), default=0)
     most, count = min(most, each * len(gpus)), len(gpus)
     numbers = [min(count, most)]
     while count < most:
