@@ -88,7 +88,7 @@ class Network(nn.Module):
 
 
 def main() -> None:
-    """Build the network, train a first epoch, and then one epoch for each command."""
+    """Build the network, compile the step, and then train for each command."""
     folder, precision = Path(sys.argv[1]), sys.argv[2]
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz") as file:

@@ -29,7 +29,7 @@ class Last(keras.callbacks.Callback):
 
 
 def main() -> None:
-    """Load the network, train a first epoch, and then one epoch for each command."""
+    """Load the network, compile the step, and then train for each command."""
     folder = Path(sys.argv[1])
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz") as file:

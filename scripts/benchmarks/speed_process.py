@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-MAX_SECONDS = 20.0  # longest time of an answer, from the third one on
+MAX_SECONDS = 10.0  # time of an answer, about; an epoch may be over before
 FEWEST_STEPS = 2  # steps of an answer, even if they take longer
 
 
@@ -83,16 +83,19 @@ def in_turn(turns: int, *calls: tuple[Side, str]) -> list[list[float]]:
 
 
 def answer_commands(answer: Callable[[int], dict[str, Any]], steps: int) -> None:
-    """Answer once, and then each line that a `Side` sends, until the line `end`: what a compared program does.
+    """Compile, answer once, and then answer each line that a `Side` sends, until the line `end`.
+
+    This is what the compared programs do that train with their own loop.
 
     Args:
         answer: function that trains for some steps; returns the seconds and the number of images.
-        steps: the number of steps of an epoch; a program for which it is too long takes fewer from its third answer on.
+        steps: the number of steps of an epoch, the most of an answer.
     """
-    print(json.dumps(answer(steps)), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "end":
-            break
-        answered = answer(steps)
-        steps = min(steps, max(FEWEST_STEPS, int(steps * MAX_SECONDS / answered["seconds"])))
+    taken = FEWEST_STEPS
+    answer(taken)
+    while True:
+        answered = answer(taken)
         print(json.dumps(answered), flush=True)
+        taken = min(steps, max(FEWEST_STEPS, int(taken * MAX_SECONDS / answered["seconds"])))
+        if sys.stdin.readline().strip() in ("end", ""):
+            break

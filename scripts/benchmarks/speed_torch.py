@@ -107,7 +107,7 @@ def weighted(config: dict[str, Any], body: dict[str, Any], penalties: Penalties)
 
 
 def main() -> None:
-    """Build the network, train a first epoch, and then one epoch for each command."""
+    """Build the network, compile the step, and then train for each command."""
     folder, precision, mode = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz") as file:
