@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import os
 import platform
 import re
@@ -129,15 +130,26 @@ def table(part: dict[str, Any] | None) -> str:
     """The table of a part's record, in Markdown."""
     if part is None:
         return "This part has not been measured yet."
+    lines = [Line(**line) for line in part["lines"]]
     rows = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
-    for line in (Line(**line) for line in part["lines"]):
+    for line in lines:
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
         spread = "" if line.ratio is None else f"{line.low:.2f} to {line.high:.2f}"
         bar = "" if line.bar is None else f"{line.bar:.2f}"
         verdict = "" if line.bar is None else "yes" if line.holds else "**no**"
         cells = [*line.cells, line.own, line.other, ratio, spread, bar, verdict]
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + f"\n\nMedians over {part['turns']} rounds. Measured on {part['machine']}."
+    return "\n".join(rows) + f"\n\n{fastest(lines)}Medians over {part['turns']} rounds. Measured on {part['machine']}."
+
+
+def fastest(lines: list[Line]) -> str:
+    """A sentence on the fastest of several other programs in training; an empty string if there are not several."""
+    kinds = re.compile(r"training, (float32|mixed_bfloat16)[^:]*: ")
+    others = [line for line in lines if kinds.match(line.what) and line.ratio is not None]
+    if len(others) < 2:
+        return ""
+    best = min(others, key=lambda line: line.ratio or math.inf)
+    return f"The fastest of the other programs is {best.cells[1]}, with {best.other} (ratio {best.ratio:.2f}).\n\n"
 
 
 def machine(packages: list[str]) -> str:
