@@ -6,6 +6,7 @@
 - run: `experiment=smoke`, a small CNN on 400 digits for two epochs, compared with a plain Keras script of the same
   steps.
 - warm: the first output of `check`, `show` and a run, after `python -m exprun warm`.
+- others: commands that read four such runs, and `diagnose` of the plain Keras script; they have no limit.
 
 Each time and the medians are printed. The exit code is 1 if a median is above its limit.
 """
@@ -17,6 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from arguments import repeats
 
@@ -85,6 +91,12 @@ model.fit(x_train, y_train, batch_size=64, epochs=2, validation_data=(x_val, y_v
 model.load_weights("best.weights.h5")
 model.evaluate(x_test, y_test)
 """
+READERS = {
+    "runs": ["runs"],
+    "compare": ["compare", "outputs"],
+    "predict": ["predict", "last", "digits/0/0.png"],
+    "evaluate": ["evaluate", "last", "digits"],
+}
 WARM = {"check": CHECK, "show": ["-m", "exprun", "show", "data=digits"], "run": RUN}
 
 
@@ -176,6 +188,28 @@ def warm(number: int, folder: str) -> bool:
     return max(medians.values()) <= MAX_WARM_SECONDS
 
 
+def others(number: int, folder: str) -> None:
+    """Measure and print the times of commands that read runs, and of `diagnose`.
+
+    Args:
+        number: the number of repeats; the first, which fills the disk's cache, is not counted.
+        folder: the current folder of the commands.
+    """
+    digits = load_digits()
+    for index, (image, label) in enumerate(zip(digits.images[:200], digits.target, strict=False)):
+        of_class = Path(folder, "digits", str(label))
+        of_class.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((image * 15).astype(np.uint8)).resize((32, 32)).save(of_class / f"{index}.png")
+    script = Path(folder, "script.py")
+    script.write_text(KERAS_RUN)
+    seconds(["-m", "exprun", "-m", "experiment=smoke", "norm=none,batch", "seed=0,1"], folder)
+    commands = {name: ["-m", "exprun", *words] for name, words in READERS.items()}
+    commands |= {"the script": [script.name], "diagnose of the script": ["-m", "exprun", "diagnose", script.name]}
+    for name, words in commands.items():
+        times = [seconds(words, folder)[1] for _ in range(number + 1)][1:]
+        print(f"{name}: median {statistics.median(times):.2f} s ({min(times):.2f} to {max(times):.2f} s)", flush=True)
+
+
 def main() -> int:
     """Measure and print the times; returns 1 if a limit is missed."""
     number = repeats("start", __doc__, "pairs of processes")
@@ -205,6 +239,7 @@ def main() -> int:
             ),
             *([warm(number, folder)] if sys.platform == "linux" else []),
         ]
+        others(number, folder)
     return int(not all(kept))
 
 
