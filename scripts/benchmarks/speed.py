@@ -56,12 +56,12 @@ EVALUATION_BARS = {FULL: 1.3, NATIVE: 1.5}  # in float32, both sides wait for th
 BETTER = {(precision, form): 1.1 for precision in (FULL, NATIVE) for form in ("written", "tuned")}
 NETWORKS = {
     "vgg16": Network(
-        "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 1280,
+        "model=vgg16 norm=batch optim=sgd_momentum", 32, 128, 1024,
         {("default", "written"): 2.2, (FULL, "written"): 1.1, (NATIVE, "written"): 1.4, (FULL, "torch"): 1.0,
          (NATIVE, "torch"): 1.0, (FULL, "tuned"): 1.1, (NATIVE, "tuned"): 1.4},
     ),
-    "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 6400, BETTER),
-    "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 1280, BETTER),
+    "resnet20": Network("model=resnet20 norm=batch optim=sgd_momentum", 32, 128, 3072, BETTER),
+    "cnn_he": Network("model=cnn_he norm=none init=he_normal_conv optim=adam", 32, 128, 1024, BETTER),
     "palm_alexnet": Network("model=palm_alexnet norm=none init=glorot_uniform optim=adam", 96, 32, 1280, BETTER),
 }  # fmt: skip
 NAMES = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-MAX_SECONDS = 10.0  # time of an answer, about; an epoch may be over before
+MAX_SECONDS = 8.0  # time of an answer, about; an epoch may be over before
 FEWEST_STEPS = 2  # steps of an answer, even if they take longer
 
 
