@@ -8,11 +8,13 @@ largest memory of all processes together must be at most 1.1 times that of one r
 
 import argparse
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import psutil
 
@@ -74,6 +76,7 @@ def _sweep(folder: str, setting: str, words: list[str]) -> tuple[float, int, int
         seconds = time.perf_counter() - started
         output.seek(0)
         text = output.read()
+    shutil.rmtree(Path(folder, "outputs", "sweeps"), ignore_errors=True)  # the runs of a large network take gigabytes
     if process.returncode:
         sys.exit(f"the sweep failed:\n{text[-3000:]}")
     for line in re.findall(r"^sweep: .*(?:workers|run after).*$", text, re.MULTILINE):
