@@ -16,6 +16,7 @@ import pytest
 from exprun import cli
 from exprun.cli import main
 from exprun.config.errors import ConfigError
+from exprun.outputs import run_of_sweep
 from exprun.run_folder import RunFolder
 from exprun.signals import Killed
 from exprun.sweep import workers as module
@@ -90,6 +91,21 @@ def test_each_run_has_its_score_and_is_announced_with_its_number(fake, tmp_path,
     assert "run 1 (seed=1): kept\n" in said.out
     assert said.err == "exprun: twice\n"
     assert all(process.has_ended for process in fake.made)
+
+
+def test_a_run_that_ends_early_says_why(fake, tmp_path, capsys):
+    def end():
+        folder = RunFolder(run_of_sweep(tmp_path, 0))
+        folder.path.mkdir(parents=True)
+        folder.write_result("FINISHED", "pruned after 1 epoch", {}, [])
+
+    fake.answers[0] = [[end, {"state": "trained", "best": 0.5}]]
+    swept(tmp_path, [["seed=0"], ["seed=1"]], "progress=plain")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("validation ")[2] for line in lines if "trained" in line] == [
+        "accuracy 50.0 %; pruned after 1 epoch",
+        "accuracy 10.0 %",
+    ]
 
 
 def test_a_worker_gets_runs_of_the_structure_that_it_has_compiled(fake, tmp_path):

@@ -15,7 +15,7 @@ from exprun.config.schema import Config
 from exprun.console import duration
 from exprun.metrics import heading, is_percentage, measured
 from exprun.outputs import run_of_sweep
-from exprun.run_folder import STARTED, RunFolder
+from exprun.run_folder import STARTED, RunFolder, UnreadableResultError
 from exprun.signals import Killed, Signals
 from exprun.sweep import gpus
 from exprun.sweep.folder import LOG, NAMES, SEED, STOPPED
@@ -189,7 +189,7 @@ class Workers:
         scores[task.place] = Score.of(best, message["state"])
         if self.is_plain and message["state"] != "failed":
             seconds = duration(time.monotonic() - task.started)
-            took = f" in {seconds}{self._best(best)}" if message["state"] == "trained" else ""
+            took = f" in {seconds}{self._best(best)}{self._why(task)}" if message["state"] == "trained" else ""
             print(f"{task.label}: {NAMES[message['state']]}{took}", flush=True)
 
     def _best(self, value: float) -> str:
@@ -197,6 +197,13 @@ class Workers:
         select = self.config.trainer.select
         text = f"{100 * value:.1f} %" if is_percentage(select) else f"{value:.4f}"
         return f", best validation {heading(measured(select))} {text}" if value == value else ""
+
+    def _why(self, task: Task) -> str:
+        """A clause about the reason why a run ended before its last epoch; empty if it did all epochs."""
+        with contextlib.suppress(UnreadableResultError):
+            result = RunFolder(run_of_sweep(self.folder, task.number)).read_result()
+            return f"; {result.reason}" if result and result.reason else ""
+        return ""
 
     def _print(self, process: Process, line: str) -> None:
         """Print a line that a worker has printed, with the name of its run unless the line has it."""
