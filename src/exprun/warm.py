@@ -172,10 +172,10 @@ def _followed(connection: socket.socket, answers: BinaryIO) -> int:
                 connection.sendall(b"%d\n" % signal.SIGCONT)
 
     connection.settimeout(None)
-    handlers = {
-        number: signal.signal(number, forward)
-        for number in (getattr(signal, name) for name in FORWARDED if name not in _ignored())
-    }
+    # The command knows which signals this process ignores, and a run ends with SIGINT even if a shell ignores it, as it
+    # does for a command in the background of a script. Only SIGTSTP would stop the command against its will.
+    names = [name for name in FORWARDED if name != "SIGTSTP" or name not in _ignored()]
+    handlers = {number: signal.signal(number, forward) for number in (getattr(signal, name) for name in names)}
     answer = answers.readline()
     for number, handler in handlers.items():
         signal.signal(number, handler)

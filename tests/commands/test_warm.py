@@ -69,8 +69,12 @@ def test_a_command_prints_and_returns_what_it_does_cold(runtime, words, capfd):
 
 
 @pytest.fixture
-def training(runtime):
-    """A command that trains until it is stopped, after its first line about a step."""
+def training(runtime, request):
+    """A command that trains until it is stopped, after its first line about a step.
+
+    With the parameter `background`, SIGINT is ignored, as shells do for a command in the background of a script.
+    """
+    ignored = getattr(request, "param", "") == "background"
     words = [*TINY, "trainer.epochs=100000", "progress=plain", "doctor=none", "run_dir=run"]
     process = subprocess.Popen(
         [sys.executable, "-m", "exprun", *words],
@@ -78,6 +82,7 @@ def training(runtime):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler),
     )
     assert any("step" in line for line in process.stdout)
     yield process
@@ -100,7 +105,13 @@ def process_of(runtime):
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+    ("training", "number", "code"),
+    [
+        ("", signal.SIGINT, 130),
+        ("background", signal.SIGINT, 130),
+        pytest.param("", signal.SIGTERM, 143, marks=pytest.mark.slow),
+    ],
+    indirect=["training"],
 )
 def test_signals_end_the_command(training, number, code):
     training.send_signal(number)
